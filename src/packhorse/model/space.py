@@ -1,0 +1,136 @@
+"""The parameter space of a study: lazy, and the same arithmetic that travels with the worker."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from packhorse.model.study import Factor, Study
+from packhorse.worker.space import Space, canonical
+
+FORMAT = "packhorse-space"
+VERSION = 1
+
+
+class ParameterSpace:
+    """`space[i]` gives a task's parameters, `size` the number of tasks, `find` the way back."""
+
+    def __init__(self, frozen: dict[str, Any]) -> None:
+        self.frozen = frozen
+        self.arithmetic = Space(frozen)
+
+    @classmethod
+    def of(cls, study: Study) -> ParameterSpace:
+        """Freeze a study's factors."""
+        return cls(
+            {
+                "format": FORMAT,
+                "version": VERSION,
+                "seed": study.seed,
+                "seeding": study.seeding,
+                "replicates": study.replicates,
+                "factors": msgspec.to_builtins(study.factors),
+            }
+        )
+
+    @property
+    def size(self) -> int:
+        """The number of tasks; a Python integer, so without a bound."""
+        return int(self.arithmetic.size)
+
+    @property
+    def points(self) -> int:
+        """The number of points, that is tasks without replicates."""
+        return int(self.arithmetic.points)
+
+    @property
+    def replicates(self) -> int:
+        """The number of replicates at each point."""
+        return int(self.arithmetic.replicates)
+
+    @property
+    def names(self) -> list[str]:
+        """The parameters' names, in the order of the study."""
+        return list(self.arithmetic.names)
+
+    @property
+    def factors(self) -> tuple[Factor, ...]:
+        """The frozen factors."""
+        return msgspec.convert(self.frozen["factors"], tuple[Factor, ...])
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        """Return the parameters of the task at `index`."""
+        if not 0 <= index < self.size:
+            raise IndexError(index)
+        return dict(self.arithmetic.parameters(index))
+
+    def replicate(self, index: int) -> int:
+        """Return the replicate of the task at `index`."""
+        return index % self.replicates
+
+    def key(self, index: int) -> str:
+        """Return the task's identity as canonical JSON."""
+        return str(self.arithmetic.key(index))
+
+    def seeds(self, index: int) -> tuple[int, int]:
+        """Return (seed, seed32) of the task at `index`."""
+        seed, seed32 = self.arithmetic.seeds(index)
+        return int(seed), int(seed32)
+
+    def encode(self) -> bytes:
+        """Return the space file's bytes."""
+        return msgspec.json.encode(self.frozen)
+
+    @property
+    def digest(self) -> str:
+        """Sixteen hexadecimal digits that name this space."""
+        return hashlib.sha256(self.encode()).hexdigest()[:16]
+
+    def lookup(self) -> Lookup:
+        """Return the way from parameters back to an index."""
+        return Lookup(self)
+
+
+class Lookup:
+    """Finds a task by its parameters and replicate; built once, as it holds every frozen level."""
+
+    def __init__(self, space: ParameterSpace) -> None:
+        self.space = space
+        self.tables: list[dict[tuple[str, ...], int]] = []
+        for axis in space.arithmetic.axes:
+            # Ranges and chunks are looked up by arithmetic: they may hold 10^9 levels.
+            rows = axis.levels if axis.levels is not None else ()
+            self.tables.append(
+                {tuple(canonical(n, v) for n, v in zip(axis.names, row, strict=True)): i for i, row in enumerate(rows)}
+            )
+
+    def find(self, parameters: Mapping[str, Any], replicate: int) -> int | None:
+        """Return the index of the task with these parameters, or None where there is none."""
+        if not 0 <= replicate < self.space.replicates or set(parameters) != set(self.space.names):
+            return None
+        point = 0
+        for axis, table in zip(self.space.arithmetic.axes, self.tables, strict=True):
+            values = tuple(parameters[name] for name in axis.names)
+            if axis.levels is not None:
+                level = table.get(tuple(canonical(n, v) for n, v in zip(axis.names, values, strict=True)))
+            else:
+                level = _arithmetic_level(axis, values)
+            if level is None:
+                return None
+            point = point * axis.count + level
+        return point * self.space.replicates + replicate
+
+
+def _arithmetic_level(axis: Any, values: tuple[Any, ...]) -> int | None:
+    first = values[0]
+    if isinstance(first, bool) or not isinstance(first, int | float) or first != int(first):
+        return None
+    if axis.range is not None:
+        start, step, count = axis.range
+        level, rest = divmod(int(first) - start, step)
+        return level if rest == 0 and 0 <= level < count else None
+    level = int(first)
+    return level if 0 <= level < axis.count and tuple(axis.values(level)) == values else None

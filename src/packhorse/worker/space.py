@@ -1,0 +1,150 @@
+"""The parameter space as integer arithmetic on frozen levels: index -> parameters, key, seeds.
+
+This module travels with every run, so the numbers a task gets on a cluster and the numbers that the
+table later shows come from the same lines. Standard library only, Python 3.6.
+
+An index counts points first and replicates inside them: index = point * replicates + replicate, and in
+a point the last factor varies fastest (a mixed-radix number).
+"""
+
+import hashlib
+import json
+
+# Seeds are 63 bits so that they fit a signed 64-bit column; seed32 is 31 bits so that both R's set.seed
+# (< 2^31) and numpy.random.seed (< 2^32) take it.
+SEED_BITS = 63
+SEED32_BITS = 31
+
+
+def canonical(name, value):
+    """Return one parameter's part of a key: name, type and value, where 1 and 1.0 are the same number."""
+    if isinstance(value, bool):
+        kind = "boolean"
+    elif isinstance(value, (int, float)):
+        kind = "number"
+        if isinstance(value, float) and value == int(value):
+            value = int(value)  # also turns -0.0 into 0
+    elif value is None:
+        kind = "null"
+    elif isinstance(value, str):
+        kind = "text"
+    else:
+        kind = "list"
+    return json.dumps([name, kind, value], separators=(",", ":"), sort_keys=True)
+
+
+def text(value):
+    """Return a value as a command line, a file name or an environment variable shows it."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, float):
+        return repr(value)
+    return json.dumps(value, ensure_ascii=False)
+
+
+class Axis(object):
+    """One factor: `count` levels, level -> values in the order of `names`."""
+
+    def __init__(self, frozen):
+        self.names = tuple(frozen["names"])
+        self.resample = bool(frozen.get("resample"))
+        self.levels = frozen.get("levels")
+        self.range = frozen.get("range")
+        self.chunks = frozen.get("chunks")
+        if self.levels is not None:
+            self.count = len(self.levels)
+        elif self.range is not None:
+            self.count = self.range[2]
+        else:
+            self.count = self.chunks[2]
+
+    def values(self, level):
+        """Return the values at one level."""
+        if self.levels is not None:
+            return self.levels[level]
+        if self.range is not None:
+            return (self.range[0] + self.range[1] * level,)
+        rows, size, count = self.chunks
+        if size:
+            return (level, level * size, min(rows, (level + 1) * size))
+        return (level, level * rows // count, (level + 1) * rows // count)
+
+
+class Space(object):
+    """A lazy product of axes times replicates; `frozen` is the content of a space file."""
+
+    def __init__(self, frozen):
+        self.axes = [Axis(factor) for factor in frozen["factors"]]
+        self.replicates = frozen["replicates"]
+        self.seed = frozen["seed"]
+        self.common = frozen["seeding"] == "common"
+        self.points = 1
+        for axis in self.axes:
+            self.points *= axis.count
+        self.names = [name for axis in self.axes for name in axis.names]
+        self._cache = {}
+
+    def __len__(self):
+        return self.points * self.replicates
+
+    @property
+    def size(self):
+        """The number of tasks (len() stops at 2^63)."""
+        return self.points * self.replicates
+
+    def place(self, index):
+        """Return the levels of all axes and the replicate of one task."""
+        point, replicate = divmod(index, self.replicates)
+        levels = []
+        for axis in reversed(self.axes):
+            point, level = divmod(point, axis.count)
+            levels.append(level)
+        levels.reverse()
+        return levels, replicate
+
+    def parameters(self, index):
+        """Return the parameters of one task as an ordered dict of name to value."""
+        levels, _ = self.place(index)
+        found = {}
+        for axis, level in zip(self.axes, levels):
+            found.update(zip(axis.names, axis.values(level)))
+        return found
+
+    def _parts(self, number, level):
+        """Return the key's parts of one level of one axis, remembered because tasks share levels."""
+        cache = self._cache.get((number, level))
+        if cache is None:
+            axis = self.axes[number]
+            cache = [(n, canonical(n, v)) for n, v in zip(axis.names, axis.values(level))]
+            if len(self._cache) < 100000:
+                self._cache[(number, level)] = cache
+        return cache
+
+    def key(self, index):
+        """Return a task's identity: canonical JSON of its sorted parameters and its replicate."""
+        levels, replicate = self.place(index)
+        return self._key(enumerate(levels), replicate)
+
+    def _key(self, levels, replicate):
+        parts = []
+        for number, level in levels:
+            parts.extend(self._parts(number, level))
+        parts.sort()
+        return "[[" + ",".join(part for _, part in parts) + "]," + str(replicate) + "]"
+
+    def seeds(self, index):
+        """Return (seed, seed32) of a task, from the study's seed and the key alone.
+
+        With common seeding only the replicate and resampling indices count, so that all points of one
+        replicate share a stream (common random numbers: Law, Simulation Modeling and Analysis, ch. 11).
+        """
+        levels, replicate = self.place(index)
+        chosen = enumerate(levels)
+        if self.common:
+            chosen = [(n, level) for n, level in chosen if self.axes[n].resample]
+        said = str(self.seed) + "\n" + self._key(chosen, replicate)
+        digest = hashlib.blake2b(said.encode("utf-8"), digest_size=16, person=b"packhorse-seed").digest()
+        return (
+            int.from_bytes(digest[:8], "big") >> (64 - SEED_BITS),
+            int.from_bytes(digest[8:12], "big") >> (32 - SEED32_BITS),
+        )
