@@ -1,0 +1,61 @@
+# `make` alone lists the targets. Only relative names are used, so the folder may have any name.
+PYTHON ?= python3
+JOBS ?= 2
+python := .venv/bin/python
+pytest := $(python) -m pytest
+install := $(python) -m pip install --quiet --require-hashes --requirement
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help env demo test campaign lint format bench lock docs clean
+
+help: ## show this list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1|\2/p' Makefile | while IFS='|' read -r target text; do \
+		printf '%-15s %s\n' "$$target" "$$text"; done
+
+env: .venv/with-test .venv/with-lint ## make .venv with Packhorse and the tools of test and lint
+
+# A stamp stands for a finished installation, so that every target is quick when nothing has changed.
+.venv/with-packhorse: requirements/run.txt pyproject.toml scripts/environment
+	@scripts/environment "$(PYTHON)"
+	@$(install) requirements/run.txt
+	@$(python) -m pip install --quiet --no-index --no-build-isolation --no-deps --editable .
+	@touch $@
+
+.venv/with-%: requirements/%.txt .venv/with-packhorse
+	@echo "installing $<"
+	@$(install) $<
+	@touch $@
+
+demo: .venv/with-packhorse .venv/with-demo ## run a real study and print where its table is
+	@scripts/demo
+
+test: .venv/with-test ## run every test but the long campaigns
+	@scripts/system-packages
+	$(pytest) -n $(JOBS) -m "not campaign and not alone"
+	$(pytest) -m "alone and not campaign"
+
+campaign: .venv/with-test ## run the long campaigns: chaos, fresh clones
+	@scripts/system-packages
+	$(pytest) -m campaign
+
+lint: .venv/with-test .venv/with-lint ## check style, types, layers, the worker's Python floor, scripts
+	@scripts/lint
+
+format: .venv/with-lint ## lay out the code and mend what ruff can mend
+	$(python) -m ruff format .
+	$(python) -m ruff check --fix .
+
+bench: .venv/with-test .venv/with-bench ## measure against the peers, side by side
+	@scripts/system-packages
+	@scripts/bench
+
+lock: .venv/with-test ## resolve requirements/*.in anew (LOCK=--upgrade takes newer versions)
+	@scripts/lock .venv/bin/uv $(LOCK)
+
+docs: .venv/with-test ## generate the reference pages
+	$(python) docs/generate.py
+
+clean: ## remove the environment and everything that was built or cached
+	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
