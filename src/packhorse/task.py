@@ -1,0 +1,293 @@
+"""What a script may ask while it runs as a task: its parameters, its seed, its time, a place to save.
+
+    from packhorse import task
+
+    rng = task.rng()
+    task.result(mean=rng.normal(size=task.params["n"]).mean())
+
+Everything is read from the environment at each access, because one process may serve many tasks in turn.
+The same script runs by hand: then there are no parameters and the seed is drawn afresh, which is said once.
+Standard library only, Python 3.6: this file travels with every run.
+"""
+
+import atexit
+import errno
+import json
+import math
+import os
+import pathlib
+import random as _random
+import shutil
+import sys
+import tempfile
+import time
+import types
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # typing is slow to import for a script of 20 ms
+    from collections.abc import Callable
+    from typing import Any
+
+# For type checkers and readers: these are properties of the module, see _Module.
+params: "Params"
+index: int
+count: int
+replicate: int
+seed: int
+seed32: int
+deadline: "float | None"
+scratch: pathlib.Path
+checkpoint: "pathlib.Path | None"
+
+
+class Params(dict):  # type: ignore[type-arg]
+    """The task's parameters: a dict whose values are attributes as well."""
+
+    def __missing__(self, name: str) -> "Any":
+        known = ", ".join(map(str, self)) or "none at all"
+        raise KeyError(f"this task has no parameter {name!r}; it has {known}")
+
+    def __getattr__(self, name: str) -> "Any":
+        try:
+            return self[name]
+        except KeyError as error:
+            raise AttributeError(error.args[0]) from None
+
+
+class _Task:
+    """One task: what its environment says, and the result it has given so far."""
+
+    def __init__(self, said: "str | None") -> None:
+        self.said = said
+        self.result: "Any" = None
+        facts = json.loads(said) if said else _by_hand()
+        self.params = Params(facts.get("params") or {})
+        self.index = facts.get("index", 0)
+        self.count = facts.get("count", 1)
+        self.replicate = facts.get("replicate", 0)
+        self.deadline = facts.get("deadline")
+        self._seed, self._seed32 = facts.get("seed"), facts.get("seed32")
+        self._scratch, self._checkpoint = facts.get("scratch"), facts.get("checkpoint")
+
+    def seeds(self) -> "tuple[int, int]":
+        """Return (seed, seed32); by hand they are drawn once and said, so that the run can be repeated."""
+        if self._seed is None:
+            self._seed = _random.SystemRandom().getrandbits(63)
+            sys.stderr.write(
+                f"packhorse: not inside a run, so a seed was drawn; to repeat: PACKHORSE_SEED={self._seed}\n"
+            )
+        if self._seed32 is None:
+            self._seed32 = self._seed & 0x7FFFFFFF
+        return self._seed, self._seed32
+
+    def scratch(self) -> pathlib.Path:
+        """Return the scratch directory; by hand a temporary one that goes with the process."""
+        if not self._scratch:
+            self._scratch = tempfile.mkdtemp(prefix="packhorse-")
+            atexit.register(shutil.rmtree, self._scratch, ignore_errors=True)
+        return pathlib.Path(self._scratch)
+
+    def checkpoint(self) -> "pathlib.Path | None":
+        return pathlib.Path(self._checkpoint) if self._checkpoint else None
+
+
+def _by_hand() -> "dict[str, Any]":
+    seed = os.environ.get("PACKHORSE_SEED")
+    return {"seed": int(seed)} if seed else {}
+
+
+_state: "dict[str, Any]" = {"task": None, "registered": False}
+
+
+def _task() -> _Task:
+    said = os.environ.get("PACKHORSE_TASK")
+    found: "_Task | None" = _state["task"]
+    if found is None or found.said != said:
+        found = _Task(said)
+        _state["task"] = found
+    return found
+
+
+def begin() -> None:
+    """Forget the task so far; a server of functions calls this before each of them."""
+    _state["task"] = None
+
+
+def given() -> "Any":
+    """Return what `result` was given, once: the server takes it where a function returns None."""
+    found = _task()
+    value, found.result = found.result, None
+    return value
+
+
+class _Module(types.ModuleType):
+    # A module's own __getattr__ came with Python 3.7; changing its class works since 3.5.
+    params = property(lambda _: _task().params)
+    index = property(lambda _: _task().index)
+    count = property(lambda _: _task().count)
+    replicate = property(lambda _: _task().replicate)
+    seed = property(lambda _: _task().seeds()[0])
+    seed32 = property(lambda _: _task().seeds()[1])
+    deadline = property(lambda _: _task().deadline)
+    scratch = property(lambda _: _task().scratch())
+    checkpoint = property(lambda _: _task().checkpoint())
+
+
+sys.modules[__name__].__class__ = _Module
+
+
+def seconds_left() -> float:
+    """Return the seconds until the task's deadline, infinity where there is none."""
+    until = _task().deadline
+    return math.inf if until is None else until - time.time()
+
+
+def rng(stream: "int | None" = None) -> "Any":
+    """Return a numpy Generator seeded for this task.
+
+    Each call starts at the same place; `rng(0)`, `rng(1)`, ... are independent streams of the same task
+    (spawn keys of numpy's SeedSequence).
+    """
+    try:
+        import numpy
+    except ImportError:
+        raise ImportError(
+            "task.rng() needs numpy, which is not installed; task.random() does without it"
+        ) from None
+    key = () if stream is None else (stream,)
+    return numpy.random.Generator(
+        numpy.random.PCG64(numpy.random.SeedSequence(_task().seeds()[0], spawn_key=key))
+    )
+
+
+def random(stream: "int | None" = None) -> _random.Random:
+    """Return a `random.Random` of the standard library, seeded for this task; streams as in `rng`."""
+    said = str(_task().seeds()[0])
+    return _random.Random(said if stream is None else f"{said}/{stream}")  # noqa: S311  (reproducible on purpose)
+
+
+def result(*rows: "Any", **values: "Any") -> None:
+    """Give the task's result: `result(mean=m, sd=s)`, `result({"mean": m})` or a list of rows.
+
+    Values of several calls add up; a list of rows stands alone. The result goes to the file that
+    PACKHORSE_OUTPUT names, otherwise it is the last line that the process prints.
+    """
+    found = _task()
+    found.result = _joined(found.result, rows, values)
+    text = json.dumps(found.result, default=_plain, separators=(",", ":"))
+    output = os.environ.get("PACKHORSE_OUTPUT")
+    if output:
+        _replace(pathlib.Path(output), lambda file: file.write(text.encode()), durable=False)
+    elif not _state["registered"]:
+        _state["registered"] = True
+        atexit.register(_print_result)
+
+
+def _joined(before: "Any", rows: "tuple[Any, ...]", values: "dict[str, Any]") -> "Any":
+    if len(rows) > 1 or (rows and not isinstance(rows[0], (dict, list))):
+        raise TypeError("task.result takes names and values, one dict, or one list of dicts")
+    if rows and isinstance(rows[0], list):
+        if values:
+            raise TypeError("task.result takes a list of rows or named values, not both")
+        return rows[0]
+    joined = dict(before) if isinstance(before, dict) else {}
+    joined.update(rows[0] if rows else {})
+    joined.update(values)
+    return joined
+
+
+def _print_result() -> None:
+    value = given()
+    if value is not None:
+        # The line starts afresh even when the script printed dots without a newline.
+        sys.stdout.write("\n" + json.dumps(value, default=_plain, separators=(",", ":")) + "\n")
+        sys.stdout.flush()
+
+
+def _plain(value: "Any") -> "Any":
+    """Turn what json does not know (NumPy scalars and arrays, paths, dates) into what it knows."""
+    if hasattr(value, "tolist"):
+        plain = value.tolist()
+        return float(plain) if type(plain) is type(value) else plain  # numpy.longdouble gives itself
+    if hasattr(value, "item"):
+        return value.item()
+    if isinstance(value, (set, frozenset)):
+        return sorted(value)
+    if hasattr(value, "isoformat"):
+        return value.isoformat()
+    if hasattr(value, "__fspath__"):
+        return os.fspath(value)
+    raise TypeError(f"a result cannot hold a {type(value).__name__}: give numbers, text, lists or dicts")
+
+
+def save(path: "str | os.PathLike[str]", data: "Any") -> None:
+    """Write a file that is either wholly there or not at all, and on the disk when this returns.
+
+    `data` is bytes, text, a function that writes to the binary file it is given
+    (`lambda f: numpy.save(f, x)`), or, for a path ending in .json, any JSON value.
+    """
+    _replace(pathlib.Path(path), _writer(path, data), durable=True)
+
+
+def _writer(path: "str | os.PathLike[str]", data: "Any") -> "Callable[[Any], Any]":
+    if callable(data):
+        return data  # type: ignore[no-any-return]
+    if isinstance(data, (bytes, bytearray, memoryview)):
+        content = bytes(data)
+    elif os.fspath(path).endswith(".json"):
+        content = json.dumps(data, default=_plain).encode()
+    elif isinstance(data, str):
+        content = data.encode()
+    else:
+        raise TypeError(
+            "task.save takes bytes, text or a function that writes to a file; "
+            f"for a {type(data).__name__} end the path in .json"
+        )
+    return lambda file: file.write(content)
+
+
+def load(
+    path: "str | os.PathLike[str]", default: "Any" = None, reader: "Callable[[Any], Any] | None" = None
+) -> "Any":
+    """Return what `save` left at `path`, or `default` where there is nothing.
+
+    Names ending in .json give the value, others the bytes; `reader` (`numpy.load`) gets the open binary file.
+    """
+    try:
+        with open(os.fspath(path), "rb") as file:
+            if reader is not None:
+                return reader(file)
+            content = file.read()
+    except FileNotFoundError:
+        return default
+    return json.loads(content.decode()) if os.fspath(path).endswith(".json") else content
+
+
+def _replace(path: pathlib.Path, write: "Callable[[Any], Any]", *, durable: bool) -> None:
+    name = f".{path.name[:40]}.{os.getpid()}-{_random.SystemRandom().getrandbits(32):08x}"
+    waiting = path.with_name(name)
+    try:
+        with open(str(waiting), "xb") as file:
+            write(file)
+            file.flush()
+            if durable:
+                os.fsync(file.fileno())
+        os.replace(str(waiting), str(path))
+    except BaseException:
+        if waiting.exists():
+            waiting.unlink()
+        raise
+    if durable:
+        _sync_folder(str(path.parent))
+
+
+def _sync_folder(folder: str) -> None:
+    # A rename reaches the disk with its folder; a few file systems refuse to sync one.
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):
+            raise
+    finally:
+        os.close(handle)
