@@ -1,0 +1,120 @@
+"""What every test may use: the installed command, hostile paths, a clean environment."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+import hypothesis
+import pytest
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+# A marker stands for a program that the test needs.
+PROGRAMS = {
+    "r": "Rscript",
+    "parallel": "parallel",
+    "rsync": "rsync",
+    "shellcheck": "shellcheck",
+    "ps": "ps",
+    "time": "time",
+}
+FOREIGN = ("PACKHORSE_", "SLURM_", "PBS_", "GIT_")
+BIN = Path(sys.executable).parent
+
+# Examples are found anew at every run on a desk, and are the same ones where everybody's changes are tested.
+hypothesis.settings.register_profile("desk", deadline=None)
+hypothesis.settings.register_profile("everybody", deadline=None, derandomize=True)
+hypothesis.settings.load_profile("everybody" if os.environ.get("CI") else "desk")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip what needs a missing program; where CI is set nothing may be missing, so there the test fails."""
+    if os.environ.get("CI"):
+        return
+    missing = {mark: program for mark, program in PROGRAMS.items() if shutil.which(program) is None}
+    for item in items:
+        for mark, program in missing.items():
+            if item.get_closest_marker(mark):
+                item.add_marker(
+                    pytest.mark.skip(reason=f"{program} is not installed (scripts/system-packages)")
+                )
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Close with everything that was not run, and why."""
+    terminalreporter.section("not run")
+    skipped = terminalreporter.stats.get("skipped", [])
+    for report in skipped:
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
+        terminalreporter.line(f"{report.nodeid}: {reason}")
+    if not skipped:
+        terminalreporter.line("nothing was skipped")
+    if terminalreporter.config.getoption("markexpr") != "campaign":
+        terminalreporter.line("the long campaigns are left to: make campaign")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def clean_environ(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Take away what a cluster, a git hook or a user's own settings would say to the command."""
+    settings = tmp_path_factory.mktemp("git") / "config"
+    settings.write_text("[user]\n\tname = Test\n\temail = test@example.org\n[init]\n\tdefaultBranch = main\n")
+    with pytest.MonkeyPatch.context() as patch:
+        for name in list(os.environ):
+            if name.startswith(FOREIGN):
+                patch.delenv(name)
+        patch.setenv("GIT_CONFIG_GLOBAL", str(settings))
+        patch.setenv("GIT_CONFIG_NOSYSTEM", "1")
+        patch.setenv("PATH", f"{BIN}{os.pathsep}{os.environ['PATH']}")
+        yield
+
+
+@pytest.fixture
+def packhorse(tmp_path: Path) -> Run:
+    """Return `packhorse(*arguments, cwd=, env=, input=, timeout=)`, which runs the installed command.
+
+    It runs in `cwd` (default: tmp_path) with `env` added to the environment (None takes a name away), in
+    a process group of its own, which is killed when `timeout` seconds have passed.
+    """
+
+    def run(
+        *arguments: str | Path,
+        cwd: Path = tmp_path,
+        env: Mapping[str, str | None] | None = None,
+        input: str | None = None,  # noqa: A002 - the word of subprocess.run
+        timeout: float = 120,
+    ) -> subprocess.CompletedProcess[str]:
+        changed = {**os.environ, **(env or {})}
+        argv = [str(BIN / "packhorse"), *map(str, arguments)]
+        process = subprocess.Popen(
+            argv,
+            cwd=cwd,
+            env={name: value for name, value in changed.items() if value is not None},
+            stdin=subprocess.DEVNULL if input is None else subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        try:
+            out, err = process.communicate(input, timeout)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            out, err = process.communicate()
+            pytest.fail(f"{argv} took longer than {timeout} s\n{out}\n{err}")
+        return subprocess.CompletedProcess(argv, process.returncode, out, err)
+
+    return run
+
+
+@pytest.fixture
+def weird_path(tmp_path: Path) -> Path:
+    """Return a directory whose name has everything that breaks careless quoting."""
+    path = tmp_path / "-leading dash" / 'it\'s "quoted" \\n back\\slash\nλ→ü $(x) `y` %s {n} *;&'
+    path.mkdir(parents=True)
+    return path
