@@ -45,7 +45,7 @@ def command(*argv: object, **options: Any) -> Callable[[], None]:
     words = [str(word) for word in argv]
 
     def run() -> None:
-        ended = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, **options)
+        ended = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, check=False, **options)
         if ended.returncode:
             raise SystemExit(
                 f"{words} ended with {ended.returncode}\n{ended.stderr.decode(errors='replace')}"
