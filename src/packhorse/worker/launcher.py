@@ -1,0 +1,397 @@
+"""A slot of commands: a small process that starts one program after another and measures each.
+
+It is small because wait4(2) of a child reports at least the size its parent had (vfork shares the parent's
+memory until exec), and because starting a program costs the more the larger the starter is.
+The main thread starts and waits; a second one reads messages, samples memory and keeps the limits.
+"""
+
+import errno
+import glob
+import os
+import queue
+import select
+import shutil
+import signal
+import sys
+import threading
+import time
+
+from packhorse.worker import process
+from packhorse.worker.channel import Messages
+from packhorse.worker.fill import Task, base_environment, environment, fill, write_files
+from packhorse.worker.place import clear
+from packhorse.worker.report import LARGEST, Reporter, attach, last_line, log_text
+
+GRACE = 5.0  # seconds between SIGTERM and SIGKILL
+FLOOD = 256 << 20  # bytes of output after which the file is emptied, so that a script cannot fill the disk
+
+
+class Running(object):
+    """The task under way, as both threads see it."""
+
+    def __init__(self, pid, limit):
+        self.pid = pid
+        self.begun = time.monotonic()
+        self.limit = limit
+        self.ended = False
+        self.peak = 0
+        self.why = ""  # TIMEOUT or MEMORY once we end it
+        self.term_at = None
+
+
+class Launcher(object):
+    """Runs the commands of one slot."""
+
+    def __init__(self, channel, work, space, place, number):
+        self.channel, self.work, self.space, self.place = channel, work, space, place
+        self.reporter = Reporter(channel)
+        self.number = number
+        self.inbox = queue.Queue()
+        self.lock = threading.Lock()
+        self.running = None
+        self.stopping = False
+        self.programs = {}
+        self.base = base_environment(work, place, os.environ)
+        self.null = os.open(os.devnull, os.O_RDONLY)
+        flags = os.O_RDWR | os.O_APPEND
+        self.stdout = os.open(place.stdout, flags)
+        self.stderr = os.open(place.stderr, flags)
+        self.result = work["result"]
+        self.first = place.state() if number == 0 and work["look"] else None
+        os.chdir(place.folder)
+
+    def serve(self):
+        """Run what the worker sends until it goes away."""
+        threading.Thread(target=self._listen, daemon=True).start()
+        while True:
+            ranges = self.inbox.get()
+            if ranges is None:
+                break
+            for start, stop in ranges:
+                for index in range(start, stop):
+                    self._task(index)
+                    if self.stopping:
+                        return
+
+    # The second thread
+
+    def _listen(self):
+        messages = Messages()
+        channel = self.channel.fileno()
+        while True:
+            wait = self._watch()
+            if not select.select([channel], [], [], wait)[0]:
+                continue
+            data = self.channel.recv(1 << 16)
+            if not data:
+                self._leave()
+            for header, _ in messages.feed(data):
+                if header.get("stop"):
+                    self._stop()
+                else:
+                    self.inbox.put(header["run"])
+
+    def _leave(self):
+        """End at once: the worker is gone, and nobody would write down what we do."""
+        with self.lock:
+            if self.running and not self.running.ended:
+                process.kill_group(self.running.pid, signal.SIGKILL)
+        process.end_orphans()
+        os._exit(1)
+
+    def _stop(self):
+        self.stopping = True
+        with self.lock:
+            if self.running and not self.running.ended:
+                self._terminate(self.running, "stop")
+        self.inbox.put(None)
+
+    def _terminate(self, running, why):
+        running.why = running.why or why
+        running.term_at = time.monotonic()
+        process.kill_group(running.pid, signal.SIGTERM)
+
+    def _watch(self):
+        """Look at the running task; return the seconds until the next look."""
+        with self.lock:
+            running = self.running
+            if running is None or running.ended:
+                return 0.1
+            age = time.monotonic() - running.begun
+            if running.term_at is not None:
+                if time.monotonic() - running.term_at > GRACE:
+                    process.kill_group(running.pid, signal.SIGKILL)
+                return 0.05
+            if running.limit and age > running.limit:
+                self._terminate(running, "TIMEOUT")
+                return 0.05
+            if age < 0.05:
+                return 0.05
+            memory = process.resident(running.pid)
+            running.peak = max(running.peak, memory)
+            if self.work["memory"] and memory > self.work["memory"] * 1024:
+                running.why = "MEMORY"
+                process.kill_group(running.pid, signal.SIGKILL)
+            for descriptor in (self.stdout, self.stderr):
+                if os.fstat(descriptor).st_size > FLOOD:
+                    os.ftruncate(descriptor, 0)
+            wait = min(2.0, max(0.05, age / 10))
+            if running.limit:
+                wait = min(wait, max(0.01, running.limit - age))
+            return wait
+
+    # The main thread
+
+    def _task(self, index):
+        """Run one task to its final record."""
+        attempt, free, earlier = 1, 1, []
+        while True:
+            record, log, packed = self._attempt(index, attempt)
+            if record is None:
+                return  # stopped: an interruption is not an outcome
+            outcome = record.get("outcome", "OK")
+            killed = record.get("signal") in (signal.SIGKILL, signal.SIGTERM) and outcome == "FAILED"
+            if killed and free:
+                free -= 1  # somebody else's kill: once more, without counting it as a retry
+                continue
+            if outcome != "FAILED" or attempt > self.work["retries"]:
+                break
+            earlier.append(record["cause"])
+            attempt += 1
+        if earlier:
+            record["earlier"] = earlier
+        self.reporter.add(record, log, packed)
+        if self.first is not None:
+            self._look()
+
+    def _attempt(self, index, attempt):
+        task = Task(self.work, self.space, self.place, index)
+        record = {"index": index, "seed": task.seed, "begin": round(time.time(), 3), "slot": self.number}
+        if attempt > 1:
+            record["attempt"] = attempt
+        target = self._prepare(task)
+        begun = time.perf_counter()
+        try:
+            argv = [fill(parts, task) for parts in self.work["command"]]
+            pid = self._spawn(argv, environment(task, self.base))
+        except (OSError, ValueError) as error:
+            record.update(outcome="FAILED", exit=127, wall=0.0, cause=_cannot_start(error))
+            return record, b"", None
+        ended = self._wait(pid, record, begun)
+        if self.stopping and (ended.why == "stop" or record.get("signal")):
+            self._empty()
+            return None, b"", None
+        return self._finish(task, record, ended, target, attempt)
+
+    def _prepare(self, task):
+        """Write parameter files and remove what an earlier task left at the result's place; return that place."""
+        if self.work["files"]:
+            write_files(task, self.work["files"])
+        if task.checkpoint:
+            os.makedirs(task.checkpoint, exist_ok=True)
+        target = None
+        if self.result["kind"] == "file":
+            target = os.path.join(self.place.folder, fill(self.result["file"], task))
+            _remove(target)
+            os.makedirs(os.path.dirname(target), exist_ok=True)
+        for pattern in self.work["artifacts"]:
+            for path in glob.glob(os.path.join(glob.escape(self.place.folder), pattern), recursive=True):
+                _remove(path)
+        return target
+
+    def _spawn(self, argv, variables):
+        program = self.programs.get(argv[0])
+        if program is None:
+            program = shutil.which(argv[0], path=variables.get("PATH")) or argv[0]
+            self.programs[argv[0]] = program
+        try:
+            return process.spawn(program, argv, variables, self.null, self.stdout, self.stderr)
+        except OSError as error:
+            if error.errno != errno.ENOEXEC:
+                raise
+            # A script without '#!': what a shell would do with it.
+            return process.spawn("/bin/sh", ["/bin/sh", program] + argv[1:], variables, self.null, self.stdout, self.stderr)
+
+    def _wait(self, pid, record, begun):
+        running = Running(pid, self.work["time_limit"])
+        kills = None
+        with self.lock:
+            self.running = running
+            if self.stopping:
+                self._terminate(running, "stop")
+        if self.work["memory"] or self.work["count_kills"]:
+            kills = process.oom_kills()
+        status, usage = self._reap(running)
+        record["wall"] = round(time.perf_counter() - begun, 6)
+        record["cpu"] = round(usage.ru_utime + usage.ru_stime, 6)
+        # Kibibytes on Linux, bytes on macOS (getrusage(2)).
+        peak = usage.ru_maxrss if process.LINUX else usage.ru_maxrss // 1024
+        record["memory"] = max(peak, running.peak)
+        process.end_orphans()
+        if os.WIFSIGNALED(status):
+            record["signal"] = os.WTERMSIG(status)
+            if record["signal"] == signal.SIGKILL and kills is not None and process.oom_kills() > kills:
+                running.why = running.why or "MEMORY"
+        elif os.WEXITSTATUS(status):
+            record["exit"] = os.WEXITSTATUS(status)
+        return running
+
+    def _reap(self, running):
+        """Wait for the task's leader, then end its whole group."""
+        if hasattr(os, "waitid"):
+            os.waitid(os.P_PID, running.pid, os.WEXITED | os.WNOWAIT)
+            with self.lock:
+                running.ended = True
+            # The leader is still a zombie here, so its group's number cannot be anybody else's.
+            process.kill_group(running.pid, signal.SIGKILL)
+        _, status, usage = os.wait4(running.pid, 0)
+        if not running.ended:  # macOS before Python 3.13 has no waitid
+            with self.lock:
+                running.ended = True
+            process.kill_group(running.pid, signal.SIGKILL)
+        return status, usage
+
+    def _finish(self, task, record, ended, target, attempt):
+        stdout, stderr = _read(self.stdout), _read(self.stderr)
+        self._empty()
+        packed = None
+        if ended.why in ("TIMEOUT", "MEMORY"):
+            record["outcome"] = ended.why
+            record["cause"] = self._limit(ended.why, record)
+        elif "signal" in record or "exit" in record:
+            record["outcome"] = "FAILED"
+            record["cause"] = last_line(stderr) or last_line(stdout)
+        else:
+            packed, stdout = self._result(record, target, stdout)
+            self._artifacts(task, record)
+        log = log_text(task.index, attempt, record.get("outcome", "OK"), stdout, stderr)
+        if os.listdir(self.place.scratch):
+            clear(self.place.scratch)
+        if task.checkpoint and "outcome" not in record:
+            shutil.rmtree(task.checkpoint, ignore_errors=True)
+        return record, log, packed
+
+    def _limit(self, why, record):
+        if why == "TIMEOUT":
+            return "longer than the time limit of %g s" % self.work["time_limit"]
+        if self.work["memory"]:
+            return "more memory than the %d MiB asked for" % self.work["memory"]
+        return "killed by the system for memory"
+
+    def _result(self, record, target, stdout):
+        """Frame the result's bytes; return (what goes to the pack, what of stdout is left for the log)."""
+        kind = self.result["kind"]
+        if kind in ("auto", "json"):
+            text = stdout.rstrip()
+            cut = text.rfind(b"\n") + 1
+            said = text[cut:]
+            if said[:1] == b"{" and said[-1:] == b"}" or kind == "json" and said[:1] == b"[" and said[-1:] == b"]":
+                if len(said) > LARGEST:
+                    return self._refuse(record, "the result has more than 64 MiB; name a file in artifacts:", stdout)
+                return attach(record, said, "json"), stdout[:cut]
+            if kind == "json":
+                return self._refuse(record, "no JSON object on the last line of the output", stdout)
+            return None, stdout
+        if kind != "file":
+            return None, stdout
+        try:
+            size = os.stat(target).st_size
+            if size > LARGEST:
+                return self._refuse(record, "the result has more than 64 MiB; name it in artifacts:", stdout)
+            with open(target, "rb") as stream:
+                data = stream.read()
+            os.unlink(target)
+        except OSError:
+            return self._refuse(record, "the command ended well but wrote no %s" % os.path.basename(target), stdout)
+        return attach(record, data, self.result["format"]), stdout
+
+    def _refuse(self, record, cause, stdout):
+        record.update(outcome="FAILED", exit=0, cause=cause)
+        return None, stdout
+
+    def _artifacts(self, task, record):
+        patterns = self.work["artifacts"]
+        if "outcome" in record or not (patterns or self.work["everything"]):
+            return
+        final = os.path.join(self.work["directory"], "artifacts", str(task.index))
+        private = "%s.%d" % (final, os.getpid())
+        kept = 0
+        for path in self._kept_files(patterns):
+            goal = os.path.join(private, os.path.relpath(path, self.place.folder).replace("..", "up"))
+            os.makedirs(os.path.dirname(goal), exist_ok=True)
+            shutil.move(path, goal)
+            kept += 1
+        if kept:
+            shutil.rmtree(final, ignore_errors=True)
+            os.rename(private, final)
+            record["artifacts"] = kept
+
+    def _kept_files(self, patterns):
+        if self.work["everything"]:
+            before = self.first or {}
+            state = self.place.state()
+            return [os.path.join(self.place.folder, name) for name in sorted(state) if state[name] != before.get(name)]
+        found = set()
+        for pattern in patterns:
+            found.update(glob.glob(os.path.join(glob.escape(self.place.folder), pattern), recursive=True))
+        files = set()
+        for path in found:
+            if os.path.isdir(path) and not os.path.islink(path):
+                files.update(os.path.join(folder, name) for folder, _, names in os.walk(path) for name in names)
+            else:
+                files.add(path)
+        return sorted(files)
+
+    def _look(self):
+        """After the first task, tell of files that nothing names."""
+        before, self.first = self.first, None
+        if self.work["everything"]:
+            return
+        after = self.place.state()
+        new = sorted(name for name in after if name not in before)
+        changed = sorted(name for name in after if name in before and after[name] != before[name])
+        if new:
+            self.reporter.say({"note": "new files", "files": new[:20], "count": len(new)})
+        if changed:
+            self.reporter.say({"note": "changed files", "files": changed[:20], "count": len(changed)})
+
+    def _empty(self):
+        if self.work["tee"]:
+            return
+        for descriptor in (self.stdout, self.stderr):
+            if os.fstat(descriptor).st_size:
+                os.ftruncate(descriptor, 0)
+
+
+def _read(descriptor):
+    size = os.fstat(descriptor).st_size
+    return os.pread(descriptor, size, 0) if size else b""
+
+
+def _remove(path):
+    if os.path.isdir(path) and not os.path.islink(path):
+        shutil.rmtree(path, ignore_errors=True)
+    elif os.path.lexists(path):
+        os.unlink(path)
+
+
+def _cannot_start(error):
+    name = getattr(error, "filename", None)
+    if isinstance(error, OSError) and error.errno == errno.ENOENT:
+        return "command not found: %s" % (name or error)
+    if isinstance(error, OSError) and error.errno == errno.E2BIG:
+        return "the parameters are too long for a command line; use {params.json}"
+    return "cannot start: %s" % error
+
+
+def main(channel, work, space, place, number):
+    """Serve commands over `channel` until the worker closes it."""
+    process.adopt_orphans()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with open("/proc/self/oom_score_adj", "w") as stream:
+            stream.write("200")
+    except OSError:
+        pass
+    sys.setswitchinterval(0.001)
+    Launcher(channel, work, space, place, number).serve()

@@ -1,0 +1,170 @@
+"""Starting, measuring and ending process groups, with what the platform offers."""
+
+import os
+import signal
+import sys
+import time
+
+try:
+    import ctypes
+except ImportError:  # a Python built without libffi
+    ctypes = None
+
+LINUX = sys.platform.startswith("linux")
+PAGE = os.sysconf("SC_PAGE_SIZE")
+PR_SET_PDEATHSIG = 1  # prctl(2)
+PR_SET_CHILD_SUBREAPER = 36
+
+
+def _prctl(option, value):
+    if LINUX and ctypes:
+        try:
+            ctypes.CDLL(None, use_errno=True).prctl(option, value, 0, 0, 0)
+        except (OSError, AttributeError):
+            pass
+
+
+def adopt_orphans():
+    """Become the parent of what our children leave behind, so that it can be ended."""
+    _prctl(PR_SET_CHILD_SUBREAPER, 1)
+
+
+def die_with_parent():
+    """Ask the kernel to kill us when the parent dies, however it dies."""
+    _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def children(pid):
+    """Return the child processes of one process (Linux, else none)."""
+    found = []
+    try:
+        for thread in os.listdir("/proc/%d/task" % pid):
+            with open("/proc/%d/task/%s/children" % (pid, thread)) as stream:
+                found.extend(int(word) for word in stream.read().split())
+    except (OSError, ValueError):
+        pass
+    return found
+
+
+def descendants(pid):
+    """Return a process and all below it."""
+    found, queue = [], [pid]
+    while queue:
+        one = queue.pop()
+        found.append(one)
+        queue.extend(children(one))
+    return found
+
+
+def resident(pid):
+    """Return the resident memory of a process and all below it, in KiB (shared pages count in each)."""
+    total = 0
+    for one in descendants(pid):
+        try:
+            with open("/proc/%d/statm" % one) as stream:
+                total += int(stream.read().split()[1])
+        except (OSError, ValueError, IndexError):
+            pass
+    return total * PAGE // 1024
+
+
+def kill(pid, number):
+    """Signal a process; whether it was there."""
+    try:
+        os.kill(pid, number)
+        return True
+    except OSError:
+        return False
+
+
+def kill_group(pid, number):
+    """Signal a process group; whether it was there."""
+    try:
+        os.killpg(pid, number)
+        return True
+    except OSError:
+        return False
+
+
+def end_orphans():
+    """Kill and reap everything that is still a child of ours; return how many there were."""
+    ended = 0
+    give_up = time.monotonic() + 10
+    while time.monotonic() < give_up:
+        try:
+            pid, _ = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            break
+        if pid == 0:
+            for child in children(os.getpid()):
+                kill_group(child, signal.SIGKILL)
+                kill(child, signal.SIGKILL)
+            time.sleep(0.002)
+        else:
+            ended += 1
+    return ended
+
+
+def oom_kills():
+    """Return the memory kills that our cgroup has counted (version 2, then 1), or 0."""
+    try:
+        with open("/proc/self/cgroup") as stream:
+            for row in stream:
+                _, controllers, path = row.rstrip("\n").split(":", 2)
+                if controllers == "":
+                    name = "/sys/fs/cgroup%s/memory.events" % path
+                elif "memory" in controllers.split(","):
+                    name = "/sys/fs/cgroup/memory%s/memory.oom_control" % path
+                else:
+                    continue
+                with open(name) as events:
+                    for event in events:
+                        if event.startswith("oom_kill "):
+                            return int(event.split()[1])
+    except (OSError, ValueError, IndexError):
+        pass
+    return 0
+
+
+if hasattr(os, "posix_spawn"):
+
+    def spawn(path, argv, env, stdin, stdout, stderr):
+        """Start a program in a session of its own; vfork semantics keep this cheap (glibc's posix_spawn)."""
+        actions = [(os.POSIX_SPAWN_DUP2, stdin, 0), (os.POSIX_SPAWN_DUP2, stdout, 1), (os.POSIX_SPAWN_DUP2, stderr, 2)]
+        defaults = (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
+        try:
+            return os.posix_spawn(path, argv, env, file_actions=actions, setsid=True, setsigdef=defaults)
+        except NotImplementedError:  # a libc without POSIX_SPAWN_SETSID
+            return _fork(path, argv, env, stdin, stdout, stderr)
+
+else:
+
+    def spawn(path, argv, env, stdin, stdout, stderr):
+        """Start a program in a session of its own (Python before 3.8)."""
+        return _fork(path, argv, env, stdin, stdout, stderr)
+
+
+def _fork(path, argv, env, stdin, stdout, stderr):
+    reader, writer = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        try:
+            os.close(reader)
+            os.setsid()
+            for number in (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT, signal.SIGTERM, signal.SIGUSR1):
+                signal.signal(number, signal.SIG_DFL)
+            os.dup2(stdin, 0)
+            os.dup2(stdout, 1)
+            os.dup2(stderr, 2)
+            os.execve(path, argv, env)
+        except OSError as error:
+            os.write(writer, str(error.errno).encode())
+        finally:
+            os._exit(127)
+    os.close(writer)
+    said = os.read(reader, 16)
+    os.close(reader)
+    if said:
+        os.waitpid(pid, 0)
+        raise OSError(int(said), os.strerror(int(said)), path)
+    return pid

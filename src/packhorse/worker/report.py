@@ -1,0 +1,75 @@
+"""What a slot tells its worker: records, framed here so that the worker has next to nothing to do for each."""
+
+from packhorse.worker.channel import fast_message, message
+from packhorse.worker.journal import encode, seal
+
+INLINE = 4096  # bytes of a result that stand in the journal itself
+LARGEST = 64 << 20  # bytes of a result that a task may have
+
+KEEP_HEAD, KEEP_TAIL = 64 << 10, 448 << 10  # bytes of a task's output that the log keeps
+
+
+class Reporter(object):
+    """Sends each record as soon as there is one, so that a kill costs nothing that had finished."""
+
+    def __init__(self, channel):
+        self.channel = channel
+
+    def line(self, body, wall, cpu):
+        """Send the record of a task that ended well, as JSON bytes."""
+        self.channel.sendall(fast_message(seal(body), wall, cpu))
+
+    def add(self, record, log=b"", packed=None):
+        """Send a record, what its task printed, and its result where that is too large for a line."""
+        if log or packed is not None or "outcome" in record:
+            header = {"record": record, "log": len(log), "pack": -1 if packed is None else len(packed)}
+            self.channel.sendall(message(header, log + (packed or b"")))
+        else:
+            self.line(encode(record), record["wall"], record["cpu"])
+
+    def say(self, header):
+        """Send anything else."""
+        self.channel.sendall(message(header))
+
+
+def attach(record, data, form):
+    """Put a result's bytes into its record, or return them to be packed."""
+    if form:
+        record["format"] = form
+    if len(data) <= INLINE:
+        try:
+            record["text"] = data.decode("utf-8")
+            return None
+        except UnicodeDecodeError:
+            pass
+    return data
+
+
+def shorten(data):
+    """Keep the beginning and the end of a long output."""
+    if len(data) <= KEEP_HEAD + KEEP_TAIL:
+        return data
+    left_out = len(data) - KEEP_HEAD - KEEP_TAIL
+    return data[:KEEP_HEAD] + b"\n[... %d bytes left out ...]\n" % left_out + data[-KEEP_TAIL:]
+
+
+def log_text(index, attempt, outcome, stdout, stderr):
+    """Return what the worker's log keeps of one task."""
+    if not stdout and not stderr:
+        return b""
+    title = "== task %d, attempt %d, %s ==\n" % (index, attempt, outcome)
+    said = title.encode() + shorten(stdout)
+    if not said.endswith(b"\n"):
+        said += b"\n"
+    if stderr:
+        said += b"-- stderr --\n" + shorten(stderr)
+        if not said.endswith(b"\n"):
+            said += b"\n"
+    return said
+
+
+def last_line(stderr):
+    """Return the line that says why, which for R stands before 'Execution halted'."""
+    rows = [row.strip() for row in stderr[-8192:].decode("utf-8", "replace").splitlines() if row.strip()]
+    rows = [row for row in rows if row not in ("Execution halted", "Calls:") and not row.startswith("Calls: ")]
+    return rows[-1][:300] if rows else ""

@@ -1,0 +1,361 @@
+"""The worker: claims leases, fills slots, writes the journal, keeps the deadline."""
+
+import json
+import os
+import platform
+import selectors
+import shutil
+import signal
+import sys
+import tempfile
+import time
+
+from packhorse.worker import process
+from packhorse.worker.channel import TIMES
+from packhorse.worker.journal import Journal, journal_name
+from packhorse.worker.lease import Leases, Positions
+from packhorse.worker.place import unpack
+from packhorse.worker.report import log_text
+from packhorse.worker.slots import Slot
+from packhorse.worker.space import Space
+
+BATCH_SECONDS = 0.25  # work a slot is given at a time
+LEASE_SECONDS = 300.0  # work that a dead worker may hold
+PREFETCH_BELOW = 0.05  # tasks shorter than this are given before they are asked for
+PROBE = 20  # so many first tasks that all fail alike stop the wave
+FULL_WAIT = 900.0  # seconds to wait for space on a full disk
+FULL_WORDS = ("No space left on device", "Disk quota exceeded")
+
+
+def load(work_file):
+    """Return a work file's content, and its space."""
+    with open(work_file, "rb") as stream:
+        work = json.loads(stream.read().decode("utf-8"))
+    # A run can be moved: places inside it are found from the work file, waves/K/work.json.
+    work["directory"] = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(work_file))))
+    work["library"] = os.path.join(work["directory"], "worker.pyz")
+    work["r_library"] = os.path.join(work["directory"], "packhorse.R")
+    with open(os.path.join(work["directory"], work["space"]), "rb") as stream:
+        space = Space(json.loads(stream.read().decode("utf-8")))
+    return work, space
+
+
+class Worker(object):
+    """One worker of one wave."""
+
+    def __init__(self, work_file, options):
+        self.work_file = os.path.abspath(work_file)
+        self.work, self.space = load(work_file)
+        self.options = options
+        self.archive = self.work["library"]
+        self.python = [sys.executable, "-S", "-E"]
+        wave_folder = os.path.dirname(self.work_file)
+        with open(os.path.join(wave_folder, "plan.json"), "rb") as stream:
+            plan = json.loads(stream.read().decode("utf-8"))
+        self.positions = Positions(plan["probe"], plan["ranges"])
+        name = journal_name(self.work["wave"], options.element, options.restart)
+        self.leases = Leases(os.path.join(wave_folder, "leases"), self.positions.total, name)
+        self.scratch = tempfile.mkdtemp(prefix="w", dir=options.scratch)
+        self.journal = Journal(self.work["directory"], name, self._header())
+        self.totals = {"wall": 0.0, "cpu": 0.0, "longest": 0.0}
+        self.todo = []
+        self.records = []
+        self.done = 0
+        self.slot_seconds = 0.0
+        self.first = []  # (outcome, exit, signal, cause) of the first tasks
+        self.stopping = ""
+        self.full_since = None
+        self.repeats = {}
+        self.selector = selectors.DefaultSelector()
+        self.told = 0.0
+
+    def _header(self):
+        work = self.work
+        return {
+            "format": "packhorse-journal", "version": 1, "run": work["run"], "wave": work["wave"],
+            "element": self.options.element, "restart": self.options.restart, "host": platform.node(),
+            "pid": os.getpid(), "space": work["space_digest"], "code": work["code"],
+            "environment": work["environment"], "started": round(time.time(), 3),
+            "python": platform.python_version(), "slots": self.options.slots,
+        }
+
+    # Life
+
+    def run(self):
+        """Work until nothing is left or somebody says stop; return the exit status."""
+        process.adopt_orphans()
+        self._listen()
+        self.unpacked = unpack(self._snapshot(), os.path.join(self.scratch, "code"))
+        slots = min(self.options.slots, self.positions.total)
+        self.slots = [Slot(self, number) for number in range(slots)]
+        for slot in self.slots:
+            self._start(slot)
+        how = "done"
+        try:
+            self._loop()
+            how = self.stopping or "done"
+        except OSError as error:
+            how = "error"
+            self.tell({"error": str(error)})
+        finally:
+            whole = self._end(how)
+        if not whole:
+            self.tell({"lost": "the disk is full; finished tasks could not all be written and will run again"})
+            return 3
+        return 0 if how in ("done", "stopped", "deadline") else 4
+
+    def _snapshot(self):
+        return os.path.join(self.work["directory"], self.work["snapshot"]) if self.work["snapshot"] else None
+
+    def _listen(self):
+        reader, writer = os.pipe()
+        os.set_blocking(writer, False)
+        os.set_blocking(reader, False)
+        signal.set_wakeup_fd(writer)
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, self._signalled)
+        self.selector.register(reader, selectors.EVENT_READ, "wake")
+        if self.options.attached:
+            self.selector.register(sys.stdin.fileno(), selectors.EVENT_READ, "parent")
+
+    def _signalled(self, number, frame):
+        self.stopping = self.stopping or "stopped"
+
+    def _start(self, slot):
+        slot.start()
+        slot.begun = slot.asked = time.monotonic()
+        self.selector.register(slot.socket, selectors.EVENT_READ, slot)
+
+    def _end(self, how):
+        for slot in self.slots:
+            if slot.process is not None:
+                slot.stop()
+        give_up = time.monotonic() + 8
+        while any(slot.process is not None for slot in self.slots) and time.monotonic() < give_up:
+            for key, _ in self.selector.select(0.1):
+                if isinstance(key.data, Slot):
+                    self._hear(key.data)
+        for slot in self.slots:
+            if slot.process is not None:
+                slot.kill()
+                slot.process.wait()
+        process.end_orphans()
+        self._flush()
+        whole = self.journal.close(how, self.totals)
+        shutil.rmtree(self.scratch, ignore_errors=True)
+        self.tell({"end": how, "totals": self.totals})
+        return whole
+
+    def tell(self, event):
+        """Say something to whoever started us (a parent, or the job's log)."""
+        try:
+            sys.stdout.write(json.dumps(event) + "\n")
+            sys.stdout.flush()
+        except (OSError, ValueError):
+            pass
+
+    # The loop
+
+    def _loop(self):
+        while not self.stopping:
+            if self.full_since is None:
+                for slot in self.slots:
+                    self._feed(slot)
+                if not self.todo and not any(slot.queue for slot in self.slots) and not self.leases.remaining():
+                    return
+            else:
+                self._wait_for_space()
+            if self._mean() < 0.005:
+                time.sleep(0.004)  # let short answers gather, instead of waking for each
+            now = time.monotonic()
+            for key, _ in self.selector.select(0.2):
+                if key.data == "parent":
+                    if not os.read(key.fd, 1024):
+                        self.stopping = "stopped"
+                elif key.data == "wake":
+                    os.read(key.fd, 1024)
+                else:
+                    self._hear(key.data)
+            for slot in self.slots:
+                slot.watch(now)
+            if self.options.seconds and now - self.options.begun > self.options.seconds:
+                self.stopping = "deadline"
+            self._flush()
+
+    def _mean(self):
+        """Return the mean seconds of slot time a task has taken so far."""
+        if not self.done:
+            return 1.0
+        return self.slot_seconds / self.done
+
+    def _feed(self, slot):
+        if slot.process is None:
+            return
+        mean, load = self._mean(), slot.load()
+        if load and (mean > PREFETCH_BELOW or load * mean > BATCH_SECONDS):
+            return
+        if not self.done and len(self.first) < PROBE:
+            size = 1
+        else:
+            left = self.leases.remaining() + sum(b - a for a, b in self.todo)
+            size = max(1, min(int(BATCH_SECONDS / max(mean, 1e-6)), left // (2 * len(self.slots)) or 1))
+        ranges = self._take(size)
+        if ranges:
+            if not load:
+                slot.asked = time.monotonic()
+            try:
+                slot.give(ranges)
+            except OSError:
+                self._died(slot)
+
+    def _take(self, size):
+        """Return index ranges of up to `size` tasks, claiming a lease when there are none."""
+        if not self.todo:
+            mean = self._mean()
+            lease = int(LEASE_SECONDS * len(self.slots) / max(mean, 1e-4)) if self.done else len(self.slots)
+            claimed = self.leases.claim(max(lease, 1))
+            if claimed is None:
+                return []
+            self.todo = self.positions.indices(*claimed)
+        taken = []
+        while self.todo and size > 0:
+            a, b = self.todo[0]
+            n = min(size, b - a)
+            taken.append([a, a + n])
+            size -= n
+            if a + n == b:
+                self.todo.pop(0)
+            else:
+                self.todo[0] = [a + n, b]
+        return taken
+
+    # What slots say
+
+    def _hear(self, slot):
+        try:
+            data = slot.socket.recv(1 << 18)
+        except OSError:
+            data = b""
+        if not data:
+            self._died(slot)
+            return
+        for header, body in slot.messages.feed(data):
+            if header is None:
+                wall, cpu = TIMES.unpack_from(body)
+                sealed = body[TIMES.size :]
+                # A sealed line reads {"crc":"xxxxxxxx","index":I, and so on.
+                index = int(sealed[26 : sealed.index(b",", 26)])
+                self._count(slot, index, "OK", wall, cpu)
+                self.records.append((sealed, None))
+            elif "record" in header:
+                self._record(slot, header, body)
+            elif "broken" in header:
+                self.tell(header)
+                self.journal.say({"note": header})
+                self.stopping = "broken"
+            else:
+                self.tell(header)
+                self.journal.say({"note": header})
+
+    def _record(self, slot, header, body):
+        record = header["record"]
+        if self._starved(record):
+            slot.answered(record["index"])
+            self.todo.append([record["index"], record["index"] + 1])
+            self._full("a task could not write: %s" % record["cause"])
+            return
+        log, packed = body[: header["log"]], None
+        if header["pack"] >= 0:
+            packed = body[header["log"] :]
+        self._keep(slot, record, log, packed)
+
+    def _keep(self, slot, record, log, packed=None):
+        if log:
+            place = self.journal.write_log(log)
+            if place:
+                record["log"] = place
+        outcome = record.get("outcome", "OK")
+        if len(self.first) < PROBE:
+            self._judge(record, outcome)
+        self._count(slot, record["index"], outcome, record.get("wall", 0.0), record.get("cpu", 0.0))
+        self.records.append((record, packed))
+
+    def _count(self, slot, index, outcome, wall, cpu):
+        slot.answered(index)
+        now = time.monotonic()
+        self.slot_seconds += now - slot.asked
+        slot.asked = now
+        self.done += 1
+        totals = self.totals
+        totals[outcome] = totals.get(outcome, 0) + 1
+        totals["wall"] = round(totals["wall"] + wall, 6)
+        totals["cpu"] = round(totals["cpu"] + cpu, 6)
+        if wall > totals["longest"]:
+            totals["longest"] = round(wall, 6)
+        if outcome == "OK" and len(self.first) < PROBE:
+            self.first = [None] * PROBE
+
+    def _judge(self, record, outcome):
+        """Stop when the first tasks all fail in one way: a study that is wrong shall not burn hours."""
+        self.first.append((outcome, record.get("exit"), record.get("signal"), record.get("cause")))
+        if len(self.first) == PROBE and outcome != "OK" and len(set(self.first)) == 1:
+            self.stopping = "failing"
+            self.tell({"failing": record.get("cause"), "count": PROBE})
+
+    def _died(self, slot):
+        """A slot's process is gone: write down the task that took it, run the rest again."""
+        if slot.process is None:
+            return
+        self.selector.unregister(slot.socket)
+        record, printed = slot.autopsy()
+        process.end_orphans()
+        if record is not None:
+            record["seed"] = self.space.seeds(record["index"])[0]
+            self._keep(slot, record, log_text(record["index"], 1, record["outcome"], printed, b""))
+        self.todo[0:0] = slot.queue
+        slot.queue = []
+        slot.lives = getattr(slot, "lives", 0) + 1
+        if self.stopping:
+            return
+        if slot.lives > 5 and not self.done:
+            self.stopping = "broken"
+            self.tell({"broken": "the slots' process ends at once; see the worker's log", "traceback": ""})
+            return
+        self._start(slot)
+
+    # Disk
+
+    def _flush(self):
+        if self.records:
+            records, self.records = self.records, []
+            if not self.journal.write(records, self.totals):
+                self._full("the journal could not be written")
+
+    def _starved(self, record):
+        index, cause = record["index"], record.get("cause", "")
+        if record.get("outcome") != "FAILED" or not any(words in cause for words in FULL_WORDS):
+            return False
+        self.repeats[index] = self.repeats.get(index, 0) + 1
+        return self.repeats[index] <= 3
+
+    def _full(self, why):
+        if self.full_since is None:
+            self.full_since = time.monotonic()
+            self.tell({"full": why, "directory": self.work["directory"], "scratch": self.scratch})
+
+    def _wait_for_space(self):
+        """Go on once what is held can be written and there is room again; give up after a while."""
+        if self._room() and self.journal.recover(self.totals):
+            self.full_since = None
+            self.tell({"full": ""})
+        elif time.monotonic() - self.full_since > FULL_WAIT:
+            self.stopping = "full"
+        else:
+            time.sleep(0.5)
+
+    def _room(self):
+        for folder in (self.work["directory"], self.scratch):
+            about = os.statvfs(folder)
+            if about.f_bavail * about.f_frsize < (4 << 20) or (about.f_files and about.f_favail < 64):
+                return False
+        return True
