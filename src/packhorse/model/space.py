@@ -112,16 +112,19 @@ class Lookup:
         if not 0 <= replicate < self.space.replicates or set(parameters) != set(self.space.names):
             return None
         point = 0
-        for axis, table in zip(self.space.arithmetic.axes, self.tables, strict=True):
-            values = tuple(parameters[name] for name in axis.names)
-            if axis.levels is not None:
-                level = table.get(tuple(canonical(n, v) for n, v in zip(axis.names, values, strict=True)))
-            else:
-                level = _arithmetic_level(axis, values)
+        for number, axis in enumerate(self.space.arithmetic.axes):
+            level = self.level(number, tuple(parameters[name] for name in axis.names))
             if level is None:
                 return None
             point = point * axis.count + level
         return point * self.space.replicates + replicate
+
+    def level(self, number: int, values: tuple[Any, ...]) -> int | None:
+        """Return the level of one axis that holds these values, in the order of the axis's names."""
+        axis = self.space.arithmetic.axes[number]
+        if axis.levels is None:
+            return _arithmetic_level(axis, values)
+        return self.tables[number].get(tuple(canonical(n, v) for n, v in zip(axis.names, values, strict=True)))
 
 
 def _arithmetic_level(axis: Any, values: tuple[Any, ...]) -> int | None:

@@ -1,0 +1,95 @@
+"""The way from an older space's indices to those of a space that grew."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from packhorse.model.space import Lookup, ParameterSpace
+
+
+def carry_between(
+    old: ParameterSpace, new: ParameterSpace, defaults: Mapping[str, Any] | None = None
+) -> Callable[[int], int | None]:
+    """Return a function from an old index to the new index of the task with the same key, or None.
+
+    A parameter that only the new space has takes its value from `defaults`; without one nothing matches.
+    """
+    lookup = new.lookup()
+    known = {name: value for name, value in (defaults or {}).items() if name not in old.names}
+    if set(new.names) - set(old.names) - set(known) or set(old.names) - set(new.names):
+        return lambda index: None
+    digits = _digits(old, lookup, known)
+    if digits is None:
+        return lambda index: lookup.find({**_chosen(known, new), **old[index]}, old.replicate(index))
+    return _by_digits(old, new, digits)
+
+
+class _Levels(dict[int, int | None]):
+    """Old level -> what it adds to the new point, found at first use since an axis may hold 10^9 levels."""
+
+    def __init__(self, axis: Any, lookup: Lookup, number: int, weight: int) -> None:
+        super().__init__()
+        self.axis, self.lookup, self.number, self.weight = axis, lookup, number, weight
+        names = lookup.space.arithmetic.axes[number].names
+        self.order = [axis.names.index(name) for name in names]
+
+    def __missing__(self, level: int) -> int | None:
+        values = self.axis.values(level)
+        found = self.lookup.level(self.number, tuple(values[at] for at in self.order))
+        self[level] = None if found is None else found * self.weight
+        return self[level]
+
+
+def _digits(old: ParameterSpace, lookup: Lookup, known: Mapping[str, Any]) -> tuple[int, list[_Levels]] | None:
+    """Return the new factors' fixed part of the point and a map for each old axis, last axis first.
+
+    None where factors were regrouped, or where a default is not a level of its new factor.
+    """
+    new_axes = lookup.space.arithmetic.axes
+    weights = {}
+    weight = 1
+    for number in reversed(range(len(new_axes))):
+        weights[frozenset(new_axes[number].names)] = (number, weight)
+        weight *= new_axes[number].count
+    fixed = 0
+    for names, (number, weight) in weights.items():
+        if names <= set(known):
+            level = lookup.level(number, tuple(known[name] for name in new_axes[number].names))
+            if level is None:
+                return None
+            fixed += level * weight
+    maps = []
+    for axis in reversed(old.arithmetic.axes):
+        if frozenset(axis.names) not in weights:
+            return None
+        number, weight = weights[frozenset(axis.names)]
+        maps.append(_Levels(axis, lookup, number, weight))
+    return fixed, maps
+
+
+def _by_digits(
+    old: ParameterSpace, new: ParameterSpace, digits: tuple[int, list[_Levels]]
+) -> Callable[[int], int | None]:
+    fixed, maps = digits
+    places = [(levels.axis.count, levels) for levels in maps]
+    old_replicates, new_replicates = old.replicates, new.replicates
+
+    def carried(index: int) -> int | None:
+        point, replicate = divmod(index, old_replicates)
+        if replicate >= new_replicates:
+            return None
+        found = fixed
+        for count, levels in places:
+            point, level = divmod(point, count)
+            part = levels[level]
+            if part is None:
+                return None
+            found += part
+        return found * new_replicates + replicate
+
+    return carried
+
+
+def _chosen(known: Mapping[str, Any], new: ParameterSpace) -> dict[str, Any]:
+    return {name: value for name, value in known.items() if name in new.names}

@@ -1,0 +1,304 @@
+"""Reading journals: which record stands where, the records themselves, and the end of a growing file.
+
+The format stands in docs/design.md, "Journal". A journal is read in two steps: `read_journal` checks every
+line and keeps only what the fold needs; `Journal.records` then decodes the lines that somebody wants.
+"""
+
+from __future__ import annotations
+
+import json
+import mmap
+import os
+from array import array
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+from zlib import crc32
+
+import msgspec
+from msgspec import UNSET, Struct
+
+from packhorse.model.errors import RunError
+
+FORMAT = "packhorse-journal"
+VERSION = 1
+OUTCOMES = ("OK", "FAILED", "TIMEOUT", "MEMORY", "UNFINISHED")
+OK = 0
+TAIL_WINDOW = 1 << 16
+
+_CODES = {outcome: code for code, outcome in enumerate(OUTCOMES)}
+_T = TypeVar("_T")
+_PREFIX = b'{"crc":"'
+_QUOTE = ord('"')
+
+
+class Header(Struct, frozen=True, kw_only=True):
+    """Who wrote a journal, and for which space and code."""
+
+    format: str
+    version: int
+    run: str = ""
+    wave: int = 0
+    element: int = 0
+    restart: int = 0
+    host: str = ""
+    pid: int = 0
+    space: str = ""
+    code: str = ""
+    environment: str = ""
+    log: str = ""
+    pack: str = ""
+
+
+class Record(Struct, kw_only=True, gc=False):
+    """What one attempt left; `json` is UNSET where the result stands in `text`, in a pack, or nowhere."""
+
+    index: int
+    attempt: int = 1
+    outcome: str = "OK"
+    seed: int | None = None
+    begin: float | None = None
+    wall: float | None = None
+    cpu: float | None = None
+    memory: float | None = None
+    exit: int | None = None
+    signal: int | None = None
+    cause: str = ""
+    log: tuple[int, int] | None = None
+    json: Any = UNSET
+    text: str | None = None
+    pack: tuple[int, int, int] | None = None
+    format: str = ""
+    slot: int | None = None
+    artifacts: Any = None
+
+
+class _Line(Struct, gc=False):
+    """The members that tell the kinds of lines apart, and what the fold needs of a record."""
+
+    index: int | None = None
+    attempt: int = 1
+    outcome: str = "OK"
+    pack: tuple[int, int, int] | None = None
+    header: dict[str, Any] | None = None
+    totals: dict[str, Any] | None = None
+    note: str | None = None
+    end: str | None = None
+
+
+_line_decoder = msgspec.json.Decoder(_Line)
+_record_decoder = msgspec.json.Decoder(Record)
+
+
+class Journal:
+    """One journal's checked content: a place and an outcome for each record, and all other lines."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.header: Header | None = None
+        self.index: list[int] = []
+        self.outcome = bytearray()
+        self.attempt: list[int] = []
+        self.offset = array("Q")
+        self.length = array("Q")
+        self.notes: list[str] = []
+        self.totals: dict[str, Any] = {}
+        self.end = ""
+        self.bad = 0
+        self._pack_size = 0
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    @property
+    def order(self) -> tuple[int, int, int, str]:
+        """The place of this journal among others: wave, element, restart, then the name."""
+        header = self.header
+        if header is None:
+            return (0, 0, 0, self.path.name)
+        return (header.wave, header.element, header.restart, self.path.name)
+
+    @property
+    def pack(self) -> Path:
+        """The file with the larger results; it may not exist."""
+        name = self.header.pack if self.header else ""
+        return self.path.with_name(Path(name).name or self.path.stem + ".pack")
+
+    def records(self, rows: Iterable[int] | None = None) -> Iterator[Record]:
+        """Decode the records at these positions (all by default); quickest in ascending order."""
+        with self.path.open("rb") as file:
+            for row in range(len(self)) if rows is None else rows:
+                file.seek(self.offset[row])
+                found = _decode(file.read(self.length[row]), _record_decoder)
+                # A line that this version cannot read in full keeps its word; its result becomes unreadable.
+                yield found or Record(
+                    index=self.index[row], outcome=OUTCOMES[self.outcome[row]], format="unknown", text=""
+                )
+
+    def _accept(self, line: _Line, offset: int, length: int) -> None:
+        if self.header is None:
+            self.header = _header(line.header, self.path)
+            self.bad += self.header is None
+        elif line.index is not None:
+            if line.pack is not None and not self._packed(line.pack):
+                self.bad += 1
+                return
+            self.index.append(line.index)
+            self.outcome.append(_CODES.get(line.outcome, _CODES["FAILED"]))
+            self.attempt.append(line.attempt)
+            self.offset.append(offset)
+            self.length.append(length)
+        elif line.totals is not None:
+            self.totals = line.totals
+        elif line.note is not None:
+            self.notes.append(line.note)
+        elif line.end is not None:
+            self.end = line.end
+
+    def _packed(self, place: tuple[int, int, int]) -> bool:
+        """Say whether the pack is long enough; after a crash of the machine it may have lost its tail."""
+        stop = place[0] + place[1]
+        if stop > self._pack_size:
+            self._pack_size = self.pack.stat().st_size if self.pack.exists() else 0
+        return min(place) >= 0 and stop <= self._pack_size
+
+
+class Tail(Struct, frozen=True):
+    """The end of a journal: its last totals, the records after them, and how it ended ("" if it did not)."""
+
+    header: Header | None
+    totals: dict[str, Any]
+    records: list[Record]
+    end: str
+
+
+def read_journal(path: Path) -> Journal:
+    """Check every line of a journal and note where its records stand.
+
+    A last line without its newline is a torn tail, which is normal; any other line that fails is counted
+    in `bad`. Nothing is taken before a good header, since records mean nothing without their space.
+    Raises RunError for a journal of a newer version.
+    """
+    journal = Journal(path)
+    offset = 0
+    with path.open("rb") as file:
+        for line in file:
+            length = len(line)
+            if _checked(line):
+                said = _decode(line, _line_decoder)
+                if said is None:
+                    journal.bad += 1
+                else:
+                    journal._accept(said, offset, length)  # noqa: SLF001 - one reader in two functions
+            elif line.endswith(b"\n"):
+                journal.bad += 1
+            offset += length
+    return journal
+
+
+def read_journals(directory: Path) -> list[Journal]:
+    """Read all journals of a run directory, in their order."""
+    return sorted((read_journal(path) for path in journal_paths(directory)), key=lambda journal: journal.order)
+
+
+def journal_paths(directory: Path) -> list[Path]:
+    """List the journals of a run directory."""
+    return sorted((directory / "journal").glob("*.ndjson"))
+
+
+def tail(path: Path) -> Tail:
+    """Read the end of a journal, back to its last totals; the rest of the file is not touched."""
+    with path.open("rb") as file:
+        first = file.readline(TAIL_WINDOW)
+        said = _decode(first, _line_decoder) if _checked(first) else None
+        header = _header(said.header, path) if said else None
+        size = os.fstat(file.fileno()).st_size
+        window = TAIL_WINDOW
+        while header is not None:
+            start = max(len(first), size - window)
+            file.seek(start)
+            lines = file.read(size - start).split(b"\n")
+            # Whatever follows the last newline is torn; what precedes the first is half a line.
+            found = _after_totals(lines[start > len(first) : -1])
+            if found.totals or start <= len(first):
+                return Tail(header, found.totals, found.records, found.end)
+            window *= 4
+    return Tail(None, {}, [], "")
+
+
+def _after_totals(lines: list[bytes]) -> Tail:
+    records: list[Record] = []
+    end = ""
+    for line in reversed(lines):
+        whole = line + b"\n"
+        said = _decode(whole, _line_decoder) if _checked(whole) else None
+        if said is None:
+            continue
+        if said.totals is not None:
+            return Tail(None, said.totals, records[::-1], end)
+        end = said.end or end
+        record = _decode(whole, _record_decoder) if said.index is not None else None
+        if record is not None:
+            records.append(record)
+    return Tail(None, {}, records[::-1], end)
+
+
+def failed_attempts(path: Path, limit: int = 10_000) -> Iterator[Record]:
+    """Find attempts that are not OK without decoding the others; a later attempt may have succeeded.
+
+    This serves a status of a million tasks in a fraction of a second; the word on a task is the fold's.
+    """
+    if not path.stat().st_size:
+        return
+    mark = b'"outcome":"'
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        at = data.find(mark)
+        while at >= 0 and limit:
+            stop = data.find(b"\n", at)
+            if stop < 0:
+                return
+            line = data[data.rfind(b"\n", 0, at) + 1 : stop + 1]
+            record = _decode(line, _record_decoder) if _checked(line) else None
+            if record is not None and record.outcome != "OK":
+                limit -= 1
+                yield record
+            at = data.find(mark, stop)
+
+
+def _checked(line: bytes) -> bool:
+    """Say whether a whole line (with its newline) is what its writer meant."""
+    return (
+        line[8:16] == b"%08x" % crc32(line[17:-1])
+        and line[:8] == _PREFIX
+        and line[16] == _QUOTE
+        and line[-1:] == b"\n"
+    )
+
+
+def _decode(line: bytes, decoder: msgspec.json.Decoder[_T]) -> _T | None:
+    try:
+        return decoder.decode(line)
+    except ValueError:
+        # Bare NaN and Infinity, numbers beyond double range, and bytes that are not UTF-8.
+        try:
+            loose = json.loads(line.decode("utf-8", "surrogateescape"))
+            return msgspec.convert(loose, decoder.type)
+        except (ValueError, RecursionError):
+            return None
+    except RecursionError:
+        return None
+
+
+def _header(said: dict[str, Any] | None, path: Path) -> Header | None:
+    if said is None or said.get("format") != FORMAT:
+        return None
+    version = said.get("version")
+    if not isinstance(version, int) or version > VERSION:
+        raise RunError(
+            f"{path}: this journal has version {version}, and this Packhorse reads versions up to {VERSION}.",
+            "Install the newer Packhorse that wrote it: `pip install --upgrade packhorse`.",
+        )
+    try:
+        return msgspec.convert(said, Header)
+    except msgspec.ValidationError:
+        return None
