@@ -1,0 +1,164 @@
+"""Which files a project consists of: git's word where there is git, else a walk."""
+
+from __future__ import annotations
+
+import json
+import os
+import posixpath
+import re
+import subprocess
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from packhorse.model.errors import SnapshotError
+
+MOST_FILES = 100_000
+SKIPPED = {"__pycache__", "node_modules", "runs", "venv"}
+# A git hook or an alias sets these for its own repository, which need not be the study's.
+FOREIGN = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_COMMON_DIR", "GIT_OBJECT_DIRECTORY")
+
+
+def find_root(folder: Path) -> Path:
+    """Return the top of the git work tree that `folder` belongs to, else the folder itself."""
+    folder = folder.resolve()
+    answer = _git(folder, "rev-parse", "--show-toplevel")
+    if not answer:
+        return folder
+    root = Path(os.fsdecode(answer.removesuffix(b"\n"))).resolve()
+    if root == folder:
+        return folder
+    # A home under git holds dotfiles, and a folder that git ignores is no part of its project.
+    if root == Path.home().resolve() or _git(root, "check-ignore", "-q", "--", str(folder)) is not None:
+        return folder
+    return root
+
+
+def project_paths(root: Path, folder: str, code: tuple[str, ...]) -> set[str]:
+    """Return the project's paths relative to `root`; `folder` is the study's folder, relative as well."""
+    listed = _git_paths(root, posixpath.join(folder, "runs")) if (root / ".git").exists() else None
+    if listed is not None:
+        return listed
+    starts = {_fixed_part(within(folder, pattern)) for pattern in code} or {"."}
+    found: set[str] = set()
+    for start in starts:
+        found.update(walk(root, start))
+    return found
+
+
+def within(folder: str, pattern: str) -> str:
+    """Return a pattern of the study relative to the root; SnapshotError if it leaves the project."""
+    joined = posixpath.normpath(posixpath.join(folder, pattern))
+    if joined == ".." or joined.startswith(("../", "/")):
+        raise SnapshotError(
+            f"{pattern} is outside the project, so it cannot be part of the snapshot",
+            f"copy it into the project, or name it as data:\n  data: [{json.dumps(pattern)}]",
+        )
+    return joined
+
+
+def matcher(pattern: str) -> re.Pattern[str]:
+    """Return what matches a path, everything below it, or a glob in which ** crosses folders."""
+    if pattern == ".":
+        return re.compile(r"(?s:.*)")
+    text, position = "", 0
+    while position < len(pattern):
+        token, position = _glob_token(pattern, position)
+        text += token
+    return re.compile(rf"(?s:{text})(?:/(?s:.*))?\Z")
+
+
+def _glob_token(pattern: str, position: int) -> tuple[str, int]:
+    if pattern.startswith("**/", position):
+        return "(?:.*/)?", position + 3
+    if pattern.startswith("**", position):
+        return ".*", position + 2
+    character = pattern[position]
+    if character in "*?":
+        return "[^/]*" if character == "*" else "[^/]", position + 1
+    end = pattern.find("]", position + 2)
+    if character == "[" and end > 0:
+        inside = pattern[position + 1 : end].replace("\\", "\\\\")
+        return "[" + ("^" + inside[1:] if inside[0] == "!" else inside) + "]", end + 1
+    return re.escape(character), position + 1
+
+
+def _fixed_part(pattern: str) -> str:
+    parts = []
+    for part in pattern.split("/"):
+        if re.search(r"[*?\[]", part):
+            break
+        parts.append(part)
+    return "/".join(parts) or "."
+
+
+def walk(root: Path, start: str = ".", *, everything: bool = False) -> Iterator[str]:
+    """Yield the files and links below `start`; `everything` also enters hidden folders and environments."""
+    place = root / start
+    if place.is_symlink() or not place.is_dir():
+        if place.is_symlink() or place.exists():
+            yield start
+        return
+    count = 0
+    for top, folders, names in os.walk(place):
+        relative = os.path.relpath(top, root)
+        base = "" if relative == "." else relative + "/"
+        yield from (base + name for name in folders if Path(top, name).is_symlink())
+        folders[:] = [name for name in folders if everything or not _is_skipped(Path(top, name))]
+        yield from (base + name for name in names)
+        count += len(names)
+        if count > MOST_FILES:
+            raise SnapshotError(
+                f"{root} holds more than {MOST_FILES:,} files, too many for a snapshot",
+                "say which of them are the code:\n  code: [sim.py, src]\nor begin a git repository: git init",
+            )
+
+
+def _is_skipped(folder: Path) -> bool:
+    if folder.name.startswith(".") or folder.name in SKIPPED:
+        return True
+    return (folder / "pyvenv.cfg").exists() or is_run(folder)
+
+
+def is_run(folder: Path) -> bool:
+    """Tell whether a folder is a run directory of Packhorse."""
+    try:
+        with (folder / "run.json").open("rb") as stream:
+            head = json.loads(stream.read(65536))
+    except (OSError, ValueError):
+        return False
+    return isinstance(head, dict) and str(head.get("format", "")).startswith("packhorse-run")
+
+
+def _git_paths(root: Path, runs: str) -> set[str] | None:
+    # `--exclude` is said for untracked files only: whatever is committed under runs/ belongs to the project.
+    pattern = "/" + re.sub(r"([\\*?\[\]! #])", r"\\\1", posixpath.normpath(runs))
+    listing = _git(root, "ls-files", "-co", "--exclude-standard", f"--exclude={pattern}", "-z")
+    if listing is None:
+        return None
+    paths = {os.fsdecode(name) for name in listing.split(b"\0") if name}
+    return set(_with_inner_repositories(root, paths))
+
+
+def _with_inner_repositories(root: Path, paths: Iterable[str]) -> Iterator[str]:
+    # git names a submodule, or a repository cloned into the project, as one entry that is a folder.
+    for path in paths:
+        place = root / path
+        if place.is_symlink() or not place.is_dir():
+            yield path
+        elif (place / ".git").exists():
+            inner = path.rstrip("/")
+            yield from (f"{inner}/{name}" for name in _git_paths(place, "runs") or ())
+
+
+def _git(folder: Path, *arguments: str) -> bytes | None:
+    """Return what git says, None where it is missing, refuses or takes over a minute."""
+    environment = {name: value for name, value in os.environ.items() if name not in FOREIGN}
+    environment |= {"LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0"}
+    command = ["git", "-c", "core.fsmonitor=false", "-C", str(folder), *arguments]
+    try:
+        done = subprocess.run(
+            command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, timeout=60, check=False
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout if done.returncode == 0 else None
