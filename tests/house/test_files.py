@@ -17,7 +17,9 @@ PYTHON = sorted(
 REQUIREMENTS = sorted((ROOT / "requirements").glob("*.txt"))
 
 # Written with brackets, so that this file does not hold what it forbids.
-HOSTS = r"(?i)(p[y]pi\.org|p[y]thonhosted|d[e]bian\.org|n[p]mjs|c[r]an\.r-project|c[o]nda\.anaconda|p[o]sit\.co)"
+HOSTS = (
+    r"(?i)(p[y]pi\.org|p[y]thonhosted|d[e]bian\.org|n[p]mjs|c[r]an\.r-project|c[o]nda\.anaconda|p[o]sit\.co)"
+)
 PLACES = r"(?<![\w./}*$-])/(w[o]rk|r[o]ot|h[o]me/[a-z]+|tmp/[v]|opt/[w]heels|opt/p[y]pi)(?![\w-])"
 MAKING = r"(?i)(s[u]bagent|c[l]aude|c[h]atgpt|l[a]nguage model)"
 ATTICS = {"utils", "util", "common", "helpers", "helper", "misc", "core", "manager", "managers", "base"}
@@ -66,16 +68,6 @@ def test_every_module_says_what_it_is_for(path: Path) -> None:
     assert said, f"{path.relative_to(ROOT)} needs a docstring of one line"
     first = said.splitlines()[0]
     assert first.endswith((".", "?", ":")), f"the docstring's first line is not a sentence: {first}"
-
-
-@pytest.mark.parametrize("path", PYTHON, ids=lambda path: str(path.relative_to(ROOT)))
-def test_public_names_are_sorted(path: Path) -> None:
-    for statement in ast.parse(path.read_text()).body:
-        if isinstance(statement, ast.Assign) and any(
-            isinstance(target, ast.Name) and target.id == "__all__" for target in statement.targets
-        ):
-            names = ast.literal_eval(statement.value)
-            assert list(names) == sorted(names)
 
 
 @pytest.mark.parametrize("path", REQUIREMENTS, ids=lambda path: path.name)

@@ -1,0 +1,20 @@
+"""The README's first command, as a stranger types it."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.campaign
+def test_make_demo_works_in_a_folder_of_any_name(tmp_path: Path) -> None:
+    clone = tmp_path / "it's a clone λ"
+    subprocess.run(["git", "clone", "--quiet", ROOT, clone], check=True)
+    shown = subprocess.run(["make", "demo"], cwd=clone, stdout=subprocess.PIPE, text=True, check=True).stdout
+    table = Path(shown.splitlines()[-1].removeprefix("The table is "))
+    assert table.is_absolute()
+    assert table.read_bytes()[:4] == b"PAR1"
