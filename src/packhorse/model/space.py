@@ -9,7 +9,9 @@ from typing import Any
 import msgspec
 
 from packhorse.model.study import Factor, Study
-from packhorse.worker.space import Space, canonical
+from packhorse.worker.space import Space, canonical, text
+
+__all__ = ["Lookup", "ParameterSpace", "canonical", "text"]
 
 FORMAT = "packhorse-space"
 VERSION = 1
