@@ -14,7 +14,22 @@ _KEYS = ("id_rsa", "id_dsa", "id_ecdsa", "id_ed25519")
 _WORDS = {"token", "credential", "credentials", "secret", "secrets", "password", "passwords", "passwd"}
 _SHARED_EXAMPLES = {"example", "sample", "template", "dist"}
 # A module such as token.py or secrets.R is code; leaving it out would break the script that imports it.
-_SOURCE = {".py", ".pyx", ".pxd", ".pyi", ".r", ".rmd", ".jl", ".c", ".h", ".cc", ".cpp", ".hpp", ".cu", ".f90"}
+_SOURCE = {
+    ".py",
+    ".pyx",
+    ".pxd",
+    ".pyi",
+    ".r",
+    ".rmd",
+    ".jl",
+    ".c",
+    ".h",
+    ".cc",
+    ".cpp",
+    ".hpp",
+    ".cu",
+    ".f90",
+}
 _SOURCE |= {".java", ".js", ".ts", ".rs", ".go", ".m", ".lua", ".pl", ".stan"}
 
 

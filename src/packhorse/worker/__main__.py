@@ -30,7 +30,7 @@ def main(arguments):
 def slot(work_file, scratch, number, descriptor):
     """Serve one slot over an inherited socket."""
     from packhorse.worker.place import Place
-    from packhorse.worker.work import load
+    from packhorse.worker.workfile import load
 
     work, space = load(work_file)
     channel = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, fileno=int(descriptor))

@@ -104,6 +104,7 @@ class Server(object):
     def serve(self):
         """Run what the worker sends until it goes away."""
         messages = Messages()
+        self.reporter.say({"ready": True})
         while True:
             data = self.channel.recv(1 << 16)
             if not data:

@@ -62,6 +62,7 @@ class Launcher(object):
 
     def serve(self):
         """Run what the worker sends until it goes away."""
+        self.reporter.say({"ready": True})
         threading.Thread(target=self._listen, daemon=True).start()
         while True:
             ranges = self.inbox.get()

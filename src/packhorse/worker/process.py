@@ -126,14 +126,17 @@ def oom_kills():
     return 0
 
 
-if hasattr(os, "posix_spawn"):
+if hasattr(os, "posix_spawn"):  # novermin
 
     def spawn(path, argv, env, stdin, stdout, stderr):
         """Start a program in a session of its own; vfork semantics keep this cheap (glibc's posix_spawn)."""
-        actions = [(os.POSIX_SPAWN_DUP2, stdin, 0), (os.POSIX_SPAWN_DUP2, stdout, 1), (os.POSIX_SPAWN_DUP2, stderr, 2)]
+        dup2 = os.POSIX_SPAWN_DUP2  # novermin: inside hasattr
+        actions = [(dup2, stdin, 0), (dup2, stdout, 1), (dup2, stderr, 2)]
         defaults = (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
         try:
-            return os.posix_spawn(path, argv, env, file_actions=actions, setsid=True, setsigdef=defaults)
+            return os.posix_spawn(  # novermin: inside hasattr
+                path, argv, env, file_actions=actions, setsid=True, setsigdef=defaults
+            )
         except NotImplementedError:  # a libc without POSIX_SPAWN_SETSID
             return _fork(path, argv, env, stdin, stdout, stderr)
 

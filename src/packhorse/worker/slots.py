@@ -26,7 +26,9 @@ class Slot(object):
         self.queue = []  # index ranges given and not yet answered, in order
         self.deaths = {}  # index -> how often the slot died in it
         self.process = self.socket = None
-        self.checked = 0.0
+        self.checked = self.asked = 0.0
+        self.lives = 0
+        self.ready = False
         self.why = ""  # TIMEOUT or MEMORY when we end it
         with open(self.place.current, "r+b") as stream:
             self.current = mmap.mmap(stream.fileno(), CURRENT.size)
@@ -40,6 +42,7 @@ class Slot(object):
         argv += ["slot", self.worker.work_file, self.worker.scratch, str(self.number), str(theirs.fileno())]
         CURRENT.pack_into(self.current, 0, 0, 0.0)
         self.why = ""
+        self.ready = False
         self.process = subprocess.Popen(
             argv, env=variables, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, start_new_session=True
         )

@@ -17,27 +17,15 @@ from packhorse.worker.lease import Leases, Positions
 from packhorse.worker.place import unpack
 from packhorse.worker.report import log_text
 from packhorse.worker.slots import Slot
-from packhorse.worker.space import Space
+from packhorse.worker.workfile import load
 
 BATCH_SECONDS = 0.25  # work a slot is given at a time
 LEASE_SECONDS = 300.0  # work that a dead worker may hold
 PREFETCH_BELOW = 0.05  # tasks shorter than this are given before they are asked for
+MEMORY = 100  # tasks over which the pace is averaged
 PROBE = 20  # so many first tasks that all fail alike stop the wave
 FULL_WAIT = 900.0  # seconds to wait for space on a full disk
 FULL_WORDS = ("No space left on device", "Disk quota exceeded")
-
-
-def load(work_file):
-    """Return a work file's content, and its space."""
-    with open(work_file, "rb") as stream:
-        work = json.loads(stream.read().decode("utf-8"))
-    # A run can be moved: places inside it are found from the work file, waves/K/work.json.
-    work["directory"] = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(work_file))))
-    work["library"] = os.path.join(work["directory"], "worker.pyz")
-    work["r_library"] = os.path.join(work["directory"], "packhorse.R")
-    with open(os.path.join(work["directory"], work["space"]), "rb") as stream:
-        space = Space(json.loads(stream.read().decode("utf-8")))
-    return work, space
 
 
 class Worker(object):
@@ -47,7 +35,7 @@ class Worker(object):
         self.work_file = os.path.abspath(work_file)
         self.work, self.space = load(work_file)
         self.options = options
-        self.archive = self.work["library"]
+        self.archive = os.path.join(self.work["directory"], "worker.pyz")
         self.python = [sys.executable, "-S", "-E"]
         wave_folder = os.path.dirname(self.work_file)
         with open(os.path.join(wave_folder, "plan.json"), "rb") as stream:
@@ -61,9 +49,10 @@ class Worker(object):
         self.todo = []
         self.records = []
         self.done = 0
-        self.slot_seconds = 0.0
+        self.pace = 1.0
         self.first = []  # (outcome, exit, signal, cause) of the first tasks
-        self.stopping = ""
+        self.stopping = ""  # why the loop shall end
+        self.ending = False
         self.full_since = None
         self.repeats = {}
         self.selector = selectors.DefaultSelector()
@@ -123,10 +112,10 @@ class Worker(object):
 
     def _start(self, slot):
         slot.start()
-        slot.begun = slot.asked = time.monotonic()
         self.selector.register(slot.socket, selectors.EVENT_READ, slot)
 
     def _end(self, how):
+        self.ending = True
         for slot in self.slots:
             if slot.process is not None:
                 slot.stop()
@@ -183,13 +172,11 @@ class Worker(object):
             self._flush()
 
     def _mean(self):
-        """Return the mean seconds of slot time a task has taken so far."""
-        if not self.done:
-            return 1.0
-        return self.slot_seconds / self.done
+        """Return the mean seconds of slot time that recent tasks have taken."""
+        return self.pace if self.done else 1.0
 
     def _feed(self, slot):
-        if slot.process is None:
+        if slot.process is None or not slot.ready:
             return
         mean, load = self._mean(), slot.load()
         if load and (mean > PREFETCH_BELOW or load * mean > BATCH_SECONDS):
@@ -249,6 +236,8 @@ class Worker(object):
                 self.records.append((sealed, None))
             elif "record" in header:
                 self._record(slot, header, body)
+            elif "ready" in header:
+                slot.ready = True
             elif "broken" in header:
                 self.tell(header)
                 self.journal.say({"note": header})
@@ -283,8 +272,8 @@ class Worker(object):
     def _count(self, slot, index, outcome, wall, cpu):
         slot.answered(index)
         now = time.monotonic()
-        self.slot_seconds += now - slot.asked
-        slot.asked = now
+        took, slot.asked = now - slot.asked, now
+        self.pace = took if not self.done else self.pace + (took - self.pace) / min(self.done + 1, MEMORY)
         self.done += 1
         totals = self.totals
         totals[outcome] = totals.get(outcome, 0) + 1
@@ -314,8 +303,8 @@ class Worker(object):
             self._keep(slot, record, log_text(record["index"], 1, record["outcome"], printed, b""))
         self.todo[0:0] = slot.queue
         slot.queue = []
-        slot.lives = getattr(slot, "lives", 0) + 1
-        if self.stopping:
+        slot.lives += 1
+        if self.ending or self.stopping:
             return
         if slot.lives > 5 and not self.done:
             self.stopping = "broken"
