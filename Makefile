@@ -7,6 +7,7 @@ install := $(python) -m pip install --quiet --require-hashes --requirement
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
+.NOTPARALLEL:
 .PHONY: help env demo test campaign lint format bench lock docs clean
 
 help: ## show this list
