@@ -14,6 +14,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from packhorse.results.journal import OK, OUTCOMES, Journal, Record
+from packhorse.results.payload import Payloads
 
 MISSING = "MISSING"
 Ranges = Sequence[tuple[int, int]]
@@ -184,9 +185,9 @@ def fold(
         if journal.header is None:
             continue
         if journal.header.space == space:
-            found._take(number, None, overruled)  # noqa: SLF001 - the fold is built here and frozen after
+            found._take(number, None, overruled)
         elif journal.header.space in carry:
-            found._take(number, carry[journal.header.space], overruled)  # noqa: SLF001
+            found._take(number, carry[journal.header.space], overruled)
         else:
             found.foreign += len(journal)
     return found
@@ -219,9 +220,5 @@ def _attempt(journal: Journal, record: Record) -> tuple[object, ...]:
 
 
 def _payload(journal: Journal, record: Record) -> object:
-    from packhorse.results.payload import payload_text
-
-    return payload_text(journal, record)
-
-
-__all__ = ["MISSING", "Duplicates", "Fold", "Retry", "fold", "to_ranges"]
+    with Payloads(journal) as payloads:
+        return payloads.exact(record)

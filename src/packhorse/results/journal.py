@@ -189,7 +189,7 @@ def read_journal(path: Path) -> Journal:
                 if said is None:
                     journal.bad += 1
                 else:
-                    journal._accept(said, offset, length)  # noqa: SLF001 - one reader in two functions
+                    journal._accept(said, offset, length)
             elif line.endswith(b"\n"):
                 journal.bad += 1
             offset += length

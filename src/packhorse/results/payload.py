@@ -1,0 +1,256 @@
+"""From a record's result to rows: a dict for each row, in the order the script wrote.
+
+Numbers keep every bit. JSON's bare NaN and Infinity are read as Python and R write them.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from collections.abc import Callable, Iterator
+from datetime import date, datetime, time, timedelta
+from pathlib import Path
+from types import TracebackType
+from typing import Any, BinaryIO, Self
+from zlib import crc32
+
+import msgspec
+from msgspec import UNSET
+
+from packhorse.results.journal import Journal, Record
+
+Row = dict[str, Any]
+RESULT = "result"  # the column of a result that is one value without a name
+UNNAMED = "unnamed"  # the column of an empty name, such as the row names of R's write.csv
+
+# Leading zeros make an identifier ("007"), not a number; underscores and blanks are not digits.
+_INTEGER = re.compile(r"[+-]?(0|[1-9][0-9]*)")
+_FLOAT = re.compile(r"[+-]?((0|[1-9][0-9]*)(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
+# What R, Python, C, Julia and NumPy print for values that have no digits.
+_WORDS: dict[str, Any] = {
+    "": None,
+    "NA": None,
+    **dict.fromkeys(("TRUE", "True", "true"), True),
+    **dict.fromkeys(("FALSE", "False", "false"), False),
+    **dict.fromkeys(("NaN", "nan", "-nan", "-NaN"), float("nan")),
+    **dict.fromkeys(("Inf", "inf", "+inf", "Infinity"), float("inf")),
+    **dict.fromkeys(("-Inf", "-inf", "-Infinity"), float("-inf")),
+}
+
+
+class UnreadableError(Exception):
+    """A result that cannot be read; the text says why."""
+
+
+class Payloads:
+    """Reads the results of one journal's records; a context manager, as it may hold the pack open."""
+
+    def __init__(self, journal: Journal, default_format: str = "text") -> None:
+        self.journal = journal
+        self.default_format = default_format
+        self._file: BinaryIO | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._file is not None:
+            self._file.close()
+
+    def rows(self, record: Record) -> list[Row]:
+        """Return the rows of one record; a record without a result has one row without columns.
+
+        Raises UnreadableError.
+        """
+        if record.json is not UNSET:
+            return _named(record.json)
+        data = self.data(record)
+        if data is None:
+            return [{}]
+        wanted = record.format or self.default_format
+        reader = _READERS.get(wanted)
+        if reader is None:
+            raise UnreadableError(f"a result in the format {wanted!r} cannot be read")
+        try:
+            return reader(data)
+        except UnicodeDecodeError as error:
+            raise UnreadableError(f"the {wanted} result is not UTF-8 at byte {error.start}") from error
+        except (ValueError, RecursionError, csv.Error) as error:
+            raise UnreadableError(f"the {wanted} result cannot be read: {_first_line(error)}") from error
+
+    def data(self, record: Record) -> bytes | None:
+        """Return the bytes of a result file, or None where the record has none. Raises UnreadableError."""
+        if record.text is not None:
+            return record.text.encode("utf-8", "surrogateescape")
+        if record.pack is None:
+            return None
+        offset, length, check = record.pack
+        try:
+            if self._file is None:
+                self._file = self.journal.pack.open("rb")
+            self._file.seek(offset)
+            data = self._file.read(length)
+        except (OSError, ValueError) as error:
+            raise UnreadableError(f"the pack {self.journal.pack.name} cannot be read: {error}") from error
+        if len(data) != length or crc32(data) != check:
+            raise UnreadableError(f"the result's bytes in {self.journal.pack.name} fail their checksum")
+        return data
+
+    def exact(self, record: Record) -> object:
+        """Return something that is equal for two results just when all their bytes and float bits are."""
+        if record.json is not UNSET:
+            # The text of repr tells 1 from 1.0, 0.0 from -0.0, and one float from its neighbour.
+            return ("json", repr(record.json))
+        try:
+            return ("data", self.data(record))
+        except UnreadableError as error:
+            return ("unreadable", str(error), record.pack)
+
+
+def decode_json(data: bytes) -> Any:
+    """Decode JSON exactly, with the bare words NaN, Infinity and -Infinity. Raises ValueError."""
+    try:
+        return msgspec.json.decode(data)
+    except ValueError:
+        return json.loads(data.decode("utf-8-sig", "surrogateescape"))
+
+
+def json_text(value: Any) -> str:
+    """Return a value as compact JSON text, floats with all their digits."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=plain)
+
+
+def plain(value: Any) -> Any:
+    """Return a value of Parquet that JSON does not have as text."""
+    if isinstance(value, date | datetime | time):
+        return value.isoformat()
+    if isinstance(value, bytes):
+        return value.hex()
+    if isinstance(value, timedelta):
+        return value.total_seconds()
+    return str(value)
+
+
+def cell(text: str) -> Any:
+    """Return what one cell of a CSV file means: None, bool, int, float or the text itself."""
+    if text in _WORDS:
+        return _WORDS[text]
+    if _INTEGER.fullmatch(text):
+        return -0.0 if text == "-0" else int(text)
+    return float(text) if _FLOAT.fullmatch(text) else text
+
+
+def _named(value: Any) -> list[Row]:
+    if type(value) is dict:
+        return [_flat(value)]
+    if type(value) is list and all(type(row) is dict for row in value):
+        return [_flat(row) for row in value]
+    return [{RESULT: value}]
+
+
+def _flat(row: Row) -> Row:
+    """Join the names of nested objects with dots; most rows have none and pass as they are."""
+    if "" not in row and not any(type(value) is dict and value for value in row.values()):
+        return row
+    found: Row = {}
+    for name, value in _leaves(row, ""):
+        if name in found:
+            raise UnreadableError(f"two values of the result are named {name!r}")
+        found[name] = value
+    return found
+
+
+def _leaves(row: Row, prefix: str) -> Iterator[tuple[str, Any]]:
+    for key, value in row.items():
+        name = prefix + (key or UNNAMED)
+        if type(value) is dict and value:
+            yield from _leaves(value, name + ".")
+        else:
+            yield name, value
+
+
+def _json(data: bytes) -> list[Row]:
+    return _named(decode_json(data))
+
+
+def _ndjson(data: bytes) -> list[Row]:
+    return [row for line in data.split(b"\n") if line.strip() for row in _named(decode_json(line))]
+
+
+def _text(data: bytes) -> list[Row]:
+    text = data.decode("utf-8-sig").strip("\r\n")
+    value = cell(text.strip())
+    return [{RESULT: text if isinstance(value, str) else value}]
+
+
+def _parquet(data: bytes) -> list[Row]:
+    import polars as pl
+
+    try:
+        frame = pl.read_parquet(io.BytesIO(data))
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise ValueError(str(error)) from error
+    return [_flat(row) for row in frame.to_dicts()]
+
+
+def _csv(data: bytes) -> list[Row]:
+    text = data.decode("utf-8-sig")
+    head = text.partition("\n")[0]
+    mark = next((mark for mark in ",\t;" if mark in head), ",")
+    lines = [line for line in csv.reader(io.StringIO(text, newline=""), delimiter=mark, strict=True) if line]
+    if not lines:
+        return []
+    header, body = lines[0], lines[1:]
+    # R's write.table gives row names a column without a header.
+    if body and all(len(line) == len(header) + 1 for line in body):
+        header = ["", *header]
+    for number, line in enumerate(body, start=2):
+        if len(line) != len(header):
+            raise ValueError(f"line {number} has {len(line)} cells, and the header has {len(header)}")
+    columns = [_column([line[at] for line in body]) for at in range(len(header))]
+    names = _distinct(header)
+    return [dict(zip(names, values, strict=True)) for values in zip(*columns, strict=True)]
+
+
+def _column(texts: list[str]) -> list[Any]:
+    """Give the cells of one file's column their common meaning: all numbers, all true or false, or all text."""
+    values = [cell(text) for text in texts]
+    kinds = {type(value) for value in values} - {type(None)}
+    if kinds <= {int, float} or kinds == {bool}:
+        return values
+    return [None if value is None else text for text, value in zip(texts, values, strict=True)]
+
+
+def _distinct(header: list[str]) -> list[str]:
+    names: dict[str, None] = {}
+    for name in (name.strip() or UNNAMED for name in header):
+        chosen, number = name, 1
+        while chosen in names:
+            number += 1
+            chosen = f"{name}_{number}"
+        names[chosen] = None
+    return list(names)
+
+
+def result_format(record_format: str, file: str) -> str:
+    """Return how a result file is read: as the study says, else by the end of its name, else as text."""
+    suffix = Path(file).suffix.lower().lstrip(".")
+    return record_format or (suffix if suffix in _READERS else "text")
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).partition("\n")[0] or type(error).__name__
+
+
+_READERS: dict[str, Callable[[bytes], list[Row]]] = {
+    "json": _json,
+    "ndjson": _ndjson,
+    "jsonl": _ndjson,
+    "csv": _csv,
+    "parquet": _parquet,
+    "text": _text,
+}

@@ -1,0 +1,293 @@
+"""The table: one row a task (or several) out of the records that have the word.
+
+The columns stand in docs/design.md, "The table". Nothing here refuses: what cannot be read, clashes or is
+missing is counted in the report, and the files are always written.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from packhorse.model.errors import RunError, UsageError
+from packhorse.model.space import ParameterSpace
+from packhorse.model.study import Study
+from packhorse.results.columns import INT64, Clash, Column, Columns, free_names, typed
+from packhorse.results.fold import Fold
+from packhorse.results.journal import OUTCOMES, Journal, Record
+from packhorse.results.payload import Payloads, Row, UnreadableError, result_format
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import polars as pl
+
+BATCH = 50_000  # rows that stand as Python objects at once
+UNREADABLE = "UNREADABLE"
+BOOKKEEPING = ("attempt", "wave", "host", "begin", "wall", "cpu", "memory")
+
+
+@dataclass(frozen=True)
+class MergeReport:
+    """What a merge wrote, and all that its reader must know about it."""
+
+    table: pl.DataFrame
+    tasks: int  # tasks with at least one row
+    counts: dict[str, int]  # by outcome, and MISSING; UNREADABLE are among OK too
+    unreadable: dict[int, str]  # task -> why its result could not be read
+    empty: list[int]  # OK tasks whose result has no rows
+    clashes: list[Clash]
+    renamed: dict[str, str]  # result column -> its name in the table
+    duplicates: tuple[int, ...]  # tasks that succeeded twice
+    differing: tuple[int, ...]  # those whose two results differ
+    bad: int  # journal lines that fail their checksum
+    foreign: int  # records of tasks that the study no longer has
+    notes: list[str]
+    files: list[Path]
+
+    @property
+    def rows(self) -> int:
+        """The number of rows in the table."""
+        return self.table.height
+
+
+@dataclass
+class _Gathered:
+    """The rows of all OK tasks, in the order of the journals."""
+
+    columns: Columns
+    books: list[pl.DataFrame] = field(default_factory=list)
+    unreadable: dict[int, tuple[str, Journal, Record]] = field(default_factory=dict)
+    empty: list[int] = field(default_factory=list)
+
+
+def merge(
+    space: ParameterSpace, fold: Fold, directory: Path, *, study: Study | None = None, code: str = ""
+) -> MergeReport:
+    """Write results.parquet, results.csv and failures.csv into a directory, each whole or not at all.
+
+    `code` is the digest of the present code: the column ph_code is written where any task has another.
+    """
+    if space.size > INT64[1]:
+        raise RunError(
+            f"A table of a space of {space.size:,} tasks cannot be written: indices have 63 bits.",
+            "Make the space smaller in the study file.",
+        )
+    result = study.result if study is not None else None
+    default = result_format(result.format, result.file) if result is not None else "text"
+    gathered = _gather(fold, default, ())
+    clashes = gathered.columns.clashes
+    if clashes:  # read again, this time keeping these columns as text
+        gathered = _gather(fold, default, clashes)
+    table, renamed = _table(space, gathered, code)
+    files = [directory / name for name in ("results.parquet", "results.csv", "failures.csv")]
+    write_whole(files[0], table.write_parquet)
+    write_whole(files[1], table.write_csv)
+    write_whole(files[2], _failures(space, fold, gathered).write_csv)
+    return MergeReport(
+        table=table,
+        tasks=fold.counts["OK"] - len(gathered.unreadable) - len(gathered.empty),
+        counts={**fold.counts, UNREADABLE: len(gathered.unreadable)},
+        unreadable={index: reason for index, (reason, _, _) in sorted(gathered.unreadable.items())},
+        empty=sorted(gathered.empty),
+        clashes=[gathered.columns.columns[name].told(name) for name in clashes],
+        renamed=renamed,
+        duplicates=fold.duplicates.indices,
+        differing=fold.duplicates.differing,
+        bad=fold.bad,
+        foreign=fold.foreign,
+        notes=list(dict.fromkeys(note for journal in fold.journals for note in journal.notes)),
+        files=files,
+    )
+
+
+def write_whole(path: Path, write: Callable[[Any], Any]) -> None:
+    """Write a file so that a reader sees the old one or the new one, whole, even after a power cut."""
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        with partial.open("wb") as file:
+            write(file)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            partial.unlink()
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def to_pandas(frame: pl.DataFrame) -> pd.DataFrame:
+    """Return a table as a pandas frame."""
+    try:
+        return frame.to_pandas()
+    except ImportError as error:
+        raise UsageError(
+            "This needs pandas and pyarrow, which are not installed here.",
+            "Type `pip install 'packhorse[pandas]'`, or take the table as polars.",
+        ) from error
+
+
+def parameter_columns(space: ParameterSpace, index: pl.Series) -> list[pl.Series]:
+    """Return each parameter of these tasks, by arithmetic on the indices."""
+    import polars as pl
+
+    point = index // space.replicates
+    columns: list[pl.Series] = []
+    for axis in reversed(space.arithmetic.axes):
+        level, point = point % axis.count, point // axis.count
+        # All levels give the column its type, so that it stays the same while tasks come in.
+        used = pl.Series(range(axis.count)) if axis.levels is not None else level.unique().sort()
+        rows = [axis.values(at) for at in used]
+        at = level if axis.levels is not None else used.search_sorted(level)
+        made = [typed(name, [row[n] for row in rows]).gather(at) for n, name in enumerate(axis.names)]
+        columns = made + columns
+    return columns
+
+
+def _gather(fold: Fold, default: str, as_text: list[str] | tuple[()]) -> _Gathered:
+    gathered = _Gathered(Columns(as_text))
+    for journal, indices, lines in fold.winners("OK"):
+        with Payloads(journal, default) as payloads:
+            for batch in _batches(payloads, indices, lines, gathered):
+                _add(batch, journal, gathered)
+    return gathered
+
+
+_Batch = list[tuple[int, Record, list[Row]]]
+
+
+def _batches(
+    payloads: Payloads, indices: list[int], lines: list[int], gathered: _Gathered
+) -> Iterator[_Batch]:
+    batch: _Batch = []
+    size = 0
+    for index, record in zip(indices, payloads.journal.records(lines), strict=True):
+        try:
+            rows = payloads.rows(record)
+        except UnreadableError as error:
+            gathered.unreadable[index] = (str(error), payloads.journal, record)
+            continue
+        if not rows:
+            gathered.empty.append(index)
+            continue
+        batch.append((index, record, rows))
+        size += len(rows)
+        if size >= BATCH:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
+
+
+def _add(batch: _Batch, journal: Journal, gathered: _Gathered) -> None:
+    import polars as pl
+
+    rows = [row for _, _, rows in batch for row in rows]
+    book = _book([index for index, _, _ in batch], [record for _, record, _ in batch], journal)
+    if len(rows) > len(batch):
+        counts = [len(rows) for _, _, rows in batch]
+        owner = [at for at, count in enumerate(counts) for _ in range(count)]
+        number = [at if count > 1 else None for count in counts for at in range(count)]
+        book = book[owner].with_columns(pl.Series("ph_row", number, dtype=pl.Int64))
+    else:
+        book = book.with_columns(pl.lit(None, dtype=pl.Int64).alias("ph_row"))
+    gathered.books.append(book)
+    gathered.columns.add(rows, book["ph_index"].to_list())
+
+
+def _book(indices: list[int], records: list[Record], journal: Journal) -> pl.DataFrame:
+    """Return the bookkeeping of records, a row each."""
+    import polars as pl
+
+    header = journal.header
+    assert header is not None, "records are read only after a good header"
+    frame = pl.DataFrame(
+        {
+            "ph_index": pl.Series(indices, dtype=pl.Int64),
+            "seed": pl.Series([record.seed for record in records], dtype=pl.Int64, strict=False),
+            "ph_attempt": pl.Series([record.attempt for record in records], dtype=pl.Int64),
+            "ph_begin": pl.Series([record.begin for record in records], dtype=pl.Float64),
+            "ph_wall": pl.Series([record.wall for record in records], dtype=pl.Float64),
+            "ph_cpu": pl.Series([record.cpu for record in records], dtype=pl.Float64),
+            "ph_memory": pl.Series([record.memory for record in records], dtype=pl.Float64).cast(pl.Int64),
+        }
+    )
+    return frame.with_columns(
+        pl.lit(header.wave, dtype=pl.Int64).alias("ph_wave"),
+        pl.lit(header.host, dtype=pl.String).alias("ph_host"),
+        pl.lit(header.code, dtype=pl.String).alias("ph_code"),
+    )
+
+
+def _table(space: ParameterSpace, gathered: _Gathered, code: str) -> tuple[pl.DataFrame, dict[str, str]]:
+    """Join parameters, results and bookkeeping, sorted by index; return the renamed columns too."""
+    import polars as pl
+
+    book = pl.concat(gathered.books) if gathered.books else _empty_book()
+    order = book.select(pl.arg_sort_by("ph_index", "ph_row", nulls_last=True)).to_series()
+    book = book[order]
+    named = gathered.columns.named()
+    left = _left(space, book)
+    chosen = free_names([name for name, _ in named], {column.name for column in left})
+    results = _series(named, gathered.columns.rows)
+    results = [column[order].alias(chosen[column.name]) for column in results]
+    kept = [f"ph_{name}" for name in BOOKKEEPING]
+    if book["ph_row"].null_count() < book.height:
+        # A task with one row among tasks with several is their row 0.
+        book = book.with_columns(pl.col("ph_row").fill_null(0))
+        kept.insert(0, "ph_row")
+    if set(book["ph_code"].unique()) - {code} and (code or book["ph_code"].n_unique() > 1):
+        kept.append("ph_code")
+    table = pl.DataFrame([*left, *results, *(book[name] for name in ["ph_index", *kept])])
+    return table, {old: new for old, new in chosen.items() if old != new}
+
+
+def _series(named: list[tuple[str, Column]], rows: int) -> list[pl.Series]:
+    """Return the result columns, letting go of each one's pieces as it is joined."""
+    found = []
+    for name, column in named:
+        found.append(column.series(name, rows))
+        column.pieces.clear()
+    return found
+
+
+def _left(space: ParameterSpace, book: pl.DataFrame) -> list[pl.Series]:
+    """Return parameters, replicate and seed of the tasks in `book`."""
+    index = book["ph_index"]
+    columns = parameter_columns(space, index)
+    replicate = (index % space.replicates).alias("replicate")
+    return [*columns, replicate, book["seed"]]
+
+
+def _empty_book() -> pl.DataFrame:
+    import polars as pl
+
+    numbers = dict.fromkeys(("ph_index", "ph_row", "seed", "ph_attempt", "ph_wave", "ph_memory"), pl.Int64())
+    seconds = dict.fromkeys(("ph_begin", "ph_wall", "ph_cpu"), pl.Float64())
+    return pl.DataFrame(schema={**numbers, **seconds, "ph_host": pl.String(), "ph_code": pl.String()})
+
+
+def _failures(space: ParameterSpace, fold: Fold, gathered: _Gathered) -> pl.DataFrame:
+    """Return a row for each task that has a word and no row: outcome, exit, signal and cause."""
+    import polars as pl
+
+    books, said = [], []
+    for journal, indices, lines in fold.winners(*OUTCOMES[1:]):
+        records = list(journal.records(lines))
+        books.append(_book(indices, records, journal))
+        said.extend((record.outcome, record.exit, record.signal, record.cause) for record in records)
+    for index, (reason, journal, record) in gathered.unreadable.items():
+        books.append(_book([index], [record], journal))
+        said.append((UNREADABLE, record.exit, record.signal, reason))
+    book = pl.concat(books) if books else _empty_book()
+    types = {"outcome": pl.String(), "exit": pl.Int64(), "signal": pl.Int64(), "cause": pl.String()}
+    told = pl.DataFrame(said, schema=types, orient="row")
+    frame = pl.DataFrame([*_left(space, book), *told, *(book[f"ph_{n}"] for n in ("index", *BOOKKEEPING))])
+    return frame.sort("ph_index")
