@@ -1,0 +1,131 @@
+"""Each example through the installed command, on a copy, and its numbers against what theory says."""
+
+import csv
+import json
+import math
+import os
+import pathlib
+import shutil
+import statistics
+import subprocess
+import sys
+
+import pytest
+
+EXAMPLES = pathlib.Path(__file__).parents[2] / "examples"
+BIN = pathlib.Path(sys.executable).parent
+
+
+def environment() -> dict[str, str]:
+    """The studies say `python`: it is the one these tests run in."""
+    return {**os.environ, "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"}
+
+
+def run(tmp_path: pathlib.Path, name: str, tasks: int) -> tuple[pathlib.Path, list[dict[str, str]]]:
+    """Run an example and return its folder and the rows of its table."""
+    folder = tmp_path / name
+    shutil.copytree(EXAMPLES / name, folder, ignore=shutil.ignore_patterns("runs", "__pycache__"))
+    command = [str(BIN / "packhorse"), "run", "study.yaml", "--json"]
+    done = subprocess.run(command, cwd=folder, env=environment(), capture_output=True, text=True, timeout=570)
+    assert done.returncode == 0, done.stderr
+    said = json.loads(done.stdout.splitlines()[-1])
+    assert (said["tasks"], said["done"], said["failed"]) == (tasks, tasks, 0)
+    results = (folder / said["results"]).with_suffix(".csv")
+    assert results == folder / "runs" / name / "results.csv"
+    with results.open(newline="") as file:
+        return folder, list(csv.DictReader(file))
+
+
+def script(folder: pathlib.Path, *command: str) -> str:
+    env = environment()
+    done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_penguins(tmp_path):
+    folder, rows = run(tmp_path, "penguins", 2000)
+    assert len({row["seed"] for row in rows}) == len({row["flipper"] for row in rows}) == 2000
+    said = json.loads(script(folder, "python", "interval.py", "runs/penguins/results.csv"))
+    # R: lm(body_mass_g ~ flipper_length_mm + species) gives 40.705 (standard error 3.071).
+    assert said["slope"] == pytest.approx(40.705, abs=1e-3)
+    assert said["analytic"] == pytest.approx([40.705 - 1.96 * 3.071, 40.705 + 1.96 * 3.071], abs=0.01)
+    width = said["robust"][1] - said["robust"][0]
+    # The Monte Carlo error of a 2.5 % quantile of 2,000 is about 1.5 % of the interval's width.
+    assert said["percentile"] == pytest.approx(said["robust"], abs=0.08 * width)
+    assert said["percentile"] == pytest.approx(said["analytic"], abs=0.15 * width)
+
+
+def test_coverage(tmp_path):
+    folder, rows = run(tmp_path, "coverage", 9600)
+    assert len({row["seed"] for row in rows}) == 9600
+    assert script(folder, "python", "check.py", "runs/coverage/results.csv").count("\n") == 24
+    points: dict[tuple[str, ...], list[dict[str, str]]] = {}
+    for row in rows:
+        points.setdefault((row["n"], row["error"], row["heteroscedastic"].lower()), []).append(row)
+    assert {len(each) for each in points.values()} == {400}
+    coverage = {point: statistics.mean(int(row["covered"]) for row in each) for point, each in points.items()}
+    for n in ("10", "20", "50", "100"):
+        assert abs(coverage[n, "normal", "false"] - 0.95) < 4 * math.sqrt(0.95 * 0.05 / 400)
+    assert coverage["100", "normal", "true"] < 0.93  # the interval is too short where variance grows with x
+    for each in points.values():  # least squares is unbiased everywhere
+        estimates = [float(row["estimate"]) for row in each]
+        assert abs(statistics.mean(estimates) - 2) < 4.5 * statistics.stdev(estimates) / 20
+
+
+def test_ode(tmp_path):
+    _, rows = run(tmp_path, "ode", 24)
+    error = {(float(r["mu"]), r["solver"], float(r["rtol"])): float(r["error"]) for r in rows}
+    assert len(error) == 24
+    for mu in (1, 10, 100, 1000):
+        for solver in ("Radau", "BDF"):
+            assert error[mu, solver, 1e-3] > error[mu, solver, 1e-5] > error[mu, solver, 1e-7]
+        assert error[mu, "Radau", 1e-7] < error[mu, "BDF", 1e-7] < 1e-4
+    assert all(float(row["seconds"]) > 0 and int(row["steps"]) > 5 for row in rows)
+
+
+def test_crossval(tmp_path):
+    folder, rows = run(tmp_path, "crossval", 60)
+    assert len(rows) == 120
+    for point in {(row["C"], row["gamma"]) for row in rows}:
+        tested = [row for row in rows if (row["C"], row["gamma"]) == point and row["part"] == "test"]
+        assert sorted(row["fold"] for row in tested) == list("01234")
+        assert sum(int(row["cases"]) for row in tested) == 569
+    best = script(folder, "python", "best.py", "runs/crossval/results.csv").splitlines()[1].split()
+    assert float(best[3]) > 0.96
+    expected = (
+        "from sklearn.datasets import load_breast_cancer as load\n"
+        "from sklearn.model_selection import StratifiedKFold as K, cross_val_predict\n"
+        "from sklearn.pipeline import make_pipeline\n"
+        "from sklearn.preprocessing import StandardScaler\n"
+        "from sklearn.svm import SVC\n"
+        "X, y = load(return_X_y=True)\n"
+        f"model = make_pipeline(StandardScaler(), SVC(C={best[0]}, gamma={best[1]}))\n"
+        "print((cross_val_predict(model, X, y, cv=K(5, shuffle=True, random_state=0)) == y).mean())\n"
+    )
+    assert float(best[3]) == pytest.approx(float(script(folder, "python", "-c", expected)), abs=5e-5)
+
+
+def test_r_mean(tmp_path):
+    folder, rows = run(tmp_path, "r-mean", 40)
+    assert [int(row["id"]) for row in rows] == list(range(1, 41))
+    means = [float(row["mean"]) for row in rows]
+    error = 13.594974 / math.sqrt(272)  # R: sd(faithful$waiting)
+    assert abs(statistics.mean(means) - 70.897059) < 4 * error / math.sqrt(40 * 250)
+    assert statistics.mean(float(row["se"]) for row in rows) == pytest.approx(error, rel=0.03)
+    script(folder, "Rscript", "mean.R", "3")
+    with (folder / "results" / "mean_3.csv").open(newline="") as file:
+        by_hand = next(csv.DictReader(file))
+    assert {name: float(rows[2][name]) for name in by_hand} == {name: float(by_hand[name]) for name in by_hand}
+
+
+def test_array_script(tmp_path):
+    _, rows = run(tmp_path, "array-script", 12)
+    with (EXAMPLES / "array-script" / "settings.csv").open(newline="") as file:
+        settings = [(s["id"], s["n"], float(s["effect"])) for s in csv.DictReader(file)]
+    assert [(row["setting"], row["n"], float(row["effect"])) for row in rows] == settings
+    power = {(int(row["n"]), float(row["effect"])): float(row["power"]) for row in rows}
+    # Noncentral t: R's power.t.test(n, delta) gives these.
+    exact = {(10, 0.8): 0.3951, (20, 0.5): 0.3378, (40, 0.5): 0.5981, (80, 0.2): 0.2425, (80, 0.5): 0.8816}
+    for point, expected in exact.items():
+        assert abs(power[point] - expected) < 4.5 * math.sqrt(expected * (1 - expected) / 4000)
