@@ -20,7 +20,7 @@ REQUIREMENTS = sorted((ROOT / "requirements").glob("*.txt"))
 HOSTS = (
     r"(?i)(p[y]pi\.org|p[y]thonhosted|d[e]bian\.org|n[p]mjs|c[r]an\.r-project|c[o]nda\.anaconda|p[o]sit\.co)"
 )
-PLACES = r"(?<![\w./}*$-])/(w[o]rk|r[o]ot|h[o]me/[a-z]+|tmp/[v]|opt/[w]heels|opt/p[y]pi)(?![\w-])"
+PLACES = r"(?<![\w./}*$-])/(w[o]rk|r[o]ot|tmp/[v]|opt/[w]heels|opt/p[y]pi)(?![\w-])"
 MAKING = r"(?i)(s[u]bagent|c[l]aude|c[h]atgpt|l[a]nguage model)"
 ATTICS = {"utils", "util", "common", "helpers", "helper", "misc", "core", "manager", "managers", "base"}
 
