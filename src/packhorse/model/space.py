@@ -139,3 +139,25 @@ def _arithmetic_level(axis: Any, values: tuple[Any, ...]) -> int | None:
         return level if rest == 0 and 0 <= level < count else None
     level = int(first)
     return level if 0 <= level < axis.count and tuple(axis.values(level)) == values else None
+
+
+def inherit(new: ParameterSpace, old: ParameterSpace) -> ParameterSpace:
+    """Return the new space with every level that the old one had in the very form it had there.
+
+    A factor [1, 2] that becomes [1, 2, 2.5] so goes on giving its old tasks 1 and not 1.0.
+    """
+    known: dict[str, dict[str, Any]] = {}
+    for axis in old.arithmetic.axes:
+        for row in axis.levels or ():
+            for name, value in zip(axis.names, row, strict=True):
+                known.setdefault(name, {})[canonical(name, value)] = value
+    factors = []
+    for factor in new.frozen["factors"]:
+        if factor.get("levels") is not None:
+            rows = [
+                [known.get(n, {}).get(canonical(n, v), v) for n, v in zip(factor["names"], row, strict=True)]
+                for row in factor["levels"]
+            ]
+            factor = {**factor, "levels": rows}
+        factors.append(factor)
+    return ParameterSpace({**new.frozen, "factors": factors})

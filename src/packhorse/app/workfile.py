@@ -1,0 +1,78 @@
+"""The work file of a wave: a study and its preparation, in the words that the worker knows."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import msgspec
+
+from packhorse.app.prepare import Prepared
+from packhorse.app.source import Source
+from packhorse.model.plan import Plan
+from packhorse.model.space import ParameterSpace
+from packhorse.study.template import compile_command
+
+SPECIALS = re.compile(r"^params\.")
+
+
+def work_file(
+    source: Source,
+    prepared: Prepared,
+    plan: Plan,
+    space: ParameterSpace,
+    *,
+    run: str,
+    everything: bool = False,
+) -> dict[str, Any]:
+    """Return all that a worker needs for one wave."""
+    study = source.study
+    command = None
+    if not study.function:
+        command = compile_command(study.shell or list(prepared.argv), space.names, bool(study.shell))
+    result: dict[str, Any] = {"kind": study.result.kind}
+    if study.result.kind == "file":
+        result["file"] = compile_command([study.result.file], space.names, False)[0]
+        result["format"] = study.result.format
+    module, _, name = study.function.partition(":")
+    return {
+        "format": "packhorse-work",
+        "version": 1,
+        "run": run,
+        "wave": plan.wave,
+        "space": f"space-{plan.space}.json",
+        "space_digest": plan.space,
+        "snapshot": f"code-{plan.code}.tar",
+        "code": plan.code,
+        "environment": plan.environment,
+        "folder": source.folder.relative_to(source.root).as_posix(),
+        "links": [[name, str((source.folder / name).resolve())] for name in study.data],
+        "command": command,
+        "function": {"module": module, "name": name} if module else None,
+        "python": [prepared.interpreter.python],
+        "search": list(prepared.search),
+        "environ": prepared.environ,
+        "unset": list(prepared.unset),
+        "cpus": study.resources.cpus,
+        "memory": study.resources.memory,
+        "result": result,
+        "artifacts": list(study.artifacts),
+        "everything": everything,
+        "files": _files(command),
+        "index_variable": msgspec.to_builtins(study.index_variable),
+        "time_limit": study.time_limit,
+        "retries": study.retries,
+        "checkpoint": study.checkpoint,
+        "total": space.size,
+        "look": not everything or study.result.kind == "none",
+        "tee": everything,
+        "count_kills": True,
+    }
+
+
+def _files(command: Any) -> list[str]:
+    """Return the parameter files that a compiled command names."""
+    parts = [part for argument in command or [] for part in argument if isinstance(part, dict)]
+    return sorted({part["name"] for part in parts if SPECIALS.match(part["name"])})
+
+
