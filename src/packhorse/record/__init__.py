@@ -1,0 +1,1 @@
+"""Provenance: what a result was made from, with and on."""

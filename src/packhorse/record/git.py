@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import threading
 from collections.abc import Iterable
@@ -14,8 +15,17 @@ from packhorse.model.secrets import is_secret_file
 
 DIFF_LIMIT = 1_000_000
 SECONDS = 30
+MOST_NAMES = 1000
+NOTHING = re.compile(rb"nothing (added )?to commit|no changes added to commit")
 # A git hook or an alias sets these for its own repository, which need not be the study's.
-FOREIGN = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_COMMON_DIR", "GIT_OBJECT_DIRECTORY")
+FOREIGN = (
+    "GIT_DIR",
+    "GIT_WORK_TREE",
+    "GIT_INDEX_FILE",
+    "GIT_PREFIX",
+    "GIT_COMMON_DIR",
+    "GIT_OBJECT_DIRECTORY",
+)
 
 
 def state(root: Path) -> dict[str, Any]:
@@ -24,7 +34,10 @@ def state(root: Path) -> dict[str, Any]:
     `note` says why there is less: no git, no repository, no commit yet, git refuses, or the diff is cut.
     """
     if not any((place / ".git").exists() for place in (root, *root.parents)):
-        return {"summary": "no git repository", "note": "no git repository: the snapshot's digest names the code"}
+        return {
+            "summary": "no git repository",
+            "note": "no git repository: the snapshot's digest names the code",
+        }
     code, said, trouble = _git(root, "status", "--porcelain=v2", "--branch", "-z", "--untracked-files=all")
     if code != 0:
         why = _reason(trouble)
@@ -32,9 +45,7 @@ def state(root: Path) -> dict[str, Any]:
     return _described(root, *_parsed(said))
 
 
-def _described(
-    root: Path, head: dict[str, str], changed: list[str], untracked: list[str]
-) -> dict[str, Any]:
+def _described(root: Path, head: dict[str, str], changed: list[str], untracked: list[str]) -> dict[str, Any]:
     commit = None if head.get("branch.oid", "(initial)") == "(initial)" else head["branch.oid"]
     branch = None if head.get("branch.head") == "(detached)" else head.get("branch.head")
     found: dict[str, Any] = {"commit": commit, "branch": branch, "dirty": bool(changed or untracked)}
@@ -42,12 +53,14 @@ def _described(
     if commit is None:
         notes.append("the repository has no commit yet")
     else:
-        found["describe"] = _git(root, "describe", "--tags", "--always", "--dirty")[1].decode("utf-8", "replace").strip()
+        found["describe"] = (
+            _git(root, "describe", "--tags", "--always", "--dirty")[1].decode("utf-8", "replace").strip()
+        )
     if changed and commit is not None:
         found["diff"], cut = _diff(root, changed)
         notes.extend([cut] if cut else [])
-    found["changed"] = [_printable(name) for name in changed]
-    found["untracked"] = [_printable(name) for name in untracked]
+    found["changed"] = [_printable(name) for name in changed[:MOST_NAMES]]
+    found["untracked"] = [_printable(name) for name in untracked[:MOST_NAMES]]
     found["summary"] = _summary(commit, branch, changed, untracked)
     if notes:
         found["note"] = "; ".join(notes)
@@ -92,7 +105,17 @@ def _diff(root: Path, changed: list[str]) -> tuple[str, str]:
     """Return the diff against the last commit, at most DIFF_LIMIT bytes of it, and a note where it is less."""
     secret = [name for name in changed if is_secret_file(name)]
     barred = [f":(top,exclude,literal){name}" for name in secret]
-    argv = ["diff", "HEAD", "--no-ext-diff", "--no-textconv", "--no-color", "--binary", "--", ":(top)", *barred]
+    argv = [
+        "diff",
+        "HEAD",
+        "--no-ext-diff",
+        "--no-textconv",
+        "--no-color",
+        "--binary",
+        "--",
+        ":(top)",
+        *barred,
+    ]
     text, whole = _head_of(root, argv, DIFF_LIMIT)
     notes = [] if whole else [f"the diff is cut at {DIFF_LIMIT:,} bytes"]
     if secret:
@@ -131,19 +154,14 @@ def commit_all(root: Path, message: str, paths: Iterable[str]) -> str:
     Ignored paths are passed over, deleted ones are committed as such, and with nothing to commit the last
     commit is returned. Raises SnapshotError with git's own words where git refuses.
     """
-    known = _git(root, "ls-files", "-co", "--exclude-standard", "-z")
-    names = set(known[1].split(b"\0"))
-    chosen = b"\0".join(sorted({os.fsencode(path) for path in paths} & names))
+    code, listed, trouble = _git(root, "ls-files", "-co", "--exclude-standard", "-z")
+    if code != 0:
+        raise _refused(trouble)
+    chosen = b"\0".join(sorted({os.fsencode(path) for path in paths} & set(listed.split(b"\0"))))
     from_list = ("--pathspec-from-file=-", "--pathspec-file-nul")
-    steps = (("add", "--all", *from_list), ("commit", "--quiet", "--only", "-m", message, *from_list))
-    if known[0] == 0 and chosen and _git(root, "add", "--all", *from_list, given=chosen)[0] == 0:
-        against = _git(root, "rev-parse", "-q", "--verify", "HEAD")[1].strip()
-        staged = _git(root, "diff", "--cached", "--quiet") if against else (1, b"", b"")
-        if staged[0] == 0:
-            return against.decode("ascii")
-    for step in steps[1:] if chosen else ():
-        code, said, trouble = _git(root, *step, given=chosen)
-        if code != 0:
+    for step in (("add", "--all"), ("commit", "--only", "-m", message)) if chosen else ():
+        code, said, trouble = _git(root, *step, *from_list, given=chosen)
+        if code != 0 and not (step[0] == "commit" and NOTHING.search(said)):
             raise _refused(trouble or said)
     code, head, trouble = _git(root, "rev-parse", "--verify", "HEAD")
     if code != 0:

@@ -40,15 +40,22 @@ def _existing(folder: Path, name: str) -> Path:
         return path
     if path.is_symlink():
         raise SnapshotError(
-            f"data: {name} is a link to {path.readlink()}, which does not exist", "mount or fetch the data first"
+            f"data: {name} is a link to {path.readlink()}, which does not exist",
+            "mount or fetch the data first",
         )
     parent = path.parent
     while not parent.is_dir():
         parent = parent.parent
     missing = path.relative_to(parent).parts[0]
-    near = difflib.get_close_matches(missing, sorted(entry.name for entry in parent.iterdir()), n=1, cutoff=0.4)
+    near = difflib.get_close_matches(
+        missing, sorted(entry.name for entry in parent.iterdir()), n=1, cutoff=0.4
+    )
     hint = f"the nearest name is {os.path.relpath(parent / near[0], folder)}; write\n  data: " if near else ""
-    hint += f"[{os.path.relpath(parent / near[0], folder)}]" if near else "paths are relative to the study's folder"
+    hint += (
+        f"[{os.path.relpath(parent / near[0], folder)}]"
+        if near
+        else "paths are relative to the study's folder"
+    )
     raise SnapshotError(f"data: {name} does not exist", hint)
 
 

@@ -1,8 +1,7 @@
-"""Which interpreter runs the tasks, and which program a command's first word means."""
+"""Which interpreter runs the tasks: the active one, a named one, or one that uv builds."""
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import os
 import re
@@ -19,17 +18,7 @@ from packhorse.model.errors import RunError
 from packhorse.model.study import Environment
 
 PYTHON = re.compile(r"python[23]?(\.\d+)?")
-BUILTINS = {"cd", "source", ".", "export", "module", "set", "ulimit", "conda", "eval", "exec", "if", "for", "while"}
-CURES = {
-    "Rscript": "install R (sudo apt install r-base, brew install r), or load its module first: module load R",
-    "R": "install R (sudo apt install r-base, brew install r), or load its module first: module load R",
-    "julia": "install Julia, or load its module first: module load julia",
-    "matlab": "load MATLAB's module first: module load matlab",
-    "octave": "install GNU Octave (sudo apt install octave), or load its module first",
-    "stata": "load Stata's module first: module load stata",
-    "uv": "install uv: python3 -m pip install --user uv",
-}
-BY_SUFFIX = {".r": "Rscript", ".jl": "julia", ".sh": "bash", ".bash": "bash", ".pl": "perl"}
+INSTALL_UV = "install uv: python3 -m pip install --user uv"
 # Building an environment downloads packages, sometimes a compiler's worth of them.
 BUILD_SECONDS = 1800
 
@@ -54,17 +43,10 @@ class Interpreter(Struct, frozen=True, kw_only=True):
         return changed
 
 
-class Program(Struct, frozen=True, kw_only=True):
-    """A command whose first word is resolved; `note` is to be told once where the word was replaced."""
-
-    argv: tuple[str, ...]
-    note: str = ""
-
-
 def resolve(environment: Environment, folder: Path, *, env: Mapping[str, str]) -> Interpreter:
     """Return the interpreter a study asks for; RunError with the cure where it is not there.
 
-    `uv` builds or updates the project's environment; the others only look.
+    `uv` builds or updates the environment of the project; the other kinds only look.
     """
     if environment.kind == "python":
         return _named(environment.path, folder, env)
@@ -83,7 +65,7 @@ def _active(folder: Path, env: Mapping[str, str]) -> Interpreter:
             return _interpreter("none", python, description=f"the active {word} {env[variable]}")
     for name in ("python3", "python"):
         found = shutil.which(name, path=env.get("PATH", os.defpath))
-        real = _behind_shim(found, folder, env) if found else None
+        real = behind_shim(found, folder, env) if found else None
         if real:
             return _interpreter("none", Path(real), description=f"{name} on PATH, {real}")
     return _interpreter(
@@ -121,7 +103,7 @@ def _interpreter(kind: str, python: Path, *, description: str, notes: tuple[str,
 def _named(word: str, folder: Path, env: Mapping[str, str]) -> Interpreter:
     if "/" not in word and not word.startswith("~"):
         found = shutil.which(word, path=env.get("PATH", os.defpath))
-        real = _behind_shim(found, folder, env) if found else None
+        real = behind_shim(found, folder, env) if found else None
         if real:
             return _interpreter("python", Path(real), description=f"{word}, {real}")
     place = _place(word, folder)
@@ -145,7 +127,9 @@ def _venv(place: Path, folder: Path) -> Interpreter:
         return _interpreter("venv", python, description=f"the virtual environment {place}")
     quoted = shlex.quote(str(place))
     clear = " --clear" if place.is_dir() else ""
-    packages = f" && {quoted}/bin/pip install -r requirements.txt" if (folder / "requirements.txt").exists() else ""
+    packages = (
+        f" && {quoted}/bin/pip install -r requirements.txt" if (folder / "requirements.txt").exists() else ""
+    )
     why = "its Python is gone" if python.is_symlink() else f"{python} does not exist"
     raise RunError(
         f"environment: {place} is no virtual environment that works: {why}",
@@ -159,7 +143,7 @@ def _uv(word: str, folder: Path, env: Mapping[str, str]) -> Interpreter:
     if uv is None:
         raise RunError(
             f"environment: uv is to provide {project}, and uv is not installed",
-            f"{CURES['uv']}\nor name an environment that is there:\n  environment:\n    venv: .venv",
+            f"{INSTALL_UV}\nor name an environment that is there:\n  environment:\n    venv: .venv",
         )
     locked = (project / "uv.lock").exists()
     # Inexact, as `uv run` is: what the user added to the environment by hand stays.
@@ -169,9 +153,7 @@ def _uv(word: str, folder: Path, env: Mapping[str, str]) -> Interpreter:
     if not _runs(place / "bin" / "python"):
         raise RunError(f"environment: uv sync made no {place}", f"look at what it says: {shlex.join(argv)}")
     notes = () if locked else (f"{project} had no uv.lock: uv wrote one, commit it with the study",)
-    made = _interpreter(
-        "uv", place / "bin" / "python", description=f"the uv project {project}", notes=notes
-    )
+    made = _interpreter("uv", place / "bin" / "python", description=f"the uv project {project}", notes=notes)
     lock = project / "uv.lock"
     inputs = made.inputs | ({"uv.lock": _sha256(lock)} if lock.exists() else {})
     return Interpreter(
@@ -216,9 +198,11 @@ def _build(argv: list[str], project: Path, env: Mapping[str, str]) -> None:
             check=False,
         )
     except subprocess.TimeoutExpired:
-        raise RunError(f"environment: {shlex.join(argv)} took over half an hour", "run it by hand once") from None
+        raise RunError(
+            f"environment: {shlex.join(argv)} took over half an hour", "run it by hand once"
+        ) from None
     except OSError as trouble:
-        raise RunError(f"environment: uv does not start: {trouble.strerror}", CURES["uv"]) from None
+        raise RunError(f"environment: uv does not start: {trouble.strerror}", INSTALL_UV) from None
     if done.returncode:
         said = done.stderr.decode("utf-8", "replace").strip().splitlines()[-8:]
         raise RunError(
@@ -226,113 +210,11 @@ def _build(argv: list[str], project: Path, env: Mapping[str, str]) -> None:
         )
 
 
-def resolve_command(
-    argv: tuple[str, ...], interpreter: Interpreter, folder: Path, *, env: Mapping[str, str]
-) -> Program:
-    """Return the command with its first word resolved; RunError names the nearest thing where it is nothing.
-
-    Programs on PATH become absolute; files of the project stay relative to `folder`, which is where each
-    task stands in its own copy of the snapshot.
-    """
-    word, rest = argv[0], argv[1:]
-    if "/" in word:
-        return Program(argv=(_file(word, folder), *rest))
-    if PYTHON.fullmatch(word) and interpreter.kind != "none" and word in {"python", "python3"}:
-        return Program(argv=(interpreter.python, *rest))
-    found = shutil.which(word, path=interpreter.environ(env).get("PATH", os.defpath))
-    if found and PYTHON.fullmatch(word):
-        found = _behind_shim(found, folder, env)
-    if found:
-        return Program(argv=(os.path.abspath(found), *rest))
-    if PYTHON.fullmatch(word):
-        note = f"{word} is not on PATH: {interpreter.python} is used"
-        return Program(argv=(interpreter.python, *rest), note=note)
-    if (folder / word).is_file():
-        script = script_command(word, interpreter, folder, env=env)
-        return Program(argv=(*script, *rest), note=f"{word} is started as {shlex.join(script)}")
-    raise _unknown(word, rest, folder, env)
-
-
-def script_command(
-    script: str, interpreter: Interpreter, folder: Path, *, env: Mapping[str, str]
-) -> tuple[str, ...]:
-    """Return the command that runs a script: by its suffix, else by itself where it is executable."""
-    suffix = Path(script).suffix.lower()
-    # A relative path needs a slash, lest a name such as -x.sh be read as an option, or sim be sought on PATH.
-    written = script if "/" in script else f"./{script}"
-    if not (folder / script).is_file():
-        raise RunError(f"{script} does not exist", _near_file(script, folder))
-    if suffix in {".py", ".pyw"}:
-        return (interpreter.python, written)
-    if suffix in BY_SUFFIX:
-        program = resolve_command((_shell(env) if suffix == ".sh" else BY_SUFFIX[suffix],), interpreter, folder, env=env)
-        return (*program.argv, written)
-    if os.access(folder / script, os.X_OK):
-        return (written,)
-    raise RunError(
-        f"{script} is not executable, and its name does not say what runs it",
-        f"chmod +x {shlex.quote(script)}, or give the whole command: packhorse map 'PROGRAM {script}'",
-    )
-
-
-def _shell(env: Mapping[str, str]) -> str:
-    return "bash" if shutil.which("bash", path=env.get("PATH", os.defpath)) else "sh"
-
-
-def _file(word: str, folder: Path) -> str:
-    place = folder / word
-    if not place.is_file():
-        raise RunError(f"{word}: no such program", _near_file(word, folder))
-    if not os.access(place, os.X_OK):
-        runner = {".py": "python ", **{end: f"{name} " for end, name in BY_SUFFIX.items()}}
-        before = runner.get(place.suffix.lower(), "")
-        hint = f"chmod +x {shlex.quote(word)}" + (f", or write the command as: {before}{word}" if before else "")
-        raise RunError(f"{word} is not executable", hint)
-    return word
-
-
-def _near_file(word: str, folder: Path) -> str:
-    parent = (folder / word).parent
-    names = sorted(entry.name for entry in parent.iterdir() if entry.is_file()) if parent.is_dir() else []
-    near = difflib.get_close_matches(Path(word).name, names, n=3, cutoff=0.5)
-    if not parent.is_dir():
-        return f"the folder {os.path.dirname(word)} does not exist either"  # noqa: PTH120 - as the user wrote it
-    return f"the nearest: {', '.join(near)}" if near else f"the files there: {', '.join(names[:8]) or 'none'}"
-
-
-def _unknown(word: str, rest: tuple[str, ...], folder: Path, env: Mapping[str, str]) -> RunError:
-    message = f"{word} not found: no program of this name on PATH, and no file of the project"
-    if re.match(r"[A-Za-z_]\w*=", word):
-        name, _, value = word.partition("=")
-        return RunError(message, f"set the variable in the study:\n  env:\n    {name}: {value}")
-    if word in CURES:
-        return RunError(f"{word} not found", CURES[word])
-    if word in BUILTINS or {"|", ">", "&&", ";"} & set(rest):
-        return RunError(f"{word} is a word of the shell, not a program", "to run the command by a shell, write\n  shell: true")
-    near = difflib.get_close_matches(word, sorted(_executables(env) | _names(folder)), n=3, cutoff=0.6)
-    hint = f"the nearest: {', '.join(near)}" if near else "install it, load its module, or give its path"
-    return RunError(message, hint)
-
-
-def _names(folder: Path) -> set[str]:
-    return {entry.name for entry in folder.iterdir() if entry.is_file()} if folder.is_dir() else set()
-
-
-def _executables(env: Mapping[str, str]) -> set[str]:
-    found: set[str] = set()
-    for place in env.get("PATH", os.defpath).split(os.pathsep):
-        try:
-            found.update(os.listdir(place or "."))
-        except OSError:
-            continue
-    return found
-
-
 def _pythons(env: Mapping[str, str]) -> Iterator[str]:
-    return (name for name in _executables(env) if PYTHON.fullmatch(name))
+    return (name for name in executables(env) if PYTHON.fullmatch(name))
 
 
-def _behind_shim(found: str, folder: Path, env: Mapping[str, str]) -> str | None:
+def behind_shim(found: str, folder: Path, env: Mapping[str, str]) -> str | None:
     """Return the interpreter that a shim of pyenv, asdf or mise starts in `folder`, None where it starts none.
 
     A shim chooses by the directory it is started in, which for a task is a private copy elsewhere.
@@ -365,3 +247,14 @@ def _runs(python: Path) -> bool:
 
 def _sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def executables(env: Mapping[str, str]) -> set[str]:
+    """Return the names of everything on PATH."""
+    found: set[str] = set()
+    for place in env.get("PATH", os.defpath).split(os.pathsep):
+        try:
+            found.update(os.listdir(place or "."))
+        except OSError:
+            continue
+    return found

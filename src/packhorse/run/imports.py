@@ -67,7 +67,7 @@ def _importable(paths: set[str]) -> tuple[dict[str, set[str]], dict[str, set[str
 
 def _has_inner(base: str, modules: dict[str, set[str]]) -> bool:
     """Tell whether there are modules below, which a package without __init__.py may consist of."""
-    return base == "." and bool(modules) or any(place.startswith(base + "/") for place in modules)
+    return (base == "." and bool(modules)) or any(place.startswith(base + "/") for place in modules)
 
 
 def _upward(folder: str) -> list[str]:
@@ -88,7 +88,11 @@ def editable_folders(python: str, root: Path) -> list[str]:
     found: set[str] = set()
     for site in site_packages(python):
         lines = [line for file in site.glob("*.pth") for line in _text(file).splitlines()]
-        places = [Path(site, line.strip()) for line in lines if line.strip() and not line.startswith(("import", "#"))]
+        places = [
+            Path(site, line.strip())
+            for line in lines
+            if line.strip() and not line.startswith(("import", "#"))
+        ]
         for finder in site.glob("__editable__*_finder.py"):
             places.extend(_mapped(_text(finder)))
         inside = (Path(os.path.realpath(place)) for place in places)
@@ -101,7 +105,9 @@ def site_packages(python: str) -> list[Path]:
     prefix = Path(python).parent.parent
     if not (prefix / "pyvenv.cfg").exists():
         prefix = Path(os.path.realpath(python)).parent.parent
-    return sorted(prefix.glob("lib*/python3*/site-packages")) + sorted(prefix.glob("lib/python3*/dist-packages"))
+    return sorted(prefix.glob("lib*/python3*/site-packages")) + sorted(
+        prefix.glob("lib/python3*/dist-packages")
+    )
 
 
 def _mapped(finder: str) -> list[Path]:

@@ -15,7 +15,14 @@ from packhorse.model.errors import SnapshotError
 MOST_FILES = 100_000
 SKIPPED = {"__pycache__", "node_modules", "runs", "venv"}
 # A git hook or an alias sets these for its own repository, which need not be the study's.
-FOREIGN = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_COMMON_DIR", "GIT_OBJECT_DIRECTORY")
+FOREIGN = (
+    "GIT_DIR",
+    "GIT_WORK_TREE",
+    "GIT_INDEX_FILE",
+    "GIT_PREFIX",
+    "GIT_COMMON_DIR",
+    "GIT_OBJECT_DIRECTORY",
+)
 
 
 def find_root(folder: Path) -> Path:
@@ -38,7 +45,7 @@ def project_paths(root: Path, folder: str, code: tuple[str, ...]) -> set[str]:
     listed = _git_paths(root, posixpath.join(folder, "runs")) if (root / ".git").exists() else None
     if listed is not None:
         return listed
-    starts = {_fixed_part(within(folder, pattern)) for pattern in code} or {"."}
+    starts = {within(folder, _fixed_part(pattern)) for pattern in code} or {"."}
     found: set[str] = set()
     for start in starts:
         found.update(walk(root, start))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import glob
 import hashlib
 import io
 import json
@@ -14,13 +15,14 @@ import stat
 import tarfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
-from typing import Literal
 
 from msgspec import Struct
 
 from packhorse.model.errors import SnapshotError
 from packhorse.model.secrets import is_secret_file
+from packhorse.run.code import SnapshotFile, code_digest, digest, printable
 from packhorse.run.datafiles import data_digests
+from packhorse.run.files import sync_folder
 from packhorse.run.imports import import_roots
 from packhorse.run.projectfiles import SKIPPED, find_root, is_run, matcher, project_paths, walk, within
 
@@ -37,26 +39,6 @@ __all__ = [
 ]
 
 LIMIT = 100_000_000
-DOCUMENTS = {".md", ".rst", ".ipynb", ".pdf", ".doc", ".docx", ".odt", ".ppt", ".pptx", ".tex", ".bib"}
-NAMED_DOCUMENTS = {"license", "licence", "copying", "notice", "authors", "readme", "changelog", "citation.cff"}
-NAMED_DOCUMENTS |= {".gitignore", ".gitattributes", ".editorconfig", ".mailmap"}
-STUDY_KEYS = set(
-    "name command shell function parameters replicates seed seeding resources result artifacts code include data "
-    "env environment checks summary time_limit retries checkpoint index_variable sites defaults".split()
-)
-
-
-class SnapshotFile(Struct, frozen=True, kw_only=True):
-    """One file, link or empty folder; `path` is relative to the root, `sha256` of a file's bytes."""
-
-    path: str
-    source: str
-    kind: Literal["file", "link", "folder"] = "file"
-    mode: int = 0o644
-    size: int = 0
-    mtime: int = 0
-    link: str = ""
-    sha256: str = ""
 
 
 class Listing(Struct, frozen=True, kw_only=True):
@@ -86,7 +68,7 @@ def list_files(
     """
     root, folder = root.resolve(), folder.resolve()
     place = folder.relative_to(root).as_posix()
-    paths = _narrowed(project_paths(root, place, code), place, code)
+    paths = _narrowed(root, place, code)
     paths.update(_included(root, place, include))
     barred = _barred(root, paths, exclude)
     kept = sorted(path for path in paths if not _is_below(path, barred))
@@ -96,7 +78,7 @@ def list_files(
     for path in kept:
         seen = "looks like a key, a token or credentials" if is_secret_file(path) else _look(root, path)
         if isinstance(seen, str):
-            left_out.append((_printable(path), seen))
+            left_out.append((printable(path), seen))
         elif seen is not None:
             files.append(seen)
     _refuse_large(files, place)
@@ -105,31 +87,38 @@ def list_files(
     return Listing(files=tuple(sorted(files, key=lambda file: file.path)), left_out=tuple(left_out))
 
 
-def _narrowed(paths: set[str], place: str, code: tuple[str, ...]) -> set[str]:
+def _narrowed(root: Path, place: str, code: tuple[str, ...]) -> set[str]:
+    paths = project_paths(root, place, code)
     if not code:
         return paths
+    seen_from_study = {path: posixpath.relpath(path, place) for path in paths}
     kept: set[str] = set()
     for pattern in code:
-        match = matcher(within(place, pattern)).match
-        found = {path for path in paths if match(path)}
+        # Globs are read from the study's folder, whose own name may hold signs of a glob.
+        wanted = posixpath.relpath(within(place, pattern), place)
+        matches, literal = matcher(wanted).match, (wanted, wanted + "/")
+        found = {
+            path
+            for path, name in seen_from_study.items()
+            if name == literal[0] or name.startswith(literal[1]) or matches(name)
+        }
         if not found:
-            raise SnapshotError(f"code: {pattern} names no file of the project", _nearest(pattern, paths, place))
+            nearest = _nearest(pattern, walk(root, place), place)
+            raise SnapshotError(f"code: {pattern} names no file of the project", nearest)
         kept |= found
     return kept
 
 
 def _included(root: Path, place: str, include: tuple[str, ...]) -> Iterator[str]:
     for pattern in include:
-        inside = within(place, pattern)
-        if (root / inside).exists() or (root / inside).is_symlink():
-            starts = [inside]
-        else:
-            starts = [path.relative_to(root).as_posix() for path in root.glob(inside)]
+        starts = [within(place, pattern)]
+        if not os.path.lexists(root / starts[0]):
+            hits = glob.glob(pattern, root_dir=root / place, recursive=True, include_hidden=True)
+            starts = [within(place, hit) for hit in sorted(hits)]
         found = [path for start in starts for path in walk(root, start, everything=True)]
         if not found:
-            raise SnapshotError(
-                f"include: {pattern} names nothing", _nearest(pattern, walk(root, place), place)
-            )
+            nearest = _nearest(pattern, walk(root, place), place)
+            raise SnapshotError(f"include: {pattern} names nothing", nearest)
         yield from (path for path in found if not {".git", "__pycache__"} & set(path.split("/")))
 
 
@@ -137,8 +126,7 @@ def _nearest(pattern: str, paths: Iterable[str], place: str) -> str:
     names = {posixpath.relpath(path, place) for path in paths}
     names |= {posixpath.dirname(name) for name in names} - {""}
     near = difflib.get_close_matches(pattern.rstrip("/"), sorted(names), n=3, cutoff=0.5)
-    near_text = f"the nearest: {', '.join(near)}" if near else "paths are relative to the study's folder"
-    return near_text
+    return f"the nearest: {', '.join(near)}" if near else "paths are relative to the study's folder"
 
 
 def _barred(root: Path, paths: set[str], exclude: Iterable[Path]) -> set[str]:
@@ -150,7 +138,9 @@ def _barred(root: Path, paths: set[str], exclude: Iterable[Path]) -> set[str]:
 
 
 def _is_below(path: str, barred: set[str]) -> bool:
-    return bool(barred) and (path in barred or any(str(parent) in barred for parent in PurePosixPath(path).parents))
+    return bool(barred) and (
+        path in barred or any(str(parent) in barred for parent in PurePosixPath(path).parents)
+    )
 
 
 def _look(root: Path, path: str) -> SnapshotFile | str | None:
@@ -176,7 +166,7 @@ def _link(root: Path, path: str, source: str) -> SnapshotFile | str:
     # The last step must end inside too: a chain of links may leave the project and come back elsewhere.
     written = os.path.normpath(os.path.join(os.path.dirname(source), target))
     if not (Path(written).is_relative_to(root) and Path(os.path.realpath(source)).is_relative_to(root)):
-        return f"a link to {_printable(target)}, outside the project; name it under data: if tasks read it"
+        return f"a link to {printable(target)}, outside the project; name it under data: if tasks read it"
     if os.path.isabs(target):
         # An absolute link would lead every task to the live project.
         target = os.path.relpath(written, os.path.dirname(source))
@@ -188,7 +178,7 @@ def _refuse_large(files: list[SnapshotFile], place: str) -> None:
     if total <= LIMIT:
         return
     largest = sorted(files, key=lambda file: -file.size)
-    heaviest = [f"  {file.size / 1e6:8.1f} MB  {_printable(file.path)}" for file in largest[:10]]
+    heaviest = [f"  {file.size / 1e6:8.1f} MB  {printable(file.path)}" for file in largest[:10]]
     line = ", ".join(_yaml_text(posixpath.relpath(path, place)) for path in _to_move_out(largest, total))
     raise SnapshotError(
         f"the snapshot would hold {total / 1e6:.0f} MB, and {LIMIT / 1e6:.0f} MB is the limit; the largest files:\n"
@@ -240,16 +230,19 @@ def _hashed(file: SnapshotFile) -> SnapshotFile:
 
 def _bytes_of(file: SnapshotFile) -> bytes:
     try:
-        with open(file.source, "rb") as stream:  # noqa: PTH123 - building 5,000 Paths costs more than reading
+        # Building 5,000 Paths would cost more than reading the files.
+        with open(file.source, "rb") as stream:
             return stream.read()
     except OSError as trouble:
         raise SnapshotError(
-            f"{_printable(file.path)} cannot be read: {trouble.strerror}",
+            f"{printable(file.path)} cannot be read: {trouble.strerror}",
             "make it readable (chmod u+r), or let git ignore it, and run the same command again",
         ) from None
 
 
-def _empty_folders(root: Path, place: str, files: list[SnapshotFile], barred: set[str]) -> Iterator[SnapshotFile]:
+def _empty_folders(
+    root: Path, place: str, files: list[SnapshotFile], barred: set[str]
+) -> Iterator[SnapshotFile]:
     """Yield the study's folder, and folders such as an ignored results/ that scripts expect to be there."""
     full = {str(parent) for file in files for parent in PurePosixPath(file.path).parents}
     names = {"."} if place == "." else {place, "."}
@@ -265,7 +258,12 @@ def _empty_folders(root: Path, place: str, files: list[SnapshotFile], barred: se
 
 
 def _is_no_place(folder: Path) -> bool:
-    return folder.name.startswith(".") or folder.name in SKIPPED or (folder / "pyvenv.cfg").exists() or is_run(folder)
+    return (
+        folder.name.startswith(".")
+        or folder.name in SKIPPED
+        or (folder / "pyvenv.cfg").exists()
+        or is_run(folder)
+    )
 
 
 def pack(files: Iterable[SnapshotFile], tar_path: Path) -> str:
@@ -284,8 +282,8 @@ def pack(files: Iterable[SnapshotFile], tar_path: Path) -> str:
         temporary.replace(tar_path)
     finally:
         temporary.unlink(missing_ok=True)
-    _sync_folder(tar_path.parent)
-    return _digest(files)
+    sync_folder(tar_path.parent)
+    return digest(files)
 
 
 def _write_tar(files: list[SnapshotFile], stream: io.BufferedWriter) -> None:
@@ -298,7 +296,7 @@ def _write_tar(files: list[SnapshotFile], stream: io.BufferedWriter) -> None:
                 content = _bytes_of(file)
                 if hashlib.sha256(content).hexdigest() != file.sha256:
                     raise SnapshotError(
-                        f"{_printable(file.path)} changed while it was packed", "run the same command again"
+                        f"{printable(file.path)} changed while it was packed", "run the same command again"
                     )
                 entry.size = len(content)
                 tar.addfile(entry, io.BytesIO(content))
@@ -306,56 +304,3 @@ def _write_tar(files: list[SnapshotFile], stream: io.BufferedWriter) -> None:
             entry.type = tarfile.SYMTYPE if file.kind == "link" else tarfile.DIRTYPE
             entry.linkname = file.link
             tar.addfile(entry)
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def code_digest(files: Iterable[SnapshotFile], *, command: str, result: str, apart: Iterable[str] = ()) -> str:
-    """Return sixteen digits for what decides a result: command, result and the code files.
-
-    Study files, documents and notebooks do not count unless the command names them; `apart` are further
-    paths, relative to the root, that do not count (the study, and files its parameters came from).
-    """
-    left = set(apart)
-    counted = [file for file in files if file.path not in left and _is_code(file, command)]
-    return _digest(counted, command, result)
-
-
-def _is_code(file: SnapshotFile, command: str) -> bool:
-    name = posixpath.basename(file.path)
-    if name in command:
-        return True
-    stem, suffix = posixpath.splitext(name.lower())
-    if suffix in DOCUMENTS or name.lower() in NAMED_DOCUMENTS or (suffix == ".txt" and stem in NAMED_DOCUMENTS):
-        return False
-    return not (suffix in (".yaml", ".yml") and file.kind == "file" and _is_study(Path(file.source)))
-
-
-def _is_study(path: Path) -> bool:
-    """Tell whether a YAML file is a study, by the words that begin its lines."""
-    try:
-        text = path.read_text("utf-8", "replace")
-    except OSError:
-        return False
-    keys = {key.strip("'\"") for key in re.findall(r"^([^\s#:\-%][^:\n]*?)\s*:(?:\s|$)", text, re.MULTILINE)}
-    return bool(keys & {"command", "function"}) and keys <= STUDY_KEYS
-
-
-def _digest(files: Iterable[SnapshotFile], *words: str) -> str:
-    whole = hashlib.sha256(repr(words).encode("utf-8", "backslashreplace"))
-    for file in sorted(files, key=lambda file: file.path):
-        if file.kind != "folder":
-            runs = "x" if file.kind == "file" and file.mode & 0o100 else "-"
-            content = file.sha256 or f"-> {file.link}"
-            whole.update(b"\0".join((os.fsencode(file.path), runs.encode(), os.fsencode(content), b"\n")))
-    return whole.hexdigest()[:16]
-
-
-def _printable(path: str) -> str:
-    return os.fsencode(path).decode("utf-8", "backslashreplace")
