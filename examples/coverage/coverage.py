@@ -3,7 +3,7 @@
 import numpy as np
 
 SLOPE = 2.0
-T975 = {10: 2.306004135, 20: 2.100922040, 50: 2.010634754, 100: 1.984467454}  # Student's t, n - 2 degrees
+T975 = {10: 2.306004135, 20: 2.100922040, 50: 2.010634758, 100: 1.984467454}  # Student's t, n - 2 degrees
 
 
 def errors(kind, n, rng):

@@ -1,0 +1,59 @@
+"""What reading a script's source brings to light; a guess, offered to its author for correction."""
+
+from __future__ import annotations
+
+import re
+from typing import Literal
+
+from msgspec import Struct
+
+Default = int | float | str | bool | None
+
+# Names that templates already use, so that no parameter may have them.
+RESERVED = frozenset(
+    {"index", "count", "replicate", "seed", "seed32", "output", "params", "deadline", "scratch"}
+)
+SEEDS = frozenset({"seed", "random_seed", "rng_seed", "seed_value", "random_state", "randomseed", "myseed"})
+OUTPUTS = frozenset(
+    {"out", "output", "outfile", "out_file", "output_file", "outfilename", "output_path", "save_to"}
+)
+ARRAYS = ("SLURM_ARRAY_TASK_ID", "PBS_ARRAYID", "PBS_ARRAY_INDEX", "SGE_TASK_ID", "LSB_JOBINDEX")
+RESULT_ENDINGS = (".csv", ".json", ".ndjson", ".jsonl", ".parquet", ".txt")
+
+
+class Parameter(Struct, frozen=True, kw_only=True):
+    """One argument of a script: `flag` is empty for a positional one."""
+
+    name: str
+    role: Literal["parameter", "seed", "output", "switch", "optional"] = "parameter"
+    flag: str = ""
+    kind: Literal["", "int", "float", "text"] = ""
+    default: Default = None
+    choices: tuple[Default, ...] = ()
+    help: str = ""
+
+
+class Found(Struct, frozen=True, kw_only=True):
+    """What a script in one language was seen to read and write; file names may hold `{parameter}`."""
+
+    parameters: tuple[Parameter, ...] = ()
+    files: tuple[str, ...] = ()
+    json: bool = False
+    seed32: bool = False
+    note: str = ""
+
+
+def role_of(name: str) -> Literal["parameter", "seed", "output"]:
+    """Tell by its name what an argument is for."""
+    plain = re.sub(r"[-.]", "_", name.lower().strip("-"))
+    if plain in SEEDS:
+        return "seed"
+    return "output" if plain in OUTPUTS else "parameter"
+
+
+def name_of(text: str) -> str:
+    """Return the parameter's name for an argument's: no dashes or dots, no word that templates use."""
+    name = re.sub(r"\W+", "_", text.strip("-")).strip("_") or "value"
+    if not (name[0].isalpha() and name.isascii()):
+        name = "p_" + re.sub(r"[^A-Za-z0-9_]", "", name)
+    return name + "_value" if name in RESERVED else name
