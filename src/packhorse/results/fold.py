@@ -7,8 +7,7 @@ names take memory, so a space of 10^9 tasks with nothing done is one range.
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections import Counter
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import NamedTuple
@@ -59,8 +58,10 @@ class Fold:
     @cached_property
     def counts(self) -> dict[str, int]:
         """How many tasks have each outcome, and how many are MISSING."""
-        codes = Counter(map(self._outcome, self.positions.values()))
-        found = {outcome: codes[code] for code, outcome in enumerate(OUTCOMES)}
+        found = dict.fromkeys(OUTCOMES, 0)
+        for outcomes, _, _ in self._by_journal:
+            for code, outcome in enumerate(OUTCOMES):
+                found[outcome] += outcomes.count(code)
         found[MISSING] = self.size - len(self.positions)
         return found
 
@@ -89,13 +90,25 @@ class Fold:
     def winners(self, *outcomes: str) -> Iterator[tuple[Journal, list[int], list[int]]]:
         """Give, a journal at a time, the tasks it has the word on, and the lines of their records."""
         codes = {OUTCOMES.index(outcome) for outcome in outcomes}
-        lines: list[list[tuple[int, int]]] = [[] for _ in self.journals]
-        for index, position in self.positions.items():
-            if self._outcome(position) in codes:
-                lines[position >> _SHIFT].append((position & _LINE, index))
-        for journal, chosen in zip(self.journals, lines, strict=True):
-            chosen.sort()
-            yield journal, [index for _, index in chosen], [line for line, _ in chosen]
+        for journal, (found, indices, lines) in zip(self.journals, self._by_journal, strict=True):
+            if all(code in codes for code in set(found)):
+                yield journal, indices, lines
+            else:
+                chosen = [at for at, code in enumerate(found) if code in codes]
+                yield journal, [indices[at] for at in chosen], [lines[at] for at in chosen]
+
+    @cached_property
+    def _by_journal(self) -> list[tuple[bytes, list[int], list[int]]]:
+        """For each journal the outcomes, indices and lines of the tasks it has the word on, by line."""
+        placed = sorted(zip(self.positions.values(), self.positions, strict=True))
+        found = []
+        stop = 0
+        for number, journal in enumerate(self.journals):
+            start, stop = stop, bisect_left(placed, ((number + 1) << _SHIFT,))
+            lines = [position & _LINE for position, _ in placed[start:stop]]
+            outcomes = bytes(map(journal.outcome.__getitem__, lines))
+            found.append((outcomes, [index for _, index in placed[start:stop]], lines))
+        return found
 
     @cached_property
     def duplicates(self) -> Duplicates:

@@ -11,6 +11,7 @@ import mmap
 import os
 from array import array
 from collections.abc import Iterable, Iterator
+from itertools import compress, islice
 from pathlib import Path
 from typing import Any, TypeVar
 from zlib import crc32
@@ -28,8 +29,8 @@ TAIL_WINDOW = 1 << 16
 
 _CODES = {outcome: code for code, outcome in enumerate(OUTCOMES)}
 _T = TypeVar("_T")
-_PREFIX = b'{"crc":"'
-_QUOTE = ord('"')
+_BLOCK = 1 << 20  # bytes that are checked and decoded at once
+_RECORDS = 1000  # records that are decoded at once
 
 
 class Header(Struct, frozen=True, kw_only=True):
@@ -126,34 +127,51 @@ class Journal:
 
     def records(self, rows: Iterable[int] | None = None) -> Iterator[Record]:
         """Decode the records at these positions (all by default); quickest in ascending order."""
-        with self.path.open("rb") as file:
-            for row in range(len(self)) if rows is None else rows:
-                file.seek(self.offset[row])
-                found = _decode(file.read(self.length[row]), _record_decoder)
-                # A line that this version cannot read in full keeps its word; its result becomes unreadable.
-                yield found or Record(
-                    index=self.index[row], outcome=OUTCOMES[self.outcome[row]], format="unknown", text=""
-                )
+        wanted = iter(range(len(self)) if rows is None else rows)
+        if not len(self):
+            return
+        offset, length = self.offset, self.length
+        with self.path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            while chosen := list(islice(wanted, _RECORDS)):
+                lines = [data[offset[row] : offset[row] + length[row]] for row in chosen]
+                for row, record in zip(chosen, _decode_all(lines, _record_decoder), strict=True):
+                    yield record or self._unreadable(row)
 
-    def _accept(self, line: _Line, offset: int, length: int) -> None:
-        if self.header is None:
-            self.header = _header(line.header, self.path)
-            self.bad += self.header is None
-        elif line.index is not None:
-            if line.pack is not None and not self._packed(line.pack):
+    def _unreadable(self, row: int) -> Record:
+        """Return a record that keeps its word, although this version cannot read the rest of its line."""
+        return Record(index=self.index[row], outcome=OUTCOMES[self.outcome[row]], format="unknown", text="")
+
+    def add(self, lines: list[bytes], offset: int) -> int:
+        """Take in whole lines that begin at an offset of the file; return the offset after them."""
+        good = [line[:17] == b'{"crc":"%08x"' % crc32(line[17:-1]) for line in lines]
+        decoded = iter(_decode_all(list(compress(lines, good)), _line_decoder))
+        for line, kept in zip(lines, good, strict=True):
+            said = next(decoded) if kept else None
+            if said is None:
+                self.bad += line.endswith(b"\n")  # a torn tail is normal
+            elif said.index is None or self.header is None:
+                self._hear(said)
+            elif said.pack is not None and not self._packed(said.pack):
                 self.bad += 1
-                return
-            self.index.append(line.index)
-            self.outcome.append(_CODES.get(line.outcome, _CODES["FAILED"]))
-            self.attempt.append(line.attempt)
-            self.offset.append(offset)
-            self.length.append(length)
-        elif line.totals is not None:
-            self.totals = line.totals
-        elif line.note is not None:
-            self.notes.append(line.note)
-        elif line.end is not None:
-            self.end = line.end
+            else:
+                self.index.append(said.index)
+                self.outcome.append(_CODES.get(said.outcome, _CODES["FAILED"]))
+                self.attempt.append(said.attempt)
+                self.offset.append(offset)
+                self.length.append(len(line))
+            offset += len(line)
+        return offset
+
+    def _hear(self, said: _Line) -> None:
+        if self.header is None:
+            self.header = _header(said.header, self.path)
+            self.bad += self.header is None
+        elif said.totals is not None:
+            self.totals = said.totals
+        elif said.note is not None:
+            self.notes.append(said.note)
+        elif said.end is not None:
+            self.end = said.end
 
     def _packed(self, place: tuple[int, int, int]) -> bool:
         """Say whether the pack is long enough; after a crash of the machine it may have lost its tail."""
@@ -182,17 +200,8 @@ def read_journal(path: Path) -> Journal:
     journal = Journal(path)
     offset = 0
     with path.open("rb") as file:
-        for line in file:
-            length = len(line)
-            if _checked(line):
-                said = _decode(line, _line_decoder)
-                if said is None:
-                    journal.bad += 1
-                else:
-                    journal._accept(said, offset, length)
-            elif line.endswith(b"\n"):
-                journal.bad += 1
-            offset += length
+        while lines := file.readlines(_BLOCK):
+            offset = journal.add(lines, offset)
     return journal
 
 
@@ -267,25 +276,28 @@ def failed_attempts(path: Path, limit: int = 10_000) -> Iterator[Record]:
 
 def _checked(line: bytes) -> bool:
     """Say whether a whole line (with its newline) is what its writer meant."""
-    return (
-        line[8:16] == b"%08x" % crc32(line[17:-1])
-        and line[:8] == _PREFIX
-        and line[16] == _QUOTE
-        and line[-1:] == b"\n"
-    )
+    return line[:17] == b'{"crc":"%08x"' % crc32(line[17:-1]) and line[-1:] == b"\n"
+
+
+def _decode_all(lines: list[bytes], decoder: msgspec.json.Decoder[_T]) -> list[_T | None]:
+    """Decode lines, None where one cannot be; all at once where nothing is unusual."""
+    try:
+        found = decoder.decode_lines(b"".join(lines))
+    except (ValueError, RecursionError):
+        found = []
+    # A line of two JSON values would shift all after it.
+    return list(found) if len(found) == len(lines) else [_decode(line, decoder) for line in lines]
 
 
 def _decode(line: bytes, decoder: msgspec.json.Decoder[_T]) -> _T | None:
+    """Decode strictly, else as Python does: bare NaN and Infinity, numbers beyond doubles, bytes not UTF-8."""
     try:
         return decoder.decode(line)
-    except ValueError:
-        # Bare NaN and Infinity, numbers beyond double range, and bytes that are not UTF-8.
-        try:
-            loose = json.loads(line.decode("utf-8", "surrogateescape"))
-            return msgspec.convert(loose, decoder.type)
-        except (ValueError, RecursionError):
-            return None
-    except RecursionError:
+    except (ValueError, RecursionError):
+        pass
+    try:
+        return msgspec.convert(json.loads(line.decode("utf-8", "surrogateescape")), decoder.type)
+    except (ValueError, RecursionError):
         return None
 
 

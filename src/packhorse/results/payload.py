@@ -66,8 +66,11 @@ class Payloads:
 
         Raises UnreadableError.
         """
-        if record.json is not UNSET:
-            return _named(record.json)
+        value = record.json
+        if type(value) is dict and "" not in value and dict not in map(type, value.values()):
+            return [value]  # by far the commonest
+        if value is not UNSET:
+            return _named(value)
         data = self.data(record)
         if data is None:
             return [{}]
@@ -153,9 +156,7 @@ def _named(value: Any) -> list[Row]:
 
 
 def _flat(row: Row) -> Row:
-    """Join the names of nested objects with dots; most rows have none and pass as they are."""
-    if "" not in row and not any(type(value) is dict and value for value in row.values()):
-        return row
+    """Join the names of nested objects with dots."""
     found: Row = {}
     for name, value in _leaves(row, ""):
         if name in found:
