@@ -1,0 +1,93 @@
+"""Two runs of the same tasks compared bit for bit, as `rerun` asks."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from msgspec import Struct
+
+from packhorse.results.fold import Fold
+from packhorse.results.journal import Journal, Record
+from packhorse.results.payload import Payloads, Row, UnreadableError
+
+
+class Difference(Struct, frozen=True):
+    """One value that is not the same: column and row, and both values as exact text ("" where absent)."""
+
+    index: int
+    column: str
+    row: int
+    first: str
+    second: str
+
+
+class Comparison(Struct, frozen=True):
+    """How many tasks were compared, which differ and where, and which had nothing to compare with."""
+
+    compared: int
+    same: int
+    different: tuple[int, ...]
+    differences: tuple[Difference, ...]
+    absent: tuple[int, ...]
+
+    @property
+    def columns(self) -> dict[str, int]:
+        """How many tasks differ in each column, most first."""
+        pairs = {(difference.column, difference.index) for difference in self.differences}
+        return dict(Counter(column for column, _ in sorted(pairs)).most_common())
+
+
+def compare(first: Fold, second: Fold, default_format: str = "text") -> Comparison:
+    """Compare the results of all tasks that are OK in `second` with the same tasks' in `first`.
+
+    Both folds are of one space. Results whose bytes differ and whose values are the same bit for bit (a JSON
+    object in another layout, say) are the same.
+    """
+    same = 0
+    different, absent = [], []
+    differences: list[Difference] = []
+    for index, journal, record in _succeeded(second):
+        before = first.record(index)
+        if before is None or before[1].outcome != "OK":
+            absent.append(index)
+            continue
+        found = _differences(index, before, (journal, record), default_format)
+        same += not found
+        if found:
+            different.append(index)
+            differences.extend(found)
+    differences.sort(key=lambda d: (d.index, d.row, d.column))
+    return Comparison(
+        same + len(different), same, tuple(sorted(different)), tuple(differences), tuple(sorted(absent))
+    )
+
+
+def _succeeded(fold: Fold) -> Iterator[tuple[int, Journal, Record]]:
+    for journal, indices, lines in fold.winners("OK"):
+        for index, record in zip(indices, journal.records(lines), strict=True):
+            yield index, journal, record
+
+
+def _differences(
+    index: int, before: tuple[Journal, Record], after: tuple[Journal, Record], default_format: str
+) -> list[Difference]:
+    with Payloads(before[0], default_format) as old, Payloads(after[0], default_format) as new:
+        if old.exact(before[1]) == new.exact(after[1]):
+            return []
+        try:
+            return list(_unequal(index, old.rows(before[1]), new.rows(after[1])))
+        except UnreadableError as error:
+            return [Difference(index, "", 0, "", str(error))]
+
+
+def _unequal(index: int, old: list[Row], new: list[Row]) -> Iterator[Difference]:
+    for number in range(max(len(old), len(new))):
+        left = old[number] if number < len(old) else {}
+        right = new[number] if number < len(new) else {}
+        for name in {**left, **right}:
+            # repr tells 1 from 1.0, 0.0 from -0.0, and every float from its neighbours.
+            first = repr(left[name]) if name in left else ""
+            second = repr(right[name]) if name in right else ""
+            if first != second:
+                yield Difference(index, name, number, first, second)

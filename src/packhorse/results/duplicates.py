@@ -1,0 +1,144 @@
+"""The duplicate-seed warning: tasks with different seeds and the very same floating-point output.
+
+The rule, made to be quiet where equality is no accident:
+
+* Tasks are compared only at one point, that is among replicates and resamples. Two points with equal output
+  may simply not depend on a parameter. A study with one task a point is never warned.
+* Two outputs are the same when all their float columns are, row by row, bit for bit.
+* A float column counts as evidence only if some of the shared values has a fractional part, more than six
+  significant digits, and is no simple fraction: 29/30 of a test set, classified rightly, repeats honestly.
+* A float column that is constant at every point while other float columns vary is a function of the
+  parameters (a true value, a theoretical bound) and no evidence. If all are constant, and a count or a word
+  varies and repeats, the randomness is there, in that column, and nothing is said.
+"""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from packhorse.model.space import ParameterSpace
+
+if TYPE_CHECKING:
+    import polars as pl
+
+DIGITS = 6
+DENOMINATOR = 10_000
+EXAMPLES = 5
+GROUPS = 20_000  # groups of equal outputs that are looked at; beyond that the counts are a lower bound
+
+
+class DuplicateSeeds(Struct, frozen=True):
+    """Tasks that share their output with another seed's: how many, of how many compared, and examples."""
+
+    tasks: int
+    compared: int
+    groups: int
+    examples: tuple[tuple[int, ...], ...]
+    columns: tuple[str, ...]
+
+    @property
+    def message(self) -> str:
+        """Say what was seen, and both ways to read it."""
+        first = " and ".join(str(index) for index in self.examples[0][:2])
+        return (
+            f"{self.tasks:,} of {self.compared:,} tasks have different seeds and the very same output in "
+            f"{', '.join(self.columns)} (tasks {first}, for example): the script may not use its seed, "
+            "or its result takes few values."
+        )
+
+
+def duplicate_seeds(table: pl.DataFrame, space: ParameterSpace) -> DuplicateSeeds | None:
+    """Look for duplicate seeds in a merged table; None where there is nothing to say."""
+    import polars as pl
+
+    results = _results(table, space)
+    floats = [name for name in results if table.schema[name] == pl.Float64]
+    frame = table.with_columns(_point(space).alias("ph_point"))
+    if not floats or frame["ph_index"].n_unique() == frame["ph_point"].n_unique():
+        return None
+    evidence = _evidence(frame, floats, [name for name in results if name not in floats])
+    return _search(frame, floats, evidence) if evidence else None
+
+
+def _results(table: pl.DataFrame, space: ParameterSpace) -> list[str]:
+    """Return the script's own columns, without copies of what it was given."""
+    given = {*space.names, "replicate", "seed"}
+    copies = {f"{name}_result" for name in given}
+    return [name for name in table.columns if name not in given | copies and not name.startswith("ph_")]
+
+
+def _point(space: ParameterSpace) -> pl.Expr:
+    """Return the point of a task, with all resamples of it counted as one."""
+    import polars as pl
+
+    rest = pl.col("ph_index") // space.replicates
+    point = pl.lit(0, dtype=pl.Int64)
+    weight = 1
+    for axis in reversed(space.arithmetic.axes):
+        if not axis.resample:
+            point = point + rest % axis.count * weight
+            weight *= axis.count
+        rest = rest // axis.count
+    return point
+
+
+def _evidence(frame: pl.DataFrame, floats: list[str], others: list[str]) -> list[str]:
+    """Return the float columns whose equality would mean something."""
+    import polars as pl
+
+    names = floats + others
+    # In a task with several rows the rows differ by design, so only equal rows of several tasks compare.
+    keys = ["ph_point", *(["ph_row"] if "ph_row" in frame.columns else [])]
+    spread = frame.group_by(keys).agg(pl.len().alias("ph_n"), *(pl.col(name).n_unique() for name in names))
+    varying = [name for name in floats if (spread[name] > 1).any()]
+    if varying:
+        return varying
+    # A column that never repeats (process ids, seconds) shows no randomness of the computation.
+    random = any(((spread[name] > 1) & (spread[name] < spread["ph_n"])).any() for name in others)
+    return [] if random else floats
+
+
+def _search(frame: pl.DataFrame, floats: list[str], evidence: list[str]) -> DuplicateSeeds | None:
+    import polars as pl
+
+    row = ["ph_row"] if "ph_row" in frame.columns else []
+    bits = pl.struct([*row, *(pl.col(name) for name in floats)]).hash().alias("ph_bits")
+    tasks = frame.select("ph_index", "ph_point", "seed", bits, *evidence)
+    if row:  # a task's output is all its rows; the sum of their hashes wraps and does not mind the order
+        firsts = (pl.col(name).first() for name in ("ph_point", "seed", *evidence))
+        tasks = tasks.group_by("ph_index").agg(pl.col("ph_bits").sum(), *firsts)
+    groups = (
+        tasks.sort("ph_index")
+        .group_by("ph_point", "ph_bits", maintain_order=True)
+        .agg(
+            pl.col("ph_index").head(EXAMPLES),
+            pl.len().alias("ph_n"),
+            pl.col("seed").n_unique().alias("ph_seeds"),
+            *(pl.col(name).first() for name in evidence),
+        )
+        .filter((pl.col("ph_n") > 1) & (pl.col("ph_seeds") > 1))
+    )
+    told = [g for g in groups.head(GROUPS).to_dicts() if any(telling(g[name]) for name in evidence)]
+    if not told:
+        return None
+    return DuplicateSeeds(
+        tasks=sum(group["ph_n"] for group in told),
+        compared=tasks.height,
+        groups=len(told),
+        examples=tuple(tuple(group["ph_index"]) for group in told[:EXAMPLES]),
+        columns=tuple(name for name in evidence if any(telling(group[name]) for group in told)),
+    )
+
+
+def telling(value: float | None) -> bool:
+    """Say whether two computations would hardly agree on this value by chance."""
+    if value is None or not math.isfinite(value) or value == int(value):
+        return False
+    if float(f"{value:.{DIGITS}g}") == value:
+        return False
+    near = Fraction(value).limit_denominator(DENOMINATOR)
+    return near.numerator / near.denominator != value

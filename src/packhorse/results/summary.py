@@ -1,0 +1,157 @@
+"""Summaries by group, each with its Monte Carlo standard error (MCSE) and what was left out of it.
+
+The MCSE says how far the number would move if the study ran again with other seeds (Morris, White and
+Crowther 2019, Using simulation studies to evaluate statistical methods, Statistics in Medicine 38, 2074-2102).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from packhorse.model.errors import UsageError
+
+if TYPE_CHECKING:
+    import polars as pl
+
+Z = 1.96  # half-width, in standard errors, of the window that Woodruff's method reads
+
+
+def summarise(
+    table: pl.DataFrame, by: Sequence[str] = (), of: Sequence[str] = (), quantiles: Sequence[float] = ()
+) -> pl.DataFrame:
+    """Return a row a group and column: n, null, nan, mean, sd and quantiles, each with its MCSE.
+
+    `n` counts the values used; nulls and NaNs are left out and counted beside it. A column of true/false or
+    of only 0 and 1 is a proportion, with the binomial MCSE. Where n is too small for an MCSE it is null.
+    Raises UsageError for a column that is not there or holds no numbers, or a quantile outside (0, 1).
+    """
+    import polars as pl
+
+    chosen = list(of) or _numeric_results(table, by)
+    _check(table, by, chosen, quantiles)
+    parts = []
+    for name in chosen:
+        values = table[name]
+        proportion = values.dtype == pl.Boolean or values.drop_nulls().is_in([0, 1]).all()
+        frame = table.select(*by, values.cast(pl.Float64).alias("ph_x"))
+        if not by:
+            frame = frame.with_columns(pl.lit(0).alias("ph_all"))
+        keys = list(by) or ["ph_all"]
+        summary = frame.group_by(keys, maintain_order=True).agg(_statistics(quantiles))
+        summary = summary.with_columns(pl.lit(name).alias("column"), *_errors(proportion=proportion))
+        parts.append(summary.select(*by, "column", *_order(quantiles)))
+    return pl.concat(parts).sort([*by], maintain_order=True) if by else pl.concat(parts)
+
+
+def _numeric_results(table: pl.DataFrame, by: Sequence[str]) -> list[str]:
+    # What stands before `seed` was given, what begins with ph_ is bookkeeping.
+    start = table.columns.index("seed") + 1 if "seed" in table.columns else 0
+    return [
+        name
+        for name in table.columns[start:]
+        if not name.startswith("ph_") and name not in by and _is_numeric(table, name)
+    ]
+
+
+def _is_numeric(table: pl.DataFrame, name: str) -> bool:
+    import polars as pl
+
+    dtype = table.schema[name]
+    return dtype.is_numeric() or dtype == pl.Boolean
+
+
+def _check(table: pl.DataFrame, by: Sequence[str], of: Sequence[str], quantiles: Sequence[float]) -> None:
+    numeric = [name for name in table.columns if _is_numeric(table, name) and not name.startswith("ph_")]
+    if not of:
+        raise UsageError("The table has no column of numbers to summarise.", "Let the script return a number.")
+    for name in [*by, *of]:
+        if name not in table.columns:
+            raise UsageError(
+                f"The table has no column {name!r}.", f"Its columns are: {', '.join(table.columns)}."
+            )
+    for name in of:
+        if name not in numeric:
+            raise UsageError(
+                f"The column {name!r} holds no numbers, so it has no mean.",
+                f"Columns of numbers are: {', '.join(numeric)}.",
+            )
+    for q in quantiles:
+        if not 0 < q < 1:
+            raise UsageError(
+                f"A quantile must lie between 0 and 1, and {q} does not.", "Write 0.975 for 97.5 %."
+            )
+
+
+def _statistics(quantiles: Sequence[float]) -> list[pl.Expr]:
+    import polars as pl
+
+    column = pl.col("ph_x")
+    x = column.filter(column.is_not_null() & column.is_not_nan())
+    n = x.len()
+    centred = x - x.mean()
+    found = [
+        n.cast(pl.Int64).alias("n"),
+        column.null_count().cast(pl.Int64).alias("null"),
+        column.is_nan().sum().cast(pl.Int64).alias("nan"),
+        x.mean().alias("mean"),
+        x.std().alias("sd"),
+        (centred**4).mean().alias("ph_m4"),
+    ]
+    for q in quantiles:
+        found += [_quantile(x, pl.lit(q)).alias(f"q{q:g}"), _woodruff(x, q).alias(f"q{q:g}_mcse")]
+    return found
+
+
+def _quantile(x: pl.Expr, q: pl.Expr) -> pl.Expr:
+    """Return the quantile of type 7 (Hyndman and Fan 1996), the default of R and NumPy."""
+    import polars as pl
+
+    n = x.len().cast(pl.Int64)
+    at = q * (n - 1)
+    low = at.floor().cast(pl.Int64).clip(0)
+    high = pl.min_horizontal(low + 1, n - 1).clip(0)
+    ordered = x.sort()
+    below, above = ordered.get(low, null_on_oob=True), ordered.get(high, null_on_oob=True)
+    # Equal neighbours need no arithmetic, which for infinities would give NaN.
+    return pl.when(below == above).then(below).otherwise(below + (at - low) * (above - below))
+
+
+def _woodruff(x: pl.Expr, q: float) -> pl.Expr:
+    """Return the MCSE of a quantile: the confidence interval between order statistics over its width in SE.
+
+    Woodruff 1952, Confidence intervals for medians and other position measures, JASA 47, 635-646. Null where
+    the interval would leave the sample: too few values lie beyond the quantile.
+    """
+    import polars as pl
+
+    n = x.len().cast(pl.Float64)
+    half = Z * (q * (1 - q) / n).sqrt()
+    inside = (q - half > 0) & (q + half < 1) & (n > 1)
+    width = _quantile(x, (q + half).clip(0, 1)) - _quantile(x, (q - half).clip(0, 1))
+    return pl.when(inside).then(width / (2 * Z))
+
+
+def _errors(*, proportion: bool) -> list[pl.Expr]:
+    """Return the MCSE of mean and standard deviation.
+
+    The mean's is sd / sqrt(n), for a proportion sqrt(p (1 - p) / n). The standard deviation's comes from the
+    fourth central moment m4: var(s^2) = (m4 - s^4 (n - 3) / (n - 1)) / n (Cramer 1946, Mathematical Methods of
+    Statistics, 27.4), and se(s) = se(s^2) / (2 s) by the delta method.
+    """
+    import polars as pl
+
+    n, sd, mean = pl.col("n"), pl.col("sd"), pl.col("mean")
+    error = (mean * (1 - mean) / n).sqrt() if proportion else sd / n.sqrt()
+    variance = (pl.col("ph_m4") - sd**4 * (n - 3) / (n - 1)) / n
+    # Rounding may take the variance of nearly constant values below zero.
+    spread = pl.when((n > 3) & (sd > 0)).then(variance.clip(0).sqrt() / (2 * sd))
+    return [
+        pl.when(n > 0).then(error).alias("mean_mcse"),
+        pl.when((n > 1) & (sd == 0)).then(0.0).otherwise(spread).alias("sd_mcse"),
+    ]
+
+
+def _order(quantiles: Sequence[float]) -> list[str]:
+    pairs = [name for q in quantiles for name in (f"q{q:g}", f"q{q:g}_mcse")]
+    return ["n", "null", "nan", "mean", "mean_mcse", "sd", "sd_mcse", *pairs]
