@@ -24,7 +24,7 @@ FILES = 10_000
 def write_journal(folder: Path, space: ParameterSpace) -> None:
     """Write one journal as a worker would have left it."""
     folder.mkdir()
-    rng = random.Random(1)  # noqa: S311
+    rng = random.Random(1)
     pack = "1-0-0-bench-1-00000000.pack"
     header = {
         "format": "packhorse-journal", "version": 1, "run": "bench", "wave": 1, "element": 0, "restart": 0,
@@ -45,7 +45,10 @@ def write_journal(folder: Path, space: ParameterSpace) -> None:
 
 def measure_packhorse(tasks: int, folder: Path) -> None:
     """Print seconds and memory of reading, folding and merging."""
-    factors = [{"names": ["n"], "levels": [[10], [20], [50], [100]]}, {"names": ["sd"], "levels": [[0.5], [1.0]]}]
+    factors = [
+        {"names": ["n"], "levels": [[10], [20], [50], [100]]},
+        {"names": ["sd"], "levels": [[0.5], [1.0]]},
+    ]
     frozen = {"format": "packhorse-space", "version": 1, "seed": 1, "seeding": "independent"}
     space = ParameterSpace({**frozen, "replicates": tasks // 8, "factors": factors})
     write_journal(folder / "journal", space)
@@ -73,7 +76,9 @@ def measure_pandas(folder: Path) -> None:
         return
     folder.mkdir()
     for index in range(FILES):
-        (folder / f"{index}.csv").write_text(f"n,sd,estimate,se,covered\n10,0.5,{index / 7},{index / 9},True\n")
+        (folder / f"{index}.csv").write_text(
+            f"n,sd,estimate,se,covered\n10,0.5,{index / 7},{index / 9},True\n"
+        )
     start = time.perf_counter()
     frame = pd.concat([pd.read_csv(path) for path in sorted(folder.glob("*.csv"))])
     frame.to_csv(folder / "all.csv")

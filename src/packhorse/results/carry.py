@@ -18,11 +18,15 @@ def carry_between(
     lookup = new.lookup()
     known = {name: value for name, value in (defaults or {}).items() if name not in old.names}
     if set(new.names) - set(old.names) - set(known) or set(old.names) - set(new.names):
-        return lambda index: None
+        return _nowhere
     digits = _digits(old, lookup, known)
     if digits is None:
         return lambda index: lookup.find({**_chosen(known, new), **old[index]}, old.replicate(index))
     return _by_digits(old, new, digits)
+
+
+def _nowhere(index: int) -> int | None:  # noqa: ARG001 - one of the ways
+    return None
 
 
 class _Levels(dict[int, int | None]):
@@ -41,7 +45,9 @@ class _Levels(dict[int, int | None]):
         return self[level]
 
 
-def _digits(old: ParameterSpace, lookup: Lookup, known: Mapping[str, Any]) -> tuple[int, list[_Levels]] | None:
+def _digits(
+    old: ParameterSpace, lookup: Lookup, known: Mapping[str, Any]
+) -> tuple[int, list[_Levels]] | None:
     """Return the new factors' fixed part of the point and a map for each old axis, last axis first.
 
     None where factors were regrouped, or where a default is not a level of its new factor.

@@ -129,7 +129,9 @@ class Column:
         """Return the clash in words; only a column that was read as text knows it."""
         rarest = sorted(self.examples.items(), key=lambda item: item[1][0])
         tasks = [task for _, (_, lowest) in rarest for task in lowest]
-        return Clash(name, {kind: count for kind, (count, _) in rarest}, tuple(dict.fromkeys(tasks))[:EXAMPLES])
+        return Clash(
+            name, {kind: count for kind, (count, _) in rarest}, tuple(dict.fromkeys(tasks))[:EXAMPLES]
+        )
 
 
 class Columns:

@@ -32,7 +32,7 @@ class Cause(Struct, frozen=True):
 
 def causes(fold: Fold) -> list[Cause]:
     """Group the tasks whose word is not OK by outcome, exit code or signal, and normalised message."""
-    found = []
+    found: list[tuple[int, Record]] = []
     for journal, indices, lines in fold.winners(*OUTCOMES[1:]):
         found.extend(zip(indices, journal.records(lines), strict=True))
     return group(found)

@@ -143,7 +143,13 @@ class Fold:
         if self._rank(position) > self._rank(held):
             self.positions[index] = position
 
-    def _take(self, number: int, carried: Callable[[int], int | None] | None, overruled: _Overruled) -> None:
+    def take(
+        self,
+        number: int,
+        carried: Callable[[int], int | None] | None,
+        overruled: Callable[[int, int], bool],
+    ) -> None:
+        """Let the records of one journal compete for their tasks; only `fold` calls this."""
         journal = self.journals[number]
         positions, size, wave = self.positions, self.size, journal.order[0]
         position = (number << _SHIFT) - 1
@@ -190,7 +196,7 @@ def fold(
     `carry` maps the digest of an older space to the way from its indices to this space's (`carry_between`);
     journals of any other space are foreign, as are those whose header is lost.
     """
-    ordered = sorted((j for j in journals if j.header is not None or j.bad), key=lambda journal: journal.order)
+    ordered = sorted(journals, key=lambda journal: journal.order)
     found = Fold(size, ordered)
     carry = carry or {}
     overruled = _Overruled(retries, space, carry)
@@ -198,9 +204,9 @@ def fold(
         if journal.header is None:
             continue
         if journal.header.space == space:
-            found._take(number, None, overruled)
+            found.take(number, None, overruled)
         elif journal.header.space in carry:
-            found._take(number, carry[journal.header.space], overruled)
+            found.take(number, carry[journal.header.space], overruled)
         else:
             found.foreign += len(journal)
     return found

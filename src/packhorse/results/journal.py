@@ -10,7 +10,7 @@ import json
 import mmap
 import os
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import compress, islice
 from pathlib import Path
 from typing import Any, TypeVar
@@ -207,7 +207,9 @@ def read_journal(path: Path) -> Journal:
 
 def read_journals(directory: Path) -> list[Journal]:
     """Read all journals of a run directory, in their order."""
-    return sorted((read_journal(path) for path in journal_paths(directory)), key=lambda journal: journal.order)
+    return sorted(
+        (read_journal(path) for path in journal_paths(directory)), key=lambda journal: journal.order
+    )
 
 
 def journal_paths(directory: Path) -> list[Path]:
@@ -279,14 +281,14 @@ def _checked(line: bytes) -> bool:
     return line[:17] == b'{"crc":"%08x"' % crc32(line[17:-1]) and line[-1:] == b"\n"
 
 
-def _decode_all(lines: list[bytes], decoder: msgspec.json.Decoder[_T]) -> list[_T | None]:
+def _decode_all(lines: list[bytes], decoder: msgspec.json.Decoder[_T]) -> Sequence[_T | None]:
     """Decode lines, None where one cannot be; all at once where nothing is unusual."""
     try:
         found = decoder.decode_lines(b"".join(lines))
     except (ValueError, RecursionError):
         found = []
     # A line of two JSON values would shift all after it.
-    return list(found) if len(found) == len(lines) else [_decode(line, decoder) for line in lines]
+    return found if len(found) == len(lines) else [_decode(line, decoder) for line in lines]
 
 
 def _decode(line: bytes, decoder: msgspec.json.Decoder[_T]) -> _T | None:

@@ -64,7 +64,9 @@ def _is_numeric(table: pl.DataFrame, name: str) -> bool:
 def _check(table: pl.DataFrame, by: Sequence[str], of: Sequence[str], quantiles: Sequence[float]) -> None:
     numeric = [name for name in table.columns if _is_numeric(table, name) and not name.startswith("ph_")]
     if not of:
-        raise UsageError("The table has no column of numbers to summarise.", "Let the script return a number.")
+        raise UsageError(
+            "The table has no column of numbers to summarise.", "Let the script return a number."
+        )
     for name in [*by, *of]:
         if name not in table.columns:
             raise UsageError(

@@ -297,7 +297,8 @@ def _failures(space: ParameterSpace, fold: Fold, gathered: _Gathered) -> pl.Data
     """Return a row for each task that has a word and no row: outcome, exit, signal and cause."""
     import polars as pl
 
-    books, said = [], []
+    books: list[pl.DataFrame] = []
+    said: list[tuple[str, int | None, int | None, str]] = []
     for journal, indices, lines in fold.winners(*OUTCOMES[1:]):
         records = list(journal.records(lines))
         books.append(_book(indices, records, journal))
