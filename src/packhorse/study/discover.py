@@ -13,13 +13,13 @@ from msgspec import Struct
 from packhorse.study.discover_python import discover_python
 from packhorse.study.discover_r import discover_r
 from packhorse.study.found import ARRAYS, RESULT_ENDINGS, Default, Found, Parameter
+from packhorse.study.template import literal
 
 PROGRAMS = {".py": "python", ".r": "Rscript", ".sh": "bash", ".bash": "bash", ".jl": "julia", ".pl": "perl"}
 RANDOM = {
     ".py": re.compile(r"\b(np|numpy)\.random\b|^\s*(import|from) random\b|default_rng", re.MULTILINE),
     ".r": re.compile(r"\b(rnorm|runif|rbinom|rpois|rexp|rgamma|sample|sample\.int)\s*\("),
 }
-FORMATS = {".csv": "csv", ".json": "json", ".ndjson": "ndjson", ".jsonl": "ndjson", ".parquet": "parquet"}
 
 
 class Discovered(Struct, frozen=True, kw_only=True):
@@ -43,7 +43,7 @@ def discover(source: str, filename: str) -> Discovered:
     found = Found()
     if suffix in {".py", ".r"}:
         try:
-            found = discover_python(source) if suffix == ".py" else discover_r(source)
+            found = discover_python(source) if suffix == ".py" else discover_r(source.replace("\0", ""))
         except SyntaxError as error:
             found = Found(
                 note=f"{filename} is not valid Python (line {error.lineno}: {error.msg}), so it was not read."
@@ -90,7 +90,7 @@ def study_lines(discovered: Discovered) -> str:
 
 
 def _study_name(filename: str) -> str:
-    return re.sub(r"[^\w.-]+", "-", PurePath(filename).stem).strip("-.") or "study"
+    return re.sub(r"[^\w.-]+", "-", PurePath(filename).stem, flags=re.ASCII).strip("-.")[:80] or "study"
 
 
 def _command(discovered: Discovered) -> str:
@@ -98,10 +98,10 @@ def _command(discovered: Discovered) -> str:
     name = discovered.filename if program or "/" in discovered.filename else f"./{discovered.filename}"
     name = f"./{name}" if name.startswith("-") else name
     words = [program] if program else []
-    words.append(shlex.quote(name.replace("{", "{{").replace("}", "}}")))
+    words.append(shlex.quote(literal(_one_line(name))))
     taken = [p for p in discovered.found.parameters if p.role in {"parameter", "seed", "output"}]
     for parameter in sorted(taken, key=lambda p: bool(p.flag)):  # positional ones first, in their order
-        words += [parameter.flag] if parameter.flag else []
+        words += [shlex.quote(literal(parameter.flag))] if parameter.flag else []
         words.append(_placeholder(parameter, discovered))
     return " ".join(words)
 
@@ -109,7 +109,13 @@ def _command(discovered: Discovered) -> str:
 def _placeholder(parameter: Parameter, discovered: Discovered) -> str:
     if parameter.role == "seed":
         return discovered.seed
-    return "{output}" if parameter.role == "output" else "{" + parameter.name + "}"
+    return _output(parameter) if parameter.role == "output" else "{" + parameter.name + "}"
+
+
+def _output(parameter: Parameter) -> str:
+    """Return the placeholder of the file to write; its suffix is that of the script's own default."""
+    suffix = PurePath(str(parameter.default or "")).suffix.lower()
+    return "{output" + (suffix if suffix in RESULT_ENDINGS else ".csv") + "}"
 
 
 def _left_out(found: Found) -> list[str]:
@@ -138,7 +144,8 @@ def _parameters(parameters: list[Parameter], discovered: Discovered) -> list[str
 
 def _first(parameter: Parameter) -> Default:
     if parameter.default is not None:
-        return parameter.default
+        wide = isinstance(parameter.default, int) and not -(2**63) <= parameter.default < 2**63
+        return str(parameter.default) if wide else parameter.default
     if parameter.choices:
         return parameter.choices[0]
     return {"int": 1, "float": 1.0}.get(parameter.kind, "CHANGE-ME")
@@ -183,9 +190,9 @@ def _result(found: Found) -> list[str]:
     inside = [f for f in found.files if not f.startswith(("/", "~")) and ".." not in PurePath(f).parts]
     results = [f for f in inside if f.lower().endswith(RESULT_ENDINGS)]
     if output is not None:
-        suffix = PurePath(str(output.default or "")).suffix.lower()
-        form = FORMATS.get(suffix, "text" if suffix == ".txt" else "csv")
-        chosen = f'result: {{file: "{{output}}", format: {form}}}  # or csv, json, ndjson, parquet, text'
+        chosen = (
+            f'result: "{_output(output)}"  # or .json, .ndjson, .parquet, .txt, whatever the script writes'
+        )
         results = []
     elif results:
         chosen = f"result: {_yaml(results[0])}"

@@ -52,6 +52,9 @@ def _constant(node: ast.AST | None) -> Any:
 
 
 def _scalar(value: Any) -> Any:
+    """Return what a study can hold; text with NUL or half characters is no argument of a program."""
+    if isinstance(value, str) and re.search("[\0\ud800-\udfff]", value):
+        return None
     return value if isinstance(value, int | float | str | bool) else None
 
 
@@ -247,7 +250,7 @@ def _file_name(node: ast.AST | None, names: set[str]) -> str:
         parts = [_piece(part, names) for part in node.values]
         return "" if None in parts else "".join(part or "" for part in parts)
     value = _constant(node)
-    return value if isinstance(value, str) and "{" not in value else ""
+    return value if isinstance(value, str) and not re.search("[{}]", value) else ""
 
 
 def _piece(part: ast.expr, names: set[str]) -> str | None:

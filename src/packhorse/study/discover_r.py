@@ -139,7 +139,7 @@ def _file_name(inside: str, names: set[str]) -> str:
     if pasted:
         return _composed(pasted[1], _inside(inside, pasted.end()), names)
     found = [w for w in re.findall(r"[\"']([^\"'\n]+)[\"']", inside) if re.search(r"[^.]\.[A-Za-z]\w*$", w)]
-    return found[-1] if found and "{" not in found[-1] else ""
+    return found[-1] if found and not re.search("[{}]", found[-1]) else ""
 
 
 def _composed(how: str, inside: str, names: set[str]) -> str:

@@ -7,12 +7,13 @@ from typing import Literal
 
 from msgspec import Struct
 
+from packhorse.study.keys import PARAMETERS
+from packhorse.study.template import BUILTIN
+
 Default = int | float | str | bool | None
 
-# Names that templates already use, so that no parameter may have them.
-RESERVED = frozenset(
-    {"index", "count", "replicate", "seed", "seed32", "output", "params", "deadline", "scratch"}
-)
+# Names that templates use, and words under `parameters` that mean something else: no parameter may have them.
+RESERVED = frozenset({*BUILTIN, *PARAMETERS, "params"})
 SEEDS = frozenset({"seed", "random_seed", "rng_seed", "seed_value", "random_state", "randomseed", "myseed"})
 OUTPUTS = frozenset(
     {"out", "output", "outfile", "out_file", "output_file", "outfilename", "output_path", "save_to"}
@@ -56,4 +57,5 @@ def name_of(text: str) -> str:
     name = re.sub(r"\W+", "_", text.strip("-")).strip("_") or "value"
     if not (name[0].isalpha() and name.isascii()):
         name = "p_" + re.sub(r"[^A-Za-z0-9_]", "", name)
+    name = "my_" + name if name.startswith("ph_") else name
     return name + "_value" if name in RESERVED else name
