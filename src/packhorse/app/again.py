@@ -1,0 +1,112 @@
+"""Tasks once more: failed ones for a result, finished ones to see whether the result is the same."""
+
+from __future__ import annotations
+
+import random
+import shutil
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from packhorse.app.run import Options
+from packhorse.app.select import Chosen
+from packhorse.app.source import Source, from_file, from_study
+from packhorse.app.watch import Watcher
+from packhorse.app.waves import work_off
+from packhorse.app.words import latest_words, read_words
+from packhorse.model.errors import RunError
+from packhorse.model.plan import Identity
+from packhorse.model.study import Study
+from packhorse.plan.waves import local_slots, plan_wave
+from packhorse.run.directory import RunDirectory, find_run, now
+from packhorse.run.files import write
+from packhorse.run.local import cores
+from packhorse.run.lock import RunLock
+
+
+def retry_source(
+    where: Path, said: str | None, chosen: Sequence[str], options: dict[str, Any]
+) -> tuple[Source, Options]:
+    """Return the study of a run and the options that run its failed tasks again."""
+    run = find_run(where, said)
+    words = latest_words(run)
+    ranges = words.fold.ranges("FAILED", "TIMEOUT", "MEMORY", "UNFINISHED")
+    ranges = Chosen(words.space, chosen).within(ranges)
+    if not ranges:
+        raise RunError("no failed task to run again", f"packhorse status {run.path}")
+    return source_of(run), Options(run=run.path, retry=tuple(ranges), **options)
+
+
+def source_of(run: RunDirectory) -> Source:
+    """Return the study of a run: its file where that is still there, else as it was last planned."""
+    about = run.about()
+    if about.study and Path(about.study).exists():
+        return from_file(about.study)
+    plan = run.latest()
+    if plan is None:
+        raise RunError(f"{run.path} has no wave yet", "packhorse run study.yaml")
+    study = msgspec.json.decode((run.path / "study.json").read_bytes(), type=Study)
+    study = msgspec.structs.replace(study, factors=run.space(plan.space).factors)
+    folder = Path(msgspec.json.decode((run.path / "provenance.json").read_bytes())["folder"])
+    return from_study(study, (run.path / "study.yaml").read_text(encoding="utf-8"), folder)
+
+
+def rerun(
+    where: Path, said: str | None, sample: int, chosen: Sequence[str], jobs: int | None, watcher: Watcher
+) -> dict[str, Any]:
+    """Run a random sample of finished tasks again from the snapshot; compare results bit for bit."""
+    from packhorse.results.compare import compare
+
+    run = find_run(where, said)
+    words = latest_words(run)
+    finished = [i for a, b in Chosen(words.space, chosen).within(words.fold.ranges("OK")) for i in range(a, b)]
+    if not finished:
+        raise RunError("no finished task to run again", f"packhorse run {run.about().study or 'study.yaml'}")
+    picked = sorted(random.SystemRandom().sample(finished, min(sample, len(finished))))
+    with tempfile.TemporaryDirectory(prefix="rerun-", dir=run.path) as scratch:
+        again = _twin(run, words.plan.wave, Path(scratch) / "run", picked)
+        plan = again.plan(1)
+        slots = local_slots(cores=cores(), memory=None, cpus=again.work(1)["cpus"], task_memory=None, asked=jobs)
+        with RunLock(again.path) as lock:
+            work_off(again, plan, slots=slots, lock=lock.descriptor, watcher=watcher)
+        found = compare(words.fold, read_words(again, words.space, {}), picked)
+    differences = [msgspec.to_builtins(one) for one in found]
+    failed = sum(1 for one in differences if one.get("missing"))
+    answer = {
+        "run": str(run.path),
+        "tasks": len(picked),
+        "differing": len(differences) - failed,
+        "failed": failed,
+        "differences": differences,
+    }
+    same = len(picked) - len(differences)
+    answer["said"] = f"{same} of {len(picked)} finished tasks gave the same result again, bit for bit"
+    return answer
+
+
+def _twin(run: RunDirectory, wave: int, path: Path, picked: list[int]) -> RunDirectory:
+    """Make a run directory that runs these tasks with the snapshot and environment of a wave."""
+    twin = RunDirectory.create(path, run.about().name)
+    work, plan = run.work(wave), run.plan(wave)
+    space = run.space(plan.space)
+    twin.write_space(space)
+    for name in (work["snapshot"], "worker.pyz"):
+        shutil.copyfile(run.path / name, twin.path / name)
+    shutil.copytree(run.path / "library", twin.path / "library", dirs_exist_ok=True)
+    write(twin.path / "study.json", (run.path / "study.json").read_bytes())
+    identity = Identity(code=plan.code, environment=plan.environment, data=plan.data)
+    once_more = plan_wave(
+        wave=1,
+        kind="rerun",
+        space=plan.space,
+        total=plan.total,
+        ranges=[(index, index + 1) for index in picked],
+        identity=identity,
+        before={},
+        created=now(),
+    )
+    twin.write_wave(once_more, dict(work, wave=1, run=twin.about().id))
+    return twin

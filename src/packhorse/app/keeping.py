@@ -1,0 +1,124 @@
+"""Keeping house: how much space runs take, removing them, stopping them, and whether all is well."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from packhorse.model.errors import PackhorseError, RunError
+from packhorse.run.directory import RunDirectory, find_run, list_runs
+from packhorse.run.local import cores, memory
+from packhorse.run.lock import held_by
+
+CANCEL_SECONDS = 40.0
+
+
+def cancel(where: Path, said: str | None) -> str:
+    """Stop the process that works on a run, and wait until it has."""
+    run = find_run(where, said)
+    holder = held_by(run.path)
+    if holder is None:
+        return f"nothing works on {run.path} now"
+    if holder:
+        try:
+            os.kill(holder, signal.SIGTERM)
+        except ProcessLookupError:
+            pass  # only its worker is left, which ends by itself
+        except PermissionError:
+            raise RunError(f"process {holder} belongs to another user", "ask them to stop it") from None
+    give_up = time.monotonic() + CANCEL_SECONDS
+    while time.monotonic() < give_up:
+        if held_by(run.path) is None:
+            return f"stopped {run.path}; finished tasks are kept, and the same command continues"
+        time.sleep(0.1)
+    raise RunError(f"process {holder} did not end within {CANCEL_SECONDS:g} s", f"kill -9 {holder}")
+
+
+def sizes(where: Path, said: str | None) -> list[dict[str, Any]]:
+    """Return how many bytes and files each part of runs has."""
+    chosen = [find_run(where, said)] if said else list_runs(where)
+    return [_size(run) for run in chosen]
+
+
+def _size(run: RunDirectory) -> dict[str, Any]:
+    parts: dict[str, int] = {}
+    files = 0
+    for path, size in _files(run.path):
+        name = path.relative_to(run.path).parts[0]
+        parts[name] = parts.get(name, 0) + size
+        files += 1
+    return {"run": str(run.path), "bytes": sum(parts.values()), "files": files, "parts": parts}
+
+
+def _files(folder: Path) -> Iterator[tuple[Path, int]]:
+    for entry in os.scandir(folder):
+        if entry.is_dir(follow_symlinks=False):
+            yield from _files(Path(entry.path))
+        else:
+            yield Path(entry.path), entry.stat(follow_symlinks=False).st_size
+
+
+def remove(where: Path, said: str, *, sure: bool) -> str:
+    """Remove a run's directory, unless something works on it."""
+    run = find_run(where, said)
+    if held_by(run.path) is not None:
+        raise RunError(f"something works on {run.path}", f"packhorse cancel {run.path}")
+    about = _size(run)
+    if not sure:
+        message = f"{run.path} has {about['files']} files, {about['bytes']:,} bytes; nothing was removed"
+        raise RunError(message, f"packhorse rm {said} --yes")
+    run.about()  # never remove what is not a run
+    shutil.rmtree(run.path)
+    return f"removed {run.path}: {about['files']} files, {about['bytes']:,} bytes"
+
+
+def doctor(where: Path) -> list[dict[str, Any]]:
+    """Return what was looked at, whether it is well, and what to do where it is not."""
+    rows = [_row("Python", sys.version_info >= (3, 11), sys.version.split()[0], "install Python 3.11 or newer")]
+    rows.append(_row("cores", True, str(cores()), ""))
+    available = memory()
+    rows.append(_row("memory", available is None or available > 512, f"{available or '?'} MiB available", "close programs"))
+    for name, use in (("git", "provenance"), ("Rscript", "R scripts"), ("uv", "environment: uv")):
+        found = shutil.which(name)
+        rows.append(_row(name, True, found or f"not found; needed for {use} only", ""))
+    free = shutil.disk_usage(where).free
+    rows.append(_row("disk", free > 1 << 30, f"{free >> 20:,} MiB free", "make space"))
+    rows.append(_locks(where))
+    for run in list_runs(where):
+        rows.append(_run_row(where, run))
+    return rows
+
+
+def _row(what: str, well: bool, found: str, cure: str) -> dict[str, Any]:
+    return {"what": what, "well": well, "found": found, "cure": "" if well else cure}
+
+
+def _locks(where: Path) -> dict[str, Any]:
+    import fcntl
+    import tempfile
+
+    try:
+        with tempfile.NamedTemporaryFile(dir=where) as stream:
+            fcntl.flock(stream.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+            os.link(stream.name, stream.name + ".link")
+            Path(stream.name + ".link").unlink()
+        return _row("locks and links", True, "work here", "")
+    except OSError as error:
+        return _row("locks and links", False, str(error), "keep runs on another file system (--run DIR)")
+
+
+def _run_row(where: Path, run: RunDirectory) -> dict[str, Any]:
+    from packhorse.app.looking import status
+
+    try:
+        found = status(where, str(run.path))
+        said = f"{found['state']}, {found.get('done', 0)} of {found['tasks']} tasks"
+        return _row(f"run {run.path.name}", True, said, "")
+    except (PackhorseError, OSError, ValueError) as error:
+        return _row(f"run {run.path.name}", False, str(error), f"packhorse rm {run.path.name} --yes, or repair it")

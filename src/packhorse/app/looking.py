@@ -1,0 +1,212 @@
+"""Looking at runs: status, tasks, logs, causes, provenance. Nothing here writes."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from packhorse.app.select import Chosen, one_task
+from packhorse.app.waves import tasks_done
+from packhorse.app.words import latest_words
+from packhorse.model.errors import RunError
+from packhorse.model.space import ParameterSpace
+from packhorse.results.fold import Fold
+from packhorse.run.directory import RunDirectory, find_run, list_runs
+from packhorse.run.lock import held_by
+
+SHOWN = 8  # causes that are shown
+
+
+def status(where: Path, said: str | None, chosen: Sequence[str] = ()) -> dict[str, Any]:
+    """Return how a run stands, from the ends of its journals; with conditions, from all of them."""
+    run = find_run(where, said)
+    about = run.about()
+    plan = run.latest()
+    found: dict[str, Any] = {"run": str(run.path), "name": about.name, "tasks": 0, "waves": len(run.waves())}
+    if plan is None:
+        return found | {"state": "empty", "counts": {}}
+    holder = held_by(run.path)
+    if chosen:
+        words = latest_words(run)
+        only = Chosen(words.space, chosen)
+        counts: dict[str, int] = {}
+        for index in only:
+            state = words.fold.state(index)
+            counts[state] = counts.get(state, 0) + 1
+        total = sum(counts.values())
+        counts.pop("MISSING", None)
+    else:
+        counts = dict(plan.before)
+        for name, number in tasks_done(run, plan.wave).items():
+            counts[name] = counts.get(name, 0) + number
+        total = plan.total
+    done = counts.get("OK", 0)
+    failed = sum(number for name, number in counts.items() if name not in ("OK", "MISSING"))
+    state = "running" if holder is not None else "done" if done + failed >= total else "incomplete"
+    found |= {
+        "state": state,
+        "process": holder,
+        "tasks": total,
+        "done": done,
+        "failed": failed,
+        "missing": max(0, total - done - failed),
+        "counts": {name: number for name, number in counts.items() if number},
+        "unchecked": plan.unchecked,
+        "causes": causes(run) if failed else [],
+    }
+    return found
+
+
+def causes(run: RunDirectory) -> list[dict[str, Any]]:
+    """Return why tasks failed: outcome, exit or signal, the last line of stderr, how many, and examples."""
+    from packhorse.results.failures import group_failures
+
+    return [msgspec.to_builtins(one) for one in group_failures(latest_words(run).fold)]
+
+
+def failure_lines(fold: Fold, run: str) -> list[str]:
+    """Return the causes as lines, the commonest first."""
+    from packhorse.results.failures import group_failures
+
+    rows = []
+    groups = group_failures(fold)
+    for group in groups[:SHOWN]:
+        rows.append("  " + cause_line(msgspec.to_builtins(group)))
+    if len(groups) > SHOWN:
+        rows.append(f"  and {len(groups) - SHOWN} other causes: packhorse status {shlex.quote(run)}")
+    if groups:
+        first = msgspec.to_builtins(groups[0])["examples"][0]
+        rows.append(f"  to see one: packhorse logs {shlex.quote(run)} --task {first}")
+    return rows
+
+
+def cause_line(group: dict[str, Any]) -> str:
+    """Return one cause as a line."""
+    how = {"FAILED": "failed", "TIMEOUT": "timed out", "MEMORY": "took too much memory"}
+    said = how.get(group["outcome"], group["outcome"].lower())
+    if group.get("signal"):
+        said += f" (signal {group['signal']})"
+    elif group.get("exit"):
+        said += f" (exit status {group['exit']})"
+    cause = f": {group['cause']}" if group.get("cause") else ""
+    shown = ", ".join(map(str, group["examples"][:3]))
+    return f"{group['count']:,} {said}{cause}; task {shown}"
+
+
+def runs(where: Path) -> list[dict[str, Any]]:
+    """Return how all runs here stand, the newest first."""
+    found = []
+    for run in list_runs(where):
+        try:
+            found.append(status(where, str(run.path)))
+        except (RunError, msgspec.MsgspecError, OSError) as error:
+            found.append({"run": str(run.path), "name": run.path.name, "state": "unreadable", "why": str(error)})
+    return found
+
+
+def logs(where: Path, said: str | None, task: int | None, chosen: Sequence[str], *, failed: bool) -> list[tuple[int, str]]:
+    """Return (index, what it printed) of one task, or of up to twenty that failed."""
+    run = find_run(where, said)
+    words = latest_words(run)
+    if task is None and (failed or not chosen):
+        only = Chosen(words.space, chosen)
+        ranges = only.within(words.fold.ranges("FAILED", "TIMEOUT", "MEMORY", "UNFINISHED"))
+        indices = [index for a, b in ranges for index in range(a, b)][:20]
+    else:
+        indices = [one_task(words.space, task, chosen)]
+    return [(index, log_of(run, words.fold, index)) for index in indices]
+
+
+def log_of(run: RunDirectory, fold: Fold, index: int) -> str:
+    """Return what the attempt with the word on a task printed."""
+    found = fold.record(index)
+    if found is None:
+        return "this task has not finished yet"
+    journal, record = found
+    if not record.log or journal.header is None:
+        return "(it printed nothing beside its result)"
+    with (run.path / "logs" / journal.header.log).open("rb") as stream:
+        stream.seek(record.log[0])
+        return stream.read(record.log[1]).decode("utf-8", "replace")
+
+
+def explain(where: Path, said: str | None, task: int | None, chosen: Sequence[str]) -> dict[str, Any]:
+    """Return what a task ran, where, with what, and how to repeat it by hand."""
+    run = find_run(where, said)
+    words = latest_words(run)
+    index = one_task(words.space, task, chosen)
+    found = words.fold.record(index)
+    seed, seed32 = words.space.seeds(index)
+    wave = found[0].order[0] if found else words.plan.wave
+    answer: dict[str, Any] = {
+        "run": str(run.path),
+        "task": index,
+        "parameters": words.space[index],
+        "replicate": words.space.replicate(index),
+        "seed": seed,
+        "seed32": seed32,
+        "key": words.space.key(index),
+        "state": words.fold.state(index),
+        "wave": wave,
+    }
+    plan, work = run.plan(wave), run.work(wave)
+    answer |= {"code": f"code-{plan.code}.tar", "environment": plan.environment, "python": work["python"][0]}
+    if found:
+        journal, record = found
+        about = {name: getattr(record, name) for name in record.__struct_fields__ if name not in ("json", "text")}
+        kept = {name: value for name, value in about.items() if value not in (None, "", msgspec.UNSET)}
+        answer["record"] = kept
+        answer["host"] = journal.header.host if journal.header else ""
+        answer["journal"] = journal.path.name
+    answer["repeat"] = repeat(run, work, words.space, index)
+    return answer
+
+
+def repeat(run: RunDirectory, work: dict[str, Any], space: ParameterSpace, index: int) -> list[str]:
+    """Return the lines of a shell that run one task again by hand."""
+    from packhorse.worker.fill import Task, environment, fill
+
+    class There:
+        root = "$PWD/there"
+        scratch = "$PWD/there/scratch"
+
+    full = dict(work, directory=str(run.path))
+    task = Task(full, space.arithmetic, There, index)
+    rows = [
+        "mkdir -p there/scratch",
+        f"tar -xf {shlex.quote(str(run.path / work['snapshot']))} -C there",
+        f"cd {shlex.quote('there/' + work['folder'])}",
+    ]
+    rows += [f"ln -sfn {shlex.quote(target)} {shlex.quote(name)}" for name, target in work["links"]]
+    changed = {**work["environ"], **environment(task, {})}
+    rows += [f"export {name}={shlex.quote(value)}" for name, value in changed.items() if name != "PACKHORSE_TASK"]
+    if work["function"]:
+        said = work["function"]
+        arguments = ", ".join(f"{name}={value!r}" for name, value in task.parameters.items())
+        code = f"import {said['module']}; print({said['module']}.{said['name']}({arguments}))"
+        rows.append(shlex.join([*work["python"], "-c", code]))
+    else:
+        rows.append(shlex.join(fill(parts, task) for parts in work["command"]))
+    return rows
+
+
+def provenance(where: Path, said: str | None) -> dict[str, Any]:
+    """Return the provenance of a run, with its waves and checks."""
+    run = find_run(where, said)
+    file = run.path / "provenance.json"
+    if not file.exists():
+        raise RunError(f"{run.path} has no provenance yet", "packhorse run study.yaml")
+    found: dict[str, Any] = msgspec.json.decode(file.read_bytes())
+    found["waves"] = [
+        {name: getattr(plan, name) for name in ("wave", "kind", "tasks", "code", "environment", "data", "unchecked", "created")}
+        for plan in run.plans()
+    ]
+    checks = run.path / "checks.json"
+    found["checks"] = list(msgspec.json.decode(checks.read_bytes()).values()) if checks.exists() else []
+    return found
+
+

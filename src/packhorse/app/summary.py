@@ -1,0 +1,61 @@
+"""Summarising a run's table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from packhorse.app.select import Chosen
+from packhorse.app.words import frozen_study
+from packhorse.model.errors import RunError, UsageError
+from packhorse.model.study import Summary
+from packhorse.run.directory import find_run
+
+if TYPE_CHECKING:
+    import polars as pl
+
+
+def summarise_run(
+    where: Path,
+    said: str | None,
+    by: Sequence[str],
+    of: Sequence[str],
+    quantiles: Sequence[float],
+    chosen: Sequence[str],
+) -> tuple[pl.DataFrame, list[str]]:
+    """Return the summary of a run's table, as asked for or as its study says, and what to know about it."""
+    import polars as pl
+
+    from packhorse.results.summary import summarise
+
+    run = find_run(where, said)
+    table = run.path / "results.parquet"
+    if not table.exists():
+        raise RunError(f"{run.path} has no table yet", f"packhorse collect {run.path}")
+    frame = pl.read_parquet(table)
+    study = frozen_study(run)
+    wanted = study.summary or Summary()
+    plan = run.latest()
+    assert plan is not None
+    space = run.space(plan.space)
+    if chosen:
+        only = Chosen(space, chosen)
+        keep = [index in only for index in frame["ph_index"]]
+        frame = frame.filter(pl.Series(keep, dtype=pl.Boolean))
+    factors = [axis.names for axis in space.arithmetic.axes if axis.count > 1 and not axis.resample]
+    names = list(by or wanted.by or [name for group in factors for name in group])
+    unknown = [name for name in (*names, *of) if name not in frame.columns]
+    if unknown:
+        raise UsageError(f"no column {unknown[0]!r} in the table", f"it has: {', '.join(frame.columns)}")
+    skipped = {*space.names, "replicate", "seed"}
+    numbers = [
+        name
+        for name, kind in frame.schema.items()
+        if name not in skipped and not name.startswith("ph_") and (kind.is_numeric() or kind == pl.Boolean)
+    ]
+    columns = list(of or wanted.of or numbers)
+    if not columns:
+        raise UsageError("the table has no column of numbers to summarise", f"it has: {', '.join(frame.columns)}")
+    result = summarise(frame, names, columns, tuple(quantiles or wanted.quantiles))
+    return (result, []) if not isinstance(result, tuple) else result

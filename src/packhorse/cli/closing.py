@@ -1,0 +1,82 @@
+"""What `run` says at its end, and the exit code that goes with it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from packhorse.app.watch import Outcome
+from packhorse.cli.output import duration, number
+from packhorse.model.errors import RunError, Stopped, TableError, TasksFailed
+
+SHOWN = 5  # causes, clashes and the like that are shown before "and so on"
+
+
+def closing_lines(outcome: Outcome, source: Any) -> list[str]:
+    """Return the sentences at the end of a run."""
+    rows = [f"{number(outcome.done)} of {number(outcome.tasks)} tasks done in {duration(outcome.seconds)}"]
+    if outcome.failed:
+        rows[0] += f", {number(outcome.failed)} failed"
+    if outcome.missing:
+        rows[0] += f", {number(outcome.missing)} missing"
+    rows.extend(causes(outcome))
+    rows.extend(merge_lines(outcome.report.merge))
+    git = _uncommitted(outcome)
+    if git:
+        rows.append(git)
+    if outcome.results:
+        rows.append(f"table: {outcome.results} (and .csv beside it)")
+    return rows
+
+
+def causes(outcome: Outcome) -> list[str]:
+    """Return why tasks failed, the commonest cause first."""
+    from packhorse.app.looking import failure_lines
+
+    return failure_lines(outcome.report.fold, outcome.run) if outcome.failed else []
+
+
+def merge_lines(merge: Any) -> list[str]:
+    """Return what the reader of the table must know."""
+    rows = list(merge.notes)
+    for clash in merge.clashes[:SHOWN]:
+        kinds = ", ".join(f"{n} {kind}" for kind, n in clash.kinds.items())
+        tasks = ", ".join(map(str, clash.tasks))
+        rows.append(f"note: column {clash.column} holds {kinds}; it is kept as JSON text (see tasks {tasks})")
+    for old, new in merge.renamed.items():
+        rows.append(f"note: the result {old} is the column {new}, since {old} is taken")
+    if merge.unreadable:
+        index, why = next(iter(merge.unreadable.items()))
+        rows.append(f"note: {len(merge.unreadable)} result(s) could not be read, such as task {index}: {why}")
+    if merge.differing:
+        shown = ", ".join(map(str, merge.differing[:SHOWN]))
+        rows.append(f"note: {len(merge.differing)} task(s) ran twice with differing results, such as {shown}")
+    if merge.bad:
+        rows.append(f"note: {merge.bad} damaged journal line(s) were skipped; their tasks run again")
+    return rows
+
+
+def _uncommitted(outcome: Outcome) -> str:
+    return ""
+
+
+def judge(outcome: Outcome) -> None:
+    """Leave with the exit code that the outcome deserves."""
+    end = outcome.report.end
+    if outcome.stopped == "stopped":
+        raise Stopped("stopped; the same command continues where it was")
+    if outcome.stopped == "failing":
+        cause = end.cause or "no message"
+        message = f"stopped: the first 20 tasks, spread over the space, all failed with: {cause}"
+        raise TasksFailed(message, f"packhorse logs {outcome.run} --failed; mend it, then run again with --fresh")
+    if outcome.stopped == "broken":
+        raise TasksFailed(f"{end.cause}\n{end.traceback}".rstrip(), "mend it and run again")
+    if outcome.stopped == "full":
+        raise RunError("the disk stayed full for 15 minutes", "make space and type the same command again")
+    if outcome.stopped:
+        raise RunError(end.cause or outcome.stopped, "type the same command again")
+    if outcome.failed or outcome.missing:
+        hint = f"packhorse status {outcome.run}; packhorse retry {outcome.run}"
+        raise TasksFailed(f"{outcome.failed + outcome.missing} of {outcome.tasks} tasks have no result", hint)
+    if outcome.report.merge.clashes:
+        names = ", ".join(clash.column for clash in outcome.report.merge.clashes)
+        raise TableError(f"the table is written, but types clash in: {names}", f"look at {outcome.run}/results.csv")

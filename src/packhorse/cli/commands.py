@@ -1,0 +1,79 @@
+"""The list of commands; each is loaded only when it is called, so that `packhorse` starts at once."""
+
+from __future__ import annotations
+
+import importlib
+
+import click
+
+# name: (module, one line of help). The order is that of a newcomer's first day.
+COMMANDS = {
+    "run": ("running", "Run a study, or a script once, and bring its results home."),
+    "map": ("running", "Run a command over parameters, in one line."),
+    "init": ("writing", "Write a study for a script."),
+    "plan": ("writing", "Say what a study would run, without running it."),
+    "try": ("writing", "Run one task here in the foreground."),
+    "status": ("looking", "Say how a run stands."),
+    "runs": ("looking", "List the runs here."),
+    "logs": ("looking", "Show what a task printed."),
+    "explain": ("looking", "Say what a task ran, where, with what, and how to repeat it."),
+    "collect": ("tables", "Merge what is finished into the table, also while it runs."),
+    "summary": ("tables", "Summarise the table, with Monte Carlo standard errors."),
+    "retry": ("running", "Run failed tasks again."),
+    "cancel": ("running", "Stop a run; finished tasks are kept."),
+    "rerun": ("running", "Run finished tasks again and compare bit for bit."),
+    "provenance": ("looking", "Show what made the results of a run."),
+    "du": ("keeping", "Say how much space runs take."),
+    "rm": ("keeping", "Remove a run."),
+    "doctor": ("keeping", "Check this machine and the runs here."),
+    "schema": ("writing", "Print the JSON Schema of study files, for editors."),
+    "completion": ("keeping", "Print the lines that complete commands in your shell."),
+}
+
+
+class Commands(click.Group):
+    """A group that imports a command's module when the command is used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names in their order."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Load one command."""
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"packhorse.cli.{COMMANDS[cmd_name][0]}")
+        found = getattr(module, cmd_name + "_command")
+        assert isinstance(found, click.Command)
+        return found
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Name the nearest command for a word that is none."""
+        import difflib
+
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            near = difflib.get_close_matches(args[0], COMMANDS, n=1)
+            hint = f" Did you mean '{near[0]}'?" if near else ""
+            if args[0].endswith((".yaml", ".yml", ".py", ".R")):
+                hint = f" To run it: packhorse run {args[0]}"
+            ctx.fail(f"No such command {args[0]!r}.{hint}")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, about) for name, (_, about) in COMMANDS.items()])
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="packhorse", message="packhorse %(version)s")
+def packhorse() -> None:
+    """Carry a research script over its parameters and bring one trustworthy table home.
+
+    \b
+    packhorse run sim.py --n 100
+    packhorse map 'python sim.py --n {n} --seed {seed}' n=10,20,50 --replicates 100
+    packhorse run study.yaml
+    """

@@ -1,0 +1,166 @@
+"""Commands that look: status, runs, logs, explain, provenance."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from packhorse.cli.output import as_object, json_option, number, run_argument, say, task_option, where_option
+
+
+@click.command(name="status")
+@run_argument
+@where_option
+@json_option
+def status_command(run: str | None, where: tuple[str, ...], as_json: bool) -> None:
+    """Say how a run stands; without RUN, how the newest one here stands."""
+    from packhorse.run.directory import list_runs
+
+    if run is None and not list_runs(Path.cwd()):
+        if as_json:
+            as_object({"runs": 0})
+        else:
+            say("no run here yet; packhorse run study.yaml makes one")
+        return
+    from packhorse.app.looking import status
+
+    found = status(Path.cwd(), run, where)
+    if as_json:
+        as_object(found)
+        return
+    for row in status_lines(found):
+        say(row)
+
+
+def status_lines(found: dict[str, Any]) -> list[str]:
+    """Return a run's state as sentences."""
+    from packhorse.app.looking import cause_line
+
+    if found["state"] == "empty":
+        return [f"{found['name']}: nothing was run yet"]
+    said = f"{found['name']}: {found['state']}, {number(found['done'])} of {number(found['tasks'])} tasks done"
+    if found["failed"]:
+        said += f", {number(found['failed'])} failed"
+    if found["missing"]:
+        said += f", {number(found['missing'])} missing"
+    if found.get("process"):
+        said += f" (process {found['process']})"
+    rows = [said]
+    rows += ["  " + cause_line(group) for group in found["causes"][:8]]
+    if found["unchecked"]:
+        rows.append("  its checks were left out (--unchecked)")
+    rows.append(f"  {found['run']}")
+    return rows
+
+
+@click.command(name="runs")
+@json_option
+def runs_command(as_json: bool) -> None:
+    """List the runs under runs/, the newest first."""
+    from packhorse.app.looking import runs
+
+    found = runs(Path.cwd())
+    if as_json:
+        as_object({"runs": found})
+        return
+    if not found:
+        say("no run here yet; packhorse run study.yaml makes one")
+    for one in found:
+        if one["state"] == "unreadable":
+            say(f"{one['name']}: cannot be read: {one['why']}")
+        else:
+            done = f"{number(one.get('done', 0))} of {number(one['tasks'])} done"
+            failed = f", {number(one['failed'])} failed" if one.get("failed") else ""
+            say(f"{one['name']}: {one['state']}, {done}{failed}  ({one['run']})")
+
+
+@click.command(name="logs")
+@run_argument
+@task_option
+@click.option("--failed", is_flag=True, help="What failed tasks printed, up to twenty (the default).")
+@where_option
+@json_option
+def logs_command(run: str | None, task: int | None, failed: bool, where: tuple[str, ...], as_json: bool) -> None:
+    """Show what a task printed; without --task, what failed tasks printed."""
+    from packhorse.app.looking import logs
+
+    found = logs(Path.cwd(), run, task, where, failed=failed)
+    if as_json:
+        as_object({"logs": [{"task": index, "text": text} for index, text in found]})
+        return
+    if not found:
+        say("no task failed; to see one: packhorse logs RUN --task 0")
+    for index, text in found:
+        if not text.startswith("== task"):
+            say(f"== task {index} ==")
+        say(text.rstrip("\n"))
+
+
+@click.command(name="explain")
+@run_argument
+@task_option
+@where_option
+@json_option
+def explain_command(run: str | None, task: int | None, where: tuple[str, ...], as_json: bool) -> None:
+    """Say what a task ran, where, with what, and how to repeat it by hand."""
+    from packhorse.app.looking import explain
+
+    found = explain(Path.cwd(), run, task, where)
+    if as_json:
+        as_object(found)
+        return
+    record = found.get("record", {})
+    say(f"task {found['task']} of {found['run']}: {found['state']}")
+    for name, value in found["parameters"].items():
+        say(f"  {name} = {value}")
+    say(f"  replicate {found['replicate']}, seed {found['seed']} (31 bits: {found['seed32']})")
+    if record:
+        wall, cpu = record.get("wall", 0), record.get("cpu", 0)
+        say(f"  on {found['host']} in wave {found['wave']}: {wall:g} s wall, {cpu:g} s CPU, {record.get('memory', 0) // 1024} MiB")
+    if record.get("cause"):
+        say(f"  cause: {record['cause']}")
+    say(f"  code {found['code']}, environment {found['environment'] or 'none'}, python {found['python']}")
+    say("to repeat it by hand, in an empty folder:")
+    for row in found["repeat"]:
+        say(f"  {row}")
+
+
+@click.command(name="provenance")
+@run_argument
+@json_option
+def provenance_command(run: str | None, as_json: bool) -> None:
+    """Show what made the results of a run: code, environment, machine, data."""
+    from packhorse.app.looking import provenance
+
+    found = provenance(Path.cwd(), run)
+    if as_json:
+        as_object(found)
+        return
+    for row in provenance_lines(found):
+        say(row)
+
+
+def provenance_lines(found: dict[str, Any]) -> list[str]:
+    """Return the provenance as sentences; `--json` has all of it."""
+    git, machine = found.get("git") or {}, found.get("machine") or {}
+    rows = [f"study {found['study'].get('name', '')}, planned {found.get('created', '')}"]
+    if git.get("commit"):
+        rows.append(f"  commit {git['commit'][:12]} on {git.get('branch') or 'no branch'}")
+    if git.get("said"):
+        rows.append(f"  {git['said']}")
+    for language in ("python", "r", "program"):
+        about = found["environment"].get(language)
+        if about:
+            packages = f", {len(about['packages'])} packages" if about.get("packages") else ""
+            rows.append(f"  {language} {about.get('version') or about.get('path', '')}{packages}")
+    rows.append(f"  machine {machine.get('host', '')}, {machine.get('cpu', '')}, {machine.get('os', '')}")
+    for name, about in (found.get("data") or {}).items():
+        rows.append(f"  data {name}: sha256 {about['sha256'][:16]}, {about['bytes']:,} bytes")
+    for one in found["checks"]:
+        rows.append(f"  check passed {one['passed']}: {one['command']}")
+    for wave in found["waves"]:
+        unchecked = ", checks left out" if wave["unchecked"] else ""
+        rows.append(f"  wave {wave['wave']} ({wave['kind']}) {wave['created']}: {wave['tasks']:,} tasks, code {wave['code']}{unchecked}")
+    return rows

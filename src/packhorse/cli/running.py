@@ -1,0 +1,212 @@
+"""Commands that run tasks: run, map, retry, cancel, rerun."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+from typing import Any
+
+import click
+
+from packhorse.cli.output import (
+    Lines,
+    Quiet,
+    as_object,
+    json_option,
+    run_argument,
+    say,
+    where_option,
+)
+from packhorse.model.errors import TasksFailed, UsageError
+
+STUDIES = (".yaml", ".yml")
+
+
+class RunCommand(click.Command):
+    """`run STUDY` takes options anywhere; `run SCRIPT` passes everything after the script on to it."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Find out which of the two it is."""
+        ctx.allow_interspersed_args = any(one.endswith(STUDIES) or Path(one).is_dir() for one in args)
+        ctx.ignore_unknown_options = False
+        return super().parse_args(ctx, args)
+
+
+def run_options(command: Any) -> Any:
+    """Add the options of everything that runs."""
+    for option in reversed(
+        (
+            click.option("--run", "directory", type=click.Path(path_type=Path), help="The run's directory."),
+            click.option("-j", "--jobs", type=click.IntRange(min=1), help="Tasks at a time (default: all cores)."),
+            click.option("--commit", metavar="MESSAGE", help="Commit study and code first."),
+            json_option,
+        )
+    ):
+        command = option(command)
+    return command
+
+
+@click.command(cls=RunCommand, name="run")
+@click.argument("target", required=False)
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+@click.option("--fresh", is_flag=True, help="Run all tasks again.")
+@click.option("--keep", is_flag=True, help="Keep finished tasks although code, environment or data changed.")
+@click.option("--old-code", is_flag=True, help="Run what is missing with the code of the finished tasks.")
+@click.option("--unchecked", is_flag=True, help="Leave the study's checks out; the provenance says so.")
+@run_options
+def run_command(
+    target: str | None, arguments: tuple[str, ...], as_json: bool, commit: str | None, **options: Any
+) -> None:
+    """Run a study, or a script once.
+
+    \b
+    packhorse run study.yaml       run what is missing, merge the table
+    packhorse run sim.py --n 100   run the script once from a snapshot of its project
+
+    The same command continues an interrupted run.
+    """
+    from packhorse.app.run import Options
+    from packhorse.app.source import from_file
+
+    watcher = Quiet() if as_json else Lines()
+    _stop_on_terminate()
+    if target is None:
+        if not Path("study.yaml").exists():
+            raise UsageError("no study.yaml here", "packhorse init SCRIPT writes one; packhorse run SCRIPT runs one")
+        target = "study.yaml"
+    directory = options.pop("directory")
+    jobs = options.pop("jobs")
+    if target.endswith(STUDIES) or Path(target).is_dir():
+        if arguments:
+            raise UsageError(f"{' '.join(arguments)}: a study takes no arguments", "packhorse run --help")
+        source = from_file(target)
+        _commit(source, commit)
+        _go(source, Options(run=directory, jobs=jobs, **options), watcher, as_json)
+        return
+    from packhorse.app.single import run_script
+
+    source, chosen = run_script(target, arguments, directory)
+    _commit(source, commit)
+    _go(source, chosen, watcher, as_json)
+
+
+@click.command(name="map", context_settings={"ignore_unknown_options": False})
+@click.argument("template")
+@click.argument("assignments", nargs=-1, metavar="NAME=VALUE,VALUE...")
+@click.option("--replicates", type=click.IntRange(min=1), help="Repetitions of each point.")
+@click.option("--seed", type=int, help="The study's seed.")
+@click.option("--result", help="Where results come from: auto, json, none, or a file's name.")
+@click.option("--name", help="The study's name.")
+@click.option("--data", multiple=True, help="A data file or folder the command reads.")
+@click.option("--save", type=click.Path(path_type=Path), help="Also write the study to this file.")
+@click.option("--fresh", is_flag=True, help="Run all tasks again.")
+@click.option("--keep", is_flag=True, help="Keep finished tasks although code, environment or data changed.")
+@run_options
+def map_command(
+    template: str,
+    assignments: tuple[str, ...],
+    as_json: bool,
+    save: Path | None,
+    directory: Path | None,
+    jobs: int | None,
+    commit: str | None,
+    fresh: bool,
+    keep: bool,
+    **keys: Any,
+) -> None:
+    """Run a command over parameters, in one line.
+
+    \b
+    packhorse map 'python sim.py --n {n} --seed {seed}' n=10,20,50 --replicates 100
+    """
+    from packhorse.app.run import Options
+    from packhorse.app.single import map_source
+
+    _stop_on_terminate()
+    keys["data"] = list(keys["data"]) or None
+    source = map_source(template, assignments, save, keys)
+    if save:
+        say(f"study written to {save}; from now on: packhorse run {save}")
+    _commit(source, commit)
+    options = Options(run=directory, jobs=jobs, fresh=fresh, keep=keep)
+    _go(source, options, Quiet() if as_json else Lines(), as_json)
+
+
+@click.command(name="retry")
+@run_argument
+@click.option("--failed", is_flag=True, help="Tasks that failed, timed out or took too much memory (the default).")
+@where_option
+@click.option("-j", "--jobs", type=click.IntRange(min=1), help="Tasks at a time (default: all cores).")
+@click.option("--keep", is_flag=True, help="With the code that is here now, although it changed.")
+@click.option("--old-code", is_flag=True, help="With the code of the finished tasks.")
+@json_option
+def retry_command(run: str | None, where: tuple[str, ...], as_json: bool, failed: bool, **options: Any) -> None:
+    """Run failed tasks again."""
+    from packhorse.app.again import retry_source
+
+    _stop_on_terminate()
+    source, chosen = retry_source(Path.cwd(), run, where, options)
+    _go(source, chosen, Quiet() if as_json else Lines(), as_json)
+
+
+@click.command(name="cancel")
+@run_argument
+def cancel_command(run: str | None) -> None:
+    """Stop a run that works here; finished tasks are kept and the same command continues."""
+    from packhorse.app.keeping import cancel
+
+    say(cancel(Path.cwd(), run))
+
+
+@click.command(name="rerun")
+@run_argument
+@click.option("--sample", type=click.IntRange(min=1), default=20, show_default=True, help="How many finished tasks.")
+@where_option
+@click.option("-j", "--jobs", type=click.IntRange(min=1), help="Tasks at a time (default: all cores).")
+@json_option
+def rerun_command(run: str | None, sample: int, where: tuple[str, ...], jobs: int | None, as_json: bool) -> None:
+    """Run finished tasks again from the snapshot and compare bit for bit."""
+    from packhorse.app.again import rerun
+
+    found = rerun(Path.cwd(), run, sample, where, jobs, Quiet() if as_json else Lines())
+    if as_json:
+        as_object(found)
+    else:
+        say(found["said"])
+        for row in found["differences"]:
+            say(f"  task {row['task']}: {row['what']}")
+    if found["differing"] or found["failed"]:
+        raise TasksFailed(f"{found['differing']} of {found['tasks']} tasks gave another result")
+
+
+def _commit(source: Any, message: str | None) -> None:
+    from packhorse.app.commit import commit_project
+
+    if message:
+        say(commit_project(source, message))
+
+
+def _stop_on_terminate() -> None:
+    """Let SIGTERM and SIGHUP stop as Ctrl-C does: what is finished is kept."""
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGHUP, stop)
+
+
+def _go(source: Any, options: Any, watcher: Any, as_json: bool) -> None:
+    from packhorse.app.run import run_study
+    from packhorse.cli.closing import closing_lines, judge
+
+    outcome = run_study(source, options, watcher)
+    if as_json:
+        members = ("run", "name", "tasks", "done", "failed", "missing", "results", "seconds", "stopped")
+        as_object({name: getattr(outcome, name) for name in members})
+    else:
+        for row in closing_lines(outcome, source):
+            say(row)
+    judge(outcome)
+
+
