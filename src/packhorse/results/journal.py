@@ -134,7 +134,8 @@ class Journal:
         with self.path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
             while chosen := list(islice(wanted, _RECORDS)):
                 lines = [data[offset[row] : offset[row] + length[row]] for row in chosen]
-                for row, record in zip(chosen, _decode_all(lines, _record_decoder), strict=True):
+                found = _decode_all(lines, _record_decoder)
+                for row, record in zip(chosen, found, strict=True):
                     yield record or self._unreadable(row)
 
     def _unreadable(self, row: int) -> Record:
@@ -144,7 +145,8 @@ class Journal:
     def add(self, lines: list[bytes], offset: int) -> int:
         """Take in whole lines that begin at an offset of the file; return the offset after them."""
         good = [line[:17] == b'{"crc":"%08x"' % crc32(line[17:-1]) for line in lines]
-        decoded = iter(_decode_all(list(compress(lines, good)), _line_decoder))
+        found = _decode_all(list(compress(lines, good)), _line_decoder)
+        decoded = iter(found)
         for line, kept in zip(lines, good, strict=True):
             said = next(decoded) if kept else None
             if said is None:
@@ -283,6 +285,7 @@ def _checked(line: bytes) -> bool:
 
 def _decode_all(lines: list[bytes], decoder: msgspec.json.Decoder[_T]) -> Sequence[_T | None]:
     """Decode lines, None where one cannot be; all at once where nothing is unusual."""
+    found: Sequence[_T | None]
     try:
         found = decoder.decode_lines(b"".join(lines))
     except (ValueError, RecursionError):
