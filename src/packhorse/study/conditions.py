@@ -168,8 +168,8 @@ def rows(factor: Factor) -> Iterable[tuple[Any, ...]]:
     """Return a factor's levels, lazily where it is a range or chunks."""
     if factor.levels is not None:
         return factor.levels
-    alone = ParameterSpace.of(Study(name="", factors=(factor,)))
-    return (tuple(alone[i].values()) for i in range(alone.size))
+    axis = ParameterSpace.of(Study(name="", factors=(factor,))).arithmetic.axes[0]
+    return map(tuple, map(axis.values, range(axis.count)))
 
 
 def size(factor: Factor) -> int:

@@ -43,7 +43,7 @@ def level_value(node: Node) -> Any:
     if isinstance(value, list):
         return [level_value(child) for child in value]
     if value is None and not node.text and not node.quoted and node.where:
-        refuse(node, "There is no value here.", "Write one; the empty value is written null.")
+        refuse(node.key or node, "There is no value here.", "Write one; the empty value is written null.")
     if isinstance(value, str):
         return check_text(value, node.where)
     if isinstance(value, float) and not isfinite(value):

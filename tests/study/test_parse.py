@@ -1,0 +1,294 @@
+"""A whole study file: every key, every error at its place, and no traceback for any text."""
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from packhorse.model.errors import StudyError
+from packhorse.model.study import Environment, IndexVariable, Resources, Result, Study, Summary
+from packhorse.study.parse import default_name, parse_study
+from study.studies import parse, reader, refusal
+
+FULL = """\
+name: coverage
+command: python sim.py --n {n} --method {method} --seed {seed32} --out {output.csv}
+parameters:
+  n: [10, 20, 50]
+  method: [ols, lad]
+  x: {range: [0, 1, 0.25]}
+  where: n > 10 or method == 'ols'
+replicates: 400
+seed: 7
+seeding: common
+resources: {cpus: 2, memory: 1.5 GB, time: 90 min, gpus: 1}
+result: {file: "{output.csv}", format: csv}
+artifacts: figures/*.png
+code: ["*.py"]
+include: [model.bin]
+data: [data, /shared/big]
+env: {LANG: C, THREADS: 08, HOME: null, DEBUG: true}
+environment: {venv: .venv}
+checks: [pytest -q, ruff check]
+summary: {by: [n, method], of: estimate, quantiles: [0.025, 0.5, 1]}
+time_limit: 500 ms
+retries: 2
+checkpoint: true
+index_variable: {name: SLURM_ARRAY_TASK_ID, start: 1}
+defaults: {method: ols}
+sites:
+  cluster:
+    resources: {memory: 4 GB, time: 1-0}
+    env: {LANG: C.UTF-8, ACCOUNT: stat}
+    environment: {python: /opt/bin/python3}
+    retries: 0
+"""
+
+
+def test_every_key_finds_its_place():
+    study = parse(FULL)
+    expected = {
+        "name": "coverage",
+        "command": (
+            "python",
+            "sim.py",
+            "--n",
+            "{n}",
+            "--method",
+            "{method}",
+            "--seed",
+            "{seed32}",
+            "--out",
+            "{output.csv}",
+        ),
+        "replicates": 400,
+        "seed": 7,
+        "seeding": "common",
+        "resources": Resources(cpus=2, memory=1536, time=5400, gpus=1),
+        "result": Result(kind="file", file="{output.csv}", format="csv"),
+        "artifacts": ("figures/*.png",),
+        "code": ("*.py",),
+        "include": ("model.bin",),
+        "data": ("data", "/shared/big"),
+        "env": {"LANG": "C", "THREADS": "08", "HOME": None, "DEBUG": "true"},
+        "environment": Environment(kind="venv", path=".venv"),
+        "checks": ("pytest -q", "ruff check"),
+        "summary": Summary(by=("n", "method"), of=("estimate",), quantiles=(0.025, 0.5, 1.0)),
+        "time_limit": 0.5,
+        "retries": 2,
+        "checkpoint": True,
+        "index_variable": IndexVariable(name="SLURM_ARRAY_TASK_ID", start=1),
+        "defaults": {"method": "ols"},
+    }
+    assert {key: getattr(study, key) for key in expected} == expected
+    assert [factor.names for factor in study.factors] == [("n", "method"), ("x",)]
+    assert study.sites["cluster"]["retries"] == 0
+
+
+def test_a_site_overrides_where_and_how_entry_by_entry():
+    study = parse(FULL, site="cluster")
+    assert study.resources == Resources(cpus=2, memory=4096, time=86400, gpus=1)
+    assert study.env == {"LANG": "C.UTF-8", "THREADS": "08", "HOME": None, "DEBUG": "true", "ACCOUNT": "stat"}
+    assert study.environment == Environment(kind="python", path="/opt/bin/python3")
+    assert study.retries == 0
+    assert study.time_limit == 0.5
+    assert parse(FULL, site="elsewhere") == parse(FULL)
+
+
+def test_what_is_not_said_has_its_default():
+    assert parse("command: run") == Study(name="sweep", command=("run",))
+    assert parse("function: sim:estimate") == Study(
+        name="sweep", function="sim:estimate", result=Result(kind="return")
+    )
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("sweep.yaml", "sweep"),
+        ("a/b/sweep.yaml", "sweep"),
+        ("papers/coverage/study.yaml", "coverage"),
+        ("study.yaml", "study"),
+        ("../study.yaml", "study"),
+        ("/tmp/it's\na $(dir)/study.yaml", "it-s-a-dir-"),
+        ("été/étude.yml", "étude"),
+        ("---.yaml", "study"),
+    ],
+)
+def test_the_name_comes_from_the_file_or_its_folder(path, name):
+    assert default_name(path) == name
+
+
+@pytest.mark.parametrize(
+    ("line", "result"),
+    [
+        ("result: auto", Result()),
+        ("result: json", Result(kind="json")),
+        ("result: none", Result(kind="none")),
+        ("result: out.csv", Result(kind="file", file="out.csv", format="csv")),
+        (
+            "result: results/{index}.ndjson",
+            Result(kind="file", file="results/{index}.ndjson", format="ndjson"),
+        ),
+        ("result: out/{n:03d}.parquet", Result(kind="file", file="out/{n:03d}.parquet", format="parquet")),
+        ("result: '{output}'", Result(kind="file", file="{output}")),
+        ("result: '{output.json}'", Result(kind="file", file="{output.json}", format="json")),
+        ("result: {file: out.dat, format: text}", Result(kind="file", file="out.dat", format="text")),
+    ],
+)
+def test_results(line, result):
+    assert parse(f"command: run\nparameters: {{n: 1}}\n{line}").result == result
+
+
+def test_a_command_that_names_its_output_needs_no_result_line():
+    assert parse("command: 'run {output.json}'").result == Result(
+        kind="file", file="{output.json}", format="json"
+    )
+    assert parse("command: 'run > {output}'\nshell: true").result == Result(kind="file", file="{output}")
+
+
+def test_environments_and_index_variables_and_env():
+    assert parse("command: a\nenvironment: none").environment == Environment()
+    assert parse("command: a\nenvironment: {uv: true}").environment == Environment(kind="uv", path=".")
+    assert parse("command: a\nenvironment: {uv: proj}").environment == Environment(kind="uv", path="proj")
+    assert parse("command: a\nindex_variable: PBS_ARRAYID").index_variable == IndexVariable(
+        name="PBS_ARRAYID"
+    )
+    by_value = parse("command: a\nparameters: {n: [3, 4]}\nindex_variable: {name: N, parameter: n}")
+    assert by_value.index_variable == IndexVariable(name="N", parameter="n")
+    assert parse("command: a\nenv: [TOKEN, HOME]").env == {"TOKEN": None, "HOME": None}
+
+
+def test_commands_as_list_and_for_a_shell():
+    assert parse("command: [python, -c, 'print(1)', 3, 1e3, '']").command == (
+        "python",
+        "-c",
+        "print(1)",
+        "3",
+        "1e3",
+        "",
+    )
+    study = parse("command: a {n} | b > c\nshell: true\nparameters: {n: 1}")
+    assert (study.shell, study.command) == ("a {n} | b > c", ())
+
+
+@pytest.mark.parametrize(
+    ("text", "where", "said", "hint"),
+    [
+        ("comand: run", "1:1", "no key 'comand'", "Did you mean 'command'?"),
+        ("- a", "1:1", "must be a mapping of", "key: value"),
+        ("name: x", "1:1", "neither command nor function", "command: python"),
+        ("command: a\nfunction: b:c", "2:1", "both command and function", "one of them"),
+        ("command: 5", "1:10", "must be a text, but is the number 5", "'5'"),
+        ("command: ''", "1:10", "is empty", "text"),
+        ("command: []", "1:10", "is empty", "python"),
+        ("command: [a, {n}]", "1:14", "must be a text", "'{n}'"),
+        ("command: a\nshell: yes", "2:8", "true or false", "without quotes"),
+        ("command: [a]\nshell: true", "1:10", "one text", "one text"),
+        ("function: sim", "1:11", "not module:function", "sim:estimate"),
+        ("function: a:b\nshell: true", "2:8", "not run by a shell", "Remove"),
+        ("function: a:b\nresult: json", "2:9", "for commands", "Leave result out"),
+        ("command: a\nresult: return", "2:9", "for functions", "auto"),
+        ("command: a\nresult: jsn", "2:9", "neither a word", "Did you mean 'json'?"),
+        ("command: a\nresult: out.rds", "2:9", "suffix '.rds'", "format: csv"),
+        ("command: a\nresult: ../out.csv", "2:9", "leads out", "inside"),
+        ("command: a\nresult: '{nn}.csv'", "2:9", "{nn} is not a parameter", "index"),
+        ("command: a\nresult: {format: csv}", "2:9", "no file", "file: out.csv"),
+        ("command: a\nresult: {file: a.b, format: xml}", "2:29", "must be one of csv", "Known here"),
+        ("command: a {output}\nresult: json", "2:9", "says something else", "result: '{output}'"),
+        ("command: a {output.csv} {output.json}", "1:10", "several outputs", "artifacts"),
+        ("command: a {m}", "1:10", "{m} is not a parameter", "{{ and }}"),
+        ("command: a {n:d}\nparameters: {n: [1, 2.5]}", "1:10", "does not suit n=1.0", "suits all"),
+        ("command: a {index:s}", "1:10", "does not suit index", "suits all"),
+        ("command: a\nreplicates: 0", "2:13", "at least 1", "at least 1"),
+        ("command: a\nreplicates: 1e3", "2:13", "whole number", "Write 1000."),
+        ("command: a\nreplicates: .inf", "2:13", "whole number", "such as 100"),
+        ("command: a\nseed: -1", "2:7", "at least 0", "whole number"),
+        ("command: a\nseeding: same", "2:10", "independent, common", "Known here"),
+        ("command: a\nresources: 5", "2:12", "must be a mapping", "key: value"),
+        ("command: a\nresources: {cpu: 5}", "2:13", "no key 'cpu'", "'cpus'"),
+        ("command: a\nresources: {memory: 4000}", "2:21", "4000 bytes", "'4000 MB'"),
+        ("command: a\nresources: {time: 90}", "2:19", "90 minutes", "'90 s'"),
+        ("command: a\nresources: {time: true}", "2:19", "amount with a unit", "90 min"),
+        ("command: a\ntime_limit: 30", "2:13", "30 minutes", "'30 s'"),
+        ("command: a\nretries: many", "2:10", "whole number", "100"),
+        ("command: a\nenvironment: conda", "2:14", "none or a mapping", "venv"),
+        ("command: a\nenvironment: {venv: a, uv: b}", "2:14", "has 2 keys", "one of"),
+        ("command: a\nenvironment: {conda: a}", "2:15", "no key 'conda'", "venv"),
+        ("command: a\nenv: {A: [1]}", "2:10", "is a list", "one text"),
+        ("command: a\nenv: [A=1]", "2:7", "cannot be the name", "{LANG: C}"),
+        ("command: a\nsummary: {by: k}", "2:15", "groups by 'k'", "replicate"),
+        ("command: a\nsummary: {quantiles: [2]}", "2:23", "between 0 and 1", "0.975"),
+        ("command: a\nindex_variable: {start: 1}", "2:17", "no name", "SLURM_ARRAY_TASK_ID"),
+        (
+            "command: a\nindex_variable: {name: A, parameter: n}",
+            "2:38",
+            "'n' is not a parameter",
+            "Known here",
+        ),
+        ("command: a\ndefaults: {n: 1}", "2:12", "names 'n'", "Known here"),
+        ("command: a\nsites: {here: {replicates: 1}}", "2:16", "no key 'replicates'", "resources"),
+        ("command: a\nsites: {here: {resources: {memory: 4}}}", "2:36", "4 bytes", "'4 MB'"),
+        ("command: a\nname: a/b", "2:7", "cannot be the study's name", "letters"),
+        ("command: a\ncheckpoint: 1", "2:13", "true or false", "without quotes"),
+        ("command: a\nchecks: [[a]]", "2:10", "must be a text", "one text"),
+        ("command: a\nartifacts: /tmp/x", "2:12", "leads out", "relative"),
+        (
+            "command: a\nreplicates: 1000000000\nparameters: {a: {range: [10000000000]}}",
+            "1:1",
+            "10,000,000,000,000,000,000 tasks",
+            "random",
+        ),
+    ],
+)
+def test_errors_stand_at_their_place(text, where, said, hint):
+    error = refusal(text)
+    assert error.where == f"sweep.yaml:{where}"
+    assert said in error.message
+    assert hint in error.hint
+
+
+PIECES = st.sampled_from(
+    [
+        *"{}[]:,-#&*!|>'\"%@`\n\t\\ 0.1",
+        "\ufeff",
+        "\r\n",
+        "n: ",
+        "range",
+        "null",
+        "1e5",
+        "\x85",
+        "é",
+        "<<: ",
+        "? ",
+        "---\n",
+    ]
+)
+
+
+@settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow])
+@given(st.data())
+def test_a_mutated_study_is_a_study_or_a_study_error(data):
+    text = FULL
+    for _ in range(data.draw(st.integers(1, 4))):
+        start = data.draw(st.integers(0, len(text)))
+        stop = data.draw(st.integers(start, min(len(text), start + 12)))
+        text = text[:start] + "".join(data.draw(st.lists(PIECES, max_size=4))) + text[stop:]
+    _study_or_error(text)
+
+
+@settings(max_examples=150)
+@given(st.text(max_size=60) | st.lists(PIECES, max_size=25).map("".join))
+def test_any_text_is_a_study_or_a_study_error(text):
+    _study_or_error(text)
+    _study_or_error(f"command: run\nparameters: {text}")
+
+
+def _study_or_error(text):
+    try:
+        parse_study(text, path="f.yaml", read=reader())
+    except StudyError as error:
+        refused = error
+    else:
+        return
+    assert refused.where.startswith("f.yaml:"), refused.message
+    assert refused.hint
