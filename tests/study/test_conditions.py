@@ -35,8 +35,8 @@ def test_conditions_that_share_a_factor_become_one():
 
 
 def test_a_condition_on_a_lazy_range_or_chunks_freezes_it():
-    (factor,) = factors("i: {range: [0, 1000000]}\nwhere: i % 250000 == 1")
-    assert factor.levels == ((1,), (250001,), (500001,), (750001,))
+    (factor,) = factors("i: {range: [0, 100000]}\nwhere: i % 25000 == 1")
+    assert factor.levels == ((1,), (25001,), (50001,), (75001,))
     (factor,) = factors("chunks: {rows: 10, size: 4}\nwhere: start > 0")
     assert factor.levels == ((1, 4, 8), (2, 8, 10))
 

@@ -150,13 +150,13 @@ def test_chunks_of_a_file_leave_its_header_out():
 
 
 def test_a_billion_points_are_planned_at_once():
-    begun = time.perf_counter()
+    begun = time.process_time()
     study = parse("command: run\nparameters:\n" + "".join(f"  {n}: {{range: [1000]}}\n" for n in "abc"))
     space = ParameterSpace.of(study)
     assert space.size == 10**9
     assert space[10**9 - 1] == {"a": 999, "b": 999, "c": 999}
     assert ParameterSpace.of(parse("command: run\nparameters: {i: {range: [0, 1000000000]}}")).size == 10**9
-    assert time.perf_counter() - begun < 1
+    assert time.process_time() - begun < 1
 
 
 @pytest.mark.parametrize(

@@ -265,7 +265,7 @@ PIECES = st.sampled_from(
 )
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=100, suppress_health_check=[HealthCheck.too_slow])
 @given(st.data())
 def test_a_mutated_study_is_a_study_or_a_study_error(data):
     text = FULL
@@ -276,7 +276,7 @@ def test_a_mutated_study_is_a_study_or_a_study_error(data):
     _study_or_error(text)
 
 
-@settings(max_examples=150)
+@settings(max_examples=100)
 @given(st.text(max_size=60) | st.lists(PIECES, max_size=25).map("".join))
 def test_any_text_is_a_study_or_a_study_error(text):
     _study_or_error(text)

@@ -150,6 +150,7 @@ VALUES = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"
 def test_any_value_passes_a_real_shell_unchanged(value):
     for shape in SHAPES:
         argv = filled(shape, shell=True, method=value)
-        done = subprocess.run(argv, capture_output=True, check=True)
-        assert done.stdout == value.encode(), shape
-        assert done.stderr == b""
+        for shell in (["/bin/sh"], ["bash"], ["bash", "--posix"]):
+            done = subprocess.run([*shell, *argv[1:]], capture_output=True, check=True)
+            assert done.stdout == value.encode(), shape
+            assert done.stderr == b""

@@ -76,6 +76,7 @@ def test_windows_line_ends_byte_order_mark_and_anchors():
         ('a: "\\0"', "f:1:4", "NUL"),
         ('a: "\\ud800"', "f:1:4", "half of a character"),
         ('a: "\\U99999999"', "f:1:1", "not valid YAML"),
+        ('a: "\\U00110000"', "f:1:1", "not valid YAML"),
         ("[a]: 1", "f:1:1", "A key must be a word"),
         ("a: &a [*a]", "f:1:8", "no anchor"),
         ("[" * 60, "f:1:42", "levels deep"),

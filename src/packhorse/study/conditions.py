@@ -103,8 +103,11 @@ class _Guard(ast.NodeTransformer):
         return ast.Call(ast.Name(guard, ast.Load()), [node.left, node.right], [])
 
 
-def _numbers(*values: Any) -> None:
-    if not all(isinstance(value, int | float) for value in values):
+_NUMBER = (int, float)
+
+
+def _numbers(left: Any, right: Any) -> None:
+    if not (isinstance(left, _NUMBER) and isinstance(right, _NUMBER)):
         raise TypeError("* % and ** take numbers")
 
 

@@ -93,6 +93,6 @@ def check_distinct(rows: Iterable[tuple[Any, ...]], places: list[str], what: str
         mark = tuple(identity(value) for value in row)
         if mark in seen:
             shown = ", ".join(repr(value) for value in row)
-            hint = "Remove one; to repeat the same point, write replicates: 2."
+            hint = "Remove one (1 and 1.0 are the same number); to repeat a point, write replicates: 2."
             refuse(places[number if len(places) > 1 else 0], f"{what} has the value {shown} twice.", hint)
         seen.add(mark)
