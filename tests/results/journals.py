@@ -15,7 +15,10 @@ LEVELS = {"n": [10, 20, 50]}
 
 
 def space_of(
-    parameters: dict[str, list[Any]] | None = None, replicates: int = 4, resample: tuple[str, ...] = (), seed: int = 7
+    parameters: dict[str, list[Any]] | None = None,
+    replicates: int = 4,
+    resample: tuple[str, ...] = (),
+    seed: int = 7,
 ) -> ParameterSpace:
     """Return a space with one factor a parameter; names joined by a comma vary together."""
     factors = []
@@ -44,8 +47,8 @@ def write_journal(
     lines = [line({"header": header_of(space, name, **header)})]
     pack = b""
     counts: dict[str, int] = {}
-    for record in records:
-        record = dict(record)
+    for given in records:
+        record = dict(given)
         data = record.pop("data", None)
         if data is not None:
             record["pack"] = [len(pack), len(data), crc32(data)]

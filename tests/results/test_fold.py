@@ -2,15 +2,16 @@
 
 import random
 import tracemalloc
+from itertools import pairwise
 from pathlib import Path
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from results.journals import folded, space_of, write_journal
 
 from packhorse.results.carry import carry_between
 from packhorse.results.fold import Retry, fold, to_ranges
 from packhorse.results.journal import OUTCOMES, read_journals
+from results.journals import folded, space_of, write_journal
 
 SPACE = space_of()  # 3 points of 4 replicates
 
@@ -106,7 +107,7 @@ def test_a_billion_tasks_with_nothing_done_are_one_range():
 def test_ranges_hold_just_their_indices(indices):
     ranges = to_ranges(sorted(indices))
     assert {i for a, b in ranges for i in range(a, b)} == indices
-    assert all(b < a for (_, b), (a, _) in zip(ranges, ranges[1:], strict=False)), "ranges never touch"
+    assert all(b < a for (_, b), (a, _) in pairwise(ranges)), "ranges never touch"
 
 
 def test_a_grown_space_keeps_what_was_done(tmp_path: Path):
@@ -116,7 +117,9 @@ def test_a_grown_space_keeps_what_was_done(tmp_path: Path):
     found = folded(tmp_path, new, carry={old.digest: carry_between(old, new)})
     assert found.counts["OK"] == old.size
     for i in range(old.size):
-        (a, b) = next(r for r in found.ranges("OK") if r[0] <= new.lookup().find(old[i], old.replicate(i)) < r[1])
+        (a, b) = next(
+            r for r in found.ranges("OK") if r[0] <= new.lookup().find(old[i], old.replicate(i)) < r[1]
+        )
         assert a < b
     for index in range(new.size):
         if found.state(index) == "OK":
@@ -144,7 +147,7 @@ def test_carrying_is_looking_up_by_key(data):
         return space_of({name: data.draw(levels) for name in names}, replicates=data.draw(st.integers(1, 3)))
 
     old, new = draw_space(), draw_space()
-    defaults = {name: 2 for name in data.draw(st.sets(st.sampled_from("abcd")))}
+    defaults = dict.fromkeys(data.draw(st.sets(st.sampled_from("abcd"))), 2)
     carried = carry_between(old, new, defaults)
     known = {name: value for name, value in defaults.items() if name in new.names}
     lookup = new.lookup()

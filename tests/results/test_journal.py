@@ -6,23 +6,29 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from results.journals import folded, header_of, space_of, write_journal
 
 from packhorse.model.errors import RunError
 from packhorse.results.journal import failed_attempts, read_journal, tail
 from packhorse.results.payload import Payloads
 from packhorse.worker.journal import line
+from results.journals import folded, header_of, space_of, write_journal
 
 SPACE = space_of()
 
 json_values = st.recursive(
-    st.none() | st.booleans() | st.integers(-(10**30), 10**30) | st.floats() | st.text(st.characters(exclude_categories=["Cs"])),
+    st.none()
+    | st.booleans()
+    | st.integers(-(10**30), 10**30)
+    | st.floats()
+    | st.text(st.characters(exclude_categories=["Cs"])),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
     max_leaves=8,
 )
 
 
-@given(st.dictionaries(st.text(st.characters(exclude_categories=["Cs"]), max_size=8), json_values, max_size=6))
+@given(
+    st.dictionaries(st.text(st.characters(exclude_categories=["Cs"]), max_size=8), json_values, max_size=6)
+)
 @settings(deadline=None)
 def test_a_result_comes_back_as_it_was_bit_for_bit(tmp_path_factory, result):
     directory = tmp_path_factory.mktemp("run")
@@ -37,7 +43,12 @@ def test_the_lines_that_are_no_records_are_heard(tmp_path):
     path = write_journal(tmp_path, SPACE, [{"index": 0}])
     path.write_bytes(path.read_bytes() + line({"note": "out.csv is left over"}))
     journal = read_journal(path)
-    assert (journal.totals["OK"], journal.notes, journal.end, journal.bad) == (1, ["out.csv is left over"], "done", 0)
+    assert (journal.totals["OK"], journal.notes, journal.end, journal.bad) == (
+        1,
+        ["out.csv is left over"],
+        "done",
+        0,
+    )
 
 
 def records_of(path: Path) -> list[tuple[int, object]]:
@@ -82,7 +93,9 @@ def test_no_damaged_byte_ever_gives_a_wrong_record(tmp_path):
             path.write_bytes(damaged)
             found = records_of(path)
             assert all(record in whole for record in found)
-            assert len(found) >= 2 or at <= header, "damage costs the line, and its neighbour if it was the newline"
+            assert len(found) >= 2 or at <= header, (
+                "damage costs the line, and its neighbour if it was the newline"
+            )
             assert read_journal(path).bad > 0 or at == len(data) - 1
 
 
@@ -140,7 +153,9 @@ def test_the_tail_is_the_last_totals_and_what_follows(tmp_path):
 
 def test_a_tail_without_totals_reads_back_to_the_start(tmp_path):
     path = tmp_path / "a.ndjson"
-    lines = [line({"header": header_of(SPACE, "a")})] + [line({"index": i, "text": "x" * 300}) for i in range(900)]
+    lines = [line({"header": header_of(SPACE, "a")})] + [
+        line({"index": i, "text": "x" * 300}) for i in range(900)
+    ]
     path.write_bytes(b"".join(lines))
     assert [record.index for record in tail(path).records] == list(range(900))
 

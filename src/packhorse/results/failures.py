@@ -15,7 +15,7 @@ EXAMPLES = 5
 # The order matters: paths may hold numbers, and a hexadecimal address begins with a digit.
 _PATH = re.compile(r"(?:~|\.{1,2})?(?:/[^\s/'\"<>:,;()]+)*/([^\s/'\"<>:,;()]+)")
 _HEX = re.compile(r"\b0[xX][0-9a-fA-F]+\b|\b(?=[0-9a-f]*[0-9])(?=[0-9a-f]*[a-f])[0-9a-f]{8,}\b")
-_NUMBER = re.compile(r"(?<![A-Za-z_])[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
+_NUMBER = re.compile(r"(?:(?<!\w)[+-])?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
 
 
 class Cause(Struct, frozen=True):
@@ -55,5 +55,5 @@ def group(failures: Iterable[tuple[int, Record]]) -> list[Cause]:
 def normalised(message: str) -> str:
     """Return a message with what differs from task to task taken out: folders, addresses, numbers."""
     message = _PATH.sub(r".../\1", message.strip())
-    message = _HEX.sub("0xN", message)
+    message = _HEX.sub("HEX", message)
     return _NUMBER.sub("N", message)

@@ -20,10 +20,11 @@ Z = 1.96  # half-width, in standard errors, of the window that Woodruff's method
 def summarise(
     table: pl.DataFrame, by: Sequence[str] = (), of: Sequence[str] = (), quantiles: Sequence[float] = ()
 ) -> pl.DataFrame:
-    """Return a row a group and column: n, null, nan, mean, sd and quantiles, each with its MCSE.
+    """Return a row a group and column: count, null, nan, mean, sd and quantiles, each with its MCSE.
 
-    `n` counts the values used; nulls and NaNs are left out and counted beside it. A column of true/false or
-    of only 0 and 1 is a proportion, with the binomial MCSE. Where n is too small for an MCSE it is null.
+    `count` says how many values were used; nulls and NaNs are left out and counted beside them. A column of true/false or
+    of only 0 and 1 is a proportion, with the binomial MCSE. An MCSE is null where
+    a group is too small for it.
     Raises UsageError for a column that is not there or holds no numbers, or a quantile outside (0, 1).
     """
     import polars as pl
@@ -33,15 +34,16 @@ def summarise(
     parts = []
     for name in chosen:
         values = table[name]
-        proportion = values.dtype == pl.Boolean or values.drop_nulls().is_in([0, 1]).all()
-        frame = table.select(*by, values.cast(pl.Float64).alias("ph_x"))
-        if not by:
-            frame = frame.with_columns(pl.lit(0).alias("ph_all"))
-        keys = list(by) or ["ph_all"]
-        summary = frame.group_by(keys, maintain_order=True).agg(_statistics(quantiles))
+        known = values.cast(pl.Float64).drop_nulls()
+        proportion = bool(((known == 0) | (known == 1)).all())
+        keys = {f"ph_by{at}": table[group] for at, group in enumerate(by)}
+        frame = pl.DataFrame({"ph_x": values.cast(pl.Float64), **keys}).with_columns(
+            pl.lit(0).alias("ph_all")
+        )
+        summary = frame.group_by(["ph_all", *keys]).agg(_statistics(quantiles)).sort(list(keys) or "ph_all")
         summary = summary.with_columns(pl.lit(name).alias("column"), *_errors(proportion=proportion))
-        parts.append(summary.select(*by, "column", *_order(quantiles)))
-    return pl.concat(parts).sort([*by], maintain_order=True) if by else pl.concat(parts)
+        parts.append(summary.select(_order(by, quantiles)))
+    return pl.concat(parts)
 
 
 def _numeric_results(table: pl.DataFrame, by: Sequence[str]) -> list[str]:
@@ -93,7 +95,7 @@ def _statistics(quantiles: Sequence[float]) -> list[pl.Expr]:
     n = x.len()
     centred = x - x.mean()
     found = [
-        n.cast(pl.Int64).alias("n"),
+        n.cast(pl.Int64).alias("count"),
         column.null_count().cast(pl.Int64).alias("null"),
         column.is_nan().sum().cast(pl.Int64).alias("nan"),
         x.mean().alias("mean"),
@@ -143,7 +145,7 @@ def _errors(*, proportion: bool) -> list[pl.Expr]:
     """
     import polars as pl
 
-    n, sd, mean = pl.col("n"), pl.col("sd"), pl.col("mean")
+    n, sd, mean = pl.col("count"), pl.col("sd"), pl.col("mean")
     error = (mean * (1 - mean) / n).sqrt() if proportion else sd / n.sqrt()
     variance = (pl.col("ph_m4") - sd**4 * (n - 3) / (n - 1)) / n
     # Rounding may take the variance of nearly constant values below zero.
@@ -154,6 +156,11 @@ def _errors(*, proportion: bool) -> list[pl.Expr]:
     ]
 
 
-def _order(quantiles: Sequence[float]) -> list[str]:
+def _order(by: Sequence[str], quantiles: Sequence[float]) -> list[pl.Expr]:
+    """Return all columns in order; a statistic whose name is a parameter's gives way to it."""
+    import polars as pl
+
     pairs = [name for q in quantiles for name in (f"q{q:g}", f"q{q:g}_mcse")]
-    return ["n", "null", "nan", "mean", "mean_mcse", "sd", "sd_mcse", *pairs]
+    names = ["column", "count", "null", "nan", "mean", "mean_mcse", "sd", "sd_mcse", *pairs]
+    chosen = [pl.col(name).alias(f"{name}_summary" if name in by else name) for name in names]
+    return [*(pl.col(f"ph_by{at}").alias(group) for at, group in enumerate(by)), *chosen]
