@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import tempfile
 from pathlib import Path
@@ -15,6 +16,8 @@ MOST = 2.0  # times the bare imports
 def main() -> None:
     """Time `--help` and `status` of a finished run, whole processes."""
     packhorse = Path(sys.executable).with_name("packhorse")
+    # An installed package has its bytecode; where this is set, an editable one is compiled at every start.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "one.py").write_text("print('{\"x\": 1}')\n")
         command(packhorse, "run", "one.py", cwd=folder)()
