@@ -89,8 +89,8 @@ def test_ode(tmp_path):
 
 
 def test_crossval(tmp_path):
-    folder, rows = run(tmp_path, "crossval", 60)
-    assert len(rows) == 120
+    folder, rows = run(tmp_path, "crossval", 30)
+    assert len(rows) == 60
     for point in {(row["C"], row["gamma"]) for row in rows}:
         tested = [row for row in rows if (row["C"], row["gamma"]) == point and row["part"] == "test"]
         assert sorted(row["fold"] for row in tested) == list("01234")
