@@ -72,19 +72,17 @@ def rerun(
         slots = local_slots(cores=cores(), memory=None, cpus=again.work(1)["cpus"], task_memory=None, asked=jobs)
         with RunLock(again.path) as lock:
             work_off(again, plan, slots=slots, lock=lock.descriptor, watcher=watcher)
-        found = compare(words.fold, read_words(again, words.space, {}), picked)
-    differences = [msgspec.to_builtins(one) for one in found]
-    failed = sum(1 for one in differences if one.get("missing"))
-    answer = {
+        found = compare(words.fold, read_words(again, words.space, {}))
+    said = f"{found.same} of {len(picked)} finished tasks gave the same result again, bit for bit"
+    return {
         "run": str(run.path),
         "tasks": len(picked),
-        "differing": len(differences) - failed,
-        "failed": failed,
-        "differences": differences,
+        "same": found.same,
+        "differing": len(found.different),
+        "failed": len(picked) - found.compared,
+        "differences": [msgspec.to_builtins(one) for one in found.differences],
+        "said": said,
     }
-    same = len(picked) - len(differences)
-    answer["said"] = f"{same} of {len(picked)} finished tasks gave the same result again, bit for bit"
-    return answer
 
 
 def _twin(run: RunDirectory, wave: int, path: Path, picked: list[int]) -> RunDirectory:
@@ -108,5 +106,5 @@ def _twin(run: RunDirectory, wave: int, path: Path, picked: list[int]) -> RunDir
         before={},
         created=now(),
     )
-    twin.write_wave(once_more, dict(work, wave=1, run=twin.about().id))
+    twin.write_wave(once_more, dict(work, wave=1, run=twin.about().id, mark=twin.mark()))
     return twin

@@ -9,4 +9,5 @@ def commit_project(source: Source, message: str) -> str:
     """Commit everything of the study's folder; return a sentence."""
     from packhorse.record.git import commit_all
 
-    return commit_all(source.root, message, [str(source.folder.relative_to(source.root))])
+    name = commit_all(source.root, message, [str(source.folder.relative_to(source.root))])
+    return f"committed {name[:12]}: {message}"

@@ -56,31 +56,28 @@ def status(where: Path, said: str | None, chosen: Sequence[str] = ()) -> dict[st
         "missing": max(0, total - done - failed),
         "counts": {name: number for name, number in counts.items() if number},
         "unchecked": plan.unchecked,
-        "causes": causes(run) if failed else [],
+        "causes": cause_list(run) if failed else [],
     }
     return found
 
 
-def causes(run: RunDirectory) -> list[dict[str, Any]]:
+def cause_list(run: RunDirectory) -> list[dict[str, Any]]:
     """Return why tasks failed: outcome, exit or signal, the last line of stderr, how many, and examples."""
-    from packhorse.results.failures import group_failures
+    from packhorse.results.failures import causes
 
-    return [msgspec.to_builtins(one) for one in group_failures(latest_words(run).fold)]
+    return [msgspec.to_builtins(one) for one in causes(latest_words(run).fold)]
 
 
 def failure_lines(fold: Fold, run: str) -> list[str]:
     """Return the causes as lines, the commonest first."""
-    from packhorse.results.failures import group_failures
+    from packhorse.results.failures import causes
 
-    rows = []
-    groups = group_failures(fold)
-    for group in groups[:SHOWN]:
-        rows.append("  " + cause_line(msgspec.to_builtins(group)))
+    groups = causes(fold)
+    rows = ["  " + cause_line(msgspec.to_builtins(group)) for group in groups[:SHOWN]]
     if len(groups) > SHOWN:
         rows.append(f"  and {len(groups) - SHOWN} other causes: packhorse status {shlex.quote(run)}")
     if groups:
-        first = msgspec.to_builtins(groups[0])["examples"][0]
-        rows.append(f"  to see one: packhorse logs {shlex.quote(run)} --task {first}")
+        rows.append(f"  to see one: packhorse logs {shlex.quote(run)} --task {groups[0].examples[0]}")
     return rows
 
 
@@ -92,7 +89,7 @@ def cause_line(group: dict[str, Any]) -> str:
         said += f" (signal {group['signal']})"
     elif group.get("exit"):
         said += f" (exit status {group['exit']})"
-    cause = f": {group['cause']}" if group.get("cause") else ""
+    cause = f": {group['message']}" if group.get("message") else ""
     shown = ", ".join(map(str, group["examples"][:3]))
     return f"{group['count']:,} {said}{cause}; task {shown}"
 

@@ -48,8 +48,9 @@ def prepare(source: Source, exclude: Path, environ: Mapping[str, str] | None = N
 
     study, folder, root = source.study, source.folder, source.root
     base = dict(os.environ if environ is None else environ)
-    listing = list_files(root, folder, code=study.code, include=study.include, exclude=[exclude])
-    interpreter = resolve(study.environment, folder, env=base)
+    interpreter = resolve(study.environment, folder, env=base)  # first, since uv may write its lock file
+    barred = [exclude, *(folder / name for name in study.data)]
+    listing = list_files(root, folder, code=study.code, include=study.include, exclude=barred)
     argv, note = _argv(study, interpreter, folder, base)
     environment = interpreter.environ(base)
     environment.update((name, value) for name, value in study.env.items() if value is not None)

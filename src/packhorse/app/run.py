@@ -22,7 +22,7 @@ from packhorse.model.errors import RunError
 from packhorse.model.plan import Identity, Plan
 from packhorse.model.space import ParameterSpace
 from packhorse.model.study import Study
-from packhorse.plan.waves import IndexRange, count, local_slots, plan_wave
+from packhorse.plan.waves import IndexRange, count, joined, local_slots, plan_wave
 from packhorse.results.fold import Fold
 from packhorse.run.archive import task_library, worker_archive
 from packhorse.run.directory import RunDirectory, now
@@ -58,7 +58,7 @@ def run_study(source: Source, options: Options, watcher: Watcher) -> Outcome:
     directory = options.run or source.folder / "runs" / source.study.name
     run = open_run(directory, source)
     with RunLock(run.path) as lock:
-        ended = end_survivors(run.about().id)
+        ended = end_survivors(run.mark())
         if ended:
             watcher.say(f"ended {ended} process(es) that an interrupted run had left")
         runner = Runner(source, options, watcher, run, lock.descriptor)
@@ -102,7 +102,7 @@ class Runner:
             self.first = self.latest.wave + 1
         fold = self._fold()
         identity = self._identity(fold)
-        ranges = list(self.options.retry) if self.options.retry is not None else fold.missing()
+        ranges = list(self.options.retry) if self.options.retry is not None else to_do(fold)
         kind = "run" if self.options.retry is None else "retry"
         if not ranges:
             return None
@@ -117,7 +117,7 @@ class Runner:
                 self.run, plan, slots=self._slots(), lock=self.lock, watcher=self.watcher, tee=self.options.everything
             )
             fold = self._fold()
-            ranges, kind = fold.missing(), "run"
+            ranges, kind = to_do(fold), "run"
             idle = idle + 1 if fold.counts["OK"] == before else 0
             if end.how not in ("done", "died") or not ranges or idle >= IDLE_WAVES:
                 if end.how == "died":
@@ -138,7 +138,8 @@ class Runner:
         if self.options.old_code:
             return Identity(code=before.code, environment=now_is.environment, data=now_is.data)
         changed = [name for name in ("code", "environment", "data") if getattr(before, name) != getattr(now_is, name)]
-        missing = count(fold.missing()) if self.options.retry is None else count(self.options.retry)
+        changed += self._changed_seeds()
+        missing = count(to_do(fold)) if self.options.retry is None else count(self.options.retry)
         if not changed:
             return now_is
         what = " and ".join(changed)
@@ -151,6 +152,12 @@ class Runner:
             ways.append(f"{said} --old-code  run the other {missing} with the code of the finished tasks")
         ways.append(f"{said} --fresh     run all again")
         raise RunError(f"the {what} changed since {done} tasks finished", "\n".join(ways))
+
+    def _changed_seeds(self) -> list[str]:
+        """Return whether finished tasks had other seeds than the same tasks would have now."""
+        assert self.latest is not None
+        old, new = self.run.space(self.latest.space).frozen, self.space.frozen
+        return [name for name in ("seed", "seeding") if old[name] != new[name]]
 
     def _slots(self) -> int:
         resources = self.study.resources
@@ -208,6 +215,7 @@ class Runner:
             plan,
             self.space,
             run=self.run.about().id,
+            mark=self.run.mark(),
             everything=self.options.everything,
         )
 
@@ -250,6 +258,11 @@ class Close:
 
     def __init__(self, merge: Any, fold: Fold, end: WaveEnd | None) -> None:
         self.merge, self.fold, self.end = merge, fold, end
+
+
+def to_do(fold: Fold) -> list[IndexRange]:
+    """Return the tasks without a final word: those never finished, and those a deadline cut off."""
+    return joined([*fold.missing(), *fold.ranges("UNFINISHED")])
 
 
 def grown_space(space: ParameterSpace, run: RunDirectory, latest: Plan | None) -> ParameterSpace:

@@ -23,22 +23,24 @@ def work_file(
     space: ParameterSpace,
     *,
     run: str,
+    mark: str,
     everything: bool = False,
 ) -> dict[str, Any]:
     """Return all that a worker needs for one wave."""
     study = source.study
     command = None
     if not study.function:
-        command = compile_command(study.shell or list(prepared.argv), space.names, bool(study.shell))
+        command = compile_command(study.shell or list(prepared.argv), space.names, shell=bool(study.shell))
     result: dict[str, Any] = {"kind": study.result.kind}
     if study.result.kind == "file":
-        result["file"] = compile_command([study.result.file], space.names, False)[0]
+        result["file"] = compile_command([study.result.file], space.names, shell=False)[0]
         result["format"] = study.result.format
     module, _, name = study.function.partition(":")
     return {
         "format": "packhorse-work",
         "version": 1,
         "run": run,
+        "mark": mark,
         "wave": plan.wave,
         "space": f"space-{plan.space}.json",
         "space_digest": plan.space,

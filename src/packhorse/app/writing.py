@@ -53,7 +53,7 @@ def plan_study(said: str, directory: Path | None, where: Sequence[str]) -> dict[
     run = RunDirectory(directory or source.folder / "runs" / study.name)
     prepared = prepare(source, run.path)
     plan = Plan(wave=0, space=space.digest, total=space.size, tasks=space.size, code=prepared.identity.code)
-    work = work_file(source, prepared, plan, space, run="")
+    work = work_file(source, prepared, plan, space, run="", mark="")
     slots = local_slots(
         cores=cores(), memory=memory(), cpus=study.resources.cpus, task_memory=study.resources.memory, asked=None
     )
@@ -148,7 +148,7 @@ def try_task(said: str, task: int | None, where: Sequence[str]) -> tuple[int, li
         for name, text in task_library().items():
             write(run.path / "library" / name, text)
         plan = Plan(wave=0, space=space.digest, total=space.size, tasks=1, code=prepared.identity.code)
-        work = work_file(source, prepared, plan, space, run=run.about().id)
+        work = work_file(source, prepared, plan, space, run=run.about().id, mark=run.mark())
         standing = stand(work, run.path, Path(scratch) / "place")
         status, target = run_in_foreground(standing, space.frozen, index)
         return status, _tried(status, target, index, space)

@@ -174,7 +174,7 @@ def rerun_command(run: str | None, sample: int, where: tuple[str, ...], jobs: in
     else:
         say(found["said"])
         for row in found["differences"]:
-            say(f"  task {row['task']}: {row['what']}")
+            say(f"  task {row['index']}, {row['column']}: first {row['first']}, now {row['second']}")
     if found["differing"] or found["failed"]:
         raise TasksFailed(f"{found['differing']} of {found['tasks']} tasks gave another result")
 

@@ -1,0 +1,1 @@
+"""The words of Packhorse as frozen values, without input or output."""

@@ -1,0 +1,1 @@
+"""Planning, a pure stage: what is missing becomes waves."""

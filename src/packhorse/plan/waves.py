@@ -82,15 +82,20 @@ def plan_wave(
     )
 
 
-def planned_ranges(plan: Plan) -> list[IndexRange]:
-    """Return all indices of a plan as sorted ranges."""
+def joined(ranges: Iterable[IndexRange]) -> list[IndexRange]:
+    """Return ranges in order, those that touch made one."""
     found: list[IndexRange] = []
-    for start, stop in sorted([*plan.ranges, *((i, i + 1) for i in plan.probe)]):
+    for start, stop in sorted(ranges):
         if found and found[-1][1] >= start:
             found[-1] = (found[-1][0], max(found[-1][1], stop))
         else:
             found.append((start, stop))
     return found
+
+
+def planned_ranges(plan: Plan) -> list[IndexRange]:
+    """Return all indices of a plan as sorted ranges."""
+    return joined([*plan.ranges, *((i, i + 1) for i in plan.probe)])
 
 
 def local_slots(*, cores: int, memory: int | None, cpus: int, task_memory: int | None, asked: int | None) -> int:

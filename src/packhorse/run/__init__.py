@@ -1,0 +1,1 @@
+"""Running: the run directory, snapshots, environments and this machine's workers."""

@@ -48,6 +48,9 @@ class RunDirectory:
         """Make a run directory, mode 700."""
         path.mkdir(parents=True, exist_ok=True)
         path.chmod(0o700)
+        if path.parent.name == "runs" and not (path.parent / ".gitignore").exists():
+            # Otherwise git calls the project changed after every run.
+            write(path.parent / ".gitignore", "*\n", 0o644)
         for folder in FOLDERS:
             (path / folder).mkdir(parents=True, exist_ok=True)
         about = About(id=secrets.token_hex(8), name=name, created=now(), study=study)
@@ -73,6 +76,10 @@ class RunDirectory:
             message = f"{file} has format {about.format} {about.version}; this Packhorse knows {FORMAT} {VERSION}"
             raise RunError(message, "update Packhorse, or choose another directory with --run")
         return about
+
+    def mark(self) -> str:
+        """Return what tells this run's processes: its id and inode, since a copied run has the same id."""
+        return f"{self.about().id}-{(self.path / 'run.json').stat().st_ino}"
 
     # Waves
 

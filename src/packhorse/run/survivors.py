@@ -1,4 +1,4 @@
-"""Ending what a killed run left behind, found by the run's id in the processes' environment."""
+"""Ending what a killed run left behind, found by the run's mark in the processes' environment."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from pathlib import Path
 PATIENCE = 10.0  # seconds until the killed must be gone
 
 
-def end_survivors(run_id: str) -> int:
+def end_survivors(mark: str) -> int:
     """Kill every process of this user that a task of this run started; return how many there were."""
     ended: set[int] = set()
     give_up = time.monotonic() + PATIENCE
     while time.monotonic() < give_up:
-        found = _find(run_id)
+        found = _find(mark)
         if not found:
             break
         for pid in found:
@@ -30,8 +30,8 @@ def end_survivors(run_id: str) -> int:
     return len(ended)
 
 
-def _find(run_id: str) -> list[int]:
-    marker = f"PACKHORSE_RUN={run_id}"
+def _find(mark: str) -> list[int]:
+    marker = f"PACKHORSE_RUN={mark}"
     if sys.platform.startswith("linux"):
         return [pid for pid in _own_processes() if _is_marked(pid, marker.encode())]
     # ps(1) on macOS: -E shows the environment of the user's own processes.

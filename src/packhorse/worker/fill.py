@@ -83,7 +83,7 @@ def base_environment(work, place, inherited):
     if variables.get("PYTHONPATH"):
         search.append(variables["PYTHONPATH"])
     variables["PYTHONPATH"] = os.pathsep.join(search)
-    variables["PACKHORSE_RUN"] = work["run"]
+    variables["PACKHORSE_RUN"] = work["mark"]
     variables["PACKHORSE_R"] = work["r_library"]
     variables["PACKHORSE_SCRATCH"] = place.scratch
     variables["PACKHORSE_OUTPUT"] = os.path.join(place.root, "output")

@@ -16,7 +16,7 @@ import traceback
 from packhorse.worker import process
 from packhorse.worker.channel import Messages, message
 from packhorse.worker.fill import Task, index_variables
-from packhorse.worker.report import INLINE, LARGEST, Reporter, log_text
+from packhorse.worker.report import INLINE, LARGEST, Reporter, attach, log_text
 
 CURRENT = struct.Struct("=qd")  # index + 1 of the task under way (0: none), monotonic time of its start
 EXTRAS = ("seed", "seed32", "replicate", "index", "count", "checkpoint", "scratch", "deadline")
@@ -51,6 +51,15 @@ def plain(value):
 
 
 ENCODER = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, default=plain)
+
+
+def _json(value):
+    """Return a value as JSON bytes; lone surrogates are escaped, which is still JSON."""
+    said = ENCODER.encode(value)
+    try:
+        return said.encode("utf-8")
+    except UnicodeEncodeError:
+        return json.dumps(value, separators=(",", ":"), default=plain).encode("ascii")
 
 
 def find(said):
@@ -145,7 +154,8 @@ class Server(object):
         begin, begun, cpu = time.time(), time.perf_counter(), time.process_time()
         CURRENT.pack_into(self.current, 0, task.index + 1, time.monotonic())
         try:
-            said = ENCODER.encode(self.function(**self.arguments(task)))
+            value = self.function(**self.arguments(task))
+            said = _json(value)
         except KeyboardInterrupt:
             raise
         except BaseException as caught:  # a task may raise anything, and only this task shall fail
@@ -157,8 +167,9 @@ class Server(object):
             task.index, task.seed, begin, wall, cpu, memory, self.number,
         )
         if error is None and not stdout and not stderr and attempt == 1 and len(said) <= INLINE:
-            said = head + "}" if said == "null" else head + ',"json":' + said + "}"
-            self.reporter.line(said.encode("utf-8", "surrogateescape"), wall, cpu)
+            body = head.encode("ascii")
+            body += b"}" if said == b"null" else b',"json":' + said + b"}"
+            self.reporter.line(body, wall, cpu)
             return None
         record = json.loads(head + "}")
         if attempt > 1:
@@ -171,20 +182,12 @@ class Server(object):
                 return record["cause"]
         elif len(said) > LARGEST:
             record.update(outcome="FAILED", exit=0, cause="the result has more than 64 MiB; save it as an artifact")
-        elif said != "null":
-            packed = self._attach(record, said)
+        elif said != b"null":
+            packed = attach(record, said, "json")
         if earlier:
             record["earlier"] = earlier
         log = log_text(task.index, attempt, record.get("outcome", "OK"), stdout, stderr)
         self.reporter.add(record, log, packed)
-        return None
-
-    def _attach(self, record, said):
-        record["format"] = "json"
-        data = said.encode("utf-8", "surrogateescape")
-        if len(data) > INLINE:
-            return data
-        record["text"] = said
         return None
 
 

@@ -18,7 +18,10 @@ FULL = (errno.ENOSPC, errno.EDQUOT)
 
 def encode(value):
     """Return compact JSON bytes; NaN and infinities stay the bare words that Python and R read."""
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "surrogateescape")
+    try:
+        return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode("utf-8")
+    except UnicodeEncodeError:  # lone surrogates: escaped, they are still JSON
+        return json.dumps(value, separators=(",", ":")).encode("ascii")
 
 
 def seal(body):

@@ -240,11 +240,11 @@ class Worker(object):
                 slot.ready = True
             elif "broken" in header:
                 self.tell(header)
-                self.journal.say({"note": header})
+                self.journal.say({"note": header["broken"]})
                 self.stopping = "broken"
             else:
                 self.tell(header)
-                self.journal.say({"note": header})
+                self.journal.say({"note": "%s: %s" % (header["note"], ", ".join(header["files"]))})
 
     def _record(self, slot, header, body):
         record = header["record"]
