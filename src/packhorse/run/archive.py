@@ -16,7 +16,7 @@ EPOCH = (2026, 1, 1, 0, 0, 0)
 def worker_archive() -> bytes:
     """Return the bytes of worker.pyz: the same for the same worker, so that it can be compared."""
     package = resources.files("packhorse")
-    files = {"__main__.py": ENTRY, "packhorse/__init__.py": ""}
+    files = {"__main__.py": ENTRY, "packhorse/__init__.py": INIT}
     for entry in sorted((package / "worker").iterdir(), key=lambda one: one.name):
         if entry.name.endswith(".py"):
             files["packhorse/worker/" + entry.name] = _text(entry)

@@ -7,6 +7,7 @@ import mmap
 import os
 import random
 import resource
+import shutil
 import signal
 import struct
 import sys
@@ -15,7 +16,9 @@ import traceback
 
 from packhorse.worker import process
 from packhorse.worker.channel import Messages, message
-from packhorse.worker.fill import Task, index_variables
+from packhorse.worker.fill import Task, environment
+from packhorse.worker.keep import clear_artifacts, keep_artifacts
+from packhorse.worker.place import clear
 from packhorse.worker.report import INLINE, LARGEST, Reporter, attach, log_text
 
 CURRENT = struct.Struct("=qd")  # index + 1 of the task under way (0: none), monotonic time of its start
@@ -60,6 +63,12 @@ def _json(value):
         return said.encode("utf-8")
     except UnicodeEncodeError:
         return json.dumps(value, separators=(",", ":"), default=plain).encode("ascii")
+
+
+def _given():
+    """Return what the function gave to packhorse.task.result, if it did."""
+    told = sys.modules.get("packhorse.task")
+    return None if told is None else told.given()
 
 
 def find(said):
@@ -107,6 +116,8 @@ class Server(object):
         self.reporter = Reporter(channel)
         self.function = find(work["function"])
         self.extras, self.rng = wanted(self.function, space.names)
+        # Whether nothing but the result is to be looked after, so that the short way is right.
+        self.plain = not (work["artifacts"] or work["checkpoint"])
         with open(place.current, "r+b") as stream:
             self.current = mmap.mmap(stream.fileno(), CURRENT.size)
 
@@ -145,50 +156,95 @@ class Server(object):
 
     def _attempt(self, task, attempt, earlier):
         """Call once and report; return why it failed when it shall be tried again."""
-        os.environ["PACKHORSE_TASK"] = json.dumps(task.known())
-        os.environ.update(index_variables(task))
-        if task.checkpoint:
-            os.makedirs(task.checkpoint, exist_ok=True)
-        seed_generators(task)
-        error = None
-        begin, begun, cpu = time.time(), time.perf_counter(), time.process_time()
+        self._prepare(task)
+        call = Call()
         CURRENT.pack_into(self.current, 0, task.index + 1, time.monotonic())
-        try:
-            value = self.function(**self.arguments(task))
-            said = _json(value)
-        except KeyboardInterrupt:
-            raise
-        except BaseException as caught:  # a task may raise anything, and only this task shall fail
-            error = caught
-        wall, cpu = time.perf_counter() - begun, time.process_time() - cpu
+        call.run(self.function, self.arguments(task))
         stdout, stderr = _printed(1, sys.stdout), _printed(2, sys.stderr)
-        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // (1 if process.LINUX else 1024)
-        head = '{"index":%d,"seed":%d,"begin":%.3f,"wall":%.6f,"cpu":%.6f,"memory":%d,"slot":%d' % (
-            task.index, task.seed, begin, wall, cpu, memory, self.number,
-        )
-        if error is None and not stdout and not stderr and attempt == 1 and len(said) <= INLINE:
-            body = head.encode("ascii")
-            body += b"}" if said == b"null" else b',"json":' + said + b"}"
-            self.reporter.line(body, wall, cpu)
+        head = self._head(task, call)
+        if self.plain and call.is_short() and attempt == 1 and not stdout and not stderr:
+            body = b"}" if call.said == b"null" else b',"json":' + call.said + b"}"
+            self.reporter.line(head.encode("ascii") + body, call.wall, call.cpu)
             return None
         record = json.loads(head + "}")
         if attempt > 1:
             record["attempt"] = attempt
-        packed = None
-        if error is not None:
-            stderr += _traceback(error)
-            record.update(outcome="FAILED", exit=1, cause=_cause(error))
-            if attempt <= self.work["retries"]:
-                return record["cause"]
-        elif len(said) > LARGEST:
-            record.update(outcome="FAILED", exit=0, cause="the result has more than 64 MiB; save it as an artifact")
-        elif said != b"null":
-            packed = attach(record, said, "json")
         if earlier:
             record["earlier"] = earlier
+        packed = call.frame(record)
+        if record.get("outcome") == "FAILED":
+            stderr += call.traceback()
+            if attempt <= self.work["retries"]:
+                return record["cause"]
+        else:
+            self._keep(task, record)
         log = log_text(task.index, attempt, record.get("outcome", "OK"), stdout, stderr)
         self.reporter.add(record, log, packed)
         return None
+
+    def _prepare(self, task):
+        os.environ.update(environment(task, {}))
+        if task.checkpoint:
+            os.makedirs(task.checkpoint, exist_ok=True)
+        clear_artifacts(self.work, self.place)
+        seed_generators(task)
+        told = sys.modules.get("packhorse.task")
+        if told is not None:
+            told.begin()
+
+    def _head(self, task, call):
+        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // (1 if process.LINUX else 1024)
+        return '{"index":%d,"seed":%d,"begin":%.3f,"wall":%.6f,"cpu":%.6f,"memory":%d,"slot":%d' % (
+            task.index, task.seed, call.begin, call.wall, call.cpu, memory, self.number,
+        )
+
+    def _keep(self, task, record):
+        kept = keep_artifacts(self.work, self.place, task.index)
+        if kept:
+            record["artifacts"] = kept
+        if task.checkpoint:
+            shutil.rmtree(task.checkpoint, ignore_errors=True)
+        if os.listdir(self.place.scratch):
+            clear(self.place.scratch)
+
+
+class Call(object):
+    """One call of the function: its result as JSON bytes or its error, and its times."""
+
+    def __init__(self):
+        self.error = self.said = None
+        self.begin = time.time()
+        self.wall = self.cpu = 0.0
+
+    def run(self, function, arguments):
+        """Call; whatever the function raises is kept, so that only this task fails."""
+        begun, cpu = time.perf_counter(), time.process_time()
+        try:
+            value = function(**arguments)
+            self.said = _json(_given() if value is None else value)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            self.error = error
+        self.wall, self.cpu = time.perf_counter() - begun, time.process_time() - cpu
+
+    def is_short(self):
+        """Tell whether the result fits a journal line."""
+        return self.error is None and len(self.said) <= INLINE
+
+    def frame(self, record):
+        """Put outcome and result into a record; return the bytes that go to the pack, or None."""
+        if self.error is not None:
+            record.update(outcome="FAILED", exit=1, cause=_cause(self.error))
+        elif len(self.said) > LARGEST:
+            record.update(outcome="FAILED", exit=0, cause="the result has more than 64 MiB; name a file in artifacts:")
+        elif self.said != b"null":
+            return attach(record, self.said, "json")
+        return None
+
+    def traceback(self):
+        """Return what Python says of the error."""
+        return _traceback(self.error) if self.error is not None else b""
 
 
 def _printed(descriptor, stream):
@@ -224,6 +280,7 @@ def main(channel, work, space, place, number):
         os.dup2(file, descriptor)
         os.close(file)
     os.chdir(place.folder)
+    os.environ.pop("PACKHORSE_OUTPUT", None)  # task.result gives to us, not to a file
     sys.path[0:0] = [path for path in place.search + [place.folder] if path not in sys.path]
     sys.argv = [work["function"]["module"]]
     try:

@@ -6,7 +6,6 @@ The main thread starts and waits; a second one reads messages, samples memory an
 """
 
 import errno
-import glob
 import os
 import queue
 import select
@@ -19,6 +18,7 @@ import time
 from packhorse.worker import process
 from packhorse.worker.channel import Messages
 from packhorse.worker.fill import Task, base_environment, environment, fill, write_files
+from packhorse.worker.keep import clear_artifacts, keep_artifacts, remove
 from packhorse.worker.place import clear
 from packhorse.worker.report import LARGEST, Reporter, attach, last_line, log_text
 
@@ -193,11 +193,12 @@ class Launcher(object):
         target = None
         if self.result["kind"] == "file":
             target = os.path.join(self.place.folder, fill(self.result["file"], task))
-            _remove(target)
             os.makedirs(os.path.dirname(target), exist_ok=True)
-        for pattern in self.work["artifacts"]:
-            for path in glob.glob(os.path.join(glob.escape(self.place.folder), pattern), recursive=True):
-                _remove(path)
+        elif self.result["kind"] in ("auto", "json"):
+            target = os.path.join(self.place.root, "output")  # where packhorse.task writes
+        if target:
+            remove(target)
+        clear_artifacts(self.work, self.place)
         return target
 
     def _spawn(self, argv, variables):
@@ -282,7 +283,7 @@ class Launcher(object):
     def _result(self, record, target, stdout):
         """Frame the result's bytes; return (what goes to the pack, what of stdout is left for the log)."""
         kind = self.result["kind"]
-        if kind in ("auto", "json"):
+        if kind in ("auto", "json") and not os.path.exists(target):
             text = stdout.rstrip()
             cut = text.rfind(b"\n") + 1
             said = text[cut:]
@@ -293,7 +294,7 @@ class Launcher(object):
             if kind == "json":
                 return self._refuse(record, "no JSON object on the last line of the output", stdout)
             return None, stdout
-        if kind != "file":
+        if kind not in ("file", "auto", "json"):
             return None, stdout
         try:
             size = os.stat(target).st_size
@@ -304,44 +305,19 @@ class Launcher(object):
             os.unlink(target)
         except OSError:
             return self._refuse(record, "the command ended well but wrote no %s" % os.path.basename(target), stdout)
-        return attach(record, data, self.result["format"]), stdout
+        return attach(record, data, self.result.get("format", "json")), stdout
 
     def _refuse(self, record, cause, stdout):
         record.update(outcome="FAILED", exit=0, cause=cause)
         return None, stdout
 
     def _artifacts(self, task, record):
-        patterns = self.work["artifacts"]
-        if "outcome" in record or not (patterns or self.work["everything"]):
+        if "outcome" in record:
             return
-        final = os.path.join(self.work["directory"], "artifacts", str(task.index))
-        private = "%s.%d" % (final, os.getpid())
-        kept = 0
-        for path in self._kept_files(patterns):
-            goal = os.path.join(private, os.path.relpath(path, self.place.folder).replace("..", "up"))
-            os.makedirs(os.path.dirname(goal), exist_ok=True)
-            shutil.move(path, goal)
-            kept += 1
+        before = (self.first or {}) if self.work["everything"] else None
+        kept = keep_artifacts(self.work, self.place, task.index, before)
         if kept:
-            shutil.rmtree(final, ignore_errors=True)
-            os.rename(private, final)
             record["artifacts"] = kept
-
-    def _kept_files(self, patterns):
-        if self.work["everything"]:
-            before = self.first or {}
-            state = self.place.state()
-            return [os.path.join(self.place.folder, name) for name in sorted(state) if state[name] != before.get(name)]
-        found = set()
-        for pattern in patterns:
-            found.update(glob.glob(os.path.join(glob.escape(self.place.folder), pattern), recursive=True))
-        files = set()
-        for path in found:
-            if os.path.isdir(path) and not os.path.islink(path):
-                files.update(os.path.join(folder, name) for folder, _, names in os.walk(path) for name in names)
-            else:
-                files.add(path)
-        return sorted(files)
 
     def _look(self):
         """After the first task, tell of files that nothing names."""
@@ -367,13 +343,6 @@ class Launcher(object):
 def _read(descriptor):
     size = os.fstat(descriptor).st_size
     return os.pread(descriptor, size, 0) if size else b""
-
-
-def _remove(path):
-    if os.path.isdir(path) and not os.path.islink(path):
-        shutil.rmtree(path, ignore_errors=True)
-    elif os.path.lexists(path):
-        os.unlink(path)
 
 
 def _cannot_start(error):
