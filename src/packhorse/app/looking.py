@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -166,21 +167,21 @@ def explain(where: Path, said: str | None, task: int | None, chosen: Sequence[st
 def repeat(run: RunDirectory, work: dict[str, Any], space: ParameterSpace, index: int) -> list[str]:
     """Return the lines of a shell that run one task again by hand."""
     from packhorse.worker.fill import Task, environment, fill
+    from packhorse.worker.place import Place
+    from packhorse.worker.workfile import complete
 
-    class There:
-        root = "$PWD/there"
-        scratch = "$PWD/there/scratch"
-
-    full = dict(work, directory=str(run.path))
-    task = Task(full, space.arithmetic, There, index)
+    full = complete(work, str(run.path))
+    place = Place(str(Path(tempfile.gettempdir()) / f"packhorse-{work['run']}-{index}"), 0, full)
+    task = Task(full, space.arithmetic, place, index)
     rows = [
-        "mkdir -p there/scratch",
-        f"tar -xf {shlex.quote(str(run.path / work['snapshot']))} -C there",
-        f"cd {shlex.quote('there/' + work['folder'])}",
+        f"mkdir -p {shlex.quote(place.code)} {shlex.quote(place.scratch)}",
+        f"tar -xf {shlex.quote(str(run.path / work['snapshot']))} -C {shlex.quote(place.code)}",
+        f"cd {shlex.quote(place.folder)}",
     ]
     rows += [f"ln -sfn {shlex.quote(target)} {shlex.quote(name)}" for name, target in work["links"]]
-    changed = {**work["environ"], **environment(task, {})}
-    rows += [f"export {name}={shlex.quote(value)}" for name, value in changed.items() if name != "PACKHORSE_TASK"]
+    search = ":".join([*place.search, full["library"]])
+    changed = {**work["environ"], **environment(task, {}), "PYTHONPATH": search}
+    rows += [f"export {name}={shlex.quote(value)}" for name, value in changed.items()]
     if work["function"]:
         said = work["function"]
         arguments = ", ".join(f"{name}={value!r}" for name, value in task.parameters.items())

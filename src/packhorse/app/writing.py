@@ -118,16 +118,15 @@ def _notes(source: Source, space: ParameterSpace, files: Any) -> list[str]:
 def _examples(work: dict[str, Any], space: ParameterSpace, where: Sequence[str]) -> list[tuple[int, str]]:
     from packhorse.worker.fill import Task, fill
 
-    class There:
-        root = "/tmp/task"  # noqa: S108 shown, never opened
-        scratch = "/tmp/task/scratch"  # noqa: S108
+    from packhorse.worker.place import Place
 
+    place = Place(tempfile.gettempdir(), 0, work)  # shown, never made
     indices = [index for index, _ in zip(Chosen(space, where), range(EXAMPLES), strict=False)]
     if not where and space.size > 1:
         indices = [0, space.size - 1]
     rows = []
     for index in indices:
-        task = Task(dict(work, directory=""), space.arithmetic, There, index)
+        task = Task(dict(work, directory=""), space.arithmetic, place, index)
         if work["function"]:
             arguments = ", ".join(f"{name}={value!r}" for name, value in task.parameters.items())
             rows.append((index, f"{work['function']['module']}.{work['function']['name']}({arguments})"))

@@ -21,9 +21,7 @@ class Task(object):
 
     def __init__(self, work, space, place, index):
         self.index = index
-        self.parameters = space.parameters(index)
-        self.replicate = index % space.replicates
-        self.seed, self.seed32 = space.seeds(index)
+        self.parameters, self.replicate, self.seed, self.seed32 = space.all_of(index)
         self.work = work
         self.place = place
         self.checkpoint = None
@@ -56,6 +54,14 @@ class Task(object):
             "deadline": self.work.get("deadline"), "scratch": self.place.scratch,
             "checkpoint": self.checkpoint, "output": os.path.join(self.place.root, "output"),
         }
+
+
+def known_text(task):
+    """Return `known` as JSON: what varies is formatted in, as this is done for every task."""
+    return '{"params":%s,"index":%d,"replicate":%d,"seed":%d,"seed32":%d,"checkpoint":%s,%s' % (
+        json.dumps(task.parameters), task.index, task.replicate, task.seed, task.seed32,
+        json.dumps(task.checkpoint) if task.checkpoint else "null", task.place.fixed(task.work),
+    )
 
 
 def fill(parts, task):
@@ -96,7 +102,7 @@ def base_environment(work, place, inherited):
 def environment(task, base):
     """Return the environment of one task."""
     variables = dict(base)
-    variables["PACKHORSE_TASK"] = json.dumps(task.known())
+    variables["PACKHORSE_TASK"] = known_text(task)
     variables["PACKHORSE_INDEX"] = str(task.index)
     variables["PACKHORSE_REPLICATE"] = str(task.replicate)
     variables["PACKHORSE_SEED"] = str(task.seed)

@@ -16,7 +16,7 @@ import traceback
 
 from packhorse.worker import process
 from packhorse.worker.channel import Messages, message
-from packhorse.worker.fill import Task, environment
+from packhorse.worker.fill import Task, index_variables, known_text
 from packhorse.worker.keep import clear_artifacts, keep_artifacts
 from packhorse.worker.place import clear
 from packhorse.worker.report import INLINE, LARGEST, Reporter, attach, log_text
@@ -183,7 +183,11 @@ class Server(object):
         return None
 
     def _prepare(self, task):
-        os.environ.update(environment(task, {}))
+        # Parameters come as arguments; one variable is enough for packhorse.task, and a dozen would cost
+        # more than a short function does.
+        os.environ["PACKHORSE_TASK"] = known_text(task)
+        if self.work["index_variable"]:
+            os.environ.update(index_variables(task))
         if task.checkpoint:
             os.makedirs(task.checkpoint, exist_ok=True)
         clear_artifacts(self.work, self.place)

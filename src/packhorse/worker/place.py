@@ -1,5 +1,6 @@
 """Where a slot's tasks stand: a private working copy of the snapshot, with data linked in."""
 
+import json
 import os
 import shutil
 import stat
@@ -57,7 +58,16 @@ class Place(object):
         self.stdout = os.path.join(self.root, "stdout")
         self.stderr = os.path.join(self.root, "stderr")
         self.current = os.path.join(self.root, "current")
+        self._fixed = None
         self.search = [os.path.normpath(os.path.join(self.code, path)) for path in work["search"]]
+
+    def fixed(self, work):
+        """Return that end of a task's JSON text which is the same for all tasks of a slot."""
+        if self._fixed is None:
+            said = {"count": work["total"], "deadline": work.get("deadline"), "scratch": self.scratch}
+            said["output"] = os.path.join(self.root, "output")
+            self._fixed = json.dumps(said)[1:]
+        return self._fixed
 
     def make(self, unpacked, links):
         """Make the folders, the working copy and the links to data."""

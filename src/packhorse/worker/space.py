@@ -104,11 +104,19 @@ class Space(object):
 
     def parameters(self, index):
         """Return the parameters of one task as an ordered dict of name to value."""
-        levels, _ = self.place(index)
+        return self._parameters(self.place(index)[0])
+
+    def _parameters(self, levels):
         found = {}
         for axis, level in zip(self.axes, levels):
             found.update(zip(axis.names, axis.values(level)))
         return found
+
+    def all_of(self, index):
+        """Return (parameters, replicate, seed, seed32) of one task, its place worked out once."""
+        levels, replicate = self.place(index)
+        seed, seed32 = self._seeds(levels, replicate)
+        return self._parameters(levels), replicate, seed, seed32
 
     def _parts(self, number, level):
         """Return the key's parts of one level of one axis, remembered because tasks share levels."""
@@ -138,7 +146,9 @@ class Space(object):
         With common seeding only the replicate and resampling indices count, so that all points of one
         replicate share a stream (common random numbers: Law, Simulation Modeling and Analysis, ch. 11).
         """
-        levels, replicate = self.place(index)
+        return self._seeds(*self.place(index))
+
+    def _seeds(self, levels, replicate):
         chosen = enumerate(levels)
         if self.common:
             chosen = [(n, level) for n, level in chosen if self.axes[n].resample]
