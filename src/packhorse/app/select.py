@@ -65,7 +65,8 @@ def one_task(space: ParameterSpace, task: int | None, where: Sequence[str]) -> i
     """Return the index of the task that is meant: by number, or the first that fits."""
     if task is not None:
         if not 0 <= task < space.size:
-            raise UsageError(f"no task {task}: they are numbered 0 to {space.size - 1}", "packhorse plan study.yaml")
+            known = f"they are numbered 0 to {space.size - 1}" if space.size > 1 else "the only one is task 0"
+            raise UsageError(f"no task {task}: {known}", "packhorse plan study.yaml")
         return task
     for index in Chosen(space, where):
         return index

@@ -41,13 +41,12 @@ def write_study(script: Path, output: Path | None, *, replace: bool) -> tuple[Pa
     if path.exists() and not replace:
         raise UsageError(f"{path} exists", f"packhorse init {script} --force, or -o another.yaml")
     path.write_text(study_lines(found), encoding="utf-8")
-    names = [one.name for one in found.parameters]
+    names = [one.name for one in found.found.parameters if one.role == "parameter"]
     return path, f"parameters {', '.join(names)}" if names else "no parameters found in the script"
 
 
-def plan_study(said: str, directory: Path | None, where: Sequence[str]) -> dict[str, Any]:
+def plan_study(source: Source, directory: Path | None = None, where: Sequence[str] = ()) -> dict[str, Any]:
     """Return what a study would run; nothing is written."""
-    source = from_file(said)
     study = source.study
     space = ParameterSpace.of(study)
     run = RunDirectory(directory or source.folder / "runs" / study.name)

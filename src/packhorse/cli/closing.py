@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from packhorse.app.watch import Outcome
-from packhorse.cli.output import duration, number
+from packhorse.cli.output import duration, number, tasks
 from packhorse.model.errors import RunError, Stopped, TableError, TasksFailed
 
 SHOWN = 5  # causes, clashes and the like that are shown before "and so on"
@@ -13,7 +13,9 @@ SHOWN = 5  # causes, clashes and the like that are shown before "and so on"
 
 def closing_lines(outcome: Outcome, source: Any) -> list[str]:
     """Return the sentences at the end of a run."""
-    rows = [f"{number(outcome.done)} of {number(outcome.tasks)} tasks done in {duration(outcome.seconds)}"]
+    rows = [f"{number(outcome.done)} of {tasks(outcome.tasks)} done"]
+    # Where nothing was left to run, the seconds are those of looking.
+    rows[0] += f" in {duration(outcome.seconds)}" if outcome.report.end else ": nothing is left to run"
     if outcome.failed:
         rows[0] += f", {number(outcome.failed)} failed"
     if outcome.missing:

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from packhorse.cli.output import as_object, json_option, number, run_argument, say, task_option, where_option
+from packhorse.cli.output import as_object, json_option, number, run_argument, say, task_option, tasks, where_option
 
 
 @click.command(name="status")
@@ -40,7 +40,7 @@ def status_lines(found: dict[str, Any]) -> list[str]:
 
     if found["state"] == "empty":
         return [f"{found['name']}: nothing was run yet"]
-    said = f"{found['name']}: {found['state']}, {number(found['done'])} of {number(found['tasks'])} tasks done"
+    said = f"{found['name']}: {found['state']}, {number(found['done'])} of {tasks(found['tasks'])} done"
     if found["failed"]:
         said += f", {number(found['failed'])} failed"
     if found["missing"]:
@@ -162,5 +162,5 @@ def provenance_lines(found: dict[str, Any]) -> list[str]:
         rows.append(f"  check passed {one['passed']}: {one['command']}")
     for wave in found["waves"]:
         unchecked = ", checks left out" if wave["unchecked"] else ""
-        rows.append(f"  wave {wave['wave']} ({wave['kind']}) {wave['created']}: {wave['tasks']:,} tasks, code {wave['code']}{unchecked}")
+        rows.append(f"  wave {wave['wave']} ({wave['kind']}) {wave['created']}: {tasks(wave['tasks'])}, code {wave['code']}{unchecked}")
     return rows

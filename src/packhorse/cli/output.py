@@ -65,6 +65,11 @@ def number(value: int) -> str:
     return f"{value:,}"
 
 
+def tasks(value: int) -> str:
+    """Return how many tasks, in words that agree."""
+    return f"{number(value)} task{'' if value == 1 else 's'}"
+
+
 class Lines(Watcher):
     """Shows a run to a person: a bar on a terminal, plain lines elsewhere; all on standard error."""
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from packhorse.cli.output import as_object, duration, json_option, number, say, task_option, where_option
+from packhorse.cli.output import as_object, duration, json_option, number, say, task_option, tasks, where_option
 from packhorse.model.errors import UsageError
 
 
@@ -36,7 +36,7 @@ def plan_command(study: str, directory: Path | None, where: tuple[str, ...], as_
     if as_json:
         as_object(found)
         return
-    say(f"{found['name']}: {number(found['tasks'])} tasks = {found['product']}")
+    say(f"{found['name']}: {tasks(found['tasks'])} = {found['product']}")
     for row in found["notes"]:
         say(f"  {row}")
     for index, argv in found["examples"]:
