@@ -1,1 +1,33 @@
 """Packhorse carries a research script over its parameters and brings one trustworthy table home."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from packhorse import task
+    from packhorse.api import Run, Study
+    from packhorse.api import open_run as open
+    from packhorse.model import errors
+
+    __version__: str
+
+__all__ = ["Run", "Study", "__version__", "errors", "open", "task"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import what is asked for, so that `packhorse --help` and tasks pay for nothing else."""
+    from importlib import import_module
+    from importlib.metadata import version
+
+    if name == "__version__":
+        return version("packhorse")
+    if name in ("Run", "Study", "open"):
+        return getattr(import_module("packhorse.api"), "open_run" if name == "open" else name)
+    if name in ("errors", "task"):
+        return import_module("packhorse.model.errors" if name == "errors" else "packhorse.task")
+    raise AttributeError(f"module 'packhorse' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

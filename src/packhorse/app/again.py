@@ -50,8 +50,9 @@ def source_of(run: RunDirectory) -> Source:
         raise RunError(f"{run.path} has no wave yet", "packhorse run study.yaml")
     study = msgspec.json.decode((run.path / "study.json").read_bytes(), type=Study)
     study = msgspec.structs.replace(study, factors=run.space(plan.space).factors)
-    folder = Path(msgspec.json.decode((run.path / "provenance.json").read_bytes())["folder"])
-    return from_study(study, (run.path / "study.yaml").read_text(encoding="utf-8"), folder)
+    said = msgspec.json.decode((run.path / "provenance.json").read_bytes())
+    text = (run.path / "study.yaml").read_text(encoding="utf-8")
+    return from_study(study, text, Path(said["folder"]), said.get("sources", ()))
 
 
 def rerun(

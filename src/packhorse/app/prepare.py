@@ -62,10 +62,12 @@ def prepare(source: Source, exclude: Path, environ: Mapping[str, str] | None = N
     told = provenance.collect(
         study, root, folder, languages=languages, env=environment, cache=cache_folder(), data=data
     )
-    own = [source.path.relative_to(root).as_posix()] if source.path and source.path.is_relative_to(root) else []
     identity = Identity(
         code=code_digest(
-            listing.files, command=said_command(study), result=msgspec.json.encode(study.result).decode(), apart=own
+            listing.files,
+            command=said_command(study),
+            result=msgspec.json.encode(study.result).decode(),
+            apart=_apart(source),
         ),
         environment=told["environment"]["digest"],
         data=_digest(data),
@@ -83,6 +85,17 @@ def prepare(source: Source, exclude: Path, environ: Mapping[str, str] | None = N
         data=data,
         notes=tuple(one for one in (*interpreter.notes, note) if one),
     )
+
+
+def _apart(source: Source) -> list[str]:
+    """Return the files that say what is run: the study, and what its parameters were read from.
+
+    More rows in them are growth, not a change of code. A file that the command itself names is read by tasks.
+    """
+    paths = [source.folder / name for name in source.sources if Path(name).name not in said_command(source.study)]
+    paths += [source.path] if source.path else []
+    placed = [Path(os.path.normpath(path)) for path in paths]
+    return [path.relative_to(source.root).as_posix() for path in placed if path.is_relative_to(source.root)]
 
 
 def said_command(study: Study) -> str:

@@ -179,6 +179,7 @@ class Runner:
         if not self._tar(identity).exists():
             pack(self.prepared.files, self._tar(identity))
         said = dict(self.prepared.provenance, created=now(), run=msgspec.to_builtins(self.run.about()))
+        said["sources"] = list(self.source.sources)
         said["identity"] = msgspec.to_builtins(identity)
         write(path / "provenance.json", msgspec.json.format(msgspec.json.encode(said), indent=1))
 

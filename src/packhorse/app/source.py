@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +13,17 @@ from packhorse.model.study import Study
 
 
 class Source(Struct, frozen=True, kw_only=True):
-    """A study, its text, and the folder its paths are relative to."""
+    """A study, its text, and the folder its paths are relative to.
+
+    `sources` are the files, relative to the folder, that its parameters were read from, or that made it.
+    """
 
     study: Study
     text: str
     folder: Path
     path: Path | None = None
     root: Path
+    sources: tuple[str, ...] = ()
 
 
 def from_file(said: str | Path, site: str | None = None) -> Source:
@@ -38,8 +43,10 @@ def from_file(said: str | Path, site: str | None = None) -> Source:
         raise UsageError(f"{path} cannot be read: {error.strerror}") from None
     folder = path.resolve().parent
     text = decode(raw, str(path))
-    study = parse_study(text, path=str(path), read=reader(folder), site=site)
-    return Source(study=study, text=text, folder=folder, path=path.resolve(), root=_root(folder))
+    read = Reader(folder)
+    study = parse_study(text, path=str(path), read=read, site=site)
+    sources = tuple(read.names)
+    return Source(study=study, text=text, folder=folder, path=path.resolve(), root=_root(folder), sources=sources)
 
 
 def from_mapping(said: dict[str, Any], folder: Path) -> Source:
@@ -47,14 +54,30 @@ def from_mapping(said: dict[str, Any], folder: Path) -> Source:
     from packhorse.study.parse import parse_study
     from packhorse.study.write import study_text
 
-    text = study_text(said)
-    study = parse_study(text, path="the study", read=reader(folder))
-    return Source(study=study, text=text, folder=folder.resolve(), root=_root(folder.resolve()))
+    folder = folder.resolve()
+    text, read = study_text(said), Reader(folder)
+    study = parse_study(text, path="the study", read=read)
+    return Source(study=study, text=text, folder=folder, root=_root(folder), sources=tuple(read.names))
 
 
-def from_study(study: Study, text: str, folder: Path) -> Source:
-    """Take a study that was made in Python."""
-    return Source(study=study, text=text, folder=folder.resolve(), root=_root(folder.resolve()))
+def from_keywords(
+    keywords: dict[str, Any], folder: Path, path: Path, *, site: str | None = None, sources: Iterable[str] = ()
+) -> Source:
+    """Make a study of Python values; `path` names it where no name is given, `sources` made it."""
+    from packhorse.study.make import make_study, plain_study
+    from packhorse.study.write import study_text
+
+    folder = folder.resolve()
+    read = Reader(folder)
+    study = make_study(path=str(path), read=read, site=site, **keywords)
+    text = study_text({"name": study.name, **plain_study(**keywords)})
+    return from_study(study, text, folder, (*sources, *read.names))
+
+
+def from_study(study: Study, text: str, folder: Path, sources: Iterable[str] = ()) -> Source:
+    """Take a study that is already checked."""
+    folder = folder.resolve()
+    return Source(study=study, text=text, folder=folder, root=_root(folder), sources=tuple(sources))
 
 
 def _root(folder: Path) -> Path:
@@ -63,13 +86,17 @@ def _root(folder: Path) -> Path:
     return find_root(folder)
 
 
-def reader(folder: Path) -> Any:
-    """Return how the study stage reads files beside a study."""
+class Reader:
+    """Reads files beside a study for the study stage, and remembers their names."""
 
-    def read(name: str) -> bytes:
-        path = folder / name
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.names: list[str] = []
+
+    def __call__(self, name: str) -> bytes:
+        """Return a file's bytes."""
+        path = self.folder / name
         if path.is_dir():
             raise StudyError(f"{name} is a folder; a file was expected")
+        self.names.append(name)
         return path.read_bytes()
-
-    return read

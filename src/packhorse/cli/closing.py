@@ -11,7 +11,7 @@ from packhorse.model.errors import RunError, Stopped, TableError, TasksFailed
 SHOWN = 5  # causes, clashes and the like that are shown before "and so on"
 
 
-def closing_lines(outcome: Outcome, source: Any) -> list[str]:
+def closing_lines(outcome: Outcome) -> list[str]:
     """Return the sentences at the end of a run."""
     rows = [f"{number(outcome.done)} of {tasks(outcome.tasks)} done"]
     # Where nothing was left to run, the seconds are those of looking.

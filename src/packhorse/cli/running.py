@@ -65,8 +65,10 @@ def run_command(
 
     The same command continues an interrupted run.
     """
+    from packhorse.app.again import source_of
     from packhorse.app.run import Options
     from packhorse.app.source import from_file
+    from packhorse.run.directory import RunDirectory
 
     watcher = Quiet() if as_json else Lines()
     _stop_on_terminate()
@@ -79,7 +81,12 @@ def run_command(
     if target.endswith(STUDIES) or Path(target).is_dir():
         if arguments:
             raise UsageError(f"{' '.join(arguments)}: a study takes no arguments", "packhorse run --help")
-        source = from_file(target)
+        if RunDirectory(Path(target)).exists:
+            # A run's directory stands for its study, which may have been made in Python.
+            directory = Path(target).resolve()
+            source = source_of(RunDirectory(directory))
+        else:
+            source = from_file(target)
         _commit(source, commit)
         _go(source, Options(run=directory, jobs=jobs, **options), watcher, as_json)
         return
@@ -205,7 +212,7 @@ def _go(source: Any, options: Any, watcher: Any, as_json: bool) -> None:
         members = ("run", "name", "tasks", "done", "failed", "missing", "results", "seconds", "stopped")
         as_object({name: getattr(outcome, name) for name in members})
     else:
-        for row in closing_lines(outcome, source):
+        for row in closing_lines(outcome):
             say(row)
     judge(outcome)
 

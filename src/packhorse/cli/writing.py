@@ -30,9 +30,10 @@ def init_command(script: str, output: Path | None, force: bool) -> None:
 @json_option
 def plan_command(study: str, directory: Path | None, where: tuple[str, ...], as_json: bool) -> None:
     """Say what a study would run here, without running it."""
+    from packhorse.app.source import from_file
     from packhorse.app.writing import plan_study
 
-    found = plan_study(study, directory, where)
+    found = plan_study(from_file(study), directory, where)
     if as_json:
         as_object(found)
         return

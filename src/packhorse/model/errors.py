@@ -23,6 +23,8 @@ class PackhorseError(Exception):
         super().__init__(message)
         self.message = message
         self.hint = hint
+        if hint:
+            self.add_note(hint)  # shown under the message where Python prints the error
 
 
 class UsageError(PackhorseError):

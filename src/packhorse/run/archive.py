@@ -8,8 +8,21 @@ from importlib import resources
 from importlib.resources.abc import Traversable
 
 ENTRY = "import sys\nfrom packhorse.worker.__main__ import main\nsys.exit(main(sys.argv[1:]))\n"
-# The travelling package must not hide an installed one from scripts that import it.
-INIT = "from pkgutil import extend_path\n__path__ = extend_path(__path__, __name__)\n"
+# The travelling package must not hide an installed one from scripts that import it. A script whose function
+# runs as a task may also make the study, with `from packhorse import Study` at its top.
+INIT = """\
+from pkgutil import extend_path
+
+__path__ = extend_path(__path__, __name__)
+
+
+def __getattr__(name):
+    if name not in ("Run", "Study", "open"):
+        raise AttributeError("module 'packhorse' has no attribute %r" % name)
+    from packhorse import api
+
+    return getattr(api, "open_run" if name == "open" else name)
+"""
 EPOCH = (2026, 1, 1, 0, 0, 0)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from packhorse.model.study import Study
-from packhorse.study.node import Node, Read, check_text, refuse
+from packhorse.study.node import Node, Read, check_text, plain, refuse
 from packhorse.study.parse import build
 
 DEEPEST = 40
@@ -20,12 +20,21 @@ def make_study(
     Values may be Python's, NumPy's scalars and arrays, ranges, and for `function` a function itself.
     Without `read`, keys that name other files are refused.
     """
+    return build(_whole(keywords), path=path, read=read or _no_files, site=site)
+
+
+def plain_study(**keywords: Any) -> dict[str, Any]:
+    """Return the same keywords as the plain values of a study file."""
+    found: dict[str, Any] = plain(_whole(keywords))
+    return found
+
+
+def _whole(keywords: Mapping[str, Any]) -> Node:
     given = dict(keywords)
     if callable(given.get("function")):
         given["function"] = _function_name(given["function"])
     # A keyword that is None was not given; this lets wrappers pass their own defaults on.
-    items = {key: _node(value, key, 0) for key, value in given.items() if value is not None}
-    return build(Node(items), path=path, read=read or _no_files, site=site)
+    return Node({key: _node(value, key, 0) for key, value in given.items() if value is not None})
 
 
 def _no_files(path: str) -> bytes:

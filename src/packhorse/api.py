@@ -1,0 +1,250 @@
+"""The Python interface: a study from keywords, its run, and its table as a frame.
+
+    import packhorse
+    import sim
+
+    if __name__ == "__main__":
+        study = packhorse.Study(name="sweep", function=sim.estimate, parameters={"n": [10, 50]}, replicates=100)
+        study.run()
+        table = study.results()
+
+Tasks run in processes of their own, from a snapshot, so a function must stand in a module that can be
+imported there. A script's own function works too if the script has `if __name__ == "__main__":` around what
+starts the run; every edit of such a script is a change of the function's code.
+"""
+
+from __future__ import annotations
+
+import inspect
+import os
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, overload
+
+from packhorse.app.main_script import importable_name
+from packhorse.app.run import Options, run_study
+from packhorse.app.source import Source, from_keywords
+from packhorse.app.watch import Outcome
+from packhorse.model.errors import RunError
+from packhorse.model.space import ParameterSpace
+from packhorse.run.directory import RunDirectory, find_run
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import polars as pl
+
+StrPath = str | os.PathLike[str]
+
+
+class Study:
+    """What to run, at which parameters: the keys of a study file as keywords.
+
+    `function` may be a function itself. Paths are relative to `folder`: by default that of the calling file,
+    or the working directory where there is none, as in a notebook. Raises StudyError where a key is wrong.
+    """
+
+    def __init__(
+        self,
+        *,
+        function: Callable[..., Any] | str | None = None,
+        folder: StrPath | None = None,
+        site: str | None = None,
+        **keys: Any,
+    ) -> None:
+        file = _calling_file()
+        place = Path(folder) if folder is not None else file.parent if file else Path.cwd()
+        name = importable_name(function) if callable(function) else function
+        said = {"function": name, **keys}
+        self.source: Source = from_keywords(
+            said, place, file or place.absolute() / "study.yaml", site=site, sources=_makers(file, place, name)
+        )
+        self.space = ParameterSpace.of(self.source.study)
+        self._directory = self.source.folder / "runs" / self.source.study.name
+
+    @property
+    def name(self) -> str:
+        """The study's name, which its run directory bears."""
+        return self.source.study.name
+
+    @property
+    def text(self) -> str:
+        """The study as a study file."""
+        return self.source.text
+
+    def __len__(self) -> int:
+        return self.space.size
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        """Return the parameters of one task."""
+        return self.space[index]
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        return (self.space[index] for index in range(self.space.size))
+
+    def __repr__(self) -> str:
+        from packhorse.app.writing import product
+
+        return f"Study {self.name}: {self.space.size:,} tasks = {product(self.space)}"
+
+    def plan(self) -> dict[str, Any]:
+        """Return what would run here: how many tasks, examples of them, how many are finished."""
+        from packhorse.app.writing import plan_study
+
+        return plan_study(self.source)
+
+    def run(
+        self,
+        *,
+        jobs: int | None = None,
+        fresh: bool = False,
+        keep: bool = False,
+        old_code: bool = False,
+        progress: bool = True,
+        directory: StrPath | None = None,
+        check: bool = True,
+        unchecked: bool = False,
+    ) -> Run:
+        """Run what is missing and merge the table; the options are those of `packhorse run`.
+
+        Raises what the command's exit code would say, such as TasksFailed and Stopped, unless `check` is
+        false; what keeps a run from starting is raised in any case.
+        """
+        from packhorse.cli.closing import closing_lines, judge
+        from packhorse.cli.output import Lines, Quiet, note
+
+        _refuse_inside_task()
+        place = None if directory is None else Path(directory)
+        options = Options(run=place, jobs=jobs, fresh=fresh, keep=keep, old_code=old_code, unchecked=unchecked)
+        outcome = run_study(self.source, options, Lines() if progress else Quiet())
+        if progress:
+            for line in closing_lines(outcome):
+                note(line)
+        self._directory = Path(outcome.run)
+        if check:
+            judge(outcome)
+        return Run(self._directory, outcome)
+
+    @property
+    def latest(self) -> Run:
+        """The study's run: where this object ran it last, else at its usual place."""
+        if not RunDirectory(self._directory).exists:
+            raise RunError(f"the study {self.name!r} has not run yet", "call .run() first")
+        return Run(self._directory)
+
+    @overload
+    def results(self, *, pandas: Literal[False] = False) -> pl.DataFrame: ...
+    @overload
+    def results(self, *, pandas: Literal[True]) -> pd.DataFrame: ...
+    def results(self, *, pandas: bool = False) -> pl.DataFrame | pd.DataFrame:
+        """Return the table of finished tasks."""
+        return self.latest.results(pandas=True) if pandas else self.latest.results()
+
+    def summary(
+        self, by: Sequence[str] = (), of: Sequence[str] = (), quantiles: Sequence[float] = ()
+    ) -> pl.DataFrame:
+        """Return means and so on by group, with Monte Carlo standard errors."""
+        return self.latest.summary(by, of, quantiles)
+
+    def failures(self) -> pl.DataFrame:
+        """Return a row for each task that has an outcome and no result, with its cause."""
+        return self.latest.failures()
+
+
+class Run:
+    """One run directory: how it stands, and its table."""
+
+    def __init__(self, path: Path, outcome: Outcome | None = None) -> None:
+        self.path = path.resolve()
+        self.outcome = outcome
+
+    def __repr__(self) -> str:
+        found = self.status()
+        return f"Run {found['name']}: {found['state']}, {found.get('done', 0):,} of {found['tasks']:,} tasks done"
+
+    def status(self) -> dict[str, Any]:
+        """Return how the run stands now: state, tasks, done, failed, missing, causes."""
+        from packhorse.app.looking import status
+
+        return status(self.path, str(self.path))
+
+    @overload
+    def results(self, *, pandas: Literal[False] = False) -> pl.DataFrame: ...
+    @overload
+    def results(self, *, pandas: Literal[True]) -> pd.DataFrame: ...
+    def results(self, *, pandas: bool = False) -> pl.DataFrame | pd.DataFrame:
+        """Return the table as it was last merged; `collect` merges it anew."""
+        import polars as pl
+
+        from packhorse.results.table import to_pandas
+
+        frame = pl.read_parquet(self._table("results.parquet"))
+        return to_pandas(frame) if pandas else frame
+
+    def failures(self) -> pl.DataFrame:
+        """Return a row for each task that has an outcome and no result, with its cause."""
+        import polars as pl
+
+        return pl.read_csv(self._table("failures.csv"), infer_schema_length=None)
+
+    def summary(
+        self, by: Sequence[str] = (), of: Sequence[str] = (), quantiles: Sequence[float] = ()
+    ) -> pl.DataFrame:
+        """Return means and so on by group, as asked for or as the study says."""
+        from packhorse.app.summary import summarise_run
+
+        self._table("results.parquet")
+        frame, _ = summarise_run(self.path, str(self.path), by, of, quantiles, ())
+        return frame
+
+    def collect(self) -> Run:
+        """Merge what is finished now, also while tasks run."""
+        from packhorse.app.collect import collect
+        from packhorse.app.words import frozen_study
+
+        run = RunDirectory(self.path)
+        collect(run, frozen_study(run))
+        return self
+
+    def logs(self, task: int) -> str:
+        """Return what a task printed."""
+        from packhorse.app.looking import logs
+
+        return logs(self.path, str(self.path), task, (), failed=False)[0][1]
+
+    def provenance(self) -> dict[str, Any]:
+        """Return what made the results: code, environment, machine, data, waves."""
+        from packhorse.app.looking import provenance
+
+        return provenance(self.path, str(self.path))
+
+    def _table(self, name: str) -> Path:
+        if not (self.path / name).exists():
+            self.collect()
+        return self.path / name
+
+
+def open_run(path: StrPath) -> Run:
+    """Open a run directory, by its path or by its name under runs/."""
+    return Run(find_run(Path.cwd(), os.fspath(path)).path)
+
+
+def _calling_file() -> Path | None:
+    """Return the file of whoever makes a Study; None for a notebook or a prompt."""
+    frame = inspect.currentframe()
+    while frame is not None and frame.f_globals.get("__name__") == __name__:
+        frame = frame.f_back
+    said = frame.f_globals.get("__file__") if frame is not None else None
+    return Path(said).resolve() if said and Path(said).is_file() else None
+
+
+def _makers(file: Path | None, place: Path, function: str | None) -> list[str]:
+    """Return the script that makes the study, whose edits are no change of code unless tasks import it."""
+    if file is None or (function and function.partition(":")[0].rpartition(".")[2] == file.stem):
+        return []
+    return [os.path.relpath(file, place.resolve())]
+
+
+def _refuse_inside_task() -> None:
+    if "PACKHORSE_RUN" in os.environ:
+        message = "Study.run() was called inside a task, which imported the script that starts the run"
+        raise RunError(message, 'write if __name__ == "__main__": above the line that calls .run()')
