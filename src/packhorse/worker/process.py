@@ -86,23 +86,36 @@ def kill_group(pid, number):
         return False
 
 
-def end_orphans():
-    """Kill and reap everything that is still a child of ours; return how many there were."""
+def end_orphans(spare=()):
+    """Kill and reap what is still a child of ours, but the processes to `spare`; return how many there were."""
     ended = 0
+    if not spare:
+        try:  # the usual case, told by one call: no child at all
+            ended += os.waitpid(-1, os.WNOHANG)[0] > 0
+        except ChildProcessError:
+            return 0
     give_up = time.monotonic() + 10
     while time.monotonic() < give_up:
-        try:
-            pid, _ = os.waitpid(-1, os.WNOHANG)
-        except ChildProcessError:
-            break
-        if pid == 0:
-            for child in children(os.getpid()):
+        waiting = False
+        for child in children(os.getpid()):
+            if child not in spare:
                 kill_group(child, signal.SIGKILL)
                 kill(child, signal.SIGKILL)
-            time.sleep(0.002)
-        else:
-            ended += 1
+                if _reaped(child):
+                    ended += 1
+                else:
+                    waiting = True
+        if not waiting:
+            break
+        time.sleep(0.002)
     return ended
+
+
+def _reaped(pid):
+    try:
+        return os.waitpid(pid, os.WNOHANG)[0] == pid
+    except ChildProcessError:
+        return True
 
 
 def oom_kills():

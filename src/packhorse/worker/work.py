@@ -297,7 +297,7 @@ class Worker(object):
             return
         self.selector.unregister(slot.socket)
         record, printed = slot.autopsy()
-        process.end_orphans()
+        process.end_orphans([other.process.pid for other in self.slots if other.process is not None])
         if record is not None:
             record["seed"] = self.space.seeds(record["index"])[0]
             self._keep(slot, record, log_text(record["index"], 1, record["outcome"], printed, b""))
