@@ -12,6 +12,7 @@ from packhorse.model.plan import Plan
 from packhorse.results.journal import tail
 from packhorse.run.directory import RunDirectory
 from packhorse.run.local import LocalWorker
+from packhorse.run.survivors import end_survivors
 
 LOOK_SECONDS = 0.1
 PROGRESS_SECONDS = 0.25
@@ -119,6 +120,8 @@ def work_off(
             worker.stop()
             worker.wait(look)
         worker.close()
+        if end.how == "died":
+            end_survivors(run.mark())  # tasks whose worker and launcher were killed would run twice
         shutil.rmtree(scratch, ignore_errors=True)
     return end
 

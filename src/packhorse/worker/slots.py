@@ -54,7 +54,8 @@ class Slot(object):
         if self.work["function"]:
             variables = base_environment(self.work, self.place, os.environ)
             return self.work["python"] + [self.worker.archive], variables
-        return self.worker.python + [self.worker.archive], None
+        # The mark also stands on the launcher, so that one that outlives its worker is found like its task.
+        return self.worker.python + [self.worker.archive], dict(os.environ, PACKHORSE_RUN=self.work["mark"])
 
     def give(self, ranges):
         """Send index ranges."""
