@@ -71,9 +71,10 @@ def runs_command(as_json: bool) -> None:
         if one["state"] == "unreadable":
             say(f"{one['name']}: cannot be read: {one['why']}")
         else:
-            done = f"{number(one.get('done', 0))} of {number(one['tasks'])} done"
+            done = f"{number(one.get('done', 0))} of {tasks(one['tasks'])} done"
             failed = f", {number(one['failed'])} failed" if one.get("failed") else ""
-            say(f"{one['name']}: {one['state']}, {done}{failed}  ({one['run']})")
+            # The folder's name is what other commands take; a script that ran twice has two.
+            say(f"{Path(one['run']).name}: {one['state']}, {done}{failed}")
 
 
 @click.command(name="logs")
@@ -122,7 +123,7 @@ def explain_command(run: str | None, task: int | None, where: tuple[str, ...], a
     if record.get("cause"):
         say(f"  cause: {record['cause']}")
     say(f"  code {found['code']}, environment {found['environment'] or 'none'}, python {found['python']}")
-    say("to repeat it by hand, in an empty folder:")
+    say("to repeat it by hand:")
     for row in found["repeat"]:
         say(f"  {row}")
 
@@ -146,10 +147,8 @@ def provenance_lines(found: dict[str, Any]) -> list[str]:
     """Return the provenance as sentences; `--json` has all of it."""
     git, machine = found.get("git") or {}, found.get("machine") or {}
     rows = [f"study {found['study'].get('name', '')}, planned {found.get('created', '')}"]
-    if git.get("commit"):
-        rows.append(f"  commit {git['commit'][:12]} on {git.get('branch') or 'no branch'}")
-    if git.get("said"):
-        rows.append(f"  {git['said']}")
+    if git.get("summary"):
+        rows.append(f"  {git['summary']}")
     for language in ("python", "r", "program"):
         about = found["environment"].get(language)
         if about:
