@@ -22,11 +22,9 @@ def work_file(
     plan: Plan,
     space: ParameterSpace,
     *,
-    run: str,
-    mark: str,
     everything: bool = False,
 ) -> dict[str, Any]:
-    """Return all that a worker needs for one wave."""
+    """Return all that a worker needs for one wave; `RunDirectory.owned` adds whose it is."""
     study = source.study
     command = None
     if not study.function:
@@ -39,8 +37,8 @@ def work_file(
     return {
         "format": "packhorse-work",
         "version": 1,
-        "run": run,
-        "mark": mark,
+        "run": "",
+        "mark": "",
         "wave": plan.wave,
         "space": f"space-{plan.space}.json",
         "space_digest": plan.space,
@@ -68,7 +66,6 @@ def work_file(
         "total": space.size,
         "look": not everything or study.result.kind == "none",
         "tee": everything,
-        "count_kills": True,
     }
 
 

@@ -51,6 +51,7 @@ class Launcher(object):
         self.running = None
         self.stopping = False
         self.programs = {}
+        self.kills = process.oom_kills()
         self.base = base_environment(work, place, os.environ)
         self.null = os.open(os.devnull, os.O_RDONLY)
         flags = os.O_RDWR | os.O_APPEND
@@ -83,7 +84,10 @@ class Launcher(object):
             wait = self._watch()
             if not select.select([channel], [], [], wait)[0]:
                 continue
-            data = self.channel.recv(1 << 16)
+            try:
+                data = self.channel.recv(1 << 16)
+            except OSError:  # ECONNRESET: the worker died before it had read all that we said
+                data = b""
             if not data:
                 self._leave()
             for header, _ in messages.feed(data):
@@ -216,13 +220,10 @@ class Launcher(object):
 
     def _wait(self, pid, record, begun):
         running = Running(pid, self.work["time_limit"])
-        kills = None
         with self.lock:
             self.running = running
             if self.stopping:
                 self._terminate(running, "stop")
-        if self.work["memory"] or self.work["count_kills"]:
-            kills = process.oom_kills()
         status, usage = self._reap(running)
         record["wall"] = round(time.perf_counter() - begun, 6)
         record["cpu"] = round(usage.ru_utime + usage.ru_stime, 6)
@@ -232,11 +233,16 @@ class Launcher(object):
         process.end_orphans()
         if os.WIFSIGNALED(status):
             record["signal"] = os.WTERMSIG(status)
-            if record["signal"] == signal.SIGKILL and kills is not None and process.oom_kills() > kills:
+            if record["signal"] == signal.SIGKILL and self._was_memory():
                 running.why = running.why or "MEMORY"
         elif os.WEXITSTATUS(status):
             record["exit"] = os.WEXITSTATUS(status)
         return running
+
+    def _was_memory(self):
+        """Tell whether the system has killed for memory since we last asked."""
+        before, self.kills = self.kills, process.oom_kills()
+        return self.kills > before
 
     def _reap(self, running):
         """Wait for the task's leader, then end its whole group."""
