@@ -56,7 +56,11 @@ class Study:
         name = importable_name(function) if callable(function) else function
         said = {"function": name, **keys}
         self.source: Source = from_keywords(
-            said, place, file or place.absolute() / "study.yaml", site=site, sources=_makers(file, place, name)
+            said,
+            place,
+            file or place.absolute() / "study.yaml",
+            site=site,
+            sources=_makers(file, place, name),
         )
         self.space = ParameterSpace.of(self.source.study)
         self._directory = self.source.folder / "runs" / self.source.study.name
@@ -114,7 +118,9 @@ class Study:
 
         _refuse_inside_task()
         place = None if directory is None else Path(directory)
-        options = Options(run=place, jobs=jobs, fresh=fresh, keep=keep, old_code=old_code, unchecked=unchecked)
+        options = Options(
+            run=place, jobs=jobs, fresh=fresh, keep=keep, old_code=old_code, unchecked=unchecked
+        )
         outcome = run_study(self.source, options, Lines() if progress else Quiet())
         if progress:
             for line in closing_lines(outcome):
@@ -193,16 +199,13 @@ class Run:
         from packhorse.app.summary import summarise_run
 
         self._table("results.parquet")
-        frame, _ = summarise_run(self.path, str(self.path), by, of, quantiles, ())
-        return frame
+        return summarise_run(self.path, str(self.path), by, of, quantiles, ())
 
     def collect(self) -> Run:
         """Merge what is finished now, also while tasks run."""
         from packhorse.app.collect import collect
-        from packhorse.app.words import frozen_study
 
-        run = RunDirectory(self.path)
-        collect(run, frozen_study(run))
+        collect(RunDirectory(self.path))
         return self
 
     def logs(self, task: int) -> str:

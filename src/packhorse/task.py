@@ -163,7 +163,7 @@ def rng(stream: "int | None" = None) -> "Any":
 def random(stream: "int | None" = None) -> _random.Random:
     """Return a `random.Random` of the standard library, seeded for this task; streams as in `rng`."""
     said = str(_task().seeds()[0])
-    return _random.Random(said if stream is None else f"{said}/{stream}")  # noqa: S311  (reproducible on purpose)
+    return _random.Random(said if stream is None else f"{said}/{stream}")
 
 
 def result(*rows: "Any", **values: "Any") -> None:

@@ -223,7 +223,9 @@ def test_an_interrupt_stops_cleanly_and_the_next_call_continues(project: Path) -
     argv = [sys.executable, "driver.py"]
     process = subprocess.Popen(argv, cwd=project, stdout=subprocess.PIPE, text=True)
     journal = project / "runs" / "slow" / "journal"
-    while process.poll() is None and not any('"index":0' in one.read_text() for one in journal.glob("*.ndjson")):
+    while process.poll() is None and not any(
+        '"index":0' in one.read_text() for one in journal.glob("*.ndjson")
+    ):
         os.sched_yield()
     process.send_signal(signal.SIGINT)
     assert process.communicate(timeout=60)[0] == "stopped 1 incomplete\n"

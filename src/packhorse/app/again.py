@@ -10,17 +10,19 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
-from packhorse.app.run import Options
+from packhorse.app.collect import collect
+from packhorse.app.run import Options, Retry
 from packhorse.app.select import Chosen
 from packhorse.app.source import Source, from_file, from_study
 from packhorse.app.watch import Watcher
 from packhorse.app.waves import work_off
 from packhorse.app.words import latest_words, read_words
 from packhorse.model.errors import RunError
-from packhorse.model.plan import Identity
 from packhorse.model.study import Study
-from packhorse.plan.waves import local_slots, plan_wave
+from packhorse.plan.waves import joined, local_slots, plan_wave
+from packhorse.results.fold import to_ranges
 from packhorse.run.directory import RunDirectory, find_run, now
 from packhorse.run.files import write
 from packhorse.run.local import cores
@@ -33,11 +35,14 @@ def retry_source(
     """Return the study of a run and the options that run its failed tasks again."""
     run = find_run(where, said)
     words = latest_words(run)
-    ranges = words.fold.ranges("FAILED", "TIMEOUT", "MEMORY", "UNFINISHED")
-    ranges = Chosen(words.space, chosen).within(ranges)
-    if not ranges:
+    only = Chosen(words.space, chosen)
+    failed = only.within(words.fold.ranges("FAILED", "TIMEOUT", "MEMORY", "UNFINISHED"))
+    # Whether a result can be read is known only to who reads it.
+    unreadable = only.within(to_ranges(sorted(collect(run).merge.unreadable)))
+    if not failed and not unreadable:
         raise RunError("no failed task to run again", f"packhorse status {run.path}")
-    return source_of(run), Options(run=run.path, retry=tuple(ranges), **options)
+    retry = Retry(ranges=tuple(joined([*failed, *unreadable])), unreadable=tuple(unreadable))
+    return source_of(run), Options(run=run.path, retry=retry, **options)
 
 
 def source_of(run: RunDirectory) -> Source:
@@ -49,7 +54,7 @@ def source_of(run: RunDirectory) -> Source:
     if plan is None:
         raise RunError(f"{run.path} has no wave yet", "packhorse run study.yaml")
     study = msgspec.json.decode((run.path / "study.json").read_bytes(), type=Study)
-    study = msgspec.structs.replace(study, factors=run.space(plan.space).factors)
+    study = replace(study, factors=run.space(plan.space).factors)
     said = msgspec.json.decode((run.path / "provenance.json").read_bytes())
     text = (run.path / "study.yaml").read_text(encoding="utf-8")
     return from_study(study, text, Path(said["folder"]), said.get("sources", ()))
@@ -63,14 +68,18 @@ def rerun(
 
     run = find_run(where, said)
     words = latest_words(run)
-    finished = [i for a, b in Chosen(words.space, chosen).within(words.fold.ranges("OK")) for i in range(a, b)]
+    finished = [
+        i for a, b in Chosen(words.space, chosen).within(words.fold.ranges("OK")) for i in range(a, b)
+    ]
     if not finished:
         raise RunError("no finished task to run again", f"packhorse run {run.about().study or 'study.yaml'}")
     picked = sorted(random.SystemRandom().sample(finished, min(sample, len(finished))))
     with tempfile.TemporaryDirectory(prefix="rerun-", dir=run.path) as scratch:
         again = _twin(run, words.plan.wave, Path(scratch) / "run", picked)
         plan = again.plan(1)
-        slots = local_slots(cores=cores(), memory=None, cpus=again.work(1)["cpus"], task_memory=None, asked=jobs)
+        slots = local_slots(
+            cores=cores(), memory=None, cpus=again.work(1)["cpus"], task_memory=None, asked=jobs
+        )
         with RunLock(again.path) as lock:
             work_off(again, plan, slots=slots, lock=lock.descriptor, watcher=watcher)
         found = compare(words.fold, read_words(again, words.space, {}))
@@ -96,16 +105,7 @@ def _twin(run: RunDirectory, wave: int, path: Path, picked: list[int]) -> RunDir
         shutil.copyfile(run.path / name, twin.path / name)
     shutil.copytree(run.path / "library", twin.path / "library", dirs_exist_ok=True)
     write(twin.path / "study.json", (run.path / "study.json").read_bytes())
-    identity = Identity(code=plan.code, environment=plan.environment, data=plan.data)
-    once_more = plan_wave(
-        wave=1,
-        kind="rerun",
-        space=plan.space,
-        total=plan.total,
-        ranges=[(index, index + 1) for index in picked],
-        identity=identity,
-        before={},
-        created=now(),
-    )
-    twin.write_wave(once_more, dict(work, wave=1, run=twin.about().id, mark=twin.mark()))
+    draft = replace(plan, wave=1, kind="rerun", unreadable=(), before={}, first=1, created=now())
+    once_more = plan_wave(draft, [(index, index + 1) for index in picked])
+    twin.write_wave(once_more, twin.owned(dict(work, wave=1)))
     return twin

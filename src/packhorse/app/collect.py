@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
-from packhorse.app.words import latest_words
+from msgspec import Struct
+
+from packhorse.app.words import frozen_study, latest_words
 from packhorse.model.space import ParameterSpace
 from packhorse.model.study import Study
+from packhorse.results.duplicates import duplicate_seeds
 from packhorse.results.fold import Fold
 from packhorse.results.table import MergeReport, merge
 from packhorse.run.directory import RunDirectory
@@ -17,10 +21,34 @@ def merge_table(run: RunDirectory, space: ParameterSpace, fold: Fold, study: Stu
     return merge(space, fold, run.path, study=study, code=code)
 
 
-def collect(run: RunDirectory, study: Study) -> tuple[MergeReport, Fold]:
+class Collected(Struct, frozen=True, kw_only=True):
+    """A merged table, the words it was merged by, and what its reader must know beside."""
+
+    merge: MergeReport
+    fold: Fold
+    notes: tuple[str, ...]
+
+
+def collect(run: RunDirectory) -> Collected:
     """Merge what a run has now, also while it works."""
-    words = latest_words(run)
-    return merge_table(run, words.space, words.fold, study, words.plan.code), words.fold
+    words, study = latest_words(run), frozen_study(run)
+    merged = merge_table(run, words.space, words.fold, study, words.plan.code)
+    notes = (*merged.notes, *table_notes(merged, words.space, study))
+    return Collected(merge=merged, fold=words.fold, notes=notes)
+
+
+def table_notes(report: MergeReport, space: ParameterSpace, study: Study) -> Iterator[str]:
+    """Yield what a table's reader must know and the merge cannot say: equal outputs, no results at all."""
+    equal = duplicate_seeds(report.table, space)
+    if equal is not None:
+        yield equal.message
+    given = {*space.names, "replicate", "seed"}
+    bare = all(name in given or name.startswith("ph_") for name in report.table.columns)
+    if report.rows and bare and study.result.kind == "auto":
+        yield (
+            "no task gave a result, so only the records of the tasks are kept; for a result let the command print"
+            " a JSON object as its last line, or name the file that it writes under result: (none says it is meant)"
+        )
 
 
 def table_path(run: RunDirectory) -> Path:

@@ -80,22 +80,25 @@ def remove(where: Path, said: str, *, sure: bool) -> str:
 
 def doctor(where: Path) -> list[dict[str, Any]]:
     """Return what was looked at, whether it is well, and what to do where it is not."""
-    rows = [_row("Python", sys.version_info >= (3, 11), sys.version.split()[0], "install Python 3.11 or newer")]
-    rows.append(_row("cores", True, str(cores()), ""))
-    available = memory()
-    rows.append(_row("memory", available is None or available > 512, f"{available or '?'} MiB available", "close programs"))
+    version, available = sys.version.split()[0], memory()
+    enough = available is None or available > 512
+    rows = [
+        _row("Python", version, well=sys.version_info >= (3, 11), cure="install Python 3.11 or newer"),
+        _row("cores", str(cores())),
+        _row("memory", f"{available or '?'} MiB available", well=enough, cure="close programs"),
+    ]
     for name, use in (("git", "provenance"), ("Rscript", "R scripts"), ("uv", "environment: uv")):
         found = shutil.which(name)
-        rows.append(_row(name, True, found or f"not found; needed for {use} only", ""))
+        rows.append(_row(name, found or f"not found; needed for {use} only"))
     free = shutil.disk_usage(where).free
-    rows.append(_row("disk", free > 1 << 30, f"{free >> 20:,} MiB free", "make space"))
+    rows.append(_row("disk", f"{free >> 20:,} MiB free", well=free > 1 << 30, cure="make space"))
     rows.append(_locks(where))
     for run in list_runs(where):
         rows.append(_run_row(where, run))
     return rows
 
 
-def _row(what: str, well: bool, found: str, cure: str) -> dict[str, Any]:
+def _row(what: str, found: str, *, well: bool = True, cure: str = "") -> dict[str, Any]:
     return {"what": what, "well": well, "found": found, "cure": "" if well else cure}
 
 
@@ -108,9 +111,10 @@ def _locks(where: Path) -> dict[str, Any]:
             fcntl.flock(stream.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
             os.link(stream.name, stream.name + ".link")
             Path(stream.name + ".link").unlink()
-        return _row("locks and links", True, "work here", "")
+        return _row("locks and links", "work here")
     except OSError as error:
-        return _row("locks and links", False, str(error), "keep runs on another file system (--run DIR)")
+        cure = "keep runs on another file system (--run DIR)"
+        return _row("locks and links", str(error), well=False, cure=cure)
 
 
 def _run_row(where: Path, run: RunDirectory) -> dict[str, Any]:
@@ -119,6 +123,7 @@ def _run_row(where: Path, run: RunDirectory) -> dict[str, Any]:
     try:
         found = status(where, str(run.path))
         said = f"{found['state']}, {found.get('done', 0)} of {found['tasks']} tasks"
-        return _row(f"run {run.path.name}", True, said, "")
+        return _row(f"run {run.path.name}", said)
     except (PackhorseError, OSError, ValueError) as error:
-        return _row(f"run {run.path.name}", False, str(error), f"packhorse rm {run.path.name} --yes, or repair it")
+        cure = f"packhorse rm {run.path.name} --yes, or repair it"
+        return _row(f"run {run.path.name}", str(error), well=False, cure=cure)

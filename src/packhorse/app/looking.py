@@ -102,11 +102,15 @@ def runs(where: Path) -> list[dict[str, Any]]:
         try:
             found.append(status(where, str(run.path)))
         except (RunError, msgspec.MsgspecError, OSError) as error:
-            found.append({"run": str(run.path), "name": run.path.name, "state": "unreadable", "why": str(error)})
+            found.append(
+                {"run": str(run.path), "name": run.path.name, "state": "unreadable", "why": str(error)}
+            )
     return found
 
 
-def logs(where: Path, said: str | None, task: int | None, chosen: Sequence[str], *, failed: bool) -> list[tuple[int, str]]:
+def logs(
+    where: Path, said: str | None, task: int | None, chosen: Sequence[str], *, failed: bool
+) -> list[tuple[int, str]]:
     """Return (index, what it printed) of one task, or of up to twenty that failed."""
     run = find_run(where, said)
     words = latest_words(run)
@@ -155,7 +159,9 @@ def explain(where: Path, said: str | None, task: int | None, chosen: Sequence[st
     answer |= {"code": f"code-{plan.code}.tar", "environment": plan.environment, "python": work["python"][0]}
     if found:
         journal, record = found
-        about = {name: getattr(record, name) for name in record.__struct_fields__ if name not in ("json", "text")}
+        about = {
+            name: getattr(record, name) for name in record.__struct_fields__ if name not in ("json", "text")
+        }
         kept = {name: value for name, value in about.items() if value not in (None, "", msgspec.UNSET)}
         answer["record"] = kept
         answer["host"] = journal.header.host if journal.header else ""
@@ -200,11 +206,12 @@ def provenance(where: Path, said: str | None) -> dict[str, Any]:
         raise RunError(f"{run.path} has no provenance yet", "packhorse run study.yaml")
     found: dict[str, Any] = msgspec.json.decode(file.read_bytes())
     found["waves"] = [
-        {name: getattr(plan, name) for name in ("wave", "kind", "tasks", "code", "environment", "data", "unchecked", "created")}
+        {
+            name: getattr(plan, name)
+            for name in ("wave", "kind", "tasks", "code", "environment", "data", "unchecked", "created")
+        }
         for plan in run.plans()
     ]
     checks = run.path / "checks.json"
     found["checks"] = list(msgspec.json.decode(checks.read_bytes()).values()) if checks.exists() else []
     return found
-
-

@@ -20,7 +20,9 @@ def importable_name(function: Callable[..., Any]) -> str:
     if not module or not name or "<" in name:
         said = name or type(function).__name__
         hint = "Define it with def at the top level of a module, and give that function, or 'module:name'."
-        raise StudyError(f"A task cannot import {said}: it is no function at the top level of a module.", hint)
+        raise StudyError(
+            f"A task cannot import {said}: it is no function at the top level of a module.", hint
+        )
     if module != "__main__":
         return f"{module}:{name}"
     return f"{_main_module(name)}:{name}"
@@ -34,8 +36,9 @@ def _main_module(name: str) -> str:
         hint = f"Write it to a file beside the notebook, such as sim.py, and give function='sim:{name}'."
         raise StudyError(f"A task cannot import {name}: it exists only in this notebook or prompt.", hint)
     path = Path(file)
-    if getattr(main, "__spec__", None) is not None:
-        module: str = main.__spec__.name  # started by python -m
+    spec = getattr(main, "__spec__", None)
+    if spec is not None:
+        module: str = spec.name  # started by python -m
     elif path.suffix == ".py" and path.stem.isidentifier():
         module = path.stem
     else:
@@ -54,4 +57,6 @@ def _has_guard(path: Path) -> bool:
     except (OSError, SyntaxError, ValueError):
         return False
     tests = [one.test for one in tree.body if isinstance(one, ast.If)]
-    return any(isinstance(node, ast.Name) and node.id == "__name__" for test in tests for node in ast.walk(test))
+    return any(
+        isinstance(node, ast.Name) and node.id == "__name__" for test in tests for node in ast.walk(test)
+    )

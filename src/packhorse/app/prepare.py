@@ -92,7 +92,9 @@ def _apart(source: Source) -> list[str]:
 
     More rows in them are growth, not a change of code. A file that the command itself names is read by tasks.
     """
-    paths = [source.folder / name for name in source.sources if Path(name).name not in said_command(source.study)]
+    paths = [
+        source.folder / name for name in source.sources if Path(name).name not in said_command(source.study)
+    ]
     paths += [source.path] if source.path else []
     placed = [Path(os.path.normpath(path)) for path in paths]
     return [path.relative_to(source.root).as_posix() for path in placed if path.is_relative_to(source.root)]

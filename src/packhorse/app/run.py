@@ -10,8 +10,10 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
+from packhorse.app.absent import absent_files
+from packhorse.app.changes import Changes
 from packhorse.app.checks import run_checks
-from packhorse.app.collect import merge_table
+from packhorse.app.collect import merge_table, table_notes
 from packhorse.app.prepare import Prepared, prepare
 from packhorse.app.source import Source
 from packhorse.app.watch import Outcome, Watcher
@@ -20,10 +22,11 @@ from packhorse.app.words import read_words
 from packhorse.app.workfile import work_file
 from packhorse.model.errors import RunError
 from packhorse.model.plan import Identity, Plan
-from packhorse.model.space import ParameterSpace
+from packhorse.model.space import ParameterSpace, inherit
 from packhorse.model.study import Study
 from packhorse.plan.waves import IndexRange, count, joined, local_slots, plan_wave
 from packhorse.results.fold import Fold
+from packhorse.results.table import MergeReport
 from packhorse.run.archive import task_library, worker_archive
 from packhorse.run.directory import RunDirectory, now
 from packhorse.run.files import write
@@ -33,6 +36,13 @@ from packhorse.run.snapshot import pack
 from packhorse.run.survivors import end_survivors
 
 IDLE_WAVES = 2  # waves without a new result after which something is wrong that repeating does not mend
+
+
+class Retry(Struct, frozen=True, kw_only=True):
+    """Tasks to run once more; `unreadable` are those among them that ended well with a result nobody can read."""
+
+    ranges: tuple[IndexRange, ...]
+    unreadable: tuple[IndexRange, ...] = ()
 
 
 class Options(Struct, frozen=True, kw_only=True):
@@ -45,7 +55,7 @@ class Options(Struct, frozen=True, kw_only=True):
     old_code: bool = False
     unchecked: bool = False
     everything: bool = False
-    retry: tuple[IndexRange, ...] | None = None
+    retry: Retry | None = None
 
 
 def run_study(source: Source, options: Options, watcher: Watcher) -> Outcome:
@@ -76,14 +86,18 @@ def open_run(directory: Path, source: Source) -> RunDirectory:
             raise RunError(message, "choose another directory with --run, or another name in the study")
         return run
     if run.path.exists() and any(run.path.iterdir()):
-        raise RunError(f"{run.path} exists, is not empty and is not a run", "choose another directory with --run")
+        raise RunError(
+            f"{run.path} exists, is not empty and is not a run", "choose another directory with --run"
+        )
     return RunDirectory.create(run.path, source.study.name, str(source.path or ""))
 
 
 class Runner:
     """One call of `run` on one run directory."""
 
-    def __init__(self, source: Source, options: Options, watcher: Watcher, run: RunDirectory, lock: int) -> None:
+    def __init__(
+        self, source: Source, options: Options, watcher: Watcher, run: RunDirectory, lock: int
+    ) -> None:
         self.source, self.options, self.watcher = source, options, watcher
         self.run, self.lock = run, lock
         self.study: Study = source.study
@@ -91,6 +105,7 @@ class Runner:
         self.space = grown_space(ParameterSpace.of(self.study), run, self.latest)
         self.prepared: Prepared = prepare(source, run.path)
         self.first = self.latest.first if self.latest else 1
+        self.unchecked = False
         for note in self.prepared.notes:
             watcher.say(note)
         for path, why in self.prepared.left_out:
@@ -101,68 +116,71 @@ class Runner:
         if self.options.fresh and self.latest:
             self.first = self.latest.wave + 1
         fold = self._fold()
-        identity = self._identity(fold)
-        ranges = list(self.options.retry) if self.options.retry is not None else to_do(fold)
-        kind = "run" if self.options.retry is None else "retry"
+        retry = self.options.retry
+        ranges = to_do(fold) if retry is None else list(retry.ranges)
+        identity = self._identity(fold, ranges)
         if not ranges:
             return None
         self._write_files(identity)
-        unchecked = self._checks(identity)
+        self.unchecked = self._checks(identity)
+        end = self._wave(self._plan(fold, ranges, identity, retry))
         idle = 0
         while True:
-            before = fold.counts["OK"]
-            plan = self._plan(fold, ranges, kind, identity, unchecked)
-            self.run.write_wave(plan, self._work(plan))
-            end = work_off(
-                self.run, plan, slots=self._slots(), lock=self.lock, watcher=self.watcher, tee=self.options.everything
-            )
-            fold = self._fold()
-            ranges, kind = to_do(fold), "run"
+            before, fold = fold.counts["OK"], self._fold()
+            ranges = to_do(fold)
             idle = idle + 1 if fold.counts["OK"] == before else 0
             if end.how not in ("done", "died") or not ranges or idle >= IDLE_WAVES:
-                if end.how == "died":
-                    end.cause = end.cause or f"the worker died; see {self.run.path / 'logs' / 'worker.log'}"
                 return end
             self.watcher.warn("the worker died; its unfinished tasks run again")
+            end = self._wave(self._plan(fold, ranges, identity))
+
+    def _wave(self, plan: Plan) -> WaveEnd:
+        self.run.write_wave(plan, self._work(plan))
+        end = work_off(
+            self.run,
+            plan,
+            slots=self._slots(),
+            lock=self.lock,
+            watcher=self.watcher,
+            tee=self.options.everything,
+        )
+        if end.how == "died":
+            end.cause = end.cause or f"the worker died; see {self.run.path / 'logs' / 'worker.log'}"
+        return end
 
     def _fold(self) -> Fold:
         return read_words(self.run, self.space, self.study.defaults, self.first)
 
-    def _identity(self, fold: Fold) -> Identity:
-        """Return the digests this wave works under; refuse silent mixing of old and new results."""
+    def _identity(self, fold: Fold, ranges: list[IndexRange]) -> Identity:
+        """Return the digests this wave works under."""
         now_is = self.prepared.identity
-        done = fold.counts["OK"]
-        if self.latest is None or not done or self.options.fresh or self.options.keep:
+        if self.latest is None or not fold.counts["OK"] or self.options.fresh:
             return now_is
-        before = Identity(code=self.latest.code, environment=self.latest.environment, data=self.latest.data)
-        if self.options.old_code:
-            return Identity(code=before.code, environment=now_is.environment, data=now_is.data)
-        changed = [name for name in ("code", "environment", "data") if getattr(before, name) != getattr(now_is, name)]
-        changed += self._changed_seeds()
-        missing = count(to_do(fold)) if self.options.retry is None else count(self.options.retry)
-        if not changed:
-            return now_is
-        what = " and ".join(changed)
-        if not missing:
-            self.watcher.warn(f"the {what} changed since these results were made; --fresh runs all again")
-            return before
-        said = f"packhorse run {self.source.path or ''}".strip()
-        ways = [f"{said} --keep      keep the {done} finished tasks, run the other {missing} with what is here now"]
-        if "code" in changed:
-            ways.append(f"{said} --old-code  run the other {missing} with the code of the finished tasks")
-        ways.append(f"{said} --fresh     run all again")
-        raise RunError(f"the {what} changed since {done} tasks finished", "\n".join(ways))
+        changes = Changes(
+            before=Identity(
+                code=self.latest.code, environment=self.latest.environment, data=self.latest.data
+            ),
+            now=now_is,
+            seeds=self._changed_seeds(self.latest),
+            done=fold.counts["OK"],
+            missing=count(ranges),
+            command=f"packhorse run {self.source.path or self.run.path}",
+        )
+        return changes.settled(keep=self.options.keep, old_code=self.options.old_code, watcher=self.watcher)
 
-    def _changed_seeds(self) -> list[str]:
+    def _changed_seeds(self, latest: Plan) -> tuple[str, ...]:
         """Return whether finished tasks had other seeds than the same tasks would have now."""
-        assert self.latest is not None
-        old, new = self.run.space(self.latest.space).frozen, self.space.frozen
-        return [name for name in ("seed", "seeding") if old[name] != new[name]]
+        old, new = self.run.space(latest.space).frozen, self.space.frozen
+        return tuple(name for name in ("seed", "seeding") if old[name] != new[name])
 
     def _slots(self) -> int:
         resources = self.study.resources
         return local_slots(
-            cores=cores(), memory=memory(), cpus=resources.cpus, task_memory=resources.memory, asked=self.options.jobs
+            cores=cores(),
+            memory=memory(),
+            cpus=resources.cpus,
+            task_memory=resources.memory,
+            asked=self.options.jobs,
         )
 
     def _write_files(self, identity: Identity) -> None:
@@ -187,38 +205,33 @@ class Runner:
         return self.run.path / f"code-{identity.code}.tar"
 
     def _plan(
-        self, fold: Fold, ranges: list[IndexRange], kind: str, identity: Identity, unchecked: bool
+        self, fold: Fold, ranges: list[IndexRange], identity: Identity, retry: Retry | None = None
     ) -> Plan:
         waves = self.run.waves()
         before = {name: number for name, number in fold.counts.items() if number and name != "MISSING"}
-        if kind == "retry":
-            for a, b in ranges:
-                for index in range(a, b):
-                    before[fold.state(index)] -= 1
-        return plan_wave(
+        for a, b in ranges if retry else ():
+            for index in range(a, b):
+                before[fold.state(index)] -= 1
+        draft = Plan(
             wave=waves[-1] + 1 if waves else 1,
-            kind=kind,
+            kind="retry" if retry else "run",
             space=self.space.digest,
+            code=identity.code,
+            environment=identity.environment,
+            data=identity.data,
             total=self.space.size,
-            ranges=ranges,
-            identity=identity,
+            tasks=count(ranges),
+            unreadable=retry.unreadable if retry else (),
             before=before,
             first=self.first,
-            unchecked=unchecked,
+            unchecked=self.unchecked,
             created=now(),
-            slots=self._slots(),
         )
+        return plan_wave(draft, ranges, slots=self._slots())
 
     def _work(self, plan: Plan) -> dict[str, Any]:
-        return work_file(
-            self.source,
-            self.prepared,
-            plan,
-            self.space,
-            run=self.run.about().id,
-            mark=self.run.mark(),
-            everything=self.options.everything,
-        )
+        work = work_file(self.source, self.prepared, plan, self.space, everything=self.options.everything)
+        return self.run.owned(work)
 
     def _checks(self, identity: Identity) -> bool:
         if not self.study.checks:
@@ -236,29 +249,41 @@ class Runner:
     def close(self, end: WaveEnd | None, begun: float) -> Outcome:
         """Merge the table and say how the run stands."""
         fold = self._fold()
-        report = merge_table(self.run, self.space, fold, self.study, self.prepared.identity.code)
-        counts = fold.counts
-        failed = sum(number for name, number in counts.items() if name not in ("OK", "MISSING"))
-        stopped = "" if end is None or end.how == "done" else end.how
+        merged = merge_table(self.run, self.space, fold, self.study, self.prepared.identity.code)
+        unreadable = len(merged.unreadable)
+        failed = sum(number for name, number in fold.counts.items() if name not in ("OK", "MISSING"))
         return Outcome(
             run=str(self.run.path),
             name=self.study.name,
             tasks=self.space.size,
-            done=counts["OK"],
-            failed=failed,
-            missing=counts["MISSING"],
+            done=fold.counts["OK"] - unreadable,
+            failed=failed + unreadable,
+            missing=fold.counts["MISSING"],
             seconds=round(time.monotonic() - begun, 3),
-            results=str(self.run.path / "results.parquet") if report.rows else "",
-            stopped=stopped,
-            report=Close(report, fold, end),
+            results=str(self.run.path / "results.parquet") if merged.rows else "",
+            stopped="" if end is None or end.how == "done" else end.how,
+            report=Report(
+                end=end,
+                fold=fold,
+                merge=merged,
+                notes=tuple(table_notes(merged, self.space, self.study)),
+                absent=tuple(absent_files(fold, self.source, self.prepared, end.cause if end else "")),
+                git=self.prepared.provenance["git"],
+                summary=self.study.summary is not None,
+            ),
         )
 
 
-class Close:
-    """What the command line tells at the end: the merge, the words, and why the last wave ended."""
+class Report(Struct, frozen=True, kw_only=True):
+    """What is told at the end of a run: why its last wave ended, the words, the table, and what to know."""
 
-    def __init__(self, merge: Any, fold: Fold, end: WaveEnd | None) -> None:
-        self.merge, self.fold, self.end = merge, fold, end
+    end: WaveEnd | None
+    fold: Fold
+    merge: MergeReport
+    notes: tuple[str, ...]
+    absent: tuple[str, ...]
+    git: dict[str, Any]
+    summary: bool
 
 
 def to_do(fold: Fold) -> list[IndexRange]:
@@ -270,8 +295,4 @@ def grown_space(space: ParameterSpace, run: RunDirectory, latest: Plan | None) -
     """Return the space with every level that the last plan had in the very form it had there."""
     if latest is None or latest.space == space.digest:
         return space
-    from packhorse.model.space import inherit
-
     return inherit(space, run.space(latest.space))
-
-

@@ -13,14 +13,21 @@ from packhorse.model.errors import UsageError
 from packhorse.model.study import Environment
 
 
-def run_script(script: str, arguments: tuple[str, ...], directory: Path | None) -> tuple[Source, Options]:
-    """Return the study of one task that runs a script with its arguments, and keeps all it writes."""
+def run_script(
+    script: str, arguments: tuple[str, ...], directory: Path | None, here: Path
+) -> tuple[Source, Options]:
+    """Return the study of one task that runs a script with its arguments, and keeps all it writes.
+
+    The script sees the folder `here`, if it lies in it, else its own.
+    """
     from packhorse.run.environment import resolve
     from packhorse.run.programs import script_command
 
-    folder = Path.cwd()
+    folder = here
     if not Path(script).exists():
-        raise UsageError(f"no file {script}", "packhorse run SCRIPT ARGUMENTS..., or packhorse run study.yaml")
+        raise UsageError(
+            f"no file {script}", "packhorse run SCRIPT ARGUMENTS..., or packhorse run study.yaml"
+        )
     path = Path(script).resolve()
     if path.is_relative_to(folder):
         word = path.relative_to(folder).as_posix()
@@ -34,14 +41,16 @@ def run_script(script: str, arguments: tuple[str, ...], directory: Path | None) 
     return source, Options(run=run, everything=True)
 
 
-def map_source(template: str, assignments: tuple[str, ...], save: Path | None, keys: dict[str, Any]) -> Source:
+def map_source(
+    template: str, assignments: tuple[str, ...], save: Path | None, keys: dict[str, Any], here: Path
+) -> Source:
     """Return the study of a `map` line; write it to a file where the user wants to keep it."""
     from packhorse.study.write import map_study
 
     said = map_study(template, assignments, **keys)
     if save is None:
         said.setdefault("name", _name(_script_of(template)))
-        return from_mapping(said, Path.cwd())
+        return from_mapping(said, here)
     from packhorse.app.source import from_file
     from packhorse.study.write import study_text
 
@@ -53,7 +62,13 @@ def map_source(template: str, assignments: tuple[str, ...], save: Path | None, k
 
 def _script_of(template: str) -> str:
     words = [word for word in template.split() if re.search(r"\.\w+$", word) and "{" not in word]
-    return Path(words[0]).stem if words else Path(template.split()[0]).name if template.split() else "map"
+    return (
+        Path(words[0]).stem
+        if words
+        else Path(template.split(maxsplit=1)[0]).name
+        if template.split()
+        else "map"
+    )
 
 
 def _name(stem: str) -> str:

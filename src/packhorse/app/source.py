@@ -46,7 +46,9 @@ def from_file(said: str | Path, site: str | None = None) -> Source:
     read = Reader(folder)
     study = parse_study(text, path=str(path), read=read, site=site)
     sources = tuple(read.names)
-    return Source(study=study, text=text, folder=folder, path=path.resolve(), root=_root(folder), sources=sources)
+    return Source(
+        study=study, text=text, folder=folder, path=path.resolve(), root=_root(folder), sources=sources
+    )
 
 
 def from_mapping(said: dict[str, Any], folder: Path) -> Source:
@@ -61,7 +63,12 @@ def from_mapping(said: dict[str, Any], folder: Path) -> Source:
 
 
 def from_keywords(
-    keywords: dict[str, Any], folder: Path, path: Path, *, site: str | None = None, sources: Iterable[str] = ()
+    keywords: dict[str, Any],
+    folder: Path,
+    path: Path,
+    *,
+    site: str | None = None,
+    sources: Iterable[str] = (),
 ) -> Source:
     """Make a study of Python values; `path` names it where no name is given, `sources` made it."""
     from packhorse.study.make import make_study, plain_study

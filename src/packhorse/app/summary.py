@@ -23,8 +23,8 @@ def summarise_run(
     of: Sequence[str],
     quantiles: Sequence[float],
     chosen: Sequence[str],
-) -> tuple[pl.DataFrame, list[str]]:
-    """Return the summary of a run's table, as asked for or as its study says, and what to know about it."""
+) -> pl.DataFrame:
+    """Return the summary of a run's table, as asked for or as its study says."""
     import polars as pl
 
     from packhorse.results.summary import summarise
@@ -56,6 +56,7 @@ def summarise_run(
     ]
     columns = list(of or wanted.of or numbers)
     if not columns:
-        raise UsageError("the table has no column of numbers to summarise", f"it has: {', '.join(frame.columns)}")
-    result = summarise(frame, names, columns, tuple(quantiles or wanted.quantiles))
-    return (result, []) if not isinstance(result, tuple) else result
+        raise UsageError(
+            "the table has no column of numbers to summarise", f"it has: {', '.join(frame.columns)}"
+        )
+    return summarise(frame, names, columns, tuple(quantiles or wanted.quantiles))

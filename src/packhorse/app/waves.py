@@ -48,7 +48,9 @@ class WaveEnd:
 def _tell_full(event: dict[str, Any], watcher: Watcher) -> None:
     if event["full"]:
         places = " and ".join(dict.fromkeys([event["directory"], event["scratch"]]))
-        watcher.warn(f"the disk is full ({event['full']}): make space in {places}; the run waits 15 minutes for it")
+        watcher.warn(
+            f"the disk is full ({event['full']}): make space in {places}; the run waits 15 minutes for it"
+        )
     else:
         watcher.say("there is space again; the run goes on")
 
@@ -89,58 +91,72 @@ def work_off(
     worker = LocalWorker(
         run.path, run.work_path(plan.wave), slots=slots, element=0, lock=lock, scratch=scratch
     )
-    end = WaveEnd()
-    followed = Followed(scratch, watcher) if tee else None
-    begun = time.monotonic()
-    shown = 0.0
-
-    def look() -> None:
-        nonlocal shown
-        for event in worker.events():
-            end.take(event, watcher)
-        if followed:
-            followed.look()
-        if time.monotonic() - shown > PROGRESS_SECONDS:
-            shown = time.monotonic()
-            _show(run, plan, begun, watcher)
-
+    watched = Watched(worker, run, plan, watcher, Followed(scratch, watcher) if tee else None)
     try:
         while worker.alive():
-            look()
-            time.sleep(0.02 if time.monotonic() - begun < 1 else LOOK_SECONDS)
+            watched.look()
+            time.sleep(0.02 if watched.seconds < 1 else LOOK_SECONDS)
     except KeyboardInterrupt:
         worker.stop()
         watcher.say("stopping: running tasks end, finished ones are kept")
-        worker.wait(look)
+        worker.wait(watched.look)
     finally:
-        look()
-        _show(run, plan, begun, watcher)
+        watched.look()
+        watched.show()
         watcher.finished()
         if worker.alive():
             worker.stop()
-            worker.wait(look)
+            worker.wait(watched.look)
         worker.close()
-        if end.how == "died":
+        if watched.end.how == "died":
             end_survivors(run.mark())  # tasks whose worker and launcher were killed would run twice
         shutil.rmtree(scratch, ignore_errors=True)
-    return end
+    return watched.end
 
 
-def _show(run: RunDirectory, plan: Plan, begun: float, watcher: Watcher) -> None:
-    counts = tasks_done(run, plan.wave)
-    before = plan.before
-    ok = counts.pop("OK", 0)
-    before_ok = before.get("OK", 0)
-    before_failed = sum(n for name, n in before.items() if name not in ("OK", "MISSING"))
-    watcher.progress(
-        Progress(
-            total=plan.total,
-            done=before_ok + ok,
-            failed=before_failed + sum(counts.values()),
-            started_with=before_ok + before_failed,
-            seconds=time.monotonic() - begun,
+class Watched:
+    """A worker on one wave, and who is told of it."""
+
+    def __init__(
+        self, worker: LocalWorker, run: RunDirectory, plan: Plan, watcher: Watcher, followed: Followed | None
+    ) -> None:
+        self.worker, self.run, self.plan, self.watcher = worker, run, plan, watcher
+        self.followed = followed
+        self.end = WaveEnd()
+        self.begun = time.monotonic()
+        self.shown = 0.0
+
+    @property
+    def seconds(self) -> float:
+        """How long it has worked."""
+        return time.monotonic() - self.begun
+
+    def look(self) -> None:
+        """Pass on what the worker has said since the last look, and now and then how far it is."""
+        for event in self.worker.events():
+            self.end.take(event, self.watcher)
+        if self.followed:
+            self.followed.look()
+        if time.monotonic() - self.shown > PROGRESS_SECONDS:
+            self.shown = time.monotonic()
+            self.show()
+
+    def show(self) -> None:
+        """Tell how far the run is."""
+        counts = tasks_done(self.run, self.plan.wave)
+        before = self.plan.before
+        ok = counts.pop("OK", 0)
+        before_ok = before.get("OK", 0)
+        before_failed = sum(n for name, n in before.items() if name not in ("OK", "MISSING"))
+        self.watcher.progress(
+            Progress(
+                total=self.plan.total,
+                done=before_ok + ok,
+                failed=before_failed + sum(counts.values()),
+                started_with=before_ok + before_failed,
+                seconds=self.seconds,
+            )
         )
-    )
 
 
 class Followed:

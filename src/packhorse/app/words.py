@@ -23,7 +23,7 @@ def read_words(run: RunDirectory, space: ParameterSpace, defaults: Mapping[str, 
     for plan in run.plans():
         older.add(plan.space)
         if plan.kind == "retry":
-            retries.append(Retry(plan.wave, plan.space, planned_ranges(plan)))
+            retries.append(Retry(plan.wave, plan.space, planned_ranges(plan), plan.unreadable))
     carry = {}
     for old in older - {digest}:
         carry[old] = carry_between(run.space(old), space, defaults)

@@ -73,5 +73,3 @@ def _files(command: Any) -> list[str]:
     """Return the parameter files that a compiled command names."""
     parts = [part for argument in command or [] for part in argument if isinstance(part, dict)]
     return sorted({part["name"] for part in parts if SPECIALS.match(part["name"])})
-
-

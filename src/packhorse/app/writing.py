@@ -12,8 +12,8 @@ from typing import Any
 from packhorse.app.prepare import prepare
 from packhorse.app.select import Chosen, one_task
 from packhorse.app.source import Source, from_file
-from packhorse.app.workfile import work_file
 from packhorse.app.words import read_words
+from packhorse.app.workfile import work_file
 from packhorse.model.errors import UsageError
 from packhorse.model.plan import Plan
 from packhorse.model.space import ParameterSpace
@@ -52,9 +52,13 @@ def plan_study(source: Source, directory: Path | None = None, where: Sequence[st
     run = RunDirectory(directory or source.folder / "runs" / study.name)
     prepared = prepare(source, run.path)
     plan = Plan(wave=0, space=space.digest, total=space.size, tasks=space.size, code=prepared.identity.code)
-    work = work_file(source, prepared, plan, space, run="", mark="")
+    work = work_file(source, prepared, plan, space)
     slots = local_slots(
-        cores=cores(), memory=memory(), cpus=study.resources.cpus, task_memory=study.resources.memory, asked=None
+        cores=cores(),
+        memory=memory(),
+        cpus=study.resources.cpus,
+        task_memory=study.resources.memory,
+        asked=None,
     )
     found: dict[str, Any] = {
         "name": study.name,
@@ -76,7 +80,9 @@ def plan_study(source: Source, directory: Path | None = None, where: Sequence[st
     return found
 
 
-def _standing(found: dict[str, Any], run: RunDirectory, space: ParameterSpace, defaults: Any, slots: int) -> None:
+def _standing(
+    found: dict[str, Any], run: RunDirectory, space: ParameterSpace, defaults: Any, slots: int
+) -> None:
     latest = run.latest()
     fold = read_words(run, space, defaults, latest.first if latest else 1)
     counts = fold.counts
@@ -102,7 +108,9 @@ def _notes(source: Source, space: ParameterSpace, files: Any) -> list[str]:
     if "{seed32" in template:
         pairs = space.size * (space.size - 1) / 2 / 2**31
         if pairs >= 0.01:
-            rows.append(f"seed32 has 31 bits: about {pairs:,.2g} pairs of tasks share a value; {{seed}} has 63")
+            rows.append(
+                f"seed32 has 31 bits: about {pairs:,.2g} pairs of tasks share a value; {{seed}} has 63"
+            )
     if space.replicates > 1 and not study.function and "{seed" not in template and "{params" not in template:
         rows.append(
             "the command names no {seed}: replicates differ only if the script reads PACKHORSE_SEED or packhorse.task"
@@ -116,7 +124,6 @@ def _notes(source: Source, space: ParameterSpace, files: Any) -> list[str]:
 
 def _examples(work: dict[str, Any], space: ParameterSpace, where: Sequence[str]) -> list[tuple[int, str]]:
     from packhorse.worker.fill import Task, fill
-
     from packhorse.worker.place import Place
 
     place = Place(tempfile.gettempdir(), 0, work)  # shown, never made
@@ -146,7 +153,7 @@ def try_task(said: str, task: int | None, where: Sequence[str]) -> tuple[int, li
         for name, text in task_library().items():
             write(run.path / "library" / name, text)
         plan = Plan(wave=0, space=space.digest, total=space.size, tasks=1, code=prepared.identity.code)
-        work = work_file(source, prepared, plan, space, run=run.about().id, mark=run.mark())
+        work = run.owned(work_file(source, prepared, plan, space))
         standing = stand(work, run.path, Path(scratch) / "place")
         status, target = run_in_foreground(standing, space.frozen, index)
         return status, _tried(status, target, index, space)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 from packhorse.app.watch import Outcome
-from packhorse.cli.output import duration, number, tasks
-from packhorse.model.errors import RunError, Stopped, TableError, TasksFailed
+from packhorse.cli.output import duration, frame_lines, number, tasks
+from packhorse.model.errors import RunError, Stopped, TableError, TasksFailed, UsageError
 
 SHOWN = 5  # causes, clashes and the like that are shown before "and so on"
 
@@ -21,10 +23,10 @@ def closing_lines(outcome: Outcome) -> list[str]:
     if outcome.missing:
         rows[0] += f", {number(outcome.missing)} missing"
     rows.extend(causes(outcome))
-    rows.extend(merge_lines(outcome.report.merge))
-    git = _uncommitted(outcome)
-    if git:
-        rows.append(git)
+    rows.extend(f"note: {one}" for one in outcome.report.absent)
+    rows.extend(merge_lines(outcome.report.merge, outcome.report.notes))
+    rows.extend(_uncommitted(outcome))
+    rows.extend(_summary(outcome))
     if outcome.results:
         rows.append(f"table: {outcome.results} (and .csv beside it)")
     return rows
@@ -37,9 +39,9 @@ def causes(outcome: Outcome) -> list[str]:
     return failure_lines(outcome.report.fold, outcome.run) if outcome.failed else []
 
 
-def merge_lines(merge: Any) -> list[str]:
+def merge_lines(merge: Any, notes: Iterable[str]) -> list[str]:
     """Return what the reader of the table must know."""
-    rows = list(merge.notes)
+    rows = [f"note: {one}" for one in notes]
     for clash in merge.clashes[:SHOWN]:
         kinds = ", ".join(f"{n} {kind}" for kind, n in clash.kinds.items())
         tasks = ", ".join(map(str, clash.tasks))
@@ -57,8 +59,23 @@ def merge_lines(merge: Any) -> list[str]:
     return rows
 
 
-def _uncommitted(outcome: Outcome) -> str:
-    return ""
+def _uncommitted(outcome: Outcome) -> list[str]:
+    """Return what of the code no commit has; where there is no git, the snapshot alone names the code."""
+    git = outcome.report.git
+    return [f"code: {git['summary']}"] if git.get("dirty") else []
+
+
+def _summary(outcome: Outcome) -> list[str]:
+    """Return the table that the study asks for under summary:."""
+    from packhorse.app.summary import summarise_run
+
+    if not outcome.report.summary or not outcome.results:
+        return []
+    run = Path(outcome.run)
+    try:
+        return frame_lines(summarise_run(run, str(run), (), (), (), ()))
+    except UsageError as error:
+        return [f"note: no summary: {error.message}; {error.hint}"]
 
 
 def judge(outcome: Outcome) -> None:
@@ -69,7 +86,9 @@ def judge(outcome: Outcome) -> None:
     if outcome.stopped == "failing":
         cause = end.cause or "no message"
         message = f"stopped: the first 20 tasks, spread over the space, all failed with: {cause}"
-        raise TasksFailed(message, f"packhorse logs {outcome.run} --failed; mend it, then run again with --fresh")
+        raise TasksFailed(
+            message, f"packhorse logs {outcome.run} --failed; mend it, then run again with --fresh"
+        )
     if outcome.stopped == "broken":
         raise TasksFailed(f"{end.cause}\n{end.traceback}".rstrip(), "mend it and run again")
     if outcome.stopped == "full":
@@ -81,4 +100,6 @@ def judge(outcome: Outcome) -> None:
         raise TasksFailed(f"{outcome.failed + outcome.missing} of {outcome.tasks} tasks have no result", hint)
     if outcome.report.merge.clashes:
         names = ", ".join(clash.column for clash in outcome.report.merge.clashes)
-        raise TableError(f"the table is written, but types clash in: {names}", f"look at {outcome.run}/results.csv")
+        raise TableError(
+            f"the table is written, but types clash in: {names}", f"look at {outcome.run}/results.csv"
+        )

@@ -7,7 +7,16 @@ from typing import Any
 
 import click
 
-from packhorse.cli.output import as_object, json_option, number, run_argument, say, task_option, tasks, where_option
+from packhorse.cli.output import (
+    as_object,
+    json_option,
+    number,
+    run_argument,
+    say,
+    task_option,
+    tasks,
+    where_option,
+)
 
 
 @click.command(name="status")
@@ -83,7 +92,9 @@ def runs_command(as_json: bool) -> None:
 @click.option("--failed", is_flag=True, help="What failed tasks printed, up to twenty (the default).")
 @where_option
 @json_option
-def logs_command(run: str | None, task: int | None, failed: bool, where: tuple[str, ...], as_json: bool) -> None:
+def logs_command(
+    run: str | None, task: int | None, failed: bool, where: tuple[str, ...], as_json: bool
+) -> None:
     """Show what a task printed; without --task, what failed tasks printed."""
     from packhorse.app.looking import logs
 
@@ -119,7 +130,9 @@ def explain_command(run: str | None, task: int | None, where: tuple[str, ...], a
     say(f"  replicate {found['replicate']}, seed {found['seed']} (31 bits: {found['seed32']})")
     if record:
         wall, cpu = record.get("wall", 0), record.get("cpu", 0)
-        say(f"  on {found['host']} in wave {found['wave']}: {wall:g} s wall, {cpu:g} s CPU, {record.get('memory', 0) // 1024} MiB")
+        say(
+            f"  on {found['host']} in wave {found['wave']}: {wall:g} s wall, {cpu:g} s CPU, {record.get('memory', 0) // 1024} MiB"
+        )
     if record.get("cause"):
         say(f"  cause: {record['cause']}")
     say(f"  code {found['code']}, environment {found['environment'] or 'none'}, python {found['python']}")
@@ -161,5 +174,7 @@ def provenance_lines(found: dict[str, Any]) -> list[str]:
         rows.append(f"  check passed {one['passed']}: {one['command']}")
     for wave in found["waves"]:
         unchecked = ", checks left out" if wave["unchecked"] else ""
-        rows.append(f"  wave {wave['wave']} ({wave['kind']}) {wave['created']}: {tasks(wave['tasks'])}, code {wave['code']}{unchecked}")
+        rows.append(
+            f"  wave {wave['wave']} ({wave['kind']}) {wave['created']}: {tasks(wave['tasks'])}, code {wave['code']}{unchecked}"
+        )
     return rows

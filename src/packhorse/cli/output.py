@@ -70,6 +70,22 @@ def tasks(value: int) -> str:
     return f"{number(value)} task{'' if value == 1 else 's'}"
 
 
+def frame_lines(frame: Any) -> list[str]:
+    """Return a polars frame as a table of text."""
+    import polars
+
+    with polars.Config(
+        tbl_rows=200,
+        tbl_cols=50,
+        tbl_hide_dataframe_shape=True,
+        tbl_hide_column_data_types=True,
+        tbl_formatting="ASCII_MARKDOWN",
+        tbl_width_chars=200,
+        float_precision=6,
+    ):
+        return str(frame).splitlines()
+
+
 class Lines(Watcher):
     """Shows a run to a person: a bar on a terminal, plain lines elsewhere; all on standard error."""
 

@@ -37,7 +37,9 @@ def run_options(command: Any) -> Any:
     for option in reversed(
         (
             click.option("--run", "directory", type=click.Path(path_type=Path), help="The run's directory."),
-            click.option("-j", "--jobs", type=click.IntRange(min=1), help="Tasks at a time (default: all cores)."),
+            click.option(
+                "-j", "--jobs", type=click.IntRange(min=1), help="Tasks at a time (default: all cores)."
+            ),
             click.option("--commit", metavar="MESSAGE", help="Commit study and code first."),
             json_option,
         )
@@ -74,7 +76,9 @@ def run_command(
     _stop_on_terminate()
     if target is None:
         if not Path("study.yaml").exists():
-            raise UsageError("no study.yaml here", "packhorse init SCRIPT writes one; packhorse run SCRIPT runs one")
+            raise UsageError(
+                "no study.yaml here", "packhorse init SCRIPT writes one; packhorse run SCRIPT runs one"
+            )
         target = "study.yaml"
     directory = options.pop("directory")
     jobs = options.pop("jobs")
@@ -92,7 +96,7 @@ def run_command(
         return
     from packhorse.app.single import run_script
 
-    source, chosen = run_script(target, arguments, directory)
+    source, chosen = run_script(target, arguments, directory, Path.cwd())
     _commit(source, commit)
     _go(source, chosen, watcher, as_json)
 
@@ -131,7 +135,7 @@ def map_command(
 
     _stop_on_terminate()
     keys["data"] = list(keys["data"]) or None
-    source = map_source(template, assignments, save, keys)
+    source = map_source(template, assignments, save, keys, Path.cwd())
     if save:
         say(f"study written to {save}; from now on: packhorse run {save}")
     _commit(source, commit)
@@ -141,14 +145,19 @@ def map_command(
 
 @click.command(name="retry")
 @run_argument
-@click.option("--failed", is_flag=True, help="Tasks that failed, timed out or took too much memory (the default).")
+@click.option(
+    "--failed",
+    is_flag=True,
+    expose_value=False,
+    help="Tasks without a result, for whatever reason (the default).",
+)
 @where_option
 @click.option("-j", "--jobs", type=click.IntRange(min=1), help="Tasks at a time (default: all cores).")
 @click.option("--keep", is_flag=True, help="With the code that is here now, although it changed.")
 @click.option("--old-code", is_flag=True, help="With the code of the finished tasks.")
 @json_option
-def retry_command(run: str | None, where: tuple[str, ...], as_json: bool, failed: bool, **options: Any) -> None:
-    """Run failed tasks again."""
+def retry_command(run: str | None, where: tuple[str, ...], as_json: bool, **options: Any) -> None:
+    """Run failed tasks again, and those whose result could not be read."""
     from packhorse.app.again import retry_source
 
     _stop_on_terminate()
@@ -167,11 +176,15 @@ def cancel_command(run: str | None) -> None:
 
 @click.command(name="rerun")
 @run_argument
-@click.option("--sample", type=click.IntRange(min=1), default=20, show_default=True, help="How many finished tasks.")
+@click.option(
+    "--sample", type=click.IntRange(min=1), default=20, show_default=True, help="How many finished tasks."
+)
 @where_option
 @click.option("-j", "--jobs", type=click.IntRange(min=1), help="Tasks at a time (default: all cores).")
 @json_option
-def rerun_command(run: str | None, sample: int, where: tuple[str, ...], jobs: int | None, as_json: bool) -> None:
+def rerun_command(
+    run: str | None, sample: int, where: tuple[str, ...], jobs: int | None, as_json: bool
+) -> None:
     """Run finished tasks again from the snapshot and compare bit for bit."""
     from packhorse.app.again import rerun
 
@@ -215,5 +228,3 @@ def _go(source: Any, options: Any, watcher: Any, as_json: bool) -> None:
         for row in closing_lines(outcome):
             say(row)
     judge(outcome)
-
-

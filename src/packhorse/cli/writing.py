@@ -6,7 +6,16 @@ from pathlib import Path
 
 import click
 
-from packhorse.cli.output import as_object, duration, json_option, number, say, task_option, tasks, where_option
+from packhorse.cli.output import (
+    as_object,
+    duration,
+    json_option,
+    number,
+    say,
+    task_option,
+    tasks,
+    where_option,
+)
 from packhorse.model.errors import UsageError
 
 
@@ -43,7 +52,9 @@ def plan_command(study: str, directory: Path | None, where: tuple[str, ...], as_
     for index, argv in found["examples"]:
         say(f"  task {index}: {argv}")
     if found["finished"] or found["failed"]:
-        say(f"  {number(found['finished'])} are done, {number(found['failed'])} failed, {number(found['missing'])} to run")
+        say(
+            f"  {number(found['finished'])} are done, {number(found['failed'])} failed, {number(found['missing'])} to run"
+        )
     if found["expected"] is not None:
         say(f"  about {duration(found['expected'])} on {found['slots']} core(s), by the tasks already run")
     say(f"  {found['slots']} at a time here, with {found['python']}")

@@ -10,6 +10,7 @@ from msgspec import Struct, field
 class Plan(Struct, frozen=True, kw_only=True):
     """One wave. `ranges` are half-open; `before` counts the words on tasks outside this wave.
 
+    `unreadable` are tasks of a retry whose earlier OK counts no more, since nobody can read its result.
     `first` is the first wave whose records count: a fresh start overrules everything before it.
     """
 
@@ -25,6 +26,7 @@ class Plan(Struct, frozen=True, kw_only=True):
     tasks: int
     probe: tuple[int, ...] = ()
     ranges: tuple[tuple[int, int], ...] = ()
+    unreadable: tuple[tuple[int, int], ...] = ()
     before: dict[str, int] = field(default_factory=dict)
     first: int = 1
     unchecked: bool = False

@@ -106,7 +106,10 @@ class Lookup:
             # Ranges and chunks are looked up by arithmetic: they may hold 10^9 levels.
             rows = axis.levels if axis.levels is not None else ()
             self.tables.append(
-                {tuple(canonical(n, v) for n, v in zip(axis.names, row, strict=True)): i for i, row in enumerate(rows)}
+                {
+                    tuple(canonical(n, v) for n, v in zip(axis.names, row, strict=True)): i
+                    for i, row in enumerate(rows)
+                }
             )
 
     def find(self, parameters: Mapping[str, Any], replicate: int) -> int | None:
@@ -126,7 +129,9 @@ class Lookup:
         axis = self.space.arithmetic.axes[number]
         if axis.levels is None:
             return _arithmetic_level(axis, values)
-        return self.tables[number].get(tuple(canonical(n, v) for n, v in zip(axis.names, values, strict=True)))
+        return self.tables[number].get(
+            tuple(canonical(n, v) for n, v in zip(axis.names, values, strict=True))
+        )
 
 
 def _arithmetic_level(axis: Any, values: tuple[Any, ...]) -> int | None:
@@ -158,6 +163,7 @@ def inherit(new: ParameterSpace, old: ParameterSpace) -> ParameterSpace:
                 [known.get(n, {}).get(canonical(n, v), v) for n, v in zip(factor["names"], row, strict=True)]
                 for row in factor["levels"]
             ]
-            factor = {**factor, "levels": rows}
-        factors.append(factor)
+            factors.append({**factor, "levels": rows})
+        else:
+            factors.append(factor)
     return ParameterSpace({**new.frozen, "factors": factors})

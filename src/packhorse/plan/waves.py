@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from packhorse.model.plan import Identity, Plan
+from msgspec.structs import replace
+
+from packhorse.model.plan import Plan
 
 PROBE = 20  # first tasks, spread over the space, so that a wrong study is found before it costs hours
 
@@ -48,38 +50,11 @@ def without(ranges: list[IndexRange], indices: list[int]) -> list[IndexRange]:
     return found
 
 
-def plan_wave(
-    *,
-    wave: int,
-    kind: str,
-    space: str,
-    total: int,
-    ranges: list[IndexRange],
-    identity: Identity,
-    before: dict[str, int],
-    first: int = 1,
-    unchecked: bool = False,
-    created: str = "",
-    slots: int = 1,
-) -> Plan:
-    """Return the plan of one wave over the missing `ranges`."""
-    probe = spread(ranges, max(PROBE, slots)) if count(ranges) > 2 * PROBE else []
-    return Plan(
-        wave=wave,
-        kind=kind,  # type: ignore[arg-type]
-        space=space,
-        code=identity.code,
-        environment=identity.environment,
-        data=identity.data,
-        total=total,
-        tasks=count(ranges),
-        probe=tuple(probe),
-        ranges=tuple(without(ranges, probe)),
-        before=before,
-        first=first,
-        unchecked=unchecked,
-        created=created,
-    )
+def plan_wave(draft: Plan, ranges: list[IndexRange], slots: int = 1) -> Plan:
+    """Return a draft as the plan of one wave over `ranges`."""
+    tasks = count(ranges)
+    probe = spread(ranges, max(PROBE, slots)) if tasks > 2 * PROBE else []
+    return replace(draft, tasks=tasks, probe=tuple(probe), ranges=tuple(without(ranges, probe)))
 
 
 def joined(ranges: Iterable[IndexRange]) -> list[IndexRange]:
@@ -98,7 +73,9 @@ def planned_ranges(plan: Plan) -> list[IndexRange]:
     return joined([*plan.ranges, *((i, i + 1) for i in plan.probe)])
 
 
-def local_slots(*, cores: int, memory: int | None, cpus: int, task_memory: int | None, asked: int | None) -> int:
+def local_slots(
+    *, cores: int, memory: int | None, cpus: int, task_memory: int | None, asked: int | None
+) -> int:
     """Return how many tasks run at a time here: what cores and memory allow, or what was asked for.
 
     `memory` and `task_memory` are in MiB.

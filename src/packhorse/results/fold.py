@@ -1,8 +1,8 @@
 """The word on each task: all journals of a run folded into one state for each index.
 
 OK beats everything, and among OKs the lowest (wave, element, restart) wins; else the highest (wave, attempt).
-A retry overrules what earlier waves said of its tasks unless that was OK. Only indices that some journal
-names take memory, so a space of 10^9 tasks with nothing done is one range.
+A retry overrules what earlier waves said of its tasks unless that was OK with a result that can be read.
+Only indices that some journal names take memory, so a space of 10^9 tasks with nothing done is one range.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from packhorse.results.payload import Payloads
 MISSING = "MISSING"
 Ranges = Sequence[tuple[int, int]]
 Carry = Mapping[str, Callable[[int], int | None]]
+_Plan = tuple[int, list[int], list[int]]  # a wave, and where the ranges of its tasks start and stop
 
 # A position is (journal number, line number) in one integer, so that positions compare as the journals do.
 _SHIFT = 40
@@ -25,11 +26,15 @@ _LINE = (1 << _SHIFT) - 1
 
 
 class Retry(NamedTuple):
-    """A retry plan: its wave, the digest of its space, and its tasks' indices in that space."""
+    """A retry plan: its wave, the digest of its space, and its tasks' indices in that space.
+
+    `unreadable` are those whose earlier OK counts no more.
+    """
 
     wave: int
     space: str
     ranges: Ranges
+    unreadable: Ranges = ()
 
 
 class Duplicates(NamedTuple):
@@ -147,7 +152,7 @@ class Fold:
         self,
         number: int,
         carried: Callable[[int], int | None] | None,
-        overruled: Callable[[int, int], bool],
+        overruled: _Overruled,
     ) -> None:
         """Let the records of one journal compete for their tasks; only `fold` calls this."""
         journal = self.journals[number]
@@ -158,7 +163,7 @@ class Fold:
             index = old if carried is None else carried(old)
             if index is None or not 0 <= index < size:
                 self.foreign += 1
-            elif code != OK and overruled(index, wave):
+            elif (code != OK or overruled.unreadable) and overruled(code, index, wave):
                 continue
             elif index in positions:
                 self._meet(index, position)
@@ -167,16 +172,19 @@ class Fold:
 
 
 class _Overruled:
-    """Says whether a later wave's retry took a task up again."""
+    """Says whether a later wave's retry took a task up again; an OK only where its result was unreadable."""
 
     def __init__(self, retries: Iterable[Retry], space: str, carry: Carry) -> None:
-        self.plans: list[tuple[int, list[int], list[int]]] = []
-        for wave, digest, given in retries:
-            ranges = sorted(given) if digest == space else _carried_ranges(given, carry.get(digest))
-            self.plans.append((wave, [a for a, _ in ranges], [b for _, b in ranges]))
+        self.all: list[_Plan] = []
+        self.unreadable: list[_Plan] = []
+        for wave, digest, given, unreadable in retries:
+            for ranges, plans in ((given, self.all), (unreadable, self.unreadable)):
+                here = sorted(ranges) if digest == space else _carried_ranges(ranges, carry.get(digest))
+                if here:
+                    plans.append((wave, [a for a, _ in here], [b for _, b in here]))
 
-    def __call__(self, index: int, wave: int) -> bool:
-        for later, starts, stops in self.plans:
+    def __call__(self, outcome: int, index: int, wave: int) -> bool:
+        for later, starts, stops in self.unreadable if outcome == OK else self.all:
             at = bisect_right(starts, index) - 1
             if later > wave and at >= 0 and index < stops[at]:
                 return True

@@ -73,7 +73,9 @@ class RunDirectory:
         except (OSError, msgspec.MsgspecError) as error:
             raise RunError(f"{file} cannot be read: {error}", "packhorse doctor") from None
         if about.format != FORMAT or about.version > VERSION:
-            message = f"{file} has format {about.format} {about.version}; this Packhorse knows {FORMAT} {VERSION}"
+            message = (
+                f"{file} has format {about.format} {about.version}; this Packhorse knows {FORMAT} {VERSION}"
+            )
             raise RunError(message, "update Packhorse, or choose another directory with --run")
         return about
 
@@ -88,7 +90,9 @@ class RunDirectory:
         folder = self.path / "waves"
         if not folder.is_dir():
             return []
-        numbers = [int(one.name) for one in folder.iterdir() if one.name.isdigit() and (one / "plan.json").is_file()]
+        numbers = [
+            int(one.name) for one in folder.iterdir() if one.name.isdigit() and (one / "plan.json").is_file()
+        ]
         return sorted(numbers)
 
     def plan(self, wave: int) -> Plan:
@@ -123,6 +127,10 @@ class RunDirectory:
         (folder / "leases").mkdir(parents=True, exist_ok=True)
         write(self.work_path(plan.wave), msgspec.json.encode(work))
         write(self.plan_path(plan.wave), msgspec.json.encode(plan))
+
+    def owned(self, work: dict[str, Any]) -> dict[str, Any]:
+        """Return a work file that says which run its processes belong to."""
+        return {**work, "run": self.about().id, "mark": self.mark()}
 
     # Spaces, snapshots, journals
 

@@ -56,7 +56,9 @@ def _cgroup(name: str) -> str | None:
 class LocalWorker:
     """A worker process of this machine, attached to us: it stops when we are gone."""
 
-    def __init__(self, directory: Path, work_file: Path, *, slots: int, element: int, lock: int, scratch: Path) -> None:
+    def __init__(
+        self, directory: Path, work_file: Path, *, slots: int, element: int, lock: int, scratch: Path
+    ) -> None:
         scratch.mkdir(parents=True, exist_ok=True)
         argv = [sys.executable, "-S", "-E", str(directory / "worker.pyz"), "work", str(work_file)]
         argv += ["--slots", str(slots), "--element", str(element), "--scratch", str(scratch), "--attached"]

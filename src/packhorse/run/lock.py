@@ -56,7 +56,9 @@ class RunLock:
         message = f"another `packhorse run` works on {self.path.parent}"
         if holder is not None:
             message += f" (process {holder})"
-        raise RunError(message, f"packhorse status {self.path.parent}, or packhorse cancel {self.path.parent}")
+        raise RunError(
+            message, f"packhorse status {self.path.parent}, or packhorse cancel {self.path.parent}"
+        )
 
     def __exit__(self, *_: object) -> None:
         os.close(self.descriptor)

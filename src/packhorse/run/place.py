@@ -118,5 +118,5 @@ def _argv(work: dict[str, Any], task: Task) -> list[str]:
     import json
 
     said = work["function"]
-    search = json.dumps(task.place.search + [task.place.folder])
+    search = json.dumps([*task.place.search, task.place.folder])
     return [*work["python"], "-c", CALL, said["module"], said["name"], search, json.dumps(task.parameters)]

@@ -43,7 +43,11 @@ def _find(mark: str) -> list[int]:
 
 
 def _own_processes() -> list[int]:
-    return [int(one.name) for one in Path("/proc").iterdir() if one.name.isdigit() and int(one.name) != os.getpid()]
+    return [
+        int(one.name)
+        for one in Path("/proc").iterdir()
+        if one.name.isdigit() and int(one.name) != os.getpid()
+    ]
 
 
 def _is_marked(pid: int, marker: bytes) -> bool:

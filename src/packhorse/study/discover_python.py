@@ -132,9 +132,9 @@ def _positions(tree: ast.AST) -> Iterator[Parameter]:
             for position, parameter in _assigned(node.targets[0], node.value):
                 found.setdefault(position, parameter)
     for node in _in_order(tree):
-        position = _position(node)
-        if position is not None:
-            found.setdefault(position, Parameter(name=f"arg{position}", kind="text"))
+        used = _position(node)
+        if used is not None:
+            found.setdefault(used, Parameter(name=f"arg{used}", kind="text"))
     for position in range(1, max(found, default=0) + 1):
         yield found.get(position, Parameter(name=f"arg{position}", kind="text"))
 

@@ -78,7 +78,7 @@ def _options(text: str) -> Iterator[Parameter]:
             continue
         flag = next((f for f in flags if f.startswith("--")), flags[0] if flags else "")
         default = _value(_raw(inside, "default"))
-        kind = KINDS.get(_named(inside, "type"), "")
+        kind: Literal["", "int", "float", "text"] = KINDS.get(_named(inside, "type"), "")
         role: Any = role_of(named.strip("-"))
         if _named(inside, "action") in {"store_true", "store_false"} or _named(inside, "type") == "logical":
             role = "switch"
