@@ -1,0 +1,307 @@
+"""Write the pages of docs/reference from the code, so that each fact is said once: `make docs`."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+
+from packhorse import task
+from packhorse.cli.commands import COMMANDS, packhorse
+from packhorse.model import errors
+from packhorse.study import keys
+from packhorse.study.write import study_text
+from packhorse.worker import fill
+
+DOCS = Path(__file__).parent
+MADE = "<!-- Made by docs/generate.py from the code. Change the code, then: make docs -->\n"
+WIDTH = 100
+
+# What a template may name. A test holds that these are the words that templates know.
+PLACEHOLDERS = {
+    "NAME": "the value of the parameter NAME; `{NAME:03d}`, `{NAME:.3f}`: in a Python format",
+    "index": "the task's number in the study, from 0; `ph_index` in the table",
+    "count": "how many tasks the study has",
+    "replicate": "which repetition at its point, from 0",
+    "seed": "the task's seed, 63 bits",
+    "seed32": "the task's seed for generators that take no more, 31 bits",
+    "deadline": "when the worker must stop, in Unix seconds; empty where there is no such time",
+    "output": "a path for the result; `{output.csv}` gives it the suffix that says how it is read",
+    "scratch": "a folder for what nobody needs afterwards; emptied after each task",
+    "checkpoint": "a folder that outlives attempts, where the study says `checkpoint: true`",
+    "params.json": "a file with all parameters, index, count, replicate and seeds; written for each task",
+    "params.yaml": "the same as YAML",
+    "params.toml": "the same as TOML",
+    "params.csv": "the same as a CSV file with one row",
+    "params.R": "the same as R assignments, for `source()`",
+    "params.py": "the same as Python assignments, for `import` or `exec`",
+}
+
+# What the environment of a task holds. A test holds that these are the names that the worker sets.
+VARIABLES = {
+    "PACKHORSE_INDEX": "the task's number, from 0",
+    "PACKHORSE_COUNT": "how many tasks the study has",
+    "PACKHORSE_REPLICATE": "which repetition at its point, from 0",
+    "PACKHORSE_SEED": "the task's seed, 63 bits",
+    "PACKHORSE_SEED32": "the task's seed, 31 bits",
+    "PACKHORSE_PARAM_NAME": "the value of the parameter NAME, as text; one variable for each parameter",
+    "PACKHORSE_OUTPUT": "a path for the result, as `{output}`",
+    "PACKHORSE_SCRATCH": "a folder for what nobody needs afterwards",
+    "PACKHORSE_CHECKPOINT": "a folder that outlives attempts, where the study says `checkpoint: true`",
+    "PACKHORSE_DEADLINE": "when the worker must stop, in Unix seconds, where there is such a time",
+    "PACKHORSE_TASK": "all of this as JSON, which `packhorse.task` and the R file read",
+    "PACKHORSE_R": 'the R file: `source(Sys.getenv("PACKHORSE_R"))`',
+    "PACKHORSE_RUN": "the run's mark, by which a later run finds what a killed one left behind",
+    "PYTHONPATH": "the project's own folders first, then the folder of `packhorse.task`, then what you had",
+}
+
+CODES = {
+    "0": "Every task has a result, or the command did what it was asked.",
+    "1": "Something that has no number of its own, such as a disk that is full.",
+    "2": "The command line names something that is not there: a command, an option, a file, a run, a task.",
+    "3": "The study file is wrong. The message begins with file:line:column.",
+    "4": "The code cannot be packed as it stands.",
+    "5": "The run's folder does not allow this now: another process works on it, or the code changed since tasks finished.",
+    "6": "A command of the study's `checks` failed, so no task was started.",
+    "7": "The run ended, and some tasks have no result. For `rerun`: some result differs.",
+    "8": "The table is written, but a column holds values of types that do not go together; it is kept as JSON text.",
+    "130": "You stopped it. The same command continues.",
+}
+
+
+def main() -> None:
+    """Write every page."""
+    folder = DOCS / "reference"
+    folder.mkdir(exist_ok=True)
+    for name, text in pages().items():
+        (folder / name).write_text(text, encoding="utf-8")
+        print(f"wrote docs/reference/{name}")
+
+
+def pages() -> dict[str, str]:
+    """Return each page of the reference by its file name."""
+    return {
+        "cli.md": "\n".join(cli_page()) + "\n",
+        "study.md": "\n".join(study_page()) + "\n",
+        "errors-and-exit-codes.md": "\n".join(errors_page()) + "\n",
+        "files.md": files_page(),
+        "environment.md": "\n".join(environment_page()) + "\n",
+    }
+
+
+def head(title: str, *about: str) -> list[str]:
+    """Return how a page begins."""
+    return [MADE, f"# {title}", "", *about, ""]
+
+
+# --- The command line ---
+
+
+def cli_page() -> Iterator[str]:
+    """Yield the help of every command."""
+    yield from head(
+        "Commands",
+        "What each command says with `--help`. RUN is a name under `runs/` or a folder; without it the run that was",
+        "planned last is meant. What commands leave with stands in [exit codes](errors-and-exit-codes.md).",
+    )
+    yield from (f"* [packhorse {name}](#packhorse-{name}): {about}" for name, (_, about) in COMMANDS.items())
+    root = click.Context(packhorse, info_name="packhorse", terminal_width=WIDTH)
+    for name in COMMANDS:
+        command = packhorse.get_command(root, name)
+        assert command is not None
+        context = click.Context(command, info_name=name, parent=root, terminal_width=WIDTH)
+        context.max_content_width = WIDTH
+        yield from ("", f"## packhorse {name}", "", "```text", command.get_help(context), "```")
+
+
+# --- The study file ---
+
+
+def study_page() -> Iterator[str]:
+    """Yield every key of a study file, from the table that the reader of studies uses."""
+    yield from head(
+        "The study file",
+        "`study.yaml` is YAML 1.2: `1e-3` is a number, `no` is a word. A key that is not here is refused, with the nearest",
+        "right one. `packhorse schema -o study.schema.json` writes the same as a JSON Schema, which editors use to complete",
+        "and check. What a command may name in braces stands in [what a task sees](environment.md#placeholders).",
+    )
+    yield from (f"* [{key}](#{key}): {said['description']}" for key, said in keys.STUDY.items())
+    for key, said in keys.STUDY.items():
+        yield from ("", f"## {key}", "", f"{said['description']} {kind(said)}".strip())
+        yield from examples(key, said)
+        if key == "parameters":
+            yield from parameters()
+        elif key == "sites":
+            yield from ("", f"A site may say differently: {', '.join(f'`{one}`' for one in keys.SITE)}.")
+        else:
+            yield from members(said)
+
+
+def kind(said: dict[str, Any]) -> str:
+    """Return what values a key takes, where its description does not say."""
+    if "enum" in said:
+        return f"One of {', '.join(f'`{one}`' for one in said['enum'])}."
+    if said.get("type") == "integer":
+        return f"A whole number, {said['minimum']} or more." if "minimum" in said else "A whole number."
+    return "`true` or `false`." if said.get("type") == "boolean" else ""
+
+
+def examples(key: str, said: dict[str, Any]) -> Iterator[str]:
+    """Yield a key's examples as YAML."""
+    found = [study_text({key: example}).rstrip() for example in said.get("examples", [])]
+    if found:
+        yield from ("", "```yaml", *found, "```")
+
+
+def members(said: dict[str, Any]) -> Iterator[str]:
+    """Yield the keys within a key, as a table."""
+    for one in (said, *said.get("anyOf", [])):
+        if one.get("properties"):
+            yield from ("", "| key | what | for example |", "|---|---|---|")
+            yield from (row(name, about) for name, about in one["properties"].items())
+
+
+def row(name: str, about: dict[str, Any], form: str = "{}") -> str:
+    """Return a key within a key as a row of a table; its examples stand in `form`."""
+    shown = [form.format(study_text({name: example}).strip()) for example in about.get("examples", [])[:2]]
+    flat = " or ".join(f"`{one}`" for one in shown if "\n" not in one).replace("|", "\\|")
+    return f"| `{name}` | {about.get('description', '')} {kind(about)} | {flat} |".replace("  |", " |")
+
+
+def parameters() -> Iterator[str]:
+    """Yield what may stand under `parameters`."""
+    yield from (
+        "",
+        "### A name of your choice",
+        "",
+        "Its value is one value, a list of values, or one of these rules:",
+    )
+    yield from ("", "| rule | what | for example |", "|---|---|---|")
+    yield from (row(name, about, "x: {{{}}}") for name, about in keys.GENERATORS.items())
+    yield from ("", "`random` takes these:")
+    yield from members({"properties": keys.RANDOM})
+    yield from (
+        "",
+        "### Names with a meaning of their own",
+        "",
+        "| key | what | for example |",
+        "|---|---|---|",
+    )
+    yield from (row(name, about) for name, about in keys.PARAMETERS.items())
+    yield from ("", "`chunks` takes `file` or `rows`, and `size` or `count`:")
+    yield from members({"properties": keys.CHUNKS})
+
+
+# --- Errors ---
+
+
+def errors_page() -> Iterator[str]:
+    """Yield the exit codes and the tree of errors."""
+    yield from head(
+        "Errors and exit codes",
+        "Whatever goes wrong is told in one sentence on standard error, with the next thing to type under it. A traceback",
+        "of Packhorse itself is a defect of Packhorse: please report it.",
+    )
+    yield from ("| exit code | error | what it means |", "|---|---|---|")
+    names = {str(kind.exit_code): kind.__name__ for kind in error_classes()}
+    yield from (f"| {code} | {names.get(code, '')} | {about} |" for code, about in CODES.items())
+    tree = (errors.__doc__ or "").split("\n\n", 1)[1].strip()
+    yield from (
+        "",
+        "From Python the same errors are exceptions, each with `message`, `hint` and `exit_code`:",
+        "",
+    )
+    yield from ("```text", tree, "```")
+
+
+def error_classes() -> list[type[errors.PackhorseError]]:
+    """Return the errors in the order of the file."""
+    found = [one for one in vars(errors).values() if isinstance(one, type)]
+    return [one for one in found if issubclass(one, errors.PackhorseError)]
+
+
+# --- Files ---
+
+
+def files_page() -> str:
+    """Return the formats of the run directory as the design says them."""
+    design = (DOCS / "design.md").read_text(encoding="utf-8")
+    found = re.search(r"^## The run directory\n(.*?)(?=^## )", design, re.MULTILINE | re.DOTALL)
+    assert found, "docs/design.md has no section 'The run directory'"
+    about = (
+        "What stands in a run's folder, and how it is written. All of it is JSON, CSV, Parquet and tar, so that it can be",
+        "read without Packhorse, in ten years as well. Only `study.yaml` beside your script is yours to edit; nothing in",
+        "`runs/` is. The words are explained in the [design](../design.md#words).",
+    )
+    return "\n".join(head("Files of a run", *about)) + found[1].strip().replace("\n### ", "\n## ") + "\n"
+
+
+# --- What a task sees ---
+
+
+def environment_page() -> Iterator[str]:
+    """Yield placeholders, environment variables, and the libraries for Python and R."""
+    yield from head(
+        "What a task sees",
+        "A task stands in a private copy of your project, in the folder of the study file. Its parameters come by the",
+        "command line, by environment variables, or by a file: use what your script reads already.",
+    )
+    yield from ("## Placeholders", "", "In `command`, and some of them in `result`:", "")
+    yield from ("| placeholder | what |", "|---|---|")
+    yield from (f"| `{{{name}}}` | {about} |" for name, about in PLACEHOLDERS.items())
+    yield from ("", "A brace that is none of these is written twice: `{{` and `}}`.")
+    yield from ("", "## Environment variables", "", "| variable | what |", "|---|---|")
+    yield from (f"| `{name}` | {about} |" for name, about in VARIABLES.items())
+    threads = ", ".join(f"`{name}`" for name in fill.THREADS)
+    yield from ("", f"These are set to the cores of a task (`resources: {{cpus: 4}}`, else 1): {threads}.")
+    yield from (
+        "",
+        "Variables of a scheduler around Packhorse (`SLURM_...`, `PBS_...`) are taken away; `index_variable` in the",
+        "study sets the one that your script reads. With `SLURM_ARRAY_TASK_ID` come `SLURM_ARRAY_TASK_COUNT`,",
+        "`SLURM_ARRAY_TASK_MIN`, `SLURM_ARRAY_TASK_MAX` and `SLURM_ARRAY_TASK_STEP`.",
+    )
+    yield from ("", "## In Python: packhorse.task", "", "```text", (task.__doc__ or "").strip(), "```", "")
+    yield from functions()
+    yield from ("", "## In R", "", "```r", r_head(), "```")
+
+
+def functions() -> Iterator[str]:
+    """Yield the properties and public functions of packhorse.task."""
+    tree = ast.parse(Path(task.__file__).read_text(encoding="utf-8"))
+    names = [
+        node.target.id
+        for node in tree.body
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)
+    ]
+    public = ", ".join(f"`task.{name}`" for name in names if not name.startswith("_"))
+    yield from (f"Values: {public}.", "", "| function | what |", "|---|---|")
+    for node in tree.body:
+        if (
+            isinstance(node, ast.FunctionDef)
+            and not node.name.startswith("_")
+            and node.name not in ("begin", "given")
+        ):
+            said = " ".join((ast.get_docstring(node) or "").split()).replace("|", "\\|")
+            yield f"| `task.{node.name}({signature(node)})` | {said} |"
+
+
+def signature(node: ast.FunctionDef) -> str:
+    """Return a function's arguments without their types."""
+    for one in ast.walk(node.args):
+        if isinstance(one, ast.arg):
+            one.annotation = None
+    return ast.unparse(node.args)
+
+
+def r_head() -> str:
+    """Return the comment that the R file begins with, which is its manual."""
+    text = (Path(task.__file__).parent / "r" / "packhorse.R").read_text(encoding="utf-8")
+    return text.split("\n\n", 1)[0]
+
+
+if __name__ == "__main__":
+    main()

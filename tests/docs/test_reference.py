@@ -1,0 +1,59 @@
+"""The reference is what docs/generate.py makes of the code as it is now, and names all that there is."""
+
+from __future__ import annotations
+
+import importlib.util
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import pytest
+from docs.pages import REFERENCE, ROOT
+
+from packhorse.model.errors import PackhorseError
+from packhorse.study.template import BUILTIN
+from packhorse.worker import fill
+from packhorse.worker.space import Space
+
+
+@pytest.fixture(scope="module")
+def generate() -> ModuleType:
+    """Load docs/generate.py, which is a script and no part of the package."""
+    spec = importlib.util.spec_from_file_location("generate", ROOT / "docs" / "generate.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_committed_pages_are_those_of_the_code(generate: ModuleType) -> None:
+    fresh = generate.pages()
+    assert {path.name for path in REFERENCE.glob("*.md")} == set(fresh), (
+        "docs/reference has other pages: make docs"
+    )
+    for name, text in fresh.items():
+        committed = (REFERENCE / name).read_text(encoding="utf-8")
+        assert committed == text, f"docs/reference/{name} is not what the code says: make docs"
+
+
+def test_every_placeholder_is_described(generate: ModuleType) -> None:
+    assert set(generate.PLACEHOLDERS) - {"NAME"} == set(BUILTIN)
+
+
+def test_every_variable_that_a_task_sees_is_described(generate: ModuleType) -> None:
+    space = {
+        "seed": 0,
+        "seeding": "independent",
+        "replicates": 1,
+        "factors": [{"names": ["NAME"], "levels": [[1]]}],
+    }
+    work: dict[str, Any] = {"directory": "", "checkpoint": True, "total": 1, "deadline": 1, "unset": []}
+    work |= {"environ": {}, "cpus": 1, "library": "", "mark": "", "r_library": "", "index_variable": None}
+    place: Any = SimpleNamespace(root="", scratch="", search=[], code="", folder="")
+    task = fill.Task(work, Space(space), place, 0)
+    found = set(fill.environment(task, fill.base_environment(work, place, {}))) - set(fill.THREADS)
+    assert found == set(generate.VARIABLES)
+
+
+def test_every_exit_code_is_described(generate: ModuleType) -> None:
+    codes = {str(kind.exit_code) for kind in (PackhorseError, *PackhorseError.__subclasses__())}
+    assert codes <= set(generate.CODES)
