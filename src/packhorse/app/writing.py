@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 import tempfile
 from collections.abc import Sequence
@@ -169,7 +168,7 @@ def _tried(status: int, target: Path | None, index: int, space: ParameterSpace) 
         rows.append(f"task {index} ({named}) ended well")
     if target is not None and target.exists():
         text = target.read_bytes()[:500].decode("utf-8", "replace")
-        rows.append(f"its result, {os.path.basename(target)}:\n{text}")
+        rows.append(f"its result, {target.name}:\n{text}")
     elif target is not None and not status:
         rows.append(f"but it wrote no {target.name}, which `result` names")
     return rows

@@ -131,7 +131,8 @@ def explain_command(run: str | None, task: int | None, where: tuple[str, ...], a
     if record:
         wall, cpu = record.get("wall", 0), record.get("cpu", 0)
         say(
-            f"  on {found['host']} in wave {found['wave']}: {wall:g} s wall, {cpu:g} s CPU, {record.get('memory', 0) // 1024} MiB"
+            f"  on {found['host']} in wave {found['wave']}:"
+            f" {wall:g} s wall, {cpu:g} s CPU, {record.get('memory', 0) // 1024} MiB"
         )
     if record.get("cause"):
         say(f"  cause: {record['cause']}")
@@ -175,6 +176,7 @@ def provenance_lines(found: dict[str, Any]) -> list[str]:
     for wave in found["waves"]:
         unchecked = ", checks left out" if wave["unchecked"] else ""
         rows.append(
-            f"  wave {wave['wave']} ({wave['kind']}) {wave['created']}: {tasks(wave['tasks'])}, code {wave['code']}{unchecked}"
+            f"  wave {wave['wave']} ({wave['kind']}) {wave['created']}:"
+            f" {tasks(wave['tasks'])}, code {wave['code']}{unchecked}"
         )
     return rows
