@@ -9,8 +9,8 @@ from pathlib import Path
 
 import click
 import pytest
-from docs.pages import PAGES, REFERENCE, ROOT, Command, File, anchors, links, matches, shell_lines, steps
 
+from docs.pages import PAGES, REFERENCE, ROOT, Command, File, anchors, links, matches, shell_lines, steps
 from packhorse.cli.commands import COMMANDS, packhorse
 
 TUTORED = [page for page in PAGES if any(isinstance(step, Command) for step in steps(page))]

@@ -7,8 +7,8 @@ from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
-from docs.pages import REFERENCE, ROOT
 
+from docs.pages import REFERENCE, ROOT
 from packhorse.model.errors import PackhorseError
 from packhorse.study.template import BUILTIN
 from packhorse.worker import fill
@@ -19,7 +19,8 @@ from packhorse.worker.space import Space
 def generate() -> ModuleType:
     """Load docs/generate.py, which is a script and no part of the package."""
     spec = importlib.util.spec_from_file_location("generate", ROOT / "docs" / "generate.py")
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
