@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
+import math
 import signal
 import subprocess
 import sys
@@ -367,13 +367,12 @@ def test_what_a_task_finds_in_its_environment(project: Project) -> None:
             print(json.dumps({
                 "params": json.dumps(known["params"], sort_keys=True), "one": e["PACKHORSE_PARAM_n"],
                 "index": int(e["PACKHORSE_INDEX"]), "count": int(e["PACKHORSE_COUNT"]), "s": int(e["PACKHORSE_SEED"]),
-                "threads": " ".join(e[k] for k in %r), "mine": e["MINE"] + e["PASSED"],
+                "threads": " ".join(e[k] for k in THREADS), "mine": e["MINE"] + e["PASSED"],
                 "scratch": os.path.isdir(e["PACKHORSE_SCRATCH"]) and not os.listdir(e["PACKHORSE_SCRATCH"]),
                 "by_task": task.params["n"] * 10, "same": task.seed == int(e["PACKHORSE_SEED"]),
             }))
             open(os.path.join(e["PACKHORSE_SCRATCH"], "left"), "w").close()
-            """
-        % (THREADS,)
+            """.replace("THREADS", repr(THREADS))
     )
     project.study(
         command="python sim.py",
@@ -499,7 +498,7 @@ def test_every_kind_of_result(
         assert len(table) == 1
     if result == "out.json":
         (value,) = table["y"].to_list()
-        assert value != value, "NaN in a JSON file stays NaN"
+        assert math.isnan(value), "NaN in a JSON file stays NaN"
 
 
 def test_output_names_a_file_of_this_task_alone(project: Project) -> None:
@@ -563,4 +562,4 @@ def test_tasks_cannot_read_the_terminal_of_the_user(project: Project) -> None:
 
 def test_the_run_directory_is_private(project: Project) -> None:
     project.study(command="true", result="none").run()
-    assert os.stat(project.directory).st_mode & 0o777 == 0o700
+    assert project.directory.stat().st_mode & 0o777 == 0o700

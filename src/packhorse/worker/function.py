@@ -5,7 +5,6 @@ import inspect
 import json
 import mmap
 import os
-import random
 import resource
 import shutil
 import signal
@@ -20,6 +19,7 @@ from packhorse.worker.fill import Task, index_variables, known_text
 from packhorse.worker.keep import clear_artifacts, keep_artifacts
 from packhorse.worker.place import clear
 from packhorse.worker.report import INLINE, LARGEST, Reporter, attach, log_text
+from packhorse.worker.seeding import Seeding, numpy_generator
 
 CURRENT = struct.Struct("=qd")  # index + 1 of the task under way (0: none), monotonic time of its start
 EXTRAS = ("seed", "seed32", "replicate", "index", "count", "checkpoint", "scratch", "deadline")
@@ -89,24 +89,6 @@ def wanted(function, names):
     return extras, "rng" in known and "rng" not in names
 
 
-def seed_generators(task):
-    """Give the process-wide generators a state that depends on the task alone, not on what ran before."""
-    random.seed(task.seed)
-    numpy_random = sys.modules.get("numpy.random")
-    if numpy_random is not None:
-        numpy_random.seed(task.seed32)
-    torch = sys.modules.get("torch")
-    if torch is not None:
-        torch.manual_seed(task.seed)
-
-
-def numpy_generator(seed):
-    """Return numpy's recommended generator for a seed."""
-    import numpy
-
-    return numpy.random.default_rng(seed)
-
-
 class Server(object):
     """Calls the study's function for what the worker sends."""
 
@@ -114,6 +96,8 @@ class Server(object):
         self.channel, self.work, self.space, self.place = channel, work, space, place
         self.number = number
         self.reporter = Reporter(channel)
+        self.seeding = Seeding()
+        sys.meta_path.insert(0, self.seeding)
         self.function = find(work["function"])
         self.extras, self.rng = wanted(self.function, space.names)
         # Whether nothing but the result is to be looked after, so that the short way is right.
@@ -159,7 +143,7 @@ class Server(object):
         self._prepare(task)
         call = Call()
         CURRENT.pack_into(self.current, 0, task.index + 1, time.monotonic())
-        call.run(self.function, self.arguments(task))
+        call.run(self.function, self.arguments, task)
         stdout, stderr = _printed(1, sys.stdout), _printed(2, sys.stderr)
         head = self._head(task, call)
         if self.plain and call.is_short() and attempt == 1 and not stdout and not stderr:
@@ -191,7 +175,8 @@ class Server(object):
         if task.checkpoint:
             os.makedirs(task.checkpoint, exist_ok=True)
         clear_artifacts(self.work, self.place)
-        seed_generators(task)
+        os.chdir(self.place.folder)  # an earlier task may have left it
+        self.seeding.begin(task)
         told = sys.modules.get("packhorse.task")
         if told is not None:
             told.begin()
@@ -220,14 +205,12 @@ class Call(object):
         self.begin = time.time()
         self.wall = self.cpu = 0.0
 
-    def run(self, function, arguments):
+    def run(self, function, arguments, task):
         """Call; whatever the function raises is kept, so that only this task fails."""
         begun, cpu = time.perf_counter(), time.process_time()
         try:
-            value = function(**arguments)
+            value = function(**arguments(task))
             self.said = _json(_given() if value is None else value)
-        except KeyboardInterrupt:
-            raise
         except BaseException as error:
             self.error = error
         self.wall, self.cpu = time.perf_counter() - begun, time.process_time() - cpu

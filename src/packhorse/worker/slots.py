@@ -30,6 +30,7 @@ class Slot(object):
         self.lives = 0
         self.ready = False
         self.why = ""  # TIMEOUT or MEMORY when we end it
+        self.blamed = None  # the task that we end for it
         with open(self.place.current, "r+b") as stream:
             self.current = mmap.mmap(stream.fileno(), CURRENT.size)
 
@@ -94,8 +95,9 @@ class Slot(object):
             return
         self.checked = now
         index, begun = CURRENT.unpack_from(self.current, 0)
-        if not index:
-            return
+        if not index or not begun or (index, begun) != CURRENT.unpack_from(self.current, 0):
+            return  # between two tasks, or read while it was being written
+        self.blamed = index - 1
         limit = self.work["time_limit"]
         if limit and now - begun > limit:
             self.why = "TIMEOUT"
@@ -115,6 +117,8 @@ class Slot(object):
         if not self.work["function"] or not index:
             return None, b""
         index -= 1
+        if index != self.blamed:
+            self.why = ""  # the task whose limit we kept had just ended, and the kill met the next one
         self.deaths[index] = self.deaths.get(index, 0) + 1
         killed = status in (-signal.SIGKILL, -signal.SIGTERM)
         if killed and not self.why and self.deaths[index] < 2:
