@@ -2,50 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from operator import contains
+from typing import Any
 
 from packhorse.model.errors import UsageError
 from packhorse.model.space import ParameterSpace, canonical
 from packhorse.study.write import split_values
 
 IndexRange = tuple[int, int]
+Levels = range | list[int]
 
 
 class Chosen:
-    """Says of each index whether `--where` names it; without conditions all are named."""
+    """Says of each index whether `--where` names it, and gives those that it names; by levels, not by tasks."""
 
     def __init__(self, space: ParameterSpace, where: Sequence[str]) -> None:
         self.space = space
-        self.wanted: dict[str, set[str]] = {}
+        wanted: dict[str, list[Any]] = {}
         for said in where:
             name, equals, values = said.partition("=")
             known = [*space.names, "replicate"]
             if not equals or name not in known:
                 message = f"--where {said}: expected NAME=VALUE with one of: {', '.join(known)}"
                 raise UsageError(message, f"for example --where {known[0]}=1")
-            self.wanted.setdefault(name, set()).update(canonical(name, one) for one in split_values(values))
-        self._levels: dict[tuple[int, int], bool] = {}
+            wanted.setdefault(name, []).extend(split_values(values))
+        self.all = not wanted
+        self.axes = [_levels(space, number, wanted) for number in range(len(space.arithmetic.axes))]
+        self.replicates: Levels = range(space.replicates)
+        if "replicate" in wanted:
+            self.replicates = [one for one in self.replicates if one in wanted["replicate"]]
+        self._sets = [axis if isinstance(axis, range) else frozenset(axis) for axis in self.axes]
 
     def __contains__(self, index: int) -> bool:
-        if not self.wanted:
+        if self.all:
             return True
         levels, replicate = self.space.arithmetic.place(index)
-        if "replicate" in self.wanted and canonical("replicate", replicate) not in self.wanted["replicate"]:
-            return False
-        return all(self._level(number, level) for number, level in enumerate(levels))
-
-    def _level(self, number: int, level: int) -> bool:
-        found = self._levels.get((number, level))
-        if found is None:
-            axis = self.space.arithmetic.axes[number]
-            pairs = zip(axis.names, axis.values(level), strict=True)
-            found = all(canonical(n, v) in self.wanted[n] for n, v in pairs if n in self.wanted)
-            self._levels[(number, level)] = found
-        return found
+        return replicate in self.replicates and all(map(contains, self._sets, levels))
 
     def within(self, ranges: Sequence[IndexRange]) -> list[IndexRange]:
         """Return those parts of ranges that are chosen."""
-        if not self.wanted:
+        if self.all:
             return list(ranges)
         found: list[IndexRange] = []
         for a, b in ranges:
@@ -58,7 +55,37 @@ class Chosen:
         return found
 
     def __iter__(self) -> Iterator[int]:
-        return (index for index in range(self.space.size) if index in self)
+        count = self.space.replicates
+        return (point * count + replicate for point in self._points(0, 0) for replicate in self.replicates)
+
+    def _points(self, number: int, above: int) -> Iterator[int]:
+        """Yield the chosen points in order, of those with the levels `above` on the first axes."""
+        if number == len(self.axes):
+            yield above
+            return
+        count = self.space.arithmetic.axes[number].count
+        for level in self.axes[number]:
+            yield from self._points(number + 1, above * count + level)
+
+
+def _levels(space: ParameterSpace, number: int, wanted: Mapping[str, Sequence[Any]]) -> Levels:
+    """Return the levels of one axis that fit the conditions on its names."""
+    axis = space.arithmetic.axes[number]
+    asked = {
+        name: {canonical(name, value) for value in wanted[name]} for name in axis.names if name in wanted
+    }
+    if not asked:
+        return range(axis.count)
+    if axis.range is not None:  # one name, and perhaps 10^9 levels
+        lookup = space.lookup()
+        found = {lookup.level(number, (value,)) for value in wanted[axis.names[0]]}
+        return sorted(level for level in found if level is not None)
+    return [level for level in range(axis.count) if _fits(axis.names, axis.values(level), asked)]
+
+
+def _fits(names: Sequence[str], values: Sequence[Any], asked: Mapping[str, set[str]]) -> bool:
+    pairs = zip(names, values, strict=True)
+    return all(canonical(name, value) in asked[name] for name, value in pairs if name in asked)
 
 
 def one_task(space: ParameterSpace, task: int | None, where: Sequence[str]) -> int:
