@@ -1,0 +1,82 @@
+"""An independent validator takes the schema, and by it what the reader takes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from packhorse.model.errors import StudyError
+from packhorse.study import keys
+from packhorse.study.node import plain
+from packhorse.study.parse import parse_study
+from packhorse.study.schema import json_schema
+from packhorse.study.yaml import parse_yaml
+
+ROOT = Path(__file__).parents[2]
+STUDIES = sorted((ROOT / "examples").glob("*/study.yaml"))
+SCHEMA = jsonschema.Draft202012Validator(json_schema())
+
+
+def faults(text: str) -> list[str]:
+    return [error.message for error in SCHEMA.iter_errors(plain(parse_yaml(text, "study.yaml")))]
+
+
+def test_the_schema_is_one() -> None:
+    jsonschema.Draft202012Validator.check_schema(json_schema())
+
+
+@pytest.mark.parametrize("path", STUDIES, ids=lambda path: path.parent.name)
+def test_the_examples_are_valid(path: Path) -> None:
+    assert not faults(path.read_text())
+
+
+def test_there_are_examples() -> None:
+    assert len(STUDIES) >= 6
+
+
+@pytest.mark.parametrize(("key", "example"), [(k, e) for k, s in keys.STUDY.items() for e in s["examples"]])
+def test_every_example_of_a_key_is_valid(key: str, example: Any) -> None:
+    given = {key: example} if key in ("command", "function") else {"command": "run", key: example}
+    assert not list(SCHEMA.iter_errors(given))
+
+
+@pytest.mark.parametrize(
+    ("name", "table"),
+    [("resources", keys.RESOURCES), ("environment", keys.ENVIRONMENT), ("summary", keys.SUMMARY)],
+)
+def test_every_example_of_an_inner_key_is_valid(name: str, table: keys.Table) -> None:
+    for key, schema in table.items():
+        for example in schema["examples"]:
+            assert not list(SCHEMA.iter_errors({"command": "run", name: {key: example}}))
+
+
+@pytest.mark.parametrize(
+    ("key", "example"), [(k, e) for k, s in keys.GENERATORS.items() for e in s["examples"]]
+)
+def test_every_example_of_a_generator_is_valid(key: str, example: Any) -> None:
+    assert not list(SCHEMA.iter_errors({"command": "run", "parameters": {"x": {key: example}}}))
+
+
+WRONG = [
+    "comand: run",
+    "name: s",
+    "command: run\nfunction: sim:f",
+    "command: run\nreplicates: 0",
+    "command: run\nreplicates: many",
+    "command: run\nseeding: random",
+    "command: run\nresources: {cpu: 1}",
+    "command: run\nresources: {time: 90}",
+    "command: run\nresult: {file: a.csv, format: excel}",
+    "command: run\nparameters: {n: {rang: [0, 3]}}",
+    "command: run\nshell: perhaps",
+]
+
+
+@pytest.mark.parametrize("text", WRONG)
+def test_what_the_schema_refuses_the_reader_refuses_too(text: str) -> None:
+    assert faults(text)
+    with pytest.raises(StudyError):
+        parse_study(text, path="study.yaml", read=lambda _: b"")
