@@ -63,6 +63,16 @@ def test_a_retry_overrules_earlier_failures_and_no_success(tmp_path):
     assert [found.state(i) for i in (0, 1, 2, 5)] == ["MISSING", "TIMEOUT", "OK", "FAILED"]
 
 
+def test_a_retry_overrules_successes_that_nobody_can_read(tmp_path):
+    write_journal(tmp_path, SPACE, [ok(0), ok(1), ok(2)], wave=1)
+    write_journal(tmp_path, SPACE, [ok(1, 7.5)], wave=2)
+    retry = Retry(2, SPACE.digest, [(0, 2)], [(0, 2)])
+    found = folded(tmp_path, SPACE, retries=[retry])
+    assert [found.state(i) for i in range(3)] == ["MISSING", "OK", "OK"]
+    assert found.record(1)[0].header.wave == 2
+    assert found.duplicates.indices == ()
+
+
 @given(st.data())
 @settings(max_examples=40, deadline=None)
 def test_the_word_does_not_depend_on_the_order_of_journals(tmp_path_factory, data):
