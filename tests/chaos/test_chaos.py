@@ -1,0 +1,146 @@
+"""A campaign of kills: parent, worker, slot or task die at random moments, and the table is as if they had not."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from running.project import Project, bits, marked, workers
+
+KINDS = ("script", "function")
+ROLES = ("parent", "worker", "slot", "task")
+KILLS = 4  # a round
+TASKS = 240
+STARTS = 12  # of the command, after which a round that is not over is stuck
+WORK = {
+    # 17 significant digits of awk would hide nothing: the value is the seed itself, as text and as number.
+    "script": {"command": "sh sim.sh {n} {seed}", "result": "json"},
+    "function": {"function": "model:f"},
+}
+
+
+def prepared(path: Path, kind: str) -> Project:
+    project = Project(path)
+    project.file(
+        "sim.sh", 'sleep 0.0$(($1 % 3))\necho "{\\"y\\": $(($2 % 1000003)).5, \\"from\\": \\"task $1\\"}"\n'
+    )
+    project.file(
+        "model.py",
+        """
+        import random, time
+        def f(n, seed):
+            time.sleep(0.004 * (n % 3))
+            return {"y": random.random(), "from": f"task {n}", "s": seed % 1000003}
+        """,
+    )
+    return project.study(**WORK[kind], parameters={"n": {"range": [TASKS // 3]}}, replicates=3)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """Return the table of each study as it is when nobody kills anything."""
+    found = {}
+    for kind in KINDS:
+        project = prepared(tmp_path_factory.mktemp(kind) / "project", kind)
+        project.run("-j2")
+        found[kind] = bits(project.table())
+        assert len(found[kind]["y"]) == TASKS
+    return found
+
+
+class Round:
+    """One run that is killed at, and started again until it is over."""
+
+    def __init__(self, project: Project, seed: int) -> None:
+        self.project = project
+        self.random = random.Random(seed)
+        self.killed = dict.fromkeys(ROLES, 0)
+        self.said: list[str] = []
+        self.process = self.start()
+
+    def start(self) -> subprocess.Popen[str]:
+        return self.project.start("run", "study.yaml", "-j2")
+
+    def kill_something(self) -> None:
+        time.sleep(self.random.uniform(0, 0.5))
+        role = self.random.choice(ROLES)
+        victims = self.find(role)
+        if not victims:
+            return
+        try:
+            os.kill(self.random.choice(victims), signal.SIGKILL)
+        except ProcessLookupError:
+            return
+        self.killed[role] += 1
+        if self.process.poll() is not None or role == "parent":
+            self.over()
+            self.process = self.start()
+
+    def find(self, role: str) -> list[int]:
+        directory = self.project.directory
+        if role == "parent":
+            return [self.process.pid]
+        if role == "worker":
+            return workers(directory)
+        found = marked(directory) if (directory / "run.json").exists() else []
+        return [pid for pid in found if _is_slot(pid) == (role == "slot")]
+
+    def over(self) -> int:
+        said, _ = self.process.communicate(timeout=60)
+        self.said.append(f"== exit {self.process.returncode} ==\n{said}")
+        return self.process.returncode
+
+    def finish(self) -> None:
+        """Start the same command until all has run; tasks that were killed again and again get their retry."""
+        for _ in range(STARTS):
+            if self.over() == 0:
+                return
+            failed = (self.project.directory / "failures.csv").exists() and self.project.failures()
+            if failed and "nothing is left to run" in self.said[-1]:
+                # Only a task that was itself killed twice may be called a failure.
+                assert max(self.killed["task"], self.killed["slot"]) >= 2, self.said
+                assert {row["signal"] for row in failed} == {"9"}
+                self.process = self.project.start("retry", "s", "-j2")
+            else:
+                self.process = self.start()
+        raise AssertionError("\n".join(self.said))
+
+
+def _is_slot(pid: int) -> bool:
+    try:
+        return b"slot" in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    except OSError:
+        return False
+
+
+def survive(path: Path, seed: int, undisturbed: dict[str, Any]) -> None:
+    kind = KINDS[seed % 2]
+    one = Round(prepared(path / "project", kind), seed)
+    for _ in range(KILLS):
+        one.kill_something()
+    one.finish()
+    table = one.project.table()
+    assert table["ph_index"].to_list() == list(range(TASKS)), one.said
+    assert bits(table) == undisturbed[kind], one.said
+    assert "differing" not in one.said[-1]
+    assert marked(one.project.directory) == []
+    assert workers(one.project.directory) == []
+    assert not list(one.project.directory.glob("work/*"))
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_kills_cost_time_and_nothing_else(tmp_path: Path, undisturbed: dict[str, Any], seed: int) -> None:
+    survive(tmp_path, seed, undisturbed)
+
+
+@pytest.mark.campaign
+@pytest.mark.parametrize("seed", range(10, 70))
+def test_a_long_campaign_of_kills(tmp_path: Path, undisturbed: dict[str, Any], seed: int) -> None:
+    survive(tmp_path, seed, undisturbed)
