@@ -9,8 +9,15 @@ from packhorse.worker.space import text
 
 SCHEDULER = re.compile(r"^(SLURM|SBATCH|PBS|PMI|PMIX|OMPI|TORQUE|MOAB|PACKHORSE)_|^PBS_|^PMI")
 THREADS = (
-    "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS", "NUMEXPR_MAX_THREADS",
-    "VECLIB_MAXIMUM_THREADS", "BLIS_NUM_THREADS", "MC_CORES", "R_PARALLELLY_AVAILABLECORES_FALLBACK",
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "NUMEXPR_NUM_THREADS",
+    "NUMEXPR_MAX_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+    "BLIS_NUM_THREADS",
+    "MC_CORES",
+    "R_PARALLELLY_AVAILABLECORES_FALLBACK",
     "R_PARALLELLY_AVAILABLECORES_SYSTEM",
 )
 VARIABLE = re.compile(r"^[A-Za-z_][A-Za-z0-9_]*$")
@@ -49,18 +56,29 @@ class Task(object):
     def known(self):
         """Return what `packhorse.task` and the R file read, as a dict."""
         return {
-            "params": self.parameters, "index": self.index, "count": self.work["total"],
-            "replicate": self.replicate, "seed": self.seed, "seed32": self.seed32,
-            "deadline": self.work.get("deadline"), "scratch": self.place.scratch,
-            "checkpoint": self.checkpoint, "output": os.path.join(self.place.root, "output"),
+            "params": self.parameters,
+            "index": self.index,
+            "count": self.work["total"],
+            "replicate": self.replicate,
+            "seed": self.seed,
+            "seed32": self.seed32,
+            "deadline": self.work.get("deadline"),
+            "scratch": self.place.scratch,
+            "checkpoint": self.checkpoint,
+            "output": os.path.join(self.place.root, "output"),
         }
 
 
 def known_text(task):
     """Return `known` as JSON: what varies is formatted in, as this is done for every task."""
     return '{"params":%s,"index":%d,"replicate":%d,"seed":%d,"seed32":%d,"checkpoint":%s,%s' % (
-        json.dumps(task.parameters), task.index, task.replicate, task.seed, task.seed32,
-        json.dumps(task.checkpoint) if task.checkpoint else "null", task.place.fixed(task.work),
+        json.dumps(task.parameters),
+        task.index,
+        task.replicate,
+        task.seed,
+        task.seed32,
+        json.dumps(task.checkpoint) if task.checkpoint else "null",
+        task.place.fixed(task.work),
     )
 
 
@@ -79,7 +97,9 @@ def fill(parts, task):
 
 def base_environment(work, place, inherited):
     """Return the variables that all tasks of a slot share."""
-    variables = {k: v for k, v in inherited.items() if not SCHEDULER.match(k) or k.startswith("PACKHORSE_TEST_")}
+    variables = {
+        k: v for k, v in inherited.items() if not SCHEDULER.match(k) or k.startswith("PACKHORSE_TEST_")
+    }
     for name in work["unset"]:
         variables.pop(name, None)
     variables.update(work["environ"])
@@ -127,8 +147,10 @@ def index_variables(task):
     if name == "SLURM_ARRAY_TASK_ID":
         total = task.work["total"]
         found.update(
-            SLURM_ARRAY_TASK_COUNT=str(total), SLURM_ARRAY_TASK_MIN=str(start),
-            SLURM_ARRAY_TASK_MAX=str(start + total - 1), SLURM_ARRAY_TASK_STEP="1",
+            SLURM_ARRAY_TASK_COUNT=str(total),
+            SLURM_ARRAY_TASK_MIN=str(start),
+            SLURM_ARRAY_TASK_MAX=str(start + total - 1),
+            SLURM_ARRAY_TASK_STEP="1",
         )
     return found
 
@@ -162,7 +184,9 @@ def as_yaml(rows):
 def as_toml(rows):
     """Return TOML; it has no null, so such a parameter is left out."""
     return "".join(
-        "%s = %s\n" % (json.dumps(k), json.dumps(v).replace("\x7f", "\\u007f")) for k, v in rows.items() if v is not None
+        "%s = %s\n" % (json.dumps(k), json.dumps(v).replace("\x7f", "\\u007f"))
+        for k, v in rows.items()
+        if v is not None
     )
 
 

@@ -29,24 +29,29 @@ class NotPlain(TypeError):
     """A function returned something that has no plain form."""
 
 
+def _fields(value):
+    return {name: getattr(value, name) for name in value.__dataclass_fields__}
+
+
+# What a value can do -> its plain form; the first that fits counts.
+PLAIN = (
+    ("to_dicts", lambda value: value.to_dicts()),  # polars
+    ("columns", lambda value: value.to_dict("records")),  # pandas
+    ("tolist", lambda value: value.tolist()),  # NumPy scalars and arrays, pandas series
+    ("item", lambda value: value.item()),  # a tensor of one element
+    ("__dataclass_fields__", _fields),
+    ("isoformat", lambda value: value.isoformat()),
+    ("__fspath__", os.fspath),
+)
+
+
 def plain(value):
     """Return the plain form of what JSON does not know: NumPy, dataclasses, data frames, paths, sets."""
-    if hasattr(value, "to_dicts"):  # polars
-        return value.to_dicts()
-    if hasattr(value, "to_dict") and hasattr(value, "columns"):  # pandas
-        return value.to_dict("records")
-    if hasattr(value, "tolist"):  # NumPy scalars and arrays, pandas series
-        return value.tolist()
-    if hasattr(value, "item"):  # a tensor of one element
-        return value.item()
-    if hasattr(value, "__dataclass_fields__"):
-        return {name: getattr(value, name) for name in value.__dataclass_fields__}
-    if hasattr(value, "isoformat"):
-        return value.isoformat()
+    for name, form in PLAIN:
+        if hasattr(value, name):
+            return form(value)
     if isinstance(value, (set, frozenset)):
         return sorted(value)
-    if isinstance(value, os.PathLike):
-        return os.fspath(value)
     raise NotPlain(
         "the function returned a %s, which has no place in a table; return numbers, text, dicts, "
         "lists of dicts, dataclasses or data frames" % type(value).__name__
@@ -184,7 +189,13 @@ class Server(object):
     def _head(self, task, call):
         memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // (1 if process.LINUX else 1024)
         return '{"index":%d,"seed":%d,"begin":%.3f,"wall":%.6f,"cpu":%.6f,"memory":%d,"slot":%d' % (
-            task.index, task.seed, call.begin, call.wall, call.cpu, memory, self.number,
+            task.index,
+            task.seed,
+            call.begin,
+            call.wall,
+            call.cpu,
+            memory,
+            self.number,
         )
 
     def _keep(self, task, record):
@@ -224,7 +235,9 @@ class Call(object):
         if self.error is not None:
             record.update(outcome="FAILED", exit=1, cause=_cause(self.error))
         elif len(self.said) > LARGEST:
-            record.update(outcome="FAILED", exit=0, cause="the result has more than 64 MiB; name a file in artifacts:")
+            record.update(
+                outcome="FAILED", exit=0, cause="the result has more than 64 MiB; name a file in artifacts:"
+            )
         elif self.said != b"null":
             return attach(record, self.said, "json")
         return None

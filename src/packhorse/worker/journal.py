@@ -97,8 +97,9 @@ class Journal(object):
         lines = []
         for record, packed in records:
             if packed is not None:
-                record = dict(record, pack=self._append_pack(packed))
-            lines.append(record if isinstance(record, bytes) else line(record))
+                lines.append(line(dict(record, pack=self._append_pack(packed))))
+            else:
+                lines.append(record if isinstance(record, bytes) else line(record))
         lines.append(line({"totals": totals}))
         write_all(self.descriptor, b"".join(lines))
         self.unsynced.extend(records)

@@ -35,7 +35,9 @@ def keep_artifacts(work, place, index, before=None):
     """
     if before is not None:
         state = place.state()
-        paths = [os.path.join(place.folder, name) for name in sorted(state) if state[name] != before.get(name)]
+        paths = [
+            os.path.join(place.folder, name) for name in sorted(state) if state[name] != before.get(name)
+        ]
     elif work["artifacts"]:
         paths = _files(matches(place.folder, work["artifacts"]))
     else:

@@ -19,8 +19,9 @@ from packhorse.worker import process
 from packhorse.worker.channel import Messages
 from packhorse.worker.fill import Task, base_environment, environment, fill, write_files
 from packhorse.worker.keep import clear_artifacts, keep_artifacts, remove
+from packhorse.worker.outcome import NoResult, from_file, from_output
 from packhorse.worker.place import clear
-from packhorse.worker.report import LARGEST, Reporter, attach, last_line, log_text
+from packhorse.worker.report import Reporter, last_line, log_text
 
 GRACE = 5.0  # seconds between SIGTERM and SIGKILL
 FLOOD = 256 << 20  # bytes of output after which the file is emptied, so that a script cannot fill the disk
@@ -132,18 +133,20 @@ class Launcher(object):
                 return 0.05
             if age < 0.05:
                 return 0.05
-            memory = process.resident(running.pid)
-            running.peak = max(running.peak, memory)
-            if self.work["memory"] and memory > self.work["memory"] * 1024:
-                running.why = "MEMORY"
-                process.kill_group(running.pid, signal.SIGKILL)
-            for descriptor in (self.stdout, self.stderr):
-                if os.fstat(descriptor).st_size > FLOOD:
-                    os.ftruncate(descriptor, 0)
+            self._measure(running)
             wait = min(2.0, max(0.05, age / 10))
-            if running.limit:
-                wait = min(wait, max(0.01, running.limit - age))
-            return wait
+            return min(wait, max(0.01, running.limit - age)) if running.limit else wait
+
+    def _measure(self, running):
+        """Note the group's memory, and keep the limits of memory and of output."""
+        memory = process.resident(running.pid)
+        running.peak = max(running.peak, memory)
+        if self.work["memory"] and memory > self.work["memory"] * 1024:
+            running.why = "MEMORY"
+            process.kill_group(running.pid, signal.SIGKILL)
+        for descriptor in (self.stdout, self.stderr):
+            if os.fstat(descriptor).st_size > FLOOD:
+                os.ftruncate(descriptor, 0)
 
     # The main thread
 
@@ -216,7 +219,9 @@ class Launcher(object):
             if error.errno != errno.ENOEXEC:
                 raise
             # A script without '#!': what a shell would do with it.
-            return process.spawn("/bin/sh", ["/bin/sh", program] + argv[1:], variables, self.null, self.stdout, self.stderr)
+            return process.spawn(
+                "/bin/sh", ["/bin/sh", program] + argv[1:], variables, self.null, self.stdout, self.stderr
+            )
 
     def _wait(self, pid, record, begun):
         running = Running(pid, self.work["time_limit"])
@@ -289,32 +294,13 @@ class Launcher(object):
     def _result(self, record, target, stdout):
         """Frame the result's bytes; return (what goes to the pack, what of stdout is left for the log)."""
         kind = self.result["kind"]
-        if kind in ("auto", "json") and not os.path.exists(target):
-            text = stdout.rstrip()
-            cut = text.rfind(b"\n") + 1
-            said = text[cut:]
-            if said[:1] == b"{" and said[-1:] == b"}" or kind == "json" and said[:1] == b"[" and said[-1:] == b"]":
-                if len(said) > LARGEST:
-                    return self._refuse(record, "the result has more than 64 MiB; name a file in artifacts:", stdout)
-                return attach(record, said, "json"), stdout[:cut]
-            if kind == "json":
-                return self._refuse(record, "no JSON object on the last line of the output", stdout)
-            return None, stdout
-        if kind not in ("file", "auto", "json"):
-            return None, stdout
         try:
-            size = os.stat(target).st_size
-            if size > LARGEST:
-                return self._refuse(record, "the result has more than 64 MiB; name it in artifacts:", stdout)
-            with open(target, "rb") as stream:
-                data = stream.read()
-            os.unlink(target)
-        except OSError:
-            return self._refuse(record, "the command ended well but wrote no %s" % os.path.basename(target), stdout)
-        return attach(record, data, self.result.get("format", "json")), stdout
-
-    def _refuse(self, record, cause, stdout):
-        record.update(outcome="FAILED", exit=0, cause=cause)
+            if kind == "file" or (target and os.path.exists(target)):
+                return from_file(record, target, self.result.get("format", "json")), stdout
+            if kind in ("auto", "json"):
+                return from_output(record, stdout, kind)
+        except NoResult as why:
+            record.update(outcome="FAILED", exit=0, cause=str(why))
         return None, stdout
 
     def _artifacts(self, task, record):

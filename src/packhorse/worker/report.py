@@ -71,5 +71,7 @@ def log_text(index, attempt, outcome, stdout, stderr):
 def last_line(stderr):
     """Return the line that says why, which for R stands before 'Execution halted'."""
     rows = [row.strip() for row in stderr[-8192:].decode("utf-8", "replace").splitlines() if row.strip()]
-    rows = [row for row in rows if row not in ("Execution halted", "Calls:") and not row.startswith("Calls: ")]
+    rows = [
+        row for row in rows if row not in ("Execution halted", "Calls:") and not row.startswith("Calls: ")
+    ]
     return rows[-1][:300] if rows else ""

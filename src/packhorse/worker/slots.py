@@ -124,11 +124,18 @@ class Slot(object):
         if killed and not self.why and self.deaths[index] < 2:
             return None, b""  # somebody else's kill: once more
         wall = max(0.0, time.monotonic() - begun)
-        record = {"index": index, "begin": round(time.time() - wall, 3), "wall": round(wall, 6), "slot": self.number}
+        record = {
+            "index": index,
+            "begin": round(time.time() - wall, 3),
+            "wall": round(wall, 6),
+            "slot": self.number,
+        }
         if self.why:
             record.update(outcome=self.why, cause=_limit(self.why, self.work))
         elif status < 0:
-            record.update(outcome="FAILED", signal=-status, cause="the interpreter died of signal %d" % -status)
+            record.update(
+                outcome="FAILED", signal=-status, cause="the interpreter died of signal %d" % -status
+            )
         else:
             record.update(outcome="FAILED", exit=status, cause="the function ended the interpreter")
         return record, self._printed()

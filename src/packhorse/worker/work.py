@@ -61,11 +61,20 @@ class Worker(object):
     def _header(self):
         work = self.work
         return {
-            "format": "packhorse-journal", "version": 1, "run": work["run"], "wave": work["wave"],
-            "element": self.options.element, "restart": self.options.restart, "host": platform.node(),
-            "pid": os.getpid(), "space": work["space_digest"], "code": work["code"],
-            "environment": work["environment"], "started": round(time.time(), 3),
-            "python": platform.python_version(), "slots": self.options.slots,
+            "format": "packhorse-journal",
+            "version": 1,
+            "run": work["run"],
+            "wave": work["wave"],
+            "element": self.options.element,
+            "restart": self.options.restart,
+            "host": platform.node(),
+            "pid": os.getpid(),
+            "space": work["space_digest"],
+            "code": work["code"],
+            "environment": work["environment"],
+            "started": round(time.time(), 3),
+            "python": platform.python_version(),
+            "slots": self.options.slots,
         }
 
     # Life
@@ -89,7 +98,9 @@ class Worker(object):
         finally:
             whole = self._end(how)
         if not whole:
-            self.tell({"lost": "the disk is full; finished tasks could not all be written and will run again"})
+            self.tell(
+                {"lost": "the disk is full; finished tasks could not all be written and will run again"}
+            )
             return 3
         return 0 if how in ("done", "stopped", "deadline") else 4
 
@@ -150,26 +161,34 @@ class Worker(object):
             if self.full_since is None:
                 for slot in self.slots:
                     self._feed(slot)
-                if not self.todo and not any(slot.queue for slot in self.slots) and not self.leases.remaining():
+                if (
+                    not self.todo
+                    and not any(slot.queue for slot in self.slots)
+                    and not self.leases.remaining()
+                ):
                     return
             else:
                 self._wait_for_space()
             if self._mean() < 0.005:
                 time.sleep(0.004)  # let short answers gather, instead of waking for each
-            now = time.monotonic()
-            for key, _ in self.selector.select(0.2):
-                if key.data == "parent":
-                    if not os.read(key.fd, 1024):
-                        self.stopping = "stopped"
-                elif key.data == "wake":
-                    os.read(key.fd, 1024)
-                else:
-                    self._hear(key.data)
-            for slot in self.slots:
-                slot.watch(now)
-            if self.options.seconds and now - self.options.begun > self.options.seconds:
-                self.stopping = "deadline"
+            self._listen_once()
             self._flush()
+
+    def _listen_once(self):
+        """Hear whoever speaks within a fifth of a second, and keep limits and deadline."""
+        now = time.monotonic()
+        for key, _ in self.selector.select(0.2):
+            if key.data == "parent":
+                if not os.read(key.fd, 1024):
+                    self.stopping = "stopped"
+            elif key.data == "wake":
+                os.read(key.fd, 1024)
+            else:
+                self._hear(key.data)
+        for slot in self.slots:
+            slot.watch(now)
+        if self.options.seconds and now - self.options.begun > self.options.seconds:
+            self.stopping = "deadline"
 
     def _mean(self):
         """Return the mean seconds of slot time that recent tasks have taken."""
