@@ -66,7 +66,7 @@ def test_a_retry_overrules_earlier_failures_and_no_success(tmp_path):
 def test_a_retry_overrules_successes_that_nobody_can_read(tmp_path):
     write_journal(tmp_path, SPACE, [ok(0), ok(1), ok(2)], wave=1)
     write_journal(tmp_path, SPACE, [ok(1, 7.5)], wave=2)
-    retry = Retry(2, SPACE.digest, [(0, 2)], [(0, 2)])
+    retry = Retry(2, SPACE.digest, [(0, 3)], [(0, 2)])
     found = folded(tmp_path, SPACE, retries=[retry])
     assert [found.state(i) for i in range(3)] == ["MISSING", "OK", "OK"]
     assert found.record(1)[0].header.wave == 2
