@@ -27,7 +27,7 @@ def parameter(page: Path) -> object:
     return pytest.param(page, id=named(page), marks=marks)
 
 
-@pytest.mark.parametrize("page", map(parameter, TUTORED))
+@pytest.mark.parametrize("page", [parameter(page) for page in TUTORED])
 def test_every_console_block_prints_what_it_shows(page: Path, tmp_path: Path) -> None:
     folder = tmp_path / "study"
     folder.mkdir()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
-from types import ModuleType, SimpleNamespace
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -12,6 +12,7 @@ from docs.pages import REFERENCE, ROOT
 from packhorse.model.errors import PackhorseError
 from packhorse.study.template import BUILTIN
 from packhorse.worker import fill
+from packhorse.worker.place import Place
 from packhorse.worker.space import Space
 
 
@@ -41,20 +42,25 @@ def test_every_placeholder_is_described(generate: ModuleType) -> None:
 
 
 def test_every_variable_that_a_task_sees_is_described(generate: ModuleType) -> None:
-    space = {
-        "seed": 0,
-        "seeding": "independent",
-        "replicates": 1,
-        "factors": [{"names": ["NAME"], "levels": [[1]]}],
+    factor = {"names": ["NAME"], "levels": [[1]]}
+    space = Space({"seed": 0, "seeding": "independent", "replicates": 1, "factors": [factor]})
+    work: dict[str, Any] = {
+        "directory": "",
+        "folder": ".",
+        "search": [],
+        "environ": {},
+        "unset": [],
+        "cpus": 1,
     }
-    work: dict[str, Any] = {"directory": "", "checkpoint": True, "total": 1, "deadline": 1, "unset": []}
-    work |= {"environ": {}, "cpus": 1, "library": "", "mark": "", "r_library": "", "index_variable": None}
-    place: Any = SimpleNamespace(root="", scratch="", search=[], code="", folder="")
-    task = fill.Task(work, Space(space), place, 0)
+    work |= {"checkpoint": True, "total": 1, "deadline": 1, "library": "", "r_library": "", "mark": ""}
+    work |= {"index_variable": None}
+    place = Place("", 0, work)
+    task = fill.Task(work, space, place, 0)
     found = set(fill.environment(task, fill.base_environment(work, place, {}))) - set(fill.THREADS)
     assert found == set(generate.VARIABLES)
 
 
 def test_every_exit_code_is_described(generate: ModuleType) -> None:
-    codes = {str(kind.exit_code) for kind in (PackhorseError, *PackhorseError.__subclasses__())}
+    kinds: list[type[PackhorseError]] = [PackhorseError, *PackhorseError.__subclasses__()]
+    codes = {str(kind.exit_code) for kind in kinds}
     assert codes <= set(generate.CODES)
