@@ -38,5 +38,5 @@ def from_file(record, path, form):
             data = stream.read()
         os.unlink(path)
     except OSError:
-        raise NoResult("the command ended well but wrote no %s" % os.path.basename(path))
+        raise NoResult("the command ended well but wrote no %s" % os.path.basename(path)) from None
     return attach(record, data, form)

@@ -311,7 +311,7 @@ class Worker(object):
             self.tell({"failing": record.get("cause"), "count": PROBE})
 
     def _died(self, slot):
-        """A slot's process is gone: write down the task that took it, run the rest again."""
+        """Write down the task that took a slot's process, and run the rest again."""
         if slot.process is None:
             return
         self.selector.unregister(slot.socket)
