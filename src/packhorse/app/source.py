@@ -58,7 +58,11 @@ def from_mapping(said: dict[str, Any], folder: Path) -> Source:
 
     folder = folder.resolve()
     text, read = study_text(said), Reader(folder)
-    study = parse_study(text, path="the study", read=read)
+    try:
+        study = parse_study(text, path="the study", read=read)
+    except StudyError as error:
+        # Lines and columns are those of a text that the user has never seen.
+        raise StudyError(error.message, error.hint) from None
     return Source(study=study, text=text, folder=folder, root=_root(folder), sources=tuple(read.names))
 
 

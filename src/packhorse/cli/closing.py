@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -96,8 +97,10 @@ def judge(outcome: Outcome) -> None:
     if outcome.stopped:
         raise RunError(end.cause or outcome.stopped, "type the same command again")
     if outcome.failed or outcome.missing:
-        hint = f"packhorse status {outcome.run}; packhorse retry {outcome.run}"
-        raise TasksFailed(f"{outcome.failed + outcome.missing} of {outcome.tasks} tasks have no result", hint)
+        run, without = shlex.quote(outcome.run), outcome.failed + outcome.missing
+        hint = f"packhorse status {run}; packhorse retry {run}"
+        said = f"{number(without)} of {number(outcome.tasks)} tasks have no result"
+        raise TasksFailed(said if outcome.tasks > 1 else "the task has no result", hint)
     if outcome.report.merge.clashes:
         names = ", ".join(clash.column for clash in outcome.report.merge.clashes)
         raise TableError(

@@ -51,6 +51,8 @@ def plan_command(study: str, directory: Path | None, where: tuple[str, ...], as_
         say(f"  {row}")
     for index, argv in found["examples"]:
         say(f"  task {index}: {argv}")
+    if where and not found["examples"]:
+        say(f"  no task with {' and '.join(where)}")
     if found["finished"] or found["failed"]:
         say(
             f"  {number(found['finished'])} are done, {number(found['failed'])} failed, {number(found['missing'])} to run"
