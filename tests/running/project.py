@@ -42,7 +42,9 @@ class Project:
 
     def study(self, **keys: Any) -> Project:
         """Write study.yaml; JSON is YAML."""
-        (self.path / "study.yaml").write_text(json.dumps({"name": "s", **keys}), encoding="utf-8")
+        (self.path / "study.yaml").write_text(
+            json.dumps({"name": "s", **keys}, ensure_ascii=False), encoding="utf-8"
+        )
         return self
 
     def start(self, *arguments: str, **more: Any) -> subprocess.Popen[str]:

@@ -249,7 +249,8 @@ class Runner:
     def close(self, end: WaveEnd | None, begun: float) -> Outcome:
         """Merge the table and say how the run stands."""
         fold = self._fold()
-        merged = merge_table(self.run, self.space, fold, self.study, self.prepared.identity.code)
+        latest = self.run.latest()  # with --old-code its code is not the one that is here now
+        merged = merge_table(self.run, self.space, fold, self.study, latest.code if latest else "")
         unreadable = len(merged.unreadable)
         failed = sum(number for name, number in fold.counts.items() if name not in ("OK", "MISSING"))
         return Outcome(
