@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +40,6 @@ class Prepared(Struct, frozen=True, kw_only=True):
 def prepare(source: Source, exclude: Path, environ: Mapping[str, str] | None = None) -> Prepared:
     """Look at code, environment and data; nothing is written but caches."""
     from packhorse.record import provenance
-    from packhorse.run.code import code_digest
     from packhorse.run.datafiles import data_digests
     from packhorse.run.environment import resolve
     from packhorse.run.imports import editable_folders, import_roots
@@ -62,16 +61,6 @@ def prepare(source: Source, exclude: Path, environ: Mapping[str, str] | None = N
     told = provenance.collect(
         study, root, folder, languages=languages, env=environment, cache=cache_folder(), data=data
     )
-    identity = Identity(
-        code=code_digest(
-            listing.files,
-            command=said_command(study),
-            result=msgspec.json.encode(study.result).decode(),
-            apart=_apart(source),
-        ),
-        environment=told["environment"]["digest"],
-        data=_digest(data),
-    )
     return Prepared(
         files=listing.files,
         left_out=listing.left_out,
@@ -80,11 +69,20 @@ def prepare(source: Source, exclude: Path, environ: Mapping[str, str] | None = N
         environ=changed,
         unset=tuple(sorted(set(base) - set(environment))),
         search=tuple(import_roots(listing.files, relative, editable)),
-        identity=identity,
+        identity=Identity(
+            code=_code(source, listing.files), environment=told["environment"]["digest"], data=_digest(data)
+        ),
         provenance=told,
         data=data,
         notes=tuple(one for one in (*interpreter.notes, note) if one),
     )
+
+
+def _code(source: Source, files: Iterable[SnapshotFile]) -> str:
+    from packhorse.run.code import code_digest
+
+    result = msgspec.json.encode(source.study.result).decode()
+    return code_digest(files, command=said_command(source.study), result=result, apart=_apart(source))
 
 
 def _apart(source: Source) -> list[str]:

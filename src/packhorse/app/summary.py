@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from packhorse.app.select import Chosen
 from packhorse.app.words import frozen_study
-from packhorse.model.errors import RunError, UsageError
+from packhorse.model.errors import RunError
 from packhorse.model.study import Summary
 from packhorse.run.directory import find_run
 
@@ -45,18 +45,4 @@ def summarise_run(
         frame = frame.filter(pl.Series(keep, dtype=pl.Boolean))
     factors = [axis.names for axis in space.arithmetic.axes if axis.count > 1 and not axis.resample]
     names = list(by or wanted.by or [name for group in factors for name in group])
-    unknown = [name for name in (*names, *of) if name not in frame.columns]
-    if unknown:
-        raise UsageError(f"no column {unknown[0]!r} in the table", f"it has: {', '.join(frame.columns)}")
-    skipped = {*space.names, "replicate", "seed"}
-    numbers = [
-        name
-        for name, kind in frame.schema.items()
-        if name not in skipped and not name.startswith("ph_") and (kind.is_numeric() or kind == pl.Boolean)
-    ]
-    columns = list(of or wanted.of or numbers)
-    if not columns:
-        raise UsageError(
-            "the table has no column of numbers to summarise", f"it has: {', '.join(frame.columns)}"
-        )
-    return summarise(frame, names, columns, tuple(quantiles or wanted.quantiles))
+    return summarise(frame, names, tuple(of or wanted.of), tuple(quantiles or wanted.quantiles))

@@ -11,29 +11,17 @@ from packhorse.app.prepare import Prepared
 from packhorse.app.source import Source
 from packhorse.model.plan import Plan
 from packhorse.model.space import ParameterSpace
+from packhorse.model.study import Study
 from packhorse.study.template import compile_command
 
 SPECIALS = re.compile(r"^params\.")
 
 
 def work_file(
-    source: Source,
-    prepared: Prepared,
-    plan: Plan,
-    space: ParameterSpace,
-    *,
-    everything: bool = False,
+    source: Source, prepared: Prepared, plan: Plan, space: ParameterSpace, *, everything: bool = False
 ) -> dict[str, Any]:
     """Return all that a worker needs for one wave; `RunDirectory.owned` adds whose it is."""
     study = source.study
-    command = None
-    if not study.function:
-        command = compile_command(study.shell or list(prepared.argv), space.names, shell=bool(study.shell))
-    result: dict[str, Any] = {"kind": study.result.kind}
-    if study.result.kind == "file":
-        result["file"] = compile_command([study.result.file], space.names, shell=False)[0]
-        result["format"] = study.result.format
-    module, _, name = study.function.partition(":")
     return {
         "format": "packhorse-work",
         "version": 1,
@@ -47,18 +35,14 @@ def work_file(
         "environment": plan.environment,
         "folder": source.folder.relative_to(source.root).as_posix(),
         "links": [[name, str((source.folder / name).resolve())] for name in study.data],
-        "command": command,
-        "function": {"module": module, "name": name} if module else None,
         "python": [prepared.interpreter.python],
         "search": list(prepared.search),
         "environ": prepared.environ,
         "unset": list(prepared.unset),
         "cpus": study.resources.cpus,
         "memory": study.resources.memory,
-        "result": result,
         "artifacts": list(study.artifacts),
         "everything": everything,
-        "files": _files(command),
         "index_variable": msgspec.to_builtins(study.index_variable),
         "time_limit": study.time_limit,
         "retries": study.retries,
@@ -66,10 +50,28 @@ def work_file(
         "total": space.size,
         "look": not everything or study.result.kind == "none",
         "tee": everything,
+        **_program(study, prepared, space),
+        "result": _result(study, space),
     }
+
+
+def _program(study: Study, prepared: Prepared, space: ParameterSpace) -> dict[str, Any]:
+    """Return the command with its placeholders, or the function, and the parameter files that it names."""
+    if study.function:
+        module, _, name = study.function.partition(":")
+        return {"command": None, "function": {"module": module, "name": name}, "files": []}
+    command = compile_command(study.shell or list(prepared.argv), space.names, shell=bool(study.shell))
+    return {"command": command, "function": None, "files": _files(command)}
+
+
+def _result(study: Study, space: ParameterSpace) -> dict[str, Any]:
+    if study.result.kind != "file":
+        return {"kind": study.result.kind}
+    file = compile_command([study.result.file], space.names, shell=False)[0]
+    return {"kind": "file", "file": file, "format": study.result.format}
 
 
 def _files(command: Any) -> list[str]:
     """Return the parameter files that a compiled command names."""
-    parts = [part for argument in command or [] for part in argument if isinstance(part, dict)]
+    parts = [part for argument in command for part in argument if isinstance(part, dict)]
     return sorted({part["name"] for part in parts if SPECIALS.match(part["name"])})

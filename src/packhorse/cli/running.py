@@ -67,10 +67,8 @@ def run_command(
 
     The same command continues an interrupted run.
     """
-    from packhorse.app.again import source_of
     from packhorse.app.run import Options
-    from packhorse.app.source import from_file
-    from packhorse.run.directory import RunDirectory
+    from packhorse.app.single import run_script
 
     watcher = Quiet() if as_json else Lines()
     _stop_on_terminate()
@@ -85,18 +83,10 @@ def run_command(
     if target.endswith(STUDIES) or Path(target).is_dir():
         if arguments:
             raise UsageError(f"{' '.join(arguments)}: a study takes no arguments", "packhorse run --help")
-        if RunDirectory(Path(target)).exists:
-            # A run's directory stands for its study, which may have been made in Python.
-            directory = Path(target).resolve()
-            source = source_of(RunDirectory(directory))
-        else:
-            source = from_file(target)
-        _commit(source, commit)
-        _go(source, Options(run=directory, jobs=jobs, **options), watcher, as_json)
-        return
-    from packhorse.app.single import run_script
-
-    source, chosen = run_script(target, arguments, directory, Path.cwd())
+        source, directory = _study(Path(target), directory)
+        chosen = Options(run=directory, jobs=jobs, **options)
+    else:
+        source, chosen = run_script(target, arguments, directory, Path.cwd())
     _commit(source, commit)
     _go(source, chosen, watcher, as_json)
 
@@ -197,6 +187,17 @@ def rerun_command(
             say(f"  task {row['index']}, {row['column']}: first {row['first']}, now {row['second']}")
     if found["differing"] or found["failed"]:
         raise TasksFailed(f"{found['differing']} of {found['tasks']} tasks gave another result")
+
+
+def _study(target: Path, directory: Path | None) -> tuple[Any, Path | None]:
+    """Return a study and where it runs; a run's directory stands for its study, perhaps made in Python."""
+    from packhorse.app.again import source_of
+    from packhorse.app.source import from_file
+    from packhorse.run.directory import RunDirectory
+
+    if RunDirectory(target).exists:
+        return source_of(RunDirectory(target.resolve())), directory or target.resolve()
+    return from_file(target), directory
 
 
 def _commit(source: Any, message: str | None) -> None:
