@@ -64,8 +64,14 @@ def status(where: Path, said: str | None, chosen: Sequence[str] = ()) -> dict[st
 
 def cause_list(run: RunDirectory) -> list[dict[str, Any]]:
     """Return why tasks failed: outcome, exit or signal, the last line of stderr, how many, and examples."""
-    from packhorse.results.failures import causes
+    from packhorse.results.failures import causes, group
+    from packhorse.results.journal import failed_attempts
 
+    waves = run.waves()
+    if len(waves) == 1:
+        # No later wave can have overcome a failure, so the lines of the others need not be read.
+        failed = [record for path in run.journals(waves[0]) for record in failed_attempts(path)]
+        return [msgspec.to_builtins(one) for one in group((record.index, record) for record in failed)]
     return [msgspec.to_builtins(one) for one in causes(latest_words(run).fold)]
 
 
