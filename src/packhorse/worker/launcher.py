@@ -19,7 +19,7 @@ from packhorse.worker import process
 from packhorse.worker.channel import Messages
 from packhorse.worker.fill import Task, base_environment, environment, fill, write_files
 from packhorse.worker.keep import clear_artifacts, keep_artifacts, remove
-from packhorse.worker.outcome import NoResult, from_file, from_output
+from packhorse.worker.outcome import NoResult, from_file, from_output, starve
 from packhorse.worker.place import clear
 from packhorse.worker.report import Reporter, last_line, log_text
 
@@ -177,9 +177,9 @@ class Launcher(object):
         record = {"index": index, "seed": task.seed, "begin": round(time.time(), 3), "slot": self.number}
         if attempt > 1:
             record["attempt"] = attempt
-        target = self._prepare(task)
         begun = time.perf_counter()
         try:
+            target = self._prepare(task)
             argv = [fill(parts, task) for parts in self.work["command"]]
             pid = self._spawn(argv, environment(task, self.base))
         except (OSError, ValueError) as error:
@@ -265,6 +265,7 @@ class Launcher(object):
         return status, usage
 
     def _finish(self, task, record, ended, target, attempt):
+        full = self.place.is_full()  # asked before anything is removed
         stdout, stderr = _read(self.stdout), _read(self.stderr)
         self._empty()
         packed = None
@@ -277,6 +278,9 @@ class Launcher(object):
         else:
             packed, stdout = self._result(record, target, stdout)
             self._artifacts(task, record)
+        if full and ended.why not in ("TIMEOUT", "MEMORY"):
+            starve(record)
+            packed = None
         log = log_text(task.index, attempt, record.get("outcome", "OK"), stdout, stderr)
         if os.listdir(self.place.scratch):
             clear(self.place.scratch)
@@ -307,7 +311,11 @@ class Launcher(object):
         if "outcome" in record:
             return
         before = (self.first or {}) if self.work["everything"] else None
-        kept = keep_artifacts(self.work, self.place, task.index, before)
+        try:
+            kept = keep_artifacts(self.work, self.place, task.index, before)
+        except OSError as error:
+            record.update(outcome="FAILED", exit=0, cause="the artifacts could not be kept: %s" % error)
+            return
         if kept:
             record["artifacts"] = kept
 

@@ -40,3 +40,13 @@ def from_file(record, path, form):
     except OSError:
         raise NoResult("the command ended well but wrote no %s" % os.path.basename(path)) from None
     return attach(record, data, form)
+
+
+def starve(record):
+    """Make the record that of a task on a full disk: what it wrote may be cut off, whatever its exit status says."""
+    for name in ("text", "format", "artifacts"):
+        record.pop(name, None)
+    cause = "No space left on device"
+    if record.get("cause"):
+        cause += ": " + record["cause"]
+    record.update(outcome="FAILED", exit=record.get("exit", 0), cause=cause)

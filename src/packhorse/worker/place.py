@@ -9,6 +9,7 @@ import tarfile
 # Smaller files are copied, so that a script may change them; larger ones are hard links without write
 # permission, so that many slots do not cost many copies.
 LINK_FROM = 1 << 20
+BRIM = 64 << 10  # bytes of free space below which a write may have failed
 
 
 def unpack(snapshot, folder):
@@ -88,6 +89,11 @@ class Place(object):
                 pass
         with open(self.current, "wb") as stream:
             stream.write(b"\0" * 16)
+
+    def is_full(self):
+        """Tell whether the disk of the working copy has no room, so that what a task wrote may be cut off."""
+        about = os.statvfs(self.root)
+        return about.f_bavail * about.f_frsize < BRIM
 
     def state(self):
         """Return {relative path: (size, mtime)} of the working copy, links and byte code left out."""

@@ -27,7 +27,7 @@ class Slot(object):
         self.deaths = {}  # index -> how often the slot died in it
         self.process = self.socket = None
         self.checked = self.asked = 0.0
-        self.lives = 0
+        self.lives = 0  # deaths since it last answered
         self.ready = False
         self.why = ""  # TIMEOUT or MEMORY when we end it
         self.blamed = None  # the task that we end for it
@@ -69,6 +69,7 @@ class Slot(object):
 
     def answered(self, index):
         """Strike one task off what was given."""
+        self.lives = 0
         for number, (a, b) in enumerate(self.queue):
             if a <= index < b:
                 rest = [[a, index], [index + 1, b]]

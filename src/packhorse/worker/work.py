@@ -325,7 +325,7 @@ class Worker(object):
         slot.lives += 1
         if self.ending or self.stopping:
             return
-        if slot.lives > 5 and not self.done:
+        if slot.lives > 5:  # since it last answered for a task
             self.stopping = "broken"
             self.tell({"broken": "the slots' process ends at once; see the worker's log", "traceback": ""})
             return
