@@ -1,29 +1,33 @@
-"""Measure the merge of a million rows, journal on disk to Parquet and CSV, beside pandas and 10,000 files.
-
-Run it as `python bench/merge_million.py [TASKS]`; limits: 10 s and 2 GB at a million.
-"""
+"""Status and merge of a million tasks, journal on disk to Parquet and CSV, beside pandas and 10,000 files."""
 
 from __future__ import annotations
 
+import os
 import random
-import resource
+import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 
+import msgspec
+from msgspec.structs import replace
+from timing import judge
+
+from packhorse.model.plan import Plan
 from packhorse.model.space import ParameterSpace
-from packhorse.results.fold import fold
-from packhorse.results.journal import read_journals, tail
-from packhorse.results.table import merge
+from packhorse.model.study import Factor, Study
+from packhorse.run.directory import RunDirectory
+from packhorse.run.files import write
 from packhorse.worker.journal import line
 
+TASKS = 1_000_000
 FILES = 10_000
+ROUNDS = 2  # the last counts: the first warms the file cache
 
 
 def write_journal(folder: Path, space: ParameterSpace) -> None:
     """Write one journal as a worker would have left it."""
-    folder.mkdir()
     rng = random.Random(1)
     pack = "1-0-0-bench-1-00000000.pack"
     header = {
@@ -43,28 +47,31 @@ def write_journal(folder: Path, space: ParameterSpace) -> None:
         file.write(line({"totals": totals}) + line({"end": "done"}))
 
 
-def measure_packhorse(tasks: int, folder: Path) -> None:
-    """Print seconds and memory of reading, folding and merging."""
-    factors = [
-        {"names": ["n"], "levels": [[10], [20], [50], [100]]},
-        {"names": ["sd"], "levels": [[0.5], [1.0]]},
-    ]
-    frozen = {"format": "packhorse-space", "version": 1, "seed": 1, "seeding": "independent"}
-    space = ParameterSpace({**frozen, "replicates": tasks // 8, "factors": factors})
-    write_journal(folder / "journal", space)
-    path = next((folder / "journal").glob("*.ndjson"))
-    start = time.perf_counter()
-    tail(path)
-    print(f"tail             {time.perf_counter() - start:8.3f} s")
-    start = time.perf_counter()
-    folded = fold(space.size, read_journals(folder), space=space.digest)
-    read = time.perf_counter()
-    report = merge(space, folded, folder)
-    stop = time.perf_counter()
-    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    print(f"read and fold    {read - start:8.2f} s")
-    print(f"merge and write  {stop - read:8.2f} s")
-    print(f"in all           {stop - start:8.2f} s for {report.rows:,} rows, peak {memory:.2f} GB")
+def make_run(tasks: int, path: Path) -> None:
+    """Make a run directory of one finished wave, as a worker would have left it."""
+    factors = (
+        Factor(names=("n",), levels=((10,), (20,), (50,), (100,))),
+        Factor(names=("sd",), levels=((0.5,), (1.0,))),
+    )
+    study = Study(name="million", command=("true",), factors=factors, replicates=tasks // 8, seed=1)
+    space = ParameterSpace.of(study)
+    run = RunDirectory.create(path, study.name)
+    run.write_space(space)
+    write(path / "study.json", msgspec.json.encode(replace(study, factors=())))
+    plan = Plan(wave=1, space=space.digest, code="c0de", total=space.size, tasks=space.size)
+    run.write_wave(plan, {})
+    write_journal(path / "journal", space)
+
+
+def measured(*argv: object) -> tuple[float, float]:
+    """Return seconds and peak memory (GB) of a command, the whole process."""
+    begin = time.perf_counter()
+    process = subprocess.Popen([str(word) for word in argv], stdout=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise SystemExit(f"{argv} ended with {process.returncode}")
+    return time.perf_counter() - begin, usage.ru_maxrss / 2**20
 
 
 def measure_pandas(folder: Path) -> None:
@@ -86,7 +93,24 @@ def measure_pandas(folder: Path) -> None:
     print(f"pandas           {seconds:8.2f} s for {len(frame):,} rows from as many files")
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Time status and collect of a million tasks, and pandas beside them; judge the marks."""
+    packhorse = Path(sys.executable).with_name("packhorse")
     with tempfile.TemporaryDirectory() as place:
-        measure_packhorse(int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000, Path(place))
+        path = Path(place) / "million"
+        make_run(TASKS, path)
+        seconds = {verb: measured(packhorse, verb, path) for verb in ("status", "collect") for _ in range(ROUNDS)}
+        for verb, (one, memory) in seconds.items():
+            print(f"packhorse {verb:8} {one:8.2f} s, peak {memory:.2f} GB, {TASKS:,} tasks")
         measure_pandas(Path(place) / "csv")
+    judge(
+        {
+            "status of a million tasks in under a second": seconds["status"][0] < 1,
+            "a million rows merge in under 10 s": seconds["collect"][0] < 10,
+            "a million rows merge in under 2 GB": seconds["collect"][1] < 2,
+        }
+    )
+
+
+if __name__ == "__main__":
+    main()
