@@ -151,8 +151,8 @@ def test_after_a_refused_write_a_new_file_has_all_that_was_not_safe(
     found = {}
     for path in sorted(tmp_path.glob("journal/*.ndjson")):
         found[path.name] = [int(index) for index in read_journal(path).index]
-    assert len(found) == 2
-    first, second = (found[name] for name in ("1-0-0-h-1-ab.ndjson", "1-0-0-h-1-ab.1.ndjson"))
+    first = found.pop("1-0-0-h-1-ab.ndjson")
+    (second,) = found.values()
     assert set(first) <= {1, 2, 3, 4}
     assert second == [1, 2, 3, 4, 5]
 
