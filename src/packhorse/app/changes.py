@@ -9,11 +9,14 @@ from packhorse.app.watch import Watcher
 from packhorse.model.errors import RunError
 from packhorse.model.plan import Identity
 
+SHOWN = 5  # changed files that are named
+
 
 class Changes(Struct, frozen=True, kw_only=True):
     """What finished tasks were made with, what the next ones would be, and how many of each there are.
 
-    `seeds` names what of the study's seeding changed; `command` continues the run.
+    `seeds` names what of the study's seeding changed; `files` are the changed ones of the code; `command`
+    continues the run.
     """
 
     before: Identity
@@ -22,6 +25,7 @@ class Changes(Struct, frozen=True, kw_only=True):
     done: int
     missing: int
     command: str
+    files: tuple[str, ...] = ()
 
     def settled(self, *, keep: bool, old_code: bool, watcher: Watcher) -> Identity:
         """Return the identity of the next wave; raise RunError where results of two kinds would mix."""
@@ -38,7 +42,13 @@ class Changes(Struct, frozen=True, kw_only=True):
         if not self.missing:
             watcher.warn(f"the {what} changed since these results were made; --fresh runs all again")
             return self.before
-        raise RunError(f"the {what} changed since {self.done} tasks finished", "\n".join(self._ways(changed)))
+        tasks = "1 task" if self.done == 1 else f"{self.done} tasks"
+        which = f" ({self._files()})" if "code" in changed and self.files else ""
+        raise RunError(f"the {what} changed since {tasks} finished{which}", "\n".join(self._ways(changed)))
+
+    def _files(self) -> str:
+        more = f" and {len(self.files) - SHOWN} more" if len(self.files) > SHOWN else ""
+        return ", ".join(self.files[:SHOWN]) + more
 
     def _ways(self, changed: list[str]) -> list[str]:
         rest = f"run the other {self.missing}"
@@ -52,4 +62,6 @@ class Changes(Struct, frozen=True, kw_only=True):
                 f"{self.command} --old-code --keep  {rest} with the old code, and all else as it is now"
             )
         ways.append(f"{self.command} --fresh     run all again")
+        if "code" in changed and any(one.endswith(" is new") for one in self.files):
+            ways.append("a file that is no code stays out with `code: [your_script.py]` in the study")
         return ways

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from packhorse.app.absent import absent_files
 from packhorse.app.changes import Changes
 from packhorse.app.checks import run_checks
-from packhorse.app.collect import merge_table, table_notes
+from packhorse.app.collect import has_results, merge_table, table_notes
 from packhorse.app.prepare import Prepared, prepare
 from packhorse.app.source import Source
 from packhorse.app.watch import Outcome, Watcher
@@ -32,7 +32,7 @@ from packhorse.run.directory import RunDirectory, now
 from packhorse.run.files import write
 from packhorse.run.local import cores, memory
 from packhorse.run.lock import RunLock
-from packhorse.run.snapshot import pack
+from packhorse.run.snapshot import changed_files, pack
 from packhorse.run.survivors import end_survivors
 
 IDLE_WAVES = 2  # waves without a new result after which something is wrong that repeating does not mend
@@ -106,6 +106,7 @@ class Runner:
         self.prepared: Prepared = prepare(source, run.path)
         self.first = self.latest.first if self.latest else 1
         self.unchecked = False
+        self.begun_with = 0  # tasks that had a word when this call began
         for note in self.prepared.notes:
             watcher.say(note)
         for path, why in self.prepared.left_out:
@@ -116,6 +117,7 @@ class Runner:
         if self.options.fresh and self.latest:
             self.first = self.latest.wave + 1
         fold = self._fold()
+        self.begun_with = fold.size - fold.counts["MISSING"]
         retry = self.options.retry
         ranges = to_do(fold) if retry is None else list(retry.ranges)
         identity = self._identity(fold, ranges)
@@ -165,8 +167,15 @@ class Runner:
             done=fold.counts["OK"],
             missing=count(ranges),
             command=f"packhorse run {self.source.path or self.run.path}",
+            files=self._changed_files(self.latest, now_is),
         )
         return changes.settled(keep=self.options.keep, old_code=self.options.old_code, watcher=self.watcher)
+
+    def _changed_files(self, latest: Plan, now_is: Identity) -> tuple[str, ...]:
+        tar = self.run.path / f"code-{latest.code}.tar"
+        if latest.code == now_is.code or not tar.exists():
+            return ()
+        return tuple(changed_files(tar, self.prepared.files))
 
     def _changed_seeds(self, latest: Plan) -> tuple[str, ...]:
         """Return whether finished tasks had other seeds than the same tasks would have now."""
@@ -246,6 +255,10 @@ class Runner:
             watcher=self.watcher,
         )
 
+    def _kept(self) -> tuple[Path, ...]:
+        folder = self.run.path / "artifacts"
+        return tuple(sorted(path for path in folder.rglob("*") if path.is_file()))
+
     def close(self, end: WaveEnd | None, begun: float) -> Outcome:
         """Merge the table and say how the run stands."""
         fold = self._fold()
@@ -260,6 +273,7 @@ class Runner:
             done=fold.counts["OK"] - unreadable,
             failed=failed + unreadable,
             missing=fold.counts["MISSING"],
+            ran=max(0, fold.size - fold.counts["MISSING"] - self.begun_with),
             seconds=round(time.monotonic() - begun, 3),
             results=str(self.run.path / "results.parquet") if merged.rows else "",
             stopped="" if end is None or end.how == "done" else end.how,
@@ -271,6 +285,8 @@ class Runner:
                 absent=tuple(absent_files(fold, self.source, self.prepared, end.cause if end else "")),
                 git=self.prepared.provenance["git"],
                 summary=self.study.summary is not None,
+                given=has_results(merged, self.space),
+                kept=self._kept() if self.options.everything else None,
             ),
         )
 
@@ -285,6 +301,8 @@ class Report(Struct, frozen=True, kw_only=True):
     absent: tuple[str, ...]
     git: dict[str, Any]
     summary: bool
+    given: bool  # whether any task gave a result beside its record
+    kept: tuple[Path, ...] | None = None  # what a single script wrote, when one was run
 
 
 def to_do(fold: Fold) -> list[IndexRange]:

@@ -36,7 +36,7 @@ def run_script(
     interpreter = resolve(Environment(), folder, env=os.environ)
     argv = script_command(word, interpreter, folder, env=os.environ)
     command = [one.replace("{", "{{").replace("}", "}}") for one in (*argv, *arguments)]
-    source = from_mapping({"name": _name(path.stem), "command": command, "result": "none"}, folder)
+    source = from_mapping({"name": _name(path.stem), "command": command, "result": "auto"}, folder)
     run = directory or _next(folder / "runs", _name(path.stem))
     return source, Options(run=run, everything=True)
 

@@ -48,7 +48,7 @@ class Watcher:
 
 
 class Outcome(Struct, frozen=True, kw_only=True):
-    """How a run ended; `results` is the table's path, or empty where no task has a result."""
+    """How a run ended; `ran` tasks got their word in this call; `results` is the table's path, or empty where no task has a result."""
 
     run: str
     name: str
@@ -56,6 +56,7 @@ class Outcome(Struct, frozen=True, kw_only=True):
     done: int
     failed: int
     missing: int
+    ran: int
     seconds: float
     results: str
     stopped: str = ""

@@ -48,7 +48,7 @@ def work_file(
         "retries": study.retries,
         "checkpoint": study.checkpoint,
         "total": space.size,
-        "look": not everything or study.result.kind == "none",
+        "look": True,
         "tee": everything,
         **_program(study, prepared, space),
         "result": _result(study, space),

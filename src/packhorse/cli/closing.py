@@ -16,7 +16,11 @@ SHOWN = 5  # causes, clashes and the like that are shown before "and so on"
 
 def closing_lines(outcome: Outcome) -> list[str]:
     """Return the sentences at the end of a run."""
+    if outcome.report.kept is not None and outcome.done:
+        return _script_lines(outcome)
     rows = [f"{number(outcome.done)} of {tasks(outcome.tasks)} done"]
+    if 0 < outcome.ran < outcome.done + outcome.failed:
+        rows[0] += f", {number(outcome.ran)} of them now"
     # Where nothing was left to run, the seconds are those of looking.
     rows[0] += f" in {duration(outcome.seconds)}" if outcome.report.end else ": nothing is left to run"
     if outcome.failed:
@@ -30,6 +34,24 @@ def closing_lines(outcome: Outcome) -> list[str]:
     rows.extend(_summary(outcome))
     if outcome.results:
         rows.append(f"table: {outcome.results} (and .csv beside it)")
+    return rows
+
+
+def _script_lines(outcome: Outcome) -> list[str]:
+    """Return what a script that was run once brought home."""
+    rows = [f"done in {duration(outcome.seconds)}"]
+    kept = outcome.report.kept
+    if kept:
+        folder = Path(outcome.run) / "artifacts" / "0"
+        names = [str(path.relative_to(folder)) for path in kept]
+        more = f" and {number(len(names) - SHOWN)} more" if len(names) > SHOWN else ""
+        rows.append(f"it wrote {', '.join(names[:SHOWN])}{more}: {folder}")
+    else:
+        rows.append("it wrote no files")
+    rows.extend(_uncommitted(outcome))
+    if outcome.report.given:
+        rows.append(f"table: {outcome.results} (and .csv beside it)")
+    rows.append(f"run: {outcome.run} (packhorse provenance {shlex.quote(outcome.run)} tells what made it)")
     return rows
 
 

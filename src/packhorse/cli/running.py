@@ -99,6 +99,7 @@ def run_command(
 @click.option("--result", help="Where results come from: auto, json, none, or a file's name.")
 @click.option("--name", help="The study's name.")
 @click.option("--data", multiple=True, help="A data file or folder the command reads.")
+@click.option("--shell", is_flag=True, help="Give the command to /bin/sh, for pipes and redirections.")
 @click.option("--save", type=click.Path(path_type=Path), help="Also write the study to this file.")
 @click.option("--fresh", is_flag=True, help="Run all tasks again.")
 @click.option("--keep", is_flag=True, help="Keep finished tasks although code, environment or data changed.")
@@ -125,6 +126,7 @@ def map_command(
 
     _stop_on_terminate()
     keys["data"] = list(keys["data"]) or None
+    keys["shell"] = keys["shell"] or None
     source = map_source(template, assignments, save, keys, Path.cwd())
     if save:
         say(f"study written to {save}; from now on: packhorse run {save}")

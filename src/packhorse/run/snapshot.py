@@ -304,3 +304,18 @@ def _write_tar(files: list[SnapshotFile], stream: io.BufferedWriter) -> None:
             entry.type = tarfile.SYMTYPE if file.kind == "link" else tarfile.DIRTYPE
             entry.linkname = file.link
             tar.addfile(entry)
+
+
+def changed_files(tar_path: Path, files: Iterable[SnapshotFile]) -> list[str]:
+    """Return what differs between a packed snapshot and files now, each with what happened to it."""
+    now = {file.path: file.sha256 for file in files if file.kind == "file"}
+    before: dict[str, str] = {}
+    with tarfile.open(tar_path) as tar:
+        for entry in tar:
+            content = tar.extractfile(entry) if entry.isfile() else None
+            if content is not None:
+                before[entry.name] = hashlib.sha256(content.read()).hexdigest()
+    said = [f"{printable(path)} is new" for path in now.keys() - before.keys()]
+    said += [f"{printable(path)} is gone" for path in before.keys() - now.keys()]
+    said += [f"{printable(path)} changed" for path in now.keys() & before.keys() if now[path] != before[path]]
+    return sorted(said)
