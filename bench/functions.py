@@ -17,7 +17,7 @@ from typing import Any
 from timing import command, interleave, judge, report
 
 SHORT, LONG, ROUNDS, CORES = 100_000, 4_000, 5, 2
-SCRIPT = '''
+SCRIPT = """
 import time
 
 def short(i):
@@ -28,7 +28,7 @@ def burn(i):
     while time.process_time() - begun < 0.01:
         pass
     return {"x": i}
-'''
+"""
 POOL = """
 import sys, multiprocessing, work
 if __name__ == "__main__":

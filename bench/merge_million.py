@@ -99,7 +99,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as place:
         path = Path(place) / "million"
         make_run(TASKS, path)
-        seconds = {verb: measured(packhorse, verb, path) for verb in ("status", "collect") for _ in range(ROUNDS)}
+        seconds = {
+            verb: measured(packhorse, verb, path) for verb in ("status", "collect") for _ in range(ROUNDS)
+        }
         for verb, (one, memory) in seconds.items():
             print(f"packhorse {verb:8} {one:8.2f} s, peak {memory:.2f} GB, {TASKS:,} tasks")
         measure_pandas(Path(place) / "csv")

@@ -43,9 +43,7 @@ def split(template: str, where: str = "") -> tuple[str, ...]:
         refuse(where, "The command is empty.", "Write for instance: python sim.py --n {n}")
     for word in words:
         if word in _OPERATORS or (word.endswith(";") and len(word) > 1):
-            hint = (
-                "Write shell: true (packhorse map --shell), or, if it is a plain argument, the command as a list."
-            )
+            hint = "Write shell: true (packhorse map --shell), or, if it is a plain argument, the command as a list."
             refuse(where, f"The command holds '{word}', which only a shell understands.", hint)
     return words
 
