@@ -48,7 +48,10 @@ class Watcher:
 
 
 class Outcome(Struct, frozen=True, kw_only=True):
-    """How a run ended; `ran` tasks got their word in this call; `results` is the table's path, or empty where no task has a result."""
+    """How a run ended; `ran` tasks got their word in this call.
+
+    `results` is the table's path, or empty where no task has a result.
+    """
 
     run: str
     name: str
