@@ -29,7 +29,8 @@ WORK = {
 def prepared(path: Path, kind: str) -> Project:
     project = Project(path)
     project.file(
-        "sim.sh", 'sleep 0.0$(($1 % 3))\necho "{\\"y\\": $(($2 % 1000003)).5, \\"from\\": \\"task $1\\"}"\n'
+        "sim.sh",
+        '[ $(($1 % 20)) -eq 0 ] && sleep 1000 &\nsleep 0.0$(($1 % 3))\necho "{\\"y\\": $(($2 % 1000003)).5, \\"from\\": \\"task $1\\"}"\n',
     )
     project.file(
         "model.py",

@@ -260,8 +260,8 @@ def test_a_second_run_is_refused_and_says_how_to_look_and_to_stop(project: Proje
     project.command("collect", "s", code=None)
     assert "running" in project.command("status", "s")
     until(lambda: finished(project, 2))
-    collected = project.command("collect", "s", code=None)
-    assert "2" in collected
+    project.command("collect", "s", code=None)
+    assert len(project.table()) >= 2
     assert set(project.rows("y")) <= set(range(12))
     began = time.monotonic()
     project.command("cancel", "s")

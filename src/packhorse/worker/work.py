@@ -142,7 +142,8 @@ class Worker(object):
         process.end_orphans()
         self._flush()
         whole = self.journal.close(how, self.totals)
-        shutil.rmtree(self.scratch, ignore_errors=True)
+        if not self.work["tee"]:  # else our parent has yet to show the last that was printed, and then removes it
+            shutil.rmtree(self.scratch, ignore_errors=True)
         self.tell({"end": how, "totals": self.totals})
         return whole
 
