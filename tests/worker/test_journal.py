@@ -174,7 +174,7 @@ def test_messages_arrive_whole_however_they_are_cut(
     sent: list[tuple[dict[str, int], bytes]], data: st.DataObject
 ) -> None:
     stream = b"".join(message(header, body) for header, body in sent) + fast_message(
-        line({"index": 1}), 0.5, 0.25
+        line({"index": 1}), 1, 0.5, 0.25, 0.5
     )
     cuts = sorted(data.draw(st.lists(st.integers(0, len(stream)), max_size=8)))
     messages, found = Messages(), []

@@ -45,7 +45,7 @@ class Launcher(object):
 
     def __init__(self, channel, work, space, place, number):
         self.channel, self.work, self.space, self.place = channel, work, space, place
-        self.reporter = Reporter(channel)
+        self.reporter = Reporter(channel, patient=True)
         self.number = number
         self.inbox = queue.Queue()
         self.lock = threading.Lock()
@@ -53,12 +53,15 @@ class Launcher(object):
         self.stopping = False
         self.programs = {}
         self.kills = process.oom_kills()
-        self.base = base_environment(work, place, os.environ)
+        base = base_environment(work, place, os.environ)
+        self.path = base.get("PATH")
+        self.base = {_bytes(name): _bytes(value) for name, value in base.items()}
         self.null = os.open(os.devnull, os.O_RDONLY)
         flags = os.O_RDWR | os.O_APPEND
         self.stdout = os.open(place.stdout, flags)
         self.stderr = os.open(place.stderr, flags)
         self.result = work["result"]
+        self.scratch_changed = os.stat(place.scratch).st_mtime_ns
         self.first = place.state() if number == 0 and work["look"] else None
         os.chdir(place.folder)
 
@@ -74,7 +77,10 @@ class Launcher(object):
                 for index in range(start, stop):
                     self._task(index)
                     if self.stopping:
+                        self.reporter.flush()
                         return
+            if self.inbox.empty():
+                self.reporter.flush()
 
     # The second thread
 
@@ -83,6 +89,7 @@ class Launcher(object):
         channel = self.channel.fileno()
         while True:
             wait = self._watch()
+            self.reporter.flush()
             if not select.select([channel], [], [], wait)[0]:
                 continue
             try:
@@ -181,7 +188,7 @@ class Launcher(object):
         try:
             target = self._prepare(task)
             argv = [fill(parts, task) for parts in self.work["command"]]
-            pid = self._spawn(argv, environment(task, self.base))
+            pid = self._spawn(argv, self._variables(task))
         except (OSError, ValueError) as error:
             record.update(outcome="FAILED", exit=127, wall=0.0, cause=_cannot_start(error))
             return record, b"", None
@@ -208,10 +215,17 @@ class Launcher(object):
         clear_artifacts(self.work, self.place)
         return target
 
+    def _variables(self, task):
+        """Return the task's environment as bytes, which start a program without being encoded once more."""
+        variables = dict(self.base)
+        for name, value in environment(task, {}).items():
+            variables[_bytes(name)] = _bytes(value)
+        return variables
+
     def _spawn(self, argv, variables):
         program = self.programs.get(argv[0])
         if program is None:
-            program = shutil.which(argv[0], path=variables.get("PATH")) or argv[0]
+            program = shutil.which(argv[0], path=self.path) or argv[0]
             self.programs[argv[0]] = program
         try:
             return process.spawn(program, argv, variables, self.null, self.stdout, self.stderr)
@@ -282,11 +296,17 @@ class Launcher(object):
             starve(record)
             packed = None
         log = log_text(task.index, attempt, record.get("outcome", "OK"), stdout, stderr)
-        if os.listdir(self.place.scratch):
-            clear(self.place.scratch)
+        self._tidy()
         if task.checkpoint and "outcome" not in record:
             shutil.rmtree(task.checkpoint, ignore_errors=True)
         return record, log, packed
+
+    def _tidy(self):
+        """Empty the scratch folder where it was written to."""
+        changed = os.stat(self.place.scratch).st_mtime_ns
+        if changed != self.scratch_changed:
+            clear(self.place.scratch)
+            self.scratch_changed = os.stat(self.place.scratch).st_mtime_ns
 
     def _limit(self, why, record):
         if why == "TIMEOUT":
@@ -338,6 +358,13 @@ class Launcher(object):
         for descriptor in (self.stdout, self.stderr):
             if os.fstat(descriptor).st_size:
                 os.ftruncate(descriptor, 0)
+
+
+FILE_SYSTEM = sys.getfilesystemencoding()
+
+
+def _bytes(text):
+    return text.encode(FILE_SYSTEM, "surrogateescape")
 
 
 def _read(descriptor):

@@ -1,35 +1,75 @@
 """What a slot tells its worker: records, framed here so that the worker has next to nothing to do for each."""
 
+import threading
+import time
+
 from packhorse.worker.channel import fast_message, message
 from packhorse.worker.journal import encode, seal
 
 INLINE = 4096  # bytes of a result that stand in the journal itself
 LARGEST = 64 << 20  # bytes of a result that a task may have
 
+PATIENCE = 0.02  # seconds that short records may wait for each other
+
 KEEP_HEAD, KEEP_TAIL = 64 << 10, 448 << 10  # bytes of a task's output that the log keeps
 
 
 class Reporter(object):
-    """Sends each record as soon as there is one, so that a kill costs nothing that had finished."""
+    """Sends records: each as soon as there is one, or, with `patient`, the short ones a few together.
 
-    def __init__(self, channel):
+    A patient reporter needs a second thread that calls `flush` while the first one waits for a task.
+    """
+
+    def __init__(self, channel, patient=False):
         self.channel = channel
+        self.patient = patient
+        self.lock = threading.Lock()
+        self.sent = 0.0
+        self._clear()
+
+    def _clear(self):
+        self.lines = []
+        self.wall = self.cpu = self.longest = 0.0
 
     def line(self, body, wall, cpu):
-        """Send the record of a task that ended well, as JSON bytes."""
-        self.channel.sendall(fast_message(seal(body), wall, cpu))
+        """Take the record of a task that ended well, as JSON bytes."""
+        with self.lock:
+            self.lines.append(seal(body))
+            self.wall += wall
+            self.cpu += cpu
+            self.longest = max(self.longest, wall)
+            if not self.patient or time.monotonic() - self.sent > PATIENCE:
+                self._send()
 
     def add(self, record, log=b"", packed=None):
-        """Send a record, what its task printed, and its result where that is too large for a line."""
+        """Take a record, what its task printed, and its result where that is too large for a line."""
         if log or packed is not None or "outcome" in record:
             header = {"record": record, "log": len(log), "pack": -1 if packed is None else len(packed)}
-            self.channel.sendall(message(header, log + (packed or b"")))
+            self._say(header, log + (packed or b""))
         else:
             self.line(encode(record), record["wall"], record["cpu"])
 
     def say(self, header):
         """Send anything else."""
-        self.channel.sendall(message(header))
+        self._say(header, b"")
+
+    def flush(self):
+        """Send what there is."""
+        with self.lock:
+            self._send()
+
+    def _say(self, header, body):
+        with self.lock:
+            self._send()  # the worker counts answers in the order in which it gave the tasks
+            self.channel.sendall(message(header, body))
+
+    def _send(self):
+        if self.lines:
+            lines = b"".join(self.lines)
+            said = fast_message(lines, len(self.lines), self.wall, self.cpu, self.longest)
+            self._clear()
+            self.sent = time.monotonic()
+            self.channel.sendall(said)
 
 
 def attach(record, data, form):

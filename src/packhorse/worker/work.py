@@ -11,7 +11,7 @@ import tempfile
 import time
 
 from packhorse.worker import process
-from packhorse.worker.channel import TIMES
+from packhorse.worker.channel import WELL
 from packhorse.worker.journal import Journal, journal_name
 from packhorse.worker.lease import Leases, Positions
 from packhorse.worker.place import unpack
@@ -142,7 +142,9 @@ class Worker(object):
         process.end_orphans()
         self._flush()
         whole = self.journal.close(how, self.totals)
-        if not self.work["tee"]:  # else our parent has yet to show the last that was printed, and then removes it
+        if not self.work[
+            "tee"
+        ]:  # else our parent has yet to show the last that was printed, and then removes it
             shutil.rmtree(self.scratch, ignore_errors=True)
         self.tell({"end": how, "totals": self.totals})
         return whole
@@ -248,12 +250,10 @@ class Worker(object):
             return
         for header, body in slot.messages.feed(data):
             if header is None:
-                wall, cpu = TIMES.unpack_from(body)
-                sealed = body[TIMES.size :]
-                # A sealed line reads {"crc":"xxxxxxxx","index":I, and so on.
-                index = int(sealed[26 : sealed.index(b",", 26)])
-                self._count(slot, index, "OK", wall, cpu)
-                self.records.append((sealed, None))
+                count, wall, cpu, longest = WELL.unpack_from(body)
+                slot.answered_first(count)
+                self._count(slot, "OK", wall, cpu, longest, count)
+                self.records.append((body[WELL.size :], None))
             elif "record" in header:
                 self._record(slot, header, body)
             elif "ready" in header:
@@ -286,21 +286,22 @@ class Worker(object):
         outcome = record.get("outcome", "OK")
         if len(self.first) < PROBE:
             self._judge(record, outcome)
-        self._count(slot, record["index"], outcome, record.get("wall", 0.0), record.get("cpu", 0.0))
+        slot.answered(record["index"])
+        wall = record.get("wall", 0.0)
+        self._count(slot, outcome, wall, record.get("cpu", 0.0), wall)
         self.records.append((record, packed))
 
-    def _count(self, slot, index, outcome, wall, cpu):
-        slot.answered(index)
+    def _count(self, slot, outcome, wall, cpu, longest, count=1):
         now = time.monotonic()
-        took, slot.asked = now - slot.asked, now
-        self.pace = took if not self.done else self.pace + (took - self.pace) / min(self.done + 1, MEMORY)
-        self.done += 1
+        took, slot.asked = (now - slot.asked) / count, now
+        weight = min(1.0, count / min(self.done + 1, MEMORY)) if self.done else 1.0
+        self.pace += (took - self.pace) * weight
+        self.done += count
         totals = self.totals
-        totals[outcome] = totals.get(outcome, 0) + 1
+        totals[outcome] = totals.get(outcome, 0) + count
         totals["wall"] = round(totals["wall"] + wall, 6)
         totals["cpu"] = round(totals["cpu"] + cpu, 6)
-        if wall > totals["longest"]:
-            totals["longest"] = round(wall, 6)
+        totals["longest"] = max(totals["longest"], round(longest, 6))
         if outcome == "OK" and len(self.first) < PROBE:
             self.first = [None] * PROBE
 
