@@ -16,7 +16,7 @@ from running.project import Project, bits, marked, workers
 
 KINDS = ("script", "function")
 ROLES = ("parent", "worker", "slot", "task")
-KILLS = 4  # a round
+MORE = 2  # kills in a round beside one of each kind
 TASKS = 240
 STARTS = 12  # of the command, after which a round that is not over is stuck
 WORK = {
@@ -59,30 +59,42 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 class Round:
     """One run that is killed at, and started again until it is over."""
 
-    def __init__(self, project: Project, seed: int) -> None:
-        self.project = project
+    def __init__(self, project: Project, kind: str, seed: int) -> None:
+        self.project, self.kind = project, kind
         self.random = random.Random(seed)
         self.killed = dict.fromkeys(ROLES, 0)
+        self.indices: dict[str, int] = {}  # how often each task was killed
         self.said: list[str] = []
         self.process = self.start()
 
     def start(self) -> subprocess.Popen[str]:
         return self.project.start("run", "study.yaml", "-j2")
 
-    def kill_something(self) -> None:
-        time.sleep(self.random.uniform(0, 0.5))
-        role = self.random.choice(ROLES)
-        victims = self.find(role)
-        if not victims:
-            return
-        try:
-            os.kill(self.random.choice(victims), signal.SIGKILL)
-        except ProcessLookupError:
+    def kill_something(self, role: str) -> None:
+        time.sleep(self.random.uniform(0, 0.4))
+        # A task lives for some hundredths of a second, so a few looks may be needed to meet one alive.
+        if not any(self.kill_one(role) for _ in range(30 if role == "task" else 1)):
             return
         self.killed[role] += 1
         if self.process.poll() is not None or role == "parent":
             self.over()
             self.process = self.start()
+
+    def kill_one(self, role: str) -> bool:
+        victims = self.find(role)
+        if not victims:
+            return False
+        victim = self.random.choice(victims)
+        try:
+            index = _variable(victim, "PACKHORSE_INDEX")
+            if role == "task" and not index:
+                return False  # it has ended, and waits to be reaped
+            os.kill(victim, signal.SIGKILL)
+        except OSError:
+            return False
+        if role == "task":
+            self.indices[index] = self.indices.get(index, 0) + 1
+        return True
 
     def find(self, role: str) -> list[int]:
         directory = self.project.directory
@@ -91,7 +103,10 @@ class Round:
         if role == "worker":
             return workers(directory)
         found = marked(directory) if (directory / "run.json").exists() else []
-        return [pid for pid in found if _is_slot(pid) == (role == "slot")]
+        if role == "slot":
+            return [pid for pid in found if _is_slot(pid)]
+        # The task's first process, which the slot waits for, rather than a child of it.
+        return [pid for pid in found if not _is_slot(pid) and _leads(pid)]
 
     def over(self) -> int:
         said, _ = self.process.communicate(timeout=60)
@@ -106,8 +121,14 @@ class Round:
             failed = (self.project.directory / "failures.csv").exists() and self.project.failures()
             if failed and "nothing is left to run" in self.said[-1]:
                 # Only a task that was itself killed twice may be called a failure.
-                assert max(self.killed["task"], self.killed["slot"]) >= 2, self.said
-                assert {row["signal"] for row in failed} == {"9"}
+                for row in failed:
+                    assert row["signal"] == "9"
+                    times = (
+                        self.killed["slot"]
+                        if self.kind == "function"
+                        else self.indices.get(row["ph_index"], 0)
+                    )
+                    assert times >= 2, self.said
                 self.process = self.project.start("retry", "s", "-j2")
             else:
                 self.process = self.start()
@@ -121,11 +142,23 @@ def _is_slot(pid: int) -> bool:
         return False
 
 
+def _leads(pid: int) -> bool:
+    try:
+        return os.getpgid(pid) == pid
+    except OSError:
+        return False
+
+
+def _variable(pid: int, name: str) -> str:
+    rows = Path(f"/proc/{pid}/environ").read_bytes().decode(errors="replace").split("\0")
+    return next((row.partition("=")[2] for row in rows if row.startswith(name + "=")), "")
+
+
 def survive(path: Path, seed: int, undisturbed: dict[str, Any]) -> None:
     kind = KINDS[seed % 2]
-    one = Round(prepared(path / "project", kind), seed)
-    for _ in range(KILLS):
-        one.kill_something()
+    one = Round(prepared(path / "project", kind), kind, seed)
+    for role in one.random.sample([*ROLES, *one.random.choices(ROLES, k=MORE)], len(ROLES) + MORE):
+        one.kill_something(role)
     one.finish()
     table = one.project.table()
     assert table["ph_index"].to_list() == list(range(TASKS)), one.said

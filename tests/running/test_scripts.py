@@ -81,13 +81,16 @@ def test_children_that_outlive_a_task_are_gone_after_it(project: Project, sessio
     pids = project.path / "pids"
     project.write(
         sim_py=f"""
-            import subprocess
+            import os, subprocess
+            if os.path.exists({str(pids)!r}):
+                for pid in open({str(pids)!r}).read().split():
+                    assert not os.path.exists("/proc/" + pid), "a child of the task before is still there"
             child = subprocess.Popen(["sleep", "1000"], start_new_session={session})
             with open({str(pids)!r}, "a") as stream:
                 stream.write(f"{{child.pid}}\\n")
             """
     )
-    project.study(command="python sim.py", replicates=4, result="none").run("-j2")
+    project.study(command="python sim.py", replicates=4, result="none").run("-j1")
     started = pids.read_text().split()
     assert len(started) == 4
     assert [pid for pid in started if Path(f"/proc/{pid}").exists()] == []
