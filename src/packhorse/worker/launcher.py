@@ -22,22 +22,9 @@ from packhorse.worker.keep import clear_artifacts, keep_artifacts, remove
 from packhorse.worker.outcome import NoResult, from_file, from_output, starve
 from packhorse.worker.place import clear
 from packhorse.worker.report import Reporter, last_line, log_text
+from packhorse.worker.running import Running
 
-GRACE = 5.0  # seconds between SIGTERM and SIGKILL
-FLOOD = 256 << 20  # bytes of output after which the file is emptied, so that a script cannot fill the disk
-
-
-class Running(object):
-    """The task under way, as both threads see it."""
-
-    def __init__(self, pid, limit):
-        self.pid = pid
-        self.begun = time.monotonic()
-        self.limit = limit
-        self.ended = False
-        self.peak = 0
-        self.why = ""  # TIMEOUT or MEMORY once we end it
-        self.term_at = None
+PATIENCE = 0.02  # seconds that short records may wait for each other
 
 
 class Launcher(object):
@@ -45,7 +32,7 @@ class Launcher(object):
 
     def __init__(self, channel, work, space, place, number):
         self.channel, self.work, self.space, self.place = channel, work, space, place
-        self.reporter = Reporter(channel, patient=True)
+        self.reporter = Reporter(channel, PATIENCE)
         self.number = number
         self.inbox = queue.Queue()
         self.lock = threading.Lock()
@@ -108,7 +95,7 @@ class Launcher(object):
         """End at once: the worker is gone, and nobody would write down what we do."""
         with self.lock:
             if self.running and not self.running.ended:
-                process.kill_group(self.running.pid, signal.SIGKILL)
+                self.running.kill()
         process.end_orphans()
         os._exit(1)
 
@@ -116,44 +103,14 @@ class Launcher(object):
         self.stopping = True
         with self.lock:
             if self.running and not self.running.ended:
-                self._terminate(self.running, "stop")
+                self.running.terminate("stop")
         self.inbox.put(None)
-
-    def _terminate(self, running, why):
-        running.why = running.why or why
-        running.term_at = time.monotonic()
-        process.kill_group(running.pid, signal.SIGTERM)
 
     def _watch(self):
         """Look at the running task; return the seconds until the next look."""
         with self.lock:
             running = self.running
-            if running is None or running.ended:
-                return 0.1
-            age = time.monotonic() - running.begun
-            if running.term_at is not None:
-                if time.monotonic() - running.term_at > GRACE:
-                    process.kill_group(running.pid, signal.SIGKILL)
-                return 0.05
-            if running.limit and age > running.limit:
-                self._terminate(running, "TIMEOUT")
-                return 0.05
-            if age < 0.05:
-                return 0.05
-            self._measure(running)
-            wait = min(2.0, max(0.05, age / 10))
-            return min(wait, max(0.01, running.limit - age)) if running.limit else wait
-
-    def _measure(self, running):
-        """Note the group's memory, and keep the limits of memory and of output."""
-        memory = process.resident(running.pid)
-        running.peak = max(running.peak, memory)
-        if self.work["memory"] and memory > self.work["memory"] * 1024:
-            running.why = "MEMORY"
-            process.kill_group(running.pid, signal.SIGKILL)
-        for descriptor in (self.stdout, self.stderr):
-            if os.fstat(descriptor).st_size > FLOOD:
-                os.ftruncate(descriptor, 0)
+            return 0.1 if running is None or running.ended else running.look()
 
     # The main thread
 
@@ -238,11 +195,11 @@ class Launcher(object):
             )
 
     def _wait(self, pid, record, begun):
-        running = Running(pid, self.work["time_limit"])
+        running = Running(pid, self.work, (self.stdout, self.stderr))
         with self.lock:
             self.running = running
             if self.stopping:
-                self._terminate(running, "stop")
+                running.terminate("stop")
         status, usage = self._reap(running)
         record["wall"] = round(time.perf_counter() - begun, 6)
         record["cpu"] = round(usage.ru_utime + usage.ru_stime, 6)
@@ -270,12 +227,12 @@ class Launcher(object):
             with self.lock:
                 running.ended = True
             # The leader is still a zombie here, so its group's number cannot be anybody else's.
-            process.kill_group(running.pid, signal.SIGKILL)
+            running.kill()
         _, status, usage = os.wait4(running.pid, 0)
         if not running.ended:  # macOS before Python 3.13 has no waitid
             with self.lock:
                 running.ended = True
-            process.kill_group(running.pid, signal.SIGKILL)
+            running.kill()
         return status, usage
 
     def _finish(self, task, record, ended, target, attempt):

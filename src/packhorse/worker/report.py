@@ -9,20 +9,18 @@ from packhorse.worker.journal import encode, seal
 INLINE = 4096  # bytes of a result that stand in the journal itself
 LARGEST = 64 << 20  # bytes of a result that a task may have
 
-PATIENCE = 0.02  # seconds that short records may wait for each other
-
 KEEP_HEAD, KEEP_TAIL = 64 << 10, 448 << 10  # bytes of a task's output that the log keeps
 
 
 class Reporter(object):
-    """Sends records: each as soon as there is one, or, with `patient`, the short ones a few together.
+    """Sends records: each as soon as there is one, or short ones a few together, `patience` seconds apart.
 
-    A patient reporter needs a second thread that calls `flush` while the first one waits for a task.
+    Patience needs a second thread that calls `flush` while the first one waits for a task.
     """
 
-    def __init__(self, channel, patient=False):
+    def __init__(self, channel, patience=0.0):
         self.channel = channel
-        self.patient = patient
+        self.patience = patience
         self.lock = threading.Lock()
         self.sent = 0.0
         self._clear()
@@ -38,7 +36,7 @@ class Reporter(object):
             self.wall += wall
             self.cpu += cpu
             self.longest = max(self.longest, wall)
-            if not self.patient or time.monotonic() - self.sent > PATIENCE:
+            if time.monotonic() - self.sent >= self.patience:
                 self._send()
 
     def add(self, record, log=b"", packed=None):

@@ -12,6 +12,7 @@ import time
 
 from packhorse.worker import process
 from packhorse.worker.channel import WELL
+from packhorse.worker.disk import Disk, StillFull
 from packhorse.worker.journal import Journal, journal_name
 from packhorse.worker.lease import Leases, Positions
 from packhorse.worker.place import unpack
@@ -19,13 +20,12 @@ from packhorse.worker.report import log_text
 from packhorse.worker.slots import Slot
 from packhorse.worker.workfile import load
 
+STOP_SECONDS = 8.0  # for slots to end their tasks, longer than a launcher's patience with SIGTERM
 BATCH_SECONDS = 0.25  # work a slot is given at a time
 LEASE_SECONDS = 300.0  # work that a dead worker may hold
 PREFETCH_BELOW = 0.05  # tasks shorter than this are given before they are asked for
 MEMORY = 100  # tasks over which the pace is averaged
 PROBE = 20  # so many first tasks that all fail alike stop the wave
-FULL_WAIT = 900.0  # seconds to wait for space on a full disk
-FULL_WORDS = ("No space left on device", "Disk quota exceeded")
 
 
 class Worker(object):
@@ -45,6 +45,7 @@ class Worker(object):
         self.leases = Leases(os.path.join(wave_folder, "leases"), self.positions.total, name)
         self.scratch = tempfile.mkdtemp(prefix="w", dir=options.scratch)
         self.journal = Journal(self.work["directory"], name, self._header())
+        self.disk = Disk((self.work["directory"], self.scratch), self.tell)
         self.totals = {"wall": 0.0, "cpu": 0.0, "longest": 0.0}
         self.todo = []
         self.records = []
@@ -53,10 +54,7 @@ class Worker(object):
         self.first = []  # (outcome, exit, signal, cause) of the first tasks
         self.stopping = ""  # why the loop shall end
         self.ending = False
-        self.full_since = None
-        self.repeats = {}
         self.selector = selectors.DefaultSelector()
-        self.told = 0.0
 
     def _header(self):
         work = self.work
@@ -127,27 +125,29 @@ class Worker(object):
 
     def _end(self, how):
         self.ending = True
-        for slot in self.slots:
-            if slot.process is not None:
-                slot.stop()
-        give_up = time.monotonic() + 8
-        while any(slot.process is not None for slot in self.slots) and time.monotonic() < give_up:
+        self._end_slots()
+        self._flush()
+        whole = self.journal.close(how, self.totals)
+        if not self.work["tee"]:  # else our parent has yet to show what was printed last, and then removes it
+            shutil.rmtree(self.scratch, ignore_errors=True)
+        self.tell({"end": how, "totals": self.totals})
+        return whole
+
+    def _end_slots(self):
+        """Let slots end what they run and say what they have, then kill what is left."""
+        alive = [slot for slot in self.slots if slot.process is not None]
+        for slot in alive:
+            slot.stop()
+        give_up = time.monotonic() + STOP_SECONDS
+        while any(slot.process is not None for slot in alive) and time.monotonic() < give_up:
             for key, _ in self.selector.select(0.1):
                 if isinstance(key.data, Slot):
                     self._hear(key.data)
-        for slot in self.slots:
+        for slot in alive:
             if slot.process is not None:
                 slot.kill()
                 slot.process.wait()
         process.end_orphans()
-        self._flush()
-        whole = self.journal.close(how, self.totals)
-        if not self.work[
-            "tee"
-        ]:  # else our parent has yet to show the last that was printed, and then removes it
-            shutil.rmtree(self.scratch, ignore_errors=True)
-        self.tell({"end": how, "totals": self.totals})
-        return whole
 
     def tell(self, event):
         """Say something to whoever started us (a parent, or the job's log)."""
@@ -161,7 +161,7 @@ class Worker(object):
 
     def _loop(self):
         while not self.stopping:
-            if self.full_since is None:
+            if self.disk.since is None:
                 for slot in self.slots:
                     self._feed(slot)
                 if (
@@ -268,10 +268,10 @@ class Worker(object):
 
     def _record(self, slot, header, body):
         record = header["record"]
-        if self._starved(record):
+        if self.disk.starved(record):
             slot.answered(record["index"])
             self.todo.append([record["index"], record["index"] + 1])
-            self._full("a task could not write: %s" % record["cause"])
+            self.disk.full("a task could not write: %s" % record["cause"])
             return
         log, packed = body[: header["log"]], None
         if header["pack"] >= 0:
@@ -333,39 +333,14 @@ class Worker(object):
             return
         self._start(slot)
 
-    # Disk
+    def _wait_for_space(self):
+        try:
+            self.disk.again(lambda: self.journal.recover(self.totals))
+        except StillFull:
+            self.stopping = "full"
 
     def _flush(self):
         if self.records:
             records, self.records = self.records, []
             if not self.journal.write(records, self.totals):
-                self._full("the journal could not be written")
-
-    def _starved(self, record):
-        index, cause = record["index"], record.get("cause", "")
-        if record.get("outcome") != "FAILED" or not any(words in cause for words in FULL_WORDS):
-            return False
-        self.repeats[index] = self.repeats.get(index, 0) + 1
-        return self.repeats[index] <= 3
-
-    def _full(self, why):
-        if self.full_since is None:
-            self.full_since = time.monotonic()
-            self.tell({"full": why, "directory": self.work["directory"], "scratch": self.scratch})
-
-    def _wait_for_space(self):
-        """Go on once what is held can be written and there is room again; give up after a while."""
-        if self._room() and self.journal.recover(self.totals):
-            self.full_since = None
-            self.tell({"full": ""})
-        elif time.monotonic() - self.full_since > FULL_WAIT:
-            self.stopping = "full"
-        else:
-            time.sleep(0.5)
-
-    def _room(self):
-        for folder in (self.work["directory"], self.scratch):
-            about = os.statvfs(folder)
-            if about.f_bavail * about.f_frsize < (4 << 20) or (about.f_files and about.f_favail < 64):
-                return False
-        return True
+                self.disk.full("the journal could not be written")
