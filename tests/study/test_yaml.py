@@ -1,5 +1,6 @@
 """YAML: what scalars mean, where things stand, and what is refused."""
 
+import json
 import math
 
 import pytest
@@ -103,3 +104,9 @@ def test_a_file_in_another_encoding_is_refused_at_its_byte():
     assert caught.value.where == "f.yaml:2:10"
     assert "not UTF-8" in caught.value.message
     assert "iconv" in caught.value.hint
+
+
+def test_json_with_escaped_characters_beyond_the_basic_plane_is_yaml() -> None:
+    said = json.dumps({"name": "\U0001f40e horse", "\U0001f40e": 1})
+    node = parse_yaml(said, "study.yaml")
+    assert plain(node) == {"name": "\U0001f40e horse", "\U0001f40e": 1}

@@ -100,6 +100,16 @@ def _syntax_hint(problem: str) -> str:
     return "Look at this line and the one before: indentation, brackets, quotes."
 
 
+def _joined(text: str) -> str:
+    """Join the two halves in which JSON escapes a character beyond U+FFFF (RFC 8259, section 7)."""
+    if text.isascii() or not any("\ud800" <= character <= "\udfff" for character in text):
+        return text
+    try:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16")
+    except UnicodeDecodeError:
+        return text
+
+
 class _Builder:
     """Turns parser events into Nodes."""
 
@@ -175,7 +185,7 @@ class _Builder:
         return Node(target.value, where, "", target.text, target.quoted)
 
     def _scalar(self, event: Any, where: str) -> Node:
-        text = check_text(event.value, where)
+        text = check_text(_joined(event.value), where)
         quoted = event.style is not None or event.tag == "!"
         return Node(text if quoted else resolve(text), where, "", text, quoted)
 
