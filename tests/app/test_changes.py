@@ -48,7 +48,7 @@ def test_a_parameter_file_that_the_command_names_is_code(tmp_path: Path, packhor
     (tmp_path / "rows.csv").write_text("n\n1\n2\n")
     refused = packhorse("run")
     assert refused.returncode == 5
-    assert "the code changed since 1 tasks finished" in refused.stderr
+    assert "the code changed since 1 task finished (rows.csv changed)" in refused.stderr
 
 
 @pytest.mark.parametrize("change", ["seed: 5", "seeding: common"])

@@ -84,9 +84,15 @@ def test_a_second_time_is_quick(tmp_path: Path) -> None:
     study = Study(name="x")
     languages = Languages(python=sys.executable)
     collect(study, tmp_path, tmp_path, languages=languages, env=ENV, cache=tmp_path / "cache")
-    begin = time.perf_counter()
-    collect(study, tmp_path, tmp_path, languages=languages, env=ENV, cache=tmp_path / "cache")
-    assert time.perf_counter() - begin < 0.2
+
+    def seconds(cache: Path) -> float:
+        begin = time.perf_counter()
+        collect(study, tmp_path, tmp_path, languages=languages, env=ENV, cache=cache)
+        return time.perf_counter() - begin
+
+    again = min(seconds(tmp_path / "cache") for _ in range(3))
+    anew = min(seconds(tmp_path / f"cache{number}") for number in range(3))
+    assert again < anew / 2
 
 
 def test_what_cannot_be_asked_is_a_note_and_not_remembered(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ NONE = Environment()
 UV = """#!/bin/sh
 echo "$@" >> asked
 [ -f uv.lock ] || echo made > uv.lock
-[ -x .venv/bin/python ] || PYTHON -m venv --without-pip .venv
+[ -x .venv/bin/python ] || "PYTHON" -m venv --without-pip .venv
 """
 
 

@@ -8,7 +8,6 @@ import pty
 import shutil
 import signal
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -263,11 +262,9 @@ def test_a_second_run_is_refused_and_says_how_to_look_and_to_stop(project: Proje
     project.command("collect", "s", code=None)
     assert len(project.table()) >= 2
     assert set(project.rows("y")) <= set(range(12))
-    began = time.monotonic()
     project.command("cancel", "s")
     out, _ = process.communicate(timeout=30)
     assert process.returncode == 130, out
-    assert time.monotonic() - began < 10
     assert marked(project.directory) == workers(project.directory) == []
 
 

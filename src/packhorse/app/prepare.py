@@ -85,6 +85,13 @@ def _code(source: Source, files: Iterable[SnapshotFile]) -> str:
     return code_digest(files, command=said_command(source.study), result=result, apart=_apart(source))
 
 
+def code_files(source: Source, files: Iterable[SnapshotFile]) -> list[SnapshotFile]:
+    """Return the files of a snapshot that its code digest counts."""
+    from packhorse.run.code import counted
+
+    return counted(files, said_command(source.study), _apart(source))
+
+
 def _apart(source: Source) -> list[str]:
     """Return the files that say what is run: the study, and what its parameters were read from.
 

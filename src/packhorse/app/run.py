@@ -14,7 +14,7 @@ from packhorse.app.absent import absent_files
 from packhorse.app.changes import Changes
 from packhorse.app.checks import run_checks
 from packhorse.app.collect import has_results, merge_table, table_notes
-from packhorse.app.prepare import Prepared, prepare
+from packhorse.app.prepare import Prepared, code_files, prepare
 from packhorse.app.source import Source
 from packhorse.app.watch import Outcome, Watcher
 from packhorse.app.waves import WaveEnd, work_off
@@ -175,7 +175,8 @@ class Runner:
         tar = self.run.path / f"code-{latest.code}.tar"
         if latest.code == now_is.code or not tar.exists():
             return ()
-        return tuple(changed_files(tar, self.prepared.files))
+        code = code_files(self.source, self.prepared.files)
+        return tuple(changed_files(tar, self.prepared.files, code))
 
     def _changed_seeds(self, latest: Plan) -> tuple[str, ...]:
         """Return whether finished tasks had other seeds than the same tasks would have now."""

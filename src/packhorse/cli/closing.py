@@ -20,7 +20,7 @@ def closing_lines(outcome: Outcome) -> list[str]:
         return _script_lines(outcome)
     rows = [f"{number(outcome.done)} of {tasks(outcome.tasks)} done"]
     if 0 < outcome.ran < outcome.done + outcome.failed:
-        rows[0] += f", {number(outcome.ran)} of them now"
+        rows[0] += f", {number(outcome.ran)} of them now,"
     # Where nothing was left to run, the seconds are those of looking.
     rows[0] += f" in {duration(outcome.seconds)}" if outcome.report.end else ": nothing is left to run"
     if outcome.failed:

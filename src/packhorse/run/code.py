@@ -52,22 +52,28 @@ def code_digest(
     Study files, documents and notebooks do not count unless the command names them; `apart` are further
     paths, relative to the root, that do not count (the study, and files its parameters came from).
     """
+    return digest(counted(files, command, apart), command, result)
+
+
+def counted(files: Iterable[SnapshotFile], command: str, apart: Iterable[str] = ()) -> list[SnapshotFile]:
+    """Return the files that decide a result."""
     left = set(apart)
-    counted = [file for file in files if file.path not in left and _is_code(file, command)]
-    return digest(counted, command, result)
+    return [file for file in files if file.path not in left and _is_code(file, command)]
+
+
+def is_document(path: str) -> bool:
+    """Tell whether a path is that of a document, which decides no result."""
+    name = posixpath.basename(path).lower()
+    stem, suffix = posixpath.splitext(name)
+    return suffix in DOCUMENTS or name in NAMED_DOCUMENTS or (suffix == ".txt" and stem in NAMED_DOCUMENTS)
 
 
 def _is_code(file: SnapshotFile, command: str) -> bool:
-    name = posixpath.basename(file.path)
-    if name in command:
+    if posixpath.basename(file.path) in command:
         return True
-    stem, suffix = posixpath.splitext(name.lower())
-    if (
-        suffix in DOCUMENTS
-        or name.lower() in NAMED_DOCUMENTS
-        or (suffix == ".txt" and stem in NAMED_DOCUMENTS)
-    ):
+    if is_document(file.path):
         return False
+    suffix = posixpath.splitext(file.path.lower())[1]
     return not (suffix in (".yaml", ".yml") and file.kind == "file" and _is_study(Path(file.source)))
 
 

@@ -20,7 +20,7 @@ from msgspec import Struct
 
 from packhorse.model.errors import SnapshotError
 from packhorse.model.secrets import is_secret_file
-from packhorse.run.code import SnapshotFile, code_digest, digest, printable
+from packhorse.run.code import SnapshotFile, code_digest, digest, is_document, printable
 from packhorse.run.datafiles import data_digests
 from packhorse.run.files import sync_folder
 from packhorse.run.imports import import_roots
@@ -306,16 +306,20 @@ def _write_tar(files: list[SnapshotFile], stream: io.BufferedWriter) -> None:
             tar.addfile(entry)
 
 
-def changed_files(tar_path: Path, files: Iterable[SnapshotFile]) -> list[str]:
-    """Return what differs between a packed snapshot and files now, each with what happened to it."""
-    now = {file.path: file.sha256 for file in files if file.kind == "file"}
+def changed_files(tar_path: Path, files: Iterable[SnapshotFile], code: Iterable[SnapshotFile]) -> list[str]:
+    """Return what of the code differs between a packed snapshot and now, each with what happened to it.
+
+    `files` is the snapshot as it would be now, `code` what of it counts.
+    """
+    now = {file.path: file.sha256 for file in code if file.kind == "file"}
     before: dict[str, str] = {}
     with tarfile.open(tar_path) as tar:
         for entry in tar:
             content = tar.extractfile(entry) if entry.isfile() else None
             if content is not None:
                 before[entry.name] = hashlib.sha256(content.read()).hexdigest()
+    gone = before.keys() - {file.path for file in files}
     said = [f"{printable(path)} is new" for path in now.keys() - before.keys()]
-    said += [f"{printable(path)} is gone" for path in before.keys() - now.keys()]
+    said += [f"{printable(path)} is gone" for path in gone if not is_document(path)]
     said += [f"{printable(path)} changed" for path in now.keys() & before.keys() if now[path] != before[path]]
     return sorted(said)

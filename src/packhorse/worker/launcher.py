@@ -132,9 +132,9 @@ class Launcher(object):
             attempt += 1
         if earlier:
             record["earlier"] = earlier
-        self.reporter.add(record, log, packed)
         if self.first is not None:
-            self._look()
+            self._look()  # before the record, after which the worker may have nothing left to hear
+        self.reporter.add(record, log, packed)
 
     def _attempt(self, index, attempt):
         task = Task(self.work, self.space, self.place, index)
