@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import shutil
 import time
 from pathlib import Path
@@ -92,6 +93,7 @@ def work_off(
         run.path, run.work_path(plan.wave), slots=slots, element=0, lock=lock, scratch=scratch
     )
     watched = Watched(worker, run, plan, watcher, Followed(scratch, watcher) if tee else None)
+    importlib.import_module("polars")  # a quarter of a second that the table would otherwise cost at the end
     try:
         while worker.alive():
             watched.look()

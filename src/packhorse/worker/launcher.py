@@ -5,7 +5,9 @@ memory until exec), and because starting a program costs the more the larger the
 The main thread starts and waits; a second one reads messages, samples memory and keeps the limits.
 """
 
+import collections
 import errno
+import itertools
 import os
 import queue
 import select
@@ -27,6 +29,9 @@ from packhorse.worker.running import Running
 PATIENCE = 0.02  # seconds that short records may wait for each other
 
 
+DRAFTS = 16  # starts that are prepared at a time
+
+
 class Launcher(object):
     """Runs the commands of one slot."""
 
@@ -37,6 +42,8 @@ class Launcher(object):
         self.inbox = queue.Queue()
         self.lock = threading.Lock()
         self.running = None
+        self.coming = collections.deque()  # indices given and not begun
+        self.drafts = {}  # what the next tasks start with, made while another one runs
         self.stopping = False
         self.programs = {}
         self.kills = process.oom_kills()
@@ -61,13 +68,13 @@ class Launcher(object):
             if ranges is None:
                 break
             for start, stop in ranges:
-                for index in range(start, stop):
-                    self._task(index)
-                    if self.stopping:
-                        self.reporter.flush()
-                        return
-            if self.inbox.empty():
+                self.coming.extend(range(start, stop))
+            while self.coming and not self.stopping:
+                self._task(self.coming.popleft())
+            if self.stopping or self.inbox.empty():
                 self.reporter.flush()
+            if self.stopping:
+                return
 
     # The second thread
 
@@ -136,16 +143,33 @@ class Launcher(object):
             self._look()  # before the record, after which the worker may have nothing left to hear
         self.reporter.add(record, log, packed)
 
-    def _attempt(self, index, attempt):
+    def _meanwhile(self):
+        """Do what need not wait for the task that has just been started."""
+        self.reporter.flush_if_due()
+        if not self.drafts:
+            # Several in a row cost less than one at a time, since the caches are warm for all but the first.
+            for index in itertools.islice(self.coming, DRAFTS):
+                self.drafts[index] = self._draft(index)
+
+    def _draft(self, index):
+        """Return (task, arguments, variables, error): all that a task's start needs."""
         task = Task(self.work, self.space, self.place, index)
+        try:
+            return task, [fill(parts, task) for parts in self.work["command"]], self._variables(task), None
+        except ValueError as error:  # a format that does not fit the value
+            return task, None, None, error
+
+    def _attempt(self, index, attempt):
+        task, argv, variables, error = self.drafts.pop(index, None) or self._draft(index)
         record = {"index": index, "seed": task.seed, "begin": round(time.time(), 3), "slot": self.number}
         if attempt > 1:
             record["attempt"] = attempt
         begun = time.perf_counter()
         try:
+            if error is not None:
+                raise error
             target = self._prepare(task)
-            argv = [fill(parts, task) for parts in self.work["command"]]
-            pid = self._spawn(argv, self._variables(task))
+            pid = self._spawn(argv, variables)
         except (OSError, ValueError) as error:
             record.update(outcome="FAILED", exit=127, wall=0.0, cause=_cannot_start(error))
             return record, b"", None
@@ -200,6 +224,7 @@ class Launcher(object):
             self.running = running
             if self.stopping:
                 running.terminate("stop")
+        self._meanwhile()
         status, usage = self._reap(running)
         record["wall"] = round(time.perf_counter() - begun, 6)
         record["cpu"] = round(usage.ru_utime + usage.ru_stime, 6)
@@ -237,8 +262,7 @@ class Launcher(object):
 
     def _finish(self, task, record, ended, target, attempt):
         full = self.place.is_full()  # asked before anything is removed
-        stdout, stderr = _read(self.stdout), _read(self.stderr)
-        self._empty()
+        stdout, stderr = self._printed(self.stdout), self._printed(self.stderr)
         packed = None
         if ended.why in ("TIMEOUT", "MEMORY"):
             record["outcome"] = ended.why
@@ -310,11 +334,18 @@ class Launcher(object):
             self.reporter.say({"note": "changed files", "files": changed[:20], "count": len(changed)})
 
     def _empty(self):
-        if self.work["tee"]:
-            return
         for descriptor in (self.stdout, self.stderr):
-            if os.fstat(descriptor).st_size:
-                os.ftruncate(descriptor, 0)
+            self._printed(descriptor)
+
+    def _printed(self, descriptor):
+        """Return what was printed, and make the file empty for the next task."""
+        size = os.fstat(descriptor).st_size
+        if not size:
+            return b""
+        data = os.pread(descriptor, size, 0)
+        if not self.work["tee"]:
+            os.ftruncate(descriptor, 0)
+        return data
 
 
 FILE_SYSTEM = sys.getfilesystemencoding()
@@ -322,11 +353,6 @@ FILE_SYSTEM = sys.getfilesystemencoding()
 
 def _bytes(text):
     return text.encode(FILE_SYSTEM, "surrogateescape")
-
-
-def _read(descriptor):
-    size = os.fstat(descriptor).st_size
-    return os.pread(descriptor, size, 0) if size else b""
 
 
 def _cannot_start(error):
