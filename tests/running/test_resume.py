@@ -363,3 +363,17 @@ def test_hostile_names_of_project_and_run_directory(weird_path: Path, kind: str)
     assert len(list(elsewhere.glob("results.parquet"))) == 1
     project.command("rerun", "s")
     project.command("status", elsewhere)
+
+
+def test_artifacts_that_a_killed_task_left_halfway_are_removed(project: Project) -> None:
+    project.write(sim_py='open("kept.txt", "w").write("x")\n')
+    project.study(
+        command="python sim.py {i}", parameters={"i": [1, 2]}, result="none", artifacts=["kept.txt"]
+    )
+    project.run()
+    (project.directory / "artifacts" / "0.4242").mkdir()
+    project.study(
+        command="python sim.py {i}", parameters={"i": [1, 2, 3]}, result="none", artifacts=["kept.txt"]
+    )
+    project.run()
+    assert sorted(one.name for one in (project.directory / "artifacts").iterdir()) == ["0", "1", "2"]

@@ -138,6 +138,7 @@ class Runner:
 
     def _wave(self, plan: Plan) -> WaveEnd:
         self.run.write_wave(plan, self._work(plan))
+        self.run.clear_leftovers()
         end = work_off(
             self.run,
             plan,

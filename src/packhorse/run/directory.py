@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import secrets
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -131,6 +132,13 @@ class RunDirectory:
     def owned(self, work: dict[str, Any]) -> dict[str, Any]:
         """Return a work file that says which run its processes belong to."""
         return {**work, "run": self.about().id, "mark": self.mark()}
+
+    def clear_leftovers(self) -> None:
+        """Remove artifacts that a killed task had not moved to their place; only while nothing works here."""
+        folder = self.path / "artifacts"
+        for one in folder.iterdir() if folder.is_dir() else ():
+            if not one.name.isdigit():
+                shutil.rmtree(one, ignore_errors=True)
 
     # Spaces, snapshots, journals
 
