@@ -11,7 +11,7 @@ import mmap
 import os
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import compress, islice
+from itertools import accumulate, compress, islice
 from pathlib import Path
 from typing import Any, TypeVar
 from zlib import crc32
@@ -146,9 +146,20 @@ class Journal:
         """Take in whole lines that begin at an offset of the file; return the offset after them."""
         good = [line[:17] == b'{"crc":"%08x"' % crc32(line[17:-1]) for line in lines]
         found = _decode_all(list(compress(lines, good)), _line_decoder)
+        lengths = [len(line) for line in lines]
+        starts = list(accumulate(lengths, initial=offset))
         decoded = iter(found)
-        for line, kept in zip(lines, good, strict=True):
-            said = next(decoded) if kept else None
+        said = found if all(good) else [next(decoded) if kept else None for kept in good]
+        self._take(said, starts, lengths, lines)
+        return starts[-1]
+
+    def _take(
+        self, found: Sequence[_Line | None], starts: list[int], lengths: list[int], lines: list[bytes]
+    ) -> None:
+        """Note records and hear the rest; methods are bound once, as this runs for each of millions of lines."""
+        index, outcome, attempt = self.index.append, self.outcome.append, self.attempt.append
+        offset, length = self.offset.append, self.length.append
+        for said, start, size, line in zip(found, starts, lengths, lines, strict=False):
             if said is None:
                 self.bad += line.endswith(b"\n")  # a torn tail is normal
             elif said.index is None or self.header is None:
@@ -156,13 +167,11 @@ class Journal:
             elif said.pack is not None and not self._packed(said.pack):
                 self.bad += 1
             else:
-                self.index.append(said.index)
-                self.outcome.append(_CODES.get(said.outcome, _CODES["FAILED"]))
-                self.attempt.append(said.attempt)
-                self.offset.append(offset)
-                self.length.append(len(line))
-            offset += len(line)
-        return offset
+                index(said.index)
+                outcome(_CODES.get(said.outcome, _CODES["FAILED"]))
+                attempt(said.attempt)
+                offset(start)
+                length(size)
 
     def _hear(self, said: _Line) -> None:
         if self.header is None:
