@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 from msgspec import Struct
 
@@ -58,8 +57,3 @@ def has_results(report: MergeReport, space: ParameterSpace) -> bool:
     """Tell whether the table has a column beside parameters and bookkeeping."""
     given = {*space.names, "replicate", "seed"}
     return any(name not in given and not name.startswith("ph_") for name in report.table.columns)
-
-
-def table_path(run: RunDirectory) -> Path:
-    """Return where the exact table stands."""
-    return run.path / "results.parquet"
