@@ -1,0 +1,93 @@
+"""A job: what is asked of a scheduler, and what a scheduler says. Memory in MiB, times in seconds."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import Struct
+
+State = Literal["QUEUED", "RUNNING", "GONE", "UNKNOWN"]
+
+
+class Request(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a job asks for; a job of several elements is an array, and each element gets all of this.
+
+    Absent is the site's default. `output` is a path in which {job} and {element} stand for the numbers.
+    """
+
+    name: str
+    token: str = ""  # by which the job is found again when nobody knows its number
+    elements: int = 0  # 0: not an array
+    throttle: int = 0  # elements that may run at a time, 0: all
+    partition: str = ""
+    account: str = ""
+    qos: str = ""
+    nodes: int = 1
+    cores: int = 1  # on each node
+    memory: int | None = None  # on each node
+    gpus: int = 0  # on each node
+    gres: str = "gpu"
+    seconds: int | None = None
+    whole_nodes: bool = False
+    output: str = ""
+    exclude: tuple[str, ...] = ()  # nodes
+    after: str = ""  # a job after whose end, however it ends, this one may start
+    mail: str = ""  # an address
+    mail_when: tuple[Literal["begin", "end", "fail"], ...] = ()
+    requeue: bool = True  # whether the scheduler may start it again after a node's failure
+    options: tuple[str, ...] = ()  # in the scheduler's own words, as they are
+
+
+class Submitted(Struct, frozen=True):
+    """The scheduler took a job."""
+
+    job: str
+
+
+class Refused(Struct, frozen=True):
+    """The scheduler did not take a job: why, in its words, and whether asking again later can help."""
+
+    why: str
+    transient: bool
+
+
+class Unsure(Struct, frozen=True):
+    """Nobody knows whether the scheduler took a job: its answer was lost."""
+
+    why: str
+
+
+class Job(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a scheduler says of a job, or of the elements of an array that it shows in one row."""
+
+    job: str  # the array's number for an element
+    state: State
+    word: str = ""  # the scheduler's own word: PENDING, COMPLETING, C
+    element: int | None = None
+    elements: int = 1  # how many the row stands for
+    reason: str = ""  # the scheduler's word for why it waits
+    start: str = ""  # expected or real, ISO 8601
+    elapsed: int | None = None
+    limit: int | None = None
+    node: str = ""
+    name: str = ""
+    token: str = ""
+
+
+class Ended(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a scheduler's accounting says of a job or element that has ended."""
+
+    job: str
+    element: int | None = None
+    how: Literal[
+        "done", "failed", "timeout", "memory", "node", "preempted", "cancelled", "requeued", "unknown"
+    ]
+    word: str = ""  # the scheduler's own
+    by: str = ""  # who cancelled it: a user's number
+    exit: int | None = None
+    signal: int | None = None
+    cores: int | None = None
+    elapsed: int | None = None
+    cpu: float | None = None
+    memory: int | None = None  # peak
+    node: str = ""

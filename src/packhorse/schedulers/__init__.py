@@ -1,0 +1,1 @@
+"""Schedulers: dialects without input or output. They build argv, read text, and talk in generators."""

@@ -1,0 +1,1 @@
+"""Texts as people write them: YAML with positions, and units. Pure; stages read through it."""
