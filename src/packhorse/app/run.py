@@ -45,6 +45,15 @@ class Retry(Struct, frozen=True, kw_only=True):
     unreadable: tuple[IndexRange, ...] = ()
 
 
+class Todo(Struct, frozen=True, kw_only=True):
+    """What the next wave has to do: these tasks, for this code, environment and data."""
+
+    fold: Fold
+    ranges: list[IndexRange]
+    identity: Identity
+    retry: Retry | None = None
+
+
 class Options(Struct, frozen=True, kw_only=True):
     """How to run: where, how many at a time, and what to do about changes."""
 
@@ -113,7 +122,23 @@ class Runner:
             watcher.say(f"left out of the snapshot: {path} ({why})")
 
     def work(self) -> WaveEnd | None:
-        """Work off waves until nothing is missing or nothing moves."""
+        """Work off waves here until nothing is missing or nothing moves."""
+        todo = self.begin()
+        if todo is None:
+            return None
+        end = self._wave(self.plan(todo, self._slots()))
+        fold, idle = todo.fold, 0
+        while True:
+            before, fold = fold.counts["OK"], self._fold()
+            ranges = to_do(fold)
+            idle = idle + 1 if fold.counts["OK"] == before else 0
+            if end.how not in ("done", "died") or not ranges or idle >= IDLE_WAVES:
+                return end
+            self.watcher.warn(end.again)
+            end = self._wave(self.plan(Todo(fold=fold, ranges=ranges, identity=todo.identity), self._slots()))
+
+    def begin(self) -> Todo | None:
+        """Find what is missing, settle what changed, write the run's files and pass the checks."""
         if self.options.fresh and self.latest:
             self.first = self.latest.wave + 1
         fold = self._fold()
@@ -125,20 +150,15 @@ class Runner:
             return None
         self._write_files(identity)
         self.unchecked = self._checks(identity)
-        end = self._wave(self._plan(fold, ranges, identity, retry))
-        idle = 0
-        while True:
-            before, fold = fold.counts["OK"], self._fold()
-            ranges = to_do(fold)
-            idle = idle + 1 if fold.counts["OK"] == before else 0
-            if end.how not in ("done", "died") or not ranges or idle >= IDLE_WAVES:
-                return end
-            self.watcher.warn("the worker died; its unfinished tasks run again")
-            end = self._wave(self._plan(fold, ranges, identity))
+        return Todo(fold=fold, ranges=ranges, identity=identity, retry=retry)
 
-    def _wave(self, plan: Plan) -> WaveEnd:
+    def write_wave(self, plan: Plan) -> None:
+        """Write a wave, and remove what a killed one left halfway."""
         self.run.write_wave(plan, self._work(plan))
         self.run.clear_leftovers()
+
+    def _wave(self, plan: Plan) -> WaveEnd:
+        self.write_wave(plan)
         end = work_off(
             self.run,
             plan,
@@ -215,10 +235,10 @@ class Runner:
     def _tar(self, identity: Identity) -> Path:
         return self.run.path / f"code-{identity.code}.tar"
 
-    def _plan(
-        self, fold: Fold, ranges: list[IndexRange], identity: Identity, retry: Retry | None = None
-    ) -> Plan:
+    def plan(self, todo: Todo, slots: int) -> Plan:
+        """Return the plan of the next wave, whose first tasks fill `slots`."""
         waves = self.run.waves()
+        fold, ranges, identity, retry = todo.fold, todo.ranges, todo.identity, todo.retry
         before = {name: number for name, number in fold.counts.items() if number and name != "MISSING"}
         for a, b in ranges if retry else ():
             for index in range(a, b):
@@ -238,7 +258,7 @@ class Runner:
             unchecked=self.unchecked,
             created=now(),
         )
-        return plan_wave(draft, ranges, slots=self._slots())
+        return plan_wave(draft, ranges, slots=slots)
 
     def _work(self, plan: Plan) -> dict[str, Any]:
         work = work_file(self.source, self.prepared, plan, self.space, everything=self.options.everything)

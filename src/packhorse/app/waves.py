@@ -28,6 +28,13 @@ class WaveEnd:
         self.traceback = ""
         self.lost = ""
 
+    @property
+    def again(self) -> str:
+        """Why a wave that left tasks unfinished is followed by another."""
+        if self.how == "died":
+            return "the worker died; its unfinished tasks run again"
+        return "some tasks were left unfinished; they run again"
+
     def take(self, event: dict[str, Any], watcher: Watcher) -> None:
         """Take one event of the worker."""
         if "end" in event:

@@ -1,0 +1,63 @@
+"""Asking a site's scheduler, as seldom as the site allows, for all runs of a user at once."""
+
+from __future__ import annotations
+
+import os
+import pwd
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from packhorse.app.prepare import cache_folder
+from packhorse.model.job import Job
+from packhorse.model.site import Site
+from packhorse.model.submission import wave_of
+from packhorse.run.shared import SharedAnswer
+from packhorse.run.talking import talk
+from packhorse.schedulers import scheduler
+from packhorse.schedulers.talk import Silent
+
+
+class Jobs(Struct, frozen=True):
+    """A user's jobs that wait or run, when the scheduler was asked, and why it did not answer."""
+
+    asked: float
+    jobs: tuple[Job, ...] = ()
+    silent: str = ""
+
+    def of(self, run_id: str) -> list[tuple[int, bool, Job]]:
+        """Return one run's jobs as (wave, whether it only follows that wave, job)."""
+        found = []
+        for job in self.jobs:
+            meaning = wave_of(job.token, run_id)
+            if meaning is not None:
+                found.append((*meaning, job))
+        return found
+
+
+class Queue:
+    """The scheduler of one site, as one user sees it."""
+
+    def __init__(self, site: Site) -> None:
+        self.site = site
+        self.dialect = scheduler(site.scheduler)
+        self.user = pwd.getpwuid(os.getuid()).pw_name
+        self.shared = SharedAnswer(cache_folder() / f"queue-{site.name}.json")
+
+    def jobs(self, oldest: float | None = None) -> Jobs:
+        """Return the user's jobs, asked no longer than `oldest` seconds ago (default: the site's interval)."""
+        limit = self.site.poll if oldest is None else oldest
+        asked, said = self.shared.get(limit, self._ask)
+        if isinstance(said, str):
+            return Jobs(asked, silent=said)
+        return Jobs(asked, jobs=tuple(msgspec.convert(said, list[Job])))
+
+    def _ask(self) -> Any:
+        said = talk(self.dialect.jobs(self.user))
+        return said.why if isinstance(said, Silent) else msgspec.to_builtins(said)
+
+    def cancel(self, jobs: list[str]) -> str:
+        """Cancel jobs; return what went wrong, or nothing."""
+        self.shared.forget()
+        return talk(self.dialect.cancel(jobs)) if jobs else ""

@@ -1,0 +1,69 @@
+"""An answer that all of a user's processes share, with the time it was asked: one question serves them all."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from packhorse.run.files import write
+
+LOCK_SECONDS = 90.0  # longer than a scheduler's client may take
+
+
+class SharedAnswer:
+    """One file, mode 600, in the user's private cache: `{"asked": Unix seconds, "answer": ...}`."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def get(self, oldest: float, ask: Callable[[], Any]) -> tuple[float, Any]:
+        """Return (when it was asked, the answer); ask anew when the answer is older than `oldest` seconds.
+
+        An `ask` that returns None has no answer; that is kept too, so that nobody asks again at once.
+        """
+        found = self._read(oldest)
+        if found is None:
+            with self._locked():
+                found = self._read(oldest)  # another process may have asked while we waited
+                if found is None:
+                    answer = ask()
+                    found = time.time(), answer
+                    write(self.path, msgspec.json.encode({"asked": found[0], "answer": answer}))
+        return found
+
+    def forget(self) -> None:
+        """Drop the answer, since something was done that changes it."""
+        self.path.unlink(missing_ok=True)
+
+    def _read(self, oldest: float) -> tuple[float, Any] | None:
+        try:
+            said = msgspec.json.decode(self.path.read_bytes())
+            asked = float(said["asked"])
+            # A clock that was set back must not make an old answer the newest for ever.
+            return (asked, said["answer"]) if 0 <= time.time() - asked <= oldest else None
+        except (OSError, ValueError, KeyError, TypeError, msgspec.MsgspecError):
+            return None
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        descriptor = os.open(self.path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        give_up = time.monotonic() + LOCK_SECONDS
+        try:
+            while True:
+                try:
+                    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError:
+                    if time.monotonic() > give_up:
+                        break  # whoever holds it hangs: better to ask twice than never
+                    time.sleep(0.05)
+            yield
+        finally:
+            os.close(descriptor)
