@@ -27,7 +27,7 @@ from packhorse.model.study import Study
 from packhorse.plan.waves import IndexRange, count, joined, local_slots, plan_wave
 from packhorse.results.fold import Fold
 from packhorse.results.table import MergeReport
-from packhorse.run.archive import task_library, worker_archive
+from packhorse.run.archive import keep_archive, task_library
 from packhorse.run.directory import RunDirectory, now
 from packhorse.run.files import write
 from packhorse.run.local import cores, memory
@@ -220,9 +220,7 @@ class Runner:
         write(path / "study.yaml", self.source.text)
         write(path / "study.json", msgspec.json.encode(replace(self.study, factors=())))
         self.run.write_space(self.space)
-        archive = worker_archive()
-        if not (path / "worker.pyz").exists() or (path / "worker.pyz").read_bytes() != archive:
-            write(path / "worker.pyz", archive)
+        keep_archive(path / "worker.pyz")
         for name, text in task_library().items():
             write(path / "library" / name, text)
         if not self._tar(identity).exists():
