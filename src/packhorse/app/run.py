@@ -235,14 +235,13 @@ class Runner:
 
     def plan(self, todo: Todo, slots: int) -> Plan:
         """Return the plan of the next wave, whose first tasks fill `slots`."""
-        waves = self.run.waves()
         fold, ranges, identity, retry = todo.fold, todo.ranges, todo.identity, todo.retry
         before = {name: number for name, number in fold.counts.items() if number and name != "MISSING"}
         for a, b in ranges if retry else ():
             for index in range(a, b):
                 before[fold.state(index)] -= 1
         draft = Plan(
-            wave=waves[-1] + 1 if waves else 1,
+            wave=self.run.claim_wave(),
             kind="retry" if retry else "run",
             space=self.space.digest,
             code=identity.code,

@@ -100,8 +100,8 @@ def work_off(
         run.path, run.work_path(plan.wave), slots=slots, element=0, lock=lock, scratch=scratch
     )
     watched = Watched(worker, run, plan, watcher, Followed(scratch, watcher) if tee else None)
-    importlib.import_module("polars")  # a quarter of a second that the table would otherwise cost at the end
     try:
+        importlib.import_module("polars")  # a quarter of a second that the table would otherwise cost at the end
         while worker.alive():
             watched.look()
             time.sleep(0.02 if watched.seconds < 1 else LOOK_SECONDS)

@@ -96,6 +96,19 @@ class RunDirectory:
         ]
         return sorted(numbers)
 
+    def claim_wave(self) -> int:
+        """Make the next wave's folder and return its number; whoever makes it plans that wave, and nobody else."""
+        folder = self.path / "waves"
+        folder.mkdir(exist_ok=True)
+        number = max((int(one.name) for one in folder.iterdir() if one.name.isdigit()), default=0)
+        while True:
+            number += 1
+            try:
+                (folder / str(number)).mkdir()
+                return number
+            except FileExistsError:
+                continue
+
     def plan(self, wave: int) -> Plan:
         """Return one wave's plan."""
         return msgspec.json.decode(self.plan_path(wave).read_bytes(), type=Plan)
