@@ -8,11 +8,11 @@ install := $(python) -m pip install --quiet --require-hashes --requirement
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help env demo test campaign lint format bench lock docs clean
+.PHONY: help env demo test campaign cluster cluster-down lint format bench lock docs clean
 
 help: ## show this list
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1|\2/p' Makefile | while IFS='|' read -r target text; do \
-		printf '%-15s %s\n' "$$target" "$$text"; done
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1|\2/p' Makefile | while IFS='|' read -r target text; do \
+		printf '%-17s %s\n' "$$target" "$$text"; done
 
 env: .venv/with-test .venv/with-lint ## make .venv with Packhorse and the tools of test and lint
 
@@ -39,6 +39,12 @@ test: .venv/with-test ## run every test but the long campaigns
 campaign: .venv/with-test ## run the long campaigns: chaos, fresh clones
 	@scripts/system-packages
 	$(pytest) -m campaign
+
+cluster: .venv/with-packhorse ## bring up a real Slurm on this machine, to try and to test
+	@$(python) scripts/cluster up
+
+cluster-down: .venv/with-packhorse ## stop it and remove everything that it made
+	@$(python) scripts/cluster down
 
 lint: .venv/with-test .venv/with-lint ## check style, types, layers, the worker's Python floor, scripts
 	@scripts/lint

@@ -1,0 +1,110 @@
+"""What this machine has and allows: programs, ports, memory limits. Looks, and touches nothing that is not ours."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+from pathlib import Path
+
+import daemons
+from place import CHECKOUT, Cluster, Refused
+
+SLURM = ("munged", "slurmctld", "slurmd", "sbatch", "squeue", "sinfo", "scontrol", "unshare")
+ACCOUNTING = ("slurmdbd", "sacctmgr", "mariadbd", "mariadb-install-db", "mariadb", "mariadb-admin")
+PATH = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/local/sbin", "/usr/sbin", "/sbin"])
+# Below 32768, where Linux takes ports for outgoing connections, and away from Slurm's own 6817 to 6819.
+BLOCKS = range(26810, 31810, 100)
+BLOCK = 10
+
+
+def program(name: str) -> str:
+    """Return the path of a program; daemons are where ordinary users do not look."""
+    found = shutil.which(name, path=PATH)
+    if found is None:
+        raise Refused(f"{name} is not installed. As root: scripts/system-packages --cluster")
+    return found
+
+
+def check_programs(cluster: Cluster) -> None:
+    """Install what is missing as root on Debian; refuse with the list of what is missing otherwise."""
+    wanted = SLURM + (ACCOUNTING if cluster.accounting else ())
+    if not any(shutil.which(name, path=PATH) is None for name in wanted):
+        return
+    if cluster.root:
+        subprocess.run([CHECKOUT / "scripts" / "system-packages", "--cluster"], check=False)
+    missing = [name for name in wanted if shutil.which(name, path=PATH) is None]
+    if missing:
+        raise Refused(
+            f"Not installed: {', '.join(missing)}.\nOn Debian or Ubuntu, as root: scripts/system-packages --cluster"
+        )
+
+
+def free(port: int) -> bool:
+    """Tell whether nobody listens at a port of this machine."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # an ended connection's port is free
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
+
+
+def choose_ports(cluster: Cluster) -> None:
+    """Give the cluster a block of free ports; one that the user names is taken or refused, never replaced."""
+    named = os.environ.get("PACKHORSE_CLUSTER_PORT")
+    if named:
+        first = int(named)
+        taken = [port for port in range(first, first + BLOCK) if not free(port)]
+        if taken:
+            raise Refused(
+                f"Something listens at port {taken[0]} of this machine already, and it is not of this cluster. "
+                f"It was left alone.\nName the first of {BLOCK} free ports: "
+                f"make cluster PACKHORSE_CLUSTER_PORT={first + 1000}"
+            )
+        cluster.ports = first
+        return
+    for first in ([cluster.ports] if cluster.ports else []) + list(BLOCKS):
+        if all(free(port) for port in range(first, first + BLOCK)):
+            cluster.ports = first
+            return
+    raise Refused(
+        f"No {BLOCK} free ports in a row were found from {BLOCKS[0]} on.\n"
+        "Name the first of them: make cluster PACKHORSE_CLUSTER_PORT=N"
+    )
+
+
+def check_ports(cluster: Cluster) -> None:
+    """Refuse where a cluster that partly runs cannot go on, since somebody else took a port of a daemon that ended."""
+    for name in ("slurmctld", *(["slurmdbd", "mariadbd"] if cluster.accounting else []), *cluster.nodes):
+        if not daemons.alive(cluster, name) and not free(cluster.port(name)):
+            raise Refused(
+                f"{name} of the cluster has ended, and something else listens at its port {cluster.port(name)}.\n"
+                "It was left alone. To begin anew: make cluster-down cluster"
+            )
+
+
+def memory_limits() -> str:
+    """Return which control groups can limit memory here: cgroup/v1, cgroup/v2, or none."""
+    top = Path("/sys/fs/cgroup")
+    if all(_writable(top / name) for name in ("memory", "freezer", "cpuset", "cpuacct")):
+        return "cgroup/v1"
+    controllers = top / "cgroup.controllers"
+    if controllers.exists() and {"memory", "cpu"} <= set(controllers.read_text().split()) and _writable(top):
+        return "cgroup/v2"
+    return "none"
+
+
+def _writable(group: Path) -> bool:
+    """Tell whether control groups can be made here, by making one."""
+    if not (group / "cgroup.procs").exists():
+        return False
+    try:
+        made = tempfile.mkdtemp(prefix="packhorse-", dir=group)
+    except OSError:
+        return False
+    Path(made).rmdir()
+    return True

@@ -1,0 +1,168 @@
+"""The one directory in which the cluster lives, and what is remembered there of what was made."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import fcntl
+import json
+import os
+import re
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+USERS = ("alice", "bob")
+# A socket's path may have 107 bytes on Linux (unix(7)), and the longest of ours adds about 20.
+LONGEST = 80
+
+
+class Refused(Exception):  # noqa: N818 - a decision to tell, not a mistake of somebody
+    """What cannot be done here, why, and what to type next."""
+
+
+@dataclasses.dataclass
+class Cluster:
+    """A cluster's directory and how it is set up. `ports` is the first of a block of ports."""
+
+    directory: Path
+    root: bool
+    ports: int = 0
+    accounting: bool = True
+    memory: str = "cgroup"  # asked for: cgroup or none
+    limits: str = "none"  # what this machine can do of it: cgroup/v1, cgroup/v2 or none
+    keep: bool = True  # False: tests brought it up, and take it down again
+
+    def path(self, *parts: str) -> Path:
+        """Return a path inside the directory."""
+        return self.directory.joinpath(*parts)
+
+    @property
+    def configuration(self) -> Path:
+        """Return the path of slurm.conf."""
+        return self.path("etc", "slurm.conf")
+
+    @property
+    def socket(self) -> Path:
+        """Return the path of munge's socket."""
+        return self.path("munge", "socket")
+
+    @property
+    def nodes(self) -> tuple[str, ...]:
+        """Return the names of the nodes."""
+        return ("n1", "n2", "n3", "n4", "d1", "d2", "g1")
+
+    def port(self, name: str) -> int:
+        """Return the port of a daemon, or of a node."""
+        return self.ports + ("slurmctld", "slurmdbd", "mariadbd", *self.nodes).index(name)
+
+    def environment(self) -> dict[str, str]:
+        """Return what any program of this cluster sees, and nothing of the caller's own settings."""
+        path = [self.path("packhorse", "current", "bin"), "/usr/local/bin", "/usr/bin", "/bin"]
+        path += ["/usr/local/sbin", "/usr/sbin", "/sbin"]
+        return {
+            "SLURM_CONF": str(self.configuration),
+            "PATH": os.pathsep.join(map(str, path)),
+            "LANG": "C.UTF-8",
+        }
+
+    def save(self) -> None:
+        """Write what is remembered."""
+        text = json.dumps({"format": "packhorse-cluster", **dataclasses.asdict(self)}, default=str, indent=1)
+        new = self.path("cluster.json.new")
+        new.write_text(text + "\n")
+        new.rename(self.path("cluster.json"))
+
+
+def directory() -> Path:
+    """Return where the cluster of this user and checkout lives."""
+    named = os.environ.get("PACKHORSE_CLUSTER")
+    if named:
+        return Path(named).absolute()
+    return Path("/var/lib/packhorse-cluster") if os.geteuid() == 0 else CHECKOUT / ".cluster"
+
+
+def known(place: Path) -> Cluster | None:
+    """Return the cluster that lives in a directory, or None; raise Refused where something else lives there."""
+    described = place / "cluster.json"
+    if not described.exists():
+        if place.is_symlink() or (place.exists() and (not place.is_dir() or any(place.iterdir()))):
+            raise Refused(
+                f"{place} exists and is not a Packhorse cluster. Nothing in it was touched.\n"
+                "Name another directory: make cluster PACKHORSE_CLUSTER=/another/directory"
+            )
+        return None
+    if place.stat().st_uid != os.geteuid():
+        raise Refused(f"{place} is the cluster of another user (uid {place.stat().st_uid}).")
+    said: dict[str, Any] = json.loads(described.read_text())
+    if said.pop("format", None) != "packhorse-cluster":
+        raise Refused(f"{described} does not describe a Packhorse cluster. Nothing was touched.")
+    return Cluster(**{**said, "directory": place})
+
+
+def fresh(place: Path, *, passing: bool = False) -> Cluster:
+    """Make the directory of a new cluster, so that whatever follows can be undone."""
+    if not re.fullmatch(r"/[A-Za-z0-9._/+-]+", str(place)) or len(str(place)) > LONGEST:
+        raise Refused(
+            f"Slurm's files and sockets cannot live in {place}:\n"
+            f"the path may have {LONGEST} characters, which are letters, digits, and any of . _ / + -\n"
+            "Name another directory: make cluster PACKHORSE_CLUSTER=/another/directory"
+        )
+    place.mkdir(mode=0o755, parents=True, exist_ok=True)
+    place.chmod(0o755)
+    root = os.geteuid() == 0
+    cluster = Cluster(
+        place, root=root, accounting=root, memory="cgroup" if root else "none", keep=not passing
+    )
+    cluster.save()
+    return cluster
+
+
+def remove(cluster: Cluster) -> None:
+    """Remove the directory with everything in it; the description goes last, so that half of it is still ours."""
+    for path in cluster.directory.iterdir():
+        if path.name == "cluster.json":
+            continue
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+    shutil.rmtree(cluster.directory)
+
+
+@contextlib.contextmanager
+def turn(place: Path, patience: float = 300) -> Iterator[None]:
+    """Let one process at a time bring a cluster up or down. The lock is the folder around it, so no file stays."""
+    around = place.parent
+    around.mkdir(parents=True, exist_ok=True)
+    handle = os.open(around, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        end = time.monotonic() + patience
+        while True:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > end:
+                    raise Refused(
+                        f"Another process has been working on {place} for {patience:.0f} s. Try again later."
+                    ) from None
+                time.sleep(0.1)
+        yield
+    finally:
+        os.close(handle)
+
+
+def in_use(cluster: Cluster) -> bool:
+    """Tell whether a test session uses the cluster: each holds a shared lock on its directory."""
+    handle = os.open(cluster.directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return False
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(handle)
