@@ -1,34 +1,16 @@
-"""A talk with a machine: a generator that yields a command, receives its answer, and returns what it means."""
+"""What every dialect can say and read. A talk yields a command, receives its answer, and returns what it means."""
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from typing import Protocol, TypeAlias, TypeVar
+from typing import Protocol
 
-from msgspec import Struct, field
+from msgspec import Struct
 
+from packhorse.model.command import Answer, Command, Talk
 from packhorse.model.job import Ended, Job, Refused, Request, Submitted, Unsure
+from packhorse.schedulers.script import Variables
 
-
-class Command(Struct, frozen=True, kw_only=True):
-    """A command of a scheduler; `timeout` in seconds, since its clients can hang for a minute."""
-
-    argv: tuple[str, ...]
-    timeout: float = 30.0
-    env: dict[str, str] = field(default_factory=dict)  # added to the environment
-    unset: tuple[str, ...] = ()  # names, or beginnings that end with *, taken from the environment
-
-
-class Answer(Struct, frozen=True, kw_only=True):
-    """What a command said. `status` is None when it did not end in time or could not be started."""
-
-    status: int | None
-    stdout: str = ""
-    stderr: str = ""
-
-
-T = TypeVar("T")
-Talk: TypeAlias = Generator[Command, Answer, T]
+__all__ = ["Answer", "Command", "Scheduler", "Silent", "Talk"]
 
 
 class Silent(Struct, frozen=True):
@@ -41,6 +23,10 @@ class Scheduler(Protocol):
     """A dialect. Every talk returns a value for anything that a scheduler may say; none raises."""
 
     name: str
+    variables: Variables
+    unset: tuple[
+        str, ...
+    ]  # what to take from the environment of a submission, for it would change its meaning
 
     def directives(self, request: Request) -> list[str]:
         """Return the lines at the head of a job script."""
@@ -48,14 +34,26 @@ class Scheduler(Protocol):
     def submit(self, script: str, arguments: list[str], request: Request) -> list[str]:
         """Return the argv that submits a script; what the command line says overrules the script's head."""
 
+    def template(self, request: Request, *, after: bool = False) -> list[str]:
+        """Return the argv of `submit` with {script}, {wave} and {last} to be filled, and what else the request leaves.
+
+        `after` is for the job that follows a wave: it is no array, and its script takes the wave alone.
+        """
+
     def submitted(self, answer: Answer) -> Submitted | Refused | Unsure:
         """Read the answer to `submit`."""
 
     def jobs(self, user: str) -> Talk[list[Job] | Silent]:
         """Ask for all of a user's jobs that wait or run."""
 
+    def find(self, token: str, user: str) -> Talk[str | Silent | None]:
+        """Ask for the number of the job that has a token: one that waits, runs or has just ended; None: no such job."""
+
     def ended(self, jobs: list[str]) -> Talk[list[Ended] | Silent]:
         """Ask the accounting, where there is one, how jobs ended; those it does not know are absent."""
+
+    def asked(self, job: str) -> tuple[list[str], tuple[str, ...]]:
+        """Return an argv that prints a word for each ended element of an array, and the words that say cancelled."""
 
     def cancel(self, jobs: list[str]) -> Talk[str]:
         """Cancel jobs; return what went wrong, or nothing. A job that has ended is not wrong."""

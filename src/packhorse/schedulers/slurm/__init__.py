@@ -1,0 +1,7 @@
+"""The Slurm dialect, in words that mean the same from Slurm 22.05 to 26.05."""
+
+from __future__ import annotations
+
+from packhorse.schedulers.slurm.dialect import Slurm
+
+__all__ = ["Slurm"]

@@ -1,0 +1,160 @@
+"""Reading sacct: how jobs ended, from fields that every version has. No free text is asked for."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Literal, TypeAlias
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from packhorse.model.command import Command
+from packhorse.model.job import Ended
+from packhorse.schedulers.slurm.queue import ENV, UNSET
+from packhorse.schedulers.slurm.words import elements, mebibytes, number, seconds, state
+
+How: TypeAlias = Literal[
+    "done", "failed", "timeout", "memory", "node", "preempted", "cancelled", "requeued", "unknown"
+]
+FIELDS = ("JobID", "State", "ExitCode", "End", "ElapsedRaw", "AllocCPUS", "TotalCPU", "MaxRSS", "NodeList")
+HOW: dict[str, How] = {
+    "COMPLETED": "done",
+    "FAILED": "failed",
+    "LAUNCH_FAILED": "failed",
+    "TIMEOUT": "timeout",
+    "DEADLINE": "timeout",
+    "OUT_OF_MEMORY": "memory",
+    "NODE_FAIL": "node",
+    "BOOT_FAIL": "node",
+    "PREEMPTED": "preempted",
+    "CANCELLED": "cancelled",
+    "REQUEUED": "requeued",
+}
+
+_ID = re.compile(r"(\d+)(?:\+\d+)?(?:_(?:(\d+)|\[([^\]]*)\]?))?(?:\.(\S+))?")
+
+
+class Row(Struct, frozen=True):
+    """One line of sacct: a job, an element, waiting elements of an array, or a step of one of them."""
+
+    job: str
+    element: int | None
+    waiting: str  # an array expression: elements that never started
+    step: str
+    word: str
+    by: str
+    exit: int | None
+    signal: int | None
+    end: str
+    elapsed: int | None
+    cores: int | None
+    cpu: float | None
+    memory: int | None
+    node: str
+
+
+def sacct(jobs: Iterable[str]) -> Command:
+    """Return the question how jobs ended; with --jobs and no times, sacct looks at all there is (sacct(1), --starttime)."""
+    argv = (
+        "sacct",
+        "--noheader",
+        "--parsable2",
+        f"--jobs={','.join(jobs)}",
+        f"--format={','.join(FIELDS)}",
+    )
+    return Command(argv=argv, timeout=60.0, env=ENV, unset=UNSET)
+
+
+def endings(text: str) -> list[Ended]:
+    """Return how the jobs of sacct's answer ended; those that wait or run are left out.
+
+    sacct may say PENDING or RUNNING seconds after the end, and nothing at all of a new job.
+    """
+    jobs: dict[tuple[str, int | None, str], Row] = {}
+    steps: dict[tuple[str, int | None, str], list[Row]] = {}
+    for line in text.splitlines():
+        row = _row(line)
+        if row is not None:
+            place = (row.job, row.element, row.waiting)
+            if row.step:
+                steps.setdefault(place, []).append(row)
+            else:
+                jobs[place] = row  # an earlier row of the same job is an earlier start of it
+                steps.pop(place, None)
+    return [ended for place, row in jobs.items() if _over(row) for ended in _ended(row, steps.get(place, []))]
+
+
+def _row(line: str) -> Row | None:
+    fields = line.split("|")
+    found = _ID.fullmatch(fields[0])
+    if not found or len(fields) != len(FIELDS):
+        return None  # no job, or cut short
+    _, said, code, end, elapsed, cores, cpu, memory, node = fields
+    word, _, by = said.partition(" by ")
+    status, _, signal = code.partition(":")
+    return Row(
+        job=found[1],
+        element=number(found[2] or ""),
+        waiting=found[3] or "",
+        step=found[4] or "",
+        word=word,
+        by=by,
+        exit=number(status),
+        signal=number(signal) or None,
+        end=end,
+        elapsed=number(elapsed),
+        cores=number(cores) or None,
+        cpu=seconds(cpu),
+        memory=mebibytes(memory),
+        node="" if node == "None assigned" else node,
+    )
+
+
+def _over(row: Row) -> bool:
+    """Whether a job has ended; for a foreign word its end says so."""
+    if row.word in HOW:
+        return True
+    return state(row.word) == "UNKNOWN" and row.end not in ("", "Unknown", "None")
+
+
+def _ended(row: Row, steps: list[Row]) -> list[Ended]:
+    """Return one value for the job of a row, or one for each element where an array was cancelled before they started."""
+    # An exit status says something only where the job ended by itself; else it differs between versions.
+    own = row.word in ("COMPLETED", "FAILED")
+    said = Ended(
+        job=row.job,
+        element=row.element,
+        how=_how(row, steps),
+        word=row.word,
+        by=row.by,
+        exit=row.exit if own and not row.signal else None,
+        signal=row.signal if own else None,
+        cores=row.cores,
+        elapsed=row.elapsed,
+        cpu=row.cpu,
+        memory=max((step.memory for step in (row, *steps) if step.memory), default=None),
+        node=row.node,
+    )
+    if not row.waiting:
+        return [said]
+    return [_at(said, element) for part in elements(row.waiting) for element in part]
+
+
+def _at(ended: Ended, element: int) -> Ended:
+    return replace(ended, element=element)
+
+
+def _how(row: Row, steps: list[Row]) -> How:
+    """Return how a job ended.
+
+    What a step needed too much memory for is told even where the job went on without it. A cluster without memory
+    control groups says FAILED 0:9, and of the step that root cancelled it (Slurm's OverMemoryKill).
+    """
+    if row.word in ("COMPLETED", "FAILED") and any(_killed_for_memory(step) for step in steps):
+        return "memory"
+    return HOW.get(row.word, "unknown")
+
+
+def _killed_for_memory(step: Row) -> bool:
+    return step.word == "OUT_OF_MEMORY" or (step.word == "CANCELLED" and step.by == "0" and step.signal == 9)

@@ -1,0 +1,120 @@
+"""The talks with Slurm: submit, jobs, find, ended, cancel."""
+
+from __future__ import annotations
+
+from packhorse.model.command import Answer, Command, Talk
+from packhorse.model.job import Ended, Job, Refused, Request, Submitted, Unsure
+from packhorse.schedulers.script import Variables
+from packhorse.schedulers.slurm import accounting, options, queue, reasons, refusals
+from packhorse.schedulers.slurm.words import number
+from packhorse.schedulers.talk import Silent
+
+
+class Slurm:
+    """Slurm 22.05 and later. Needs sbatch, squeue and scancel; sacct is asked where it answers."""
+
+    name = "slurm"
+    # sbatch(1), OUTPUT ENVIRONMENT VARIABLES.
+    variables = Variables(
+        element='"${SLURM_ARRAY_TASK_ID:-0}"',
+        job='"${SLURM_ARRAY_JOB_ID:-$SLURM_JOB_ID}"',
+        restart='"${SLURM_RESTART_COUNT:-0}"',
+    )
+    # sbatch(1), INPUT ENVIRONMENT VARIABLES: SBATCH_* overrule a script's head. What a job has in its environment
+    # reaches the jobs that it submits: they would take its restarts and its array for their own.
+    unset: tuple[str, ...] = (
+        "SBATCH_*",
+        "SLURM_CLUSTERS",
+        "SLURM_HINT",
+        "SLURM_ARRAY_*",
+        "SLURM_JOB_*",
+        "SLURM_JOBID",
+        "SLURM_RESTART_COUNT",
+    )
+
+    def directives(self, request: Request) -> list[str]:
+        """Return the #SBATCH lines of a job script."""
+        return options.directives(request)
+
+    def submit(self, script: str, arguments: list[str], request: Request) -> list[str]:
+        """Return the argv that submits a script, with what differs from one submission to the next."""
+        last = str(request.elements - 1) if request.elements else ""
+        return options.submission(script, arguments, request, last)
+
+    def template(self, request: Request, *, after: bool = False) -> list[str]:
+        """Return the argv of `submit` with places to be filled: {script}, {wave}, {last}, and those of the request."""
+        arguments = ["{wave}"] if after else ["{wave}", "{last}"]
+        return options.submission("{script}", arguments, request, "" if after else "{last}")
+
+    def submitted(self, answer: Answer) -> Submitted | Refused | Unsure:
+        """Read sbatch's answer."""
+        return refusals.submitted(answer)
+
+    def jobs(self, user: str) -> Talk[list[Job] | Silent]:
+        """Ask squeue for all of a user's jobs that wait or run; elements of an array that wait stand in one row."""
+        return _queue(queue.user_jobs(user))
+
+    def find(self, token: str, user: str) -> Talk[str | Silent | None]:
+        """Ask for the job that has a token in its comment, also one that ended within MinJobAge (slurm.conf(5)).
+
+        Of several (a job was submitted twice) a living one is named, and of those the first.
+        """
+        found = yield from _queue(queue.user_jobs(user, "--states=all"))
+        if isinstance(found, Silent):
+            return found
+        ours = [job for job in found if job.token == token]
+        alive = [job for job in ours if job.state != "GONE"]
+        return min((job.job for job in alive or ours), key=int, default=None)
+
+    def asked(self, job: str) -> tuple[list[str], tuple[str, ...]]:
+        """Return what prints a state for each element of an array that Slurm still knows, and what says cancelled.
+
+        It needs no accounting. A job of which Slurm knows nothing more gives an error, and no word.
+        """
+        argv = queue.squeue("--array", "--states=all", f"--jobs={job}", "--format=%T").argv
+        return list(argv), ("CANCELLED",)
+
+    def ended(self, jobs: list[str]) -> Talk[list[Ended] | Silent]:
+        """Ask sacct how jobs ended. Silent where a cluster keeps no accounting, or the database is away."""
+        known = [job for job in jobs if number(job) is not None]
+        if not known:
+            return []
+        answer = yield accounting.sacct(known)
+        if answer.status != 0:
+            return Silent(refusals.understood(answer)[0])
+        return accounting.endings(answer.stdout)
+
+    def cancel(self, jobs: list[str]) -> Talk[str]:
+        """Cancel jobs with all their elements. scancel says nothing of jobs that have ended."""
+        known = [job for job in jobs if number(job) is not None]
+        if not known:
+            return ""
+        answer = yield Command(argv=("scancel", *known), env=queue.ENV, unset=queue.UNSET)
+        if answer.status == 0 or _all_ended(answer.stderr):
+            return ""
+        return refusals.understood(answer)[0]
+
+    def reason(self, word: str) -> str:
+        """Return why a job waits, in plain words; a word that is not known is returned as it is."""
+        return reasons.plain(word)
+
+
+def _queue(question: Command) -> Talk[list[Job] | Silent]:
+    """Ask squeue. Its warnings do not count; a user it does not know, and an answer nobody can read, do."""
+    answer = yield question
+    if answer.status != 0:
+        return Silent(refusals.understood(answer)[0])
+    if "Invalid user" in answer.stderr:  # said with status 0 and an empty queue
+        return Silent(f"Slurm does not know the user ({answer.stderr.strip()})")
+    found = queue.rows(answer.stdout)
+    if not found and answer.stdout.strip():
+        return Silent(f"squeue's answer cannot be read: {answer.stdout.strip()[:200]!r}")
+    return found
+
+
+def _all_ended(text: str) -> bool:
+    """Whether scancel, in a version that complains about jobs that have ended, complains about nothing else."""
+    lines = [line for line in text.splitlines() if line.strip()]
+    return bool(lines) and all(
+        "Invalid job id" in line or "already completing or completed" in line for line in lines
+    )

@@ -1,0 +1,95 @@
+"""What a request is called in sbatch's words: lines of a script's head, and options of one submission."""
+
+from __future__ import annotations
+
+import re
+
+from packhorse.model.job import Request
+from packhorse.schedulers.slurm.words import written_time
+
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f|]")
+_PLAIN = re.compile(r"[\w@%+=:,./\[\]-]*", re.ASCII)
+MAIL = {"begin": "BEGIN", "end": "END", "fail": "FAIL"}
+
+
+def directives(request: Request) -> list[str]:
+    """Return the #SBATCH lines of a script: what every submission of it asks for, the user's own options last."""
+    lines = [f"#SBATCH {name}{_quoted(value)}" for name, value in _said(_standing(request))]
+    return lines + [f"#SBATCH {option}" for option in request.options if "\n" not in option]
+
+
+def submission(script: str, arguments: list[str], request: Request, last: str) -> list[str]:
+    """Return the argv that submits a script: what differs from one submission to the next; `last` element, "" for none.
+
+    Each option is one argument, so that one with nothing to say can be left out.
+    """
+    options = [f"{name}{value}" for name, value in _said(_changing(request, last))]
+    return ["sbatch", "--parsable", *options, script, *arguments]
+
+
+def _said(options: dict[str, str | None]) -> list[tuple[str, str]]:
+    """Return the options that say something: `--name=` and the value, or `--name` alone for one without."""
+    return [
+        (name if value else name.rstrip("="), value) for name, value in options.items() if value is not None
+    ]
+
+
+def _standing(request: Request) -> dict[str, str | None]:
+    return {
+        "--job-name=": _name(request.name),
+        "--account=": request.account or None,
+        "--partition=": request.partition or None,
+        "--qos=": request.qos or None,
+        "--nodes=": str(request.nodes),
+        "--ntasks-per-node=": "1",
+        "--cpus-per-task=": str(request.cores),
+        "--mem=": _memory(request),
+        "--gres=": f"{request.gres}:{request.gpus}" if request.gpus else None,
+        "--exclusive": "" if request.whole_nodes else None,
+        # A minute is the least that Slurm can tell apart, and 0 would ask for no limit at all.
+        "--time=": None if request.seconds is None else written_time(max(60, request.seconds)),
+        "--requeue" if request.requeue else "--no-requeue": "",
+        "--open-mode=": "append",  # an element that is started again goes on in its file
+        "--mail-user=": request.mail if request.mail and request.mail_when else None,
+        "--mail-type=": (",".join(MAIL[when] for when in request.mail_when) or None)
+        if request.mail
+        else None,
+        **({} if "\n" in request.output else _output(request)),
+    }
+
+
+def _changing(request: Request, last: str) -> dict[str, str | None]:
+    throttle = f"%{request.throttle}" if request.throttle else ""
+    return {
+        "--array=": f"0-{last}{throttle}" if last else None,
+        "--comment=": request.token or None,
+        "--dependency=": f"afterany:{request.after}" if request.after else None,
+        "--exclude=": ",".join(request.exclude) or None,
+        **_output(request),
+    }
+
+
+def _output(request: Request) -> dict[str, str | None]:
+    """Return where the job's output goes; sbatch(1), filename pattern: %A and %a stand for numbers, %% for a %."""
+    pattern = request.output.replace("%", "%%")
+    job, element = ("%A", "%a") if request.elements else ("%j", "0")
+    return {"--output=": pattern.replace("{job}", job).replace("{element}", element) or None}
+
+
+def _memory(request: Request) -> str | None:
+    """Return a node's memory; sbatch(1): --exclusive gives no memory by itself, and --mem=0 gives all there is."""
+    if request.memory is not None:
+        return f"{request.memory}M"
+    return "0" if request.whole_nodes else None
+
+
+def _name(text: str) -> str:
+    # One line of a script, and one column of squeue's answer.
+    return _UNPRINTABLE.sub("_", text) or "packhorse"
+
+
+def _quoted(value: str) -> str:
+    """Return a value as sbatch reads it from a script's head, where quotes and backslashes mean what a shell means."""
+    if _PLAIN.fullmatch(value):
+        return value
+    return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
