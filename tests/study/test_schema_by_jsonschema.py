@@ -10,10 +10,10 @@ import pytest
 
 from packhorse.model.errors import StudyError
 from packhorse.study import keys
-from packhorse.study.node import plain
 from packhorse.study.parse import parse_study
 from packhorse.study.schema import json_schema
-from packhorse.study.yaml import parse_yaml
+from packhorse.text.node import plain
+from packhorse.text.yaml import parse_yaml
 
 ROOT = Path(__file__).parents[2]
 STUDIES = sorted((ROOT / "examples").glob("*/study.yaml"))

@@ -6,9 +6,9 @@ from hypothesis import strategies as st
 
 from packhorse.model.errors import StudyError, UsageError
 from packhorse.model.study import Factor
-from packhorse.study.node import plain
 from packhorse.study.write import map_study, split_values, study_text
-from packhorse.study.yaml import parse_yaml
+from packhorse.text.node import plain
+from packhorse.text.yaml import parse_yaml
 from study.studies import parse
 
 TEXTS = st.text(

@@ -29,7 +29,7 @@ class Source(Struct, frozen=True, kw_only=True):
 def from_file(said: str | Path, site: str | None = None) -> Source:
     """Read a study file; raise StudyError with file:line:column for anything wrong in it."""
     from packhorse.study.parse import parse_study
-    from packhorse.study.yaml import decode
+    from packhorse.text.yaml import decode
 
     path = Path(said)
     if path.is_dir():

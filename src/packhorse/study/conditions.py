@@ -15,7 +15,7 @@ from msgspec import Struct
 from packhorse.model.space import ParameterSpace
 from packhorse.model.study import Factor, Study
 from packhorse.study.levels import MOST_LEVELS
-from packhorse.study.node import nearest, refuse
+from packhorse.text.node import nearest, refuse
 
 LONGEST = 2000
 _HINT = "Use parameters, numbers, quoted texts, + - * / // % **, comparisons, in, and, or, not, abs, min, max, len."

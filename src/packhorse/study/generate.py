@@ -15,7 +15,7 @@ from typing import Any
 
 from packhorse.study.keys import DISTRIBUTIONS, GENERATORS, RANDOM
 from packhorse.study.levels import MOST_LEVELS, identity, level_value
-from packhorse.study.node import Node, as_choice, as_integer, as_list, entries, found, refuse
+from packhorse.text.node import Node, as_choice, as_integer, as_list, entries, found, refuse
 
 _DIGITS = Context(prec=40)
 _INT64 = 2**63

@@ -7,41 +7,17 @@ from __future__ import annotations
 
 from typing import Any
 
-Table = dict[str, dict[str, Any]]
-
-
-def _text(description: str, *examples: str) -> dict[str, Any]:
-    return {"type": "string", "description": description, "examples": list(examples)}
-
-
-def _texts(description: str, *examples: Any) -> dict[str, Any]:
-    either: list[dict[str, Any]] = [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]
-    return {"anyOf": either, "description": description, "examples": list(examples)}
-
-
-def _whole(description: str, least: int, *examples: int) -> dict[str, Any]:
-    return {"type": "integer", "minimum": least, "description": description, "examples": list(examples)}
-
-
-def _mapping(description: str, table: Table, *examples: Any) -> dict[str, Any]:
-    return {
-        "type": "object",
-        "properties": table,
-        "additionalProperties": False,
-        "description": description,
-        "examples": list(examples),
-    }
-
+from packhorse.text.schema import Table, choice, flag, mapping, text, texts, whole
 
 VALUE: dict[str, Any] = {"type": ["string", "number", "boolean", "null", "array"]}
 
 RESOURCES: Table = {
-    "cpus": _whole("CPU cores of one task.", 1, 4),
-    "memory": _text(
+    "cpus": whole("CPU cores of one task.", 1, 4),
+    "memory": text(
         "Memory of one task, with its unit; units are binary: 1.5 GB is 1,536 MiB.", "1.5 GB", "512M"
     ),
-    "time": _text("Longest time of one task, with its unit.", "90 min", "2-15:59:00", "1.5 h"),
-    "gpus": _whole("GPUs of one task.", 0, 1),
+    "time": text("Longest time of one task, with its unit.", "90 min", "2-15:59:00", "1.5 h"),
+    "gpus": whole("GPUs of one task.", 0, 1),
 }
 
 RESULT_WORDS = ("auto", "json", "none", "return")
@@ -54,7 +30,7 @@ FORMATS = {
     ".txt": "text",
 }
 RESULT: Table = {
-    "file": _text(
+    "file": text(
         "The file a task writes, relative to the study's folder.", "results/{index}.csv", "{output}"
     ),
     "format": {
@@ -65,8 +41,8 @@ RESULT: Table = {
 }
 
 ENVIRONMENT: Table = {
-    "python": _text("A Python interpreter.", "/usr/bin/python3"),
-    "venv": _text("A virtual environment's folder.", ".venv"),
+    "python": text("A Python interpreter.", "/usr/bin/python3"),
+    "venv": text("A virtual environment's folder.", ".venv"),
     "uv": {
         "anyOf": [{"type": "string"}, {"const": True}],
         "description": "A uv project's folder; true for the study's own folder.",
@@ -75,8 +51,8 @@ ENVIRONMENT: Table = {
 }
 
 SUMMARY: Table = {
-    "by": _texts("Parameters to group by (default: all).", "n", ["n", "method"]),
-    "of": _texts("Result columns to summarise (default: every number).", "estimate", ["estimate", "covered"]),
+    "by": texts("Parameters to group by (default: all).", "n", ["n", "method"]),
+    "of": texts("Result columns to summarise (default: every number).", "estimate", ["estimate", "covered"]),
     "quantiles": {
         "type": "array",
         "items": {"type": "number", "minimum": 0, "maximum": 1},
@@ -86,9 +62,9 @@ SUMMARY: Table = {
 }
 
 INDEX_VARIABLE: Table = {
-    "name": _text("The environment variable that the script reads.", "SLURM_ARRAY_TASK_ID", "PBS_ARRAYID"),
+    "name": text("The environment variable that the script reads.", "SLURM_ARRAY_TASK_ID", "PBS_ARRAYID"),
     "start": {"type": "integer", "description": "Its value at the first task (default 0).", "examples": [1]},
-    "parameter": _text("The parameter whose value it gets, in place of the index.", "n"),
+    "parameter": text("The parameter whose value it gets, in place of the index.", "n"),
 }
 
 DISTRIBUTIONS = {
@@ -132,20 +108,20 @@ GENERATORS: Table = {
         "description": "[first, last, how many], evenly spaced on a log scale.",
         "examples": [[0.001, 1000, 7]],
     },
-    "random": _mapping(
+    "random": mapping(
         "Random draws, frozen when planned; they follow from the study's seed and the parameter's name.",
         RANDOM,
         {"distribution": "uniform", "low": 0, "high": 1, "size": 3},
     ),
-    "bootstrap": _whole("An index 0..N-1 of bootstrap samples; the resampling is the script's.", 1, 2000),
-    "permutations": _whole("An index 0..N-1 of permutations; the shuffling is the script's.", 1, 999),
+    "bootstrap": whole("An index 0..N-1 of bootstrap samples; the resampling is the script's.", 1, 2000),
+    "permutations": whole("An index 0..N-1 of permutations; the shuffling is the script's.", 1, 999),
 }
 
 CHUNKS: Table = {
-    "file": _text("A file whose rows are divided; a CSV's header line is not counted.", "data.csv"),
-    "rows": _whole("The number of rows to divide.", 1, 1000),
-    "size": _whole("Rows of one chunk.", 1, 100),
-    "count": _whole("Number of chunks, of nearly equal size.", 1, 8),
+    "file": text("A file whose rows are divided; a CSV's header line is not counted.", "data.csv"),
+    "rows": whole("The number of rows to divide.", 1, 1000),
+    "size": whole("Rows of one chunk.", 1, 100),
+    "count": whole("Number of chunks, of nearly equal size.", 1, 8),
 }
 
 _ANY_GROUP: dict[str, Any] = {"type": "object", "additionalProperties": True}
@@ -155,15 +131,13 @@ PARAMETERS: Table = {
         "description": "Lists of equal length that vary together; several groups as a list.",
         "examples": [{"n": [10, 100], "sd": [1.0, 0.1]}],
     },
-    "csv": _texts("A CSV file: every row is a point, its columns are parameters.", "points.csv"),
-    "file": _text("Another YAML file whose mapping of parameters is added.", "more.yaml"),
-    "where": _texts(
-        "Conditions that a combination must meet, in Python's words.", "n * p <= 1000", ["n > p"]
-    ),
+    "csv": texts("A CSV file: every row is a point, its columns are parameters.", "points.csv"),
+    "file": text("Another YAML file whose mapping of parameters is added.", "more.yaml"),
+    "where": texts("Conditions that a combination must meet, in Python's words.", "n * p <= 1000", ["n > p"]),
     "bootstrap": GENERATORS["bootstrap"],
     "permutations": GENERATORS["permutations"],
-    "folds": _whole("Cross-validation: gives fold (0..k-1) and folds (k).", 2, 5),
-    "chunks": _mapping(
+    "folds": whole("Cross-validation: gives fold (0..k-1) and folds (k).", 2, 5),
+    "chunks": mapping(
         "Parts of a file's rows: gives chunk, start and stop.", CHUNKS, {"rows": 1000, "size": 100}
     ),
 }
@@ -178,20 +152,16 @@ ENV: dict[str, Any] = {
 }
 
 STUDY: Table = {
-    "name": _text("The study's name, and its run's (default: the file's, or its folder's).", "coverage"),
-    "command": _texts(
+    "name": text("The study's name, and its run's (default: the file's, or its folder's).", "coverage"),
+    "command": texts(
         "The command of a task, with {parameter} in place of values.",
         "python sim.py --n {n} --seed {seed}",
         ["python", "sim.py", "--n", "{n}"],
     ),
-    "function": _text(
+    "function": text(
         "A Python function, module:name, called with the parameters as keywords.", "sim:estimate"
     ),
-    "shell": {
-        "type": "boolean",
-        "description": "Run the command by /bin/sh; values are then quoted.",
-        "examples": [False],
-    },
+    "shell": flag("Run the command by /bin/sh; values are then quoted.", example=False),
     "parameters": {
         "type": "object",
         "properties": PARAMETERS,
@@ -199,14 +169,14 @@ STUDY: Table = {
         "description": "Names with a value, a list of values, or a generator; the study is their product.",
         "examples": [{"n": [10, 100], "x": {"linspace": [0, 1, 5]}}],
     },
-    "replicates": _whole("Repetitions at each point.", 1, 100),
-    "seed": _whole("Where all the study's random numbers come from (default 0).", 0, 7),
-    "seeding": {
-        "enum": ["independent", "common"],
-        "description": "independent: every task has its own seed; common: all points of a replicate share one.",
-        "examples": ["common"],
-    },
-    "resources": _mapping("What one task needs.", RESOURCES, {"cpus": 2, "memory": "2 GB", "time": "90 min"}),
+    "replicates": whole("Repetitions at each point.", 1, 100),
+    "seed": whole("Where all the study's random numbers come from (default 0).", 0, 7),
+    "seeding": choice(
+        "independent: every task has its own seed; common: all points of a replicate share one.",
+        ["independent", "common"],
+        "common",
+    ),
+    "resources": mapping("What one task needs.", RESOURCES, {"cpus": 2, "memory": "2 GB", "time": "90 min"}),
     "result": {
         "anyOf": [
             {"type": "string"},
@@ -215,10 +185,10 @@ STUDY: Table = {
         "description": "auto (a JSON object on the last line printed), json, none, or the file a task writes.",
         "examples": ["json", "out/{index}.csv", {"file": "{output}", "format": "csv"}],
     },
-    "artifacts": _texts("Files to keep for each task, as glob patterns.", ["figures/*.png"]),
-    "code": _texts("Files whose change matters to the results (default: all of the snapshot).", ["*.py"]),
-    "include": _texts("Files that git ignores and the snapshot needs.", ["model.bin"]),
-    "data": _texts("Data that is linked, not copied.", ["data"]),
+    "artifacts": texts("Files to keep for each task, as glob patterns.", ["figures/*.png"]),
+    "code": texts("Files whose change matters to the results (default: all of the snapshot).", ["*.py"]),
+    "include": texts("Files that git ignores and the snapshot needs.", ["model.bin"]),
+    "data": texts("Data that is linked, not copied.", ["data"]),
     "env": ENV,
     "environment": {
         "anyOf": [
@@ -228,17 +198,13 @@ STUDY: Table = {
         "description": "The interpreter and packages of the tasks.",
         "examples": ["none", {"venv": ".venv"}, {"uv": True}],
     },
-    "checks": _texts("Commands that must pass on this code before any task starts.", ["pytest -q"]),
-    "summary": _mapping(
+    "checks": texts("Commands that must pass on this code before any task starts.", ["pytest -q"]),
+    "summary": mapping(
         "A table of means and standard deviations.", SUMMARY, {"by": ["n"], "of": ["estimate"]}
     ),
-    "time_limit": _text("When a task that still runs is ended, with its unit.", "10 min"),
-    "retries": _whole("How often a task that failed starts again in the same run.", 0, 2),
-    "checkpoint": {
-        "type": "boolean",
-        "description": "Tasks write checkpoints and go on from them.",
-        "examples": [True],
-    },
+    "time_limit": text("When a task that still runs is ended, with its unit.", "10 min"),
+    "retries": whole("How often a task that failed starts again in the same run.", 0, 2),
+    "checkpoint": flag("Tasks write checkpoints and go on from them."),
     "index_variable": {
         "anyOf": [
             {"type": "string"},

@@ -7,7 +7,7 @@ from math import isfinite
 from typing import Any
 
 from packhorse.model.space import canonical
-from packhorse.study.node import Node, check_text, refuse
+from packhorse.text.node import Node, check_text, refuse
 
 MOST_LEVELS = 10_000_000
 RESERVED = frozenset(

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from packhorse.model.study import Study
-from packhorse.study.node import Node, Read, check_text, plain, refuse
 from packhorse.study.parse import build
+from packhorse.study.reading import Read
+from packhorse.text.node import Node, check_text, plain, refuse
 
 DEEPEST = 40
 

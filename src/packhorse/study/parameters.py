@@ -16,19 +16,18 @@ from packhorse.study.conditions import compile_condition, thin
 from packhorse.study.generate import generate
 from packhorse.study.keys import CHUNKS, PARAMETERS
 from packhorse.study.levels import MOST_LEVELS, check_distinct, check_name, column, identity, level_value
-from packhorse.study.node import (
+from packhorse.study.reading import Read, fetch
+from packhorse.text.node import (
     Node,
-    Read,
     as_integer,
     as_text,
     as_texts,
     check_text,
     entries,
-    fetch,
     mapping,
     refuse,
 )
-from packhorse.study.yaml import decode, parse_yaml
+from packhorse.text.yaml import decode, parse_yaml
 
 _INTEGER = re.compile(r"-?(0|[1-9][0-9]{0,18})", re.ASCII)
 _DECIMAL = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?", re.ASCII)

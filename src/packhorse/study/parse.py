@@ -15,9 +15,21 @@ from typing import Any
 from packhorse.model.study import Factor, Result, Study
 from packhorse.study.conditions import rows, size
 from packhorse.study.keys import SITE, STUDY
-from packhorse.study.node import (
+from packhorse.study.parameters import expand
+from packhorse.study.reading import Read
+from packhorse.study.sections import (
+    read_defaults,
+    read_env,
+    read_environment,
+    read_index_variable,
+    read_paths,
+    read_resources,
+    read_result,
+    read_summary,
+)
+from packhorse.study.template import check_format, compile_command, split
+from packhorse.text.node import (
     Node,
-    Read,
     as_choice,
     as_flag,
     as_integer,
@@ -29,20 +41,8 @@ from packhorse.study.node import (
     plain,
     refuse,
 )
-from packhorse.study.parameters import expand
-from packhorse.study.sections import (
-    read_defaults,
-    read_env,
-    read_environment,
-    read_index_variable,
-    read_paths,
-    read_resources,
-    read_result,
-    read_summary,
-    read_time,
-)
-from packhorse.study.template import check_format, compile_command, split
-from packhorse.study.yaml import parse_yaml
+from packhorse.text.units import as_time
+from packhorse.text.yaml import parse_yaml
 
 # Task numbers are signed 64-bit integers in the table.
 MOST_TASKS = 2**62
@@ -174,7 +174,7 @@ def _read_where(given: Mapping[str, Node]) -> dict[str, Any]:
     if "data" in given:
         values["data"] = as_texts(given["data"], "data")
     if "time_limit" in given:
-        values["time_limit"] = float(read_time(given["time_limit"], "time_limit"))
+        values["time_limit"] = float(as_time(given["time_limit"], "time_limit"))
     if "retries" in given:
         values["retries"] = as_integer(given["retries"], "retries", 0, 1000)
     return values

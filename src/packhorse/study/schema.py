@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from packhorse.study.keys import GENERATORS, STUDY
+from packhorse.text.schema import document
 
 
 def json_schema() -> dict[str, Any]:
@@ -16,13 +17,10 @@ def json_schema() -> dict[str, Any]:
         "minProperties": 1,
         "maxProperties": 1,
     }
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "Packhorse study",
-        "description": "What to run, at which parameters, with which resources.",
-        "type": "object",
-        "properties": STUDY,
-        "additionalProperties": False,
-        "oneOf": [{"required": ["command"]}, {"required": ["function"]}],
-        "$defs": {"generator": generator},
-    }
+    return document(
+        "Packhorse study",
+        "What to run, at which parameters, with which resources.",
+        STUDY,
+        oneOf=[{"required": ["command"]}, {"required": ["function"]}],
+        **{"$defs": {"generator": generator}},
+    )

@@ -9,7 +9,6 @@ from typing import Any
 
 from packhorse.model.space import text
 from packhorse.model.study import Environment, IndexVariable, Resources, Result, Summary
-from packhorse.study import units
 from packhorse.study.generate import number
 from packhorse.study.keys import (
     ENVIRONMENT,
@@ -21,7 +20,8 @@ from packhorse.study.keys import (
     SUMMARY,
 )
 from packhorse.study.levels import level_value
-from packhorse.study.node import (
+from packhorse.study.template import BUILTIN, compile_word
+from packhorse.text.node import (
     Node,
     as_choice,
     as_integer,
@@ -35,28 +35,7 @@ from packhorse.study.node import (
     nearest,
     refuse,
 )
-from packhorse.study.template import BUILTIN, compile_word
-
-
-def read_memory(node: Node) -> int:
-    """Return MiB."""
-    return units.memory(_amount(node, "memory"), node.where)
-
-
-def read_time(node: Node, what: str = "time") -> int | float:
-    """Return seconds."""
-    return units.duration(_amount(node, what), node.where)
-
-
-def _amount(node: Node, what: str) -> str:
-    """Return the text of an amount; a bare number passes as text, to be refused with its readings."""
-    if isinstance(node.value, bool | list | dict) or node.value is None:
-        refuse(
-            node,
-            f"{what} must be an amount with a unit, but is {found(node)}.",
-            "Write for instance 2 GB or 90 min.",
-        )
-    return node.text
+from packhorse.text.units import as_memory, as_time
 
 
 def read_resources(node: Node) -> Resources:
@@ -67,9 +46,9 @@ def read_resources(node: Node) -> Resources:
         if key in given:
             read[key] = as_integer(given[key], key, least, 100_000)
     if "memory" in given:
-        read["memory"] = read_memory(given["memory"])
+        read["memory"] = as_memory(given["memory"])
     if "time" in given:
-        read["time"] = math.ceil(read_time(given["time"]))
+        read["time"] = math.ceil(as_time(given["time"]))
     return Resources(**read)
 
 

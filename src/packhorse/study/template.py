@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from packhorse.model.space import text
-from packhorse.study.node import nearest, refuse
+from packhorse.text.node import nearest, refuse
 
 Part = str | dict[str, Any]
 

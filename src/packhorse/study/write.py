@@ -9,7 +9,7 @@ from typing import Any
 
 from packhorse.model.errors import UsageError
 from packhorse.study.levels import check_name
-from packhorse.study.yaml import resolve
+from packhorse.text.yaml import resolve
 
 # Where a text may stand without quotes; everything doubtful is quoted.
 _PLAIN = re.compile(r"[A-Za-z_/][ -~]*", re.ASCII)

@@ -1,1 +1,1 @@
-"""Texts as people write them: YAML with positions, and units. Pure; stages read through it."""
+"""Texts as people write them: YAML with positions, units, and tables of keys. Pure; stages read through it."""

@@ -9,7 +9,7 @@ import math
 import re
 from fractions import Fraction
 
-from packhorse.study.node import refuse
+from packhorse.text.node import Node, found, refuse
 
 _BYTES = {"b": 1, "byte": 1, "bytes": 1}
 for _power, _letter in enumerate("kmgtp", start=1):
@@ -107,6 +107,27 @@ def _amounts(said: str) -> Fraction | None:
         total += Fraction(match[1]) * unit
         position, smaller = match.end(), unit
     return total if smaller is not None else None
+
+
+def as_memory(node: Node, what: str = "memory") -> int:
+    """Return MiB."""
+    return memory(_amount(node, what), node.where)
+
+
+def as_time(node: Node, what: str = "time") -> int | float:
+    """Return seconds."""
+    return duration(_amount(node, what), node.where)
+
+
+def _amount(node: Node, what: str) -> str:
+    """Return the text of an amount; a bare number passes as text, to be refused with its readings."""
+    if isinstance(node.value, bool | list | dict) or node.value is None:
+        refuse(
+            node,
+            f"{what} must be an amount with a unit, but is {found(node)}.",
+            "Write for instance 2 GB or 90 min.",
+        )
+    return node.text
 
 
 def memory_text(mib: int) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from packhorse.model.errors import StudyError
-from packhorse.study.node import Node, check_text, refuse
+from packhorse.text.node import Node, check_text, refuse
 
 DEEPEST = 40
 # Aliases of aliases could otherwise grow a short text without bound.
@@ -59,14 +59,17 @@ def resolve(text: str) -> Any:
     return float("nan") if text in _NAN else text
 
 
-def parse_yaml(text: str, path: str) -> Node:
-    """Return the one document of a YAML text, every node knowing its path:line:column."""
+def parse_yaml(text: str, path: str, *, least: str = "command: python sim.py") -> Node:
+    """Return the one document of a YAML text, every node knowing its path:line:column.
+
+    `least` is a line that a file of this kind may consist of, shown where it is empty. Raises StudyError.
+    """
     from ruamel.yaml import YAML
     from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
     text = text.removeprefix("\ufeff")
     try:
-        return _Builder(path).document(YAML(typ="safe", pure=True).parse(text))
+        return _Builder(path, least).document(YAML(typ="safe", pure=True).parse(text))
     except StudyError:
         raise
     except MarkedYAMLError as error:
@@ -113,8 +116,9 @@ def _joined(text: str) -> str:
 class _Builder:
     """Turns parser events into Nodes."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, least: str) -> None:
         self.path = path
+        self.least = least
         self.anchors: dict[str, Node] = {}
         self.sizes: dict[str, int] = {}
         self.count = 0
@@ -136,7 +140,7 @@ class _Builder:
             refuse(
                 f"{self.path}:1:1",
                 "This file is empty.",
-                "Write at least a line such as: command: python sim.py",
+                f"Write at least a line such as: {self.least}",
             )
         return root
 
@@ -172,8 +176,8 @@ class _Builder:
         if self.count > MOST_NODES:
             refuse(
                 where,
-                f"This study holds more than {MOST_NODES:,} values.",
-                "Put them in a CSV file: csv: points.csv",
+                f"This file holds more than {MOST_NODES:,} values.",
+                "A study's points may stand in a CSV file: csv: points.csv",
             )
 
     def _alias(self, anchor: str, where: str) -> Node:

@@ -1,4 +1,4 @@
-"""A study as positioned values, and the questions every reader of a key asks of them.
+"""A file as positioned values, and the questions every reader of a key asks of them.
 
 YAML text and Python values both become Nodes, so that a study is checked by the same lines wherever it
 comes from; only the positions differ (Python values have none).
@@ -7,14 +7,12 @@ comes from; only the positions differ (Python values have none).
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any, NoReturn
 
 from msgspec import Struct
 
 from packhorse.model.errors import StudyError
-
-Read = Callable[[str], bytes]
 
 
 class Node(Struct, frozen=True):
@@ -162,18 +160,3 @@ def check_text(text: str, where: str) -> str:
     except UnicodeEncodeError:
         refuse(where, "A text holds half of a character (a lone surrogate).", "Write the whole character.")
     return text
-
-
-def fetch(read: Read, path: str, where: str) -> bytes:
-    """Read a file that the study names; what cannot be read is the study's error."""
-    try:
-        return read(path)
-    except FileNotFoundError:
-        refuse(
-            where, f"There is no file '{path}'.", "Paths are relative to the study file; correct the path."
-        )
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        refuse(
-            where, f"The file '{path}' cannot be read: {reason}.", "Make it readable, or name another file."
-        )

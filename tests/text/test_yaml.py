@@ -6,8 +6,8 @@ import math
 import pytest
 
 from packhorse.model.errors import StudyError
-from packhorse.study.node import plain
-from packhorse.study.yaml import decode, parse_yaml, resolve
+from packhorse.text.node import plain
+from packhorse.text.yaml import decode, parse_yaml, resolve
 
 
 @pytest.mark.parametrize(

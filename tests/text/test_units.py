@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from packhorse.model.errors import StudyError
-from packhorse.study.units import duration, duration_text, memory, memory_text
+from packhorse.text.units import duration, duration_text, memory, memory_text
 
 
 @pytest.mark.parametrize(
