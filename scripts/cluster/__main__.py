@@ -8,7 +8,7 @@ import time
 
 import faults
 import whole
-from place import Cluster, Refused, directory, known, turn
+from place import Cluster, Refused, claim, directory, known, turn
 
 
 def main() -> int:
@@ -34,6 +34,7 @@ def arguments() -> argparse.Namespace:
     )
     verb.add_argument("--accounting", choices=("yes", "no"), help="whether slurmdbd remembers jobs")
     verb.add_argument("--passing", action="store_true", help="for a test session, which takes it down again")
+    verb.add_argument("--bare", action="store_true", help="Slurm alone, without a Packhorse for its users")
     verb.set_defaults(act=up)
     verb = verbs.add_parser("down", help="stop everything and remove what was made")
     verb.add_argument(
@@ -58,7 +59,8 @@ def up(options: argparse.Namespace, cluster: Cluster | None) -> None:
     """Bring the cluster up, and say how to use it."""
     begin = time.monotonic()
     remembering = None if options.accounting is None else options.accounting == "yes"
-    cluster = whole.bring_up(cluster, memory=options.memory, remembering=remembering, passing=options.passing)
+    wanted = whole.Wanted(options.memory, remembering, passing=options.passing, bare=options.bare)
+    cluster = whole.bring_up(cluster, wanted)
     limits = {
         "cgroup/v1": "control groups (v1)",
         "cgroup/v2": "control groups (v2)",
@@ -70,7 +72,7 @@ def up(options: argparse.Namespace, cluster: Cluster | None) -> None:
         f"Ended jobs are remembered by {'slurmdbd' if cluster.accounting else 'nobody: there is no accounting'}."
     )
     print("To use it:")
-    print("  runuser -l alice" if cluster.root else f"  . {cluster.path('env')}")
+    print(f"  runuser -l {cluster.users[0]}" if cluster.root else f"  . {cluster.path('env')}")
     print("  packhorse run study.yaml --site testbed")
     print("To remove it: make cluster-down")
 
@@ -79,7 +81,7 @@ def down(options: argparse.Namespace, cluster: Cluster | None) -> None:
     """Take the cluster down."""
     if cluster is None:
         print(f"No cluster is in {directory()}.")
-    elif options.passing and (cluster.keep or whole.in_use(cluster)):
+    elif options.passing and (cluster.keep or not claim(cluster)):
         print(f"The cluster in {cluster.directory} stays: it is kept, or in use.")
     else:
         whole.take_down(cluster)

@@ -10,7 +10,7 @@ from typing import Any
 import configuration
 import daemons
 from machine import program
-from place import USERS, Cluster, Refused
+from place import Cluster, Refused
 
 ACCOUNT = "lab"
 
@@ -89,7 +89,7 @@ def _ask(cluster: Cluster, *words: str) -> subprocess.CompletedProcess[str]:
 
 def _accounts(cluster: Cluster) -> None:
     """Make one account with everybody in it; adding what is there already is no failure to sacctmgr."""
-    users = ",".join([*USERS, "root"]) if cluster.root else getpass.getuser()
+    users = ",".join([*cluster.users, "root"]) if cluster.root else getpass.getuser()
     said = _ask(
         cluster, "--noheader", "--parsable2", "show", "association", f"account={ACCOUNT}", "format=user"
     )

@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 
 import daemons
-from place import CHECKOUT, USERS, Cluster, Refused
+from place import CHECKOUT, Cluster, Refused
 
 SOURCE = ("src", "pyproject.toml", "README.md", "LICENSE", "requirements/run.txt")
 
@@ -57,7 +57,7 @@ def interpreter(cluster: Cluster) -> str:
     names = [base, "/usr/bin/python3"] + [
         shutil.which(f"python3.{minor}") or "" for minor in (14, 13, 12, 11)
     ]
-    user = daemons.as_user(USERS[0]) if cluster.root else {}
+    user = daemons.as_user(cluster.users[0] if cluster.root else None)
     for name in filter(None, names):
         try:
             started = subprocess.run([name, "-c", wanted], cwd="/", capture_output=True, check=False, **user)
@@ -106,7 +106,7 @@ def _with_packhorse(requirements: Path, place: Path) -> None:
 
 
 def _pip(*words: str | Path) -> None:
-    _run([CHECKOUT / ".venv/bin/python", "-m", "pip", "--quiet", *words])
+    _run([sys.executable, "-m", "pip", "--quiet", *words])
 
 
 def _run(argv: list[str | Path]) -> None:

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-USERS = ("alice", "bob")
 # A socket's path may have 107 bytes on Linux (unix(7)), and the longest of ours adds about 20.
 LONGEST = 80
 
@@ -34,6 +33,7 @@ class Cluster:
     accounting: bool = True
     memory: str = "cgroup"  # asked for: cgroup or none
     limits: str = "none"  # what this machine can do of it: cgroup/v1, cgroup/v2 or none
+    users: tuple[str, ...] = ()  # ordinary users; without root there is none but oneself
     keep: bool = True  # False: tests brought it up, and take it down again
 
     def path(self, *parts: str) -> Path:
@@ -100,7 +100,7 @@ def known(place: Path) -> Cluster | None:
     said: dict[str, Any] = json.loads(described.read_text())
     if said.pop("format", None) != "packhorse-cluster":
         raise Refused(f"{described} does not describe a Packhorse cluster. Nothing was touched.")
-    return Cluster(**{**said, "directory": place})
+    return Cluster(**{**said, "directory": place, "users": tuple(said["users"])})
 
 
 def fresh(place: Path, *, passing: bool = False) -> Cluster:
@@ -111,12 +111,17 @@ def fresh(place: Path, *, passing: bool = False) -> Cluster:
             f"the path may have {LONGEST} characters, which are letters, digits, and any of . _ / + -\n"
             "Name another directory: make cluster PACKHORSE_CLUSTER=/another/directory"
         )
-    place.mkdir(mode=0o755, parents=True, exist_ok=True)
+    try:
+        place.mkdir(mode=0o755, parents=True, exist_ok=True)
+    except PermissionError as why:
+        raise Refused(
+            f"{why}\nName another directory: make cluster PACKHORSE_CLUSTER=/another/directory"
+        ) from None
     place.chmod(0o755)
-    root = os.geteuid() == 0
-    cluster = Cluster(
-        place, root=root, accounting=root, memory="cgroup" if root else "none", keep=not passing
-    )
+    cluster = Cluster(place, root=False, accounting=False, memory="none", keep=not passing)
+    if os.geteuid() == 0:
+        users = tuple(os.environ.get("PACKHORSE_CLUSTER_USERS", "alice bob").split())
+        cluster = dataclasses.replace(cluster, root=True, accounting=True, memory="cgroup", users=users)
     cluster.save()
     return cluster
 
@@ -156,13 +161,15 @@ def turn(place: Path, patience: float = 300) -> Iterator[None]:
         os.close(handle)
 
 
-def in_use(cluster: Cluster) -> bool:
-    """Tell whether a test session uses the cluster: each holds a shared lock on its directory."""
+def claim(cluster: Cluster) -> bool:
+    """Tell whether no test session uses the cluster, and let none begin until this process ends.
+
+    Each session holds a shared lock on the directory.
+    """
     handle = os.open(cluster.directory, os.O_RDONLY | os.O_DIRECTORY)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        return False
     except BlockingIOError:
-        return True
-    finally:
         os.close(handle)
+        return False
+    return True

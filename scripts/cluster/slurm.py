@@ -91,12 +91,12 @@ def stop(cluster: Cluster) -> None:
     daemons.stop(cluster, "slurmctld", *cluster.nodes)
     for node in cluster.nodes:
         daemons.end(steps(cluster, node), first=signal.SIGKILL)
-        remove_groups(node)
+        remove_groups(cluster, node)
 
 
 def steps(cluster: Cluster, node: str) -> list[int]:
     """Return the processes of a node's jobs: by control group, by environment, and all that descends from those."""
-    found = {pid for group in groups(node) for pid in members(group)}
+    found = {pid for group in groups(cluster, node) for pid in members(group)}
     marks = {f"SLURM_CONF={cluster.configuration}".encode()}
     for pid in pids():
         words = _words(pid, "environ")
@@ -137,9 +137,12 @@ def descendants(parents: set[int]) -> set[int]:
     return found - {os.getpid()}
 
 
-def groups(node: str) -> list[Path]:
-    """Return the control groups (v1) that a node's slurmd makes."""
-    return [path for path in Path("/sys/fs/cgroup").glob(f"*/slurm_{node}") if path.is_dir()]
+def groups(cluster: Cluster, node: str) -> list[Path]:
+    """Return the control groups that a node's slurmd makes where the cluster uses them."""
+    patterns = {"cgroup/v1": [f"*/slurm_{node}"], "cgroup/v2": [f"system.slice/{node}_slurmstepd.scope"]}
+    return [
+        path for pattern in patterns.get(cluster.limits, []) for path in Path("/sys/fs/cgroup").glob(pattern)
+    ]
 
 
 def members(group: Path) -> set[int]:
@@ -151,9 +154,9 @@ def members(group: Path) -> set[int]:
     return found
 
 
-def remove_groups(node: str) -> None:
+def remove_groups(cluster: Cluster, node: str) -> None:
     """Remove a node's empty control groups, the deepest first."""
-    for group in groups(node):
+    for group in groups(cluster, node):
         for path in sorted((path for path in group.rglob("*") if path.is_dir()), reverse=True):
             with contextlib.suppress(OSError):
                 path.rmdir()

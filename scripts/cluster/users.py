@@ -11,7 +11,7 @@ import subprocess
 from pathlib import Path
 
 import daemons
-from place import USERS, Cluster, Refused
+from place import Cluster, Refused
 
 
 def home(cluster: Cluster, name: str) -> Path:
@@ -29,13 +29,13 @@ def ours(cluster: Cluster, name: str) -> bool:
 
 def check(cluster: Cluster) -> None:
     """Refuse where a user of the machine already has a name that we need."""
-    for name in USERS if cluster.root else ():
+    for name in cluster.users:
         with contextlib.suppress(KeyError):
             entry = pwd.getpwnam(name)
             if not ours(cluster, name):
                 raise Refused(
                     f"This machine has a user {name} already (home {entry.pw_dir}), and the cluster would need one "
-                    "of its own.\nNobody was changed. Bring the cluster up in a container or a virtual machine."
+                    "of its own.\nNobody was changed. Name others: make cluster PACKHORSE_CLUSTER_USERS='carol dave'"
                 )
 
 
@@ -44,7 +44,7 @@ def make(cluster: Cluster) -> None:
     if not cluster.root:
         configuration_of_shell(cluster, "me", None)
         return
-    for name in USERS:
+    for name in cluster.users:
         if not ours(cluster, name):
             argv: list[str | Path] = [
                 "useradd",
@@ -72,7 +72,7 @@ def configuration_of_shell(cluster: Cluster, name: str, owner: str | None) -> No
 
 def remove(cluster: Cluster) -> None:
     """End what the users left running, and remove them; a user who is not ours stays."""
-    for name in USERS if cluster.root else ():
+    for name in cluster.users:
         if not ours(cluster, name):
             continue
         uid = pwd.getpwnam(name).pw_uid

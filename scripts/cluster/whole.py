@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
+import sys
+
 import accounting
 import configuration
 import daemons
@@ -9,26 +12,29 @@ import installation
 import machine
 import slurm
 import users
-from place import Cluster, directory, fresh, in_use, remove
-
-__all__ = ["bring_up", "in_use", "take_down"]
+from place import Cluster, Refused, directory, fresh, remove
 
 
-def bring_up(
-    cluster: Cluster | None, *, memory: str | None, remembering: bool | None, passing: bool
-) -> Cluster:
-    """Bring a cluster up or repair it, and return it; None leaves a setting as it is.
+@dataclasses.dataclass(frozen=True)
+class Wanted:
+    """What is asked of a cluster; None leaves it as it is."""
 
-    Raise Refused when it cannot be; what was new is removed then.
-    """
+    memory: str | None = None
+    accounting: bool | None = None
+    passing: bool = False
+    bare: bool = False
+
+
+def bring_up(cluster: Cluster | None, wanted: Wanted) -> Cluster:
+    """Bring a cluster up or repair it, and return it; raise Refused when it cannot be: what was new is removed then."""
     new = cluster is None
-    cluster = cluster or fresh(directory(), passing=passing)
+    cluster = cluster or fresh(directory(), passing=wanted.passing)
     try:
-        users.check(cluster)
-        _settle(cluster, memory, remembering=remembering)
-        cluster.keep = cluster.keep or not passing
-        cluster.save()
+        cluster.keep = cluster.keep or not wanted.passing
+        _settle(cluster, wanted)
         _start(cluster)
+        if not wanted.bare:
+            installation.install(cluster)
     except BaseException:
         if new:
             take_down(cluster)
@@ -36,21 +42,36 @@ def bring_up(
     return cluster
 
 
-def _settle(cluster: Cluster, memory: str | None, *, remembering: bool | None) -> None:
+def _settle(cluster: Cluster, wanted: Wanted) -> None:
     """Decide how the cluster is to be; where that is not how it is, its daemons are stopped first."""
-    wanted = (
-        memory or cluster.memory,
-        cluster.accounting if remembering is None else remembering,
-    )
-    if wanted != (cluster.memory, cluster.accounting):
+    memory = wanted.memory or cluster.memory
+    accounted = cluster.accounting if wanted.accounting is None else wanted.accounting
+    if (memory, accounted) != (cluster.memory, cluster.accounting):
         stop(cluster)
-    cluster.memory, cluster.accounting = wanted
-    machine.check_programs(cluster)
-    if not any(daemons.alive(cluster, name) for name in daemons.recorded(cluster)):
-        machine.choose_ports(cluster)
-        cluster.limits = machine.memory_limits() if cluster.root and cluster.memory == "cgroup" else "none"
-    else:
+    cluster.memory, cluster.accounting = memory, accounted
+    if any(daemons.alive(cluster, name) for name in daemons.recorded(cluster)):
         machine.check_ports(cluster)
+    else:
+        machine.choose_ports(cluster)
+        cluster.limits = _limits(cluster)
+    users.check(cluster)
+    machine.check_programs(cluster)
+    cluster.save()
+
+
+def _limits(cluster: Cluster) -> str:
+    """Return which control groups the cluster shall use; those of another Slurm are not shared."""
+    if not cluster.root or cluster.memory == "none":
+        return "none"
+    limits = machine.memory_limits()
+    trial = dataclasses.replace(cluster, limits=limits)
+    there = [group for node in cluster.nodes for group in slurm.groups(trial, node)]
+    if there and cluster.limits != limits:
+        raise Refused(
+            f"{there[0]} is there already: another Slurm on this machine has nodes of the same names.\n"
+            "It was left alone. To do without control groups: python scripts/cluster up --memory none"
+        )
+    return limits
 
 
 def _start(cluster: Cluster) -> None:
@@ -61,8 +82,18 @@ def _start(cluster: Cluster) -> None:
     daemons.start(cluster, "munged", configuration.munged(cluster), user="munge")
     daemons.wait("munged listens", cluster.socket.is_socket, seconds=10)
     accounting.start(cluster)
-    slurm.start(cluster)
-    installation.install(cluster)
+    try:
+        slurm.start(cluster)
+    except Refused as why:
+        if cluster.limits != "cgroup/v2":
+            raise
+        # Control groups of this version need more of a machine than can be seen beforehand (systemd, delegation).
+        print(f"{why}\nControl groups do not work for Slurm here: going on without.", file=sys.stderr)
+        slurm.stop(cluster)
+        cluster.limits = "none"
+        cluster.save()
+        configuration.write(cluster)
+        slurm.start(cluster)
 
 
 def stop(cluster: Cluster) -> None:
