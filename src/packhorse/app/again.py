@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import random
+import re
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +15,13 @@ import msgspec
 from msgspec.structs import replace
 
 from packhorse.app.collect import collect
-from packhorse.app.run import Options, Retry
+from packhorse.app.run import Options, Retry, to_do
 from packhorse.app.select import Chosen
 from packhorse.app.source import Source, from_file, from_study
 from packhorse.app.watch import Watcher
 from packhorse.app.waves import work_off
 from packhorse.app.words import latest_words, read_words
-from packhorse.model.errors import RunError
+from packhorse.model.errors import RunError, UsageError
 from packhorse.model.study import Study
 from packhorse.plan.waves import joined, local_slots, plan_wave
 from packhorse.results.fold import to_ranges
@@ -27,29 +29,75 @@ from packhorse.run.directory import RunDirectory, find_run, now
 from packhorse.run.files import write
 from packhorse.run.local import cores
 from packhorse.run.lock import RunLock
+from packhorse.run.submissions import Submissions
+from packhorse.text import units
 
 
 def retry_source(
     where: Path, said: str | None, chosen: Sequence[str], options: dict[str, Any]
-) -> tuple[Source, Options]:
-    """Return the study of a run and the options that run its failed tasks again."""
+) -> tuple[Source, Options, str | None]:
+    """Return the study of a run, the options that run its failed tasks again, and the site it was on.
+
+    `options` may hold `memory` and `time` (a size, or `2x`: so many times as much) and `lost`.
+    """
     run = find_run(where, said)
+    cluster = Submissions(run).cluster()
+    site = cluster.site.name if cluster else None
     words = latest_words(run)
     only = Chosen(words.space, chosen)
+    memory, time, lost = (options.pop(name, None) for name in ("memory", "time", "lost"))
+    source = more(source_of(run, site), memory, time)
+    if lost:
+        gone = only.within(to_do(words.fold))
+        if not gone:
+            raise RunError("no lost task to run again", f"packhorse status {run.path}")
+        return source, Options(run=run.path, retry=Retry(ranges=tuple(gone)), **options), site
     failed = only.within(words.fold.ranges("FAILED", "TIMEOUT", "MEMORY", "UNFINISHED"))
     # Whether a result can be read is known only to who reads it.
     unreadable = only.within(to_ranges(sorted(collect(run).merge.unreadable)))
     if not failed and not unreadable:
         raise RunError("no failed task to run again", f"packhorse status {run.path}")
     retry = Retry(ranges=tuple(joined([*failed, *unreadable])), unreadable=tuple(unreadable))
-    return source_of(run), Options(run=run.path, retry=retry, **options)
+    return source, Options(run=run.path, retry=retry, **options), site
 
 
-def source_of(run: RunDirectory) -> Source:
+def more(source: Source, memory: str | None, time: str | None) -> Source:
+    """Return a study whose tasks ask for other memory and time."""
+    study = source.study
+    resources = study.resources
+    if memory:
+        resources = replace(resources, memory=_scaled(memory, resources.memory, "memory", units.memory))
+    limit = study.time_limit
+    if time:
+        if resources.time is None and limit is None and time.lower().endswith("x"):
+            _nothing_to_scale(time, "time")
+        if resources.time is not None or not time.lower().endswith("x"):
+            resources = replace(resources, time=_scaled(time, resources.time, "time", units.duration))
+        limit = None if limit is None else float(_scaled(time, limit, "time", units.duration))
+    return replace(source, study=replace(study, resources=resources, time_limit=limit))
+
+
+def _scaled(said: str, now_is: float | None, what: str, parse: Callable[[str, str], float]) -> int:
+    """Return an amount: as it is said, or so many times what it was."""
+    number = re.fullmatch(r"(\d+(?:\.\d+)?)\s*[x×]", said.strip(), re.IGNORECASE)
+    if number is None:
+        return math.ceil(parse(said, f"--{what}"))
+    if now_is is None:
+        _nothing_to_scale(said, what)
+    assert now_is is not None
+    return math.ceil(float(number[1]) * now_is)
+
+
+def _nothing_to_scale(said: str, what: str) -> None:
+    message = f"--{what} {said}: the study names no {what} that could be multiplied"
+    raise UsageError(message, f"say an amount with its unit: --{what} {'4GB' if what == 'memory' else '2h'}")
+
+
+def source_of(run: RunDirectory, site: str | None = None) -> Source:
     """Return the study of a run: its file where that is still there, else as it was last planned."""
     about = run.about()
     if about.study and Path(about.study).exists():
-        return from_file(about.study)
+        return from_file(about.study, site)
     plan = run.latest()
     if plan is None:
         raise RunError(f"{run.path} has no wave yet", "packhorse run study.yaml")

@@ -22,6 +22,8 @@ CANCEL_SECONDS = 40.0
 def cancel(where: Path, said: str | None) -> str:
     """Stop the process that works on a run, and wait until it has."""
     run = find_run(where, said)
+    if (run.path / "cluster.json").exists():
+        return _cancel_jobs(run)
     holder = held_by(run.path)
     if holder is None:
         return f"nothing works on {run.path} now"
@@ -38,6 +40,34 @@ def cancel(where: Path, said: str | None) -> str:
             return f"stopped {run.path}; finished tasks are kept, and the same command continues"
         time.sleep(0.1)
     raise RunError(f"process {holder} did not end within {CANCEL_SECONDS:g} s", f"kill -9 {holder}")
+
+
+def _cancel_jobs(run: RunDirectory) -> str:
+    """Cancel a run's jobs on its site; whatever of them starts nevertheless finds that it was cancelled."""
+    from packhorse.app.queue import Queue
+    from packhorse.app.standing import standing
+    from packhorse.run.submissions import Submissions
+
+    kept = Submissions(run)
+    cluster, latest = kept.cluster(), kept.latest()
+    assert cluster is not None
+    kept.cancel()
+    queue = Queue(cluster.site)
+    found = standing(run, queue, queue.jobs(0))
+    numbers = set(found.numbers)
+    if found.state == "unknown" and latest is not None:
+        numbers |= {one for one in (latest.job, latest.continuation) if one}
+    wrong = queue.cancel(sorted(numbers))
+    if wrong or found.state == "unknown":
+        why = wrong or found.silent
+        message = f"the scheduler did not take the cancellation ({why}); no further wave is submitted"
+        raise RunError(message, f"packhorse cancel {run.path}, when it answers again")
+    if not numbers:
+        return f"no job of {run.path} waits or runs; no further wave is submitted"
+    return (
+        f"cancelled {len(numbers)} job(s) of {run.path}: {', '.join(sorted(numbers))};"
+        " finished tasks are kept, and the same command continues"
+    )
 
 
 def sizes(where: Path, said: str | None) -> list[dict[str, Any]]:

@@ -47,7 +47,9 @@ def status(where: Path, said: str | None, chosen: Sequence[str] = ()) -> dict[st
         total = plan.total
     done = counts.get("OK", 0)
     failed = sum(number for name, number in counts.items() if name not in ("OK", "MISSING"))
-    state = "running" if holder is not None else "done" if done + failed >= total else "incomplete"
+    over = "done" if done + failed >= total else "incomplete"
+    jobs = _jobs(run, over) if (run.path / "cluster.json").exists() else {}
+    state = "running" if holder is not None and not jobs else over
     found |= {
         "state": state,
         "process": holder,
@@ -59,7 +61,41 @@ def status(where: Path, said: str | None, chosen: Sequence[str] = ()) -> dict[st
         "unchecked": plan.unchecked,
         "causes": cause_list(run) if failed else [],
     }
-    return found
+    return found | jobs
+
+
+def _jobs(run: RunDirectory, over: str) -> dict[str, Any]:
+    """Return how a run's jobs stand on its site, and the state that follows."""
+    from packhorse.app.queue import Queue
+    from packhorse.app.standing import standing, standing_line
+    from packhorse.run.submissions import Submissions
+
+    kept = Submissions(run)
+    cluster, latest, stopped = kept.cluster(), kept.latest(), kept.stopped()
+    if cluster is None or latest is None:
+        return {}
+    queue = Queue(cluster.site)
+    found = standing(run, queue, queue.jobs())
+    state = "waiting" if found.state == "following" else found.state
+    if found.state == "gone":
+        state = over if over == "done" or stopped or kept.cancelled else "lost"
+    said = {
+        name: getattr(found, name) for name in ("queued", "running", "reason", "start", "follows", "silent")
+    }
+    said |= {"site": cluster.site.name, "job": latest.job, "numbers": list(found.numbers)}
+    said["line"] = standing_line(found)
+    said["stopped"] = msgspec.to_builtins(stopped) if stopped else None
+    said["hint"] = _hint(run, state)
+    return {"state": state, "jobs": said}
+
+
+def _hint(run: RunDirectory, state: str) -> str:
+    where = shlex.quote(run.about().study or str(run.path))
+    if state == "lost":
+        return f"its jobs are gone without a word; packhorse run {where} runs what is missing"
+    if state == "incomplete":
+        return f"packhorse run {where} runs what is missing"
+    return ""
 
 
 def cause_list(run: RunDirectory) -> list[dict[str, Any]]:

@@ -57,6 +57,10 @@ class Queue:
         said = talk(self.dialect.jobs(self.user))
         return said.why if isinstance(said, Silent) else msgspec.to_builtins(said)
 
+    def find(self, token: str) -> str | Silent | None:
+        """Return the number of the job with a token, None where there is none, Silent where nobody answers."""
+        return talk(self.dialect.find(token, self.user))
+
     def cancel(self, jobs: list[str]) -> str:
         """Cancel jobs; return what went wrong, or nothing."""
         self.shared.forget()

@@ -101,7 +101,9 @@ def work_off(
     )
     watched = Watched(worker, run, plan, watcher, Followed(scratch, watcher) if tee else None)
     try:
-        importlib.import_module("polars")  # a quarter of a second that the table would otherwise cost at the end
+        importlib.import_module(
+            "polars"
+        )  # a quarter of a second that the table would otherwise cost at the end
         while worker.alive():
             watched.look()
             time.sleep(0.02 if watched.seconds < 1 else LOOK_SECONDS)

@@ -57,10 +57,22 @@ def status_lines(found: dict[str, Any]) -> list[str]:
     if found.get("process"):
         said += f" (process {found['process']})"
     rows = [said]
+    if found.get("jobs"):
+        rows += _job_lines(found["jobs"])
     rows += ["  " + cause_line(group) for group in found["causes"][:8]]
     if found["unchecked"]:
         rows.append("  its checks were left out (--unchecked)")
     rows.append(f"  {found['run']}")
+    return rows
+
+
+def _job_lines(jobs: dict[str, Any]) -> list[str]:
+    """Return how a run's jobs stand on its site."""
+    rows = [f"  {jobs['site']}: {jobs['line']}"]
+    if jobs["stopped"] and jobs["stopped"]["text"]:
+        rows.append(f"  stopped: {jobs['stopped']['text']}")
+    if jobs["hint"]:
+        rows.append(f"  {jobs['hint']}")
     return rows
 
 

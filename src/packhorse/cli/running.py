@@ -17,6 +17,7 @@ from packhorse.cli.output import (
     say,
     where_option,
 )
+from packhorse.cli.placing import site_options, taken
 from packhorse.model.errors import TasksFailed, UsageError
 
 STUDIES = (".yaml", ".yml")
@@ -41,11 +42,16 @@ def run_options(command: Any) -> Any:
                 "-j", "--jobs", type=click.IntRange(min=1), help="Tasks at a time (default: all cores)."
             ),
             click.option("--commit", metavar="MESSAGE", help="Commit study and code first."),
+            click.option(
+                "--detach",
+                is_flag=True,
+                help="Return when the jobs are submitted; the run goes on by itself.",
+            ),
             json_option,
         )
     ):
         command = option(command)
-    return command
+    return site_options(command)
 
 
 @click.command(cls=RunCommand, name="run")
@@ -62,10 +68,11 @@ def run_command(
     """Run a study, or a script once.
 
     \b
-    packhorse run study.yaml       run what is missing, merge the table
-    packhorse run sim.py --n 100   run the script once from a snapshot of its project
+    packhorse run study.yaml               run what is missing, merge the table
+    packhorse run sim.py --n 100           run the script once from a snapshot of its project
+    packhorse run study.yaml --site NAME   run it there: submit, watch, collect
 
-    The same command continues an interrupted run.
+    The same command continues an interrupted run, and follows one that is under way.
     """
     from packhorse.app.run import Options
     from packhorse.app.single import run_script
@@ -78,17 +85,17 @@ def run_command(
                 "no study.yaml here", "packhorse init SCRIPT writes one; packhorse run SCRIPT runs one"
             )
         target = "study.yaml"
-    directory = options.pop("directory")
-    jobs = options.pop("jobs")
+    directory, jobs, detach = options.pop("directory"), options.pop("jobs"), options.pop("detach")
+    place = taken(options)
     if target.endswith(STUDIES) or Path(target).is_dir():
         if arguments:
             raise UsageError(f"{' '.join(arguments)}: a study takes no arguments", "packhorse run --help")
-        source, directory = _study(Path(target), directory)
+        source, directory = _study(Path(target), directory, place.get("site"))
         chosen = Options(run=directory, jobs=jobs, **options)
     else:
         source, chosen = run_script(target, arguments, directory, Path.cwd())
     _commit(source, commit)
-    _go(source, chosen, watcher, as_json)
+    _go(source, chosen, watcher, as_json, place, detach=detach)
 
 
 @click.command(name="map", context_settings={"ignore_unknown_options": False})
@@ -114,6 +121,7 @@ def map_command(
     commit: str | None,
     fresh: bool,
     keep: bool,
+    detach: bool,
     **keys: Any,
 ) -> None:
     """Run a command over parameters, in one line.
@@ -125,6 +133,7 @@ def map_command(
     from packhorse.app.single import map_source
 
     _stop_on_terminate()
+    place = taken(keys)
     keys["data"] = list(keys["data"]) or None
     keys["shell"] = keys["shell"] or None
     source = map_source(template, assignments, save, keys, Path.cwd())
@@ -132,7 +141,7 @@ def map_command(
         say(f"study written to {save}; from now on: packhorse run {save}")
     _commit(source, commit)
     options = Options(run=directory, jobs=jobs, fresh=fresh, keep=keep)
-    _go(source, options, Quiet() if as_json else Lines(), as_json)
+    _go(source, options, Quiet() if as_json else Lines(), as_json, place, detach=detach)
 
 
 @click.command(name="retry")
@@ -147,20 +156,29 @@ def map_command(
 @click.option("-j", "--jobs", type=click.IntRange(min=1), help="Tasks at a time (default: all cores).")
 @click.option("--keep", is_flag=True, help="With the code that is here now, although it changed.")
 @click.option("--old-code", is_flag=True, help="With the code of the finished tasks.")
+@click.option("--lost", is_flag=True, help="Only tasks that never came to an end, on a site.")
+@click.option("--memory", metavar="SIZE|2x", help="With this memory for a task, or so many times as much.")
+@click.option("--time", metavar="TIME|2x", help="With this time for a task, or so many times as much.")
+@click.option("--detach", is_flag=True, help="Return when the jobs are submitted.")
 @json_option
-def retry_command(run: str | None, where: tuple[str, ...], as_json: bool, **options: Any) -> None:
-    """Run failed tasks again, and those whose result could not be read."""
+@site_options
+def retry_command(
+    run: str | None, where: tuple[str, ...], as_json: bool, detach: bool, **options: Any
+) -> None:
+    """Run failed tasks again, and those whose result could not be read, where the run was."""
     from packhorse.app.again import retry_source
 
     _stop_on_terminate()
-    source, chosen = retry_source(Path.cwd(), run, where, options)
-    _go(source, chosen, Quiet() if as_json else Lines(), as_json)
+    place = taken(options)
+    source, chosen, site = retry_source(Path.cwd(), run, where, options)
+    place.setdefault("site", site)
+    _go(source, chosen, Quiet() if as_json else Lines(), as_json, place, detach=detach)
 
 
 @click.command(name="cancel")
 @run_argument
 def cancel_command(run: str | None) -> None:
-    """Stop a run that works here; finished tasks are kept and the same command continues."""
+    """Stop a run, here or on its site; finished tasks are kept and the same command continues."""
     from packhorse.app.keeping import cancel
 
     say(cancel(Path.cwd(), run))
@@ -191,15 +209,15 @@ def rerun_command(
         raise TasksFailed(f"{found['differing']} of {found['tasks']} tasks gave another result")
 
 
-def _study(target: Path, directory: Path | None) -> tuple[Any, Path | None]:
+def _study(target: Path, directory: Path | None, site: str | None) -> tuple[Any, Path | None]:
     """Return a study and where it runs; a run's directory stands for its study, perhaps made in Python."""
     from packhorse.app.again import source_of
     from packhorse.app.source import from_file
     from packhorse.run.directory import RunDirectory
 
     if RunDirectory(target).exists:
-        return source_of(RunDirectory(target.resolve())), directory or target.resolve()
-    return from_file(target), directory
+        return source_of(RunDirectory(target.resolve()), site), directory or target.resolve()
+    return from_file(target, site), directory
 
 
 def _commit(source: Any, message: str | None) -> None:
@@ -219,11 +237,20 @@ def _stop_on_terminate() -> None:
     signal.signal(signal.SIGHUP, stop)
 
 
-def _go(source: Any, options: Any, watcher: Any, as_json: bool) -> None:
-    from packhorse.app.run import run_study
+def _go(
+    source: Any, options: Any, watcher: Any, as_json: bool, place: dict[str, Any], *, detach: bool = False
+) -> None:
     from packhorse.cli.closing import closing_lines, judge
 
-    outcome = run_study(source, options, watcher)
+    outcome = _run(source, options, watcher, place, detach=detach)
+    if outcome is None:
+        return
+    if hasattr(outcome, "joined"):  # detached: the jobs are on their way
+        if as_json:
+            as_object({name: getattr(outcome, name) for name in outcome.__struct_fields__})
+        else:
+            say(f"packhorse status {outcome.name} says how it stands; packhorse run follows it")
+        return
     if as_json:
         members = ("run", "name", "tasks", "done", "failed", "missing", "results", "seconds", "stopped")
         as_object({name: getattr(outcome, name) for name in members})
@@ -231,3 +258,20 @@ def _go(source: Any, options: Any, watcher: Any, as_json: bool) -> None:
         for row in closing_lines(outcome):
             say(row)
     judge(outcome)
+
+
+def _run(source: Any, options: Any, watcher: Any, place: dict[str, Any], *, detach: bool) -> Any:
+    """Run here, or on the site that was named."""
+    from packhorse.app.run import run_study
+
+    if place.get("site") in (None, "local"):
+        if place.keys() - {"site"} or detach:
+            raise UsageError(
+                f"--{sorted(place.keys() - {'site'} or {'detach'})[0].replace('_', '-')} needs --site",
+                "packhorse sites lists the sites",
+            )
+        return run_study(source, options, watcher)
+    from packhorse.app.cluster import run_on_site
+    from packhorse.app.siting import place_of
+
+    return run_on_site(source, options, place_of(source, **place), watcher, detach=detach)

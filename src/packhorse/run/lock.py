@@ -13,9 +13,10 @@ from packhorse.model.errors import RunError
 class RunLock:
     """Held by flock(2) on `lock`; a worker inherits it, so a dead parent's worker still counts."""
 
-    def __init__(self, directory: Path, patience: float = 15.0) -> None:
+    def __init__(self, directory: Path, patience: float = 15.0, *, wait: bool = False) -> None:
         self.path = directory / "lock"
         self.patience = patience
+        self.wait = wait  # for a holder that is alive, too
         self.descriptor = -1
 
     def __enter__(self) -> RunLock:
@@ -27,7 +28,7 @@ class RunLock:
                 break
             except BlockingIOError:
                 # The worker of a killed `run` needs a moment to notice and to end its tasks.
-                if not self._holder_is_gone() or time.monotonic() > give_up:
+                if not (self.wait or self._holder_is_gone()) or time.monotonic() > give_up:
                     self._refuse()
                 time.sleep(0.1)
         os.ftruncate(self.descriptor, 0)

@@ -1,0 +1,176 @@
+"""Running a study on a site: plan what is missing, submit it, follow it, fold, merge, and say how it went."""
+
+from __future__ import annotations
+
+import time
+
+from msgspec import Struct
+
+from packhorse.app.following import Follower
+from packhorse.app.queue import Queue
+from packhorse.app.rendering import Caps, render
+from packhorse.app.run import Options, Runner, Todo, open_run
+from packhorse.app.siting import Place, Proposal, propose
+from packhorse.app.source import Source
+from packhorse.app.standing import Standing, standing, standing_line
+from packhorse.app.submitting import Submitter
+from packhorse.app.watch import Outcome, Watcher
+from packhorse.app.waves import WaveEnd
+from packhorse.model.errors import RunError, Stopped
+from packhorse.model.submission import ClusterRun, Submission, token_of
+from packhorse.run.directory import RunDirectory
+from packhorse.run.leases import close_leases
+from packhorse.run.lock import RunLock
+from packhorse.run.submissions import Submissions
+
+LOCK_SECONDS = 120.0  # submission, on a busy scheduler, by another `run` on the same run
+YOUNG_SECONDS = 60.0  # a submission whose job nobody has seen yet may still come to be
+
+
+class Detached(Struct, frozen=True, kw_only=True):
+    """What `--detach` leaves behind."""
+
+    run: str
+    name: str
+    site: str
+    job: str
+    tasks: int
+    joined: bool
+
+
+class SiteRunner:
+    """One call of `run --site` on one run directory."""
+
+    def __init__(self, source: Source, options: Options, place: Place, watcher: Watcher) -> None:
+        self.source, self.options, self.place, self.watcher = source, options, place, watcher
+        self.queue = Queue(place.site)
+        self.run: RunDirectory = open_run(options.run or source.folder / "runs" / source.study.name, source)
+        self.kept = Submissions(self.run)
+
+    def submit(self) -> tuple[Runner, Submission | None, bool]:
+        """Submit what is missing, or join what is under way.
+
+        Return the run, its newest submission (None where nothing is left to run) and whether it was under way.
+        Raises RunError where the scheduler is silent or refuses, or the plan does not fit the site.
+        """
+        with RunLock(self.run.path, patience=LOCK_SECONDS, wait=True) as lock:
+            runner = Runner(self.source, self.options, self.watcher, self.run, lock.descriptor)
+            found = standing(self.run, self.queue, self.queue.jobs(0))
+            latest = self.kept.latest()
+            if found.state == "unknown":
+                message = f"the scheduler of {self.place.site.name} does not answer: {found.silent}"
+                raise RunError(message, "nothing was submitted; the same command tries again")
+            if found.alive or self._young(latest):
+                return self._join(runner, found, latest)
+            todo = runner.begin()
+            if todo is None:
+                return runner, None, False
+            return runner, self._first_wave(runner, todo), False
+
+    def _young(self, latest: Submission | None) -> bool:
+        return (
+            latest is not None
+            and not latest.job
+            and not latest.refused
+            and self.kept.stopped() is None
+            and time.time() - latest.intended < YOUNG_SECONDS
+        )
+
+    def _join(
+        self, runner: Runner, found: Standing, latest: Submission | None
+    ) -> tuple[Runner, Submission | None, bool]:
+        if self.options.fresh or self.options.retry is not None:
+            raise RunError(
+                f"jobs of this run wait or run at {self.place.site.name}",
+                f"packhorse cancel {self.run.path}, or wait until it is over",
+            )
+        self.watcher.say(f"this run is under way: {standing_line(found)}")
+        self.watcher.say("what changed since it was submitted counts in the next one")
+        return runner, latest, True
+
+    def _first_wave(self, runner: Runner, todo: Todo) -> Submission:
+        """Plan, render and submit the first wave of this call; later ones are the continuation's."""
+        proposal = propose(self.source.study, self.place, runner.space, todo.fold, todo.ranges)
+        proposal.check()
+        for note in proposal.notes:
+            self.watcher.say(note)
+        base = proposal.request(self.place)
+        (self.run.path / "waves").mkdir(exist_ok=True)
+        self.kept.go_on()
+        self.kept.keep_cluster(
+            ClusterRun(
+                site=self.place.site,
+                user=self.queue.user,
+                partition=proposal.shape.partition,
+                mail=self.place.mail,
+            )
+        )
+        caps = Caps(core_hours=self.place.core_hours)
+        render(self.run, self.place.site, self.queue.dialect, base, proposal.rungs, caps)
+        plan = runner.plan(todo, proposal.shape.elements * proposal.shape.slots)
+        runner.write_wave(plan)
+        intent = self._intent(plan.wave, proposal)
+        sent = Submitter(self.run, self.queue, self.watcher).wave(intent)
+        self.watcher.say(proposal.sentence(sent.job))
+        return sent
+
+    def _intent(self, wave: int, proposal: Proposal) -> Submission:
+        shape, rung = proposal.shape, proposal.rungs[0]
+        return Submission(
+            wave=wave,
+            site=self.place.site.name,
+            scheduler=self.place.site.scheduler,
+            token=token_of(self.run.about().id, wave),
+            rung=rung.name,
+            partition=shape.partition,
+            elements=shape.elements,
+            slots=rung.slots,
+            cores=rung.cores,
+            memory=rung.memory,
+            seconds=rung.seconds,
+        )
+
+    def follow(self, runner: Runner, begun: float) -> Outcome:
+        """Follow the run to its end and merge its table."""
+        try:
+            end = Follower(self.run, self.queue, self.watcher).follow()
+        except KeyboardInterrupt:
+            name = self.run.path.name
+            raise Stopped(
+                f"the run goes on at {self.place.site.name} without this command",
+                f"packhorse status {name}; packhorse cancel {name}; the same run command follows it again",
+            ) from None
+        return self.close(runner, end, begun)
+
+    def close(self, runner: Runner, end: WaveEnd | None, begun: float) -> Outcome:
+        """Merge the table and say how the run stands."""
+        with RunLock(self.run.path, patience=LOCK_SECONDS, wait=True):
+            if end is None or end.how == "done":
+                self._tidy()
+            return runner.close(end, begun)
+
+    def _tidy(self) -> None:
+        """Leave one lease of each wave: a late element then finds everything taken."""
+        for plan in self.run.plans():
+            close_leases(self.run.path / "waves" / str(plan.wave) / "leases", plan.tasks)
+
+
+def run_on_site(
+    source: Source, options: Options, place: Place, watcher: Watcher, *, detach: bool
+) -> Outcome | Detached:
+    """Run what is missing of a study on a site; with `detach` return once it is submitted."""
+    begun = time.monotonic()
+    runner = SiteRunner(source, options, place, watcher)
+    started, sent, joined = runner.submit()
+    if sent is None:
+        return runner.close(started, None, begun)
+    if detach:
+        return Detached(
+            run=str(runner.run.path),
+            name=source.study.name,
+            site=place.site.name,
+            job=sent.job,
+            tasks=started.space.size,
+            joined=joined,
+        )
+    return runner.follow(started, begun)

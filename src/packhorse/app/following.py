@@ -1,0 +1,176 @@
+"""Following a run on a batch system to its end; nothing depends on anybody doing so."""
+
+from __future__ import annotations
+
+import sys
+import time
+
+from packhorse.app.queue import Queue
+from packhorse.app.standing import Standing, standing, standing_line
+from packhorse.app.submitting import Submitter
+from packhorse.app.watch import Progress, Watcher
+from packhorse.app.waves import WaveEnd, tasks_done
+from packhorse.app.words import latest_words
+from packhorse.model.command import Command
+from packhorse.model.submission import Stopped, Submission
+from packhorse.run.directory import RunDirectory
+from packhorse.run.submissions import Submissions
+from packhorse.run.talking import ask
+
+LOOK_SECONDS = 1.0  # between two looks at the journals
+SETTLE_SECONDS = 30.0  # after a submission, before its absence from the queue means anything
+CONTINUE_SECONDS = 120.0  # what a continuation may take when it runs here
+RESUBMITS = 2
+
+
+class Follower:
+    """Watches one run until it is over, and does what its continuation would where that is gone."""
+
+    def __init__(self, run: RunDirectory, queue: Queue, watcher: Watcher) -> None:
+        self.run, self.queue, self.watcher = run, queue, watcher
+        self.kept = Submissions(run)
+        self.begun = time.monotonic()
+        self.began_with: tuple[int, int] | None = None
+        self.gone: list[float] = []  # when the scheduler was asked and knew no job of ours
+        self.told = ""
+        self.resubmitted = 0
+        self.continued = 0  # the wave whose continuation ran here
+
+    def follow(self) -> WaveEnd:
+        """Watch until the run is over; KeyboardInterrupt leaves it running."""
+        try:
+            while True:
+                end = self._look()
+                if end is not None:
+                    return end
+                time.sleep(min(LOOK_SECONDS, self.queue.site.poll))
+        finally:
+            self.show()
+            self.watcher.finished()
+
+    def _look(self) -> WaveEnd | None:
+        self.show()
+        stopped = self.kept.stopped()
+        if stopped is not None:
+            return ended(stopped)
+        if self._all_ok():
+            self._dismiss()
+            return ended(Stopped(why="done"))
+        found = standing(self.run, self.queue, self.queue.jobs())
+        self._tell(found)
+        latest = self.kept.latest()
+        if latest is None:
+            return ended(Stopped(why="cancelled", text="its newest wave is not of a batch system"))
+        if found.alive or found.state == "unknown":
+            self.gone.clear()
+            if found.alive:
+                self._complete(latest, found)
+            return None
+        return self._absent(latest, found)
+
+    def _tell(self, found: Standing) -> None:
+        said = standing_line(found)
+        if said != self.told and found.state != "gone":
+            self.watcher.say(said)
+            self.told = said
+
+    def _complete(self, latest: Submission, found: Standing) -> None:
+        """Write down what was not known when a wave was submitted, now that the scheduler shows it."""
+        if latest.job or found.wave != latest.wave:
+            return
+        submitter = Submitter(self.run, self.queue, self.watcher)
+        job = submitter.find(latest.token)
+        if job:
+            submitter.learned(latest, job)
+
+    def _absent(self, latest: Submission, found: Standing) -> WaveEnd | None:
+        """Decide what it means that no job of ours is to be seen."""
+        if not self.gone or found.asked > self.gone[-1]:
+            self.gone.append(found.asked)
+        since = time.time() - max(latest.submitted, latest.intended)
+        apart = self.gone[-1] - self.gone[0]
+        if len(self.gone) < 2 or apart < self.queue.site.latency or since < SETTLE_SECONDS:
+            return None
+        self.gone.clear()
+        if self.kept.cancelled:
+            return ended(Stopped(why="cancelled", text="packhorse cancel"))
+        if not latest.job and not self._started(latest):
+            return self._resubmit(latest)
+        if self.continued == latest.wave:
+            text = "its jobs are gone, and nothing could be submitted in their place"
+            return ended(Stopped(why="refused", text=text))
+        self.continued = latest.wave
+        self.watcher.say("the jobs of this wave are gone; looking for what they left missing")
+        self.go_on(latest)
+        return None
+
+    def go_on(self, latest: Submission) -> None:
+        """Do here what the continuation does in its job."""
+        archive = str(self.run.path / "worker.pyz")
+        argv = [sys.executable, "-S", "-E", archive, "continue", str(self.run.path), str(latest.wave)]
+        answer = ask(
+            Command(argv=(*argv, "--seconds", str(int(CONTINUE_SECONDS))), timeout=CONTINUE_SECONDS + 30)
+        )
+        self.queue.shared.forget()
+        for row in (answer.stdout or answer.stderr).splitlines():
+            self.watcher.say(row)
+
+    def _resubmit(self, latest: Submission) -> WaveEnd | None:
+        """Submit a wave again that nobody knows of; should both come to run, the second finds the first's mark."""
+        if self.resubmitted >= RESUBMITS:
+            return ended(Stopped(why="refused", text="the scheduler never showed the job"))
+        self.resubmitted += 1
+        self.watcher.warn("the scheduler does not know the job; submitting it again")
+        Submitter(self.run, self.queue, self.watcher).wave(latest)
+        return None
+
+    def _started(self, latest: Submission) -> bool:
+        return (self.run.path / "waves" / str(latest.wave) / "owner").exists()
+
+    def _all_ok(self) -> bool:
+        """Tell whether every task has a result; the ends of journals say when to look closely."""
+        plan = self.run.latest()
+        if plan is None:
+            return False
+        done = plan.before.get("OK", 0) + tasks_done(self.run, plan.wave).get("OK", 0)
+        return done >= plan.total and latest_words(self.run).fold.counts["OK"] >= plan.total
+
+    def _dismiss(self) -> None:
+        """Cancel the continuation, which would find nothing to do, unless it is to send the mail."""
+        cluster = self.kept.cluster()
+        if cluster is None or cluster.mail:
+            return
+        latest = self.kept.latest()
+        if latest is not None and latest.continuation:
+            self.queue.cancel([latest.continuation])
+
+    def show(self) -> None:
+        """Tell how far the run is."""
+        plan = self.run.latest()
+        if plan is None:
+            return
+        counts = dict(plan.before)
+        for name, number in tasks_done(self.run, plan.wave).items():
+            counts[name] = counts.get(name, 0) + number
+        ok = min(counts.get("OK", 0), plan.total)
+        failed = sum(number for name, number in counts.items() if name not in ("OK", "MISSING"))
+        failed = min(failed, plan.total - ok)
+        if self.began_with is None:
+            self.began_with = ok, failed
+        self.watcher.progress(
+            Progress(
+                total=plan.total,
+                done=ok,
+                failed=failed,
+                started_with=sum(self.began_with),
+                seconds=time.monotonic() - self.begun,
+            )
+        )
+
+
+def ended(stopped: Stopped) -> WaveEnd:
+    """Return why a run is over in the words of a wave's end."""
+    end = WaveEnd()
+    end.how = stopped.why
+    end.cause = stopped.text
+    return end

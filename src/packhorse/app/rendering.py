@@ -1,0 +1,149 @@
+"""Rendering what a run says to its batch system: the job scripts, and the argv of every later submission."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
+
+from packhorse.model.job import Request
+from packhorse.model.site import Site
+from packhorse.model.submission import token_of
+from packhorse.app.siting import Rung
+from packhorse.run.directory import RunDirectory
+from packhorse.run.files import write
+from packhorse.schedulers.script import Raw, job_script
+from packhorse.schedulers.talk import Scheduler
+
+CONTINUE_SECONDS = (
+    900  # of a continuation's job: it folds journals, and asks again where a submission is refused
+)
+TOKEN = "{token}"  # noqa: S105 - the place of one
+CONTINUE_MEMORY = 600  # MiB, for a million tasks
+
+
+class Caps(Struct, frozen=True, kw_only=True):
+    """Where the continuation ends."""
+
+    waves: int = 100
+    core_hours: float | None = None
+    idle: int = 2  # waves without a new result
+
+
+def render(
+    run: RunDirectory, site: Site, dialect: Scheduler, base: Request, rungs: Sequence[Rung], caps: Caps
+) -> None:
+    """Write all that a later wave needs, before the first one is submitted.
+
+    `base` is the request of an element but for its size, which the rungs have.
+    """
+    folder = run.path / "waves"
+    for rung in rungs:
+        write(folder / f"job-{rung.name}.sh", wave_script(run, site, dialect, base, rung), 0o700)
+    write(folder / "continue.sh", continue_script(run, site, dialect, base), 0o700)
+    said = {
+        "format": "packhorse-continue",
+        "version": 1,
+        "run": run.about().id,
+        "python": sys.executable,
+        "latency": site.latency,
+        "rungs": [_rung(run, rung) for rung in rungs],
+        "submit": dialect.template(_placed(run, base)),
+        "after": dialect.template(_following(run, base), after=True),
+        "asked": _asked(dialect),
+        "unset": list(dialect.unset),
+        **msgspec.to_builtins(caps),
+    }
+    write(folder / "continue.json", msgspec.json.format(msgspec.json.encode(said), indent=1))
+
+
+def element_request(base: Request, rung: Rung) -> Request:
+    """Return what one element of a wave asks for."""
+    return replace(
+        base,
+        cores=rung.cores,
+        memory=rung.memory,
+        gpus=rung.gpus,
+        seconds=rung.seconds,
+        whole_nodes=rung.whole_nodes,
+    )
+
+
+def wave_script(run: RunDirectory, site: Site, dialect: Scheduler, base: Request, rung: Rung) -> str:
+    """Return the job script of one element: it becomes a worker. Its arguments: the wave, the last element."""
+    names = dialect.variables
+    program = [sys.executable, "-S", "-E", str(run.path / "worker.pyz"), "work"]
+    program += [_under(run, '"/waves/$1/work.json"'), "--element", Raw(names.element)]
+    program += [
+        "--elements",
+        Raw('"$(($2 + 1))"'),
+        "--restart",
+        Raw(names.restart),
+        "--owner",
+        Raw(names.job),
+    ]
+    program += ["--slots", str(rung.slots), "--seconds", str(rung.seconds or 0)]
+    if site.scratch:
+        program += ["--scratch", Raw(f'"{site.scratch}"')]
+    head = dialect.directives(element_request(base, rung))
+    about = "One element of wave $1 of a Packhorse run: a worker that takes tasks until none is left."
+    return job_script(head, about, site.setup, program)
+
+
+def continue_script(run: RunDirectory, site: Site, dialect: Scheduler, base: Request) -> str:
+    """Return the job script that runs when wave $1 has ended, and submits what it left missing."""
+    request = replace(
+        base, name=f"{base.name}-next", cores=1, memory=CONTINUE_MEMORY, seconds=CONTINUE_SECONDS, options=()
+    )
+    program = [sys.executable, "-S", "-E", str(run.path / "worker.pyz"), "continue", str(run.path)]
+    program += [Raw('"$1"'), "--seconds", str(CONTINUE_SECONDS - 60)]
+    about = "Runs when wave $1 has ended, and submits another for the tasks that it left missing."
+    return job_script(dialect.directives(request), about, site.setup, program)
+
+
+def _under(run: RunDirectory, rest: str) -> Raw:
+    import shlex
+
+    return Raw(shlex.quote(str(run.path)) + rest)
+
+
+def _rung(run: RunDirectory, rung: Rung) -> dict[str, object]:
+    script = str(run.path / "waves" / f"job-{rung.name}.sh")
+    return {**msgspec.to_builtins(rung), "script": script}
+
+
+def _placed(run: RunDirectory, base: Request) -> Request:
+    """Return the request of a wave with the places that each submission fills."""
+    output = str(run.path / "logs" / "job-{wave}-{element}.out")
+    return replace(base, token=TOKEN, elements=1, output=output, exclude=("{exclude}",))
+
+
+def _following(run: RunDirectory, base: Request) -> Request:
+    output = str(run.path / "logs" / "continue-{wave}.out")
+    return replace(base, name=f"{base.name}-next", token=TOKEN, output=output, after="{job}", throttle=0)
+
+
+def _asked(dialect: Scheduler) -> dict[str, object]:
+    argv, words = dialect.asked("{job}")
+    return {"argv": list(argv), "words": list(words)}
+
+
+def filled(template: Sequence[str], places: dict[str, str]) -> list[str]:
+    """Return a template's argv; an argument whose place is empty is left out."""
+    found = []
+    for word in template:
+        empty = [name for name, value in places.items() if not value and "{" + name + "}" in word]
+        if not empty:
+            said = word
+            for name, value in places.items():
+                said = said.replace("{" + name + "}", value)
+            found.append(said)
+    return found
+
+
+def next_token(run: RunDirectory, wave: int) -> str:
+    """Return the token of the job that follows a wave."""
+    return token_of(run.about().id, wave, following=True)

@@ -1,0 +1,103 @@
+"""Submitting a wave: intent before, fact after, and what to do when nobody knows."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Sequence
+
+import msgspec
+from msgspec.structs import replace
+
+from packhorse.app.queue import Queue
+from packhorse.app.rendering import filled
+from packhorse.app.watch import Watcher
+from packhorse.model.command import Command
+from packhorse.model.errors import RunError
+from packhorse.model.job import Refused, Submitted, Unsure
+from packhorse.model.submission import Submission, token_of
+from packhorse.run.directory import RunDirectory
+from packhorse.run.submissions import Submissions
+from packhorse.run.talking import ask
+
+SUBMIT_SECONDS = 60.0  # a scheduler under load may take this long to answer
+AGAIN_SECONDS = (1.0, 5.0, 15.0)  # between tries where the scheduler says that asking again can help
+FIND_SECONDS = 12.0  # how long a job whose answer was lost is looked for at once; later looks find it too
+
+
+class Submitter:
+    """Submits the waves of one run to one site's scheduler."""
+
+    def __init__(self, run: RunDirectory, queue: Queue, watcher: Watcher) -> None:
+        self.run, self.queue, self.watcher = run, queue, watcher
+        self.kept = Submissions(run)
+        self.said = msgspec.json.decode((run.path / "waves" / "continue.json").read_bytes())
+
+    def wave(self, intent: Submission) -> Submission:
+        """Submit a planned wave and the job that follows it; raise RunError where the site refuses."""
+        places = {
+            "script": str(self.run.path / "waves" / f"job-{intent.rung}.sh"),
+            "wave": str(intent.wave),
+            "last": str(intent.elements - 1),
+            "token": intent.token,
+            "exclude": ",".join(intent.exclude),
+        }
+        argv = filled(self.said["submit"], places)
+        intent = replace(intent, argv=tuple(argv), intended=time.time())
+        self.kept.keep(intent)
+        job = self._submit(argv, intent.token)
+        if isinstance(job, Refused):
+            # Nothing of this wave can ever start, so it never was.
+            shutil.rmtree(self.run.path / "waves" / str(intent.wave), ignore_errors=True)
+            hint = f"packhorse plan --site {intent.site} shows the limits; the same command tries again"
+            raise RunError(f"the site refuses the job: {job.why}", hint)
+        return self.learned(intent, job) if job else intent
+
+    def learned(self, intent: Submission, job: str) -> Submission:
+        """Write down a wave's job, and submit the one that follows it."""
+        known = replace(intent, job=job, submitted=time.time())
+        self.kept.keep(known)
+        return self.follower(known)
+
+    def follower(self, wave: Submission) -> Submission:
+        """Submit the job that runs when a wave has ended; without it the wave is only watched."""
+        token = token_of(self.run.about().id, wave.wave, following=True)
+        script = str(self.run.path / "waves" / "continue.sh")
+        places = {"script": script, "wave": str(wave.wave), "token": token, "job": wave.job}
+        job = self._submit(filled(self.said["after"], places), token)
+        if isinstance(job, Refused):
+            self.watcher.warn(
+                f"the job that would go on by itself was refused ({job.why}); packhorse run goes on instead"
+            )
+            return wave
+        known = replace(wave, continuation=job)
+        self.kept.keep(known)
+        return known
+
+    def _submit(self, argv: Sequence[str], token: str) -> str | Refused:
+        """Return the job's number, or "" where nobody knows it yet."""
+        said: Submitted | Refused | Unsure = Refused("", transient=True)
+        for pause in (*AGAIN_SECONDS, 0.0):
+            command = Command(argv=tuple(argv), timeout=SUBMIT_SECONDS, unset=self.queue.dialect.unset)
+            said = self.queue.dialect.submitted(ask(command))
+            self.queue.shared.forget()
+            if isinstance(said, Refused) and said.transient and pause:
+                self.watcher.say(f"the scheduler does not take jobs now ({said.why}); asking again")
+                time.sleep(pause)
+                continue
+            break
+        if isinstance(said, Submitted):
+            return said.job
+        if isinstance(said, Refused):
+            return said
+        self.watcher.warn(f"nobody knows whether the scheduler took the job ({said.why}); looking for it")
+        return self.find(token)
+
+    def find(self, token: str) -> str:
+        """Look for a job by its token; return its number, or "" while it is not to be found."""
+        give_up = time.monotonic() + FIND_SECONDS
+        while True:
+            found = self.queue.find(token)
+            if isinstance(found, str) or time.monotonic() > give_up:
+                return found if isinstance(found, str) else ""
+            time.sleep(min(2.0, self.queue.site.poll))
