@@ -3,9 +3,10 @@
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from packhorse.model.errors import StudyError
-from packhorse.model.study import Environment, IndexVariable, Resources, Result, Study, Summary
+from packhorse.model.study import Cluster, Environment, IndexVariable, Resources, Result, Study, Summary
 from packhorse.study.parse import default_name, parse_study
 from study.studies import parse, reader, refusal
 
@@ -20,7 +21,7 @@ parameters:
 replicates: 400
 seed: 7
 seeding: common
-resources: {cpus: 2, memory: 1.5 GB, time: 90 min, gpus: 1}
+resources: {cpus: 2, memory: 1.5 GB, time: 90 min, expected: 90 s, gpus: 1}
 result: {file: "{output.csv}", format: csv}
 artifacts: figures/*.png
 code: ["*.py"]
@@ -35,9 +36,22 @@ retries: 2
 checkpoint: true
 index_variable: {name: SLURM_ARRAY_TASK_ID, start: 1}
 defaults: {method: ols}
+cluster:
+  partition: general
+  account: "00123"
+  qos: long
+  job_time: 4 h
+  max_jobs: 20
+  max_core_hours: 500
+  mail: me@example.org
+  mail_when: [begin, fail]
+  modules: [gcc/12.2, r]
+  setup: source ~/start
+  options: [--constraint=haswell, -C fast]
 sites:
-  cluster:
+  quartz:
     resources: {memory: 4 GB, time: 1-0}
+    cluster: {partition: debug, modules: []}
     env: {LANG: C.UTF-8, ACCOUNT: stat}
     environment: {python: /opt/bin/python3}
     retries: 0
@@ -63,7 +77,7 @@ def test_every_key_finds_its_place():
         "replicates": 400,
         "seed": 7,
         "seeding": "common",
-        "resources": Resources(cpus=2, memory=1536, time=5400, gpus=1),
+        "resources": Resources(cpus=2, memory=1536, time=5400, expected=90.0, gpus=1),
         "result": Result(kind="file", file="{output.csv}", format="csv"),
         "artifacts": ("figures/*.png",),
         "code": ("*.py",),
@@ -78,15 +92,29 @@ def test_every_key_finds_its_place():
         "checkpoint": True,
         "index_variable": IndexVariable(name="SLURM_ARRAY_TASK_ID", start=1),
         "defaults": {"method": "ols"},
+        "cluster": Cluster(
+            partition="general",
+            account="00123",
+            qos="long",
+            job_time=14400,
+            max_jobs=20,
+            max_core_hours=500.0,
+            mail="me@example.org",
+            mail_when=("begin", "fail"),
+            modules=("gcc/12.2", "r"),
+            setup=("source ~/start",),
+            options=("--constraint=haswell", "-C fast"),
+        ),
     }
     assert {key: getattr(study, key) for key in expected} == expected
     assert [factor.names for factor in study.factors] == [("n", "method"), ("x",)]
-    assert study.sites["cluster"]["retries"] == 0
+    assert study.sites["quartz"]["retries"] == 0
 
 
 def test_a_site_overrides_where_and_how_entry_by_entry():
-    study = parse(FULL, site="cluster")
-    assert study.resources == Resources(cpus=2, memory=4096, time=86400, gpus=1)
+    study = parse(FULL, site="quartz")
+    assert study.resources == Resources(cpus=2, memory=4096, time=86400, expected=90.0, gpus=1)
+    assert study.cluster == replace(parse(FULL).cluster, partition="debug", modules=())
     assert study.env == {"LANG": "C.UTF-8", "THREADS": "08", "HOME": None, "DEBUG": "true", "ACCOUNT": "stat"}
     assert study.environment == Environment(kind="python", path="/opt/bin/python3")
     assert study.retries == 0
@@ -228,6 +256,21 @@ def test_commands_as_list_and_for_a_shell():
         ("command: a\ndefaults: {n: 1}", "2:12", "names 'n'", "Known here"),
         ("command: a\nsites: {here: {replicates: 1}}", "2:16", "no key 'replicates'", "resources"),
         ("command: a\nsites: {here: {resources: {memory: 4}}}", "2:36", "4 bytes", "'4 MB'"),
+        ("command: a\naccount: r1", "2:1", "no key 'account'", "cluster: {account: ...}"),
+        ("command: a\nsites: {here: {qos: x}}", "2:16", "no key 'qos'", "cluster: {qos: ...}"),
+        ("command: a\ncluster: {acount: r1}", "2:11", "no key 'acount'", "'account'"),
+        ("command: a\ncluster: {account: 123}", "2:20", "must be a text", "'123'"),
+        ("command: a\ncluster: {partition: a b}", "2:22", "one word", "without spaces"),
+        ("command: a\ncluster: {mail: -x}", "2:17", "one word", "without spaces"),
+        ("command: a\ncluster: {modules: [gcc, r 4]}", "2:26", "one word", "without spaces"),
+        ("command: a\ncluster: {job_time: 90}", "2:21", "no unit", "'90 min'"),
+        ("command: a\ncluster: {max_jobs: 0}", "2:21", "at least 1", "whole number"),
+        ("command: a\ncluster: {max_core_hours: 0}", "2:27", "more than 0", "500"),
+        ("command: a\ncluster: {mail_when: done}", "2:22", "begin, end, fail", "Known here"),
+        ("command: a\ncluster: {mail_when: []}", "2:22", "empty", "leave mail out"),
+        ("command: a\ncluster: {options: '#SBATCH --x'}", "2:20", "not an option", "without #SBATCH"),
+        ('command: a\ncluster: {options: "--a\\n--b"}', "2:20", "not an option", "one option"),
+        ("command: a\nresources: {expected: 2 h, time: 1 h}", "2:23", "longer than its time", "shorter"),
         ("command: a\nname: a/b", "2:7", "cannot be the study's name", "letters"),
         ("command: a\ncheckpoint: 1", "2:13", "true or false", "without quotes"),
         ("command: a\nchecks: [[a]]", "2:10", "must be a text", "one text"),

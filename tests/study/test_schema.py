@@ -13,6 +13,7 @@ PROGRAMS = ("command", "function")
 FILES = {"points.csv": "k\n1\n", "data.csv": "a\n1\n2\n", "more.yaml": "k: 1"}
 TABLES = {
     "resources": keys.RESOURCES,
+    "cluster": keys.CLUSTER,
     "environment": keys.ENVIRONMENT,
     "summary": keys.SUMMARY,
     "index_variable": keys.INDEX_VARIABLE,
@@ -50,7 +51,8 @@ def test_the_reader_takes_every_key_with_its_examples(key, example):
 def test_inner_keys_are_taken(table, key, example):
     required = {"name": "A"} if table == "index_variable" else {}
     study = made(command="run", parameters={"n": [1, 2], "method": 1}, **{table: required | {key: example}})
-    assert getattr(study, table) != make_study(command="run").summary
+    bare = made(command="run", parameters={"n": [1, 2], "method": 1})
+    assert getattr(study, table) != getattr(bare, table), "a key that changes nothing is not read"
 
 
 @pytest.mark.parametrize(("key", "example"), examples(keys.GENERATORS))
@@ -73,7 +75,15 @@ def test_the_schema_has_every_key_and_a_description_for_each():
     assert set(schema["properties"]) == set(keys.STUDY)
     known = refusal("nothing_of_this_kind: 1").hint
     assert known == f"Known here: {', '.join(schema['properties'])}."
-    tables = [keys.STUDY, keys.RESOURCES, keys.RESULT, keys.ENVIRONMENT, keys.SUMMARY, keys.INDEX_VARIABLE]
+    tables = [
+        keys.STUDY,
+        keys.RESOURCES,
+        keys.CLUSTER,
+        keys.RESULT,
+        keys.ENVIRONMENT,
+        keys.SUMMARY,
+        keys.INDEX_VARIABLE,
+    ]
     for table in [*tables, keys.RANDOM, keys.GENERATORS, keys.CHUNKS, keys.PARAMETERS]:
         assert all(entry["description"] for entry in table.values())
     assert json.loads(json.dumps(schema)) == schema

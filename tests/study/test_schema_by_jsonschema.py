@@ -45,7 +45,12 @@ def test_every_example_of_a_key_is_valid(key: str, example: Any) -> None:
 
 @pytest.mark.parametrize(
     ("name", "table"),
-    [("resources", keys.RESOURCES), ("environment", keys.ENVIRONMENT), ("summary", keys.SUMMARY)],
+    [
+        ("resources", keys.RESOURCES),
+        ("cluster", keys.CLUSTER),
+        ("environment", keys.ENVIRONMENT),
+        ("summary", keys.SUMMARY),
+    ],
 )
 def test_every_example_of_an_inner_key_is_valid(name: str, table: keys.Table) -> None:
     for key, schema in table.items():
@@ -72,6 +77,9 @@ WRONG = [
     "command: run\nresult: {file: a.csv, format: excel}",
     "command: run\nparameters: {n: {rang: [0, 3]}}",
     "command: run\nshell: perhaps",
+    "command: run\ncluster: {queue: long}",
+    "command: run\ncluster: {mail_when: often}",
+    "command: run\ncluster: {max_jobs: 0}",
 ]
 
 

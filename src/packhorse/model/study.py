@@ -11,12 +11,32 @@ Value = Scalar | list[Any]
 
 
 class Resources(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What one task needs: `memory` in MiB, `time` in seconds."""
+    """What one task needs: `memory` in MiB; `time` (the longest) and `expected` (a usual one) in seconds."""
 
     cpus: int = 1
     memory: int | None = None
     time: int | None = None
+    expected: float | None = None
     gpus: int = 0
+
+
+class Cluster(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a study's jobs ask of a batch system beside resources; nothing of it changes a result.
+
+    `job_time` is in seconds. Empty means the site's default, or none.
+    """
+
+    partition: str = ""
+    account: str = ""
+    qos: str = ""
+    job_time: int | None = None  # of each job; None: chosen to suit the tasks
+    max_jobs: int | None = None  # at a time
+    max_core_hours: float | None = None
+    mail: str = ""  # an address
+    mail_when: tuple[Literal["begin", "end", "fail"], ...] = ("end", "fail")
+    modules: tuple[str, ...] = ()
+    setup: tuple[str, ...] = ()  # shell lines, after the site's and the modules
+    options: tuple[str, ...] = ()  # in the scheduler's own words
 
 
 class Result(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -94,4 +114,5 @@ class Study(Struct, frozen=True, kw_only=True, omit_defaults=True):
     checkpoint: bool = False
     index_variable: IndexVariable | None = None
     defaults: dict[str, Any] = field(default_factory=dict)
+    cluster: Cluster = Cluster()
     sites: dict[str, dict[str, Any]] = field(default_factory=dict)

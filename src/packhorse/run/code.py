@@ -27,7 +27,7 @@ NAMED_DOCUMENTS |= {".gitignore", ".gitattributes", ".editorconfig", ".mailmap"}
 STUDY_KEYS = {
     *("name", "command", "shell", "function", "parameters", "replicates", "seed", "seeding", "resources"),
     *("result", "artifacts", "code", "include", "data", "env", "environment", "checks", "summary"),
-    *("time_limit", "retries", "checkpoint", "index_variable", "sites", "defaults"),
+    *("time_limit", "retries", "checkpoint", "index_variable", "sites", "defaults", "cluster"),
 }
 
 

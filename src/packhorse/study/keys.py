@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from packhorse.text.schema import Table, choice, flag, mapping, text, texts, whole
+from packhorse.text.schema import Table, amount, choice, flag, mapping, text, texts, whole
 
 VALUE: dict[str, Any] = {"type": ["string", "number", "boolean", "null", "array"]}
 
@@ -16,8 +16,46 @@ RESOURCES: Table = {
     "memory": text(
         "Memory of one task, with its unit; units are binary: 1.5 GB is 1,536 MiB.", "1.5 GB", "512M"
     ),
-    "time": text("Longest time of one task, with its unit.", "90 min", "2-15:59:00", "1.5 h"),
+    "time": text(
+        "Longest time of one task, with its unit; a job is long enough for it.",
+        "90 min",
+        "2-15:59:00",
+        "1.5 h",
+    ),
+    "expected": text(
+        "What a task usually takes, with its unit, so that jobs have a fitting size before any task was measured.",
+        "90 s",
+        "2 min",
+    ),
     "gpus": whole("GPUs of one task.", 0, 1),
+}
+
+MAIL_WORDS = ("begin", "end", "fail")
+CLUSTER: Table = {
+    "partition": text(
+        "The partition or queue (default: the site's own, or one that fits).", "general", "gpu"
+    ),
+    "account": text("The account or project that is charged.", "r00123"),
+    "qos": text("The quality of service.", "normal"),
+    "job_time": text("What each job asks for, with its unit (default: what suits the tasks).", "4 h"),
+    "max_jobs": whole("How many jobs of the run may run at a time.", 1, 20),
+    "max_core_hours": amount("What the run may cost at most; more is refused before it is sent.", 0, 500),
+    "mail": text("Whom to write to about the run.", "me@example.org"),
+    "mail_when": {
+        "anyOf": [
+            {"enum": list(MAIL_WORDS)},
+            {"type": "array", "items": {"enum": list(MAIL_WORDS)}},
+        ],
+        "description": "When to write: begin, end, fail (default: end and fail).",
+        "examples": ["end", ["begin", "end"]],
+    },
+    "modules": texts("Modules to load in each job.", "r", ["gcc/12.2", "r/4.5.1"]),
+    "setup": texts("Shell lines at the start of each job, after the modules.", ["source ~/start"]),
+    "options": texts(
+        "Options of the scheduler, as they are, where Packhorse has no word for them.",
+        "--constraint=haswell",
+        ["--constraint=haswell", "--licenses=stata"],
+    ),
 }
 
 RESULT_WORDS = ("auto", "json", "none", "return")
@@ -177,6 +215,11 @@ STUDY: Table = {
         "common",
     ),
     "resources": mapping("What one task needs.", RESOURCES, {"cpus": 2, "memory": "2 GB", "time": "90 min"}),
+    "cluster": mapping(
+        "What jobs ask of a cluster beside resources; nothing of it changes a result.",
+        CLUSTER,
+        {"account": "r00123", "mail": "me@example.org"},
+    ),
     "result": {
         "anyOf": [
             {"type": "string"},
@@ -228,12 +271,12 @@ STUDY: Table = {
 
 # What a site may say differently: where and how tasks run, never what they compute.
 SITE: Table = {
-    key: STUDY[key] for key in ("resources", "environment", "env", "data", "time_limit", "retries")
+    key: STUDY[key] for key in ("resources", "cluster", "environment", "env", "data", "time_limit", "retries")
 }
 
 STUDY["sites"] = {
     "type": "object",
     "additionalProperties": {"type": "object", "properties": SITE, "additionalProperties": False},
     "description": "What is different at a site.",
-    "examples": [{"cluster": {"resources": {"time": "2 h"}}}],
+    "examples": [{"quartz": {"resources": {"time": "2 h"}, "cluster": {"account": "r00123"}}}],
 }

@@ -14,10 +14,11 @@ from typing import Any
 
 from packhorse.model.study import Factor, Result, Study
 from packhorse.study.conditions import rows, size
-from packhorse.study.keys import SITE, STUDY
+from packhorse.study.keys import CLUSTER, SITE, STUDY
 from packhorse.study.parameters import expand
 from packhorse.study.reading import Read
 from packhorse.study.sections import (
+    read_cluster,
     read_defaults,
     read_env,
     read_environment,
@@ -61,7 +62,7 @@ def parse_study(text: str, *, path: str, read: Read, site: str | None = None) ->
 
 def build(root: Node, *, path: str, read: Read, site: str | None = None) -> Study:
     """Return the study of a checked mapping, whether it came from YAML or from Python."""
-    given = entries(root, STUDY, "the study")
+    given = _entries(root, STUDY, "the study")
     sites = _read_sites(given)
     for overrides in sites.values():
         _read_where(overrides)
@@ -167,6 +168,8 @@ def _read_where(given: Mapping[str, Node]) -> dict[str, Any]:
     values: dict[str, Any] = {}
     if "resources" in given:
         values["resources"] = read_resources(given["resources"])
+    if "cluster" in given:
+        values["cluster"] = read_cluster(given["cluster"])
     if "environment" in given:
         values["environment"] = read_environment(given["environment"])
     if "env" in given:
@@ -184,16 +187,25 @@ def _read_sites(given: Mapping[str, Node]) -> dict[str | None, dict[str, Node]]:
     if "sites" not in given:
         return {}
     return {
-        name: entries(child, SITE, f"the site '{name}'")
+        name: _entries(child, SITE, f"the site '{name}'")
         for name, child in mapping(given["sites"], "sites").items()
     }
 
 
+def _entries(node: Node, table: Iterable[str], what: str) -> dict[str, Node]:
+    """Return a mapping's entries; a key that belongs under `cluster` is told so."""
+    for name, child in mapping(node, what).items():
+        if name not in table and name in CLUSTER:
+            refuse(child.key, f"{what} has no key '{name}'.", f"Write it as cluster: {{{name}: ...}}.")
+    return entries(node, table, what)
+
+
 def _overridden(given: Mapping[str, Node], over: Mapping[str, Node]) -> dict[str, Any]:
-    """Return a site's values; resources and env are overridden entry by entry, the others whole."""
+    """Return a site's values; resources, cluster and env are overridden entry by entry, the others whole."""
     laid = dict(over)
-    if "resources" in given and "resources" in over:
-        laid["resources"] = Node({**given["resources"].value, **over["resources"].value})
+    for key in ("resources", "cluster"):
+        if key in given and key in over:
+            laid[key] = Node({**given[key].value, **over[key].value})
     values = _read_where(laid)
     if "env" in given and "env" in over:
         values["env"] = read_env(given["env"]) | values["env"]

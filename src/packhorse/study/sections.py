@@ -8,12 +8,14 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from packhorse.model.space import text
-from packhorse.model.study import Environment, IndexVariable, Resources, Result, Summary
+from packhorse.model.study import Cluster, Environment, IndexVariable, Resources, Result, Summary
 from packhorse.study.generate import number
 from packhorse.study.keys import (
+    CLUSTER,
     ENVIRONMENT,
     FORMATS,
     INDEX_VARIABLE,
+    MAIL_WORDS,
     RESOURCES,
     RESULT,
     RESULT_WORDS,
@@ -49,7 +51,70 @@ def read_resources(node: Node) -> Resources:
         read["memory"] = as_memory(given["memory"])
     if "time" in given:
         read["time"] = math.ceil(as_time(given["time"]))
+    if "expected" in given:
+        read["expected"] = float(as_time(given["expected"], "expected"))
+        if read["expected"] > read.get("time", math.inf):
+            hint = "time is the longest a task may take; make it longer, or expected shorter."
+            refuse(given["expected"], "A task is expected to take longer than its time.", hint)
     return Resources(**read)
+
+
+def read_cluster(node: Node) -> Cluster:
+    """Return what jobs ask of a cluster beside resources."""
+    given = entries(node, CLUSTER, "cluster")
+    read: dict[str, Any] = {
+        key: _word(given[key], key) for key in ("partition", "account", "qos", "mail") if key in given
+    }
+    if "job_time" in given:
+        read["job_time"] = math.ceil(as_time(given["job_time"], "job_time"))
+    if "max_jobs" in given:
+        read["max_jobs"] = as_integer(given["max_jobs"], "max_jobs", 1)
+    if "max_core_hours" in given:
+        read["max_core_hours"] = _core_hours(given["max_core_hours"])
+    if "mail_when" in given:
+        read["mail_when"] = _mail_when(given["mail_when"])
+    if "modules" in given:
+        read["modules"] = tuple(_word(item, "each of modules") for item in _items(given["modules"]))
+    if "setup" in given:
+        read["setup"] = as_texts(given["setup"], "setup")
+    if "options" in given:
+        read["options"] = tuple(map(_option, _items(given["options"])))
+    return Cluster(**read)
+
+
+def _items(node: Node) -> list[Node]:
+    return list(node.value) if isinstance(node.value, list) else [node]
+
+
+def _word(node: Node, what: str) -> str:
+    """Return a text that stands as one word in a job script and in a command."""
+    said = as_text(node, what)
+    if said.split() != [said] or not said.isprintable() or said.startswith("-"):
+        refuse(node, f"{what} must be one word, but is {found(node)}.", "Write it without spaces.")
+    return said
+
+
+def _core_hours(node: Node) -> float:
+    hours = number(node, "max_core_hours")
+    if not 0 < hours < math.inf:
+        refuse(node, f"max_core_hours must be more than 0, but is {node.text}.", "Write for instance 500.")
+    return float(hours)
+
+
+def _mail_when(node: Node) -> tuple[str, ...]:
+    words = [as_choice(item, "mail_when", MAIL_WORDS) for item in _items(node)]
+    if not words:
+        refuse(node, "mail_when is empty.", "Write end, or leave mail out for no mail.")
+    return tuple(dict.fromkeys(words))
+
+
+def _option(node: Node) -> str:
+    """Return an option in the scheduler's own words: one line, as it stands in a job script."""
+    said = as_text(node, "each of options").strip()
+    if not said.startswith("-") or not said.isprintable():
+        hint = "Write one option as the scheduler has it: --constraint=haswell (without #SBATCH or #PBS)."
+        refuse(node, f"'{said}' is not an option of a scheduler.", hint)
+    return said
 
 
 def read_result(node: Node, names: Iterable[str], *, function: bool) -> Result:

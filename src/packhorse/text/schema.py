@@ -28,6 +28,11 @@ def whole(description: str, least: int, *examples: int) -> dict[str, Any]:
     return said(description, *examples, type="integer", minimum=least)
 
 
+def amount(description: str, least: float, *examples: float) -> dict[str, Any]:
+    """Return the schema of a number, whole or not."""
+    return said(description, *examples, type="number", minimum=least)
+
+
 def flag(description: str, *, example: bool = True) -> dict[str, Any]:
     """Return the schema of true or false."""
     return said(description, example, type="boolean")
