@@ -1,30 +1,49 @@
-"""Entry: `worker.pyz work WORK_FILE ...` is a worker, `worker.pyz slot ...` one of its slots."""
+"""Entry: `worker.pyz work WORK_FILE ...` is a worker, `slot ...` one of its slots, `continue RUN WAVE` what follows."""
 
 import argparse
 import os
 import socket
 import sys
-import time
 
 
 def main(arguments):
-    """Run a worker or a slot; return the exit status."""
-    if arguments[0] == "slot":
+    """Run a worker, a slot or a continuation; return the exit status."""
+    if arguments[:1] == ["slot"]:
         return slot(*arguments[1:])
-    parser = argparse.ArgumentParser(prog="worker.pyz")
-    parser.add_argument("verb", choices=["work"])
-    parser.add_argument("work_file")
-    parser.add_argument("--slots", type=int, default=1)
-    parser.add_argument("--element", type=int, default=0)
-    parser.add_argument("--restart", type=int, default=0)
-    parser.add_argument("--scratch", default=None, help="folder for working copies")
-    parser.add_argument("--seconds", type=float, default=0.0, help="give back what is not begun after this")
-    parser.add_argument("--attached", action="store_true", help="stop when standard input closes")
-    options = parser.parse_args(arguments)
-    options.begun = time.monotonic()
+    options = _parser().parse_args(arguments)
+    if options.verb == "continue":
+        from packhorse.worker.continuation import go_on
+
+        return go_on(options.run, options.wave, options.seconds)
     from packhorse.worker.work import Worker
 
     return Worker(options.work_file, options).run()
+
+
+def _parser():
+    parser = argparse.ArgumentParser(prog="worker.pyz")
+    verbs = parser.add_subparsers(dest="verb")
+    verbs.required = True
+    work = verbs.add_parser("work", help="take tasks of a wave until none is left")
+    work.add_argument("work_file")
+    work.add_argument("--slots", type=_slots, default=1, help="tasks at a time, or `auto`")
+    work.add_argument("--element", type=int, default=0, help="which member of the wave's array we are")
+    work.add_argument("--elements", type=int, default=1, help="how many members it has")
+    work.add_argument("--restart", type=int, default=0, help="how often the scheduler started us before")
+    work.add_argument("--owner", default="", help="the array's number: a wave has one array")
+    work.add_argument("--scratch", default=None, help="folder for working copies (default: $TMPDIR or /tmp)")
+    work.add_argument("--seconds", type=float, default=0.0, help="the job's time; 0 is without end")
+    work.add_argument("--margin", type=float, default=None, help="seconds before the job's end to stop")
+    work.add_argument("--attached", action="store_true", help="stop when standard input closes")
+    more = verbs.add_parser("continue", help="submit another wave for what a wave left missing")
+    more.add_argument("run")
+    more.add_argument("wave", type=int)
+    more.add_argument("--seconds", type=float, default=600.0, help="how long to ask a scheduler that refuses")
+    return parser
+
+
+def _slots(said):
+    return None if said == "auto" else int(said)
 
 
 def slot(work_file, scratch, number, descriptor):
@@ -32,7 +51,7 @@ def slot(work_file, scratch, number, descriptor):
     from packhorse.worker.place import Place
     from packhorse.worker.workfile import load
 
-    work, space = load(work_file)
+    work, space = load(work_file, scratch)
     channel = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, fileno=int(descriptor))
     os.set_inheritable(int(descriptor), False)
     place = Place(scratch, int(number), work)

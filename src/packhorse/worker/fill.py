@@ -7,7 +7,7 @@ import shlex
 
 from packhorse.worker.space import text
 
-SCHEDULER = re.compile(r"^(SLURM|SBATCH|PBS|PMI|PMIX|OMPI|TORQUE|MOAB|PACKHORSE)_|^PBS_|^PMI")
+SCHEDULER = re.compile(r"^(SLURM|SLURMD|SBATCH|SPANK|PBS|PMIX|PRTE|OMPI|HYDRA|TORQUE|MOAB|PACKHORSE)_|^PMI")
 THREADS = (
     "OMP_NUM_THREADS",
     "OPENBLAS_NUM_THREADS",
@@ -114,6 +114,8 @@ def base_environment(work, place, inherited):
     variables["PACKHORSE_SCRATCH"] = place.scratch
     variables["PACKHORSE_OUTPUT"] = os.path.join(place.root, "output")
     variables["PACKHORSE_COUNT"] = str(work["total"])
+    if work.get("temporary"):
+        variables["TMPDIR"] = place.scratch
     if work.get("deadline"):
         variables["PACKHORSE_DEADLINE"] = str(work["deadline"])
     return variables

@@ -13,7 +13,7 @@ import sys
 import time
 import traceback
 
-from packhorse.worker import process
+from packhorse.worker import checkpoint, process
 from packhorse.worker.channel import Messages, message
 from packhorse.worker.fill import Task, index_variables, known_text
 from packhorse.worker.keep import clear_artifacts, keep_artifacts
@@ -178,7 +178,7 @@ class Server(object):
         if self.work["index_variable"]:
             os.environ.update(index_variables(task))
         if task.checkpoint:
-            os.makedirs(task.checkpoint, exist_ok=True)
+            checkpoint.prepare(task)
         clear_artifacts(self.work, self.place)
         os.chdir(self.place.folder)  # an earlier task may have left it
         self.seeding.begin(task)

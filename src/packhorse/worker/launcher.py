@@ -17,17 +17,19 @@ import sys
 import threading
 import time
 
-from packhorse.worker import process
+from packhorse.worker import checkpoint, process
 from packhorse.worker.channel import Messages
 from packhorse.worker.fill import Task, base_environment, environment, fill, write_files
 from packhorse.worker.keep import clear_artifacts, keep_artifacts, remove
 from packhorse.worker.outcome import NoResult, from_file, from_output, starve
 from packhorse.worker.place import clear
 from packhorse.worker.report import Reporter, last_line, log_text
-from packhorse.worker.running import Running
+from packhorse.worker.running import DEADLINE, Running
 
 PATIENCE = 0.02  # seconds that short records may wait for each other
 
+STOPPED = ("stop", "UNFINISHED")  # what ends a task when we end: no outcome, or the deadline's
+ENDED = ("TIMEOUT", "MEMORY", "UNFINISHED")  # outcomes of tasks that we end
 
 DRAFTS = 16  # starts that are prepared at a time
 
@@ -44,7 +46,7 @@ class Launcher(object):
         self.running = None
         self.coming = collections.deque()  # indices given and not begun
         self.drafts = {}  # what the next tasks start with, made while another one runs
-        self.stopping = False
+        self.stopping = ""  # deadline, or why else we shall end
         self.programs = {}
         self.kills = process.oom_kills()
         base = base_environment(work, place, os.environ)
@@ -94,7 +96,7 @@ class Launcher(object):
                 self._leave()
             for header, _ in messages.feed(data):
                 if header.get("stop"):
-                    self._stop()
+                    self._stop(header["stop"])
                 else:
                     self.inbox.put(header["run"])
 
@@ -106,11 +108,11 @@ class Launcher(object):
         process.end_orphans()
         os._exit(1)
 
-    def _stop(self):
-        self.stopping = True
+    def _stop(self, why):
+        self.stopping = why
         with self.lock:
             if self.running and not self.running.ended:
-                self.running.terminate("stop")
+                self.running.terminate(STOPPED[why == "deadline"])
         self.inbox.put(None)
 
     def _watch(self):
@@ -174,7 +176,7 @@ class Launcher(object):
             record.update(outcome="FAILED", exit=127, wall=0.0, cause=_cannot_start(error))
             return record, b"", None
         ended = self._wait(pid, record, begun)
-        if self.stopping and (ended.why == "stop" or record.get("signal")):
+        if self.stopping and ended.why != "UNFINISHED" and (ended.why == "stop" or record.get("signal")):
             self._empty()
             return None, b"", None
         return self._finish(task, record, ended, target, attempt)
@@ -184,7 +186,7 @@ class Launcher(object):
         if self.work["files"]:
             write_files(task, self.work["files"])
         if task.checkpoint:
-            os.makedirs(task.checkpoint, exist_ok=True)
+            checkpoint.prepare(task)
         target = None
         if self.result["kind"] == "file":
             target = os.path.join(self.place.folder, fill(self.result["file"], task))
@@ -223,7 +225,7 @@ class Launcher(object):
         with self.lock:
             self.running = running
             if self.stopping:
-                running.terminate("stop")
+                running.terminate(STOPPED[self.stopping == "deadline"])
         self._meanwhile()
         status, usage = self._reap(running)
         record["wall"] = round(time.perf_counter() - begun, 6)
@@ -264,7 +266,7 @@ class Launcher(object):
         full = self.place.is_full()  # asked before anything is removed
         stdout, stderr = self._printed(self.stdout), self._printed(self.stderr)
         packed = None
-        if ended.why in ("TIMEOUT", "MEMORY"):
+        if ended.why in ENDED:
             record["outcome"] = ended.why
             record["cause"] = self._limit(ended.why, record)
         elif "signal" in record or "exit" in record:
@@ -273,7 +275,7 @@ class Launcher(object):
         else:
             packed, stdout = self._result(record, target, stdout)
             self._artifacts(task, record)
-        if full and ended.why not in ("TIMEOUT", "MEMORY"):
+        if full and ended.why not in ENDED:
             starve(record)
             packed = None
         log = log_text(task.index, attempt, record.get("outcome", "OK"), stdout, stderr)
@@ -290,6 +292,8 @@ class Launcher(object):
             self.scratch_changed = os.stat(self.place.scratch).st_mtime_ns
 
     def _limit(self, why, record):
+        if why == "UNFINISHED":
+            return DEADLINE
         if why == "TIMEOUT":
             return "longer than the time limit of %g s" % self.work["time_limit"]
         if self.work["memory"]:

@@ -1,5 +1,6 @@
 """Where a slot's tasks stand: a private working copy of the snapshot, with data linked in."""
 
+import errno
 import json
 import os
 import shutil
@@ -10,6 +11,20 @@ import tarfile
 # permission, so that many slots do not cost many copies.
 LINK_FROM = 1 << 20
 BRIM = 64 << 10  # bytes of free space below which a write may have failed
+ROOM = 16 << 20  # bytes that a node's folder must have for working copies
+
+
+def place_for_scratch():
+    """Return where a worker makes its folder when nobody said: $TMPDIR, or /tmp where that one is of another machine."""
+    said = os.environ.get("TMPDIR", "")
+    return said if os.path.isdir(said) else "/tmp"  # noqa: S108 - only the parent of a private folder
+
+
+def require_room(folder):
+    """Refuse a disk that is full, before a job spends its time on it."""
+    about = os.statvfs(folder)
+    if about.f_bavail * about.f_frsize < ROOM:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), folder)
 
 
 def unpack(snapshot, folder):

@@ -8,6 +8,7 @@ from packhorse.worker import process
 
 GRACE = 5.0  # seconds between SIGTERM and SIGKILL
 FLOOD = 256 << 20  # bytes of output after which the file is emptied, so that a script cannot fill the disk
+DEADLINE = "its job's time was over"  # the cause of UNFINISHED
 SOON = 0.05  # seconds until the next look at something that is young or about to end
 
 

@@ -12,6 +12,7 @@ from packhorse.worker.channel import Messages, message
 from packhorse.worker.fill import base_environment
 from packhorse.worker.function import CURRENT
 from packhorse.worker.place import Place
+from packhorse.worker.running import DEADLINE
 
 
 class Slot(object):
@@ -88,13 +89,19 @@ class Slot(object):
             else:
                 self.queue[0] = [a + done, b]
 
-    def stop(self):
-        """Ask the slot to end its task and go; functions cannot be asked, so their process ends."""
+    def stop(self, why):
+        """Ask the slot to end its task and go; functions cannot be asked, so their process ends.
+
+        At the `deadline` the task is recorded UNFINISHED, else it is as if it had not begun.
+        """
         if self.work["function"]:
+            index, begun = CURRENT.unpack_from(self.current, 0)
+            if why == "deadline" and index and begun:
+                self.why, self.blamed = "UNFINISHED", index - 1
             process.kill_group(self.process.pid, signal.SIGKILL)
         else:
             try:
-                self.socket.sendall(message({"stop": True}))
+                self.socket.sendall(message({"stop": why}))
             except OSError:
                 pass
 
@@ -163,6 +170,8 @@ class Slot(object):
 
 
 def _limit(why, work):
+    if why == "UNFINISHED":
+        return DEADLINE
     if why == "TIMEOUT":
         return "longer than the time limit of %g s" % work["time_limit"]
     return "more memory than the %d MiB asked for" % work["memory"]

@@ -10,19 +10,21 @@ import sys
 import tempfile
 import time
 
-from packhorse.worker import process
+from packhorse.worker import limits, process
 from packhorse.worker.channel import WELL
+from packhorse.worker.deadline import Deadline
 from packhorse.worker.disk import Disk, StillFull
 from packhorse.worker.journal import Journal, journal_name
-from packhorse.worker.lease import Leases, Positions
-from packhorse.worker.place import unpack
+from packhorse.worker.lease import Leases, Positions, owner
+from packhorse.worker.place import place_for_scratch, require_room, unpack
 from packhorse.worker.report import log_text
 from packhorse.worker.slots import Slot
-from packhorse.worker.workfile import load
+from packhorse.worker.supply import Supply
+from packhorse.worker.workfile import keep_facts, load
 
 STOP_SECONDS = 8.0  # for slots to end their tasks, longer than a launcher's patience with SIGTERM
+HURRY_SECONDS = 1.5  # the same in a job that was told to end: a scheduler may kill it after 3 s
 BATCH_SECONDS = 0.25  # work a slot is given at a time
-LEASE_SECONDS = 300.0  # work that a dead worker may hold
 PREFETCH_BELOW = 0.05  # tasks shorter than this are given before they are asked for
 MEMORY = 100  # tasks over which the pace is averaged
 PROBE = 20  # so many first tasks that all fail alike stop the wave
@@ -37,26 +39,27 @@ class Worker(object):
         self.options = options
         self.archive = os.path.join(self.work["directory"], "worker.pyz")
         self.python = [sys.executable, "-S", "-E"]
-        wave_folder = os.path.dirname(self.work_file)
-        with open(os.path.join(wave_folder, "plan.json"), "rb") as stream:
+        self.folder = os.path.dirname(self.work_file)
+        with open(os.path.join(self.folder, "plan.json"), "rb") as stream:
             plan = json.loads(stream.read().decode("utf-8"))
         self.positions = Positions(plan["probe"], plan["ranges"])
-        name = journal_name(self.work["wave"], options.element, options.restart)
-        self.leases = Leases(os.path.join(wave_folder, "leases"), self.positions.total, name)
-        self.scratch = tempfile.mkdtemp(prefix="w", dir=options.scratch)
-        self.journal = Journal(self.work["directory"], name, self._header())
-        self.disk = Disk((self.work["directory"], self.scratch), self.tell)
+        self.name = journal_name(self.work["wave"], options.element, options.restart)
+        self.deadline = Deadline(options.seconds, options.margin)
+        leases = Leases(os.path.join(self.folder, "leases"), self.positions.total, self.name)
+        self.supply = Supply(leases, self.positions, self.deadline, options.elements)
+        self.journal = self.disk = self.scratch = None
+        self.slots = []
         self.totals = {"wall": 0.0, "cpu": 0.0, "longest": 0.0}
-        self.todo = []
         self.records = []
         self.done = 0
         self.pace = 1.0
         self.first = []  # (outcome, exit, signal, cause) of the first tasks
         self.stopping = ""  # why the loop shall end
         self.ending = False
+        self.hurried = False  # whether a signal said so
         self.selector = selectors.DefaultSelector()
 
-    def _header(self):
+    def _header(self, slots):
         work = self.work
         return {
             "format": "packhorse-journal",
@@ -72,27 +75,31 @@ class Worker(object):
             "environment": work["environment"],
             "started": round(time.time(), 3),
             "python": platform.python_version(),
-            "slots": self.options.slots,
+            "slots": slots,
+            "deadline": self.deadline.unix,
         }
 
     # Life
 
     def run(self):
         """Work until nothing is left or somebody says stop; return the exit status."""
+        if not self._is_wanted():
+            return 0
         process.adopt_orphans()
         self._listen()
-        self.unpacked = unpack(self._snapshot(), os.path.join(self.scratch, "code"))
-        slots = min(self.options.slots, self.positions.total)
-        self.slots = [Slot(self, number) for number in range(slots)]
-        for slot in self.slots:
-            self._start(slot)
+        slots, note = self._bounded()
+        self.journal = Journal(self.work["directory"], self.name, self._header(slots))
+        if note:
+            self.journal.say({"note": note})
         how = "done"
         try:
+            self._settle(slots)
             self._loop()
-            how = self.stopping or "done"
+            how = self.stopping or ("deadline" if self.supply.closed else "done")
         except OSError as error:
             how = "error"
             self.tell({"error": str(error)})
+            self.journal.say({"note": str(error)})
         finally:
             whole = self._end(how)
         if not whole:
@@ -101,6 +108,50 @@ class Worker(object):
             )
             return 3
         return 0 if how in ("done", "stopped", "deadline") else 4
+
+    def _is_wanted(self):
+        """Tell whether this wave is ours and has something left; an element that comes too late leaves no file."""
+        options = self.options
+        if options.owner:
+            job = owner(self.folder, options.owner, self.name)
+            if job != options.owner:
+                said = "wave %d belongs to job %s; job %s leaves it alone"
+                sys.stdout.write(said % (self.work["wave"], job, options.owner) + "\n")
+                return False
+        self.supply.leases.look()
+        if options.restart:
+            self.supply.inherit(os.path.join(self.work["directory"], "journal"))
+        if not self.supply.remaining():
+            self.tell({"end": "done", "totals": self.totals})
+            return False
+        return True
+
+    def _bounded(self):
+        """Return how many slots to have, and a note where that is not what was asked for."""
+        asked, note = self.options.slots, ""
+        if asked is None or self.options.owner:  # a user of this machine may ask for what he likes
+            asked, note = limits.slots(asked, self.work["cpus"], self.work["memory"])
+        return min(asked, self.positions.total), note
+
+    def _settle(self, slots):
+        """Make the folders of the slots and start them."""
+        where = self.options.scratch or place_for_scratch()
+        try:
+            self.scratch = tempfile.mkdtemp(prefix="packhorse-", dir=where)
+            facts = {"deadline": self.deadline.unix, "look": self.work["look"] and not self.options.element}
+            facts["temporary"] = bool(self.options.owner)
+            self.work.update(facts)
+            keep_facts(self.scratch, facts)
+            self.disk = Disk((self.work["directory"], self.scratch), self.tell)
+            if self.options.owner:
+                require_room(self.scratch)
+            self.unpacked = unpack(self._snapshot(), os.path.join(self.scratch, "code"))
+            self.slots = [Slot(self, number) for number in range(slots)]
+        except OSError as error:
+            said = "%s on %s has no place for working copies (%s); name another folder with --scratch"
+            raise OSError(said % (where, platform.node(), error)) from error
+        for slot in self.slots:
+            self._start(slot)
 
     def _snapshot(self):
         return os.path.join(self.work["directory"], self.work["snapshot"]) if self.work["snapshot"] else None
@@ -117,6 +168,7 @@ class Worker(object):
             self.selector.register(sys.stdin.fileno(), selectors.EVENT_READ, "parent")
 
     def _signalled(self, number, frame):
+        self.hurried = True
         self.stopping = self.stopping or "stopped"
 
     def _start(self, slot):
@@ -125,21 +177,35 @@ class Worker(object):
 
     def _end(self, how):
         self.ending = True
-        self._end_slots()
+        self._save()
+        self._end_slots(how)
         self._flush()
+        if how == "deadline" or (how == "failing" and self.options.elements > 1):
+            self.supply.close()
         whole = self.journal.close(how, self.totals)
-        if not self.work["tee"]:  # else our parent has yet to show what was printed last, and then removes it
+        if self.scratch and not self.work["tee"]:  # else our parent has yet to show what was printed last
             shutil.rmtree(self.scratch, ignore_errors=True)
         self.tell({"end": how, "totals": self.totals})
         return whole
 
-    def _end_slots(self):
+    def _save(self):
+        """Make durable what is known, before anything that takes time: a kill may follow soon."""
+        for key, _ in self.selector.select(0):
+            if isinstance(key.data, Slot):
+                self._hear(key.data)
+        self._flush()
+        self.journal.sync()
+
+    def _end_slots(self, how):
         """Let slots end what they run and say what they have, then kill what is left."""
         alive = [slot for slot in self.slots if slot.process is not None]
         for slot in alive:
-            slot.stop()
-        give_up = time.monotonic() + STOP_SECONDS
-        while any(slot.process is not None for slot in alive) and time.monotonic() < give_up:
+            slot.stop(how)
+        begun = time.monotonic()
+        while any(slot.process is not None for slot in alive):
+            hurry = self.hurried and self.options.owner
+            if time.monotonic() - begun > (HURRY_SECONDS if hurry else STOP_SECONDS):
+                break
             for key, _ in self.selector.select(0.1):
                 if isinstance(key.data, Slot):
                     self._hear(key.data)
@@ -162,13 +228,8 @@ class Worker(object):
     def _loop(self):
         while not self.stopping:
             if self.disk.since is None:
-                for slot in self.slots:
-                    self._feed(slot)
-                if (
-                    not self.todo
-                    and not any(slot.queue for slot in self.slots)
-                    and not self.leases.remaining()
-                ):
+                self._feed_all()
+                if not self.supply.remaining() and not any(slot.queue for slot in self.slots):
                     return
             else:
                 self._wait_for_space()
@@ -176,6 +237,20 @@ class Worker(object):
                 time.sleep(0.004)  # let short answers gather, instead of waking for each
             self._listen_once()
             self._flush()
+
+    def _feed_all(self):
+        """Give every slot what it has room for, as long as that can end before the deadline as far as is known."""
+        if not self.supply.closed and self.deadline.left() < self._needed():
+            self.supply.close()
+        for slot in self.slots:
+            self._feed(slot)
+
+    def _needed(self):
+        """Return the seconds that a task needs to be worth its beginning."""
+        longest = self.totals["longest"]
+        return (
+            longest / 10 if self.work["checkpoint"] else longest
+        )  # the next wave goes on from what it saves
 
     def _listen_once(self):
         """Hear whoever speaks within a fifth of a second, and keep limits and deadline."""
@@ -190,8 +265,8 @@ class Worker(object):
                 self._hear(key.data)
         for slot in self.slots:
             slot.watch(now)
-        if self.options.seconds and now - self.options.begun > self.options.seconds:
-            self.stopping = "deadline"
+        if self.deadline.left() <= 0:
+            self.stopping = self.stopping or "deadline"
 
     def _mean(self):
         """Return the mean seconds of slot time that recent tasks have taken."""
@@ -206,9 +281,9 @@ class Worker(object):
         if not self.done and len(self.first) < PROBE:
             size = 1
         else:
-            left = self.leases.remaining() + sum(b - a for a, b in self.todo)
+            left = self.supply.remaining()
             size = max(1, min(int(BATCH_SECONDS / max(mean, 1e-6)), left // (2 * len(self.slots)) or 1))
-        ranges = self._take(size)
+        ranges = self.supply.take(size, mean if self.done else None, len(self.slots))
         if ranges:
             if not load:
                 slot.asked = time.monotonic()
@@ -216,27 +291,6 @@ class Worker(object):
                 slot.give(ranges)
             except OSError:
                 self._died(slot)
-
-    def _take(self, size):
-        """Return index ranges of up to `size` tasks, claiming a lease when there are none."""
-        if not self.todo:
-            mean = self._mean()
-            lease = int(LEASE_SECONDS * len(self.slots) / max(mean, 1e-4)) if self.done else len(self.slots)
-            claimed = self.leases.claim(max(lease, 1))
-            if claimed is None:
-                return []
-            self.todo = self.positions.indices(*claimed)
-        taken = []
-        while self.todo and size > 0:
-            a, b = self.todo[0]
-            n = min(size, b - a)
-            taken.append([a, a + n])
-            size -= n
-            if a + n == b:
-                self.todo.pop(0)
-            else:
-                self.todo[0] = [a + n, b]
-        return taken
 
     # What slots say
 
@@ -270,7 +324,7 @@ class Worker(object):
         record = header["record"]
         if self.disk.starved(record):
             slot.answered(record["index"])
-            self.todo.append([record["index"], record["index"] + 1])
+            self.supply.again([[record["index"], record["index"] + 1]])
             self.disk.full("a task could not write: %s" % record["cause"])
             return
         log, packed = body[: header["log"]], None
@@ -322,7 +376,7 @@ class Worker(object):
         if record is not None:
             record["seed"] = self.space.seeds(record["index"])[0]
             self._keep(slot, record, log_text(record["index"], 1, record["outcome"], printed, b""))
-        self.todo[0:0] = slot.queue
+        self.supply.again(slot.queue)
         slot.queue = []
         slot.lives += 1
         if self.ending or self.stopping:

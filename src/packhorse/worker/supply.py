@@ -1,0 +1,69 @@
+"""The tasks that a worker has claimed and not yet given to a slot."""
+
+import os
+
+from packhorse.worker.lease import LEASE_SECONDS, lease_size
+from packhorse.worker.ranges import count, to_ranges, without
+from packhorse.worker.words import indices_in
+
+
+class Supply(object):
+    """Index ranges, claimed from a wave's leases when there are none left."""
+
+    def __init__(self, leases, positions, deadline, elements):
+        self.leases, self.positions = leases, positions
+        self.deadline = deadline
+        self.elements = elements
+        self.todo = []
+        self.closed = False  # nothing more is begun
+
+    def remaining(self):
+        """Return how many tasks wait for a slot, ours and those that nobody has claimed."""
+        return 0 if self.closed else count(self.todo) + self.leases.remaining()
+
+    def inherit(self, folder):
+        """Take up what earlier starts of our element claimed and left no record of; `folder` has the journals."""
+        self.leases.look()
+        done = set()
+        for name in os.listdir(folder):
+            if name.endswith(".ndjson") and name.split(".")[0] in self.leases.starts:
+                done.update(indices_in(os.path.join(folder, name)))
+        held = [pair for a, b in self.leases.earlier for pair in self.positions.indices(a, b)]
+        self.todo = without(held, to_ranges(sorted(done)))
+
+    def again(self, ranges):
+        """Put tasks first that a slot was given and did not finish."""
+        self.todo[0:0] = ranges
+
+    def take(self, size, pace, slots):
+        """Return index ranges of up to `size` tasks, claiming a lease when there are none.
+
+        `pace` is the seconds of a slot's time that a task takes, or None while nobody knows.
+        """
+        if self.closed:
+            return []
+        if not self.todo:
+            fitting = slots
+            if pace is not None:
+                fitting = self.deadline.lease_seconds(LEASE_SECONDS) * slots / max(pace, 1e-4)
+            left, total = self.leases.remaining(), self.positions.total
+            size_of_lease = lease_size(left, total, self.elements, fitting)
+            for a, b in self.leases.claim(size_of_lease if pace is not None else slots):
+                self.todo.extend(self.positions.indices(a, b))
+        taken = []
+        while self.todo and size > 0:
+            a, b = self.todo[0]
+            n = min(size, b - a)
+            taken.append([a, a + n])
+            size -= n
+            if a + n == b:
+                self.todo.pop(0)
+            else:
+                self.todo[0] = [a + n, b]
+        return taken
+
+    def close(self):
+        """Begin nothing more, and let other workers have what we claimed."""
+        self.closed = True
+        left, self.todo = self.todo, []
+        self.leases.give_back(self.positions.places(left))
