@@ -76,9 +76,9 @@ def _jobs(run: RunDirectory, over: str) -> dict[str, Any]:
         return {}
     queue = Queue(cluster.site)
     found = standing(run, queue, queue.jobs())
-    state = "waiting" if found.state == "following" else found.state
+    state: str = "waiting" if found.state == "following" else found.state
     if found.state == "gone":
-        state = over if over == "done" or stopped or kept.cancelled else "lost"
+        state = over if over == "done" or stopped else "cancelled" if kept.cancelled else "lost"
     said = {
         name: getattr(found, name) for name in ("queued", "running", "reason", "start", "follows", "silent")
     }
@@ -93,7 +93,7 @@ def _hint(run: RunDirectory, state: str) -> str:
     where = shlex.quote(run.about().study or str(run.path))
     if state == "lost":
         return f"its jobs are gone without a word; packhorse run {where} runs what is missing"
-    if state == "incomplete":
+    if state in ("incomplete", "cancelled"):
         return f"packhorse run {where} runs what is missing"
     return ""
 

@@ -9,10 +9,10 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
+from packhorse.app.siting import Rung
 from packhorse.model.job import Request
 from packhorse.model.site import Site
 from packhorse.model.submission import token_of
-from packhorse.app.siting import Rung
 from packhorse.run.directory import RunDirectory
 from packhorse.run.files import write
 from packhorse.schedulers.script import Raw, job_script

@@ -33,6 +33,7 @@ from packhorse.run.files import write
 from packhorse.run.local import cores, memory
 from packhorse.run.lock import RunLock
 from packhorse.run.snapshot import changed_files, pack
+from packhorse.run.submissions import Submissions
 from packhorse.run.survivors import end_survivors
 
 IDLE_WAVES = 2  # waves without a new result after which something is wrong that repeating does not mend
@@ -77,12 +78,33 @@ def run_study(source: Source, options: Options, watcher: Watcher) -> Outcome:
     directory = options.run or source.folder / "runs" / source.study.name
     run = open_run(directory, source)
     with RunLock(run.path) as lock:
+        leave_site(run)
         ended = end_survivors(run.mark())
         if ended:
             watcher.say(f"ended {ended} process(es) that an interrupted run had left")
         runner = Runner(source, options, watcher, run, lock.descriptor)
         end = runner.work()
         return runner.close(end, begun)
+
+
+def leave_site(run: RunDirectory) -> None:
+    """Make a run this machine's that was a site's; raise RunError while its jobs wait or run there."""
+    kept = Submissions(run)
+    cluster = kept.cluster()
+    if cluster is None:
+        return
+    from packhorse.app.queue import Queue
+    from packhorse.app.standing import standing, standing_line
+
+    queue = Queue(cluster.site)
+    found = standing(run, queue, queue.jobs(0))
+    if found.alive or found.state == "unknown":
+        site = cluster.site.name
+        raise RunError(
+            f"this run is on the site {site}: {standing_line(found)}",
+            f"packhorse run --site {site} follows it; packhorse cancel {run.path} ends it",
+        )
+    kept.forget_cluster()
 
 
 def open_run(directory: Path, source: Source) -> RunDirectory:
