@@ -13,7 +13,8 @@ from pathlib import Path
 import daemons
 from place import CHECKOUT, Cluster, Refused
 
-SOURCE = ("src", "pyproject.toml", "README.md", "LICENSE", "requirements/run.txt")
+REQUIREMENTS = ("requirements/run.txt", "requirements/demo.txt")  # Packhorse's own, and those of the examples
+SOURCE = ("src", "pyproject.toml", "README.md", "LICENSE", *REQUIREMENTS)
 
 
 def install(cluster: Cluster) -> str:
@@ -26,7 +27,7 @@ def install(cluster: Cluster) -> str:
     here.mkdir(mode=0o755, exist_ok=True)
     name = digest(SOURCE, python)
     if not (here / name).is_dir():
-        requirements = here / f"requirements-{digest(SOURCE[-1:], python)}"
+        requirements = here / f"requirements-{digest(REQUIREMENTS, python)}"
         if not requirements.is_dir():
             _environment(requirements, python)
         _with_packhorse(requirements, here / name)
@@ -78,14 +79,8 @@ def _environment(place: Path, python: str) -> None:
     with tempfile.TemporaryDirectory(dir=place.parent) as scratch:
         made = Path(scratch) / "new"
         _run([python, "-m", "venv", "--without-pip", made])
-        _pip(
-            "--python",
-            made / "bin/python",
-            "install",
-            "--require-hashes",
-            "-r",
-            CHECKOUT / "requirements/run.txt",
-        )
+        for name in REQUIREMENTS:
+            _pip("--python", made / "bin/python", "install", "--require-hashes", "-r", CHECKOUT / name)
         made.rename(place)
 
 
