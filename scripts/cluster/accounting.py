@@ -21,8 +21,11 @@ def start(cluster: Cluster) -> None:
         return
     _database(cluster)
     daemons.start(cluster, "slurmdbd", [program("slurmdbd"), "-D"], user=configuration.service_user(cluster))
-    daemons.wait(
-        "slurmdbd answers", lambda: _ask(cluster, "--noheader", "show", "cluster").returncode == 0, seconds=60
+    daemons.ready(
+        cluster,
+        "slurmdbd",
+        lambda: _ask(cluster, "--noheader", "show", "cluster").returncode == 0,
+        seconds=60,
     )
     _accounts(cluster)
 
@@ -59,8 +62,9 @@ def _database(cluster: Cluster) -> None:
     argv += ["--innodb-flush-log-at-trx-commit=0", f"--pid-file={cluster.path('mysql', 'pid')}"]
     daemons.start(cluster, "mariadbd", argv, user="mysql")
     ping = [program("mariadb-admin"), *_client(cluster), "ping"]
-    daemons.wait(
-        "MariaDB answers",
+    daemons.ready(
+        cluster,
+        "mariadbd",
         lambda: subprocess.run(ping, capture_output=True, check=False, **_as(cluster)).returncode == 0,
         seconds=60,
     )

@@ -100,6 +100,16 @@ def wait(what: str, ready: Callable[[], bool], *, seconds: float, pause: float =
         time.sleep(pause)
 
 
+def ready(cluster: Cluster, name: str, answers: Callable[[], bool], *, seconds: float) -> None:
+    """Wait until a daemon answers; raise Refused with its last words when it ends, or is not in time."""
+    try:
+        wait(f"{name} answers", lambda: not alive(cluster, name) or answers(), seconds=seconds)
+    except Refused as late:
+        raise failed(cluster, name, "does not answer") from late
+    if not alive(cluster, name):
+        raise failed(cluster, name, "has ended")
+
+
 def end(pids: Iterable[int], *, first: signal.Signals = signal.SIGTERM, patience: float = 15) -> None:
     """Signal processes, wait until they are gone, and kill what is left."""
     handles = {}

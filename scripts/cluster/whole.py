@@ -80,7 +80,7 @@ def _start(cluster: Cluster) -> None:
     configuration.write(cluster)
     users.make(cluster)
     daemons.start(cluster, "munged", configuration.munged(cluster), user="munge")
-    daemons.wait("munged listens", cluster.socket.is_socket, seconds=10)
+    daemons.ready(cluster, "munged", cluster.socket.is_socket, seconds=10)
     accounting.start(cluster)
     try:
         slurm.start(cluster)

@@ -1,0 +1,62 @@
+"""A real Slurm for a session of tests: brought up once, shared by the tests, taken down again.
+
+As root it has ordinary users (alice, bob) and limits memory; else it is the caller's own (`one_user`). It stays
+where `make cluster` brought it up before, where another session uses it, or where PACKHORSE_CLUSTER_KEEP=1.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cluster.testbed import DIRECTORY, SETTINGS, Cluster, script
+
+HERE = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let one worker of pytest-xdist run all that uses the cluster: some tests break it."""
+    for item in items:
+        if item.path.is_relative_to(HERE):
+            item.add_marker(pytest.mark.cluster)
+            item.add_marker(pytest.mark.xdist_group("cluster"))
+
+
+@pytest.fixture(scope="session")
+def cluster_of_session() -> Iterator[Cluster]:
+    """Bring the cluster up, or skip with the reason; where CI is set, a cluster that cannot be is a failure."""
+    handle = _join()
+    try:
+        yield Cluster(DIRECTORY)
+    finally:
+        os.close(handle)
+        if SETTINGS.get("PACKHORSE_CLUSTER_KEEP") != "1":
+            left = script("down", "--passing")
+            assert left.returncode == 0, left.stdout
+
+
+def _join() -> int:
+    """Bring the cluster up and return a shared lock on it, while which no other session takes it down."""
+    for _ in range(3):
+        up = script("up", "--passing")
+        if up.returncode:
+            (pytest.fail if os.environ.get("CI") else pytest.skip)(f"no cluster: {up.stdout.strip()}")
+        handle = os.open(DIRECTORY, os.O_RDONLY | os.O_DIRECTORY)
+        fcntl.flock(handle, fcntl.LOCK_SH)  # held otherwise only by a `down` that ends soon
+        with contextlib.suppress(FileNotFoundError):
+            if os.fstat(handle).st_ino == DIRECTORY.stat().st_ino and (DIRECTORY / "cluster.json").exists():
+                return handle
+        os.close(handle)  # another session's end took it down in between
+    pytest.fail("another session takes the cluster down again and again")
+
+
+@pytest.fixture
+def cluster(cluster_of_session: Cluster) -> Iterator[Cluster]:
+    """Return the cluster, whole; what the test breaks is repaired after it."""
+    yield cluster_of_session
+    cluster_of_session.repair()

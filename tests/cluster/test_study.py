@@ -1,0 +1,116 @@
+"""Studies on a real Slurm: the same table as here, few files, few questions, and words that a person understands."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+from pathlib import Path
+
+from cluster.study import Project
+from cluster.testbed import ROOT, Cluster
+
+# What depends on when and where a task ran.
+TIMINGS = {"ph_wave", "ph_host", "ph_begin", "ph_wall", "ph_cpu", "ph_memory"}
+
+
+def table(path: Path) -> list[dict[str, str]]:
+    """Return a table without what depends on when and where tasks ran, every value as it is written."""
+    with path.open(newline="") as stream:
+        rows = [{k: v for k, v in row.items() if k not in TIMINGS} for row in csv.DictReader(stream)]
+    assert rows
+    return rows
+
+
+def test_the_coverage_example_has_the_table_that_it_has_here(cluster: Cluster) -> None:
+    folder = cluster.workspace("alice") / "coverage"
+    shutil.copytree(ROOT / "examples/coverage", folder, ignore=shutil.ignore_patterns("runs", "__pycache__"))
+    if not cluster.one_user:
+        for path in (folder, *folder.rglob("*")):
+            shutil.chown(path, "alice", "alice")
+    argv = ["packhorse", "run", "study.yaml", "--json"]
+    there = cluster.run("alice", [*argv, "--site", "testbed"], cwd=folder)
+    assert there.returncode == 0, there.stderr
+    said = json.loads(there.stdout.splitlines()[-1])
+    assert (said["tasks"], said["done"], said["failed"]) == (9_600, 9_600, 0)
+    here = cluster.run("alice", [*argv, "--run", "runs/here"], cwd=folder, timeout=300)
+    assert here.returncode == 0, here.stderr
+    assert table(folder / "runs/coverage/results.csv") == table(folder / "runs/here/results.csv")
+    journals = list((folder / "runs/coverage/journal").glob("*.ndjson"))
+    assert len({path.name.split("-")[3] for path in journals}) > 1 or cluster.one_user  # several nodes took part
+
+
+def test_a_hundred_thousand_tasks_need_few_files(cluster: Cluster) -> None:
+    project = Project(cluster, tasks=100_000, seconds=0)
+    process = project.start()
+    most = {"files": 0, "workers": 1}
+
+    def over() -> bool:
+        files = [path for path in project.path.rglob("*") if path.is_file()]
+        workers = max(1, len(project.journals()))
+        if len(files) / workers > most["files"] / most["workers"]:
+            most.update(files=len(files), workers=workers)
+        return process.poll() is not None
+
+    project.until("the run is over", over, 240)
+    project.end(process)
+    project.check()
+    assert project.submission()["elements"] >= 1
+    assert project.waves() == [1]
+    files = [path for path in project.path.rglob("*") if path.is_file()]
+    assert len(files) <= 40, sorted(map(str, files))
+
+
+def test_a_run_goes_on_without_anybody(cluster: Cluster) -> None:
+    project = Project(cluster, seconds=0.01)
+    said = project.detach()
+    assert said["job"] == project.submission()["job"]
+    status = project.status()
+    assert status["state"] in ("waiting", "running")
+    again = project.detach()
+    assert again["joined"]
+    assert again["job"] == said["job"]
+    project.until_over()
+    assert project.stopped()["why"] == "done"
+    status = project.status()
+    assert (status["state"], status["done"], status["missing"]) == ("done", project.tasks, 0)
+    project.collect()
+    assert not project.jobs()
+
+
+def test_a_cancelled_run_submits_nothing_more_and_can_go_on(cluster: Cluster) -> None:
+    project = Project(cluster, seconds=0.02)
+    project.detach()
+    project.until("some tasks are done", lambda: project.records() > 100)
+    done = project.packhorse("cancel", "work")
+    assert done.returncode == 0, done.stderr
+    project.until("its jobs are gone", lambda: not project.jobs())
+    assert project.status()["state"] == "cancelled"
+    assert project.waves() == [1]
+    kept = project.records()
+    assert 100 < kept < project.tasks
+    project.run()
+    project.check()
+    assert project.status()["state"] == "done"
+
+
+def test_the_scheduler_is_asked_once_for_all(cluster: Cluster) -> None:
+    """A program that counts stands before the real squeue on PATH, and hands every call on to it."""
+    project = Project(cluster, seconds=0.01)
+    counts = project.write("asked", "")
+    for name in ("squeue", "sacct", "sbatch", "scancel", "scontrol"):
+        real = shutil.which(name)
+        project.write(f"bin/{name}", f'#!/bin/sh\necho {name} >> {counts}\nexec {real} "$@"\n', 0o755)
+    path = f"{project.folder / 'bin'}:{cluster.environment('alice')['PATH']}"
+    first = project.start(env={"PATH": path})
+    project.until("the jobs are submitted", lambda: "sbatch" in counts.read_text())
+    for _ in range(10):
+        project.packhorse("status", "work", env={"PATH": path})
+    project.end(first)
+    project.check()
+    asked = counts.read_text().split()
+    assert asked.count("sbatch") == 2  # the wave and what follows it
+    assert asked.count("scancel") <= 1
+    assert asked.count("sacct") + asked.count("scontrol") == 0
+    seconds = json.loads((project.path / "run.json").read_text()) and 1
+    assert asked.count("squeue") <= 20 * seconds
