@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fnmatch import fnmatchcase
 from typing import Literal
 
 from msgspec import Struct
@@ -49,3 +50,9 @@ class Site(Struct, frozen=True, kw_only=True, omit_defaults=True):
     def partition(self, name: str) -> Partition | None:
         """Return the partition of a name."""
         return next((one for one in self.partitions if one.name == name), None)
+
+    def has_login(self, host: str) -> bool:
+        """Tell whether a machine of this name is one of the login nodes; patterns also match its first label."""
+        whole = host.lower().rstrip(".")
+        names = (whole, whole.partition(".")[0])
+        return any(fnmatchcase(name, pattern.lower()) for pattern in self.hosts for name in names)

@@ -24,6 +24,7 @@ NAMED_DOCUMENTS = {
     "citation.cff",
 }
 NAMED_DOCUMENTS |= {".gitignore", ".gitattributes", ".editorconfig", ".mailmap"}
+SITES_FOLDER = "packhorse-sites"  # places to run, which decide no result
 STUDY_KEYS = {
     *("name", "command", "shell", "function", "parameters", "replicates", "seed", "seeding", "resources"),
     *("result", "artifacts", "code", "include", "data", "env", "environment", "checks", "summary"),
@@ -71,7 +72,7 @@ def is_document(path: str) -> bool:
 def _is_code(file: SnapshotFile, command: str) -> bool:
     if posixpath.basename(file.path) in command:
         return True
-    if is_document(file.path):
+    if is_document(file.path) or posixpath.basename(posixpath.dirname(file.path)) == SITES_FOLDER:
         return False
     suffix = posixpath.splitext(file.path.lower())[1]
     return not (suffix in (".yaml", ".yml") and file.kind == "file" and _is_study(Path(file.source)))

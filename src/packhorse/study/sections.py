@@ -30,6 +30,7 @@ from packhorse.text.node import (
     as_list,
     as_text,
     as_texts,
+    as_word,
     check_text,
     entries,
     found,
@@ -63,7 +64,7 @@ def read_cluster(node: Node) -> Cluster:
     """Return what jobs ask of a cluster beside resources."""
     given = entries(node, CLUSTER, "cluster")
     read: dict[str, Any] = {
-        key: _word(given[key], key) for key in ("partition", "account", "qos", "mail") if key in given
+        key: as_word(given[key], key) for key in ("partition", "account", "qos", "mail") if key in given
     }
     if "job_time" in given:
         read["job_time"] = math.ceil(as_time(given["job_time"], "job_time"))
@@ -74,7 +75,7 @@ def read_cluster(node: Node) -> Cluster:
     if "mail_when" in given:
         read["mail_when"] = _mail_when(given["mail_when"])
     if "modules" in given:
-        read["modules"] = tuple(_word(item, "each of modules") for item in _items(given["modules"]))
+        read["modules"] = tuple(as_word(item, "each of modules") for item in _items(given["modules"]))
     if "setup" in given:
         read["setup"] = as_texts(given["setup"], "setup")
     if "options" in given:
@@ -84,14 +85,6 @@ def read_cluster(node: Node) -> Cluster:
 
 def _items(node: Node) -> list[Node]:
     return list(node.value) if isinstance(node.value, list) else [node]
-
-
-def _word(node: Node, what: str) -> str:
-    """Return a text that stands as one word in a job script and in a command."""
-    said = as_text(node, what)
-    if said.split() != [said] or not said.isprintable() or said.startswith("-"):
-        refuse(node, f"{what} must be one word, but is {found(node)}.", "Write it without spaces.")
-    return said
 
 
 def _core_hours(node: Node) -> float:

@@ -91,6 +91,15 @@ def as_text(node: Node, what: str) -> str:
     return node.value
 
 
+def as_word(node: Node, what: str) -> str:
+    """Return a text that stands as one word in a job script and in a command."""
+    said = as_text(node, what)
+    if said.split() != [said] or not said.isprintable() or said.startswith("-"):
+        hint = "Write it without spaces, and without '-' at its beginning."
+        refuse(node, f"{what} must be one word, but is {found(node)}.", hint)
+    return said
+
+
 def as_texts(node: Node, what: str) -> tuple[str, ...]:
     """Return a text or a list of texts as a tuple."""
     if isinstance(node.value, list):
