@@ -75,14 +75,17 @@ class Slurm:
         return list(argv), ("CANCELLED",)
 
     def ended(self, jobs: list[str]) -> Talk[list[Ended] | Silent]:
-        """Ask sacct how jobs ended. Silent where a cluster keeps no accounting, or the database is away."""
+        """Ask sacct how jobs ended. Silent where a cluster keeps no accounting, or the database is away.
+
+        For seconds after the end some elements of an array are absent, and one may stand there without its number.
+        """
         known = [job for job in jobs if number(job) is not None]
         if not known:
             return []
         answer = yield accounting.sacct(known)
         if answer.status != 0:
             return Silent(refusals.understood(answer)[0])
-        return accounting.endings(answer.stdout)
+        return [ended for ended in accounting.endings(answer.stdout) if ended.job in known]
 
     def cancel(self, jobs: list[str]) -> Talk[str]:
         """Cancel jobs with all their elements. scancel says nothing of jobs that have ended."""

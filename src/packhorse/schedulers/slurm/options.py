@@ -70,9 +70,16 @@ def _changing(request: Request, last: str) -> dict[str, str | None]:
 
 
 def _output(request: Request) -> dict[str, str | None]:
-    """Return where the job's output goes; sbatch(1), filename pattern: %A and %a stand for numbers, %% for a %."""
-    pattern = request.output.replace("%", "%%")
-    job, element = ("%A", "%a") if request.elements else ("%j", "0")
+    """Return where the job's output goes; sbatch(1), filename pattern: %A and %a stand for numbers, %% for a %.
+
+    A backslash in a path turns patterns off, and has to be doubled; then all elements write to one file.
+    """
+    path = request.output
+    if "\\" in path:
+        pattern, job, element = path.replace("\\", "\\\\"), "job", "all"
+    else:
+        pattern = path.replace("%", "%%")
+        job, element = ("%A", "%a") if request.elements else ("%j", "0")
     return {"--output=": pattern.replace("{job}", job).replace("{element}", element) or None}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 PLAIN = {
+    "": "Slurm has not looked at it yet",
     "None": "Slurm has not looked at it yet",
     "Priority": "other jobs are before it",
     "Resources": "it is next, and waits for nodes to become free",

@@ -142,7 +142,9 @@ def submitted(answer: Answer) -> Submitted | Refused | Unsure:
 
 def understood(answer: Answer) -> tuple[str, Verdict]:
     """Return why a command failed, in plain words with Slurm's own behind them, and what that means."""
-    lines = _own_words(answer.stderr) or _own_words(answer.stdout)
+    lines = _own_words(answer.stderr)
+    if not lines and answer.status is not None:
+        lines = _own_words(answer.stdout)
     own = "; ".join(lines[-_LINES:])
     meaning = _meaning(lines)
     if meaning is not None:

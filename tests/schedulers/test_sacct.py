@@ -1,0 +1,240 @@
+"""sacct's answers: rows as three versions really gave them, cut to the fields that are asked for."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from packhorse.model.command import Answer
+from packhorse.model.job import Ended
+from packhorse.run.talking import talk
+from packhorse.schedulers import scheduler
+from packhorse.schedulers.slurm.accounting import FIELDS
+from packhorse.schedulers.talk import Silent
+from schedulers.captured import TESTBED, VERSIONS, Case, cases, named, told
+
+SLURM = scheduler("slurm")
+# These asked for all the fields that every version has, -D shows earlier starts of a job too.
+WIDE = [
+    case
+    for case in named(r"^sacct_", versions=(*VERSIONS, TESTBED))
+    if set(FIELDS) <= set(case.answer.stdout.partition("\n")[0].split("|"))
+]
+
+
+def asked_for(case: Case) -> str:
+    """Return the case as sacct would have printed it for our fields."""
+    header, *rows = (line.split("|") for line in case.answer.stdout.splitlines())
+    places = [header.index(field) for field in FIELDS]
+    found = []
+    for row in rows:
+        # A name, a comment and a command line that hold the separator push the rest to the right; that is why no free
+        # text is asked for. What we ask for stands behind the name and before the comment.
+        shift = 1 if row[2:4] == ["name with spaces", "pipe é"] else 0
+        found.append("|".join(row[place + (shift if place > 2 else 0)] for place in places))
+    return "\n".join(found)
+
+
+def ended(text: str, jobs: list[str] | None = None) -> list[Ended]:
+    known = jobs or sorted(
+        {line.partition("|")[0].partition("_")[0].partition(".")[0] for line in text.splitlines()}
+    )
+    said = talk(SLURM.ended(known), lambda _: Answer(status=0, stdout=text))
+    assert not isinstance(said, Silent), said
+    return said
+
+
+# (how, exit, signal, by) of each job or element, in the order of the rows; the steps are no rows of their own.
+EXPECTED: dict[str, list[tuple[object, ...]]] = {
+    "arr": [("done", 0, None, ""), ("done", 0, None, ""), ("failed", 4, None, ""), ("done", 0, None, ""), ("done", 0, None, "")],
+    "arrthr": [],
+    "carr": [("cancelled", None, None, "1001")] * 3,
+    "cpend": [("cancelled", None, None, "1001")],
+    "croot": [("cancelled", None, None, "0")],
+    "crun": [("cancelled", None, None, "1001")],
+    "csig": [("failed", None, 10, "")],
+    "duplicates_nodefailrq": [],  # it runs again
+    "duplicates_ok": [("done", 0, None, "")],
+    "duplicates_requeued": [],
+    "duplicates_requeuehold": [],
+    "exit3": [("failed", 3, None, "")],
+    "held": [],
+    "nodefail": [("node", None, None, "")],
+    "nodefailrq": [],
+    "nointerp": [("failed", 2, None, "")],
+    "ok": [("done", 0, None, "")],
+    "oom": [("memory", None, 9, "")],
+    "oomcg": [("memory", None, None, "")],
+    "oomcgstep": [("memory", 0, None, "")],
+    "oomstep": [("memory", 0, None, "")],
+    "preempted": [("preempted", None, None, "")],
+    "requeued": [],
+    "run": [],
+    "running_steps": [],
+    "segv": [("failed", None, 11, "")],
+    "selfterm": [("failed", None, 15, "")],
+    "spacename": [("done", 0, None, "")],
+    "steps": [("done", 0, None, "")],
+    "timeout": [("timeout", None, None, "")],
+    "timeout_step": [("timeout", None, None, "")],
+}  # fmt: skip
+# What differs: 22.05 does not make the folder of a job's output; cgroups were on in the testbed.
+DIFFERENT: dict[tuple[str, str], list[tuple[object, ...]]] = {
+    ("22.05.8", "noout"): [("failed", None, 53, "")],
+    ("23.11.11", "noout"): [("done", 0, None, "")],
+    ("25.11.7", "noout"): [("done", 0, None, "")],
+    ("22.05.8", "deadline"): [],
+    ("23.11.11", "deadline"): [],
+    ("25.11.7", "deadline"): [("timeout", None, None, "")],
+    ("22.05.8", "cstep"): [("failed", 9, None, "")],
+    ("23.11.11", "cstep"): [("failed", 9, None, "")],
+    ("25.11.7", "cstep"): [("failed", 137, None, "")],
+    (TESTBED, "arr"): [("done", 0, None, ""), ("done", 0, None, ""), ("failed", 4, None, "")],
+    (TESTBED, "oom"): [("memory", None, None, "")],
+}
+# Our jobs have no second component.
+WITHOUT_MEANING = {"het"}
+
+
+@pytest.mark.parametrize("case", WIDE, ids=told)
+def test_every_case_means_what_its_name_says(case: Case) -> None:
+    name = case.name.removeprefix("sacct_")
+    if name in WITHOUT_MEANING:
+        assert ended(asked_for(case)) == []
+        return
+    expected = DIFFERENT.get((case.version, name), EXPECTED.get(name))
+    found = ended(asked_for(case))
+    assert [(one.how, one.exit, one.signal, one.by) for one in found] == expected
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_numbers_of_a_job_and_its_steps(version: str) -> None:
+    (killed,) = ended(asked_for(cases(version)["sacct_oom"]))
+    assert killed.word == "FAILED"
+    assert killed.memory is not None
+    assert 300 < killed.memory < 1100  # the peak of its step: 337724K to 985368K
+    assert killed.cores == 1
+    assert killed.cpu == 0.002
+    assert killed.node.startswith("n")
+    (slow,) = ended(asked_for(cases(version)["sacct_timeout"]))
+    assert slow.elapsed in (74, 76)
+    (never,) = ended(asked_for(cases(version)["sacct_cpend"]))
+    assert (never.node, never.elapsed, never.memory) == ("", 0, None)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_elements_that_never_started_are_told_one_by_one(version: str) -> None:
+    found = ended(asked_for(cases(version)["sacct_carr"]))
+    assert [one.element for one in found] == [0, 1, 3]
+    assert len({one.job for one in found}) == 1
+
+
+@pytest.mark.parametrize("case", named(r"^(acctoff|dbddown|noconf|nomunge)_sacct(_|$)"), ids=told)
+def test_an_accounting_that_is_off_or_away_is_silent(case: Case) -> None:
+    said = talk(SLURM.ended(["1"]), lambda _: case.answer)
+    if case.answer.status == 0:
+        return  # 22.05 answers some questions with an empty document
+    assert isinstance(said, Silent)
+    words = {
+        "acctoff": "no accounting",
+        "dbddown": "cannot be reached",
+        "noconf": "configuration",
+        "nomunge": "munge",
+    }
+    assert words[case.name.partition("_")[0]] in said.why
+
+
+@pytest.mark.parametrize("case", named(r"^sacct_(bad|garbage|field)_"), ids=told)
+def test_a_question_that_sacct_refuses_is_silent(case: Case) -> None:
+    said = talk(SLURM.ended(["1"]), lambda _: case.answer)
+    assert isinstance(said, Silent) == (case.answer.status != 0)
+
+
+@pytest.mark.parametrize("case", named(r"sacct_unknown_job_noheader$"), ids=told)
+def test_a_job_that_the_accounting_does_not_know_is_absent(case: Case) -> None:
+    assert ended(case.answer.stdout, ["999999"]) == []
+
+
+@pytest.mark.parametrize("case", [case for case in named(r"sacct") if case not in WIDE], ids=told)
+def test_answers_to_other_questions_break_nothing(case: Case) -> None:
+    said = talk(SLURM.ended(["1", "61"]), lambda _: case.answer)
+    assert isinstance(said, list | Silent)
+
+
+def test_nothing_is_asked_where_there_is_nothing_to_ask() -> None:
+    def never(_: object) -> Answer:
+        raise AssertionError("asked")
+
+    assert talk(SLURM.ended([]), never) == []
+    assert talk(SLURM.ended(["", "no number", "٣"]), never) == []
+
+
+def row(**said: str) -> str:
+    usual = {
+        "JobID": "61", "State": "COMPLETED", "ExitCode": "0:0", "End": "2026-11-21T23:19:30", "ElapsedRaw": "1",
+        "AllocCPUS": "1", "TotalCPU": "00:00.003", "MaxRSS": "", "NodeList": "n1",
+    }  # fmt: skip
+    assert set(said) <= set(usual)
+    return "|".join({**usual, **said}[field] for field in FIELDS)
+
+
+@pytest.mark.parametrize(
+    ("state", "end", "how"),
+    [
+        ("WARP", "2026-11-21T23:19:30", "unknown"),
+        ("WARP", "Unknown", None),
+        ("SUSPENDED", "Unknown", None),
+        ("COMPLETING", "2026-11-21T23:19:30", None),
+        ("REQUEUED", "2026-11-21T23:19:30", "requeued"),
+        ("BOOT_FAIL", "2026-11-21T23:19:30", "node"),
+        ("LAUNCH_FAILED", "2026-11-21T23:19:30", "failed"),
+    ],
+)
+def test_states_that_were_not_captured(state: str, end: str, how: str | None) -> None:
+    found = ended(row(State=state, End=end))
+    assert [one.how for one in found] == ([how] if how else [])
+
+
+@pytest.mark.parametrize(
+    ("total", "seconds"),
+    [("00:00.003", 0.003), ("01:02:03", 3723.0), ("2-00:00:01", 172801.0), ("61:30.5", 3690.5), ("", None), ("INVALID", None)],
+)  # fmt: skip
+def test_times(total: str, seconds: float | None) -> None:
+    assert ended(row(TotalCPU=total))[0].cpu == seconds
+
+
+@pytest.mark.parametrize(
+    ("size", "mebibytes"),
+    [("4812K", 5), ("4.50M", 5), ("985368K", 963), ("2G", 2048), ("1.5T", 1572864), ("4927488", 5), ("0", None), ("", None), ("many", None)],
+)  # fmt: skip
+def test_sizes(size: str, mebibytes: int | None) -> None:
+    assert ended(row() + "\n" + row(JobID="61.batch", MaxRSS=size))[0].memory == mebibytes
+
+
+def test_the_largest_step_counts() -> None:
+    rows = [
+        row(),
+        *(
+            row(JobID=f"61.{step}", MaxRSS=size)
+            for step, size in (("batch", "3M"), ("0", "9M"), ("extern", "1M"))
+        ),
+    ]
+    assert ended("\n".join(rows))[0].memory == 9
+
+
+def test_rows_of_other_jobs_are_left_out() -> None:
+    text = "\n".join([row(JobID="61_0"), row(JobID="62_0")])
+    assert [one.job for one in ended(text, ["62"])] == ["62"]
+
+
+LINES = sorted({line for case in WIDE if case.name != "sacct_het" for line in asked_for(case).splitlines()})
+
+
+@given(st.sampled_from(LINES), st.data())
+def test_cut_lines_and_foreign_words_never_break_the_reading(line: str, data: st.DataObject) -> None:
+    columns = line.split("|")
+    columns[data.draw(st.integers(1, len(columns) - 1))] = data.draw(st.text(max_size=20))
+    lines = [line[: data.draw(st.integers(0, len(line)))], "|".join(columns), data.draw(st.text(max_size=40))]
+    for one in ended("\n".join(lines)):
+        assert one.job in line
