@@ -18,19 +18,23 @@ SCRIPT = ROOT / "scripts" / "system-packages"
 def machine(tmp_path: Path):
     """Return `machine(user=, apt=, **env)`: run the script where no program is installed but the basic ones."""
 
-    def run(*arguments: str, user: int, apt: int | None, **env: str) -> subprocess.CompletedProcess[str]:
+    def run(
+        *arguments: str, user: int, apt: int | None, seen: str = "", **env: str
+    ) -> subprocess.CompletedProcess[str]:
         programs = {"id": f"echo {user}"}
         if apt is not None:
-            programs["apt-get"] = f'echo "apt-get $*"; echo "$*" >>"{tmp_path}/asked"; exit {apt}'
+            programs["apt-get"] = (
+                f'echo "apt-get $*"; {{ echo "$*"; {seen or ":"}; }} >>"{tmp_path}/asked"; exit {apt}'
+            )
         for name, body in programs.items():
             program = tmp_path / name
             program.write_text(f"#!/bin/sh\n{body}\n")
             program.chmod(0o755)
-        for name in ("mktemp", "rm", "tail"):
+        for name in ("mktemp", "rm", "tail", "chmod"):
             (tmp_path / name).symlink_to(shutil.which(name) or "")
         return subprocess.run(
             [shutil.which("bash") or "", SCRIPT, *arguments],
-            env={"PATH": str(tmp_path), **env},
+            env={"PATH": str(tmp_path), "DAEMONS": "", "POLICY": str(tmp_path / "policy-rc.d"), **env},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -59,7 +63,38 @@ def test_root_installs_what_is_missing(machine, tmp_path: Path) -> None:
     assert machine(user=0, apt=0).returncode == 0
     update, install = (tmp_path / "asked").read_text().splitlines()
     assert update == "update"
-    assert install.endswith("r-base-core parallel rsync shellcheck procps time")
+    assert install.endswith(
+        "r-base-core parallel rsync shellcheck procps time "
+        "munge slurmctld slurmd slurm-client slurmdbd mariadb-server slurm-wlm-mysql-plugin"
+    )
+
+
+def test_a_cluster_alone_can_be_asked_for(machine, tmp_path: Path) -> None:
+    assert machine("--cluster", user=0, apt=0).returncode == 0
+    assert "slurmctld" in (tmp_path / "asked").read_text()
+    assert "r-base-core" not in (tmp_path / "asked").read_text()
+
+
+def test_packages_do_not_start_their_daemons(machine, tmp_path: Path) -> None:
+    """While apt-get works, policy-rc.d is there and forbids; then it is gone again."""
+    policy = tmp_path / "policy-rc.d"
+    assert machine(user=0, apt=0, seen=f'"{policy}" slurmctld start; echo "policy said $?"').returncode == 0
+    assert "policy said 101" in (tmp_path / "asked").read_text()
+    assert not policy.exists()
+
+
+@pytest.mark.parametrize(("answer", "installs"), [(0, False), (101, True)])
+def test_a_policy_of_the_machine_is_kept_and_obeyed(
+    machine, tmp_path: Path, answer: int, installs: bool
+) -> None:
+    policy = tmp_path / "policy-rc.d"
+    policy.write_text(f"#!{shutil.which('sh')}\nexit {answer}\n")
+    policy.chmod(0o755)
+    told = machine(user=0, apt=0)
+    assert told.returncode == 0
+    assert (tmp_path / "asked").exists() is installs
+    assert ("lets packages start their daemons" in told.stdout) is not installs
+    assert policy.read_text().endswith(f"exit {answer}\n")
 
 
 @pytest.mark.parametrize(("ci", "status"), [("true", 1), ("", 0)])
@@ -78,7 +113,8 @@ def test_every_marker_of_a_program_is_told_of(machine) -> None:
 
 
 def test_a_machine_that_has_everything_hears_nothing(tmp_path: Path) -> None:
-    for name in ("Rscript", "parallel", "rsync", "shellcheck", "ps", "time"):
+    daemons = ("munged", "slurmctld", "slurmd", "sbatch", "slurmdbd", "mariadbd")
+    for name in ("Rscript", "parallel", "rsync", "shellcheck", "ps", "time", *daemons):
         (tmp_path / name).write_text("#!/bin/sh\n")
         (tmp_path / name).chmod(0o755)
     env = {"PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}"}
