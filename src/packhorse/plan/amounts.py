@@ -1,0 +1,39 @@
+"""Amounts in the words of a person: 16 GB, 2 h 30 min, 1 node. `text.units` reads the first two back."""
+
+from __future__ import annotations
+
+import math
+
+
+def size(mib: int) -> str:
+    """Return MiB as people write memory; exact, so that an amount beside its limit never looks like it."""
+    for unit, per_unit in (("TB", 1024**2), ("GB", 1024)):
+        for parts in (1, 10):  # whole, or with one decimal
+            if mib >= per_unit and mib * parts % per_unit == 0:
+                return f"{mib / per_unit:.{parts // 10}f} {unit}"
+    return f"{mib:,} MB" if mib >= 100_000 else f"{mib} MB"
+
+
+def span(seconds: float) -> str:
+    """Return a time as people say it, rounded up to the second, of long ones to the minute."""
+    whole = math.ceil(seconds)
+    if whole >= 2 * 3600:
+        whole = -(-whole // 60) * 60
+    parts = []
+    for unit, per_unit in (("d", 86400), ("h", 3600), ("min", 60), ("s", 1)):
+        number, whole = divmod(whole, per_unit)
+        if number:
+            parts.append(f"{number} {unit}")
+    return " ".join(parts) or "0 s"
+
+
+def hours(number: float) -> str:
+    """Return a number of hours or core-hours, to two digits where it is small."""
+    if number >= 100:
+        return f"{math.ceil(number):,}"
+    return f"{number:.1f}" if number >= 10 else f"{number:.2g}"
+
+
+def counted(number: int, thing: str) -> str:
+    """Return `1 node`, `4 nodes`, `10,000 tasks`."""
+    return f"{number:,} {thing}" if number == 1 else f"{number:,} {thing}s"

@@ -1,0 +1,125 @@
+"""What a run costs on a site: hours until it is done, core-hours, waves and jobs; expected, and at most."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+from packhorse.model.site import Partition, Site
+from packhorse.plan.amounts import counted, hours, size, span
+from packhorse.plan.fit import Reason
+from packhorse.plan.jobtime import HOUR, SAFETY, START, waves
+from packhorse.plan.shape import Rung, Shape
+from packhorse.plan.work import ASSUMED, Work
+
+
+class Cost(Struct, frozen=True, kw_only=True):
+    """The hours exclude waiting in the queue. `*_most` is None where nobody knows how long a task may take.
+
+    Core-hours are charged for an element's cores from its start to its end; `wave_core_hours` are the most that
+    one wave can use, whatever its tasks do.
+    """
+
+    tasks: int
+    cores: int  # at a time
+    waves: int
+    waves_most: int | None
+    jobs: int  # elements of all expected waves, and the job after each wave
+    hours: float
+    hours_most: float | None
+    core_hours: float
+    core_hours_most: float | None
+    wave_core_hours: float
+    gpu_hours: float = 0.0
+
+
+def cost_of(work: Work, shape: Shape, rungs: Sequence[Rung]) -> Cost:
+    """Return what work costs in a shape: as expected, and if every task took as long as it may and ran out of memory."""
+    number = waves(work, shape.at_a_time, shape.seconds)
+    running = (number * START + work.spread(shape.at_a_time)) / HOUR
+    most = None
+    if _longest(work) is not None:
+        most = [_wave_number(work, rung) for rung in rungs if rung.name != "long"]
+    used = [rung.elements * rung.cores * rung.seconds / HOUR for rung in rungs]
+    return Cost(
+        tasks=work.tasks,
+        cores=shape.elements * shape.cores,
+        waves=number,
+        waves_most=None if most is None else sum(most),
+        jobs=number * (shape.elements + 1),
+        hours=running,
+        hours_most=None if most is None else sum(most) * shape.seconds / HOUR,
+        core_hours=shape.elements * shape.cores * running,
+        core_hours_most=None if most is None else sum(a * b for a, b in zip(most, used, strict=False)),
+        wave_core_hours=shape.core_hours,
+        gpu_hours=shape.elements * shape.gpus * running,
+    )
+
+
+def _longest(work: Work) -> float | None:
+    """Return the seconds that tasks take in the worst case that anybody can name."""
+    if work.worst is not None:
+        return max(work.worst, work.task)
+    return max(SAFETY * work.task, work.held) if work.known else None
+
+
+def _wave_number(work: Work, rung: Rung) -> int:
+    return waves(work, rung.elements * rung.slots, rung.seconds, _longest(work))
+
+
+def over_cap(cost: Cost, cap: float | None) -> Reason | None:
+    """Return why a run may not go beyond so many core-hours; None where it stays within them."""
+    if cap is None:
+        return None
+    if cost.core_hours > cap:
+        text = f"the run is expected to use {hours(cost.core_hours)} core-hours; at most {hours(cap)} are allowed"
+        advice = f"allow more (--max-core-hours {_rounded_up(cost.core_hours_most or cost.core_hours)}), or make it smaller"
+        return Reason(what="core-hours", text=text, advice=advice)
+    if cost.wave_core_hours > cap:
+        text = (
+            f"a wave may use up to {hours(cost.wave_core_hours)} core-hours, if its tasks take all the time "
+            f"that its jobs ask; at most {hours(cap)} are allowed"
+        )
+        advice = (
+            f"allow more (--max-core-hours {_rounded_up(cost.wave_core_hours)}), or fewer jobs (--max-jobs)"
+        )
+        return Reason(what="core-hours", text=text, advice=advice)
+    return None
+
+
+def _rounded_up(number: float) -> int:
+    return int(-(-number // 1))
+
+
+def assumptions(work: Work, site: Site, partition: Partition, shape: Shape) -> list[str]:
+    """Return what a plan takes for granted, for the user to know before anything is sent."""
+    found = [_about_time(work)]
+    if work.resources.memory is None:
+        found.append(_about_memory(site, partition, shape))
+    if partition.cores is None:
+        found.append(f"nobody says how many cores nodes of {partition.name or site.name} have; few are asked")
+    found.append(f"an element needs {span(START)} until its first task; waiting in the queue is not counted")
+    return found
+
+
+def _about_time(work: Work) -> str:
+    if work.measured is not None:
+        return f"a task takes {span(work.task)}, as measured"
+    if work.resources.expected is not None:
+        return f"a task takes {span(work.task)}, as the study expects"
+    if work.resources.time is not None:
+        return f"every task takes all of its {span(work.task)}; write expected: to say what is usual"
+    return (
+        f"nobody knows how long a task takes: {span(ASSUMED)} is assumed, and the first wave measures; "
+        "write resources: expected to say it"
+    )
+
+
+def _about_memory(site: Site, partition: Partition, shape: Shape) -> str:
+    if shape.whole_nodes:
+        has = "" if partition.memory is None else f" ({size(partition.memory)})"
+        return f"no memory is asked for, so {counted(shape.slots, 'task')} share a node's{has}"
+    if site.default_memory is None:
+        return f"no memory is asked for, so {site.name} gives its default, which nobody has described"
+    return f"no memory is asked for, so {site.name} gives its default of {size(site.default_memory)} a core"

@@ -1,0 +1,194 @@
+"""The shape of a wave: how many elements, and how many tasks run at a time in each.
+
+An element is one worker on one node. Elements share out their work while they run, so none needs an equal
+part, and one that finds nothing left ends at once. What remains to choose: few elements, since each is a job for
+the scheduler and a start; small ones, since a large one waits for an emptier node; and enough of both for the work.
+"""
+
+from __future__ import annotations
+
+import math
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from packhorse.model.site import Partition, Site
+from packhorse.model.study import Cluster, Resources
+from packhorse.plan.jobtime import HOUR, LEAST, job_seconds, longest_job, needed
+from packhorse.plan.work import Work
+
+WORTH = 300.0  # seconds of work that make a slot worth its start
+SMALL = 8  # cores: an element of so many starts about as soon as one of a single core
+ELEMENT = 32  # cores of an element, at most, where nodes are shared and enough elements are allowed
+POLITE = 1024  # cores at a time, at most, unless the user says how many jobs may run
+UNKNOWN_CORES = 8  # of a node of which nobody knows
+WORKER = 64  # MiB for the worker itself
+
+
+class Shape(Struct, frozen=True, kw_only=True):
+    """A wave's elements. Cores, memory (MiB; None: nothing is asked) and GPUs are those of one element."""
+
+    partition: str
+    elements: int
+    slots: int
+    cores: int
+    memory: int | None = None
+    gpus: int = 0
+    seconds: int
+    throttle: int = 0  # elements that may run at a time; 0: all
+    whole_nodes: bool = False
+
+    @property
+    def at_a_time(self) -> int:
+        """How many tasks run at a time, when every element runs."""
+        return self.elements * self.slots
+
+    @property
+    def core_hours(self) -> float:
+        """What a wave uses at most: its jobs' whole time."""
+        return self.elements * self.cores * self.seconds / HOUR
+
+
+class Rung(Struct, frozen=True, kw_only=True):
+    """What elements of a wave ask for; later waves take a higher rung. `elements` is the most of them.
+
+    `memory` is an element's and `task_memory` one task's, in MiB; None where nothing is asked.
+    """
+
+    name: str
+    elements: int
+    slots: int
+    cores: int
+    memory: int | None = None
+    task_memory: int | None = None
+    gpus: int = 0
+    seconds: int
+    whole_nodes: bool = False
+
+
+def shape_of(work: Work, site: Site, partition: Partition, asked: Cluster) -> Shape:
+    """Return the shape of a wave of this work in a partition that a task fits into (see `fit.unfit`)."""
+    want = wanted_slots(work, partition, asked)
+    usual = usual_slots(work.resources, partition)
+    allowed = most_elements(work.resources, site, partition, asked, usual)
+    elements = min(-(-want // usual), allowed)
+    slots = min(-(-want // elements), _largest(work.resources, partition, usual, elements))
+    shape = sized(work.resources, partition, elements, slots)
+    most = _affordable(longest_job(work, partition, asked), work, shape, asked)
+    seconds = job_seconds(work, shape.at_a_time, most, asked)
+    return replace(shape, seconds=seconds, throttle=asked.max_jobs or 0)
+
+
+def wanted_slots(work: Work, partition: Partition, asked: Cluster) -> int:
+    """Return how many tasks are worth running at a time, whatever the limits on elements."""
+    cpus = work.resources.cpus
+    want = max(math.ceil(work.tasks * work.task / WORTH), SMALL // cpus, 1)
+    if asked.max_jobs is None:
+        want = min(want, max(1, POLITE // cpus))
+    if partition.whole_nodes:  # paid for, used or not
+        whole = node_slots(work.resources, partition)
+        want = -(-want // whole) * whole
+    return min(want, work.tasks)
+
+
+def node_slots(resources: Resources, partition: Partition, elements: int = 1) -> int:
+    """Return how many tasks run at a time in one of so many equal elements on a node; 0: a task does not fit."""
+    cores = _cores(resources, partition) // elements
+    slots = cores // resources.cpus
+    if resources.memory and partition.memory is not None:
+        share = partition.memory // elements
+        fitting = (share - WORKER) // resources.memory
+        if elements == 1 and resources.memory <= share:
+            fitting = max(1, fitting)  # a task as large as a node: the worker is content with what it leaves
+        slots = min(slots, max(0, fitting))
+    if resources.gpus:
+        slots = min(slots, partition.gpus // elements // resources.gpus)
+    return slots
+
+
+def usual_slots(resources: Resources, partition: Partition) -> int:
+    """Return how many tasks an element runs at a time where no limit asks for larger ones."""
+    whole = node_slots(resources, partition)
+    if partition.whole_nodes:
+        return max(1, whole)
+    if resources.gpus:
+        return 1  # one free GPU is found sooner than four on one node, and the scheduler says which it is
+    pieces = min(whole, -(-whole * resources.cpus // ELEMENT))
+    return max(1, node_slots(resources, partition, max(1, pieces)))
+
+
+def elements_on_node(resources: Resources, partition: Partition, slots: int) -> int:
+    """Return how many elements of so many slots run on one node together."""
+    if partition.whole_nodes:
+        return 1
+    found = _cores(resources, partition) // (slots * resources.cpus)
+    if resources.memory and partition.memory is not None:
+        found = min(found, partition.memory // (slots * resources.memory + WORKER))
+    if resources.gpus:
+        found = min(found, partition.gpus // (slots * resources.gpus))
+    return max(1, found)
+
+
+def most_elements(resources: Resources, site: Site, partition: Partition, asked: Cluster, slots: int) -> int:
+    """Return how many elements of so many slots a wave may have: by nodes, by the site's limits, by request."""
+    limits = [asked.max_jobs, usable_nodes(partition)]
+    if limits[1] is not None:
+        limits[1] *= elements_on_node(resources, partition, slots)
+    if site.max_array_index is not None:
+        limits.append(site.max_array_index + 1)
+    if site.max_jobs is not None:
+        limits.append(site.max_jobs - 1)  # the job that goes on afterwards needs a place, too
+    known = [limit for limit in limits if limit is not None]
+    return max(1, min(known)) if known else 2**31
+
+
+def usable_nodes(partition: Partition) -> int | None:
+    """Return how many nodes a wave may stand on; one meant for tests shall not be filled by one user."""
+    if partition.test and partition.max_nodes is not None:
+        return min(partition.max_nodes, partition.max_nodes if partition.nodes is None else partition.nodes)
+    return partition.nodes
+
+
+def sized(resources: Resources, partition: Partition, elements: int, slots: int) -> Shape:
+    """Return a shape with what each element asks for; its time is not yet chosen."""
+    cores = slots * resources.cpus
+    memory = None
+    if resources.memory:
+        memory = slots * resources.memory + WORKER
+        if partition.memory is not None:
+            memory = min(memory, partition.memory)
+    gpus = slots * resources.gpus
+    if partition.whole_nodes:
+        cores = max(cores, _cores(resources, partition))
+        gpus = partition.gpus if gpus else 0
+    return Shape(
+        partition=partition.name,
+        elements=elements,
+        slots=slots,
+        cores=cores,
+        memory=memory,
+        gpus=gpus,
+        seconds=LEAST,
+        whole_nodes=partition.whole_nodes,
+    )
+
+
+def _largest(resources: Resources, partition: Partition, usual: int, elements: int) -> int:
+    """Return how large elements may become where only so many are allowed, and all shall run together."""
+    if resources.gpus and not partition.whole_nodes:
+        return usual
+    nodes = usable_nodes(partition)
+    on_one = 1 if nodes is None else max(1, -(-elements // nodes))
+    return max(usual, node_slots(resources, partition, on_one))
+
+
+def _affordable(most: int, work: Work, shape: Shape, asked: Cluster) -> int:
+    """Return the longest time of which a whole wave stays within the user's core-hours, if tasks allow that."""
+    if asked.max_core_hours is None or asked.job_time is not None:
+        return most
+    paid = int(asked.max_core_hours * HOUR / (shape.elements * shape.cores)) // 60 * 60
+    return min(most, max(paid, LEAST, needed(work.held)))
+
+
+def _cores(resources: Resources, partition: Partition) -> int:
+    return max(UNKNOWN_CORES, resources.cpus) if partition.cores is None else partition.cores
