@@ -1,0 +1,81 @@
+"""Why a job waits, in words that a person reads."""
+
+from __future__ import annotations
+
+import pytest
+
+from packhorse.schedulers import scheduler
+from schedulers.captured import named
+from schedulers.reason_codes import CODES, LIMITS
+
+plain = scheduler("slurm").reason
+CAPTURED = sorted(
+    {
+        line.split("|")[4]
+        for case in named(r"^squeue_.*")
+        if "%F|%K|%i|%T|%r" in case.command
+        for line in case.answer.stdout.splitlines()
+        if line.count("|") >= 10
+    }
+)
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_every_documented_code_has_plain_words(code: str) -> None:
+    words = plain(code)
+    assert words != code
+    assert " " in words
+    assert not words.endswith(".")
+
+
+def test_no_code_is_listed_twice() -> None:
+    assert len(set(CODES)) == len(CODES)
+
+
+@pytest.mark.parametrize("reason", CAPTURED)
+def test_every_captured_reason_has_plain_words(reason: str) -> None:
+    assert plain(reason) != reason
+
+
+@pytest.mark.parametrize(
+    ("reason", "words"),
+    [
+        ("Priority", "other jobs are before it"),
+        ("AssocMaxJobsLimit", "as many of your jobs run as your account allows"),
+        ("QOSMaxSubmitJobPerUserLimit", "as many of your jobs wait and run as the QOS allows"),
+        ("QOSMaxCpuPerUserLimit", "the QOS gives you no more cores until running jobs end"),
+        ("AssocGrpMemLimit", "your account gives no more memory until running jobs end"),
+        ("AssocGrpCPUMinutesLimit", "your account has used up its cores × time"),
+        ("QOSMaxWallDurationPerJobLimit", "it asks for more time than the QOS allows a job, so it will never start"),
+        ("AssocMaxMemPerNode", "it asks for more memory on a node than your account allows a job, so it will never start"),
+        ("MaxGRESPerAccount", "the QOS gives your account no more GPUs or the like until running jobs end"),
+        ("QOSMinGRES", "it asks for less than the GPUs or the like that the QOS demands, so it will never start"),
+        ("MaxJobsPerAccount", "as many jobs run as the QOS allows all its users together"),
+        ("ReqNodeNotAvail, UnavailableNodes:d2", "nodes it needs are down or reserved, perhaps for maintenance: d2"),
+        ("ReqNodeNotAvail, UnavailableNodes:", "nodes it needs are down or reserved, perhaps for maintenance"),
+        ("ReqNodeNotAvail, May be reserved for other job", "nodes it needs are down or reserved, perhaps for maintenance"),
+        ("ReqNodeNotAvail(Unavailable:d2)", "ReqNodeNotAvail(Unavailable:d2)"),
+        ("JobArrayTaskLimit,Priority", "as many elements of its array run as may run at a time; other jobs are before it"),
+        ("launch failed requeued held", "it could not be started and is held; release it with: scontrol release JOB"),
+        ("RaisedSignal:53(Real-time_signal_19)", plain("JobLaunchFailure")),
+        ("RaisedSignal:9(Killed)", "it was ended by a signal (RaisedSignal:9(Killed))"),
+        ("", "Slurm has not looked at it yet"),
+    ],
+)  # fmt: skip
+def test_what_is_said(reason: str, words: str) -> None:
+    assert plain(reason) == words
+
+
+@pytest.mark.parametrize(
+    "reason", ["MoonPhase", "QOSMaxMoonPerUser", "a, b", "site said: ask Ann, or Bob", "Priority2"]
+)
+def test_what_is_not_known_is_passed_through(reason: str) -> None:
+    assert plain(reason) == reason
+
+
+def test_whose_limit_it_is_is_said() -> None:
+    for code in LIMITS:
+        assert ("your account" in plain(code)) == (
+            code.startswith("Assoc") or (code.endswith("PerAccount") and "Jobs" not in code)
+        )
+        assert ("the QOS" in plain(code)) != code.startswith("Assoc")
