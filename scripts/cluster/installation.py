@@ -14,6 +14,7 @@ import daemons
 from place import CHECKOUT, Cluster, Refused
 
 REQUIREMENTS = ("requirements/run.txt", "requirements/demo.txt")  # Packhorse's own, and those of the examples
+READY = "ready"  # the last file of an installation: without it, it was cut off
 SOURCE = ("src", "pyproject.toml", "README.md", "LICENSE", *REQUIREMENTS)
 
 
@@ -26,7 +27,7 @@ def install(cluster: Cluster) -> str:
     here = cluster.path("packhorse")
     here.mkdir(mode=0o755, exist_ok=True)
     name = digest(SOURCE, python)
-    if not (here / name).is_dir():
+    if not (here / name / READY).exists():
         requirements = here / f"requirements-{digest(REQUIREMENTS, python)}"
         if not requirements.is_dir():
             _environment(requirements, python)
@@ -89,15 +90,11 @@ def _with_packhorse(requirements: Path, place: Path) -> None:
     with tempfile.TemporaryDirectory(dir=place.parent) as scratch:
         wheels = Path(scratch) / "wheels"
         _pip("wheel", "--no-index", "--no-build-isolation", "--no-deps", "--wheel-dir", wheels, CHECKOUT)
+        shutil.rmtree(place, ignore_errors=True)  # of an installation that was cut off
         # Files are shared by hard links: nothing in them is ever changed.
         shutil.copytree(requirements, place, symlinks=True, copy_function=os.link)
-        try:
-            _pip(
-                "--python", place / "bin/python", "install", "--no-index", "--no-deps", *wheels.glob("*.whl")
-            )
-        except Refused:
-            shutil.rmtree(place)
-            raise
+        _pip("--python", place / "bin/python", "install", "--no-index", "--no-deps", *wheels.glob("*.whl"))
+        (place / READY).touch()
 
 
 def _pip(*words: str | Path) -> None:
@@ -115,11 +112,11 @@ def _run(argv: list[str | Path]) -> None:
 
 
 def _forget(here: Path, current: str) -> None:
-    """Remove installations but the latest three, since jobs may still run on an older one."""
+    """Remove installations but the latest ten, since jobs may still run on an older one."""
     made = [
         path for path in here.iterdir() if path.is_dir() and not path.is_symlink() and "-" not in path.name
     ]
     made.sort(key=lambda path: path.stat().st_mtime, reverse=True)
-    for path in made[3:]:
+    for path in made[10:]:
         if path.name != current:
             shutil.rmtree(path)
