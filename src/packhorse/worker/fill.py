@@ -5,7 +5,7 @@ import os
 import re
 import shlex
 
-from packhorse.worker.space import text
+from packhorse.worker.space import literal, quoted, text
 
 SCHEDULER = re.compile(r"^(SLURM|SLURMD|SBATCH|SPANK|PBS|PMIX|PRTE|OMPI|HYDRA|TORQUE|MOAB|PACKHORSE)_|^PMI")
 THREADS = (
@@ -72,7 +72,7 @@ class Task(object):
 def known_text(task):
     """Return `known` as JSON: what varies is formatted in, as this is done for every task."""
     return '{"params":%s,"index":%d,"replicate":%d,"seed":%d,"seed32":%d,"checkpoint":%s,%s' % (
-        json.dumps(task.parameters),
+        "{%s}" % ",".join([quoted(name) + ":" + literal(value) for name, value in task.parameters.items()]),
         task.index,
         task.replicate,
         task.seed,

@@ -22,6 +22,10 @@ from packhorse.worker.report import INLINE, LARGEST, Reporter, attach, log_text
 from packhorse.worker.seeding import Seeding, numpy_generator
 
 CURRENT = struct.Struct("=qd")  # index + 1 of the task under way (0: none), monotonic time of its start
+SHORT, PATIENCE = (
+    0.001,
+    0.01,
+)  # records of tasks that took less than SHORT seconds wait up to PATIENCE for each other
 EXTRAS = ("seed", "seed32", "replicate", "index", "count", "checkpoint", "scratch", "deadline")
 
 
@@ -100,7 +104,7 @@ class Server(object):
     def __init__(self, channel, work, space, place, number):
         self.channel, self.work, self.space, self.place = channel, work, space, place
         self.number = number
-        self.reporter = Reporter(channel)
+        self.reporter = Reporter(channel, PATIENCE)
         self.seeding = Seeding()
         sys.meta_path.insert(0, self.seeding)
         self.function = find(work["function"])
@@ -109,12 +113,14 @@ class Server(object):
         self.plain = not (work["artifacts"] or work["checkpoint"])
         with open(place.current, "r+b") as stream:
             self.current = mmap.mmap(stream.fileno(), CURRENT.size)
+        self.home = os.open(place.folder, os.O_RDONLY)
 
     def serve(self):
         """Run what the worker sends until it goes away."""
         messages = Messages()
         self.reporter.say({"ready": True})
         while True:
+            self.reporter.flush()
             data = self.channel.recv(1 << 16)
             if not data:
                 return
@@ -154,6 +160,10 @@ class Server(object):
         if self.plain and call.is_short() and attempt == 1 and not stdout and not stderr:
             body = b"}" if call.said == b"null" else b',"json":' + call.said + b"}"
             self.reporter.line(head.encode("ascii") + body, call.wall, call.cpu)
+            if call.wall < SHORT:
+                self.reporter.flush_if_due()
+            else:
+                self.reporter.flush()
             return None
         record = json.loads(head + "}")
         if attempt > 1:
@@ -169,6 +179,7 @@ class Server(object):
             self._keep(task, record)
         log = log_text(task.index, attempt, record.get("outcome", "OK"), stdout, stderr)
         self.reporter.add(record, log, packed)
+        self.reporter.flush()
         return None
 
     def _prepare(self, task):
@@ -180,7 +191,7 @@ class Server(object):
         if task.checkpoint:
             checkpoint.prepare(task)
         clear_artifacts(self.work, self.place)
-        os.chdir(self.place.folder)  # an earlier task may have left it
+        os.chdir(self.home)  # an earlier task may have left it
         self.seeding.begin(task)
         told = sys.modules.get("packhorse.task")
         if told is not None:
@@ -210,6 +221,8 @@ class Server(object):
 
 class Call(object):
     """One call of the function: its result as JSON bytes or its error, and its times."""
+
+    __slots__ = ("begin", "cpu", "error", "said", "wall")
 
     def __init__(self):
         self.error = self.said = None
@@ -253,7 +266,12 @@ def _printed(descriptor, stream):
         stream.flush()
     except (OSError, ValueError, AttributeError):
         pass
-    size = os.fstat(descriptor).st_size
+    try:
+        size = os.lseek(
+            descriptor, 0, os.SEEK_END
+        )  # of what is written and told how long a file is, the cheapest
+    except OSError:
+        return b""  # the task has closed it, or put a pipe in its place
     if not size:
         return b""
     data = os.pread(descriptor, size, 0)

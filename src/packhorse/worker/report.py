@@ -13,13 +13,13 @@ KEEP_HEAD, KEEP_TAIL = 64 << 10, 448 << 10  # bytes of a task's output that the 
 
 
 class Reporter(object):
-    """Sends records: each as soon as there is one, or, with `patience`, some seconds' worth of them together.
+    """Sends records; those of short tasks wait `patience` seconds for each other, and whoever adds them calls `flush`.
 
-    Patience needs somebody who calls `flush` while a task runs. Records that wait are framed when they are
-    sent, many in a row: between two programs everything is cold in the processor's caches.
+    Records that wait are framed when they are sent, many in a row: between two programs everything is cold in
+    the processor's caches. What waits when a slot dies is lost, and its tasks run again.
     """
 
-    def __init__(self, channel, patience=0.0):
+    def __init__(self, channel, patience):
         self.channel = channel
         self.patience = patience
         self.lock = threading.Lock()
@@ -37,8 +37,6 @@ class Reporter(object):
             self.wall += wall
             self.cpu += cpu
             self.longest = max(self.longest, wall)
-            if not self.patience:
-                self._send()
 
     def add(self, record, log=b"", packed=None):
         """Take a record, what its task printed, and its result where that is too large for a line."""

@@ -1,9 +1,16 @@
 """The process-wide random generators of a slot of functions: each task begins at a state of its own."""
 
-import random
 import sys
 
+
+def _seed_random(module, task):
+    if hasattr(module, "seed"):  # else it is the project's own random.py
+        module.seed(task.seed)
+
+
+# `random` is not imported here: seeding it takes longer than the rest of a short task, and few tasks use it.
 SEEDERS = {
+    "random": _seed_random,
     "numpy.random": lambda module, task: module.seed(task.seed32),
     "torch": lambda module, task: module.manual_seed(task.seed),
 }
@@ -12,8 +19,8 @@ SEEDERS = {
 class Seeding(object):
     """Seeds before each task what is loaded, and what a task loads at that very moment.
 
-    It stands in sys.meta_path, since NumPy loads numpy.random only when it is first used: the first task of
-    each slot would otherwise draw unseeded numbers.
+    It stands in sys.meta_path, since a function may import `random`, and NumPy loads numpy.random, only when
+    it is first used: the first task of each slot would otherwise draw unseeded numbers.
     """
 
     def __init__(self):
@@ -22,7 +29,6 @@ class Seeding(object):
     def begin(self, task):
         """Give the generators a state that depends on the task alone, not on what ran before it."""
         self.task = task
-        random.seed(task.seed)
         for name, seed in SEEDERS.items():
             module = sys.modules.get(name)
             if module is not None:

@@ -9,11 +9,24 @@ a point the last factor varies fastest (a mixed-radix number).
 
 import hashlib
 import json
+import struct
+from json.encoder import encode_basestring_ascii as quoted
 
 # Seeds are 63 bits so that they fit a signed 64-bit column; seed32 is 31 bits so that both R's set.seed
 # (< 2^31) and numpy.random.seed (< 2^32) take it.
 SEED_BITS = 63
 SEED32_BITS = 31
+DIGEST = struct.Struct(">QI4x")  # what of a digest becomes seed and seed32
+
+
+def literal(value):
+    """Return a value as compact JSON; numbers and text, which is nearly all there is, without an encoder."""
+    kind = type(value)
+    if kind is int:
+        return str(value)
+    if kind is str:
+        return quoted(value)
+    return json.dumps(value, separators=(",", ":"), sort_keys=True)
 
 
 def canonical(name, value):
@@ -30,7 +43,7 @@ def canonical(name, value):
         kind = "text"
     else:
         kind = "list"
-    return json.dumps([name, kind, value], separators=(",", ":"), sort_keys=True)
+    return '[%s,"%s",%s]' % (quoted(name), kind, literal(value))
 
 
 def text(value):
@@ -83,6 +96,7 @@ class Space(object):
             self.points *= axis.count
         self.names = [name for axis in self.axes for name in axis.names]
         self._cache = {}
+        self._seeding = hashlib.blake2b(b"%d\n" % self.seed, digest_size=16, person=b"packhorse-seed")
 
     def __len__(self):
         return self.points * self.replicates
@@ -152,9 +166,7 @@ class Space(object):
         chosen = enumerate(levels)
         if self.common:
             chosen = [(n, level) for n, level in chosen if self.axes[n].resample]
-        said = str(self.seed) + "\n" + self._key(chosen, replicate)
-        digest = hashlib.blake2b(said.encode("utf-8"), digest_size=16, person=b"packhorse-seed").digest()
-        return (
-            int.from_bytes(digest[:8], "big") >> (64 - SEED_BITS),
-            int.from_bytes(digest[8:12], "big") >> (32 - SEED32_BITS),
-        )
+        state = self._seeding.copy()
+        state.update(self._key(chosen, replicate).encode("ascii"))
+        seed, seed32 = DIGEST.unpack(state.digest())
+        return seed >> (64 - SEED_BITS), seed32 >> (32 - SEED32_BITS)
