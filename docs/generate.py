@@ -13,6 +13,7 @@ import click
 from packhorse import task
 from packhorse.cli.commands import COMMANDS, packhorse
 from packhorse.model import errors
+from packhorse.sites.keys import PARTITION, SITE, schema_of
 from packhorse.study import keys
 from packhorse.study.write import study_text
 from packhorse.worker import fill
@@ -87,6 +88,7 @@ def pages() -> dict[str, str]:
     return {
         "cli.md": "\n".join(cli_page()) + "\n",
         "study.md": "\n".join(study_page()) + "\n",
+        "site.md": "\n".join(site_page()) + "\n",
         "errors-and-exit-codes.md": "\n".join(errors_page()) + "\n",
         "files.md": files_page(),
         "environment.md": "\n".join(environment_page()) + "\n",
@@ -113,9 +115,17 @@ def cli_page() -> Iterator[str]:
     for name in COMMANDS:
         command = packhorse.get_command(root, name)
         assert command is not None
-        context = click.Context(command, info_name=name, parent=root, terminal_width=WIDTH)
-        context.max_content_width = WIDTH
-        yield from ("", f"## packhorse {name}", "", "```text", command.get_help(context), "```")
+        yield from help_of(command, name, root, "##")
+
+
+def help_of(command: click.Command, name: str, parent: click.Context, mark: str) -> Iterator[str]:
+    """Yield what a command says with --help, and after it the commands within it."""
+    context = click.Context(command, info_name=name, parent=parent, terminal_width=WIDTH)
+    context.max_content_width = WIDTH
+    yield from ("", f"{mark} {context.command_path}", "", "```text", command.get_help(context), "```")
+    if isinstance(command, click.Group):
+        for inner, one in command.commands.items():
+            yield from help_of(one, inner, context, mark + "#")
 
 
 # --- The study file ---
@@ -139,6 +149,23 @@ def study_page() -> Iterator[str]:
             yield from ("", f"A site may say differently: {', '.join(f'`{one}`' for one in keys.SITE)}.")
         else:
             yield from members(said)
+
+
+def site_page() -> Iterator[str]:
+    """Yield every key of a site's file, from the table that its reader uses."""
+    yield from head(
+        "The site file",
+        "A site's file is YAML, and its name is the site's: `quartz.yaml`. Every key may be left out; what is left out is",
+        "not known, and nothing is assumed to be limited by it. A key that is not here is refused, with the nearest right",
+        "one. [How do I add a cluster?](../how-to/sites.md) says where the file stands. `packhorse sites schema -o",
+        "site.schema.json` writes the same as a JSON Schema.",
+    )
+    yield from ("| key | what | for example |", "|---|---|---|")
+    yield from (row(name, about) for name, about in schema_of(SITE).items() if name != "partitions")
+    said = schema_of(SITE)["partitions"]
+    yield from ("", "## partitions", "", said["description"])
+    yield from examples("partitions", said)
+    yield from members({"properties": schema_of(PARTITION)})
 
 
 def kind(said: dict[str, Any]) -> str:

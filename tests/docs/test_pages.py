@@ -105,6 +105,9 @@ def check_line(said: str, place: str) -> None:
     own = words[1 : words.index(script[0])] if words[0] == "run" and script else words[1:]
     command = packhorse.get_command(click.Context(packhorse), words[0])
     assert command is not None
+    if isinstance(command, click.Group) and own and not own[0].startswith("-"):
+        assert own[0] in command.commands, f"{place}: no such command"
+        command = command.commands[own[0]]
     known = {name for one in command.params for name in (*one.opts, *one.secondary_opts)} | {"--help", "-h"}
     for word in own:
         option = word.split("=")[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -80,15 +81,20 @@ def try_command(study: str, task: int | None, where: tuple[str, ...]) -> int:
 @click.option("--output", "-o", type=click.Path(path_type=Path), help="Write it to a file.")
 def schema_command(output: Path | None) -> None:
     """Print the JSON Schema of study files, for editors."""
-    import json
-
     from packhorse.study.schema import json_schema
 
-    text = json.dumps(json_schema(), indent=1)
+    print_schema(json_schema(), output, "study")
+
+
+def print_schema(schema: dict[str, Any], output: Path | None, what: str) -> None:
+    """Print a JSON Schema, or write it to a file; `what` is the kind of file that it describes."""
+    import json
+
+    text = json.dumps(schema, indent=1)
     if output is None:
         say(text)
         return
     if output.is_dir():
         raise UsageError(f"{output} is a folder", "name a file")
     output.write_text(text + "\n", encoding="utf-8")
-    say(f"wrote {output}; the first line of a study may name it: # yaml-language-server: $schema={output}")
+    say(f"wrote {output}; the first line of a {what} may name it: # yaml-language-server: $schema={output}")

@@ -117,7 +117,7 @@ SITE: dict[str, Key] = {
     "title": _text("What the site is, in a few words.", "The cluster of our department"),
     "extends": Key(schema.text("Another site, of which this one says only what differs.", "testbed")),
     "scheduler": Key(
-        schema.choice("What jobs are given to (default: slurm).", list(SCHEDULERS), "slurm"),
+        schema.choice("What jobs are given to (default: slurm).", list(SCHEDULERS), "torque"),
         lambda node, what: as_choice(node, what, SCHEDULERS),
     ),
     "hosts": Key(
@@ -152,8 +152,8 @@ SITE: dict[str, Key] = {
         schema.text("A node's own folder, as a job's shell says it (default: $TMPDIR).", "$TMPDIR"),
         _read_scratch,
     ),
-    "poll": _moment("Time between two questions to the scheduler (default: 1 min).", "60 s"),
-    "latency": _moment("Time until what a node wrote is seen on the others (default: 30 s).", "30 s"),
+    "poll": _moment("Time between two questions to the scheduler (default: 1 min).", "30 s"),
+    "latency": _moment("Time until what a node wrote is seen on the others (default: 30 s).", "5 s"),
     "source": _text("Where these facts are from.", "https://example.org/cluster"),
     "date": Key(schema.text("When these facts were true.", "2026-11-23"), _read_date),
 }

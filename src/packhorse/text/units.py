@@ -140,8 +140,8 @@ def duration_text(seconds: float) -> str:
     if seconds != int(seconds):
         return f"{seconds:.6f}".rstrip("0") + " s"
     whole = int(seconds)
-    if whole % 86400 == 0 and whole > 86400:
-        return f"{whole // 86400} days"
+    if whole % 86400 == 0:
+        return "1 day" if whole == 86400 else f"{whole // 86400} days"
     for size, unit in ((3600, "h"), (60, "min")):
         if whole % size == 0 and whole < 100 * size:
             return f"{whole // size} {unit}"

@@ -1,0 +1,121 @@
+"""The command `packhorse sites`: for people, and as JSON for programs."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from subprocess import CompletedProcess
+
+import pytest
+
+Run = Callable[..., CompletedProcess[str]]
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> dict[str, str]:
+    """Return an environment in which the user has no sites yet."""
+    return {"XDG_CONFIG_HOME": str(tmp_path / "settings")}
+
+
+def test_the_list_says_name_title_and_where_from(
+    packhorse: Run, tmp_path: Path, settings: dict[str, str]
+) -> None:
+    folder = tmp_path / "packhorse-sites"
+    folder.mkdir()
+    (folder / "ant.yaml").write_text("title: The ants' cluster")
+    done = packhorse("sites", env=settings)
+    assert done.returncode == 0
+    rows = done.stdout.splitlines()
+    assert rows[0].split() == ["ant", "The", "ants'", "cluster", str(folder / "ant.yaml")]
+    assert [row.split()[0] for row in rows[:3]] == ["ant", "local", "testbed"]
+    assert rows[2].endswith("shipped")
+    said = json.loads(packhorse("sites", "--json", env=settings).stdout)
+    assert said["here"] is None
+    assert [one["name"] for one in said["sites"]] == ["ant", "local", "testbed"]
+    assert said["sites"][0] == {
+        "name": "ant",
+        "origin": "project",
+        "path": str(folder / "ant.yaml"),
+        "title": "The ants' cluster",
+        "scheduler": "slurm",
+    }
+
+
+def test_a_site_that_is_wrong_stands_in_the_list_with_its_place(
+    packhorse: Run, tmp_path: Path, settings: dict[str, str]
+) -> None:
+    folder = tmp_path / "settings" / "packhorse" / "sites"
+    folder.mkdir(parents=True)
+    (folder / "ant.yaml").write_text("hots: ant")
+    done = packhorse("sites", env=settings)
+    assert done.returncode == 0
+    assert "ant.yaml:1:1: the site has no key 'hots'. Did you mean 'hosts'?" in done.stdout
+    (row,) = [
+        one
+        for one in json.loads(packhorse("sites", "--json", env=settings).stdout)["sites"]
+        if "fault" in one
+    ]
+    assert row["name"] == "ant"
+    shown = packhorse("sites", "show", "ant", env=settings)
+    assert shown.returncode == 3
+    assert "ant.yaml:1:1" in shown.stderr
+
+
+def test_a_site_is_shown_with_its_partitions_and_limits(packhorse: Run, settings: dict[str, str]) -> None:
+    done = packhorse("sites", "show", "testbed", env=settings)
+    assert done.returncode == 0
+    rows = [row.split() for row in done.stdout.splitlines()]
+    assert ["general", "4", "8", "16000", "MiB", "-", "1", "h", "7", "days", "default"] in rows
+    assert ["gpu", "1", "8", "16000", "MiB", "4", "gpu:a100", "1", "h", "2", "days"] in rows
+    assert "indices up to 10,000" in done.stdout
+    said = json.loads(packhorse("sites", "show", "testbed", "--json", env=settings).stdout)
+    assert said["partitions"][1]["max_nodes"] == 2
+    assert said["partitions"][1]["max_time"] == 4 * 3600
+    assert said["origin"] == "shipped"
+
+
+def test_everything_that_a_site_asks_of_jobs_is_shown(
+    packhorse: Run, tmp_path: Path, settings: dict[str, str]
+) -> None:
+    (tmp_path / "ant.yaml").write_text(
+        "max_jobs: 5000\naccount_needed: true\narray_mail: false\ncompute_submits: false\n"
+        "scratch: $TMPDIR\nsetup: source /etc/profile\n"
+        "partitions: {a: {by_request: true, whole_nodes: true, max_nodes: 1}}\n"
+    )
+    shown = packhorse("sites", "show", "./ant.yaml", env=settings).stdout
+    for words in ("5,000 jobs", "an account", "may not ask for mail", "may not submit", "$TMPDIR"):
+        assert words in shown
+    assert "every job begins with: source /etc/profile" in shown
+    assert "by request; whole nodes; at most 1 node a job" in shown
+    assert shown.count("?") >= 5, "what is not known is not shown as a number"
+
+
+def test_an_unknown_site_and_a_word_in_a_command_s_place_are_told_the_way(
+    packhorse: Run, settings: dict[str, str]
+) -> None:
+    unknown = packhorse("sites", "show", "tesbed", env=settings)
+    assert unknown.returncode == 2
+    assert "Did you mean 'testbed'?" in unknown.stderr
+    word = packhorse("sites", "testbed", env=settings)
+    assert word.returncode == 2
+    assert "packhorse sites show testbed" in word.stderr
+
+
+def test_the_schema_goes_to_the_terminal_or_into_a_file(packhorse: Run, tmp_path: Path) -> None:
+    printed = json.loads(packhorse("sites", "schema").stdout)
+    assert printed["title"] == "Packhorse site"
+    done = packhorse("sites", "schema", "-o", "site.schema.json")
+    assert "a site may name it" in done.stdout
+    assert json.loads((tmp_path / "site.schema.json").read_text()) == printed
+
+
+def test_the_wheel_brings_the_shipped_sites(tmp_path: Path) -> None:
+    from hatchling.builders.wheel import WheelBuilder
+
+    (path,) = WheelBuilder(str(ROOT)).build(directory=str(tmp_path), versions=["standard"])
+    held = zipfile.ZipFile(path).namelist()
+    for site in (ROOT / "src" / "packhorse" / "sites" / "data").glob("*.yaml"):
+        assert f"packhorse/sites/data/{site.name}" in held

@@ -1,0 +1,166 @@
+"""Which file a site's name means: a named one, the project's, the user's, the shipped one; and where one stands."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from packhorse.app.sites import find_file, find_site, known_sites, this_site
+from packhorse.model.errors import StudyError, UsageError
+from packhorse.run.code import SnapshotFile, code_digest
+from packhorse.run.sitefiles import user_folder
+
+Write = Callable[[str, str], Path]
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a project's folder whose user has settings of their own beside it."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "settings"))
+    folder = tmp_path / "project"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def write(project: Path) -> Write:
+    """Return `write("project" or "user", name, text)` in one word: `write("project/ant.yaml", text)`."""
+
+    def make(said: str, text: str) -> Path:
+        where, _, name = said.partition("/")
+        place = {"project": project / "packhorse-sites", "user": user_folder()}[where]
+        place.mkdir(parents=True, exist_ok=True)
+        path = place / name
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    return make
+
+
+def test_the_shipped_sites_are_there(project: Path) -> None:
+    origins = {one.name: one.origin for one in known_sites(project)}
+    assert origins == {"local": "shipped", "testbed": "shipped"}
+    assert find_site("testbed", project).scheduler == "slurm"
+
+
+def test_the_project_comes_before_the_user_and_the_user_before_what_is_shipped(
+    project: Path, write: Write
+) -> None:
+    write("user/testbed.yaml", "title: the user's")
+    assert find_site("testbed", project).title == "the user's"
+    write("project/testbed.yaml", "title: the project's")
+    assert find_site("testbed", project).title == "the project's"
+    origins = {one.name: one.origin for one in known_sites(project)}
+    assert origins["testbed"] == "project"
+
+
+def test_a_site_is_found_from_a_folder_within_the_project_and_not_beyond_it(
+    project: Path, write: Write
+) -> None:
+    write("project/ant.yaml", "title: ants")
+    study = project / "studies" / "one"
+    study.mkdir(parents=True)
+    with pytest.raises(UsageError):  # no repository: the folder of the study is the project
+        find_site("ant", study)
+    subprocess.run(["git", "init", "-q", str(project)], check=True)
+    assert find_site("ant", study).title == "ants"
+    subprocess.run(["git", "init", "-q", str(study)], check=True)
+    with pytest.raises(UsageError):
+        find_site("ant", study)
+
+
+def test_a_file_is_named_by_a_slash_or_its_suffix(project: Path, write: Write) -> None:
+    path = write("project/ant.yaml", "extends: testbed\ntitle: ants")
+    found = find_site(str(path), project)
+    assert (found.name, found.title) == ("ant", "ants")
+    assert found.partitions == find_site("testbed", project).partitions
+    assert find_file(str(path), project).origin == "named"
+    with pytest.raises(UsageError, match="no file"):
+        find_site(str(project / "none.yaml"), project)
+
+
+def test_a_wrong_name_is_told_the_nearest_and_all_others(project: Path) -> None:
+    with pytest.raises(UsageError) as caught:
+        find_site("tesbed", project)
+    assert "Did you mean 'testbed'?" in caught.value.hint
+    assert "local" in caught.value.hint
+    assert "packhorse sites" in caught.value.hint
+
+
+def test_a_file_that_extends_its_own_name_means_the_next_one(project: Path, write: Write) -> None:
+    write("user/testbed.yaml", "extends: testbed\nmax_jobs: 7")
+    write("project/testbed.yaml", "extends: testbed\ntitle: here")
+    found = find_site("testbed", project)
+    assert (found.title, found.max_jobs, found.max_array_index) == ("here", 7, 10000)
+
+
+@pytest.mark.parametrize(
+    ("ant", "bee", "said"),
+    [
+        ("extends: ant", "title: b", "extends itself"),
+        ("extends: bee", "extends: ant", "extends itself"),
+        ("extends: be", "title: b", "no site 'be'"),
+    ],
+)
+def test_circles_and_wrong_names_are_refused_at_their_place(
+    project: Path, write: Write, ant: str, bee: str, said: str
+) -> None:
+    write("project/ant.yaml", ant)
+    write("project/bee.yaml", bee)
+    with pytest.raises(StudyError, match=said) as caught:
+        find_site("ant", project)
+    assert caught.value.where.endswith(":1:10")
+
+
+def test_a_file_that_is_wrong_is_listed_with_its_fault(project: Path, write: Write) -> None:
+    path = write("project/ant.yaml", "title: a\npartition: {}")
+    found = {one.name: one for one in known_sites(project)}["ant"]
+    assert found.site is None
+    assert found.fault.startswith(f"{path}:2:1: the site has no key 'partition'.")
+
+
+def test_a_file_in_another_encoding_is_refused(project: Path, write: Write) -> None:
+    path = write("project/ant.yaml", "")
+    path.write_bytes("title: \xe4".encode("latin-1"))
+    with pytest.raises(StudyError, match="not UTF-8"):
+        find_site("ant", project)
+
+
+def test_a_login_node_is_known_by_its_name(project: Path, write: Write) -> None:
+    assert this_site(project, "elsewhere.example.org") is None
+    found = this_site(project, "testbed-login")
+    assert found is not None
+    assert found.name == "testbed"
+    write("project/ant.yaml", "hosts: ['ant?.example.org']")
+    write("project/bee.yaml", "title: mentions ant1.example.org, and is not it")
+    found = this_site(project, "ant1.example.org")
+    assert found is not None
+    assert found.name == "ant"
+    assert this_site(project, "ant12.example.org") is None
+
+
+def test_the_site_of_a_login_node_is_the_one_whose_file_counts(project: Path, write: Write) -> None:
+    write("project/testbed.yaml", "extends: testbed\ntitle: ours")
+    found = this_site(project, "testbed-login.example.org")
+    assert found is not None
+    assert found.title == "ours"
+
+
+def test_a_site_of_another_that_is_wrong_does_not_hide_where_one_stands(project: Path, write: Write) -> None:
+    write("project/ant.yaml", "hosts: testbed-login\nnothing: 1")
+    found = this_site(project, "testbed-login")
+    assert found is not None
+    assert found.name == "testbed"
+
+
+def test_a_change_of_a_site_is_no_change_of_code(project: Path) -> None:
+    def digest(folder: str, content: str) -> str:
+        file = SnapshotFile(path=f"{folder}/ant.yaml", source=str(project / "ant.yaml"), sha256=content)
+        return code_digest([file], command="python sim.py", result="auto")
+
+    assert digest("packhorse-sites", "a") == digest("packhorse-sites", "b")
+    assert digest("lib/packhorse-sites", "a") == digest("lib/packhorse-sites", "b")
+    assert digest("sites", "a") != digest("sites", "b")

@@ -1,0 +1,114 @@
+"""The reader of site files and their JSON Schema know the same keys, and the shipped sites keep to both."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from packhorse.model.errors import StudyError
+from packhorse.model.site import Partition, Site
+from packhorse.run.sitefiles import SHIPPED
+from packhorse.sites.keys import PARTITION, SITE, Key, json_schema
+from packhorse.sites.parse import parse_site
+from packhorse.text.node import Node, plain
+from packhorse.text.yaml import parse_yaml
+
+SCHEMA = jsonschema.Draft202012Validator(json_schema())
+FILES = sorted(SHIPPED.glob("*.yaml"))
+
+
+def read(text: str) -> Site:
+    def base(node: Node) -> Site:
+        return Site(name=str(node.value), title="another")
+
+    return parse_site(text, name="ant", path="ant.yaml", base=base)
+
+
+def faults(text: str) -> list[str]:
+    return [error.message for error in SCHEMA.iter_errors(plain(parse_yaml(text, "ant.yaml")))]
+
+
+def examples(table: dict[str, Key]) -> list[tuple[str, Any]]:
+    return [(name, example) for name, key in table.items() for example in key.schema["examples"]]
+
+
+def test_the_schema_is_one() -> None:
+    jsonschema.Draft202012Validator.check_schema(json_schema())
+
+
+def test_the_keys_are_those_of_the_values() -> None:
+    assert set(SITE) - {"extends"} == set(Site.__struct_fields__) - {"name"}
+    assert set(PARTITION) == set(Partition.__struct_fields__) - {"name"}
+    for key in (*SITE.values(), *PARTITION.values()):
+        assert key.schema["description"]
+        assert key.schema["examples"]
+
+
+@pytest.mark.parametrize(("name", "example"), examples(SITE))
+def test_every_example_is_taken_by_both_and_changes_the_site(name: str, example: Any) -> None:
+    text = json.dumps({name: example})
+    assert not faults(text)
+    assert read(text) != Site(name="ant")
+
+
+@pytest.mark.parametrize(("name", "example"), examples(PARTITION))
+def test_every_example_of_a_partition_is_taken_by_both_and_changes_it(name: str, example: Any) -> None:
+    text = json.dumps({"partitions": {"p": {name: example}}})
+    assert not faults(text)
+    assert read(text).partitions != (Partition(name="p"),)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "partition: {}",
+        "partitions: {a: {core: 1}}",
+        "partitions: {a: {nodes: 0}}",
+        "partitions: {a: 3}",
+        "scheduler: sge",
+        "array_mail: maybe",
+        "max_jobs: many",
+        "poll: 60",
+    ],
+)
+def test_what_the_schema_refuses_the_reader_refuses_too(text: str) -> None:
+    assert faults(text)
+    with pytest.raises(StudyError):
+        read(text)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_shipped_sites_are_valid_and_say_what_they_are(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert not faults(text)
+    found = parse_site(text, name=path.stem, path=str(path), base=lambda _: Site(name=""))
+    assert found.title
+    if found.scheduler != "local":
+        assert found.source
+        assert found.date
+        assert sum(one.default for one in found.partitions) == 1
+
+
+def test_the_testbed_is_what_its_slurm_is_configured_to_be() -> None:
+    path = SHIPPED / "testbed.yaml"
+    text = path.read_text(encoding="utf-8")
+    found = parse_site(text, name="testbed", path=str(path), base=lambda _: Site(name=""))
+    sizes = {one.name: (one.nodes, one.cores, one.memory, one.gpus) for one in found.partitions}
+    assert sizes == {"general": (4, 8, 16000, 0), "debug": (2, 8, 16000, 0), "gpu": (1, 8, 16000, 4)}
+    limits = {one.name: (one.default_time, one.max_time, one.max_nodes) for one in found.partitions}
+    day = 86400
+    assert limits == {
+        "general": (3600, 7 * day, None),
+        "debug": (1800, 4 * 3600, 2),
+        "gpu": (3600, 2 * day, None),
+    }
+    assert found.max_array_index == 10000
+    assert found.default_memory == 100
+    assert found.poll == 2
+    assert found.array_mail
+    assert found.compute_submits
+    assert found.scratch == ""
