@@ -190,6 +190,7 @@ class Words(object):
         self.word = bytearray(size)
         self.rank = array("Q", bytes(8 * size))  # (wave, attempt) of a word that is not OK
         self.holder = array("I", bytes(4 * size))  # the number of the journal that has such a word
+        self.failures = bytearray(size)  # workers on which a task failed, up to 255
         self.journals = []
         self.cut = {}  # index -> (journal, record) of each task whose word is UNFINISHED
 
@@ -201,7 +202,7 @@ class Words(object):
         return self.offsets[at] + index - self.starts[at]
 
     def take(self, journal, overruled):
-        """Let the records of a journal compete; journals come in their order. Return its records by code."""
+        """Let the records of a journal compete; journals come in their order. Return its records by outcome."""
         number = len(self.journals)
         self.journals.append(journal)
         found = [0] * len(WORDS)
@@ -210,7 +211,11 @@ class Words(object):
         for index, code, attempt, record in journal.records():
             found[code] += 1
             place = self.place(index)
-            if place is None or (doubted and overruled(code, index, wave)):
+            if place is None:
+                continue
+            if code == FAILED and self.failures[place] < 255:
+                self.failures[place] += 1
+            if doubted and overruled(code, index, wave):
                 continue
             if code == OK:
                 self.word[place] = OK
@@ -220,7 +225,7 @@ class Words(object):
                 if rank >= self.rank[place]:
                     self.word[place], self.rank[place], self.holder[place] = code, rank, number
                     self._note_cut(index, code, journal, record)
-        return found
+        return dict(zip(WORDS, found))
 
     def _note_cut(self, index, code, journal, record):
         if code == UNFINISHED:
@@ -236,17 +241,40 @@ class Words(object):
             found.extend(_runs(self.word[offset:stop], codes, a))
         return joined(found)
 
-    def failed_on(self, wanted):
-        """Return the FAILED tasks whose journal's header is `wanted`, as ranges."""
+    def failed_once(self, wanted):
+        """Return the FAILED tasks that failed nowhere but where the journal's header is `wanted`, as ranges."""
         chosen = {number for number, journal in enumerate(self.journals) if wanted(journal.header)}
-        if not chosen:
-            return []
-        failed = self.with_word("FAILED")
-        return to_ranges(i for a, b in failed for i in range(a, b) if self.holder[self.place(i)] in chosen)
+        found = []
+        for index, place in self._places("FAILED"):
+            if self.holder[place] in chosen and self.failures[place] == 1:
+                found.append(index)
+        return to_ranges(found)
+
+    def by_wave(self, word):
+        """Return {wave: ranges} of the tasks with a word that is not OK."""
+        found = {}
+        for index, place in self._places(word):
+            found.setdefault(self.rank[place] >> 32, []).append(index)
+        return {wave: to_ranges(indices) for wave, indices in found.items()}
+
+    def _places(self, word):
+        for a, b in self.with_word(word):
+            place = self.place(a)
+            for index in range(a, b):
+                yield index, place + index - a
 
     def counts(self):
         """Return how many tasks have each word."""
         return {word: self.word.count(bytes([code])) for word, code in CODES.items()}
+
+    def counts_without(self, ranges):
+        """Return how many tasks have each word, those of some ranges left out."""
+        found = self.counts()
+        for a, b in joined(ranges):
+            place = self.place(a)
+            for word, code in CODES.items():
+                found[word] -= self.word.count(bytes([code]), place, place + b - a)
+        return found
 
 
 def _runs(words, codes, first):

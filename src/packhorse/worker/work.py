@@ -365,6 +365,9 @@ class Worker(object):
         if len(self.first) == PROBE and outcome != "OK" and len(set(self.first)) == 1:
             self.stopping = "failing"
             self.tell({"failing": record.get("cause"), "count": PROBE})
+            if self.options.owner:  # nobody is there to hear it
+                said = "the first %d tasks of a worker all failed in one way: %s"
+                self.journal.say({"note": said % (PROBE, record.get("cause"))})
 
     def _died(self, slot):
         """Write down the task that took a slot's process, and run the rest again."""

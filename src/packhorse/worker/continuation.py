@@ -1,0 +1,325 @@
+"""The continuation: a job that starts when a wave's array has ended, and submits what it left missing.
+
+It reads journals, decides, writes the next wave, and says to the scheduler what was rendered before the first
+submission. A wave belongs to who makes its folder, so two of these never both plan.
+"""
+
+import datetime
+import os
+import re
+import shutil
+import time
+
+from packhorse.worker import commands
+from packhorse.worker.commands import sentence
+from packhorse.worker.files import read_json, write_json
+from packhorse.worker.history import History, settle
+from packhorse.worker.ranges import count, spread, without
+from packhorse.worker.rungs import choose
+from packhorse.worker.words import TooNew
+
+PROBE = 20  # first tasks, spread over the space, as a plan of the package has them
+PATIENCE = 120.0  # seconds in which another continuation that planned has also submitted
+LATENCY = 30.0  # seconds until a file is seen by another machine, where the site does not say
+
+
+class Stop(Exception):
+    """Nothing more is submitted."""
+
+    def __init__(self, why, text):
+        Exception.__init__(self, text)
+        self.why, self.text = why, text
+
+
+class NotOurs(Exception):
+    """Somebody else goes on."""
+
+
+def go_on(run, wave, seconds):
+    """Submit another wave for what a wave left missing, or write down why not; return the exit status."""
+    run = os.path.abspath(run)
+    try:
+        Continuation(run, wave, seconds).work()
+    except Stop as stop:
+        write_json(os.path.join(run, "stopped.json"), {"why": stop.why, "text": stop.text, "wave": wave})
+        sentence("nothing more is submitted: %s" % stop.text)
+    except NotOurs as other:
+        sentence(str(other))
+    except TooNew as error:
+        sentence("nothing is submitted: %s; run `packhorse run` with the newer Packhorse" % error)
+        return 1
+    return 0
+
+
+class Continuation(object):
+    """What follows one wave of one run."""
+
+    def __init__(self, run, wave, seconds):
+        self.run, self.wave = run, wave
+        self.give_up = time.monotonic() + seconds
+        self.said = read_json(os.path.join(run, "waves", "continue.json"))
+        self.latency = min(float(self.said.get("latency") or LATENCY), seconds / 2.0)
+        self.unset = self.said.get("unset", ())
+
+    def path(self, wave, name=""):
+        """Return a file of a wave, or its folder."""
+        return os.path.join(self.run, "waves", str(wave), *([name] if name else []))
+
+    def work(self):
+        """Decide and act; raise Stop or NotOurs where nothing is submitted."""
+        if not os.path.exists(self.path(self.wave, "submission.json")):
+            raise NotOurs("wave %d was not submitted to a scheduler" % self.wave)
+        self._leave_to_newer()
+        self._check_wanted()
+        self._check_owner()
+        silent = settle(self.run, self.wave, self.latency)
+        if silent:
+            sentence(
+                "%d workers of wave %d left no last word; what they have written counts" % (silent, self.wave)
+            )
+        history = History(self.run, self.wave)
+        self._check_cancelled(history)
+        choice = choose(history, self.said)
+        self._judge(history, choice)
+        wave = self._make_folder()
+        self._submit(self._write(history, choice, wave))
+
+    # Whether there is anything to do
+
+    def _leave_to_newer(self):
+        """Raise NotOurs where another wave has been planned, submitted or not."""
+        for number in self._numbers():
+            if number > self.wave and self._is_planned(number):
+                if self._half_made(number):
+                    sentence("wave %d was planned and not submitted; submitting it" % number)
+                    self._submit(read_json(self.path(number, "submission.json")))
+                raise NotOurs("wave %d has been planned; this run goes on there" % number)
+
+    def _numbers(self):
+        names = os.listdir(os.path.join(self.run, "waves"))
+        return sorted(int(name) for name in names if name.isdigit())
+
+    def _is_planned(self, number):
+        """Wait until who made a wave's folder has planned it; a folder without a plan belongs to somebody who died."""
+        until = min(time.monotonic() + self.latency, self.give_up)
+        while not os.path.exists(self.path(number, "plan.json")) and time.monotonic() < until:
+            time.sleep(0.2)
+        return os.path.exists(self.path(number, "plan.json"))
+
+    def _half_made(self, number):
+        """Tell whether a continuation of this wave planned another and died before it was submitted."""
+        until = min(time.monotonic() + PATIENCE, self.give_up)
+        while True:
+            plan, said = (read_json(self.path(number, name)) for name in ("plan.json", "submission.json"))
+            if not plan or plan.get("follows") != self.wave or not said or said["job"]:
+                return False
+            if time.monotonic() > until:
+                return True
+            time.sleep(min(1.0, self.latency))
+
+    def _check_wanted(self):
+        if os.path.exists(os.path.join(self.run, "cancelled")):
+            raise Stop("cancelled", "the run was cancelled")
+
+    def _check_owner(self):
+        """Wait for the array that works on the wave, where an answer was lost and the wave was submitted twice."""
+        submission = read_json(self.path(self.wave, "submission.json"))
+        try:
+            with open(self.path(self.wave, "owner"), "rb") as stream:
+                owner = stream.read().decode("utf-8")
+        except FileNotFoundError:
+            return
+        if submission["job"] and _number(owner) != _number(submission["job"]):
+            first = submission["job"]
+            submission["job"] = owner
+            write_json(self.path(self.wave, "submission.json"), submission)
+            self._follow(submission)
+            raise NotOurs(
+                "job %s works on wave %d and not job %s; waiting for it" % (owner, self.wave, first)
+            )
+
+    def _check_cancelled(self, history):
+        asked, submission = self.said.get("asked"), history.submissions[self.wave]
+        if not asked or not submission["job"]:
+            return
+        argv = commands.filled(asked["argv"], {"job": submission["job"]})
+        status, said, complaint = commands.ask(argv, self.unset)
+        if status != 0:
+            sentence("the scheduler does not say how the wave ended (%s)" % (complaint or status))
+        elif {word.rstrip("+") for word in said.split()} & set(asked["words"]):
+            raise Stop("cancelled", "jobs of wave %d were cancelled" % self.wave)
+
+    def _judge(self, history, choice):
+        """Raise Stop where another wave has no sense."""
+        if not choice.tasks:
+            raise Stop("done", _done(history, choice))
+        if history.stops and not any(history.ok.values()):
+            raise Stop("failing", history.stops[0] or "the first tasks all failed in one way")
+        chain, idle = history.chain, self.said.get("idle") or 2
+        if len(chain) >= idle and not any(history.ok.get(wave) for wave in chain[:idle]):
+            left = count(choice.tasks)
+            raise Stop("idle", "%d waves in a row had no new result; %d tasks are left" % (idle, left))
+        waves, hours = self.said.get("waves"), self.said.get("core_hours")
+        if waves and len(chain) >= waves:
+            raise Stop("cap", "%d waves were allowed, and %d tasks are left" % (waves, count(choice.tasks)))
+        if hours and history.core_hours() >= hours:
+            said = "%.1f core-hours of %.1f are used, and %d tasks are left"
+            raise Stop("cap", said % (history.core_hours(), hours, count(choice.tasks)))
+
+    # The next wave
+
+    def _make_folder(self):
+        """Make the next wave's folder and return its number."""
+        while True:
+            number = self._numbers()[-1] + 1
+            try:
+                os.mkdir(self.path(number), 0o700)
+                return number
+            except FileExistsError:
+                self._leave_to_newer()
+
+    def _write(self, history, choice, wave):
+        """Write the next wave, its plan last; return its submission."""
+        rung, plan = choice.rung, _plan(history, choice, wave)
+        os.mkdir(self.path(wave, "leases"), 0o700)
+        work = dict(read_json(self.path(self.wave, "work.json")), wave=wave, look=False)
+        work["memory"] = rung.get("memory")
+        write_json(self.path(wave, "work.json"), work)
+        submission = self._intent(history, choice, wave)
+        write_json(self.path(wave, "submission.json"), submission)
+        write_json(self.path(wave, "plan.json"), plan)
+        said = "wave %d: %d tasks in %d jobs of %d tasks at a time (%s)"
+        sentence(said % (wave, plan["tasks"], submission["elements"], rung["slots"], choice.why))
+        return submission
+
+    def _intent(self, history, choice, wave):
+        last, rung = history.submissions[self.wave], choice.rung
+        memory = rung.get("memory") and rung["memory"] * rung["slots"]
+        if rung["name"] == last["rung"]:
+            memory = last["memory"]
+        return dict(
+            last,
+            wave=wave,
+            token="packhorse-%s-%d" % (self.said["run"], wave),
+            rung=rung["name"],
+            elements=choice.elements,
+            slots=rung["slots"],
+            cores=rung["cores"],
+            memory=memory,
+            seconds=rung.get("seconds"),
+            exclude=history.excluded(),
+            argv=[],
+            intended=time.time(),
+            job="",
+            submitted=0,
+            continuation="",
+            refused="",
+        )
+
+    def _submit(self, submission):
+        """Submit a wave and then what follows it."""
+        wave = submission["wave"]
+        rung = next(one for one in self.said["rungs"] if one["name"] == submission["rung"])
+        places = {
+            "script": rung["script"],
+            "wave": str(wave),
+            "last": str(submission["elements"] - 1),
+            "token": submission["token"],
+        }
+
+        def argv_of(tries):
+            # A node of an unknown name would be refused for ever.
+            nodes = ",".join(submission["exclude"]) if tries < 2 else ""
+            return commands.filled(self.said["submit"], dict(places, exclude=nodes))
+
+        submission["argv"] = argv_of(0)
+        write_json(self.path(wave, "submission.json"), submission)
+        try:
+            job = commands.submit(argv_of, self.unset, self.give_up, self._check_wanted)
+        except commands.Refused as refused:
+            if not refused.lost:  # nothing of this wave can ever start, so it never was
+                shutil.rmtree(self.path(wave))
+            raise Stop("refused", "the scheduler did not take wave %d: %s" % (wave, refused)) from refused
+        except Stop:
+            shutil.rmtree(self.path(wave))
+            raise
+        submission.update(job=job, submitted=time.time())
+        write_json(self.path(wave, "submission.json"), submission)
+        sentence("wave %d is job %s" % (wave, job))
+        self._follow(submission)
+
+    def _follow(self, submission):
+        """Submit the job that starts when a wave has ended; without it the wave still runs."""
+        wave = submission["wave"]
+        places = {
+            "script": os.path.join(self.run, "waves", "continue.sh"),
+            "wave": str(wave),
+            "token": "packhorse-%s-%d-next" % (self.said["run"], wave),
+            "job": submission["job"],
+        }
+        argv = commands.filled(self.said["after"], places)
+        try:
+            job = commands.submit(lambda _: argv, self.unset, self.give_up, self._check_wanted)
+        except commands.Refused as refused:
+            said = "wave %d runs, but nothing will follow it by itself (%s); `packhorse run` goes on"
+            sentence(said % (wave, refused))
+            return
+        submission["continuation"] = job
+        write_json(self.path(wave, "submission.json"), submission)
+        sentence("job %s follows it" % job)
+
+
+def _number(job):
+    """Return the digits that a job's number begins with: `85`, `85[].server`, `85[3].server` are one array."""
+    found = re.match(r"\d+", job)
+    return found.group() if found else job
+
+
+def _done(history, choice):
+    """Return how the run stands when nothing is left to run."""
+    counts = dict(history.origin["before"])
+    for word, number in history.words.counts().items():
+        counts[word] = counts.get(word, 0) + number
+    said = "%d of %d tasks ended well" % (counts.get("OK", 0), history.origin["total"])
+    others = {"FAILED": "failed", "TIMEOUT": "met their time limit", "MEMORY": "ran out of memory"}
+    for word, text in others.items():
+        if counts.get(word):
+            said += ", %d %s" % (counts[word], text)
+    if choice.hopeless:
+        said += "; %d met the deadline of a job that they had from its start" % count(choice.hopeless)
+        said += " and saved no newer checkpoint: they need more time than the site gives"
+    return said
+
+
+def _plan(history, choice, wave):
+    """Return the next wave's plan, in the form that the package writes."""
+    last, tasks = history.plans[history.wave], choice.tasks
+    before = dict(history.origin["before"])
+    left = history.words.counts_without(tasks)
+    for word, number in left.items():
+        before[word] = before.get(word, 0) + number
+    probe = _first(history, choice)
+    return dict(
+        last,
+        wave=wave,
+        follows=history.wave,
+        kind="retry" if choice.overrules else "run",
+        tasks=count(tasks),
+        probe=probe,
+        ranges=without(tasks, [[index, index + 1] for index in probe]),
+        unreadable=[],
+        before={word: number for word, number in before.items() if number and word != "MISSING"},
+        created=datetime.datetime.now(datetime.timezone.utc).astimezone().replace(microsecond=0).isoformat(),
+    )
+
+
+def _first(history, choice):
+    """Return the tasks to start first: what a deadline cut off, to have all of a job's time, then a spread of the rest."""
+    places = max(PROBE, choice.elements * choice.rung["slots"])
+    cut = [index for index in sorted(history.words.cut) if _within(choice.tasks, index)][:places]
+    rest = without(choice.tasks, [[index, index + 1] for index in cut])
+    return cut + (spread(rest, places - len(cut)) if count(choice.tasks) > 2 * PROBE else [])
+
+
+def _within(ranges, index):
+    return any(a <= index < b for a, b in ranges)

@@ -1,0 +1,338 @@
+"""Workers as a batch system treats them: several on one wave, ended by time or by signals, started again."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from continuation.desk import Desk, ended
+from running.project import Project, bits, marked, until
+from worker.old import oldest_python
+
+Make = Callable[..., Desk]
+SIM = "import json, random, sys\nprint(json.dumps({'x': random.Random(int(sys.argv[2])).random(), 'n2': int(sys.argv[1])}))\n"
+MODEL = "import random\ndef f(n, seed):\n    return {'x': random.Random(seed).random(), 'n2': n, 'd': random.random()}\n"
+SLOW = """
+    import sys, time
+    from pathlib import Path
+    folder, n = Path(sys.argv[1]), int(sys.argv[2])
+    (folder / f"begun-{n}").touch()
+    while n >= int((folder / "free").read_text()):
+        time.sleep(0.01)
+    print('{"n2": %d}' % n)
+"""
+KINDS: dict[str, dict[str, Any]] = {
+    "command": {"command": "python sim.py {n} {seed}"},
+    "function": {"function": "model:f"},
+}
+
+
+def gate(project: Project, tmp_path: Path, free: int) -> Path:
+    """Make tasks wait that are told so: task n ends when n is below what the file `free` says."""
+    folder = tmp_path / "gate"
+    folder.mkdir()
+    (folder / "free").write_text(str(free))
+    project.write(slow_py=SLOW)
+    return folder
+
+
+def gated(folder: Path, tasks: int) -> dict[str, Any]:
+    return {"command": f"python slow.py {folder} {{n}}", "parameters": {"n": {"range": [tasks]}}}
+
+
+def held(desk: Desk, wave: int) -> int:
+    """Return how many positions are claimed and not given back, where none was taken again."""
+    leases = desk.leases(wave)
+    claimed = sum(lease["stop"] - lease["start"] for lease in leases)
+    return claimed - sum(b - a for lease in leases for a, b in lease.get("back", []))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_several_workers_give_the_table_of_a_local_run(
+    desk: Make, project: Project, tmp_path: Path, kind: str
+) -> None:
+    project.write(sim_py=SIM, model_py=MODEL)
+    study = {
+        **KINDS[kind],
+        "parameters": {"n": {"range": [60]}},
+        "replicates": 3 if kind == "function" else 1,
+    }
+    one = desk(study)
+    wave = one.first_wave(elements=3, slots=2)
+    said = one.array(wave)
+    assert any('"OK"' in row for row in said)
+    project.command("collect", "s")
+    here = Project(tmp_path / "local").write(sim_py=SIM, model_py=MODEL).study(**study)
+    here.run("-j2")
+    assert bits(project.table()) == bits(here.table())
+    ends = one.lines("end")
+    assert {end["end"] for end in ends} == {"done"}
+    assert list(one.scratch().iterdir()) == []
+
+
+def test_an_old_and_a_new_python_work_on_one_wave_and_go_on(desk: Make, project: Project) -> None:
+    project.write(sim_py=SIM)
+    one = desk({**KINDS["command"], "parameters": {"n": {"range": [40]}}})
+    wave = one.first_wave(elements=2, slots=1)
+    new = one.start(wave, 0)
+    one.python = [oldest_python()[0], "-S", "-E"]
+    old = one.start(wave, 1)
+    assert ended(new) != ""
+    ended(old)
+    one.go_on(wave)
+    assert one.stopped()["why"] == "done"
+    assert one.stopped()["text"] == "40 of 40 tasks ended well"
+
+
+def test_at_the_deadline_tasks_are_unfinished_or_somebody_elses(
+    desk: Make, project: Project, tmp_path: Path
+) -> None:
+    folder = gate(project, tmp_path, free=0)
+    one = desk(gated(folder, 40))
+    wave = one.first_wave(elements=2, slots=2, seconds=4)
+    # The first holds tasks that wait until its deadline; nobody else is there to take what it gives back.
+    first = one.start(wave, 0, "--margin", "1")
+    ended(first)
+    records = one.lines("index")
+    assert [record["outcome"] for record in records] == ["UNFINISHED", "UNFINISHED"]
+    assert all(record["wall"] > 1 and record["cause"] == "its job's time was over" for record in records)
+    assert one.lines("end")[-1]["end"] == "deadline"
+    # Those who come later have all the rest, what was given back among it.
+    (folder / "free").write_text("100")
+    ended(one.start(wave, 1))
+    done = [record["index"] for record in one.lines("index")]
+    assert sorted(done) == list(range(40)), "each task has one record"
+    project.command("collect", "s")
+    assert len(project.rows("n2")) == 38
+
+
+def test_what_is_given_back_is_run_by_a_worker_that_has_time(
+    desk: Make, project: Project, tmp_path: Path
+) -> None:
+    folder = gate(project, tmp_path, free=10)
+    one = desk(gated(folder, 30))
+    wave = one.first_wave(elements=1, slots=1, seconds=6)
+    short = one.start(wave, 0, "--margin", "3")  # one element claims all, and meets a task that waits
+    ended(short)
+    leases = one.leases(wave)
+    (back,) = [lease for lease in leases if "back" in lease]
+    assert back["start"] == back["stop"] == leases[-2]["stop"]
+    (folder / "free").write_text("100")
+    ended(one.start(wave, 1, "--seconds", "0"))
+    took = one.leases(wave)[-1]
+    assert leases[took["took"]] == back
+    assert sorted(record["index"] for record in one.lines("index")) == list(range(30))
+
+
+def test_a_function_at_the_deadline_is_unfinished(desk: Make, project: Project) -> None:
+    project.write(
+        model_py="import time\ndef f(n):\n    time.sleep(1000 if n == 1 else 0)\n    return n\n",
+    )
+    one = desk({"function": "model:f", "parameters": {"n": [0, 1, 2, 3]}})
+    wave = one.first_wave(elements=1, slots=1, seconds=5)
+    ended(one.start(wave, 0, "--margin", "2"))
+    found = {record["index"]: record.get("outcome", "OK") for record in one.lines("index")}
+    assert found == {0: "OK", 1: "UNFINISHED"}
+    assert [lease["back"] for lease in one.leases(wave) if "back" in lease] == [[[2, 4]]]
+
+
+def test_nothing_begins_that_would_not_end(desk: Make, project: Project) -> None:
+    project.write(nap_py="import time\ntime.sleep(0.8)\nprint(1)\n")
+    one = desk({"command": "python nap.py {n}", "parameters": {"n": {"range": [30]}}, "result": "none"})
+    wave = one.first_wave(elements=1, slots=1, seconds=5)
+    ended(one.start(wave, 0, "--margin", "1"))
+    records = one.lines("index")
+    assert 1 <= len(records) < 6
+    assert all("outcome" not in record for record in records), "none was cut off"
+    assert held(one, wave) == len(records), "what it did not begin is free for others"
+    assert one.lines("end")[-1]["end"] == "deadline"
+
+
+def test_tasks_know_the_deadline_and_only_what_is_theirs(desk: Make, project: Project) -> None:
+    project.write(
+        look_py="""
+            import json, os, tempfile, time
+            from packhorse import task
+            names = [n for n in os.environ if n.startswith(("SLURM", "PBS", "PMI", "OMPI"))]
+            scratch = os.environ["PACKHORSE_SCRATCH"]
+            print(json.dumps({"left": task.seconds_left(), "names": len(names), "threads": os.environ["OMP_NUM_THREADS"],
+                              "inside": tempfile.gettempdir() == scratch}))
+            """
+    )
+    one = desk({"command": "python look.py", "resources": {"cpus": 1}})
+    wave = one.first_wave(elements=1, slots=1, seconds=100)
+    one.array(wave)
+    project.command("collect", "s")
+    ((left, names, threads, inside),) = project.rows("left", "names", "threads", "inside")
+    assert 60 < left <= 80, "a margin of a fifth, since the job is short"
+    assert (names, str(threads), inside) == (0, "1", True)
+    header = one.lines("header")[0]["header"]
+    assert abs(header["deadline"] - header["started"] - 80) < 20
+
+
+def test_an_element_started_again_takes_up_its_own_and_nobody_elses(
+    desk: Make, project: Project, tmp_path: Path
+) -> None:
+    folder = gate(project, tmp_path, free=20)
+    one = desk(gated(folder, 60))
+    wave = one.first_wave(elements=2, slots=1)
+    lost = [one.start(wave, element) for element in range(2)]
+    until(lambda: len([i for i in folder.glob("begun-*") if int(i.name[6:]) >= 20]) == 2)
+    for worker in lost:
+        os.killpg(worker.pid, signal.SIGKILL)
+        worker.communicate()
+    until(lambda: not marked(one.path))
+    (folder / "free").write_text("100")
+    before = {record["index"] for record in one.lines("index")}
+    ended(one.start(wave, 0, "--restart", "1"))
+    done = {record["index"] for record in one.lines("index")}
+    assert len(one.lines("index")) == len(done), "nothing ran twice"
+    theirs = [
+        p
+        for lease in one.leases(wave)
+        if lease["by"].startswith(f"{wave}-1-")
+        for p in range(lease["start"], lease["stop"])
+    ]
+    assert 0 < 60 - len(done) <= len(theirs)
+    assert before < done
+    ended(one.start(wave, 1, "--restart", "1"))
+    assert {record["index"] for record in one.lines("index")} == set(range(60))
+
+
+def test_another_array_of_the_wave_leaves_it_alone(desk: Make, project: Project) -> None:
+    project.write(sim_py=SIM)
+    one = desk({**KINDS["command"], "parameters": {"n": {"range": [4]}}})
+    wave = one.first_wave(elements=1, slots=1)
+    ended(one.start(wave, 0, owner="7"))
+    files = sorted(path.name for path in one.path.rglob("*"))
+    said = ended(one.start(wave, 0, owner="8"))
+    assert said == "wave 1 belongs to job 7; job 8 leaves it alone\n"
+    said = ended(one.start(wave, 1, owner="7"))
+    assert json.loads(said)["end"] == "done", "too late, and quiet about it"
+    assert sorted(path.name for path in one.path.rglob("*")) == files, "neither left a file"
+    assert len(one.lines("index")) == 4
+
+
+@pytest.mark.parametrize("kind", ["command", "function"])
+def test_a_cancelled_job_writes_first_and_ends_within_three_seconds(
+    desk: Make, project: Project, tmp_path: Path, kind: str
+) -> None:
+    folder = tmp_path / "gate"
+    folder.mkdir()
+    # The task does not listen to SIGTERM, as R and many a library do not.
+    project.write(
+        stubborn_py="""
+            import signal, sys, time
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            if int(sys.argv[2]) == 1:
+                open(sys.argv[1] + "/begun", "w").close()
+                time.sleep(1000)
+            """,
+        model_py=f"""
+            import signal, time
+            def f(n):
+                if n == 1:
+                    open({str(folder)!r} + "/begun", "w").close()
+                    time.sleep(1000)
+                return n
+            """,
+    )
+    work = {"command": f"python stubborn.py {folder} {{n}}"} if kind == "command" else {"function": "model:f"}
+    one = desk(
+        {**work, "parameters": {"n": [0, 1, 2]}, "result": "none"}
+        if kind == "command"
+        else {**work, "parameters": {"n": [0, 1, 2]}}
+    )
+    wave = one.first_wave(elements=1, slots=1)
+    worker = one.start(wave, 0)
+    until((folder / "begun").exists)
+    begun = time.monotonic()
+    worker.send_signal(signal.SIGTERM)
+    ended(worker)
+    assert time.monotonic() - begun < 3, "KillWait of a Slurm can be 3 s"
+    assert [record["index"] for record in one.lines("index")] == [0], "an interruption is not an outcome"
+    assert one.lines("end")[-1]["end"] == "stopped"
+    assert marked(one.path) == []
+    assert list(one.scratch().iterdir()) == []
+
+
+def test_a_worker_whose_tasks_all_fail_ends_and_leaves_the_rest_to_others(
+    desk: Make, project: Project
+) -> None:
+    project.write(bad_py="import sys\nsys.exit('no GPU here')\n")
+    one = desk({"command": "python bad.py {n}", "parameters": {"n": {"range": [100]}}})
+    wave = one.first_wave(elements=2, slots=1)
+    ended(one.start(wave, 0), code=4)
+    assert one.lines("end")[-1]["end"] == "failing"
+    assert (
+        one.lines("note")[-1]["note"] == "the first 20 tasks of a worker all failed in one way: no GPU here"
+    )
+    assert held(one, wave) == len(one.lines("index")) == 20
+
+
+def test_fewer_slots_than_asked_are_said(desk: Make, project: Project) -> None:
+    project.write(sim_py=SIM)
+    one = desk({**KINDS["command"], "parameters": {"n": {"range": [4]}}})
+    wave = one.first_wave(elements=1, slots=999)
+    ended(one.start(wave, 0, "--slots", "999"))
+    have = len(os.sched_getaffinity(0))
+    (note,) = [said["note"] for said in one.lines("note")]
+    assert note.startswith(f"a job runs {have} tasks at a time and not 999") or "MiB" in note
+    assert one.lines("header")[0]["header"]["slots"] <= have
+
+
+def test_a_full_scratch_folder_is_refused_with_a_sentence(
+    desk: Make, project: Project, tmp_path: Path
+) -> None:
+    project.write(sim_py=SIM)
+    one = desk({**KINDS["command"], "parameters": {"n": {"range": [4]}}})
+    wave = one.first_wave(elements=1, slots=1)
+    folder = tmp_path / "full"
+    folder.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "none", folder], check=False).returncode:
+        pytest.skip("a small disk can be mounted by root only")
+    try:
+        said = ended(one.start(wave, 0, "--scratch", folder), code=4)
+    finally:
+        subprocess.run(["umount", folder], check=True)
+    events = [json.loads(row) for row in said.splitlines()]
+    assert any("has no place for working copies" in event.get("error", "") for event in events)
+    assert any("No space left on device" in note["note"] for note in one.lines("note"))
+    assert one.leases(wave) == [], "it has claimed nothing"
+
+
+def test_a_checkpoint_of_another_code_is_not_picked_up(desk: Make, project: Project) -> None:
+    project.write(
+        save_py="""
+            import os, sys
+            path = os.path.join(os.environ["PACKHORSE_CHECKPOINT"], "state")
+            old = open(path).read() if os.path.exists(path) else ""
+            open(path, "w").write(old + "1")
+            sys.exit("first" if not old else 0)
+            """
+    )
+    study: dict[str, Any] = {"command": "python save.py", "checkpoint": True, "result": "none"}
+    one = desk(study)
+    wave = one.first_wave(elements=1, slots=1)
+    one.array(wave)
+    folder = one.path / "checkpoints" / "0"
+    assert (folder / "state").read_text() == "1"
+    work = one.run.work(wave)
+    for code in ("another", work["code"]):  # and back: what the other left is not ours either
+        (one.run.work_path(wave)).write_text(json.dumps({**work, "code": code}))
+        for lease in (one.path / f"waves/{wave}/leases").glob("*.json"):
+            lease.unlink()
+        one.array(wave)
+        assert (folder / "state").read_text() == "1"
+    for lease in (one.path / f"waves/{wave}/leases").glob("*.json"):
+        lease.unlink()
+    one.array(wave)
+    assert not folder.exists(), "with the same code it went on, and ended well"
