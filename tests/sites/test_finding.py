@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from packhorse.app.sites import find_file, find_site, known_sites, this_site
+from packhorse.app.sites import find_file, find_site, known_sites, site_name, this_site
 from packhorse.model.errors import StudyError, UsageError
 from packhorse.run.code import SnapshotFile, code_digest
 from packhorse.run.sitefiles import user_folder
@@ -31,7 +33,9 @@ def write(project: Path) -> Write:
 
     def make(said: str, text: str) -> Path:
         where, _, name = said.partition("/")
-        place = {"project": project / "packhorse-sites", "user": user_folder()}[where]
+        own = user_folder()
+        assert own is not None
+        place = {"project": project / "packhorse-sites", "user": own}[where]
         place.mkdir(parents=True, exist_ok=True)
         path = place / name
         path.write_text(text, encoding="utf-8")
@@ -129,13 +133,50 @@ def test_a_file_in_another_encoding_is_refused(project: Path, write: Write) -> N
         find_site("ant", project)
 
 
+def test_a_file_that_cannot_be_read_is_told_and_hides_no_other(project: Path, write: Write) -> None:
+    folder = write("project/bee.yaml", "title: b").parent
+    (folder / "ant.yaml").mkdir()  # unlike a mode, this stops root too
+    with pytest.raises(UsageError, match="cannot be read"):
+        find_site("ant", project)
+    assert "cannot be read" in {one.name: one for one in known_sites(project)}["ant"].fault
+    found = this_site(project, "testbed-login")
+    assert found is not None
+    assert found.name == "testbed"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+@pytest.mark.parametrize("home", ["closed", None])
+def test_a_user_with_another_s_home_or_none_has_no_sites_of_their_own(
+    tmp_path: Path, home: str | None
+) -> None:
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o700)
+    program = "from packhorse.run.sitefiles import site_files; from pathlib import Path; "
+    program += "import os; os.setuid(54321); print({one.origin for one in site_files(Path('/'))})"
+    kept = {name: value for name, value in os.environ.items() if name not in ("HOME", "XDG_CONFIG_HOME")}
+    env = {**kept, "HOME": str(closed)} if home else kept
+    # What is imported later than setuid may stand where that user cannot look, so the imports come first.
+    program = f"import pathlib, shutil; {program}"
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=env, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() in ("{'shipped'}", "set()")
+
+
+def test_a_name_of_a_site_is_its_file_s(project: Path, write: Write) -> None:
+    path = write("project/ant.yaml", "title: ants")
+    assert site_name(str(path)) == find_site(str(path), project).name == "ant"
+    assert site_name("ant") == "ant"
+
+
 def test_a_login_node_is_known_by_its_name(project: Path, write: Write) -> None:
     assert this_site(project, "elsewhere.example.org") is None
     found = this_site(project, "testbed-login")
     assert found is not None
     assert found.name == "testbed"
     write("project/ant.yaml", "hosts: ['ant?.example.org']")
-    write("project/bee.yaml", "title: mentions ant1.example.org, and is not it")
+    write("project/also.yaml", "title: mentions ant1.example.org, and is not it")
     found = this_site(project, "ant1.example.org")
     assert found is not None
     assert found.name == "ant"

@@ -38,9 +38,18 @@ def find_site(said: str, folder: Path) -> Site:
     return _read(find_file(said, folder), site_files(folder), ())
 
 
+def site_name(said: str) -> str:
+    """Return the name under which a study speaks of the site that was said: a file's is its name without .yaml."""
+    return Path(said).stem if _is_path(said) else said
+
+
+def _is_path(said: str) -> bool:
+    return "/" in said or said.endswith(SUFFIXES)
+
+
 def find_file(said: str, folder: Path) -> SiteFile:
     """Return the file of a site; raise UsageError where there is none."""
-    if "/" in said or said.endswith(SUFFIXES):
+    if _is_path(said):
         path = Path(said).expanduser()
         if not path.is_file():
             raise UsageError(f"no file {said}", "packhorse sites lists the sites that have a name")
@@ -75,7 +84,11 @@ def this_site(folder: Path, host: str | None = None) -> Site | None:
 
 def _may_name(file: SiteFile, host: str) -> bool:
     """Tell whether any word of a file fits a host, so that few files have to be understood at every run."""
-    words = {word.decode("utf-8", "replace").lower() for word in _PATTERN.findall(file.read())}
+    try:
+        text = file.read()
+    except OSError:  # `packhorse sites` says so; where one stands does not hang on it
+        return False
+    words = {word.decode("utf-8", "replace").lower() for word in _PATTERN.findall(text)}
     names = (host, host.partition(".")[0])
     return any(fnmatchcase(name, word) for word in words for name in names)
 

@@ -39,7 +39,8 @@ class SiteFile(Struct, frozen=True):
 def site_files(folder: Path) -> list[SiteFile]:
     """Return all site files that a study in `folder` sees; of those with one name the first counts."""
     found = [SiteFile(path, "project") for place in project_folders(folder) for path in _in(place)]
-    found += [SiteFile(path, "user") for path in _in(user_folder())]
+    own = user_folder()
+    found += [SiteFile(path, "user") for path in _in(own)] if own else []
     return found + [SiteFile(path, "shipped") for path in _in(SHIPPED)]
 
 
@@ -53,17 +54,24 @@ def project_folders(folder: Path) -> Iterator[Path]:
         yield from (place for place in held if place.parent.is_relative_to(root))
 
 
-def user_folder() -> Path:
-    """Return where a user's own sites stand, by the custom of the platform; it need not exist."""
+def user_folder() -> Path | None:
+    """Return where a user's own sites stand, by the custom of the platform; None for a user without a home."""
     said = os.environ.get("XDG_CONFIG_HOME", "")
     if Path(said).is_absolute():  # XDG Base Directory Specification 0.8: relative paths are ignored
         return Path(said) / "packhorse" / "sites"
+    try:
+        home = Path.home()
+    except RuntimeError:  # no HOME, and a number that no user has, as in containers
+        return None
     if sys.platform == "darwin":
-        return Path.home() / "Library" / "Application Support" / "packhorse" / "sites"
-    return Path.home() / ".config" / "packhorse" / "sites"
+        return home / "Library" / "Application Support" / "packhorse" / "sites"
+    return home / ".config" / "packhorse" / "sites"
 
 
 def _in(folder: Path) -> list[Path]:
-    if not folder.is_dir():
+    """Return a folder's files; one that is not there, or is another user's (HOME may be), has none for us."""
+    try:
+        paths = sorted(folder.iterdir())
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
         return []
-    return sorted(path for path in folder.iterdir() if path.suffix in SUFFIXES and path.is_file())
+    return [path for path in paths if path.suffix in SUFFIXES and not path.name.startswith(".")]
