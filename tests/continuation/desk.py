@@ -83,7 +83,7 @@ class Desk:
     def rungs(self, elements: int, slots: int, seconds: int | None = None) -> None:
         """Write what later waves need; a test may have said other rungs."""
         base = {"name": "base", "script": "base.sh", "elements": elements, "slots": slots, "cores": slots,
-                "memory": None, "seconds": seconds}  # fmt: skip
+                "memory": None, "task_memory": None, "seconds": seconds}  # fmt: skip
         argv = [sys.executable, str(self.spool / "submit.py"), str(self.spool)]
         said = {
             "format": "packhorse-continue", "version": 1, "run": self.run.about().id, "python": sys.executable,

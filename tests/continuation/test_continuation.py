@@ -112,16 +112,16 @@ def test_killed_waves_are_followed_until_the_table_is_whole(
 
 def test_a_study_longer_than_its_jobs_ends_by_itself(desk: Make, project: Project) -> None:
     project.write(nap_py="import sys, time\ntime.sleep(0.15)\nprint('{\"n2\": %s}' % sys.argv[1])\n")
-    one = desk({"command": "python nap.py {n}", "parameters": {"n": {"range": [60]}}})
+    one = desk({"command": "python nap.py {n}", "parameters": {"n": {"range": [36]}}})
     wave = one.first_wave(elements=2, slots=1, seconds=4)
     last, why = one.unattended(wave, "--margin", "1")
     assert why["why"] == "done"
     assert last > 1
     project.command("collect", "s")
-    assert project.rows("n2") == list(range(60))
+    assert project.rows("n2") == list(range(36))
     for number in range(1, last):
         plan = one.run.plan(number + 1)
-        assert plan.before.get("OK", 0) == 60 - plan.tasks, "status adds this wave's own"
+        assert plan.before.get("OK", 0) == 36 - plan.tasks, "status adds this wave's own"
 
 
 def test_the_oldest_python_decides_the_same(desk: Make, project: Project) -> None:
@@ -276,9 +276,9 @@ def test_a_node_that_the_scheduler_does_not_know_is_not_left_out(desk: Make) -> 
 
 def rungs(*names: str, elements: int = 4) -> list[dict[str, Any]]:
     known: dict[str, dict[str, Any]] = {
-        "base": {"memory": 100, "seconds": 3600, "slots": 2},
-        "memory": {"memory": 200, "seconds": 3600, "slots": 1},
-        "long": {"memory": 100, "seconds": 7200, "slots": 2},
+        "base": {"memory": 264, "task_memory": 100, "seconds": 3600, "slots": 2},
+        "memory": {"memory": 264, "task_memory": 200, "seconds": 3600, "slots": 1},
+        "long": {"memory": 264, "task_memory": 100, "seconds": 7200, "slots": 2},
     }
     return [
         {"name": name, "script": f"{name}.sh", "elements": elements, "cores": 2, **known[name]}

@@ -183,7 +183,7 @@ class Continuation(object):
         rung, plan = choice.rung, _plan(history, choice, wave)
         os.mkdir(self.path(wave, "leases"), 0o700)
         work = dict(read_json(self.path(self.wave, "work.json")), wave=wave, look=False)
-        work["memory"] = rung.get("memory")
+        work["memory"] = rung.get("task_memory")
         write_json(self.path(wave, "work.json"), work)
         submission = self._intent(history, choice, wave)
         write_json(self.path(wave, "submission.json"), submission)
@@ -194,9 +194,6 @@ class Continuation(object):
 
     def _intent(self, history, choice, wave):
         last, rung = history.submissions[self.wave], choice.rung
-        memory = rung.get("memory") and rung["memory"] * rung["slots"]
-        if rung["name"] == last["rung"]:
-            memory = last["memory"]
         return dict(
             last,
             wave=wave,
@@ -205,7 +202,7 @@ class Continuation(object):
             elements=choice.elements,
             slots=rung["slots"],
             cores=rung["cores"],
-            memory=memory,
+            memory=rung.get("memory"),
             seconds=rung.get("seconds"),
             exclude=history.excluded(),
             argv=[],

@@ -59,12 +59,12 @@ def _wider(history, rungs):
     tasks, chosen = [], None
     for wave, ranges in history.out_of_memory().items():
         name = (history.submissions.get(wave) or {}).get("rung")
-        had = next((rung.get("memory") or 0 for rung in rungs if rung["name"] == name), 0)
-        more = [rung for rung in rungs if (rung.get("memory") or 0) > had]
+        had = next((rung.get("task_memory") or 0 for rung in rungs if rung["name"] == name), 0)
+        more = [rung for rung in rungs if (rung.get("task_memory") or 0) > had]
         if more:
-            least = min(more, key=lambda rung: rung["memory"])
+            least = min(more, key=lambda rung: rung["task_memory"])
             tasks = joined(tasks + ranges)
-            chosen = max(chosen or least, least, key=lambda rung: rung["memory"])
+            chosen = max(chosen or least, least, key=lambda rung: rung["task_memory"])
     return tasks, chosen
 
 
