@@ -18,12 +18,14 @@ from packhorse.app.watch import Outcome, Watcher
 from packhorse.app.waves import WaveEnd
 from packhorse.model.errors import RunError, Stopped
 from packhorse.model.submission import ClusterRun, Submission, token_of
+from packhorse.plan.waves import count
 from packhorse.run.directory import RunDirectory
 from packhorse.run.leases import close_leases
 from packhorse.run.lock import RunLock
 from packhorse.run.submissions import Submissions
 
 LOCK_SECONDS = 120.0  # submission, on a busy scheduler, by another `run` on the same run
+WAVES = 100  # more of them have gone wrong, whatever it was
 YOUNG_SECONDS = 60.0  # a submission whose job nobody has seen yet may still come to be
 
 
@@ -90,28 +92,32 @@ class SiteRunner:
 
     def _first_wave(self, runner: Runner, todo: Todo) -> Submission:
         """Plan, render and submit the first wave of this call; later ones are the continuation's."""
-        proposal = propose(self.source.study, self.place, runner.space, todo.fold, todo.ranges)
-        proposal.check()
+        study, asked = self.source.study, self.place.asked
+        proposal = propose(study, self.place, count(todo.ranges), todo.fold)
         for note in proposal.notes:
             self.watcher.say(note)
-        base = proposal.request(self.place)
-        (self.run.path / "waves").mkdir(exist_ok=True)
         self.kept.go_on()
         self.kept.keep_cluster(
             ClusterRun(
                 site=self.place.site,
                 user=self.queue.user,
                 partition=proposal.shape.partition,
-                mail=self.place.mail,
+                mail=asked.mail,
             )
         )
-        caps = Caps(core_hours=self.place.core_hours)
-        render(self.run, self.place.site, self.queue.dialect, base, proposal.rungs, caps)
-        plan = runner.plan(todo, proposal.shape.elements * proposal.shape.slots)
+        plan = runner.plan(todo, proposal.shape.at_a_time)
+        caps = Caps(core_hours=asked.max_core_hours, waves=WAVES)
+        render(
+            self.run,
+            self.place,
+            self.queue.dialect,
+            proposal.request(self.place, study),
+            proposal.rungs,
+            caps,
+        )
         runner.write_wave(plan)
-        intent = self._intent(plan.wave, proposal)
-        sent = Submitter(self.run, self.queue, self.watcher).wave(intent)
-        self.watcher.say(proposal.sentence(sent.job))
+        sent = Submitter(self.run, self.queue, self.watcher).wave(self._intent(plan.wave, proposal))
+        self.watcher.say(f"submitted {sent.job or 'a job'}: {proposal.sentence()}")
         return sent
 
     def _intent(self, wave: int, proposal: Proposal) -> Submission:

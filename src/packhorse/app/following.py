@@ -136,13 +136,12 @@ class Follower:
         return done >= plan.total and latest_words(self.run).fold.counts["OK"] >= plan.total
 
     def _dismiss(self) -> None:
-        """Cancel the continuation, which would find nothing to do, unless it is to send the mail."""
-        cluster = self.kept.cluster()
-        if cluster is None or cluster.mail:
+        """Cancel what would find nothing to do: elements that still wait, and the continuation unless it sends mail."""
+        cluster, latest = self.kept.cluster(), self.kept.latest()
+        if cluster is None or latest is None:
             return
-        latest = self.kept.latest()
-        if latest is not None and latest.continuation:
-            self.queue.cancel([latest.continuation])
+        useless = [latest.job] if cluster.mail else [latest.job, latest.continuation]
+        self.queue.cancel([job for job in useless if job])
 
     def show(self) -> None:
         """Tell how far the run is."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Sequence
 
@@ -9,10 +10,10 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from packhorse.app.siting import Rung
+from packhorse.app.siting import Place
 from packhorse.model.job import Request
-from packhorse.model.site import Site
 from packhorse.model.submission import token_of
+from packhorse.plan.shape import Rung
 from packhorse.run.directory import RunDirectory
 from packhorse.run.files import write
 from packhorse.schedulers.script import Raw, job_script
@@ -34,7 +35,7 @@ class Caps(Struct, frozen=True, kw_only=True):
 
 
 def render(
-    run: RunDirectory, site: Site, dialect: Scheduler, base: Request, rungs: Sequence[Rung], caps: Caps
+    run: RunDirectory, place: Place, dialect: Scheduler, base: Request, rungs: Sequence[Rung], caps: Caps
 ) -> None:
     """Write all that a later wave needs, before the first one is submitted.
 
@@ -42,14 +43,14 @@ def render(
     """
     folder = run.path / "waves"
     for rung in rungs:
-        write(folder / f"job-{rung.name}.sh", wave_script(run, site, dialect, base, rung), 0o700)
-    write(folder / "continue.sh", continue_script(run, site, dialect, base), 0o700)
+        write(folder / f"job-{rung.name}.sh", wave_script(run, place, dialect, base, rung), 0o700)
+    write(folder / "continue.sh", continue_script(run, place, dialect, base), 0o700)
     said = {
         "format": "packhorse-continue",
         "version": 1,
         "run": run.about().id,
         "python": sys.executable,
-        "latency": site.latency,
+        "latency": place.site.latency,
         "rungs": [_rung(run, rung) for rung in rungs],
         "submit": dialect.template(_placed(run, base)),
         "after": dialect.template(_following(run, base), after=True),
@@ -72,7 +73,7 @@ def element_request(base: Request, rung: Rung) -> Request:
     )
 
 
-def wave_script(run: RunDirectory, site: Site, dialect: Scheduler, base: Request, rung: Rung) -> str:
+def wave_script(run: RunDirectory, place: Place, dialect: Scheduler, base: Request, rung: Rung) -> str:
     """Return the job script of one element: it becomes a worker. Its arguments: the wave, the last element."""
     names = dialect.variables
     program = [sys.executable, "-S", "-E", str(run.path / "worker.pyz"), "work"]
@@ -86,14 +87,14 @@ def wave_script(run: RunDirectory, site: Site, dialect: Scheduler, base: Request
         Raw(names.job),
     ]
     program += ["--slots", str(rung.slots), "--seconds", str(rung.seconds or 0)]
-    if site.scratch:
-        program += ["--scratch", Raw(f'"{site.scratch}"')]
+    if place.site.scratch:
+        program += ["--scratch", Raw(f'"{place.site.scratch}"')]
     head = dialect.directives(element_request(base, rung))
     about = "One element of wave $1 of a Packhorse run: a worker that takes tasks until none is left."
-    return job_script(head, about, site.setup, program)
+    return job_script(head, about, setup_lines(place), program)
 
 
-def continue_script(run: RunDirectory, site: Site, dialect: Scheduler, base: Request) -> str:
+def continue_script(run: RunDirectory, place: Place, dialect: Scheduler, base: Request) -> str:
     """Return the job script that runs when wave $1 has ended, and submits what it left missing."""
     request = replace(
         base, name=f"{base.name}-next", cores=1, memory=CONTINUE_MEMORY, seconds=CONTINUE_SECONDS, options=()
@@ -101,12 +102,16 @@ def continue_script(run: RunDirectory, site: Site, dialect: Scheduler, base: Req
     program = [sys.executable, "-S", "-E", str(run.path / "worker.pyz"), "continue", str(run.path)]
     program += [Raw('"$1"'), "--seconds", str(CONTINUE_SECONDS - 60)]
     about = "Runs when wave $1 has ended, and submits another for the tasks that it left missing."
-    return job_script(dialect.directives(request), about, site.setup, program)
+    return job_script(dialect.directives(request), about, place.site.setup, program)
+
+
+def setup_lines(place: Place) -> list[str]:
+    """Return the shell lines before the worker: the site's, the modules, the study's."""
+    loads = [f"module load {shlex.quote(name)}" for name in place.asked.modules]
+    return [*place.site.setup, *loads, *place.asked.setup]
 
 
 def _under(run: RunDirectory, rest: str) -> Raw:
-    import shlex
-
     return Raw(shlex.quote(str(run.path)) + rest)
 
 

@@ -1,76 +1,116 @@
-"""Where on a site a study runs, in which shape, and what that costs: said before anything is sent."""
+"""Where on a site a study runs, in which shape, and what that costs: known before anything is sent."""
 
 from __future__ import annotations
 
-from msgspec import Struct
+from typing import Any
 
+from msgspec import Struct
+from msgspec.structs import replace
+
+from packhorse.app.sites import find_site
 from packhorse.app.source import Source
+from packhorse.model.errors import RunError
 from packhorse.model.job import Request
 from packhorse.model.site import Partition, Site
-from packhorse.plan.waves import IndexRange, count
+from packhorse.model.study import Cluster, Study
+from packhorse.plan.amounts import counted, hours, span
+from packhorse.plan.choice import choose, require
+from packhorse.plan.cost import Cost, assumptions, cost_of, over_cap
+from packhorse.plan.rungs import rungs_of
+from packhorse.plan.shape import Rung, Shape, shape_of
+from packhorse.plan.work import Work
 from packhorse.results.fold import Fold
-
-
-class Rung(Struct, frozen=True, kw_only=True):
-    name: str
-    slots: int
-    cores: int
-    memory: int | None = None
-    gpus: int = 0
-    seconds: int | None = None
-    elements: int = 1
-    whole_nodes: bool = False
-
-
-class Shape(Struct, frozen=True, kw_only=True):
-    partition: str
-    elements: int
-    slots: int
+from packhorse.text import units
 
 
 class Place(Struct, frozen=True, kw_only=True):
-    """A site, and what was asked of it."""
+    """A site, and what a study and its user ask of it."""
 
     site: Site
-    partition: str = ""
-    account: str = ""
-    qos: str = ""
-    max_jobs: int = 0
-    core_hours: float | None = None
-    mail: str = ""
-    options: tuple[str, ...] = ()
+    asked: Cluster = Cluster()
 
 
 class Proposal(Struct, frozen=True, kw_only=True):
+    """What would be submitted, and what that costs."""
+
+    name: str
+    partition: Partition
     shape: Shape
     rungs: tuple[Rung, ...]
-    notes: tuple[str, ...] = ()
-    name: str = ""
+    cost: Cost
+    notes: tuple[str, ...]  # worth knowing before anything is sent
+    assumed: tuple[str, ...]
 
-    def check(self):
-        pass
+    def request(self, place: Place, study: Study) -> Request:
+        """Return what each element asks for, but for its size, which the rungs have."""
+        asked = place.asked
+        return Request(
+            name=self.name,
+            partition=self.shape.partition,
+            account=asked.account,
+            qos=asked.qos,
+            throttle=self.shape.throttle,
+            gres=self.partition.gres if study.resources.gpus else "gpu",
+            options=asked.options,
+        )
 
-    def request(self, place):
-        return Request(name=self.name, partition=self.shape.partition, account=place.account, qos=place.qos)
+    def sentence(self) -> str:
+        """Return the shape and the price as one sentence."""
+        shape, cost = self.shape, self.cost
+        jobs = counted(shape.elements, "job")
+        each = f"{counted(shape.cores, 'core')} for {span(shape.seconds)}"
+        where = f" in {shape.partition}" if shape.partition else ""
+        return f"{jobs} of {each}{where}; {hours(cost.core_hours)} core-hours expected"
 
-    def sentence(self, job):
-        return f"submitted job {job}: {self.shape.elements} jobs of {self.shape.slots} tasks at a time"
+
+def place_of(source: Source, site: str, **said: Any) -> Place:
+    """Return the site of a name, asked for what the study says and what the command line says over it.
+
+    Raises UsageError for an unknown site, StudyError where a time has no unit.
+    """
+    asked = {name: value for name, value in said.items() if value is not None}
+    if "job_time" in asked:
+        asked["job_time"] = int(units.duration(asked["job_time"], "--job-time"))
+    return Place(site=find_site(site, source.folder), asked=replace(source.study.cluster, **asked))
 
 
-def place_of(source, site, **said):
-    partitions = (
-        Partition(name="general", nodes=4, cores=8, memory=16000, default_time=3600, max_time=7 * 86400, default=True),
+def work_of(study: Study, tasks: int, fold: Fold | None) -> Work:
+    """Return the work that tasks are, by what the study says and what its journals measured."""
+    measured = longest = None
+    if fold is not None:
+        totals = [journal.totals for journal in fold.journals if journal.totals]
+        done = sum(number for one in totals for name, number in one.items() if name.isupper())
+        if done:
+            measured = sum(one.get("wall", 0.0) for one in totals) / done
+            longest = max(one.get("longest", 0.0) for one in totals)
+    return Work(
+        tasks=tasks,
+        resources=study.resources,
+        measured=measured,
+        longest=longest,
+        limit=study.time_limit,
+        checkpoint=study.checkpoint,
     )
-    return Place(
-        site=Site(name="testbed", partitions=partitions, poll=2.0, latency=1.0, max_array_index=10000), **said
-    )
 
 
-def propose(study, place, space, fold, ranges):
-    n = count(ranges)
-    slots = min(8, n)
-    elements = max(1, min(4, n // slots))
-    rung = Rung(name="base", slots=slots, cores=slots, seconds=3600, elements=4)
+def propose(study: Study, place: Place, tasks: int, fold: Fold | None = None) -> Proposal:
+    """Return the shape and the price of tasks on a site; raise RunError with every reason why they do not fit."""
+    site, asked = place.site, place.asked
+    work = work_of(study, tasks, fold)
+    chosen = choose(work, site, asked)
+    partition = require(chosen, site)
+    shape = shape_of(work, site, partition, asked)
+    rungs = rungs_of(work, shape, site, partition, asked)
+    cost = cost_of(work, shape, rungs)
+    beyond = over_cap(cost, asked.max_core_hours)
+    if beyond is not None:
+        raise RunError(beyond.text, beyond.advice)
     return Proposal(
-        shape=Shape(partition="general", elements=elements, slots=slots), rungs=(rung,), name=study.name
+        name=study.name,
+        partition=partition,
+        shape=shape,
+        rungs=rungs,
+        cost=cost,
+        notes=chosen.notes,
+        assumed=tuple(assumptions(work, site, partition, shape)),
     )

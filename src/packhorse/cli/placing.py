@@ -34,3 +34,10 @@ def taken(options: dict[str, Any]) -> dict[str, Any]:
     """Take the options about the site out of a command's options, those that were given."""
     said = {name: options.pop(name, None) for name in OPTIONS}
     return {name: value for name, value in said.items() if value is not None}
+
+
+def site_key(place: dict[str, Any]) -> str | None:
+    """Return the name under which a study speaks of the site that was named."""
+    from packhorse.app.sites import site_name
+
+    return site_name(place["site"]) if "site" in place else None

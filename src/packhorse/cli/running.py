@@ -17,7 +17,7 @@ from packhorse.cli.output import (
     say,
     where_option,
 )
-from packhorse.cli.placing import site_options, taken
+from packhorse.cli.placing import site_key, site_options, taken
 from packhorse.model.errors import TasksFailed, UsageError
 
 STUDIES = (".yaml", ".yml")
@@ -90,7 +90,7 @@ def run_command(
     if target.endswith(STUDIES) or Path(target).is_dir():
         if arguments:
             raise UsageError(f"{' '.join(arguments)}: a study takes no arguments", "packhorse run --help")
-        source, directory = _study(Path(target), directory, place.get("site"))
+        source, directory = _study(Path(target), directory, site_key(place))
         chosen = Options(run=directory, jobs=jobs, **options)
     else:
         source, chosen = run_script(target, arguments, directory, Path.cwd())
