@@ -21,9 +21,9 @@ class Resources(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Cluster(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What a study's jobs ask of a batch system beside resources; nothing of it changes a result.
+    """What a study's jobs ask of a batch system beside resources; empty means the site's default, or none.
 
-    `job_time` is in seconds. Empty means the site's default, or none.
+    `job_time` is in seconds. Only `modules` and `setup` can change a result: by them tasks find other programs.
     """
 
     partition: str = ""

@@ -216,7 +216,7 @@ STUDY: Table = {
     ),
     "resources": mapping("What one task needs.", RESOURCES, {"cpus": 2, "memory": "2 GB", "time": "90 min"}),
     "cluster": mapping(
-        "What jobs ask of a cluster beside resources; nothing of it changes a result.",
+        "What jobs ask of a cluster beside resources.",
         CLUSTER,
         {"account": "r00123", "mail": "me@example.org"},
     ),
