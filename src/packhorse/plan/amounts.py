@@ -11,13 +11,15 @@ def size(mib: int) -> str:
         for parts in (1, 10):  # whole, or with one decimal
             if mib >= per_unit and mib * parts % per_unit == 0:
                 return f"{mib / per_unit:.{parts // 10}f} {unit}"
-    return f"{mib:,} MB" if mib >= 100_000 else f"{mib} MB"
+    return f"{mib} MB"
 
 
 def span(seconds: float) -> str:
-    """Return a time as people say it, rounded up to the second, of long ones to the minute."""
+    """Return a time as people say it: below ten seconds to two digits, else rounded up to a second, of hours to a minute."""
+    if seconds < 10 and seconds != int(seconds):
+        return f"{seconds:.2g} s"
     whole = math.ceil(seconds)
-    if whole >= 2 * 3600:
+    if whole >= 3600:
         whole = -(-whole // 60) * 60
     parts = []
     for unit, per_unit in (("d", 86400), ("h", 3600), ("min", 60), ("s", 1)):

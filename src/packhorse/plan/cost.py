@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from msgspec import Struct
@@ -35,26 +36,38 @@ class Cost(Struct, frozen=True, kw_only=True):
 
 
 def cost_of(work: Work, shape: Shape, rungs: Sequence[Rung]) -> Cost:
-    """Return what work costs in a shape: as expected, and if every task took as long as it may and ran out of memory."""
+    """Return what work costs in a shape: as expected, and if every task takes as long as it may and runs out of memory.
+
+    A task that is longer than anybody said, and so goes on to the rung `long`, is not foreseen.
+    """
     number = waves(work, shape.at_a_time, shape.seconds)
     running = (number * START + work.spread(shape.at_a_time)) / HOUR
-    most = None
-    if _longest(work) is not None:
-        most = [_wave_number(work, rung) for rung in rungs if rung.name != "long"]
-    used = [rung.elements * rung.cores * rung.seconds / HOUR for rung in rungs]
+    worst = _worst_case(work, rungs)
     return Cost(
         tasks=work.tasks,
         cores=shape.elements * shape.cores,
         waves=number,
-        waves_most=None if most is None else sum(most),
+        waves_most=None if worst is None else sum(times for times, _ in worst),
         jobs=number * (shape.elements + 1),
         hours=running,
-        hours_most=None if most is None else sum(most) * shape.seconds / HOUR,
+        hours_most=None if worst is None else sum(n * rung.seconds for n, rung in worst) / HOUR,
         core_hours=shape.elements * shape.cores * running,
-        core_hours_most=None if most is None else sum(a * b for a, b in zip(most, used, strict=False)),
+        core_hours_most=None if worst is None else sum(n * rung.core_hours for n, rung in worst),
         wave_core_hours=shape.core_hours,
         gpu_hours=shape.elements * shape.gpus * running,
     )
+
+
+def _worst_case(work: Work, rungs: Sequence[Rung]) -> list[tuple[int, Rung]] | None:
+    """Return how many waves of each rung the work takes at most; None where nobody says how long a task may take."""
+    longest = _longest(work)
+    if longest is None:
+        return None
+    return [
+        (waves(work, rung.elements * rung.slots, rung.seconds, longest), rung)
+        for rung in rungs
+        if rung.name != "long"
+    ]
 
 
 def _longest(work: Work) -> float | None:
@@ -64,17 +77,15 @@ def _longest(work: Work) -> float | None:
     return max(SAFETY * work.task, work.held) if work.known else None
 
 
-def _wave_number(work: Work, rung: Rung) -> int:
-    return waves(work, rung.elements * rung.slots, rung.seconds, _longest(work))
-
-
 def over_cap(cost: Cost, cap: float | None) -> Reason | None:
     """Return why a run may not go beyond so many core-hours; None where it stays within them."""
     if cap is None:
         return None
     if cost.core_hours > cap:
         text = f"the run is expected to use {hours(cost.core_hours)} core-hours; at most {hours(cap)} are allowed"
-        advice = f"allow more (--max-core-hours {_rounded_up(cost.core_hours_most or cost.core_hours)}), or make it smaller"
+        advice = (
+            f"allow more (--max-core-hours {math.ceil(SAFETY * cost.core_hours)}), or make the study smaller"
+        )
         return Reason(what="core-hours", text=text, advice=advice)
     if cost.wave_core_hours > cap:
         text = (
@@ -82,14 +93,10 @@ def over_cap(cost: Cost, cap: float | None) -> Reason | None:
             f"that its jobs ask; at most {hours(cap)} are allowed"
         )
         advice = (
-            f"allow more (--max-core-hours {_rounded_up(cost.wave_core_hours)}), or fewer jobs (--max-jobs)"
+            f"allow more (--max-core-hours {math.ceil(cost.wave_core_hours)}), or fewer jobs (--max-jobs)"
         )
         return Reason(what="core-hours", text=text, advice=advice)
     return None
-
-
-def _rounded_up(number: float) -> int:
-    return int(-(-number // 1))
 
 
 def assumptions(work: Work, site: Site, partition: Partition, shape: Shape) -> list[str]:

@@ -66,7 +66,8 @@ def _time(work: Work, partition: Partition, asked: Cluster) -> Reason | None:
     """Refuse jobs longer than the partition's, and tasks that no job there could end."""
     most, name = partition.max_time, partition.name
     if asked.job_time is not None and most is not None and asked.job_time > most:
-        return Reason(what="time", text=f"a job asks {span(asked.job_time)}; {name} allows {span(most)}")
+        text = f"a job asks {span(asked.job_time)}; {name} allows {span(most)}"
+        return Reason(what="time", text=text, advice=f"write job_time: {span(most)} or less")
     job = longest_job(work, partition, asked)
     if usable(job) < 1:
         advice = f"write job_time: {span(needed(60))} or more"
@@ -123,7 +124,7 @@ def _at_most(what: What, site: Site) -> str:
     amount, words = _AMOUNTS[what]
     most = max(site.partitions, key=lambda one: amount(one) or 0)
     has = amount(most)
-    return f"{most.name} has the most of {site.name}, {words(has)}" if has else f"{site.name} has none"
+    return f"nodes of {site.name} have at most {words(has)} ({most.name})" if has else f"{site.name} has none"
 
 
 def _nearest_first(site: Site) -> list[Partition]:

@@ -34,8 +34,8 @@ def usable(seconds: int) -> float:
 def needed(tasks_seconds: float) -> int:
     """Return the seconds of a job in which tasks can run for `tasks_seconds`."""
     begun = math.ceil(tasks_seconds) + START
-    # A twentieth of the whole is a nineteenth of the rest.
-    return begun + min(max(30, -(-begun // 19)), 300)
+    # A twentieth of the whole is a nineteenth of the rest; a fifth is a fourth.
+    return begun + min(max(30, min(-(-begun // 19), 300)), -(-begun // 4))
 
 
 def longest_job(work: Work, partition: Partition, asked: Cluster) -> int:

@@ -65,6 +65,11 @@ class Rung(Struct, frozen=True, kw_only=True):
     seconds: int
     whole_nodes: bool = False
 
+    @property
+    def core_hours(self) -> float:
+        """What a wave of it uses at most."""
+        return self.elements * self.cores * self.seconds / HOUR
+
 
 def shape_of(work: Work, site: Site, partition: Partition, asked: Cluster) -> Shape:
     """Return the shape of a wave of this work in a partition that a task fits into (see `fit.unfit`)."""
