@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from packhorse.app.sites import find_file, find_site, known_sites, site_name, this_site
+from packhorse.app.sites import find_file, find_site, known_sites, this_site
+from packhorse.app.source import from_file, from_keywords
 from packhorse.model.errors import StudyError, UsageError
 from packhorse.run.code import SnapshotFile, code_digest
 from packhorse.run.sitefiles import user_folder
@@ -164,10 +165,17 @@ def test_a_user_with_another_s_home_or_none_has_no_sites_of_their_own(
     assert done.stdout.strip() in ("{'shipped'}", "set()")
 
 
-def test_a_name_of_a_site_is_its_file_s(project: Path, write: Write) -> None:
+def test_a_study_speaks_of_a_site_by_the_name_of_its_file(project: Path, write: Write) -> None:
     path = write("project/ant.yaml", "title: ants")
-    assert site_name(str(path)) == find_site(str(path), project).name == "ant"
-    assert site_name("ant") == "ant"
+    study = project / "study.yaml"
+    study.write_text("command: run\nsites: {ant: {cluster: {account: a1}}}")
+    assert find_site(str(path), project).name == "ant"
+    for said in ("ant", str(path)):
+        assert from_file(study, said).study.cluster.account == "a1"
+    for said in (None, "bee", str(path.with_name("bee.yaml"))):
+        assert not from_file(study, said).study.cluster.account
+    made = from_keywords({"command": "run", "sites": {"ant": {"retries": 3}}}, project, study, site=str(path))
+    assert made.study.retries == 3
 
 
 def test_a_login_node_is_known_by_its_name(project: Path, write: Write) -> None:

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from packhorse.model.errors import StudyError, UsageError
 from packhorse.model.site import Site
-from packhorse.run.sitefiles import SUFFIXES, SiteFile, site_files
+from packhorse.run.sitefiles import SiteFile, is_path, site_files
 from packhorse.sites.parse import parse_site
 from packhorse.text.node import Node, nearest, refuse
 from packhorse.text.yaml import decode
@@ -38,18 +38,9 @@ def find_site(said: str, folder: Path) -> Site:
     return _read(find_file(said, folder), site_files(folder), ())
 
 
-def site_name(said: str) -> str:
-    """Return the name under which a study speaks of the site that was said: a file's is its name without .yaml."""
-    return Path(said).stem if _is_path(said) else said
-
-
-def _is_path(said: str) -> bool:
-    return "/" in said or said.endswith(SUFFIXES)
-
-
 def find_file(said: str, folder: Path) -> SiteFile:
     """Return the file of a site; raise UsageError where there is none."""
-    if _is_path(said):
+    if is_path(said):
         path = Path(said).expanduser()
         if not path.is_file():
             raise UsageError(f"no file {said}", "packhorse sites lists the sites that have a name")

@@ -27,7 +27,10 @@ class Source(Struct, frozen=True, kw_only=True):
 
 
 def from_file(said: str | Path, site: str | None = None) -> Source:
-    """Read a study file; raise StudyError with file:line:column for anything wrong in it."""
+    """Read a study file, as a site (its name, or its file's path) changes it.
+
+    Raises StudyError with file:line:column for anything wrong in it.
+    """
     from packhorse.study.parse import parse_study
     from packhorse.text.yaml import decode
 
@@ -44,7 +47,7 @@ def from_file(said: str | Path, site: str | None = None) -> Source:
     folder = path.resolve().parent
     text = decode(raw, str(path))
     read = Reader(folder)
-    study = parse_study(text, path=str(path), read=read, site=site)
+    study = parse_study(text, path=str(path), read=read, site=site_name(site))
     sources = tuple(read.names)
     return Source(
         study=study, text=text, folder=folder, path=path.resolve(), root=_root(folder), sources=sources
@@ -80,7 +83,7 @@ def from_keywords(
 
     folder = folder.resolve()
     read = Reader(folder)
-    study = make_study(path=str(path), read=read, site=site, **keywords)
+    study = make_study(path=str(path), read=read, site=site_name(site), **keywords)
     text = study_text({"name": study.name, **plain_study(**keywords)})
     return from_study(study, text, folder, (*sources, *read.names))
 
@@ -95,6 +98,13 @@ def _root(folder: Path) -> Path:
     from packhorse.run.projectfiles import find_root
 
     return find_root(folder)
+
+
+def site_name(said: str | None) -> str | None:
+    """Return the name under which a study speaks of a site; a file's is its name without .yaml."""
+    from packhorse.run.sitefiles import is_path
+
+    return Path(said).stem if said is not None and is_path(said) else said
 
 
 class Reader:

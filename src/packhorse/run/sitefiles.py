@@ -36,6 +36,11 @@ class SiteFile(Struct, frozen=True):
         return self.path.read_bytes()
 
 
+def is_path(said: str) -> bool:
+    """Tell whether a word for a site is its file's path and not its name."""
+    return "/" in said or said.endswith(SUFFIXES)
+
+
 def site_files(folder: Path) -> list[SiteFile]:
     """Return all site files that a study in `folder` sees; of those with one name the first counts."""
     found = [SiteFile(path, "project") for place in project_folders(folder) for path in _in(place)]
