@@ -38,6 +38,11 @@ def find_site(said: str, folder: Path) -> Site:
     return _read(find_file(said, folder), site_files(folder), ())
 
 
+def site_name(said: str) -> str:
+    """Return the name under which a study speaks of the site that was said: a file's is its name without .yaml."""
+    return Path(said).stem if is_path(said) else said
+
+
 def find_file(said: str, folder: Path) -> SiteFile:
     """Return the file of a site; raise UsageError where there is none."""
     if is_path(said):

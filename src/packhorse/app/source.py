@@ -47,7 +47,7 @@ def from_file(said: str | Path, site: str | None = None) -> Source:
     folder = path.resolve().parent
     text = decode(raw, str(path))
     read = Reader(folder)
-    study = parse_study(text, path=str(path), read=read, site=site_name(site))
+    study = parse_study(text, path=str(path), read=read, site=_named(site))
     sources = tuple(read.names)
     return Source(
         study=study, text=text, folder=folder, path=path.resolve(), root=_root(folder), sources=sources
@@ -83,7 +83,7 @@ def from_keywords(
 
     folder = folder.resolve()
     read = Reader(folder)
-    study = make_study(path=str(path), read=read, site=site_name(site), **keywords)
+    study = make_study(path=str(path), read=read, site=_named(site), **keywords)
     text = study_text({"name": study.name, **plain_study(**keywords)})
     return from_study(study, text, folder, (*sources, *read.names))
 
@@ -94,17 +94,16 @@ def from_study(study: Study, text: str, folder: Path, sources: Iterable[str] = (
     return Source(study=study, text=text, folder=folder, root=_root(folder), sources=tuple(sources))
 
 
+def _named(site: str | None) -> str | None:
+    from packhorse.app.sites import site_name
+
+    return None if site is None else site_name(site)
+
+
 def _root(folder: Path) -> Path:
     from packhorse.run.projectfiles import find_root
 
     return find_root(folder)
-
-
-def site_name(said: str | None) -> str | None:
-    """Return the name under which a study speaks of a site; a file's is its name without .yaml."""
-    from packhorse.run.sitefiles import is_path
-
-    return Path(said).stem if said is not None and is_path(said) else said
 
 
 class Reader:
