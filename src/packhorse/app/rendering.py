@@ -45,6 +45,9 @@ def render(
     for rung in rungs:
         write(folder / f"job-{rung.name}.sh", wave_script(run, place, dialect, base, rung), 0o700)
     write(folder / "continue.sh", continue_script(run, place, dialect, base), 0o700)
+    mail = place.asked.mail and place.asked.mail_when
+    if mail:
+        write(folder / "mail.sh", mail_script(place, dialect, base), 0o700)
     said = {
         "format": "packhorse-continue",
         "version": 1,
@@ -56,6 +59,7 @@ def render(
         "after": dialect.template(_following(run, base), after=True),
         "asked": _asked(dialect),
         "unset": list(dialect.unset),
+        "mail": _mail(run, place, dialect, base) if mail else None,
         **msgspec.to_builtins(caps),
     }
     write(folder / "continue.json", msgspec.json.format(msgspec.json.encode(said), indent=1))
@@ -103,6 +107,31 @@ def continue_script(run: RunDirectory, place: Place, dialect: Scheduler, base: R
     program += [Raw('"$1"'), "--seconds", str(CONTINUE_SECONDS - 60)]
     about = "Runs when wave $1 has ended, and submits another for the tasks that it left missing."
     return job_script(dialect.directives(request), about, place.site.setup, program)
+
+
+def mail_script(place: Place, dialect: Scheduler, base: Request) -> str:
+    """Return the script of a job that does nothing, so that the scheduler sends a mail at its end.
+
+    A mail of an array would be one for each element, and some sites refuse arrays that ask for mail.
+    """
+    request = Request(
+        name=base.name,
+        partition=base.partition,
+        account=base.account,
+        qos=base.qos,
+        cores=1,
+        seconds=60,
+        mail=place.asked.mail,
+        mail_when=("end",),
+    )
+    about = "Does nothing: the mail at its end says how the run ended."
+    return job_script(dialect.directives(request), about, [], ["true"])
+
+
+def _mail(run: RunDirectory, place: Place, dialect: Scheduler, base: Request) -> dict[str, object]:
+    """Return how the one mail of a run is sent; `when` is fail where only bad news is wanted."""
+    argv = dialect.notice(str(run.path / "waves" / "mail.sh"))
+    return {"argv": argv, "name": base.name, "when": "end" if "end" in place.asked.mail_when else "fail"}
 
 
 def setup_lines(place: Place) -> list[str]:

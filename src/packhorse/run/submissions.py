@@ -29,7 +29,7 @@ class Submissions:
         write(self.run.path / "cluster.json", msgspec.json.format(msgspec.json.encode(said), indent=1))
 
     def forget_cluster(self) -> None:
-        """The run's next wave is this machine's."""
+        """Forget the site: the run's next wave is this machine's."""
         (self.run.path / "cluster.json").unlink(missing_ok=True)
 
     def path(self, wave: int) -> Path:

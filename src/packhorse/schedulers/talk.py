@@ -40,6 +40,9 @@ class Scheduler(Protocol):
         `after` is for the job that follows a wave: it is no array, and its script takes the wave alone.
         """
 
+    def notice(self, script: str) -> list[str]:
+        """Return the argv that submits a script as a job whose name is the {text} of a mail about it."""
+
     def submitted(self, answer: Answer) -> Submitted | Refused | Unsure:
         """Read the answer to `submit`."""
 

@@ -38,11 +38,13 @@ class NotOurs(Exception):
 def go_on(run, wave, seconds):
     """Submit another wave for what a wave left missing, or write down why not; return the exit status."""
     run = os.path.abspath(run)
+    following = Continuation(run, wave, seconds)
     try:
-        Continuation(run, wave, seconds).work()
+        following.work()
     except Stop as stop:
         write_json(os.path.join(run, "stopped.json"), {"why": stop.why, "text": stop.text, "wave": wave})
         sentence("nothing more is submitted: %s" % stop.text)
+        following.mail(stop)
     except NotOurs as other:
         sentence(str(other))
     except TooNew as error:
@@ -264,6 +266,20 @@ class Continuation(object):
         submission["continuation"] = job
         write_json(self.path(wave, "submission.json"), submission)
         sentence("job %s follows it" % job)
+
+    # The end
+
+    def mail(self, stop):
+        """Let the scheduler send the run's one mail: it comes from a job that does nothing and has the news as its name."""
+        asked = self.said.get("mail")
+        if not asked or (asked["when"] == "fail" and stop.why == "done" and " failed" not in stop.text):
+            return
+        news = re.sub(r"[^\w .,;:()-]", "_", "%s: %s" % (asked["name"], stop.text))[:200]
+        argv = commands.filled(asked["argv"], {"text": news})
+        try:
+            commands.submit(lambda _: argv, self.unset, self.give_up, lambda: None)
+        except commands.Refused as refused:
+            sentence("the mail could not be sent (%s)" % refused)
 
 
 def _number(job):

@@ -46,6 +46,10 @@ class Slurm:
         arguments = ["{wave}"] if after else ["{wave}", "{last}"]
         return options.submission("{script}", arguments, request, "" if after else "{last}")
 
+    def notice(self, script: str) -> list[str]:
+        """Return the argv that submits a script under the name {text}, which its mail has in the subject."""
+        return ["sbatch", "--parsable", "--job-name={text}", "--output=/dev/null", script]
+
     def submitted(self, answer: Answer) -> Submitted | Refused | Unsure:
         """Read sbatch's answer."""
         return refusals.submitted(answer)
