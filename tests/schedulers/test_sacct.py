@@ -223,6 +223,17 @@ def test_the_largest_step_counts() -> None:
     assert ended("\n".join(rows))[0].memory == 9
 
 
+def test_a_step_that_root_ended_otherwise_was_not_killed_for_memory() -> None:
+    step = row(JobID="61.0", State="CANCELLED by 0", ExitCode="0:15")
+    assert ended(row() + "\n" + step)[0].how == "done"
+
+
+def test_only_the_last_start_of_a_job_counts() -> None:
+    first = [row(State="REQUEUED"), row(JobID="61.batch", State="OUT_OF_MEMORY", MaxRSS="900M")]
+    last = [row(), row(JobID="61.batch", MaxRSS="5M")]
+    assert [(one.how, one.memory) for one in ended("\n".join(first + last))] == [("done", 5)]
+
+
 def test_rows_of_other_jobs_are_left_out() -> None:
     text = "\n".join([row(JobID="61_0"), row(JobID="62_0")])
     assert [one.job for one in ended(text, ["62"])] == ["62"]

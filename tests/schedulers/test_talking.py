@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -44,7 +45,14 @@ def test_a_command_ended_by_a_signal_has_a_status() -> None:
 
 
 def test_there_is_no_input_to_wait_for() -> None:
-    assert ask(Command(argv=("cat",))) == Answer(status=0)
+    # The asking process has an input that never ends; a command must not read it.
+    code = "from packhorse.model.command import Command; from packhorse.run.talking import ask\n"
+    code += "print(ask(Command(argv=('cat',), timeout=60)).status)"
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.read() == "0\n"
 
 
 def test_megabytes_on_both_outputs_are_read() -> None:
