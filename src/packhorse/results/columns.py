@@ -6,7 +6,7 @@ bits become decimal text. Anything else is a clash, and the column becomes JSON 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
@@ -56,29 +56,29 @@ class Column:
         """Note where the column was seen, so that its place does not depend on the order of work."""
         self.first = first if self.first is None else min(self.first, first)
 
-    def add(self, start: int, values: list[Any], tasks: Sequence[int]) -> None:
-        """Append the values of rows start, start + 1, ... which belong to these tasks."""
-        kinds = {_KINDS.get(kind, "text") for kind in set(map(type, values)) - {type(None)}}
+    def add(self, start: int, values: list[Any], tasks: Sequence[int], types: set[type]) -> None:
+        """Append the values of rows start, start + 1, ... which belong to these tasks and have these types."""
+        kinds = {_KINDS.get(kind, "text") for kind in types - {type(None)}}
         self.kinds |= kinds
         if self.as_text:
             self._count(values, tasks)
             self.pieces.append((start, _texts([None if v is None else json_text(v) for v in values])))
         elif "integer" in kinds and kinds <= {"integer", "number"}:
-            self._add_integers(start, values, kinds)
+            self._add_integers(start, values, types)
         elif len(kinds) == 1:
             self.pieces.append((start, _single(values, next(iter(kinds)))))
         elif kinds:
             self.broken = True
 
-    def _add_integers(self, start: int, values: list[Any], kinds: set[str]) -> None:
+    def _add_integers(self, start: int, values: list[Any], types: set[type]) -> None:
         import polars as pl
 
-        integers = [value for value in values if type(value) is int]
+        integers = values if types == {int} else [value for value in values if type(value) is int]
         low, high = min(integers), max(integers)
         self.low, self.high = min(self.low, low), max(self.high, high)
         if low < -EXACT or high > EXACT:
             self.exact = self.exact and all(map(_exact, integers))
-        if len(kinds) > 1:
+        if float in types:
             if self.exact:
                 floats = [None if value is None else float(value) for value in values]
                 self.pieces.append((start, pl.Series(floats, dtype=pl.Float64)))
@@ -145,17 +145,30 @@ class Columns:
     def add(self, rows: list[Row], tasks: list[int]) -> None:
         """Append rows, each of the task at the same place in `tasks`."""
         for shape, first in _shapes(rows, tasks).items():
-            for place, name in enumerate(shape):
-                if name not in self.columns:
-                    self.columns[name] = Column(as_text=name in self.as_text)
-                self.columns[name].see((first, place))
+            self._see(shape, first)
         for name, column in self.columns.items():
             try:
                 values = list(map(itemgetter(name), rows))
             except KeyError:  # some rows lack it
                 values = [row.get(name) for row in rows]
-            column.add(self.rows, values, tasks)
+            column.add(self.rows, values, tasks, set(map(type, values)))
         self.rows += len(rows)
+
+    def add_values(
+        self, values: Mapping[str, list[Any]], types: Mapping[str, set[type]], tasks: list[int]
+    ) -> None:
+        """Append rows that all have the same names, given as columns in the order of the lowest task's row."""
+        self._see(values, min(tasks))
+        for name, given in values.items():
+            self.columns[name].add(self.rows, given, tasks, types[name])
+        self.rows += len(tasks)
+
+    def _see(self, names: Iterable[str], first: int) -> None:
+        """Note the names of a row, the lowest of whose tasks is `first`."""
+        for place, name in enumerate(names):
+            if name not in self.columns:
+                self.columns[name] = Column(as_text=name in self.as_text)
+            self.columns[name].see((first, place))
 
     @property
     def clashes(self) -> list[str]:
@@ -169,11 +182,12 @@ class Columns:
 
 def typed(name: str, values: list[Any]) -> pl.Series:
     """Return values as one column, JSON text where they have no common type."""
+    types = set(map(type, values))
     column = Column()
-    column.add(0, values, range(len(values)))
+    column.add(0, values, range(len(values)), types)
     if column.clash:
         column = Column(as_text=True)
-        column.add(0, values, range(len(values)))
+        column.add(0, values, range(len(values)), types)
     return column.series(name, len(values))
 
 

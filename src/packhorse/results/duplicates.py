@@ -58,7 +58,9 @@ def duplicate_seeds(table: pl.DataFrame, space: ParameterSpace) -> DuplicateSeed
     results = _results(table, space)
     floats = [name for name in results if table.schema[name] == pl.Float64]
     frame = table.with_columns(_point(space).alias("ph_point"))
-    if not floats or frame["ph_index"].n_unique() == frame["ph_point"].n_unique():
+    if not floats or _all_different(frame, floats):
+        return None
+    if frame["ph_index"].n_unique() == frame["ph_point"].n_unique():
         return None
     evidence = _evidence(frame, floats, [name for name in results if name not in floats])
     return _search(frame, floats, evidence) if evidence else None
@@ -86,14 +88,28 @@ def _point(space: ParameterSpace) -> pl.Expr:
     return point
 
 
+def _all_different(frame: pl.DataFrame, floats: list[str]) -> bool:
+    """Say whether no two rows of a point are the same, which is usual and quickly seen; then no tasks are."""
+    import polars as pl
+
+    bits = frame.select(pl.struct("ph_point", *_row(frame), *floats).hash()).to_series()
+    return bits.n_unique() == frame.height
+
+
+def _row(frame: pl.DataFrame) -> list[str]:
+    """Return the column with the number of a row in its task, where tasks have several."""
+    return ["ph_row"] if "ph_row" in frame.columns else []
+
+
 def _evidence(frame: pl.DataFrame, floats: list[str], others: list[str]) -> list[str]:
     """Return the float columns whose equality would mean something."""
     import polars as pl
 
     names = floats + others
     # In a task with several rows the rows differ by design, so only equal rows of several tasks compare.
-    keys = ["ph_point", *(["ph_row"] if "ph_row" in frame.columns else [])]
-    spread = frame.group_by(keys).agg(pl.len().alias("ph_n"), *(pl.col(name).n_unique() for name in names))
+    spread = frame.group_by("ph_point", *_row(frame)).agg(
+        pl.len().alias("ph_n"), *(pl.col(name).n_unique() for name in names)
+    )
     varying = [name for name in floats if (spread[name] > 1).any()]
     if varying:
         return varying
@@ -105,7 +121,7 @@ def _evidence(frame: pl.DataFrame, floats: list[str], others: list[str]) -> list
 def _search(frame: pl.DataFrame, floats: list[str], evidence: list[str]) -> DuplicateSeeds | None:
     import polars as pl
 
-    row = ["ph_row"] if "ph_row" in frame.columns else []
+    row = _row(frame)
     bits = pl.struct([*row, *(pl.col(name) for name in floats)]).hash().alias("ph_bits")
     tasks = frame.select("ph_index", "ph_point", "seed", bits, *evidence)
     if row:  # a task's output is all its rows; the sum of their hashes wraps and does not mind the order

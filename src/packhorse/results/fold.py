@@ -54,6 +54,7 @@ class Fold:
         self.foreign = 0  # records of tasks that this space does not have
         self.bad = sum(journal.bad for journal in journals)
         self._rivals: dict[int, list[int]] = {}
+        self._indices: dict[int, list[int]] = {}  # each journal's records by their index in this space
 
     def state(self, index: int) -> str:
         """Return the outcome of a task, or MISSING."""
@@ -105,14 +106,15 @@ class Fold:
     @cached_property
     def _by_journal(self) -> list[tuple[bytes, list[int], list[int]]]:
         """For each journal the outcomes, indices and lines of the tasks it has the word on, by line."""
-        placed = sorted(zip(self.positions.values(), self.positions, strict=True))
+        placed = sorted(self.positions.values())
         found = []
         stop = 0
         for number, journal in enumerate(self.journals):
-            start, stop = stop, bisect_left(placed, ((number + 1) << _SHIFT,))
-            lines = [position & _LINE for position, _ in placed[start:stop]]
+            start, stop = stop, bisect_left(placed, (number + 1) << _SHIFT)
+            lines = [position & _LINE for position in placed[start:stop]]
             outcomes = bytes(map(journal.outcome.__getitem__, lines))
-            found.append((outcomes, [index for _, index in placed[start:stop]], lines))
+            indices = self._indices.get(number, [])
+            found.append((outcomes, [indices[line] for line in lines], lines))
         return found
 
     @cached_property
@@ -157,11 +159,12 @@ class Fold:
         """Let the records of one journal compete for their tasks; only `fold` calls this."""
         journal = self.journals[number]
         positions, size, wave = self.positions, self.size, journal.order[0]
-        position = (number << _SHIFT) - 1
-        for old, code in zip(journal.index, journal.outcome, strict=True):
-            position += 1
-            index = old if carried is None else carried(old)
-            if index is None or not 0 <= index < size:
+        indices = journal.index if carried is None else [_or_nowhere(carried(old)) for old in journal.index]
+        self._indices[number] = indices
+        for position, (index, code) in enumerate(
+            zip(indices, journal.outcome, strict=True), number << _SHIFT
+        ):
+            if not 0 <= index < size:
                 self.foreign += 1
             elif (code != OK or overruled.unreadable) and overruled(code, index, wave):
                 continue
@@ -240,6 +243,10 @@ def _carried_ranges(ranges: Ranges, carried: Callable[[int], int | None] | None)
         return []
     news = {carried(index) for a, b in ranges for index in range(a, b)}
     return to_ranges(sorted(index for index in news if index is not None))
+
+
+def _or_nowhere(index: int | None) -> int:
+    return -1 if index is None else index
 
 
 def _attempt(journal: Journal, record: Record) -> tuple[object, ...]:

@@ -29,8 +29,9 @@ TAIL_WINDOW = 1 << 16
 
 _CODES = {outcome: code for code, outcome in enumerate(OUTCOMES)}
 _T = TypeVar("_T")
-_BLOCK = 1 << 20  # bytes that are checked and decoded at once
+_BLOCK = 1 << 18  # bytes that are checked and decoded at once: they and what they become stay in the cache
 _RECORDS = 1000  # records that are decoded at once
+_HEAD = b'{"crc":"%08x"'  # how every line begins
 
 
 class Header(Struct, frozen=True, kw_only=True):
@@ -127,54 +128,80 @@ class Journal:
 
     def records(self, rows: Iterable[int] | None = None) -> Iterator[Record]:
         """Decode the records at these positions (all by default); quickest in ascending order."""
-        wanted = iter(range(len(self)) if rows is None else rows)
+        for chosen, block in self.blocks(range(len(self)) if rows is None else rows):
+            yield from self.decoded(chosen, block)
+
+    def blocks(self, rows: Iterable[int], size: int = _RECORDS) -> Iterator[tuple[list[int], bytes]]:
+        """Give the lines of the records at these positions, `size` at a time, beside their positions."""
+        wanted = iter(rows)
         if not len(self):
             return
-        offset, length = self.offset, self.length
         with self.path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-            while chosen := list(islice(wanted, _RECORDS)):
-                lines = [data[offset[row] : offset[row] + length[row]] for row in chosen]
-                found = _decode_all(lines, _record_decoder)
-                for row, record in zip(chosen, found, strict=True):
-                    yield record or self._unreadable(row)
+            while chosen := list(islice(wanted, size)):
+                yield chosen, self._lines(chosen, data)
+
+    def within(self, size: int, most: int) -> int:
+        """Return how many records have about `size` bytes together, at least one and at most so many."""
+        return max(1, min(most, size * len(self) // self.offset[-1])) if len(self) else most
+
+    def _lines(self, rows: list[int], data: mmap.mmap) -> bytes:
+        offset, length = self.offset, self.length
+        first, last = rows[0], rows[-1]
+        start, stop = offset[first], offset[last] + length[last]
+        if rows == list(range(first, last + 1)) and sum(length[first : last + 1]) == stop - start:
+            return data[start:stop]  # nothing else stands between them
+        return b"".join([data[offset[row] : offset[row] + length[row]] for row in rows])
+
+    def decoded(self, rows: Sequence[int], block: bytes) -> list[Record]:
+        """Decode the lines of the records at these positions."""
+        found = _decode_all(block, len(rows), _record_decoder)
+        return [record or self._unreadable(row) for row, record in zip(rows, found, strict=True)]
 
     def _unreadable(self, row: int) -> Record:
         """Return a record that keeps its word, although this version cannot read the rest of its line."""
         return Record(index=self.index[row], outcome=OUTCOMES[self.outcome[row]], format="unknown", text="")
 
-    def add(self, lines: list[bytes], offset: int) -> int:
-        """Take in whole lines that begin at an offset of the file; return the offset after them."""
-        good = [line[:17] == b'{"crc":"%08x"' % crc32(line[17:-1]) for line in lines]
-        found = _decode_all(list(compress(lines, good)), _line_decoder)
-        lengths = [len(line) for line in lines]
+    def add(self, block: bytes, offset: int) -> None:
+        """Take in whole lines that begin at an offset of the file."""
+        lines = block.split(b"\n")
+        lines.pop()  # nothing, as the block ends with a newline
+        lengths = [len(line) + 1 for line in lines]
         starts = list(accumulate(lengths, initial=offset))
-        decoded = iter(found)
-        said = found if all(good) else [next(decoded) if kept else None for kept in good]
-        self._take(said, starts, lengths, lines)
-        return starts[-1]
+        good = _good(lines)
+        if not all(good):
+            self.bad += good.count(False)
+            lengths, starts = list(compress(lengths, good)), list(compress(starts, good))
+            lines = list(compress(lines, good))
+            block = b"".join([line + b"\n" for line in lines])
+        found = _decode_all(block, len(lines), _line_decoder)
+        self._take(found, starts, lengths)
 
-    def _take(
-        self, found: Sequence[_Line | None], starts: list[int], lengths: list[int], lines: list[bytes]
-    ) -> None:
-        """Note records and hear the rest; methods are bound once, as this runs for each of millions of lines."""
-        index, outcome, attempt = self.index.append, self.outcome.append, self.attempt.append
-        offset, length = self.offset.append, self.length.append
-        for said, start, size, line in zip(found, starts, lengths, lines, strict=False):
-            if said is None:
-                self.bad += line.endswith(b"\n")  # a torn tail is normal
-            elif said.index is None or self.header is None:
+    def _take(self, found: Sequence[_Line | None], starts: list[int], lengths: list[int]) -> None:
+        """Note where records stand and hear the rest; whole columns, as this sees millions of lines."""
+        heard = 0
+        while self.header is None and heard < len(found):
+            self._hear(found[heard])
+            heard += 1
+        kept = [
+            said is not None and said.index is not None and (said.pack is None or self._packed(said.pack))
+            for said in found
+        ]
+        kept[:heard] = [False] * heard
+        for said, record in zip(found[heard:], kept[heard:], strict=True):
+            if not record:
                 self._hear(said)
-            elif said.pack is not None and not self._packed(said.pack):
-                self.bad += 1
-            else:
-                index(said.index)
-                outcome(_CODES.get(said.outcome, _CODES["FAILED"]))
-                attempt(said.attempt)
-                offset(start)
-                length(size)
+        records = [said for said, record in zip(found, kept, strict=True) if said and record]
+        self.index += [said.index for said in records if said.index is not None]
+        self.outcome += bytes([_CODES.get(said.outcome, _CODES["FAILED"]) for said in records])
+        self.attempt += [said.attempt for said in records]
+        self.offset.extend(compress(starts, kept))
+        self.length.extend(compress(lengths, kept))
 
-    def _hear(self, said: _Line) -> None:
-        if self.header is None:
+    def _hear(self, said: _Line | None) -> None:
+        """Take in a line that is no record, or none that counts."""
+        if said is None or said.index is not None:
+            self.bad += 1
+        elif self.header is None:
             self.header = _header(said.header, self.path)
             self.bad += self.header is None
         elif said.totals is not None:
@@ -210,9 +237,15 @@ def read_journal(path: Path) -> Journal:
     """
     journal = Journal(path)
     offset = 0
+    rest = b""
     with path.open("rb") as file:
-        while lines := file.readlines(_BLOCK):
-            offset = journal.add(lines, offset)
+        # What has no newline yet doubles, so that a line of any length is read in linear time.
+        while block := file.read(max(_BLOCK, len(rest))):
+            block = rest + block
+            stop = block.rfind(b"\n") + 1
+            journal.add(block[:stop], offset)
+            rest = block[stop:]
+            offset += stop
     return journal
 
 
@@ -232,7 +265,7 @@ def tail(path: Path) -> Tail:
     """Read the end of a journal, back to its last totals; the rest of the file is not touched."""
     with path.open("rb") as file:
         first = file.readline(TAIL_WINDOW)
-        said = _decode(first, _line_decoder) if _checked(first) else None
+        said = decode_line(first, _line_decoder) if _checked(first) else None
         header = _header(said.header, path) if said else None
         size = os.fstat(file.fileno()).st_size
         window = TAIL_WINDOW
@@ -253,13 +286,13 @@ def _after_totals(lines: list[bytes]) -> Tail:
     end = ""
     for line in reversed(lines):
         whole = line + b"\n"
-        said = _decode(whole, _line_decoder) if _checked(whole) else None
+        said = decode_line(whole, _line_decoder) if _checked(whole) else None
         if said is None:
             continue
         if said.totals is not None:
             return Tail(None, said.totals, records[::-1], end)
         end = said.end or end
-        record = _decode(whole, _record_decoder) if said.index is not None else None
+        record = decode_line(whole, _record_decoder) if said.index is not None else None
         if record is not None:
             records.append(record)
     return Tail(None, {}, records[::-1], end)
@@ -280,7 +313,7 @@ def failed_attempts(path: Path, limit: int = 10_000) -> Iterator[Record]:
             if stop < 0:
                 return
             line = data[data.rfind(b"\n", 0, at) + 1 : stop + 1]
-            record = _decode(line, _record_decoder) if _checked(line) else None
+            record = decode_line(line, _record_decoder) if _checked(line) else None
             if record is not None and record.outcome != "OK":
                 limit -= 1
                 yield record
@@ -289,21 +322,32 @@ def failed_attempts(path: Path, limit: int = 10_000) -> Iterator[Record]:
 
 def _checked(line: bytes) -> bool:
     """Say whether a whole line (with its newline) is what its writer meant."""
-    return line[:17] == b'{"crc":"%08x"' % crc32(line[17:-1]) and line[-1:] == b"\n"
+    return line[:17] == _HEAD % crc32(line[17:-1]) and line[-1:] == b"\n"
 
 
-def _decode_all(lines: list[bytes], decoder: msgspec.json.Decoder[_T]) -> Sequence[_T | None]:
-    """Decode lines, None where one cannot be; all at once where nothing is unusual."""
+def _good(lines: list[bytes]) -> list[bool]:
+    """Say of each line (without its newline) whether it is what its writer meant."""
+    checks = [crc32(line[17:]) for line in lines]
+    heads = [line[:17] for line in lines]
+    if b"".join(heads) == _HEAD * len(lines) % tuple(checks):  # no head is longer, so none is shorter
+        return [True] * len(lines)
+    return [head == _HEAD % check for head, check in zip(heads, checks, strict=True)]
+
+
+def _decode_all(block: bytes, count: int, decoder: msgspec.json.Decoder[_T]) -> Sequence[_T | None]:
+    """Decode so many lines, None where one cannot be; all at once where nothing is unusual."""
     found: Sequence[_T | None]
     try:
-        found = decoder.decode_lines(b"".join(lines))
+        found = decoder.decode_lines(block)
     except (ValueError, RecursionError):
         found = []
     # A line of two JSON values would shift all after it.
-    return found if len(found) == len(lines) else [_decode(line, decoder) for line in lines]
+    return (
+        found if len(found) == count else [decode_line(line, decoder) for line in block.split(b"\n")[:count]]
+    )
 
 
-def _decode(line: bytes, decoder: msgspec.json.Decoder[_T]) -> _T | None:
+def decode_line(line: bytes, decoder: msgspec.json.Decoder[_T]) -> _T | None:
     """Decode strictly, else as Python does: bare NaN and Infinity, numbers beyond doubles, bytes not UTF-8."""
     try:
         return decoder.decode(line)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,12 +21,14 @@ from packhorse.results.columns import INT64, Clash, Column, Columns, free_names,
 from packhorse.results.fold import Fold
 from packhorse.results.journal import OUTCOMES, Journal, Record
 from packhorse.results.payload import Payloads, Row, UnreadableError, result_format
+from packhorse.results.shape import uniform
 
 if TYPE_CHECKING:
     import pandas as pd
     import polars as pl
 
-BATCH = 50_000  # rows that stand as Python objects at once
+BATCH = 10_000  # rows that stand as Python objects at once
+BYTES = 1 << 24  # journal lines that are decoded at once
 UNREADABLE = "UNREADABLE"
 BOOKKEEPING = ("attempt", "wave", "host", "begin", "wall", "cpu", "memory")
 
@@ -156,9 +158,28 @@ def _gather(fold: Fold, default: str, as_text: list[str] | tuple[()]) -> _Gather
     gathered = _Gathered(Columns(as_text))
     for journal, indices, lines in fold.winners("OK"):
         with Payloads(journal, default) as payloads, _no_cycles():
-            for batch in _batches(payloads, indices, lines, gathered):
-                _add(batch, journal, gathered)
+            at = 0
+            for rows, block in journal.blocks(lines, journal.within(BYTES, BATCH)):
+                tasks = indices[at : at + len(rows)]
+                at += len(rows)
+                if not _add_uniform(block, tasks, journal, gathered):
+                    records = journal.decoded(rows, block)
+                    for batch in _batches(payloads, tasks, records, gathered):
+                        _add(batch, journal, gathered)
     return gathered
+
+
+def _add_uniform(block: bytes, tasks: list[int], journal: Journal, gathered: _Gathered) -> bool:
+    """Add records whose results have one shape, the usual case; say whether they have."""
+    import polars as pl
+
+    found = uniform(block, len(tasks), tasks.index(min(tasks)))
+    if found is None:
+        return False
+    book = _book(tasks, found.records, journal)
+    gathered.books.append(book.with_columns(pl.lit(None, dtype=pl.Int64).alias("ph_row")))
+    gathered.columns.add_values(found.values, found.types, tasks)
+    return True
 
 
 @contextlib.contextmanager
@@ -184,10 +205,10 @@ class _Batch:
 
 
 def _batches(
-    payloads: Payloads, indices: list[int], lines: list[int], gathered: _Gathered
+    payloads: Payloads, indices: list[int], records: list[Record], gathered: _Gathered
 ) -> Iterator[_Batch]:
     batch = _Batch()
-    for index, record in zip(indices, payloads.journal.records(lines), strict=True):
+    for index, record in zip(indices, records, strict=True):
         try:
             rows = payloads.rows(record)
         except UnreadableError as error:
@@ -221,7 +242,7 @@ def _add(batch: _Batch, journal: Journal, gathered: _Gathered) -> None:
     gathered.columns.add(batch.rows, book["ph_index"].to_list())
 
 
-def _book(indices: list[int], records: list[Record], journal: Journal) -> pl.DataFrame:
+def _book(indices: list[int], records: Sequence[Record], journal: Journal) -> pl.DataFrame:
     """Return the bookkeeping of records, a row each."""
     import polars as pl
 
