@@ -365,6 +365,7 @@ def test_a_folder_without_a_plan_is_nobodys_wave(desk: Make) -> None:
     one = desk(STUDY)
     wave = one.first_wave()
     (one.path / "waves/2").mkdir()
+    os.utime(one.path / "waves/2", (1e9, 1e9))
     one.go_on(wave)
     assert tasks(one, 3) == set(range(50))
     assert one.jobs()[0][-2] == "3"

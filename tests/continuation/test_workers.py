@@ -119,8 +119,8 @@ def test_what_is_given_back_is_run_by_a_worker_that_has_time(
 ) -> None:
     folder = gate(project, tmp_path, free=10)
     one = desk(gated(folder, 30))
-    wave = one.first_wave(elements=1, slots=1, seconds=6)
-    short = one.start(wave, 0, "--margin", "3")  # one element claims all, and meets a task that waits
+    wave = one.first_wave(elements=1, slots=1, seconds=9)
+    short = one.start(wave, 0, "--margin", "2")  # one element claims all, and meets a task that waits
     ended(short)
     leases = one.leases(wave)
     (back,) = [lease for lease in leases if "back" in lease]
@@ -275,7 +275,9 @@ def test_a_worker_whose_tasks_all_fail_ends_and_leaves_the_rest_to_others(
     assert (
         one.lines("note")[-1]["note"] == "the first 20 tasks of a worker all failed in one way: no GPU here"
     )
-    assert held(one, wave) == len(one.lines("index")) == 20
+    done = len(one.lines("index"))
+    assert 20 <= done < 40
+    assert held(one, wave) == done
 
 
 def test_fewer_slots_than_asked_are_said(desk: Make, project: Project) -> None:

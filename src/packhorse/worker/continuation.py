@@ -19,6 +19,7 @@ from packhorse.worker.rungs import choose
 from packhorse.worker.words import TooNew
 
 PROBE = 20  # first tasks, spread over the space, as a plan of the package has them
+PLANNING = 30.0  # seconds between making a wave's folder and its plan, at most
 PATIENCE = 120.0  # seconds in which another continuation that planned has also submitted
 LATENCY = 30.0  # seconds until a file is seen by another machine, where the site does not say
 
@@ -103,7 +104,8 @@ class Continuation(object):
 
     def _is_planned(self, number):
         """Wait until who made a wave's folder has planned it; a folder without a plan belongs to somebody who died."""
-        until = min(time.monotonic() + self.latency, self.give_up)
+        age = max(0.0, time.time() - os.stat(self.path(number)).st_mtime)
+        until = min(time.monotonic() + self.latency + PLANNING - age, self.give_up)
         while not os.path.exists(self.path(number, "plan.json")) and time.monotonic() < until:
             time.sleep(0.2)
         return os.path.exists(self.path(number, "plan.json"))
