@@ -51,7 +51,10 @@ def test_gpus_are_left_to_those_who_need_them():
 def test_never_one_that_is_open_by_request_unless_it_is_named():
     site = replace(TESTBED, partitions=(GENERAL, replace(BIG, by_request=True)))
     work = taking(60, 10, memory=200 * 1024)
-    assert "write partition: bigmem, once the site has let you in" in refusal(work, site)
+    assert (
+        "once the site has let you in, write partition: bigmem under cluster:, or --partition bigmem"
+        in refusal(work, site)
+    )
     named = chosen(work, site, partition="bigmem")
     assert named.partition.name == "bigmem"
     assert named.notes == ("bigmem is open only to whom testbed has let in",)
@@ -59,20 +62,29 @@ def test_never_one_that_is_open_by_request_unless_it_is_named():
 
 def test_where_all_are_open_only_by_request_that_is_said():
     site = replace(TESTBED, partitions=(replace(GENERAL, by_request=True),))
-    assert "partition general is open only by request | write partition: general" in refusal(
-        Work(tasks=1), site
+    assert (
+        "partition general is open only by request | to go there all the same, write partition: general"
+        in refusal(Work(tasks=1), site)
     )
 
 
 def test_one_for_tests_is_proposed_where_the_whole_study_fits():
     [note] = chosen(taking(1, 9600)).notes
     assert note == (
-        "the whole study fits into debug (2 nodes, up to 4 h), where jobs usually start sooner: --partition debug"
+        "the whole study fits into debug (2 nodes, jobs up to 4 h), where jobs usually start sooner: --partition debug"
     )
     assert chosen(taking(HOUR, 100)).notes == ()  # four hours do not hold seven
     assert chosen(Work(tasks=10)).notes == ()  # nobody knows how long they take
     assert chosen(taking(60, 10, memory=20_000), ROOMY).partition == BIG
     assert chosen(taking(1, 9600), partition="general").notes == ()  # asked for
+
+
+def test_one_for_shorter_jobs_is_proposed_too_but_none_with_gpus_that_would_idle():
+    short = Partition(name="short", nodes=9, cores=8, max_time=12 * HOUR)
+    site = replace(TESTBED, partitions=(GENERAL, short, GPU))
+    [note] = chosen(taking(HOUR, 100), site).notes
+    assert "fits into short (9 nodes, jobs up to 12 h)" in note
+    assert chosen(taking(20 * HOUR, 100), site).notes == ()
 
 
 def test_one_for_tests_is_not_taken_for_more_than_that():
@@ -128,13 +140,17 @@ def test_a_site_of_which_nothing_is_known_is_tried_and_that_is_said():
         (
             taking(60, 1),
             {"job_time": EIGHT_DAYS},
-            "a job asks 8 d; general allows 7 d | write job_time: 7 d or less",
+            "a job asks 8 d; general allows 7 d | write job_time: 7 d (or less)",
         ),
-        (taking(HOUR, 1), {"job_time": HOUR}, "a job asks 1 h | write job_time: 1 h 5 min"),
+        (
+            taking(HOUR, 1),
+            {"job_time": HOUR},
+            "a job asks 1 h | write job_time: 1 h 5 min (or more) under cluster:, or --job-time '1 h 5 min'",
+        ),
         (
             taking(1, 1),
             {"job_time": 60},
-            "a job of 1 min leaves no time for tasks | write job_time: 2 min 30 s or more",
+            "a job of 1 min leaves no time for tasks | write job_time: 2 min 30 s (or more)",
         ),
         (taking(1, 1), {"partition": "genral"}, "testbed has no partition genral | write partition: general"),
         (taking(1, 1), {"partition": "x"}, "no partition x | it has general, debug, gpu, bigmem"),

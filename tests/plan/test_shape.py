@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from packhorse.model.site import Partition, Site
 from packhorse.model.study import Cluster, Resources
+from packhorse.plan.amounts import span
 from packhorse.plan.fit import limits
 from packhorse.plan.jobtime import usable, waves
 from packhorse.plan.rungs import rungs_of
 from packhorse.plan.shape import Shape, shape_of, usable_nodes
 from packhorse.plan.work import Work
+from packhorse.text import units
 from plan.clusters import (
     DAY,
     GENERAL,
@@ -201,3 +206,26 @@ def test_no_more_slots_than_the_work_is_worth(work, partition, site, asked):
 def test_a_task_without_memory_asks_for_none_whatever_the_site():
     found = shape_of(Work(tasks=5, resources=Resources(time=DAY)), TESTBED, GENERAL, NOTHING)
     assert found.memory is None
+
+
+def page_rows() -> list[list[str]]:
+    """Return the rows of the page's table of shapes on four nodes of 8 cores."""
+    page = Path(__file__).parents[2] / "docs" / "explanation" / "cluster-shape.md"
+    _, _, rest = page.read_text(encoding="utf-8").partition("On four nodes of 8 cores:\n\n")
+    rows = [
+        [cell.strip() for cell in line.strip("|").split("|")] for line in rest.split("\n\n")[0].splitlines()
+    ]
+    return rows[2:]
+
+
+@pytest.mark.parametrize("row", page_rows(), ids=lambda row: f"{row[0]} of {row[1]}")
+def test_the_shapes_that_the_page_tells(row):
+    tasks, each, elements, slots, asks = row
+    seconds = None if each == "unknown" else units.duration(each)
+    work = taking(seconds, int(tasks.replace(",", "")))
+    found = shape(work)
+    number = waves(work, found.at_a_time, found.seconds)
+    said = (
+        span(found.seconds) if number == 1 or seconds is None else f"{number} waves of {span(found.seconds)}"
+    )
+    assert [str(found.elements), str(found.slots), said] == [elements, slots, asks]

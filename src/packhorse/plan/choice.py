@@ -10,7 +10,7 @@ from packhorse.model.errors import RunError
 from packhorse.model.site import Partition, Site
 from packhorse.model.study import Cluster
 from packhorse.plan.amounts import counted, span
-from packhorse.plan.fit import Reason, limits, site_reasons, unfit
+from packhorse.plan.fit import Reason, limits, site_reasons, unfit, write
 from packhorse.plan.jobtime import waves
 from packhorse.plan.shape import shape_of, usable_nodes
 from packhorse.plan.work import Work
@@ -67,7 +67,7 @@ def _named(work: Work, site: Site, asked: Cluster) -> Choice:
 def _no_such(site: Site, name: str) -> Reason:
     known = [one.name for one in site.partitions]
     near = difflib.get_close_matches(name, known, n=1)
-    advice = f"write partition: {near[0]}" if near else f"it has {', '.join(known)}"
+    advice = write("partition", near[0]) if near else f"it has {', '.join(known)}"
     return Reason(what="partition", text=f"{site.name} has no partition {name}", advice=advice)
 
 
@@ -90,7 +90,7 @@ def _order(one: Partition, work: Work) -> tuple[bool, bool, bool, bool]:
 def _held_back(work: Work, site: Site, one: Partition, asked: Cluster) -> list[Reason]:
     """Return why work does not go to a partition that nobody named."""
     reasons = unfit(work, site, one, asked)
-    advice = f"write partition: {one.name} to go there all the same"
+    advice = f"to go there all the same, {write('partition', one.name)}"
     if one.by_request:
         text = f"partition {one.name} is open only by request"
         reasons.append(Reason(what="partition", text=text, advice=advice))
@@ -117,19 +117,25 @@ def whole_study_fits(work: Work, site: Site, partition: Partition, asked: Cluste
 
 
 def _shorter_queues(work: Work, site: Site, chosen: Partition, asked: Cluster) -> list[str]:
-    """Propose the partitions meant for tests into which the whole study fits."""
+    """Propose the partitions for tests or for shorter jobs into which the whole study fits."""
     return [
         f"the whole study fits into {one.name} ({_extent(one)}), where jobs usually start sooner: "
         f"--partition {one.name}"
         for one in site.partitions
-        if one.test and one.name != chosen.name and not _held_back(work, site, one, asked)
+        if _is_shorter(one, chosen)
+        and (work.resources.gpus or not one.gpus)
+        and not _held_back(work, site, one, asked)
+        and whole_study_fits(work, site, one, asked)
     ]
+
+
+def _is_shorter(one: Partition, chosen: Partition) -> bool:
+    if one.name == chosen.name or one.max_time is None:
+        return False
+    return one.test or chosen.max_time is None or one.max_time < chosen.max_time
 
 
 def _extent(partition: Partition) -> str:
     nodes = usable_nodes(partition)
-    words = [
-        "" if nodes is None else counted(nodes, "node"),
-        "" if partition.max_time is None else f"up to {span(partition.max_time)}",
-    ]
-    return ", ".join(word for word in words if word) or "short jobs"
+    longest = f"jobs up to {span(partition.max_time or 0)}"
+    return longest if nodes is None else f"{counted(nodes, 'node')}, {longest}"

@@ -116,10 +116,10 @@ def _about_time(work: Work) -> str:
     if work.resources.expected is not None:
         return f"a task takes {span(work.task)}, as the study expects"
     if work.resources.time is not None:
-        return f"every task takes all of its {span(work.task)}; write expected: to say what is usual"
+        return f"every task takes all of its {span(work.task)}; write expected: under resources: to say what is usual"
     return (
         f"nobody knows how long a task takes: {span(ASSUMED)} is assumed, and the first wave measures; "
-        "write resources: expected to say it"
+        "write expected: under resources: to say it"
     )
 
 

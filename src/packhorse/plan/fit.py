@@ -27,12 +27,19 @@ class Reason(Struct, frozen=True, kw_only=True):
     advice: str = ""
 
 
+def write(key: str, value: str, or_else: str = "") -> str:
+    """Return what to write in the study, or on the command line, for a key of `cluster:`."""
+    said = f"'{value}'" if " " in value else value
+    more = f" (or {or_else})" if or_else else ""
+    return f"write {key}: {value}{more} under cluster:, or --{key.replace('_', '-')} {said}"
+
+
 def site_reasons(site: Site, asked: Cluster) -> list[Reason]:
     """Return why a site takes no work of this user, in whichever partition."""
     found = []
     if site.account_needed and not asked.account:
         text = f"jobs of {site.name} are charged to an account, and none is named"
-        found.append(Reason(what="account", text=text, advice="write account: NAME, or --account NAME"))
+        found.append(Reason(what="account", text=text, advice=write("account", "NAME")))
     if site.max_array_index is not None and site.max_array_index < 0:
         found.append(Reason(what="array", text=f"{site.name} takes no job arrays"))
     if site.max_jobs is not None and site.max_jobs < 2:
@@ -67,10 +74,10 @@ def _time(work: Work, partition: Partition, asked: Cluster) -> Reason | None:
     most, name = partition.max_time, partition.name
     if asked.job_time is not None and most is not None and asked.job_time > most:
         text = f"a job asks {span(asked.job_time)}; {name} allows {span(most)}"
-        return Reason(what="time", text=text, advice=f"write job_time: {span(most)} or less")
+        return Reason(what="time", text=text, advice=write("job_time", span(most), "less"))
     job = longest_job(work, partition, asked)
     if usable(job) < 1:
-        advice = f"write job_time: {span(needed(60))} or more"
+        advice = write("job_time", span(needed(60)), "more")
         return Reason(what="time", text=f"a job of {span(job)} leaves no time for tasks", advice=advice)
     if work.checkpoint or work.held <= usable(job):
         return None
@@ -78,7 +85,7 @@ def _time(work: Work, partition: Partition, asked: Cluster) -> Reason | None:
     task = f"a task takes {span(work.held)}, with start and end of its job {span(least)}"
     if asked.job_time is not None and (most is None or least <= most):
         text = f"{task}; a job asks {span(job)}"
-        return Reason(what="time", text=text, advice=f"write job_time: {span(least)}")
+        return Reason(what="time", text=text, advice=write("job_time", span(least), "more"))
     return Reason(what="time", text=f"{task}; {name} allows {span(job)}")
 
 
@@ -114,8 +121,8 @@ def _elsewhere(what: What, work: Work, site: Site, asked: Cluster) -> str:
     amount, words = _AMOUNTS[what]
     has = amount(nearest)
     known = "fits" if has is None else f"has {words(has)}"
-    let_in = ", once the site has let you in" if nearest.by_request else ""
-    return f"{nearest.name} {known}: write partition: {nearest.name}{let_in}"
+    let_in = " once the site has let you in," if nearest.by_request else ""
+    return f"{nearest.name} {known}:{let_in} {write('partition', nearest.name)}"
 
 
 def _at_most(what: What, site: Site) -> str:
