@@ -14,6 +14,7 @@ from packhorse.app.absent import absent_files
 from packhorse.app.changes import Changes
 from packhorse.app.checks import run_checks
 from packhorse.app.collect import has_results, merge_table, table_notes
+from packhorse.app.login import MINUTE, check_minute, login_site, too_much
 from packhorse.app.prepare import Prepared, code_files, prepare
 from packhorse.app.source import Source
 from packhorse.app.watch import Outcome, Watcher
@@ -22,6 +23,7 @@ from packhorse.app.words import read_words
 from packhorse.app.workfile import work_file
 from packhorse.model.errors import RunError
 from packhorse.model.plan import Identity, Plan
+from packhorse.model.site import Site
 from packhorse.model.space import ParameterSpace, inherit
 from packhorse.model.study import Study
 from packhorse.plan.waves import IndexRange, count, joined, local_slots, plan_wave
@@ -65,6 +67,7 @@ class Options(Struct, frozen=True, kw_only=True):
     old_code: bool = False
     unchecked: bool = False
     everything: bool = False
+    here: bool = False  # on this machine, also where it is a login node
     retry: Retry | None = None
 
 
@@ -137,6 +140,7 @@ class Runner:
         self.prepared: Prepared = prepare(source, run.path)
         self.first = self.latest.first if self.latest else 1
         self.unchecked = False
+        self.login: Site | None = None  # of which this machine is a login node
         self.begun_with = 0  # tasks that had a word when this call began
         for note in self.prepared.notes:
             watcher.say(note)
@@ -148,7 +152,13 @@ class Runner:
         todo = self.begin()
         if todo is None:
             return None
+        if not self.options.here:
+            self.login = login_site(self.source)
+        if self.login is not None:
+            check_minute(self.source, self.login, count(todo.ranges), todo.fold)
         end = self._wave(self.plan(todo, self._slots()))
+        if self.login is not None and end.how == "deadline":
+            raise too_much(self.source, self.login, "a minute has passed, and what is finished is kept")
         fold, idle = todo.fold, 0
         while True:
             before, fold = fold.counts["OK"], self._fold()
@@ -187,7 +197,7 @@ class Runner:
             slots=self._slots(),
             lock=self.lock,
             watcher=self.watcher,
-            tee=self.options.everything,
+            seconds=MINUTE if self.login else 0.0,
         )
         if end.how == "died":
             end.cause = end.cause or f"the worker died; see {self.run.path / 'logs' / 'worker.log'}"
@@ -233,7 +243,7 @@ class Runner:
             memory=memory(),
             cpus=resources.cpus,
             task_memory=resources.memory,
-            asked=self.options.jobs,
+            asked=1 if self.login else self.options.jobs,
         )
 
     def _write_files(self, identity: Identity) -> None:

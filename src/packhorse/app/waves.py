@@ -91,15 +91,27 @@ def tasks_done(run: RunDirectory, wave: int) -> dict[str, int]:
 
 
 def work_off(
-    run: RunDirectory, plan: Plan, *, slots: int, lock: int, watcher: Watcher, tee: bool = False
+    run: RunDirectory,
+    plan: Plan,
+    *,
+    slots: int,
+    lock: int,
+    watcher: Watcher,
+    seconds: float = 0.0,
 ) -> WaveEnd:
-    """Run one wave to its end here; KeyboardInterrupt stops it and keeps what is finished."""
+    """Run one wave to its end here, or for so many seconds; KeyboardInterrupt stops it and keeps what is finished."""
     scratch = run.path / "work"
     shutil.rmtree(scratch, ignore_errors=True)
     worker = LocalWorker(
-        run.path, run.work_path(plan.wave), slots=slots, element=0, lock=lock, scratch=scratch
+        run.path,
+        run.work_path(plan.wave),
+        slots=slots,
+        lock=lock,
+        scratch=scratch,
+        seconds=seconds,
     )
-    watched = Watched(worker, run, plan, watcher, Followed(scratch, watcher) if tee else None)
+    followed = Followed(scratch, watcher) if run.work(plan.wave)["tee"] else None
+    watched = Watched(worker, run, plan, watcher, followed)
     try:
         importlib.import_module(
             "polars"

@@ -262,6 +262,8 @@ def _go(
 
 def _run(source: Any, options: Any, watcher: Any, place: dict[str, Any], *, detach: bool) -> Any:
     """Run here, or on the site that was named."""
+    from msgspec.structs import replace
+
     from packhorse.app.run import run_study
 
     if place.get("site") in (None, "local"):
@@ -270,7 +272,7 @@ def _run(source: Any, options: Any, watcher: Any, place: dict[str, Any], *, deta
                 f"--{sorted(place.keys() - {'site'} or {'detach'})[0].replace('_', '-')} needs --site",
                 "packhorse sites lists the sites",
             )
-        return run_study(source, options, watcher)
+        return run_study(source, replace(options, here="site" in place), watcher)
     from packhorse.app.cluster import run_on_site
     from packhorse.app.siting import place_of
 

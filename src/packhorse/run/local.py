@@ -57,11 +57,20 @@ class LocalWorker:
     """A worker process of this machine, attached to us: it stops when we are gone."""
 
     def __init__(
-        self, directory: Path, work_file: Path, *, slots: int, element: int, lock: int, scratch: Path
+        self,
+        directory: Path,
+        work_file: Path,
+        *,
+        slots: int,
+        lock: int,
+        scratch: Path,
+        seconds: float = 0.0,
     ) -> None:
         scratch.mkdir(parents=True, exist_ok=True)
         argv = [sys.executable, "-S", "-E", str(directory / "worker.pyz"), "work", str(work_file)]
-        argv += ["--slots", str(slots), "--element", str(element), "--scratch", str(scratch), "--attached"]
+        argv += ["--slots", str(slots), "--scratch", str(scratch), "--attached"]
+        if seconds:
+            argv += ["--seconds", str(seconds), "--margin", "0"]
         self.log = (directory / "logs" / "worker.log").open("ab")
         self.process = subprocess.Popen(
             argv,
