@@ -189,6 +189,21 @@ class Cluster:
         self.frozen.clear()
         if hurt:
             self._do("up", "--passing", "--bare")
+        self._clear()
+
+    def _clear(self) -> None:
+        """Cancel what a test left behind, and let nodes be used that Slurm took out of use meanwhile."""
+        left = self.ask("squeue", "--noheader", "--format=%A").split()
+        if left:
+            self.ask("scancel", *set(left))
+            self.until("no job is left", lambda: not self.ask("squeue", "--noheader"), 90)
+        drained = self.ask("sinfo", "--noheader", "--Node", "--states=drain", "--format=%N").split()
+        if drained:
+            self.ask("scontrol", "update", f"nodename={','.join(sorted(set(drained)))}", "state=resume")
+
+    def saved(self, since: float) -> bool:
+        """Tell whether slurmctld has written down what it knew at a time; killed before, it forgets who runs."""
+        return (self.directory / "state" / "job_state").stat().st_mtime > since
 
     @contextlib.contextmanager
     def changed(self, *, memory: str = "", accounting: str = "") -> Iterator[None]:

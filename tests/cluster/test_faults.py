@@ -1,0 +1,220 @@
+"""What goes wrong on clusters, done to a real one: each run ends with a complete and correct table, and nobody helps."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from cluster.study import Project
+from cluster.testbed import Cluster
+
+
+def workers(project: Project) -> list[int]:
+    """Return the processes of this project's workers on all nodes, which are all on this machine."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                argv = (entry / "cmdline").read_bytes().split(b"\0")
+            except OSError:
+                continue
+            if b"work" in argv and any(str(project.path).encode() in word for word in argv):
+                found.append(int(entry.name))
+    return found
+
+
+def busy(project: Project, tasks: int = 200) -> None:
+    """Wait until the run is in its middle."""
+    project.until("tasks are being done", lambda: project.records() > tasks)
+
+
+def remembered(cluster: Cluster) -> None:
+    """Wait until slurmctld has saved that the jobs run; else it starts them a second time and drains their nodes."""
+    now = time.time()
+    cluster.until("its state is saved", lambda: cluster.saved(now), 30)
+
+
+def test_a_worker_is_killed(cluster: Cluster) -> None:
+    project = Project(cluster, seconds=0.01)
+    project.detach()
+    busy(project)
+    os.kill(workers(project)[0], signal.SIGKILL)
+    project.until_over()
+    assert project.stopped()["why"] == "done"
+    assert len(project.waves()) == 2
+    project.collect()
+
+
+def test_a_node_fails_with_all_that_runs_there(cluster: Cluster) -> None:
+    project = Project(cluster, seconds=0.02)
+    project.detach()
+    busy(project)
+    cluster.kill("n2")
+    project.until_over(240)
+    assert project.stopped()["why"] == "done"
+    rows = project.collect()
+    assert len({row["ph_host"] for row in rows}) > 1 or cluster.one_user
+
+
+@pytest.mark.parametrize("when", ["during submission", "while it runs", "at the end of the wave"])
+def test_the_scheduler_is_away(cluster: Cluster, when: str) -> None:
+    project = Project(cluster, seconds=0.004 if when == "during submission" else 0.03)
+    if when == "during submission":
+        cluster.kill("slurmctld")
+        process = project.start()
+        project.until("the submission was tried", lambda: (project.path / "waves").exists() or process.poll() is not None)
+        time.sleep(3)  # it is away, and stays so for a while
+        cluster.start("slurmctld")
+        out, err = process.communicate(timeout=200)
+        if process.returncode:
+            assert "Traceback" not in err
+            assert "the same command" in err, err
+            project.run()
+    elif when == "while it runs":
+        process = project.start()
+        busy(project)
+        remembered(cluster)
+        cluster.kill("slurmctld")
+        seen = project.records()
+        project.until("tasks go on without it", lambda: project.records() > seen + 200)
+        cluster.start("slurmctld")
+        project.end(process)
+    else:
+        project.detach()
+        busy(project)
+        remembered(cluster)
+        cluster.kill("slurmctld")
+        project.until("the wave is over", lambda: not workers(project))
+        cluster.start("slurmctld")
+        project.until_over()
+        project.collect()
+    project.check()
+
+
+def test_the_scheduler_starts_an_element_again(cluster: Cluster) -> None:
+    project = Project(cluster, seconds=0.02)
+    project.detach()
+    busy(project)
+    job = project.submission()["job"]
+    cluster.ask("scontrol", "requeue", f"{job}_1")
+    project.until_over(240)
+    assert project.stopped()["why"] == "done"
+    project.collect()
+    assert any(path.name.startswith("1-1-1-") for path in project.journals())  # wave 1, element 1, second start
+
+
+def test_a_task_needs_more_memory_than_it_asked_for(cluster: Cluster) -> None:
+    mischief = "block = bytearray((160 if i in (7, 3000) else 1) << 20); block[::4096] = b'x' * len(block[::4096])"
+    project = Project(cluster, more="resources: {memory: 100 MB}", mischief=mischief)
+    project.detach()
+    project.until_over()
+    assert project.stopped()["why"] == "done"
+    project.collect()
+    assert project.submission(2)["rung"] == "memory"
+
+
+def test_the_time_limit_comes_twice(cluster: Cluster) -> None:
+    project = Project(cluster, seconds=0.03)
+    project.detach()
+    for wave in (1, 2):
+        project.until(f"wave {wave} works", lambda wave=wave: any(
+            path.read_bytes().count(b'"index":') > 50 for path in project.journals(wave)
+        ))
+        job = project.submission(wave)["job"]
+        done = cluster.run("alice", ["scontrol", "update", f"jobid={job}", "EndTime=now+2seconds"])
+        assert done.returncode == 0, done.stderr
+    project.until_over(300)
+    assert project.stopped()["why"] == "done"
+    assert len(project.waves()) >= 3
+    project.collect()
+
+
+@pytest.mark.skipif("os.geteuid() != 0", reason="without root every node has this machine's name")
+def test_every_task_fails_on_one_node(cluster: Cluster) -> None:
+    mischief = "import socket; assert socket.gethostname() != 'n3', 'the disk of n3 is broken'"
+    project = Project(cluster, seconds=0.01, mischief=mischief)
+    project.detach()
+    project.until_over()
+    assert project.stopped()["why"] == "done"
+    rows = project.collect()
+    assert "n3" not in {row["ph_host"] for row in rows}
+    assert "n3" in project.submission(project.waves()[-1])["exclude"]
+
+
+@pytest.mark.skipif("os.geteuid() != 0", reason="only root can mount a small disk")
+def test_the_disk_of_the_run_directory_is_full(cluster: Cluster) -> None:
+    project = Project(cluster, seconds=0.01)
+    disk = project.folder / "runs"
+    disk.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m,mode=777", "tmpfs", disk], check=True)
+    try:
+        project.detach()
+        busy(project)
+        ballast = disk / "ballast"
+        with ballast.open("wb") as stream, pytest.raises(OSError):
+            while True:
+                stream.write(b"x" * 65536)
+                stream.flush()
+        seen = project.records()
+        time.sleep(3)  # nothing can be written
+        assert project.records() <= seen + 50
+        ballast.unlink()
+        project.until_over()
+        assert project.stopped()["why"] == "done"
+        project.collect()
+    finally:
+        subprocess.run(["umount", "--lazy", disk], check=False)
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_a_submission_whose_answer_is_lost(cluster: Cluster, late: bool) -> None:
+    """A program before the real sbatch on PATH: it submits, at once or only later, and says that it timed out."""
+    project = Project(cluster)
+    real = shutil.which("sbatch")
+    said = "sbatch: error: Batch job submission failed: Socket timed out on send/recv operation"
+    submit = f'{real} "$@" >/dev/null'
+    if late:
+        submit = f"setsid sh -c 'sleep 20; exec \"$@\"' sh {real} \"$@\" >/dev/null 2>&1 </dev/null &"
+    once = project.folder / "lost"
+    project.write(
+        "bin/sbatch",
+        f'#!/bin/sh\nif [ -e {once} ]; then exec {real} "$@"; fi\ntouch {once}\n{submit}\necho "{said}" >&2\nexit 1\n',
+        0o755,
+    )
+    path = f"{project.folder / 'bin'}:{cluster.environment('alice')['PATH']}"
+    process = project.start(env={"PATH": path})
+    project.end(process)
+    project.check()
+    if late:
+        project.until("the late job has come and gone", lambda: not project.jobs(), 60)
+        project.collect()
+    assert len(project.waves()) == 1
+
+
+def test_two_runs_at_once(cluster: Cluster) -> None:
+    project = Project(cluster, seconds=0.01)
+    pair = [project.start(), project.start()]
+    for process in pair:
+        project.end(process)
+    project.check()
+    assert project.waves() == [1]
+
+
+def test_the_user_cancels_by_scancel(cluster: Cluster) -> None:
+    project = Project(cluster, seconds=0.02)
+    project.detach()
+    busy(project)
+    done = cluster.run("alice", ["scancel", project.submission()["job"]])
+    assert done.returncode == 0
+    project.until_over()
+    assert project.stopped()["why"] == "cancelled"
+    project.until("its jobs are gone", lambda: not project.jobs())
+    assert project.waves() == [1]
+    project.run()
+    project.check()
