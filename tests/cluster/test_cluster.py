@@ -360,13 +360,18 @@ def test_an_ordinary_user_brings_up_a_cluster_of_her_own(cluster: Cluster) -> No
         return done.stdout
 
     env = {"PACKHORSE_CLUSTER": str(place / "own")}
+    lacking = cluster.run("alice", [python, "scripts/cluster", "up"], cwd=place, env={**env, "PATH": "/sbin"})
+    assert lacking.returncode == 1
+    assert "Not installed: sbatch, squeue" in lacking.stderr
+    assert "as root: scripts/system-packages --cluster" in lacking.stderr
+    assert not (place / "own").exists()
     assert "Memory is limited by Slurm" in say("up", "--bare")
     try:
         job = "sbatch --wait --output=out --partition=debug --wrap 'id -un; echo $SLURMD_NODENAME'"
         shown = cluster.run(
             "alice", ["sh", "-c", f". own/env && {job} && cat out && sinfo -h -o %D"], cwd=place
         )
-        assert shown.stdout.split("\n", 1)[1] == "alice\nd1\n4\n2\n1\n", shown.stderr
+        assert shown.stdout.split("\n", 1)[1] == "alice\nd1\n7\n", shown.stderr
     finally:
         say("down")
     assert sorted(path.name for path in place.iterdir()) == ["out", "scripts"]
