@@ -10,8 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from packhorse.model.command import Command
 from packhorse.model.errors import UsageError
 from packhorse.model.job import Request
+from packhorse.run.talking import environment
 from packhorse.schedulers import scheduler
 from packhorse.schedulers.script import Raw, job_script
 from packhorse.schedulers.slurm.accounting import FIELDS
@@ -236,3 +238,18 @@ def test_our_questions_were_answered_by_every_version(version: str) -> None:
     assert set(FIELDS) <= fields
     # --all, --user, --states and --jobs are older than all of these (squeue(1) of Slurm 2.6).
     assert all("|" not in word for word in SLURM.asked("1")[0])
+
+
+def test_what_a_shell_or_an_outer_job_says_does_not_reach_a_submission() -> None:
+    # Found out on a real Slurm: a job that was started again hands its SLURM_RESTART_COUNT to the jobs that it submits.
+    foreign = [
+        "SBATCH_PARTITION",
+        "SQUEUE_USERS",
+        "SLURM_CLUSTERS",
+        "SLURM_RESTART_COUNT",
+        "SLURM_ARRAY_TASK_ID",
+        "SLURM_JOB_ID",
+    ]
+    own = {"SLURM_CONF": "/etc/slurm.conf", "PATH": "/bin", "HOME": "/home/alice"}
+    command = Command(argv=("sbatch",), unset=SLURM.unset)
+    assert environment(command, {**own, **dict.fromkeys(foreign, "1")}) == {**own, "LC_ALL": "C"}

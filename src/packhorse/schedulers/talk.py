@@ -26,7 +26,7 @@ class Scheduler(Protocol):
     variables: Variables
     unset: tuple[
         str, ...
-    ]  # what to take from the environment of a submission, for it would change its meaning
+    ]  # what to take from the environment of `submit` and `asked`, since it would change their meaning
 
     def directives(self, request: Request) -> list[str]:
         """Return the lines at the head of a job script."""

@@ -23,8 +23,8 @@ class Slurm:
     # sbatch(1), INPUT ENVIRONMENT VARIABLES: SBATCH_* overrule a script's head. What a job has in its environment
     # reaches the jobs that it submits: they would take its restarts and its array for their own.
     unset: tuple[str, ...] = (
+        *queue.UNSET,
         "SBATCH_*",
-        "SLURM_CLUSTERS",
         "SLURM_HINT",
         "SLURM_ARRAY_*",
         "SLURM_JOB_*",
