@@ -387,6 +387,13 @@ def test_lone_surrogates_show_as_escapes():
     assert typed("x", ["caf\udce9", "é"]).to_list() == ["caf\\udce9", "é"]
 
 
+def test_names_with_lone_surrogates_show_as_escapes(tmp_path):
+    report = merged(tmp_path, [{"caf\udce9": 1, "caf\\udce9": 2, "x\udce9": 3}, {"x\udce9": "a"}])
+    assert report.table.columns[3:6] == ["caf\\udce9_result", "caf\\udce9", "x\\udce9"]
+    assert [clash.column for clash in report.clashes] == ["x\\udce9"]
+    assert report.renamed == {"caf\\udce9": "caf\\udce9_result"}
+
+
 @given(st.floats(allow_nan=False))
 def test_cells_with_17_digits_are_exact(value):
     for text in (repr(value), f"{value:.17g}", f"{value:.16e}"):

@@ -192,13 +192,16 @@ def typed(name: str, values: list[Any]) -> pl.Series:
 
 
 def free_names(results: Sequence[str], taken: Collection[str]) -> Mapping[str, str]:
-    """Return result column -> its name in the table: NAME_result where a parameter or `ph_` has the name."""
+    """Return result column -> its name in the table: NAME_result where a parameter or `ph_` has the name.
+
+    Bytes that are not UTF-8 show as escapes.
+    """
     reserved = set(taken)
     chosen: dict[str, str] = {}
     for name in results:
-        new = name
-        if name in reserved or name.startswith("ph_"):
-            new = f"{name}_result"
+        new = shown(name)
+        if new in reserved or new.startswith("ph_") or (new != name and new in results):
+            new = f"{new}_result"
             while new in reserved or new in results or new in chosen.values():
                 new = f"{new}_result"
         chosen[name] = new
@@ -237,6 +240,11 @@ def _single(values: list[Any], kind: str) -> pl.Series:
     return _texts([None if v is None else json_text(v) for v in values])
 
 
+def shown(text: str) -> str:
+    """Return text that any file can hold: bytes that are not UTF-8 (lone surrogates) as backslash escapes."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
 def _texts(values: list[Any]) -> pl.Series:
     """Return a text column; bytes that are not UTF-8 (lone surrogates) show as backslash escapes."""
     import polars as pl
@@ -244,5 +252,5 @@ def _texts(values: list[Any]) -> pl.Series:
     try:
         "".join(value for value in values if value is not None).encode()
     except UnicodeEncodeError:
-        values = [None if v is None else v.encode("utf-8", "backslashreplace").decode() for v in values]
+        values = [None if v is None else shown(v) for v in values]
     return pl.Series([None if v is None else str(v) for v in values], dtype=pl.String)

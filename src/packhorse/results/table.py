@@ -9,7 +9,8 @@ from __future__ import annotations
 import contextlib
 import gc
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from packhorse.model.errors import RunError, UsageError
 from packhorse.model.space import ParameterSpace
 from packhorse.model.study import Study
-from packhorse.results.columns import INT64, Clash, Column, Columns, free_names, typed
+from packhorse.results.columns import INT64, Clash, Column, Columns, free_names, shown, typed
 from packhorse.results.fold import Fold
 from packhorse.results.journal import OUTCOMES, Journal, Record
 from packhorse.results.payload import Payloads, Row, UnreadableError, result_format
@@ -87,16 +88,16 @@ def merge(
         gathered = _gather(fold, default, clashes)
     table, renamed = _table(space, gathered, code)
     files = [directory / name for name in ("results.parquet", "results.csv", "failures.csv")]
-    write_whole(files[0], table.write_parquet)
-    write_whole(files[1], table.write_csv)
-    write_whole(files[2], _failures(space, fold, gathered).write_csv)
+    writers = (table.write_parquet, table.write_csv, _failures(space, fold, gathered).write_csv)
+    with ThreadPoolExecutor() as pool:  # each waits for the disk, and polars lets the others work
+        list(pool.map(write_whole, files, writers))
     return MergeReport(
         table=table,
         tasks=fold.counts["OK"] - len(gathered.unreadable) - len(gathered.empty),
         counts={**fold.counts, UNREADABLE: len(gathered.unreadable)},
         unreadable={index: reason for index, (reason, _, _) in sorted(gathered.unreadable.items())},
         empty=sorted(gathered.empty),
-        clashes=[gathered.columns.columns[name].told(name) for name in clashes],
+        clashes=[gathered.columns.columns[name].told(shown(name)) for name in clashes],
         renamed=renamed,
         duplicates=fold.duplicates.indices,
         differing=fold.duplicates.differing,
@@ -276,8 +277,7 @@ def _table(space: ParameterSpace, gathered: _Gathered, code: str) -> tuple[pl.Da
     named = gathered.columns.named()
     left = _left(space, book)
     chosen = free_names([name for name, _ in named], {column.name for column in left})
-    results = _series(named, gathered.columns.rows)
-    results = [column[order].alias(chosen[column.name]) for column in results]
+    results = [column[order] for column in _series(named, gathered.columns.rows, chosen)]
     kept = [f"ph_{name}" for name in BOOKKEEPING]
     if book["ph_row"].null_count() < book.height:
         # A task with one row among tasks with several is their row 0.
@@ -286,14 +286,14 @@ def _table(space: ParameterSpace, gathered: _Gathered, code: str) -> tuple[pl.Da
     if set(book["ph_code"].unique()) - {code} and (code or book["ph_code"].n_unique() > 1):
         kept.append("ph_code")
     table = pl.DataFrame([*left, *results, *(book[name] for name in ["ph_index", *kept])])
-    return table, {old: new for old, new in chosen.items() if old != new}
+    return table, {shown(old): new for old, new in chosen.items() if shown(old) != new}
 
 
-def _series(named: list[tuple[str, Column]], rows: int) -> list[pl.Series]:
+def _series(named: list[tuple[str, Column]], rows: int, chosen: Mapping[str, str]) -> list[pl.Series]:
     """Return the result columns, letting go of each one's pieces as it is joined."""
     found = []
     for name, column in named:
-        found.append(column.series(name, rows))
+        found.append(column.series(chosen[name], rows))
         column.pieces.clear()
     return found
 
