@@ -1,9 +1,12 @@
 """Messages between a worker and its slots: a JSON header and raw bytes over a local socket."""
 
 import json
+import mmap
 import struct
 
 HEAD = struct.Struct(">II")
+# For what is received, as a fresh buffer each time would cost page faults; anonymous memory is none until it is used.
+SPACE = memoryview(mmap.mmap(-1, 1 << 18))
 
 
 def message(header, body=b""):
@@ -25,6 +28,11 @@ class Messages(object):
 
     def __init__(self):
         self.buffer = bytearray()
+
+    def receive(self, channel):
+        """Read what a socket has and return the messages that are whole now, or None at the end of it."""
+        size = channel.recv_into(SPACE)
+        return self.feed(SPACE[:size]) if size else None
 
     def feed(self, data):
         """Take bytes and return the messages (header or None, body) that are whole now."""

@@ -22,10 +22,8 @@ from packhorse.worker.report import INLINE, LARGEST, Reporter, attach, log_text
 from packhorse.worker.seeding import Seeding, numpy_generator
 
 CURRENT = struct.Struct("=qd")  # index + 1 of the task under way (0: none), monotonic time of its start
-SHORT, PATIENCE = (
-    0.001,
-    0.01,
-)  # records of tasks that took less than SHORT seconds wait up to PATIENCE for each other
+SHORT = 0.001  # seconds; records of tasks that took less wait for each other
+PATIENCE = 0.01  # seconds that they may wait
 EXTRAS = ("seed", "seed32", "replicate", "index", "count", "checkpoint", "scratch", "deadline")
 
 
@@ -121,10 +119,10 @@ class Server(object):
         self.reporter.say({"ready": True})
         while True:
             self.reporter.flush()
-            data = self.channel.recv(1 << 16)
-            if not data:
+            said = messages.receive(self.channel)
+            if said is None:
                 return
-            for header, _ in messages.feed(data):
+            for header, _ in said:
                 for start, stop in header["run"]:
                     for index in range(start, stop):
                         self._task(index)
@@ -163,7 +161,7 @@ class Server(object):
             if call.wall < SHORT:
                 self.reporter.flush_if_due()
             else:
-                self.reporter.flush()
+                self.reporter.flush()  # the next one may take as long again
             return None
         record = json.loads(head + "}")
         if attempt > 1:
@@ -267,9 +265,7 @@ def _printed(descriptor, stream):
     except (OSError, ValueError, AttributeError):
         pass
     try:
-        size = os.lseek(
-            descriptor, 0, os.SEEK_END
-        )  # of what is written and told how long a file is, the cheapest
+        size = os.lseek(descriptor, 0, os.SEEK_END)  # cheaper than fstat, and done for every task
     except OSError:
         return b""  # the task has closed it, or put a pipe in its place
     if not size:

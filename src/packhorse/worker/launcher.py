@@ -89,12 +89,12 @@ class Launcher(object):
             if not select.select([channel], [], [], wait)[0]:
                 continue
             try:
-                data = self.channel.recv(1 << 16)
+                said = messages.receive(self.channel)
             except OSError:  # ECONNRESET: the worker died before it had read all that we said
-                data = b""
-            if not data:
+                said = None
+            if said is None:
                 self._leave()
-            for header, _ in messages.feed(data):
+            for header, _ in said:
                 if header.get("stop"):
                     self._stop(header["stop"])
                 else:

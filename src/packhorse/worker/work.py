@@ -25,6 +25,7 @@ from packhorse.worker.workfile import keep_facts, load
 STOP_SECONDS = 8.0  # for slots to end their tasks, longer than a launcher's patience with SIGTERM
 HURRY_SECONDS = 1.5  # the same in a job that was told to end: a scheduler may kill it after 3 s
 BATCH_SECONDS = 0.25  # work a slot is given at a time
+ANSWERS = 50  # of a slot that may wait for each other, so that they fit a socket's buffer
 PREFETCH_BELOW = 0.05  # tasks shorter than this are given before they are asked for
 MEMORY = 100  # tasks over which the pace is averaged
 PROBE = 20  # so many first tasks that all fail alike stop the wave
@@ -91,13 +92,12 @@ class Worker(object):
         self.journal = Journal(self.work["directory"], self.name, self._header(slots))
         if note:
             self.journal.say({"note": note})
-        how = "done"
+        how = "error"  # also where a fault of our own ends it
         try:
             self._settle(slots)
             self._loop()
             how = self.stopping or ("deadline" if self.supply.closed else "done")
         except OSError as error:
-            how = "error"
             self.tell({"error": str(error)})
             self.journal.say({"note": str(error)})
         finally:
@@ -233,8 +233,7 @@ class Worker(object):
                     return
             else:
                 self._wait_for_space()
-            if self._mean() < 0.005:
-                time.sleep(0.004)  # let short answers gather, instead of waking for each
+            time.sleep(self._patience())
             self._listen_once()
             self._flush()
 
@@ -268,6 +267,13 @@ class Worker(object):
         if self.deadline.left() <= 0:
             self.stopping = self.stopping or "deadline"
 
+    def _patience(self):
+        """Return for how many seconds answers may gather, so that we do not wake for each: no slot shall run dry."""
+        mean = self._mean()
+        if mean > PREFETCH_BELOW:
+            return 0.0
+        return mean * min(ANSWERS, min(slot.load() for slot in self.slots) / 8.0)
+
     def _mean(self):
         """Return the mean seconds of slot time that recent tasks have taken."""
         return self.pace if self.done else 1.0
@@ -296,13 +302,13 @@ class Worker(object):
 
     def _hear(self, slot):
         try:
-            data = slot.socket.recv(1 << 18)
+            messages = slot.messages.receive(slot.socket)
         except OSError:
-            data = b""
-        if not data:
+            messages = None
+        if messages is None:
             self._died(slot)
             return
-        for header, body in slot.messages.feed(data):
+        for header, body in messages:
             if header is None:
                 count, wall, cpu, longest = WELL.unpack_from(body)
                 slot.answered_first(count)
