@@ -57,6 +57,8 @@ def _join() -> int:
 
 @pytest.fixture
 def cluster(cluster_of_session: Cluster) -> Iterator[Cluster]:
-    """Return the cluster, whole; what the test breaks is repaired after it."""
-    yield cluster_of_session
-    cluster_of_session.repair()
+    """Return the cluster, whole and for this test alone; what the test breaks is repaired after it."""
+    with (DIRECTORY / "tests.lock").open("w") as turn:
+        fcntl.flock(turn, fcntl.LOCK_EX)  # another session's test may cancel all jobs, or kill a node
+        yield cluster_of_session
+        cluster_of_session.repair()
