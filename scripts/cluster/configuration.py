@@ -10,6 +10,7 @@ import socket
 import stat
 from pathlib import Path
 
+import machine
 from machine import program
 from place import Cluster
 
@@ -148,7 +149,7 @@ def write(cluster: Cluster) -> None:
     _file(etc / "slurm.conf", slurm(cluster))
     _file(etc / "plugstack.conf", "")
     mount = "no" if cluster.limits == "cgroup/v1" else "yes"
-    systemd = "" if Path("/run/systemd/system").exists() else "IgnoreSystemd=yes\n"
+    systemd = "" if machine.systemd() else "IgnoreSystemd=yes\n"
     plugin = "cgroup/v1" if cluster.limits == "none" else cluster.limits
     _file(
         etc / "cgroup.conf", CGROUP.format(plugin=plugin, mount=mount) + (systemd if mount == "yes" else "")

@@ -83,12 +83,10 @@ def as_user(user: str | None) -> dict[str, Any]:
 
 
 def failed(cluster: Cluster, name: str, what: str) -> Refused:
-    """Return the refusal that shows the end of a daemon's logs."""
-    logs = [log(cluster, name), cluster.path("log", f"{name}.log")]
-    lines = [
-        line for path in logs if path.exists() for line in path.read_text(errors="replace").splitlines()[-8:]
-    ]
-    return Refused("\n".join([f"{name} {what}. The last lines of {logs[0]}:", *lines]))
+    """Return the refusal that shows the end of what a daemon said."""
+    said = log(cluster, name)
+    lines = said.read_text(errors="replace").strip().splitlines()[-14:] if said.exists() else []
+    return Refused("\n".join([f"{name} {what}. The last lines of {said}:", *lines]))
 
 
 def wait(what: str, ready: Callable[[], bool], *, seconds: float, pause: float = 0.05) -> None:

@@ -90,12 +90,17 @@ def check_ports(cluster: Cluster) -> None:
 def memory_limits() -> str:
     """Return which control groups can limit memory here: cgroup/v1, cgroup/v2, or none."""
     top = Path("/sys/fs/cgroup")
-    if all(_writable(top / name) for name in ("memory", "freezer", "cpuset", "cpuacct")):
+    if all(_writable(top / name) for name in ("memory", "freezer", "cpuacct")):
         return "cgroup/v1"
     controllers = top / "cgroup.controllers"
     if controllers.exists() and {"memory", "cpu"} <= set(controllers.read_text().split()) and _writable(top):
         return "cgroup/v2"
     return "none"
+
+
+def systemd() -> bool:
+    """Tell whether systemd runs this machine, in the way that sd_booted(3) says."""
+    return Path("/run/systemd/system").is_dir()
 
 
 def _writable(group: Path) -> bool:

@@ -10,26 +10,35 @@ from pathlib import Path
 
 import configuration
 import daemons
-from machine import program
+from machine import program, systemd
 from place import Cluster, Refused
 
 # In the environment of a slurmd and of the steps that it starts, to tell whose they are.
 MARK = "PACKHORSE_CLUSTER_NODE"
+SLICE = Path("/sys/fs/cgroup/system.slice")  # where slurmd's control groups (v2) are, also without systemd
 WELL = {"idle", "mixed", "allocated", "completing"}
 
 
 def start(cluster: Cluster) -> None:
     """Start what is not running of Slurm, and wait until every node may be used."""
+    if cluster.limits == "cgroup/v2" and not systemd():
+        SLICE.mkdir(exist_ok=True)  # slurmd makes its own folder in it, but not this one
     start_controller(cluster)
     for node in cluster.nodes:
         start_node(cluster, node)
     try:
-        daemons.wait("Every node is ready", lambda: ready(cluster), seconds=45, pause=0.1)
+        daemons.wait(
+            "Every node is ready", lambda: bool(ended(cluster)) or ready(cluster), seconds=45, pause=0.1
+        )
     except Refused as late:
-        for name in ("slurmctld", *cluster.nodes):
-            if not daemons.alive(cluster, name):
-                raise daemons.failed(cluster, name, "has ended") from late
-        raise Refused(f"{late}\n{ask(cluster, 'sinfo', '-N', '-l').stdout}") from late
+        raise Refused(f"{late}\n{ask(cluster, 'sinfo', '--Node', '--long').stdout}") from late
+    for name in ended(cluster):
+        raise daemons.failed(cluster, name, "has ended")
+
+
+def ended(cluster: Cluster) -> list[str]:
+    """Return the daemons of Slurm that have ended though they were started."""
+    return [name for name in ("slurmctld", *cluster.nodes) if not daemons.alive(cluster, name)]
 
 
 def start_controller(cluster: Cluster) -> None:
@@ -92,6 +101,9 @@ def stop(cluster: Cluster) -> None:
     for node in cluster.nodes:
         daemons.end(steps(cluster, node), first=signal.SIGKILL)
         remove_groups(cluster, node)
+    if cluster.limits == "cgroup/v2" and not systemd():
+        with contextlib.suppress(OSError):  # somebody else uses it
+            SLICE.rmdir()
 
 
 def steps(cluster: Cluster, node: str) -> list[int]:
