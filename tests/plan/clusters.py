@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from hypothesis import assume
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from packhorse.model.site import Partition, Site
 from packhorse.model.study import Cluster, Resources
+from packhorse.plan.fit import limits
 from packhorse.plan.work import Work
 
 HOUR, DAY = 3600, 86400
@@ -81,3 +84,24 @@ requests = st.builds(
     max_jobs=maybe(st.integers(1, 500)),
     max_core_hours=maybe(st.floats(0.1, 10**6)),
 )
+
+
+@st.composite
+def fitting(draw) -> tuple[Work, Partition, Site, Cluster]:
+    """Draw work and a partition that it fits into: what is too large is made smaller, what is too long saves where it is."""
+    work, partition = draw(works), draw(partitions)
+    partition = replace(partition, nodes=None if partition.nodes is None else max(1, partition.nodes))
+    needs = work.resources
+    needs = replace(
+        needs,
+        cpus=min(needs.cpus, partition.cores or needs.cpus),
+        memory=needs.memory and min(needs.memory, partition.memory or needs.memory),
+        gpus=min(needs.gpus, partition.gpus),
+    )
+    work, asked = replace(work, resources=needs), draw(requests)
+    if limits(work, partition, asked):
+        work = replace(work, checkpoint=True)
+    if limits(work, partition, asked):
+        asked = replace(asked, job_time=None)
+    assume(not limits(work, partition, asked))
+    return work, partition, draw(sites), asked

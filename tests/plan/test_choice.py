@@ -87,6 +87,19 @@ def test_one_for_shorter_jobs_is_proposed_too_but_none_with_gpus_that_would_idle
     assert chosen(taking(20 * HOUR, 100), site).notes == ()
 
 
+def test_one_for_tests_is_taken_by_itself_only_where_nothing_else_fits():
+    site = replace(TESTBED, partitions=(DEBUG, replace(GENERAL, default=False)))
+    assert chosen(taking(1, 100), site).partition.name == "general"
+
+
+def test_an_open_partition_is_named_before_a_smaller_one_by_request():
+    site = replace(
+        TESTBED, partitions=(GENERAL, replace(BIG, name="club", memory=40_000, by_request=True), BIG)
+    )
+    said = refusal(taking(60, 10, memory=20_000), site, partition="general")
+    assert "bigmem has 1 TB: write partition: bigmem" in said
+
+
 def test_one_for_tests_is_not_taken_for_more_than_that():
     site = replace(TESTBED, partitions=(DEBUG,))
     assert chosen(taking(1, 100), site).partition == DEBUG

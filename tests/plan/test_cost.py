@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import given
 
 from packhorse.model.site import Partition, Site
 from packhorse.model.study import Cluster, Resources
 from packhorse.plan.amounts import hours, size, span
 from packhorse.plan.cost import Cost, assumptions, cost_of, over_cap
-from packhorse.plan.fit import limits
 from packhorse.plan.rungs import rungs_of
 from packhorse.plan.shape import shape_of
 from packhorse.plan.work import Work
 from packhorse.text import units
-from plan.clusters import GENERAL, GPU, HOUR, HOURLY, TESTBED, partitions, requests, sites, taking, works
+from plan.clusters import GENERAL, GPU, HOUR, HOURLY, TESTBED, fitting, taking
 
 
 def cost(work: Work, site: Site = TESTBED, partition: Partition = GENERAL, **asked) -> Cost:
@@ -93,9 +92,9 @@ def test_memory_that_is_asked_is_no_assumption():
     assert not any("memory" in line for line in assumptions(work, TESTBED, GENERAL, shaped))
 
 
-@given(works, partitions, sites, requests)
-def test_expected_is_never_more_than_at_most(work, partition, site, asked):
-    assume(not limits(work, partition, asked))
+@given(fitting())
+def test_expected_is_never_more_than_at_most(scene):
+    work, partition, site, asked = scene
     shaped = shape_of(work, site, partition, asked)
     found = cost_of(work, shaped, rungs_of(work, shaped, site, partition, asked))
     assert 0 < found.core_hours <= found.waves * found.wave_core_hours * (1 + 1e-9)

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import given
 from hypothesis import strategies as st
 
 from packhorse.model.study import Cluster, Resources
-from packhorse.plan.fit import limits
 from packhorse.plan.jobtime import job_seconds, longest_job, needed, stopped_before, usable, waves
 from packhorse.plan.shape import shape_of
 from packhorse.plan.work import Work
 from packhorse.worker.deadline import margin_of
-from plan.clusters import DAY, GENERAL, HOUR, HOURLY, TESTBED, partitions, requests, sites, taking, works
+from plan.clusters import DAY, GENERAL, HOUR, HOURLY, TESTBED, fitting, taking, works
 
 NOTHING = Cluster()
 SHORT = HOURLY.partitions[0]
@@ -59,6 +58,17 @@ def test_long_work_is_split_into_even_waves_of_half_a_day_at_most():
     assert usable(seconds) >= 10 * HOUR
 
 
+def test_the_last_of_several_waves_asks_for_no_more_than_it_needs():
+    work = taking(HOUR, 13 * 32)
+    seconds = job_seconds(work, 32, 12 * HOUR, NOTHING)
+    assert seconds == 38400  # half as much again as seven hours, and not twelve
+    assert waves(work, 32, seconds) == 2
+
+
+def test_a_task_that_the_study_ends_earlier_needs_no_longer_job():
+    assert Work(tasks=1, resources=Resources(time=2 * HOUR), limit=HOUR).held == HOUR
+
+
 def test_a_task_of_days_gets_a_job_of_days():
     work = Work(tasks=4, resources=Resources(time=3 * DAY))
     assert usable(shape_of(work, TESTBED, GENERAL, NOTHING).seconds) >= 3 * DAY
@@ -81,9 +91,9 @@ def test_the_users_time_is_taken_as_it_is():
     assert shape_of(taking(1, 10), TESTBED, GENERAL, Cluster(job_time=777)).seconds == 777
 
 
-@given(works, partitions, sites, requests)
-def test_jobs_keep_the_users_and_the_partitions_time(work, partition, site, asked):
-    assume(not limits(work, partition, asked))
+@given(fitting())
+def test_jobs_keep_the_users_and_the_partitions_time(scene):
+    work, partition, site, asked = scene
     found = shape_of(work, site, partition, asked)
     if asked.job_time is not None:
         assert found.seconds == asked.job_time

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from hypothesis import assume, given
+from hypothesis import given
 from msgspec.structs import replace
 
 from packhorse.model.site import Partition, Site
 from packhorse.model.study import Cluster
-from packhorse.plan.fit import limits
 from packhorse.plan.rungs import rungs_of
 from packhorse.plan.shape import Rung, shape_of
 from packhorse.plan.work import Work
-from plan.clusters import DAY, GENERAL, HOUR, TESTBED, partitions, requests, sites, taking, works
+from plan.clusters import DAY, GENERAL, HOUR, TESTBED, fitting, taking
 
 
 def rungs(work: Work, partition: Partition = GENERAL, site: Site = TESTBED, **asked) -> dict[str, Rung]:
@@ -53,9 +52,9 @@ def test_tasks_that_a_job_was_too_short_for_get_the_partitions_longest():
     assert "long" not in rungs(taking(60, 10), job_time=HOUR)  # the user said so
 
 
-@given(works, partitions, sites, requests)
-def test_each_rung_has_more_of_what_it_is_for(work, partition, site, asked):
-    assume(not limits(work, partition, asked))
+@given(fitting())
+def test_each_rung_has_more_of_what_it_is_for(scene):
+    work, partition, site, asked = scene
     shaped = shape_of(work, site, partition, asked)
     base, *others = rungs_of(work, shaped, site, partition, asked)
     assert base.name == "base"

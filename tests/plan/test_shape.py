@@ -12,7 +12,6 @@ from msgspec.structs import replace
 from packhorse.model.site import Partition, Site
 from packhorse.model.study import Cluster, Resources
 from packhorse.plan.amounts import span
-from packhorse.plan.fit import limits
 from packhorse.plan.jobtime import usable, waves
 from packhorse.plan.rungs import rungs_of
 from packhorse.plan.shape import Shape, shape_of, usable_nodes
@@ -25,11 +24,8 @@ from plan.clusters import (
     HOUR,
     LARGE_NODES,
     TESTBED,
-    partitions,
-    requests,
-    sites,
+    fitting,
     taking,
-    works,
 )
 
 NOTHING = Cluster()
@@ -88,7 +84,8 @@ def test_whole_nodes_are_filled_since_they_are_paid_for():
     node = replace(GENERAL, whole_nodes=True)
     found = shape(taking(HOUR, 9), node)
     assert (found.elements, found.slots, found.cores, found.whole_nodes) == (2, 5, 8, True)
-    assert shape(taking(1, 9600), node).slots == 8
+    few = shape(taking(60, 100), node)  # work for twenty slots
+    assert (few.elements, few.slots) == (3, 8)
     gpus = shape(taking(HOUR, 9, gpus=2), replace(GPU, whole_nodes=True))
     assert (gpus.elements, gpus.slots, gpus.gpus) == (1, 2, 4)
 
@@ -125,13 +122,9 @@ def test_a_cap_of_core_hours_shortens_the_jobs_so_that_a_wave_stays_within_it():
 # Properties
 
 
-def fitting(work, partition, asked) -> bool:
-    return not limits(work, partition, asked)
-
-
-@given(works, partitions, sites, requests)
-def test_never_beyond_any_limit(work, partition, site, asked):
-    assume(fitting(work, partition, asked))
+@given(fitting())
+def test_never_beyond_any_limit(scene):
+    work, partition, site, asked = scene
     shaped = shape_of(work, site, partition, asked)
     for found in (shaped, *rungs_of(work, shaped, site, partition, asked)):
         assert found.elements >= 1
@@ -153,27 +146,26 @@ def test_never_beyond_any_limit(work, partition, site, asked):
         assert found.seconds <= (partition.max_time or found.seconds)
 
 
-@given(works, partitions, sites, requests)
-def test_all_elements_of_a_wave_can_run_at_once(work, partition, site, asked):
-    assume(fitting(work, partition, asked))
-    found = shape_of(work, site, partition, asked)
+@given(fitting())
+def test_all_elements_of_a_wave_can_run_at_once(scene):
+    work, partition, site, asked = scene
     nodes = usable_nodes(partition)
     assume(nodes is not None)
-    on_one = [found.elements]
-    if partition.whole_nodes:
-        on_one.append(1)
-    if partition.cores is not None:
-        on_one.append(partition.cores // found.cores)
-    if partition.memory is not None and found.memory is not None:
-        on_one.append(partition.memory // found.memory)
-    if found.gpus:
-        on_one.append(partition.gpus // found.gpus)
-    assert found.elements <= nodes * min(on_one)
+    shaped = shape_of(work, site, partition, asked)
+    for found in (shaped, *rungs_of(work, shaped, site, partition, asked)):
+        on_one = [1 if partition.whole_nodes else found.elements]
+        if partition.cores is not None:
+            on_one.append(partition.cores // found.cores)
+        if partition.memory is not None and found.memory is not None:
+            on_one.append(partition.memory // found.memory)
+        if found.gpus:
+            on_one.append(partition.gpus // found.gpus)
+        assert found.elements <= nodes * min(on_one)
 
 
-@given(works, partitions, sites, requests)
-def test_every_task_has_a_place_and_hardly_a_slot_is_without_work(work, partition, site, asked):
-    assume(fitting(work, partition, asked))
+@given(fitting())
+def test_every_task_has_a_place_and_hardly_a_slot_is_without_work(scene):
+    work, partition, site, asked = scene
     found = shape_of(work, site, partition, asked)
     in_a_job = usable(found.seconds)
     assert work.checkpoint or work.held <= in_a_job
@@ -186,18 +178,19 @@ def test_every_task_has_a_place_and_hardly_a_slot_is_without_work(work, partitio
     )  # less than one idle slot an element, as they are alike
 
 
-@given(works, partitions, sites, requests, st.integers(0, 10**6))
-def test_more_tasks_never_get_fewer_elements_or_slots(work, partition, site, asked, more):
-    assume(fitting(work, partition, asked))
+@given(fitting(), st.integers(0, 10**6))
+def test_more_tasks_never_get_fewer_elements_or_slots(scene, more):
+    work, partition, site, asked = scene
     fewer = shape_of(work, site, partition, asked)
     found = shape_of(replace(work, tasks=work.tasks + more), site, partition, asked)
     assert found.elements >= fewer.elements
     assert found.at_a_time >= fewer.at_a_time
 
 
-@given(works, partitions, sites, requests)
-def test_no_more_slots_than_the_work_is_worth(work, partition, site, asked):
-    assume(fitting(work, partition, asked) and not partition.whole_nodes)
+@given(fitting())
+def test_no_more_slots_than_the_work_is_worth(scene):
+    work, partition, site, asked = scene
+    assume(not partition.whole_nodes)
     found = shape_of(work, site, partition, asked)
     worth = max(work.tasks * work.task / 300 + 1, 8)
     assert found.at_a_time < worth + found.elements

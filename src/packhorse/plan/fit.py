@@ -86,7 +86,7 @@ def _time(work: Work, partition: Partition, asked: Cluster) -> Reason | None:
     if asked.job_time is not None and (most is None or least <= most):
         text = f"{task}; a job asks {span(job)}"
         return Reason(what="time", text=text, advice=write("job_time", span(least), "more"))
-    return Reason(what="time", text=f"{task}; {name} allows {span(job)}")
+    return Reason(what="time", text=f"{task}; {name} allows {span(job if most is None else most)}")
 
 
 def _sizes(work: Work, partition: Partition) -> Iterator[Reason]:
