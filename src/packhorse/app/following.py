@@ -136,12 +136,15 @@ class Follower:
         return done >= plan.total and latest_words(self.run).fold.counts["OK"] >= plan.total
 
     def _dismiss(self) -> None:
-        """Cancel what would find nothing to do: elements that still wait, and the continuation unless it sends mail."""
-        cluster, latest = self.kept.cluster(), self.kept.latest()
-        if cluster is None or latest is None:
-            return
-        useless = [latest.job] if cluster.mail else [latest.job, latest.continuation]
-        self.queue.cancel([job for job in useless if job])
+        """Cancel what would find nothing to do: elements that still wait, and the continuation unless it sends mail.
+
+        By their tokens: after a crash the scheduler may have given a number to another job.
+        """
+        cluster = self.kept.cluster()
+        mail = cluster is not None and bool(cluster.mail)
+        ours = self.queue.jobs().of(self.run.about().id)
+        useless = {job.job for _, following, job in ours if job.state != "GONE" and not (following and mail)}
+        self.queue.cancel(sorted(useless))
 
     def show(self) -> None:
         """Tell how far the run is."""

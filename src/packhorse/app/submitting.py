@@ -66,6 +66,9 @@ class Submitter:
         places = {"script": script, "wave": str(wave.wave), "token": token, "job": wave.job}
         job = self._submit(filled(self.said["after"], places), token)
         if isinstance(job, Refused):
+            # The wave may be over already and forgotten, and then there is nothing to wait for.
+            job = self._submit(filled(self.said["after"], {**places, "job": ""}), token)
+        if isinstance(job, Refused):
             self.watcher.warn(
                 f"the job that would go on by itself was refused ({job.why}); packhorse run goes on instead"
             )
