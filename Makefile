@@ -8,7 +8,7 @@ install := $(python) -m pip install --quiet --require-hashes --requirement
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help env demo test campaign cluster cluster-down lint format bench lock docs clean
+.PHONY: help env demo test campaign cluster cluster-down lint format bench bench-cluster lock docs clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1|\2/p' Makefile | while IFS='|' read -r target text; do \
@@ -56,6 +56,9 @@ format: .venv/with-lint ## lay out the code and mend what ruff can mend
 bench: .venv/with-test .venv/with-bench ## measure against the peers, side by side
 	@scripts/system-packages
 	@scripts/bench
+
+bench-cluster: .venv/with-test .venv/with-bench ## measure on a real Slurm, beside plain arrays and submitit
+	@PYTHONPATH=bench:tests $(python) bench/cluster/rates.py
 
 lock: .venv/with-test ## resolve requirements/*.in anew (LOCK=--upgrade takes newer versions)
 	@scripts/lock .venv/bin/uv $(LOCK)
