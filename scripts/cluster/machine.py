@@ -57,6 +57,10 @@ def choose_ports(cluster: Cluster) -> None:
     """Give the cluster a block of free ports; one that the user names is taken or refused, never replaced."""
     named = os.environ.get("PACKHORSE_CLUSTER_PORT")
     if named:
+        if not named.isdecimal() or not 1024 <= int(named) <= 65535 - BLOCK:
+            raise Refused(
+                f"PACKHORSE_CLUSTER_PORT is {named!r}, and not a port from 1024 to {65535 - BLOCK}."
+            )
         first = int(named)
         taken = [port for port in range(first, first + BLOCK) if not free(port)]
         if taken:

@@ -111,19 +111,28 @@ def fresh(place: Path, *, passing: bool = False) -> Cluster:
             f"the path may have {LONGEST} characters, which are letters, digits, and any of . _ / + -\n"
             "Name another directory: make cluster PACKHORSE_CLUSTER=/another/directory"
         )
+    cluster = Cluster(place, root=False, accounting=False, memory="none", keep=not passing)
+    if os.geteuid() == 0:
+        cluster = dataclasses.replace(cluster, root=True, accounting=True, memory="cgroup", users=_names())
     try:
         place.mkdir(mode=0o755, parents=True, exist_ok=True)
-    except PermissionError as why:
+    except OSError as why:
         raise Refused(
             f"{why}\nName another directory: make cluster PACKHORSE_CLUSTER=/another/directory"
         ) from None
     place.chmod(0o755)
-    cluster = Cluster(place, root=False, accounting=False, memory="none", keep=not passing)
-    if os.geteuid() == 0:
-        users = tuple(os.environ.get("PACKHORSE_CLUSTER_USERS", "alice bob").split())
-        cluster = dataclasses.replace(cluster, root=True, accounting=True, memory="cgroup", users=users)
     cluster.save()
     return cluster
+
+
+def _names() -> tuple[str, ...]:
+    """Return what the users shall be called."""
+    names = tuple((os.environ.get("PACKHORSE_CLUSTER_USERS") or "alice bob").split())
+    if not names or not all(re.fullmatch(r"[a-z_][a-z0-9_-]{0,30}", name) for name in names):
+        raise Refused(
+            "PACKHORSE_CLUSTER_USERS holds names of small letters and digits, such as 'carol dave'."
+        )
+    return names
 
 
 def remove(cluster: Cluster) -> None:

@@ -42,23 +42,21 @@ def check(cluster: Cluster) -> None:
 def make(cluster: Cluster) -> None:
     """Make the users that are missing; every login of theirs is on the cluster."""
     if not cluster.root:
-        configuration_of_shell(cluster, "me", None)
+        make_home(cluster, "me", None)
         return
     for name in cluster.users:
         if not ours(cluster, name):
-            argv: list[str | Path] = [
-                "useradd",
-                "--no-create-home",
-                "--home-dir",
-                home(cluster, name),
-                "--shell",
-                "/bin/bash",
-            ]
-            subprocess.run([*argv, "--user-group", "--comment", "Packhorse test cluster", name], check=True)
-        configuration_of_shell(cluster, name, name)
+            argv: list[str | Path] = ["useradd", "--no-create-home", "--home-dir", home(cluster, name)]
+            argv += ["--shell", "/bin/bash", "--user-group", "--comment", "Packhorse test cluster", name]
+            made = subprocess.run(
+                argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+            )
+            if made.returncode:
+                raise Refused(f"The user {name} cannot be made: {made.stdout.strip()}")
+        make_home(cluster, name, name)
 
 
-def configuration_of_shell(cluster: Cluster, name: str, owner: str | None) -> None:
+def make_home(cluster: Cluster, name: str, owner: str | None) -> None:
     """Make a home whose shells know the cluster."""
     place = home(cluster, name)
     place.mkdir(mode=0o755, exist_ok=True)

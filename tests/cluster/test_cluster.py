@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import pwd
 import shutil
@@ -77,6 +78,14 @@ def test_every_node_has_a_name_of_its_own(cluster: Cluster) -> None:
     done = cluster.run("alice", ["srun", "--nodes=3", "hostname"])
     assert len(set(done.stdout.split())) == 3
     assert set(done.stdout.split()) < set(NODES), done.stderr
+
+
+def test_a_program_may_stand_on_a_login_node(cluster: Cluster) -> None:
+    place = cluster.workspace("alice")
+    words = "hostname; id -un; sbatch --wait --wrap='hostname >out' --partition=gpu; cat out"
+    done = cluster.run("alice", ["sh", "-c", words], cwd=place, host="testbed-login")
+    assert done.stdout.splitlines()[:2] + done.stdout.splitlines()[3:] == ["testbed-login", "alice", "g1"]
+    assert socket.gethostname() != "testbed-login"
 
 
 def test_a_job_that_takes_more_memory_than_it_asked_for_is_killed(cluster: Cluster) -> None:
@@ -257,6 +266,19 @@ def test_up_and_down_may_be_said_again(another, place: Path) -> None:
     assert {path.name: path.read_text() for path in (place / "second/pids").iterdir()} == pids
     assert another("down").returncode == 0
     assert another("down").returncode == 0
+
+
+def test_a_test_session_takes_down_what_none_else_uses_or_keeps(another, place: Path) -> None:
+    assert another(*LEAN, "--passing").returncode == 0
+    other = os.open(place / "second", os.O_RDONLY)
+    fcntl.flock(other, fcntl.LOCK_SH)
+    assert "stays" in another("down", "--passing").stdout
+    os.close(other)
+    assert "is gone" in another("down", "--passing").stdout
+    assert another(*LEAN).returncode == 0
+    assert another(*LEAN, "--passing").returncode == 0
+    assert "stays" in another("down", "--passing").stdout
+    assert "is gone" in another("down").stdout
 
 
 def test_half_a_cluster_is_repaired(another, place: Path) -> None:

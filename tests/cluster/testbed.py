@@ -78,9 +78,13 @@ class Cluster:
         cwd: Path | None = None,
         timeout: float = 120,
         env: Mapping[str, str | None] | None = None,
+        host: str = "",
     ) -> subprocess.CompletedProcess[str]:
-        """Run a program as a user of the cluster, in `cwd` (default: the user's home)."""
-        process = self.start_as(user, argv, cwd, env)
+        """Run a program as a user of the cluster, in `cwd` (default: the user's home).
+
+        `host` is this machine's name as the program sees it, such as testbed-login; only as root.
+        """
+        process = self.start_as(user, argv, cwd, env, host)
         try:
             out, err = process.communicate(timeout=timeout)
         except subprocess.TimeoutExpired:
@@ -95,11 +99,17 @@ class Cluster:
         argv: Sequence[str | Path],
         cwd: Path | None = None,
         env: Mapping[str, str | None] | None = None,
+        host: str = "",
     ) -> subprocess.Popen[str]:
         """Start a program as a user of the cluster, in a process group of its own, and return it."""
         seen: dict[str, str | None] = {**self.environment(user), **(env or {})}
         entry = None if self.one_user else pwd.getpwnam(user)
         who = {} if entry is None else {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
+        if host:
+            if entry is None:
+                pytest.skip("a host name for one program needs root")
+            name_it = 'hostname "$0"; exec setpriv --reuid "$1" --regid "$1" --init-groups -- "${@:2}"'
+            argv, who = ["unshare", "--uts", "bash", "-c", name_it, host, user, *argv], {}
         return subprocess.Popen(
             [str(word) for word in argv],
             cwd=cwd or self.home(user),
