@@ -101,6 +101,17 @@ def test_elements_grow_to_whole_nodes_where_only_few_are_allowed():
     assert shape(taking(3 * HOUR, 2000), LARGE_NODES, max_jobs=1000).elements == 63
 
 
+def test_elements_that_grow_still_run_all_at_once():
+    found = shape(taking(3 * HOUR, 2000), replace(LARGE_NODES, nodes=4), max_jobs=8)
+    assert (found.elements, found.slots) == (8, 64)  # two on each node
+
+
+def test_one_user_does_not_fill_a_partition_for_tests():
+    debug = replace(GENERAL, nodes=10, max_nodes=2, test=True)
+    assert shape(taking(60, 9600), debug).elements == 2
+    assert shape(taking(60, 9600), replace(debug, test=False)).elements == 10
+
+
 def test_the_sites_limits_bound_elements_and_leave_a_place_for_the_job_that_goes_on():
     small = replace(TESTBED, max_jobs=4)
     assert shape(Work(tasks=100_000), site=small).elements == 3

@@ -124,8 +124,6 @@ def usual_slots(resources: Resources, partition: Partition) -> int:
 
 def elements_on_node(resources: Resources, partition: Partition, slots: int) -> int:
     """Return how many elements of so many slots run on one node together."""
-    if partition.whole_nodes:
-        return 1
     found = _cores(resources, partition) // (slots * resources.cpus)
     if resources.memory and partition.memory is not None:
         found = min(found, partition.memory // (slots * resources.memory + WORKER))
