@@ -100,7 +100,9 @@ def known(place: Path) -> Cluster | None:
     said: dict[str, Any] = json.loads(described.read_text())
     if said.pop("format", None) != "packhorse-cluster":
         raise Refused(f"{described} does not describe a Packhorse cluster. Nothing was touched.")
-    return Cluster(**{**said, "directory": place, "users": tuple(said["users"])})
+    # What an older or newer checkout remembered besides is left out: its cluster can be repaired and removed.
+    fields = {field.name: said[field.name] for field in dataclasses.fields(Cluster) if field.name in said}
+    return Cluster(**{**fields, "directory": place, "users": tuple(said.get("users", ()))})
 
 
 def fresh(place: Path, *, passing: bool = False) -> Cluster:
