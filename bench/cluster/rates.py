@@ -63,11 +63,12 @@ def cluster_up() -> Iterator[Cluster]:
 
 
 class Bench:
-    """A folder of alice's with the studies, and what is measured in it."""
+    """A folder of an ordinary user with the studies, and what is measured in it."""
 
     def __init__(self, cluster: Cluster) -> None:
         self.cluster = cluster
-        self.folder = cluster.workspace("alice")
+        self.user = cluster.users[0] if cluster.users else ""  # without root there is only oneself
+        self.folder = cluster.workspace(self.user)
         self.recorded: dict[str, list[float]] = {name: [] for name in STUDIES}
         self._write("work.py", WORK)
         self._write("mapped.py", SUBMITIT)
@@ -93,17 +94,17 @@ class Bench:
         else:
             shutil.copy(source, library)
 
-    def _as_alice(self, *argv: str, **options: Any) -> str:
-        done = self.cluster.run("alice", argv, cwd=self.folder, timeout=PATIENCE, **options)
+    def _as_user(self, *argv: str, **options: Any) -> str:
+        done = self.cluster.run(self.user, argv, cwd=self.folder, timeout=PATIENCE, **options)
         if done.returncode:
             raise SystemExit(f"{argv} ended with {done.returncode}\n{done.stdout}\n{done.stderr}")
         return done.stdout
 
     def plain(self) -> None:
         """Submit an array of jobs that do nothing, and wait until the queue has none of them."""
-        job = self._as_alice(*PLAIN, f"--array=1-{ELEMENTS}").strip()
+        job = self._as_user(*PLAIN, f"--array=1-{ELEMENTS}").strip()
         give_up = time.monotonic() + PATIENCE
-        while self._as_alice("squeue", "--noheader", "--format=%i", f"--jobs={job}"):
+        while self._as_user("squeue", "--noheader", "--format=%i", f"--jobs={job}"):
             if time.monotonic() > give_up:
                 raise SystemExit(f"the array {job} did not end within {PATIENCE:.0f} s")
             time.sleep(0.2)  # often enough for a run of ten seconds, and next to nothing for the scheduler
@@ -112,7 +113,7 @@ class Bench:
         """Map a function over numbers as submitit's own examples do, and check the results."""
         shutil.rmtree(self.folder / "logs", ignore_errors=True)
         python = self.cluster.directory / "packhorse/current/bin/python"
-        self._as_alice(str(python), "mapped.py", env={"PYTHONPATH": str(self.folder / "library")})
+        self._as_user(str(python), "mapped.py", env={"PYTHONPATH": str(self.folder / "library")})
 
     def packhorse(self, name: str) -> Callable[[], None]:
         """Return the run of a study from nothing to its table."""
@@ -121,7 +122,7 @@ class Bench:
         def work() -> None:
             shutil.rmtree(run, ignore_errors=True)
             begin = time.time()
-            self._as_alice("packhorse", "run", f"{name}.yaml", "--site", "testbed", "--json")
+            self._as_user("packhorse", "run", f"{name}.yaml", "--site", "testbed", "--json")
             last = max(path.stat().st_mtime for path in (run / "journal").glob("*.ndjson"))
             self.recorded[name].append(last - begin)
 
