@@ -19,10 +19,16 @@ from packhorse.run.files import write
 from packhorse.schedulers.script import Raw, job_script
 from packhorse.schedulers.talk import Scheduler
 
-CONTINUE_SECONDS = (
-    900  # of a continuation's job: it folds journals, and asks again where a submission is refused
-)
+# Of a continuation's job: it folds journals, and asks again where a submission is refused.
+CONTINUE_SECONDS = 900
 TOKEN = "{token}"  # noqa: S105 - the place of one
+ABOUT_WAVE = """\
+One job of a Packhorse run: a worker that takes tasks until none is left, or until its time is nearly over.
+Packhorse submits it as an array, with two arguments: $1 is the wave, $2 the number of the array's last job.
+The worker tells each task how many threads it may use (OMP_NUM_THREADS and the like): the cores it asked for."""
+ABOUT_CONTINUATION = """\
+Starts when the jobs of wave $1 have ended, however they ended, and submits another wave for the tasks that they
+left without a result. Nobody has to be there for that."""
 CONTINUE_MEMORY = 600  # MiB, for a million tasks
 
 
@@ -94,8 +100,7 @@ def wave_script(run: RunDirectory, place: Place, dialect: Scheduler, base: Reque
     if place.site.scratch:
         program += ["--scratch", Raw(f'"{place.site.scratch}"')]
     head = dialect.directives(element_request(base, rung))
-    about = "One element of wave $1 of a Packhorse run: a worker that takes tasks until none is left."
-    return job_script(head, about, setup_lines(place), program)
+    return job_script(head, ABOUT_WAVE, setup_lines(place), program, place.site.setup)
 
 
 def continue_script(run: RunDirectory, place: Place, dialect: Scheduler, base: Request) -> str:
@@ -105,8 +110,7 @@ def continue_script(run: RunDirectory, place: Place, dialect: Scheduler, base: R
     )
     program = [sys.executable, "-S", "-E", str(run.path / "worker.pyz"), "continue", str(run.path)]
     program += [Raw('"$1"'), "--seconds", str(CONTINUE_SECONDS - 60)]
-    about = "Runs when wave $1 has ended, and submits another for the tasks that it left missing."
-    return job_script(dialect.directives(request), about, place.site.setup, program)
+    return job_script(dialect.directives(request), ABOUT_CONTINUATION, [], program, place.site.setup)
 
 
 def mail_script(place: Place, dialect: Scheduler, base: Request) -> str:
@@ -135,9 +139,9 @@ def _mail(run: RunDirectory, place: Place, dialect: Scheduler, base: Request) ->
 
 
 def setup_lines(place: Place) -> list[str]:
-    """Return the shell lines before the worker: the site's, the modules, the study's."""
+    """Return the shell lines that the study wants before the worker: modules, then its own."""
     loads = [f"module load {shlex.quote(name)}" for name in place.asked.modules]
-    return [*place.site.setup, *loads, *place.asked.setup]
+    return [*loads, *place.asked.setup]
 
 
 def _under(run: RunDirectory, rest: str) -> Raw:

@@ -7,6 +7,9 @@ from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
 
+# Once the program has taken the shell's place nothing is said; where it cannot start, bash itself says so.
+SAY = "trap 'echo \"packhorse: the job ended before its program started; the lines above say why\" >&2' EXIT"
+
 
 class Variables(Struct, frozen=True):
     """What a job's shell calls the number of its element, of its job, and how often it was started before."""
@@ -27,7 +30,33 @@ def shell_line(words: Iterable[str]) -> str:
     return " ".join(word if isinstance(word, Raw) else shlex.quote(word) for word in words)
 
 
-def job_script(directives: Sequence[str], about: str, setup: Sequence[str], program: Iterable[str]) -> str:
-    """Return a job script whose last line becomes the program, so that it hears the scheduler's signals."""
-    rows = ["#!/bin/bash", *directives, "", f"# {about}", *setup, f"exec {shell_line(program)}"]
-    return "\n".join(rows) + "\n"
+def job_script(
+    directives: Sequence[str],
+    about: str,
+    setup: Sequence[str],
+    program: Iterable[str],
+    site: Sequence[str] = (),
+) -> str:
+    """Return a job script whose last line becomes the program, so that it hears the scheduler's signals.
+
+    `site` are lines of which some may fail, as in the files that a site's login shells read; of `setup` none may.
+    """
+    rows = ["#!/bin/bash", *directives, "", *(f"# {line}" for line in about.splitlines())]
+    if site or setup:
+        rows += ["", SAY]
+    if site:
+        rows += ["", "# What every job on this site does first.", *site]
+    if setup:
+        rows += ["", "# What the study asks for: the first line that fails ends the job.", "set -e", *setup]
+    rows += ["", "# The program takes the place of this shell, so its exit status is the job's."]
+    return "\n".join([*rows, f"exec {_folded(program)}"]) + "\n"
+
+
+def _folded(program: Iterable[str]) -> str:
+    """Return a program's line with each of its long options on a line of its own."""
+    parts: list[list[str]] = [[]]
+    for word in program:
+        if word.startswith("--"):
+            parts.append([])
+        parts[-1].append(word)
+    return " \\\n    ".join(shell_line(part) for part in parts)

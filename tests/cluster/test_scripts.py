@@ -1,0 +1,39 @@
+"""The real sbatch takes every script and every submission that the golden files show."""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from cluster.testbed import Cluster
+from scripts.plans import CASES, Case, rendered
+
+
+def said(case: Case, home: Path, job: str) -> Iterator[list[str]]:
+    """Render a case for somebody; yield what stands behind `sbatch` for each of its golden files."""
+    for name, text in rendered(case, home, job).items():
+        if not name.endswith(".sh"):
+            yield shlex.split(text)[2:]  # behind sbatch --parsable
+    folder = next(home.rglob("waves"))
+    yield from ([str(folder / name), "1", "3"] for name in case.shows if name.endswith(".sh"))
+
+
+def test_sbatch_takes_every_script_and_submission(cluster: Cluster) -> None:
+    held = cluster.run("alice", ["sbatch", "--parsable", "--hold", "--output=/dev/null", "--wrap=true"])
+    assert held.returncode == 0, held.stderr
+    job, refused = held.stdout.strip(), {}
+    for case in CASES:
+        home = cluster.workspace("alice")
+        words = list(said(case, home, job))
+        if not cluster.one_user:
+            for path in (home, *home.rglob("*")):
+                shutil.chown(path, "alice", "alice")
+        for argv in words:
+            told = cluster.run("alice", ["sbatch", "--test-only", *argv], cwd=home)
+            if told.returncode or "to start at" not in told.stderr:
+                refused[case.name, *argv] = told.stderr
+        assert len(words) == len(case.shows)
+    assert not refused
+    assert cluster.run("alice", ["scancel", job]).returncode == 0

@@ -1,0 +1,22 @@
+#!/bin/bash
+#SBATCH --job-name=coverage-next
+#SBATCH --partition=general
+#SBATCH --nodes=1
+#SBATCH --ntasks-per-node=1
+#SBATCH --cpus-per-task=1
+#SBATCH --mem=600M
+#SBATCH --time=0-00:15:00
+#SBATCH --requeue
+#SBATCH --open-mode=append
+
+# Starts when the jobs of wave $1 have ended, however they ended, and submits another wave for the tasks that they
+# left without a result. Nobody has to be there for that.
+
+trap 'echo "packhorse: the job ended before its program started; the lines above say why" >&2' EXIT
+
+# What every job on this site does first.
+source /etc/profile
+
+# The program takes the place of this shell, so its exit status is the job's.
+exec /opt/packhorse/bin/python -S -E /home/ada/study/runs/coverage/worker.pyz continue /home/ada/study/runs/coverage "$1" \
+    --seconds 840

@@ -1,0 +1,16 @@
+#!/bin/bash
+#SBATCH --job-name=coverage
+#SBATCH --partition=general
+#SBATCH --nodes=1
+#SBATCH --ntasks-per-node=1
+#SBATCH --cpus-per-task=1
+#SBATCH --time=0-00:01:00
+#SBATCH --requeue
+#SBATCH --open-mode=append
+#SBATCH --mail-user=ada@example.org
+#SBATCH --mail-type=END
+
+# Does nothing: the mail at its end says how the run ended.
+
+# The program takes the place of this shell, so its exit status is the job's.
+exec true
