@@ -17,6 +17,7 @@ from msgspec.structs import replace
 from packhorse.app.collect import collect
 from packhorse.app.run import Options, Retry, to_do
 from packhorse.app.select import Chosen
+from packhorse.app.sites import site_name
 from packhorse.app.source import Source, from_file, from_study
 from packhorse.app.watch import Watcher
 from packhorse.app.waves import work_off
@@ -34,15 +35,18 @@ from packhorse.text import units
 
 
 def retry_source(
-    where: Path, said: str | None, chosen: Sequence[str], options: dict[str, Any]
-) -> tuple[Source, Options, str | None]:
-    """Return the study of a run, the options that run its failed tasks again, and the site it was on.
+    where: Path, said: str | None, chosen: Sequence[str], options: dict[str, Any], place: dict[str, Any]
+) -> tuple[Source, Options, dict[str, Any]]:
+    """Return the study of a run, the options that run its failed tasks again, and where.
 
-    `options` may hold `memory` and `time` (a size, or `2x`: so many times as much) and `lost`.
+    `options` may hold `memory` and `time` (a size, or `2x`: so many times as much) and `lost`. `place` is what the
+    command line says of the site; without one, it is the run's own, as it was, asked for what it was asked for.
     """
     run = find_run(where, said)
     cluster = Submissions(run).cluster()
-    site = cluster.site.name if cluster else None
+    site = site_name(place["site"]) if "site" in place else None
+    if cluster is not None and site is None:
+        site, place = cluster.site.name, {**cluster.chosen, **place, "site": cluster.site}
     words = latest_words(run)
     only = Chosen(words.space, chosen)
     memory, time, lost = (options.pop(name, None) for name in ("memory", "time", "lost"))
@@ -51,14 +55,14 @@ def retry_source(
         gone = only.within(to_do(words.fold))
         if not gone:
             raise RunError("no lost task to run again", f"packhorse status {run.path}")
-        return source, Options(run=run.path, retry=Retry(ranges=tuple(gone)), **options), site
+        return source, Options(run=run.path, retry=Retry(ranges=tuple(gone)), **options), place
     failed = only.within(words.fold.ranges("FAILED", "TIMEOUT", "MEMORY", "UNFINISHED"))
     # Whether a result can be read is known only to who reads it.
     unreadable = only.within(to_ranges(sorted(collect(run).merge.unreadable)))
     if not failed and not unreadable:
         raise RunError("no failed task to run again", f"packhorse status {run.path}")
     retry = Retry(ranges=tuple(joined([*failed, *unreadable])), unreadable=tuple(unreadable))
-    return source, Options(run=run.path, retry=retry, **options), site
+    return source, Options(run=run.path, retry=retry, **options), place
 
 
 def more(source: Source, memory: str | None, time: str | None) -> Source:

@@ -103,6 +103,7 @@ class SiteRunner:
                 user=self.queue.user,
                 partition=proposal.shape.partition,
                 mail=asked.mail,
+                chosen=self.place.said,
             )
         )
         plan = runner.plan(todo, proposal.shape.at_a_time)

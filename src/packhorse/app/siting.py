@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, field
 from msgspec.structs import replace
 
 from packhorse.app.sites import find_site
@@ -28,6 +28,7 @@ class Place(Struct, frozen=True, kw_only=True):
 
     site: Site
     asked: Cluster = Cluster()
+    said: dict[str, Any] = field(default_factory=dict)  # what the command line says, in its words
 
 
 class Proposal(Struct, frozen=True, kw_only=True):
@@ -63,15 +64,35 @@ class Proposal(Struct, frozen=True, kw_only=True):
         return f"{jobs} of {each}{where}; {hours(cost.core_hours)} core-hours expected"
 
 
-def place_of(source: Source, site: str, **said: Any) -> Place:
-    """Return the site of a name, asked for what the study says and what the command line says over it.
+def place_of(source: Source, site: str | Site, **said: Any) -> Place:
+    """Return a site (or that of a name), asked for what the study says and what the command line says over it.
 
     Raises UsageError for an unknown site, StudyError where a time has no unit.
     """
-    asked = {name: value for name, value in said.items() if value is not None}
+    words = {name: value for name, value in said.items() if value is not None}
+    asked = dict(words)
     if "job_time" in asked:
         asked["job_time"] = int(units.duration(asked["job_time"], "--job-time"))
-    return Place(site=find_site(site, source.folder), asked=replace(source.study.cluster, **asked))
+    found = find_site(site, source.folder) if isinstance(site, str) else site
+    return Place(site=found, asked=replace(source.study.cluster, **asked), said=words)
+
+
+def unknown_sites(source: Source, used: str | None) -> list[str]:
+    """Return a sentence for each site that a study speaks of and nobody knows; `used` is the one it runs on.
+
+    Such a name may be a colleague's site, or one that is misspelt and whose words would never be used.
+    """
+    if not source.study.sites:
+        return []
+    from packhorse.run.sitefiles import site_files
+    from packhorse.text.node import nearest
+
+    known = dict.fromkeys([*(file.name for file in site_files(source.folder)), *([used] if used else [])])
+    return [
+        f"sites: '{name}' in the study is no site here, so what it says is not used. {nearest(name, known)}"
+        for name in source.study.sites
+        if name not in known
+    ]
 
 
 def work_of(study: Study, tasks: int, fold: Fold | None) -> Work:

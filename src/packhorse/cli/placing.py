@@ -40,4 +40,5 @@ def site_key(place: dict[str, Any]) -> str | None:
     """Return the name under which a study speaks of the site that was named."""
     from packhorse.app.sites import site_name
 
-    return site_name(place["site"]) if "site" in place else None
+    site = place.get("site")
+    return site_name(site) if isinstance(site, str) else getattr(site, "name", None)

@@ -170,8 +170,7 @@ def retry_command(
 
     _stop_on_terminate()
     place = taken(options)
-    source, chosen, site = retry_source(Path.cwd(), run, where, options)
-    place.setdefault("site", site)
+    source, chosen, place = retry_source(Path.cwd(), run, where, options, place)
     _go(source, chosen, Quiet() if as_json else Lines(), as_json, place, detach=detach)
 
 
@@ -240,8 +239,11 @@ def _stop_on_terminate() -> None:
 def _go(
     source: Any, options: Any, watcher: Any, as_json: bool, place: dict[str, Any], *, detach: bool = False
 ) -> None:
+    from packhorse.app.siting import unknown_sites
     from packhorse.cli.closing import closing_lines, judge
 
+    for note in unknown_sites(source, site_key(place)):
+        watcher.warn(note)
     outcome = _run(source, options, watcher, place, detach=detach)
     if outcome is None:
         return

@@ -45,12 +45,14 @@ def plan_command(
     study: str, directory: Path | None, where: tuple[str, ...], script: bool, as_json: bool, **options: Any
 ) -> None:
     """Say what a study would run, here or on a site, without running or sending anything."""
+    from packhorse.app.siting import unknown_sites
     from packhorse.app.source import from_file
     from packhorse.app.writing import plan_study
 
     place = taken(options)
     source = from_file(study, site_key(place))
     found = plan_study(source, directory, where)
+    found["notes"] += unknown_sites(source, site_key(place))
     if place:
         found |= _on_site(source, place, found, directory)
     if as_json:

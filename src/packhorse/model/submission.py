@@ -51,7 +51,7 @@ class ClusterRun(Struct, frozen=True, kw_only=True):
     user: str
     partition: str = ""
     mail: str = ""
-    chosen: dict[str, str] = field(default_factory=dict)  # what the command line said
+    chosen: dict[str, str | int | float] = field(default_factory=dict)  # what the command line said
 
 
 def token_of(run_id: str, wave: int, *, following: bool = False) -> str:
