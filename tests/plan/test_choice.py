@@ -151,6 +151,11 @@ def test_a_site_of_which_nothing_is_known_is_tried_and_that_is_said():
             "general allows 7 d | let tasks be shorter, or save where they are (checkpoint: true)",
         ),
         (
+            taking(EIGHT_DAYS, 1),
+            {"job_time": HOUR},
+            "8 d 6 min; general allows 7 d | let tasks be shorter",
+        ),
+        (
             taking(60, 1),
             {"job_time": EIGHT_DAYS},
             "a job asks 8 d; general allows 7 d | write job_time: 7 d (or less)",

@@ -45,11 +45,17 @@ def test_on_whole_nodes_tasks_share_what_there_is():
     assert (found.slots, found.cores, found.task_memory) == (3, 8, 4000)  # and 64 MiB for the worker
 
 
-def test_tasks_that_a_job_was_too_short_for_get_the_partitions_longest():
-    assert rungs(taking(60, 10))["long"].seconds == 7 * DAY
-    assert rungs(taking(60, 10), replace(GENERAL, max_time=None))["long"].seconds == DAY
-    assert "long" not in rungs(taking(60, 10), replace(GENERAL, max_time=600))
-    assert "long" not in rungs(taking(60, 10), job_time=HOUR)  # the user said so
+def test_tasks_that_a_job_was_too_short_for_get_a_day_and_then_the_partitions_longest():
+    def longer(*asked, **more) -> list[tuple[str, int]]:
+        found = rungs(taking(60, 10), *asked, **more).values()
+        return [(rung.name, rung.seconds) for rung in found if "long" in rung.name]
+
+    assert longer() == [("long", DAY), ("longest", 7 * DAY)]
+    assert longer(replace(GENERAL, max_time=DAY)) == [("long", DAY)]
+    assert longer(replace(GENERAL, max_time=HOUR)) == [("long", HOUR)]
+    assert longer(replace(GENERAL, max_time=600)) == []
+    assert longer(replace(GENERAL, max_time=None)) == [("long", DAY)]
+    assert longer(job_time=HOUR) == []  # the user said so
 
 
 @given(fitting())
@@ -59,8 +65,8 @@ def test_each_rung_has_more_of_what_it_is_for(scene):
     base, *others = rungs_of(work, shaped, site, partition, asked)
     assert base.name == "base"
     for rung in others:
-        if rung.name == "long":
-            assert rung.seconds > base.seconds
+        if rung.name != "memory":
+            assert base.seconds < rung.seconds <= (partition.max_time or rung.seconds)
             continue
         assert rung.task_memory > (base.task_memory or 0)
         assert rung.slots <= base.slots

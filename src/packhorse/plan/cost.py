@@ -38,7 +38,7 @@ class Cost(Struct, frozen=True, kw_only=True):
 def cost_of(work: Work, shape: Shape, rungs: Sequence[Rung]) -> Cost:
     """Return what work costs in a shape: as expected, and if every task takes as long as it may and runs out of memory.
 
-    A task that is longer than anybody said, and so goes on to the rung `long`, is not foreseen.
+    A task that is longer than anybody said, and so needs a longer job, is not foreseen.
     """
     number = waves(work, shape.at_a_time, shape.seconds)
     running = (number * START + work.spread(shape.at_a_time)) / HOUR
@@ -66,7 +66,7 @@ def _worst_case(work: Work, rungs: Sequence[Rung]) -> list[tuple[int, Rung]] | N
     return [
         (waves(work, rung.elements * rung.slots, rung.seconds, longest), rung)
         for rung in rungs
-        if rung.name != "long"
+        if rung.seconds == rungs[0].seconds
     ]
 
 

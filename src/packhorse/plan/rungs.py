@@ -11,19 +11,18 @@ from packhorse.plan.shape import Rung, Shape, most_elements, node_slots, sized
 from packhorse.plan.work import Work
 
 MORE_MEMORY = 2  # times what a task had
-LONG = 24 * HOUR  # where nobody knows the partition's limit, at least this and four times the time asked
+LONG = 24 * HOUR  # of a longer job, or four times the time that was not enough
 
 
 def rungs_of(work: Work, shape: Shape, site: Site, partition: Partition, asked: Cluster) -> tuple[Rung, ...]:
-    """Return the rungs of a run: base, the first wave's, then memory and long where there is more to have."""
+    """Return the rungs of a run: base, the first wave's; then memory, long and longest where there is more to have."""
     rungs = [_rung("base", shape, work.resources.memory)]
     more = more_memory(work.resources, shape, site, partition)
     if more is not None:
         resources = replace(work.resources, memory=more)
         rungs.append(_rung("memory", _with_memory(resources, shape, site, partition, asked), more))
-    longer = longer_time(shape, partition, asked)
-    if longer is not None:
-        rungs.append(_rung("long", replace(shape, seconds=longer), work.resources.memory))
+    for name, seconds in longer_times(shape, partition, asked).items():
+        rungs.append(_rung(name, replace(shape, seconds=seconds), work.resources.memory))
     return tuple(rungs)
 
 
@@ -45,12 +44,22 @@ def task_memory(resources: Resources, shape: Shape, site: Site, partition: Parti
     return None if site.default_memory is None else site.default_memory * resources.cpus
 
 
-def longer_time(shape: Shape, partition: Partition, asked: Cluster) -> int | None:
-    """Return the seconds of a job for tasks that found theirs too short; None where the user or the site allow no more."""
+def longer_times(shape: Shape, partition: Partition, asked: Cluster) -> dict[str, int]:
+    """Return the seconds of jobs for tasks that found theirs too short, up to what the user and the partition allow.
+
+    Long before longest: a task that needs five hours shall not wait for a gap of a week.
+    """
     if asked.job_time is not None:
-        return None
-    most = max(LONG, 4 * shape.seconds) if partition.max_time is None else partition.max_time
-    return most if most > shape.seconds else None
+        return {}
+    long = max(LONG, 4 * shape.seconds)
+    times = {"long": long, "longest": long}
+    if partition.max_time is not None:
+        times = {"long": min(long, partition.max_time), "longest": partition.max_time}
+    found: dict[str, int] = {}
+    for name, seconds in times.items():
+        if seconds > max([shape.seconds, *found.values()]):
+            found[name] = seconds
+    return found
 
 
 def _with_memory(
