@@ -342,8 +342,10 @@ def test_a_task_that_saves_goes_on_as_often_as_it_takes(desk: Make, newer: bool)
 # Who goes on
 
 
-def test_of_two_continuations_one_goes_on(desk: Make) -> None:
-    one = desk(STUDY)
+def test_of_two_continuations_one_goes_on(desk: Make, tmp_path: Path) -> None:
+    # The question about the wave's end holds each until the other has come so far.
+    meet = f'touch {tmp_path}/met-$$; while [ "$(ls {tmp_path} | grep -c met-)" -lt 2 ]; do sleep 0.01; done'
+    one = desk(STUDY, asked={"argv": ["sh", "-c", meet], "words": ["CANCELLED"]})
     wave = one.first_wave()
     argv = [*one.python, str(one.archive), "continue", str(one.path), str(wave)]
     both = [subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) for _ in range(2)]

@@ -48,6 +48,11 @@ def gated(folder: Path, tasks: int) -> dict[str, Any]:
     return {"command": f"python slow.py {folder} {{n}}", "parameters": {"n": {"range": [tasks]}}}
 
 
+def waiting(folder: Path) -> int:
+    """Return how many tasks of number 20 and beyond have begun."""
+    return sum(int(path.name.partition("-")[2]) >= 20 for path in folder.glob("begun-*"))
+
+
 def held(desk: Desk, wave: int) -> int:
     """Return how many positions are claimed and not given back, where none was taken again."""
     leases = desk.leases(wave)
@@ -184,8 +189,10 @@ def test_an_element_started_again_takes_up_its_own_and_nobody_elses(
     folder = gate(project, tmp_path, free=20)
     one = desk(gated(folder, 60))
     wave = one.first_wave(elements=2, slots=1)
-    lost = [one.start(wave, element) for element in range(2)]
-    until(lambda: len([i for i in folder.glob("begun-*") if int(i.name[6:]) >= 20]) == 2)
+    lost = [one.start(wave, 0)]
+    until(lambda: one.lines("index") and waiting(folder) == 1)
+    lost.append(one.start(wave, 1))
+    until(lambda: waiting(folder) == 2)
     for worker in lost:
         os.killpg(worker.pid, signal.SIGKILL)
         worker.communicate()

@@ -90,13 +90,15 @@ class Continuation(object):
     # Whether there is anything to do
 
     def _leave_to_newer(self):
-        """Raise NotOurs where another wave has been planned, submitted or not."""
-        for number in self._numbers():
+        """Return the number of the next wave; raise NotOurs where another has been planned, submitted or not."""
+        numbers = self._numbers()
+        for number in numbers:
             if number > self.wave and self._is_planned(number):
                 if self._half_made(number):
                     sentence("wave %d was planned and not submitted; submitting it" % number)
                     self._submit(read_json(self.path(number, "submission.json")))
                 raise NotOurs("wave %d has been planned; this run goes on there" % number)
+        return numbers[-1] + 1
 
     def _numbers(self):
         names = os.listdir(os.path.join(self.run, "waves"))
@@ -175,12 +177,12 @@ class Continuation(object):
     def _make_folder(self):
         """Make the next wave's folder and return its number."""
         while True:
-            number = self._numbers()[-1] + 1
+            number = self._leave_to_newer()
             try:
                 os.mkdir(self.path(number), 0o700)
                 return number
             except FileExistsError:
-                self._leave_to_newer()
+                continue  # somebody was quicker
 
     def _write(self, history, choice, wave):
         """Write the next wave, its plan last; return its submission."""
