@@ -40,7 +40,8 @@ def header_of(space: ParameterSpace, name: str, **said: Any) -> dict[str, Any]:
 def write_journal(
     directory: Path, space: ParameterSpace, records: list[dict[str, Any]], name: str = "", **header: Any
 ) -> Path:
-    """Write one journal; a record's `data` (bytes) goes to the pack."""
+    """Write one journal; a record's `data` (bytes) goes to the pack, `at` is the moment of its end."""
+    end = {"end": "done", **({"at": header.pop("at")} if "at" in header else {})}
     folder = directory / "journal"
     folder.mkdir(exist_ok=True)
     name = name or f"{header.get('wave', 1)}-{header.get('element', 0)}-{header.get('restart', 0)}-h-1-ab"
@@ -56,7 +57,7 @@ def write_journal(
         outcome = record.get("outcome", "OK")
         counts[outcome] = counts.get(outcome, 0) + 1
         lines.append(line(record))
-    lines += [line({"totals": {**counts, "wall": 1.0, "cpu": 1.0, "longest": 1.0}}), line({"end": "done"})]
+    lines += [line({"totals": {**counts, "wall": 1.0, "cpu": 1.0, "longest": 1.0}}), line(end)]
     path = folder / f"{name}.ndjson"
     path.write_bytes(b"".join(lines))
     if pack:

@@ -19,6 +19,7 @@ COMMANDS = {
     "explain": ("looking", "Say what a task ran, where, with what, and how to repeat it."),
     "collect": ("tables", "Merge what is finished into the table, also while it runs."),
     "summary": ("tables", "Summarise the table, with Monte Carlo standard errors."),
+    "efficiency": ("efficiency", "Say what a run asked for and used, and what to ask for next time."),
     "retry": ("running", "Run failed tasks again."),
     "cancel": ("running", "Stop a run; finished tasks are kept."),
     "rerun": ("running", "Run finished tasks again and compare bit for bit."),

@@ -48,6 +48,8 @@ class Header(Struct, frozen=True, kw_only=True):
     space: str = ""
     code: str = ""
     environment: str = ""
+    started: float = 0.0
+    slots: int = 0
     log: str = ""
     pack: str = ""
 
@@ -86,6 +88,7 @@ class _Line(Struct, gc=False):
     totals: dict[str, Any] | None = None
     note: str | None = None
     end: str | None = None
+    at: float | None = None
 
 
 _line_decoder = msgspec.json.Decoder(_Line)
@@ -106,6 +109,7 @@ class Journal:
         self.notes: list[str] = []
         self.totals: dict[str, Any] = {}
         self.end = ""
+        self.ended: float | None = None  # Unix seconds
         self.bad = 0
         self._pack_size = 0
 
@@ -209,7 +213,7 @@ class Journal:
         elif said.note is not None:
             self.notes.append(said.note)
         elif said.end is not None:
-            self.end = said.end
+            self.end, self.ended = said.end, said.at
 
     def _packed(self, place: tuple[int, int, int]) -> bool:
         """Say whether the pack is long enough; after a crash of the machine it may have lost its tail."""

@@ -201,7 +201,7 @@ class Journal(object):
         with self.lock:
             whole = self.recover(totals)
             self.say({"totals": totals})
-            self.say({"end": how})
+            self.say({"end": how, "at": now()})
             self.sync()
             return whole and not self.held
 
