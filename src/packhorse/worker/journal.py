@@ -16,10 +16,15 @@ SYNC_SECONDS = 1.0  # what a crash of the machine may cost
 FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
+ENCODER = json.JSONEncoder(
+    separators=(",", ":"), ensure_ascii=False
+)  # made once, as it is used for every record
+
+
 def encode(value):
     """Return compact JSON bytes; NaN and infinities stay the bare words that Python and R read."""
     try:
-        return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode("utf-8")
+        return ENCODER.encode(value).encode("utf-8")
     except UnicodeEncodeError:  # lone surrogates: escaped, they are still JSON
         return json.dumps(value, separators=(",", ":")).encode("ascii")
 

@@ -27,6 +27,7 @@ from packhorse.worker.report import Reporter, last_line, log_text
 from packhorse.worker.running import DEADLINE, Running
 
 PATIENCE = 0.02  # seconds that short records may wait for each other
+STDOUT, STDERR = 1, 2  # ours are the files of the tasks, so that a start need not change any descriptor
 
 STOPPED = ("stop", "UNFINISHED")  # what ends a task when we end: no outcome, or the deadline's
 ENDED = ("TIMEOUT", "MEMORY", "UNFINISHED")  # outcomes of tasks that we end
@@ -49,14 +50,12 @@ class Launcher(object):
         self.stopping = ""  # deadline, or why else we shall end
         self.programs = {}
         self.kills = process.oom_kills()
+        self.adopts = process.adopt_orphans()
         base = base_environment(work, place, os.environ)
         self.path = base.get("PATH")
         self.base = {_bytes(name): _bytes(value) for name, value in base.items()}
-        self.null = os.open(os.devnull, os.O_RDONLY)
-        flags = os.O_RDWR | os.O_APPEND
-        self.stdout = os.open(place.stdout, flags)
-        self.stderr = os.open(place.stderr, flags)
         self.result = work["result"]
+        self.output = os.path.join(place.root, "output")  # where packhorse.task writes
         self.scratch_changed = os.stat(place.scratch).st_mtime_ns
         self.first = place.state() if number == 0 and work["look"] else None
         os.chdir(place.folder)
@@ -191,10 +190,9 @@ class Launcher(object):
         if self.result["kind"] == "file":
             target = os.path.join(self.place.folder, fill(self.result["file"], task))
             os.makedirs(os.path.dirname(target), exist_ok=True)
-        elif self.result["kind"] in ("auto", "json"):
-            target = os.path.join(self.place.root, "output")  # where packhorse.task writes
-        if target:
             remove(target)
+        elif self.result["kind"] in ("auto", "json"):
+            target = self.output
         clear_artifacts(self.work, self.place)
         return target
 
@@ -211,17 +209,15 @@ class Launcher(object):
             program = shutil.which(argv[0], path=self.path) or argv[0]
             self.programs[argv[0]] = program
         try:
-            return process.spawn(program, argv, variables, self.null, self.stdout, self.stderr)
+            return process.spawn(program, argv, variables)
         except OSError as error:
             if error.errno != errno.ENOEXEC:
                 raise
             # A script without '#!': what a shell would do with it.
-            return process.spawn(
-                "/bin/sh", ["/bin/sh", program] + argv[1:], variables, self.null, self.stdout, self.stderr
-            )
+            return process.spawn("/bin/sh", ["/bin/sh", program] + argv[1:], variables)
 
     def _wait(self, pid, record, begun):
-        running = Running(pid, self.work, (self.stdout, self.stderr))
+        running = Running(pid, self.work, (STDOUT, STDERR))
         with self.lock:
             self.running = running
             if self.stopping:
@@ -233,7 +229,7 @@ class Launcher(object):
         # Kibibytes on Linux, bytes on macOS (getrusage(2)).
         peak = usage.ru_maxrss if process.LINUX else usage.ru_maxrss // 1024
         record["memory"] = max(peak, running.peak)
-        process.end_orphans()
+        process.end_orphans()  # also what is left of the group
         if os.WIFSIGNALED(status):
             record["signal"] = os.WTERMSIG(status)
             if record["signal"] == signal.SIGKILL and self._was_memory():
@@ -248,13 +244,13 @@ class Launcher(object):
         return self.kills > before
 
     def _reap(self, running):
-        """Wait for the task's leader, then end its whole group."""
+        """Wait for the task's leader; its group ends with it."""
         if hasattr(os, "waitid"):
             os.waitid(os.P_PID, running.pid, os.WEXITED | os.WNOWAIT)
             with self.lock:
                 running.ended = True
-            # The leader is still a zombie here, so its group's number cannot be anybody else's.
-            running.kill()
+            if not self.adopts:  # else what is left of the group is our child, and is ended by that
+                running.kill()  # the leader is still a zombie, so its group's number cannot be anybody else's
         _, status, usage = os.wait4(running.pid, 0)
         if not running.ended:  # macOS before Python 3.13 has no waitid
             with self.lock:
@@ -264,7 +260,7 @@ class Launcher(object):
 
     def _finish(self, task, record, ended, target, attempt):
         full = self.place.is_full()  # asked before anything is removed
-        stdout, stderr = self._printed(self.stdout), self._printed(self.stderr)
+        stdout, stderr = self._printed(STDOUT), self._printed(STDERR)
         packed = None
         if ended.why in ENDED:
             record["outcome"] = ended.why
@@ -280,6 +276,8 @@ class Launcher(object):
             packed = None
         log = log_text(task.index, attempt, record.get("outcome", "OK"), stdout, stderr)
         self._tidy()
+        if target and "outcome" in record:
+            remove(target)  # where it is OK, its result has been taken away
         if task.checkpoint and "outcome" not in record:
             shutil.rmtree(task.checkpoint, ignore_errors=True)
         return record, log, packed
@@ -338,12 +336,12 @@ class Launcher(object):
             self.reporter.say({"note": "changed files", "files": changed[:20], "count": len(changed)})
 
     def _empty(self):
-        for descriptor in (self.stdout, self.stderr):
+        for descriptor in (STDOUT, STDERR):
             self._printed(descriptor)
 
     def _printed(self, descriptor):
         """Return what was printed, and make the file empty for the next task."""
-        size = os.fstat(descriptor).st_size
+        size = os.lseek(descriptor, 0, os.SEEK_END)  # cheaper than fstat; who appends does not care
         if not size:
             return b""
         data = os.pread(descriptor, size, 0)
@@ -370,8 +368,12 @@ def _cannot_start(error):
 
 def main(channel, work, space, place, number):
     """Serve commands over `channel` until the worker closes it."""
-    process.adopt_orphans()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    sys.stderr = os.fdopen(os.dup(STDERR), "w")  # for what we say ourselves
+    for descriptor, name in ((STDOUT, place.stdout), (STDERR, place.stderr)):
+        file = os.open(name, os.O_RDWR | os.O_APPEND)
+        os.dup2(file, descriptor)
+        os.close(file)
     try:
         with open("/proc/self/oom_score_adj", "w") as stream:
             stream.write("200")

@@ -19,14 +19,15 @@ PR_SET_CHILD_SUBREAPER = 36
 def _prctl(option, value):
     if LINUX and ctypes:
         try:
-            ctypes.CDLL(None, use_errno=True).prctl(option, value, 0, 0, 0)
+            return ctypes.CDLL(None, use_errno=True).prctl(option, value, 0, 0, 0) == 0
         except (OSError, AttributeError):
             pass
+    return False
 
 
 def adopt_orphans():
-    """Become the parent of what our children leave behind, so that it can be ended."""
-    _prctl(PR_SET_CHILD_SUBREAPER, 1)
+    """Become the parent of what our children leave behind, so that it can be ended; whether that is possible."""
+    return _prctl(PR_SET_CHILD_SUBREAPER, 1)
 
 
 def die_with_parent():
@@ -87,7 +88,10 @@ def kill_group(pid, number):
 
 
 def end_orphans(spare=()):
-    """Kill and reap what is still a child of ours, but the processes to `spare`; return how many there were."""
+    """Kill and reap what is still a child of ours, with its group; return how many there were.
+
+    The processes to `spare` lead groups of their own, in which orphans of theirs may be.
+    """
     ended = 0
     if not spare:
         try:  # the usual case, told by one call: no child at all
@@ -99,8 +103,7 @@ def end_orphans(spare=()):
         waiting = False
         for child in children(os.getpid()):
             if child not in spare:
-                kill_group(child, signal.SIGKILL)
-                kill(child, signal.SIGKILL)
+                _kill_with_group(child, spare)
                 if _reaped(child):
                     ended += 1
                 else:
@@ -109,6 +112,17 @@ def end_orphans(spare=()):
             break
         time.sleep(0.002)
     return ended
+
+
+def _kill_with_group(pid, spare):
+    """Kill a child of ours; as long as it is there, its group's number cannot be anybody else's."""
+    try:
+        group = os.getpgid(pid)
+        if group not in spare and group != os.getpgrp():
+            os.killpg(group, signal.SIGKILL)
+        os.kill(pid, signal.SIGKILL)
+    except OSError:
+        pass  # it has just ended
 
 
 def _reaped(pid):
@@ -139,39 +153,39 @@ def oom_kills():
     return 0
 
 
+# Signals that we, or what started us, may ignore, and a task shall not.
+DEFAULTS = (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
+
 if hasattr(os, "posix_spawn"):  # novermin
 
-    def spawn(path, argv, env, stdin, stdout, stderr):
-        """Start a program in a session of its own; vfork semantics keep this cheap (glibc's posix_spawn)."""
-        dup2 = os.POSIX_SPAWN_DUP2  # novermin: inside hasattr
-        actions = [(dup2, stdin, 0), (dup2, stdout, 1), (dup2, stderr, 2)]
-        defaults = (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
+    def spawn(path, argv, env):
+        """Start a program in a session of its own, with our standard input and outputs.
+
+        vfork semantics keep this cheap (glibc's posix_spawn), and so does leaving the descriptors as they are.
+        """
         try:
-            return os.posix_spawn(  # novermin: inside hasattr
-                path, argv, env, file_actions=actions, setsid=True, setsigdef=defaults
-            )
+            return os.posix_spawn(
+                path, argv, env, setsid=True, setsigdef=DEFAULTS
+            )  # novermin: inside hasattr
         except NotImplementedError:  # a libc without POSIX_SPAWN_SETSID
-            return _fork(path, argv, env, stdin, stdout, stderr)
+            return _fork(path, argv, env)
 
 else:
 
-    def spawn(path, argv, env, stdin, stdout, stderr):
-        """Start a program in a session of its own (Python before 3.8)."""
-        return _fork(path, argv, env, stdin, stdout, stderr)
+    def spawn(path, argv, env):
+        """Start a program in a session of its own, with our standard input and outputs (Python before 3.8)."""
+        return _fork(path, argv, env)
 
 
-def _fork(path, argv, env, stdin, stdout, stderr):
+def _fork(path, argv, env):
     reader, writer = os.pipe()
     pid = os.fork()
     if pid == 0:
         try:
             os.close(reader)
             os.setsid()
-            for number in (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT, signal.SIGTERM, signal.SIGUSR1):
+            for number in DEFAULTS:
                 signal.signal(number, signal.SIG_DFL)
-            os.dup2(stdin, 0)
-            os.dup2(stdout, 1)
-            os.dup2(stderr, 2)
             os.execve(path, argv, env)
         except OSError as error:
             os.write(writer, str(error.errno).encode())
