@@ -80,10 +80,10 @@ def test_cores_are_what_a_task_keeps_busy(tmp_path, cpu, cpus):
 
 
 def test_what_was_too_little_is_doubled(tmp_path):
-    records = [attempt(0), attempt(1, outcome="MEMORY"), attempt(2, outcome="TIMEOUT", wall=60.0)]
+    records = [attempt(0), attempt(1, outcome="MEMORY"), attempt(2, outcome="TIMEOUT", wall=200.0)]
     write_journal(tmp_path, SPACE, records)
-    fits = request(tmp_path, memory=512, time=60.0)
-    assert (fits.memory, fits.time) == (1024, 120)
+    fits = request(tmp_path, memory=512, time=200.0)
+    assert (fits.memory, fits.time) == (1024, 420)
 
 
 def test_all_waves_are_fitted(tmp_path):

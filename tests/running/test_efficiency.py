@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
+from packhorse.model.submission import Submission
+from packhorse.run.directory import RunDirectory
+from packhorse.run.submissions import Submissions
 from running.project import Project, until
 
 # Ten megabytes for even tasks, two hundred for odd ones, which fail for want of memory at first.
@@ -72,3 +77,16 @@ def test_before_anything_ended_it_says_so(project: Project) -> None:
     finally:
         running.terminate()
         running.communicate(timeout=60)
+
+
+def test_a_job_s_cores_and_time_are_those_of_its_submission(project: Project) -> None:
+    # The record of a submission, as a run on a cluster keeps it, beside a wave of this machine.
+    project.write(sim_py="print('{\"x\": 1}')").study(command="python sim.py {i}", parameters={"i": [0, 1]})
+    project.command("run")
+    alone = json.loads(project.command("efficiency", "--json"))["waves"][0]
+    said = Submission(wave=1, site="testbed", token="t", elements=1, slots=2, cores=8, seconds=3600)
+    Submissions(RunDirectory(project.path / "runs" / "s")).keep(said)
+    (wave,) = json.loads(project.command("efficiency", "--json"))["waves"]
+    assert (wave["given"]["cores"], wave["given"]["seconds"]) == (8, 3600)
+    assert wave["held"] == pytest.approx(8 * alone["longest"])
+    assert "jobs asked 1 h and took at most" in project.command("efficiency")
