@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 import time
 
@@ -17,7 +18,9 @@ from packhorse.run.directory import RunDirectory
 from packhorse.run.submissions import Submissions
 from packhorse.run.talking import ask
 
-LOOK_SECONDS = 1.0  # between two looks at the journals
+SOON_SECONDS = 0.1  # between two looks at the journals, at first
+LOOK_SECONDS = 1.0  # the same, later
+LOOK_SHARE = 0.05  # of the time that a run has taken: so much longer may looking make it
 SETTLE_SECONDS = 30.0  # after a submission, before its absence from the queue means anything
 CONTINUE_SECONDS = 120.0  # what a continuation may take when it runs here
 RESUBMITS = 2
@@ -38,12 +41,14 @@ class Follower:
 
     def follow(self) -> WaveEnd:
         """Watch until the run is over; KeyboardInterrupt leaves it running."""
+        # Imported while the jobs wait: what the table would otherwise cost at the end.
+        importlib.import_module("polars")
         try:
             while True:
                 end = self._look()
                 if end is not None:
                     return end
-                time.sleep(min(LOOK_SECONDS, self.queue.site.poll))
+                time.sleep(pause(time.monotonic() - self.begun, self.queue.site.poll))
         finally:
             self.show()
             self.watcher.finished()
@@ -168,6 +173,11 @@ class Follower:
                 seconds=time.monotonic() - self.begun,
             )
         )
+
+
+def pause(taken: float, poll: float) -> float:
+    """Return the seconds to the next look at a run of so many seconds; `poll` is its site's interval."""
+    return min(max(SOON_SECONDS, LOOK_SHARE * taken), LOOK_SECONDS, poll)
 
 
 def ended(stopped: Stopped) -> WaveEnd:
