@@ -14,14 +14,14 @@ from typing import Any
 from cluster.testbed import Cluster
 
 TASKS = 5_000
-WORK = '''
+WORK = """
 import os, time
 
 def work(i, seed):
     time.sleep(SECONDS)
     MISCHIEF
     return {"twice": i * 2, "half": i / 2, "said": seed}
-'''
+"""
 STUDY = """
 name: work
 function: work:work
@@ -60,7 +60,9 @@ class Project:
                 shutil.chown(one, "alice", "alice")
         return path
 
-    def packhorse(self, *words: str, timeout: float = 300, env: Any = None) -> subprocess.CompletedProcess[str]:
+    def packhorse(
+        self, *words: str, timeout: float = 300, env: Any = None
+    ) -> subprocess.CompletedProcess[str]:
         """Run packhorse as alice in the project's folder."""
         return self.cluster.run("alice", ["packhorse", *words], cwd=self.folder, timeout=timeout, env=env)
 
@@ -161,5 +163,8 @@ class Project:
     def story(self) -> str:
         """Return what the jobs said, for a test that fails."""
         said = [f"{path.name}:\n{path.read_text()[-1500:]}" for path in sorted(self.path.glob("logs/*.out"))]
-        said += [f"{path}:\n{path.read_text()[-500:]}" for path in sorted(self.path.glob("waves/*/submission.json"))]
+        said += [
+            f"{path}:\n{path.read_text()[-500:]}"
+            for path in sorted(self.path.glob("waves/*/submission.json"))
+        ]
         return "\n".join([*said, *self.jobs()])

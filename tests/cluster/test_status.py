@@ -1,0 +1,112 @@
+"""What `packhorse status` says of runs on a real Slurm: words that a person understands, and what to type next."""
+
+from __future__ import annotations
+
+import json
+
+from cluster.study import Project
+from cluster.testbed import Cluster
+
+
+def said(project: Project) -> str:
+    """Return what `packhorse status` prints."""
+    done = project.packhorse("status", "work")
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_a_job_that_waits_says_why_and_who_is_needed(cluster: Cluster) -> None:
+    project = Project(cluster, tasks=20, more='cluster: {options: ["--begin=now+1hour"]}')
+    job = project.detach()["job"]
+    status = project.status()
+    assert status["state"] == "waiting"
+    assert status["jobs"]["needs"] == ""
+    assert status["jobs"]["start"]
+    assert "job waiting (its earliest start has not come" in said(project)
+    assert "expected to start at 20" in said(project)
+    held = cluster.run("alice", ["scontrol", "hold", job])
+    assert held.returncode == 0, held.stderr
+    project.until("it is seen that it is held", lambda: project.status()["jobs"]["needs"])
+    assert f"(it is held); this never ends by itself: scontrol release {job} lets it start" in said(project)
+    assert cluster.run("alice", ["scontrol", "release", job]).returncode == 0
+    project.until("it waits for its time again", lambda: not project.status()["jobs"]["needs"])
+    assert project.packhorse("cancel", "work").returncode == 0
+    project.until("it is seen that it is cancelled", lambda: project.status()["state"] == "cancelled")
+    assert "packhorse run study.yaml --site testbed runs what is missing" in said(project)
+
+
+def test_jobs_that_run_say_where_and_how_many_tasks_at_a_time(cluster: Cluster) -> None:
+    project = Project(cluster, seconds=0.02)
+    project.detach()
+    project.until("some tasks are done", lambda: project.records() > 100)
+    project.until("it is seen that it runs", lambda: project.status()["state"] == "running")
+    sent, jobs = project.submission(), project.status()["jobs"]
+    assert jobs["at_a_time"] == jobs["running"] * sent["slots"]
+    line = next(row for row in said(project).splitlines() if "testbed:" in row)
+    assert " running on n" in line or cluster.one_user
+    assert f"{sent['elements'] * sent['slots']} tasks at a time" in line
+    project.until_over()
+    assert project.status()["jobs"]["hint"] == ""
+
+
+def test_waves_say_why_there_was_another(cluster: Cluster) -> None:
+    mischief = (
+        "block = bytearray((160 if i in (7, 150) else 1) << 20); block[::4096] = b'x' * len(block[::4096])"
+    )
+    project = Project(cluster, tasks=200, more="resources: {memory: 100 MB}", mischief=mischief)
+    project.detach()
+    project.until_over()
+    told = said(project)
+    first, second = project.status()["jobs"]["waves"][:2]
+    assert (first["counts"], second["counts"]) == ({"OK": 198, "MEMORY": 2}, {"OK": 2})
+    assert f"wave 1: 200 tasks in {first['jobs']} job" in told
+    assert "198 done, 2 out of memory" in told
+    assert "since 2 tasks ran out of memory: 2 done" in told
+
+
+def test_who_cancelled_is_said(cluster: Cluster) -> None:
+    project = Project(cluster, seconds=0.03)
+    project.detach()
+    project.until("some tasks are done", lambda: project.records() > 100)
+    job = project.submission()["job"]
+    assert cluster.run("alice", ["scancel", job]).returncode == 0
+    project.until_over()
+    project.until("its jobs are gone", lambda: project.status()["state"] == "incomplete")
+    if cluster.accounting:
+        project.until("the accounting has it", lambda: "cancelled by you" in said(project), 30)
+    told = said(project)
+    assert f"cancelled: jobs of wave 1 were cancelled" in told
+    assert "packhorse run study.yaml --site testbed runs what is missing" in told
+
+
+def test_a_module_that_is_not_there_is_told_in_its_own_words(cluster: Cluster) -> None:
+    project = Project(cluster, tasks=20, more="cluster: {modules: [r/4.5.1]}")
+    done = project.packhorse("run", "study.yaml", "--site", "testbed")
+    assert done.returncode == 7, (done.stdout, done.stderr)
+    assert "waves in a row had no new result" in done.stderr
+    assert "say why; mend it, then packhorse run study.yaml --site testbed" in done.stderr
+    told = said(project)
+    assert "no job began to work; one said: " in told
+    assert "module: command not found" in told
+
+
+def test_a_retry_uses_the_site_of_the_run(cluster: Cluster) -> None:
+    """The site is named by a file, which is gone when the failed tasks are to run again."""
+    project = Project(cluster, tasks=20, mischief="import os; assert i != 3 or os.path.exists(FLAG)")
+    flag = project.folder / "mended"
+    project.write("work.py", (project.folder / "work.py").read_text().replace("FLAG", repr(str(flag))))
+    site = project.write("elsewhere.yaml", "extends: testbed\npartitions: {general: {max_time: 2 h}}\n")
+    done = project.packhorse(
+        "run", "study.yaml", "--site", "./elsewhere.yaml", "--account", "lab", "--partition", "debug"
+    )
+    assert done.returncode == 7, done.stderr
+    assert "packhorse retry work runs them again" in said(project)
+    site.unlink()
+    flag.touch()
+    done = project.packhorse("retry", "work", "--json")
+    assert done.returncode == 0, (done.stdout, done.stderr)
+    assert json.loads(done.stdout.splitlines()[-1])["failed"] == 0
+    again = project.submission(project.waves()[-1])
+    assert (again["site"], again["partition"]) == ("elsewhere", "debug")
+    assert "--account=lab" in (project.path / "waves/job-base.sh").read_text()
+    project.check()
