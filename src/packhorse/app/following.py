@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import importlib
 import sys
 import time
 
+from packhorse.app.ahead import import_ahead
 from packhorse.app.queue import Queue
 from packhorse.app.standing import Standing, standing, standing_line
 from packhorse.app.submitting import Submitter
@@ -41,8 +41,7 @@ class Follower:
 
     def follow(self) -> WaveEnd:
         """Watch until the run is over; KeyboardInterrupt leaves it running."""
-        # Imported while the jobs wait: what the table would otherwise cost at the end.
-        importlib.import_module("polars")
+        import_ahead("polars")
         try:
             while True:
                 end = self._look()

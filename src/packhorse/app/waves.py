@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import importlib
 import shutil
 import time
 from pathlib import Path
 from typing import Any
 
+from packhorse.app.ahead import import_ahead
 from packhorse.app.watch import Progress, Watcher
 from packhorse.model.plan import Plan
 from packhorse.results.journal import tail
@@ -112,10 +112,8 @@ def work_off(
     )
     followed = Followed(scratch, watcher) if run.work(plan.wave)["tee"] else None
     watched = Watched(worker, run, plan, watcher, followed)
+    import_ahead("polars")
     try:
-        importlib.import_module(
-            "polars"
-        )  # a quarter of a second that the table would otherwise cost at the end
         while worker.alive():
             watched.look()
             time.sleep(0.02 if watched.seconds < 1 else LOOK_SECONDS)
