@@ -162,7 +162,8 @@ class Project:
 
     def story(self) -> str:
         """Return what the jobs said, for a test that fails."""
-        said = [f"{path.name}:\n{path.read_text()[-1500:]}" for path in sorted(self.path.glob("logs/*.out"))]
+        outputs = [*sorted(self.path.glob("logs/*.out")), *sorted(self.path.glob("waves/*.out"))]
+        said = [f"{path.name}:\n{path.read_text()[-1500:]}" for path in outputs]
         said += [
             f"{path}:\n{path.read_text()[-500:]}"
             for path in sorted(self.path.glob("waves/*/submission.json"))

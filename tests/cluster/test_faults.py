@@ -245,6 +245,15 @@ def test_a_submission_whose_answer_is_lost(cluster: Cluster, late: bool) -> None
     assert len(project.waves()) == 1
 
 
+def test_the_folder_of_logs_is_gone_when_the_jobs_start(cluster: Cluster) -> None:
+    project = Project(cluster, more="cluster: {options: ['--begin=now+4seconds']}")
+    project.detach()
+    (project.path / "logs").rmdir()
+    project.until_over()
+    assert project.stopped()["why"] == "done"
+    project.collect()
+
+
 def test_two_runs_at_once(cluster: Cluster) -> None:
     project = Project(cluster, seconds=0.01)
     pair = [project.start(), project.start()]

@@ -46,19 +46,17 @@ def test_the_coverage_example_has_the_table_that_it_has_here(cluster: Cluster) -
 def test_a_hundred_thousand_tasks_need_few_files(cluster: Cluster) -> None:
     project = Project(cluster, tasks=100_000, seconds=0)
     process = project.start()
-    most = {"files": 0, "workers": 1}
+    most = [0]
 
     def over() -> bool:
-        files = [path for path in project.path.rglob("*") if path.is_file()]
-        workers = max(1, len(project.journals()))
-        if len(files) / workers > most["files"] / most["workers"]:
-            most.update(files=len(files), workers=workers)
+        folders = ("journal", "logs", "waves/1/leases", "artifacts")
+        most.append(sum(1 for name in folders for path in (project.path / name).rglob("*") if path.is_file()))
         return process.poll() is not None
 
     project.until("the run is over", over, 240)
     project.end(process)
     project.check()
-    assert project.submission()["elements"] >= 1
+    assert 1 < max(most) <= 16 * project.submission()["elements"]
     assert project.waves() == [1]
     files = [path for path in project.path.rglob("*") if path.is_file()]
     assert len(files) <= 40, sorted(map(str, files))
@@ -118,3 +116,17 @@ def test_the_scheduler_is_asked_once_for_all(cluster: Cluster) -> None:
     assert asked.count("sacct") + asked.count("scontrol") == 0
     # The site says every two seconds; a submission or a cancellation makes the answer old at once.
     assert asked.count("squeue") <= (time.monotonic() - begun) / 2 + 3
+
+
+def test_one_mail_tells_how_the_run_ended(cluster: Cluster) -> None:
+    before = len(cluster.mails())
+    project = Project(
+        cluster, more="cluster: {mail: alice@example.org}", mischief="assert i != 17, 'unlucky'"
+    )
+    project.detach()
+    project.until_over()
+    project.until("the mail is sent", lambda: len(cluster.mails()) > before)
+    project.until("its jobs are gone", lambda: not project.jobs())
+    (mail,) = cluster.mails()[before:]
+    assert "To: alice@example.org" in mail
+    assert "work: 4999 of 5000 tasks ended well, 1 failed" in mail

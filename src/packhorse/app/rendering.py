@@ -160,7 +160,8 @@ def _placed(run: RunDirectory, base: Request) -> Request:
 
 
 def _following(run: RunDirectory, base: Request) -> Request:
-    output = str(run.path / "logs" / "continue-{wave}.out")
+    # Beside its script, since a job whose output's folder is missing fails before its first line.
+    output = str(run.path / "waves" / "continue-{wave}.out")
     return replace(base, name=f"{base.name}-next", token=TOKEN, output=output, after="{job}", throttle=0)
 
 

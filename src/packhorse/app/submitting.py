@@ -43,6 +43,7 @@ class Submitter:
             "exclude": ",".join(intent.exclude),
         }
         argv = filled(self.said["submit"], places)
+        (self.run.path / "logs").mkdir(exist_ok=True)  # without it every element would fail at its start
         intent = replace(intent, argv=tuple(argv), intended=time.time())
         self.kept.keep(intent)
         job = self._submit(argv, intent.token)

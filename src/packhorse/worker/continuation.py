@@ -235,6 +235,10 @@ class Continuation(object):
             nodes = ",".join(submission["exclude"]) if tries < 2 else ""
             return commands.filled(self.said["submit"], dict(places, exclude=nodes))
 
+        logs = os.path.join(self.run, "logs")
+        if not os.path.isdir(logs):
+            sentence("the folder %s was gone, without which no job can start; it is there again" % logs)
+            os.mkdir(logs, 0o700)
         submission["argv"] = argv_of(0)
         write_json(self.path(wave, "submission.json"), submission)
         try:
