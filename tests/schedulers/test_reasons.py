@@ -56,7 +56,7 @@ def test_every_captured_reason_has_plain_words(reason: str) -> None:
         ("ReqNodeNotAvail, May be reserved for other job", "nodes it needs are down or reserved, perhaps for maintenance"),
         ("ReqNodeNotAvail(Unavailable:d2)", "ReqNodeNotAvail(Unavailable:d2)"),
         ("JobArrayTaskLimit,Priority", "as many elements of its array run as may run at a time; other jobs are before it"),
-        ("launch failed requeued held", "it could not be started and is held; release it with: scontrol release JOB"),
+        ("launch failed requeued held", "it could not be started and is held"),
         ("RaisedSignal:53(Real-time_signal_19)", plain("JobLaunchFailure")),
         ("RaisedSignal:9(Killed)", "it was ended by a signal (RaisedSignal:9(Killed))"),
         ("", "Slurm has not looked at it yet"),
@@ -79,3 +79,42 @@ def test_whose_limit_it_is_is_said() -> None:
             code.startswith("Assoc") or (code.endswith("PerAccount") and "Jobs" not in code)
         )
         assert ("the QOS" in plain(code)) != code.startswith("Assoc")
+
+
+@pytest.mark.parametrize(
+    ("reason", "does"),
+    [
+        ("JobHeldUser", "scontrol release JOB"),
+        ("launch failed requeued held", "scontrol release JOB"),
+        ("JobHeldAdmin", "staff"),
+        ("BadConstraints", "packhorse cancel RUN"),
+        ("PartitionTimeLimit", "packhorse cancel RUN"),
+        ("Priority,JobHeldUser", "scontrol release JOB"),
+        ("AssocMaxWallDurationPerJobLimit", "packhorse cancel RUN"),
+        ("QOSMinGRES", "packhorse cancel RUN"),
+    ],
+)
+def test_a_wait_that_never_ends_by_itself_is_known(reason: str, does: str) -> None:
+    assert does in scheduler("slurm").stuck(reason)
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [
+        "",
+        "Priority",
+        "Resources",
+        "Dependency",
+        "QOSMaxCpuPerUserLimit",
+        "AssocGrpCpuLimit",
+        "BeginTime",
+        "MoonPhase",
+    ],
+)
+def test_a_wait_that_may_end_needs_nobody(reason: str) -> None:
+    assert scheduler("slurm").stuck(reason) == ""
+
+
+def test_who_says_that_it_never_starts_also_says_what_to_do() -> None:
+    for code in CODES:
+        assert bool(scheduler("slurm").stuck(code)) >= plain(code).endswith("never start")

@@ -6,7 +6,7 @@ import shlex
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -19,11 +19,20 @@ from packhorse.results.fold import Fold
 from packhorse.run.directory import RunDirectory, find_run, list_runs
 from packhorse.run.lock import held_by
 
+if TYPE_CHECKING:  # runs of this machine need none of it
+    from packhorse.app.queue import Queue
+    from packhorse.model.submission import Stopped
+
 SHOWN = 8  # causes that are shown
 
 
-def status(where: Path, said: str | None, chosen: Sequence[str] = ()) -> dict[str, Any]:
-    """Return how a run stands, from the ends of its journals; with conditions, from all of them."""
+def status(
+    where: Path, said: str | None, chosen: Sequence[str] = (), *, accounting: bool = False
+) -> dict[str, Any]:
+    """Return how a run stands, from the ends of its journals; with conditions, from all of them.
+
+    With `accounting`, a site's accounting may be asked how jobs ended, where some ended badly.
+    """
     run = find_run(where, said)
     about = run.about()
     plan = run.latest()
@@ -48,7 +57,7 @@ def status(where: Path, said: str | None, chosen: Sequence[str] = ()) -> dict[st
     done = counts.get("OK", 0)
     failed = sum(number for name, number in counts.items() if name not in ("OK", "MISSING"))
     over = "done" if done + failed >= total else "incomplete"
-    jobs = _jobs(run, over) if (run.path / "cluster.json").exists() else {}
+    jobs = _jobs(run, over, counts, accounting=accounting) if (run.path / "cluster.json").exists() else {}
     state = "running" if holder is not None and not jobs else over
     found |= {
         "state": state,
@@ -64,8 +73,8 @@ def status(where: Path, said: str | None, chosen: Sequence[str] = ()) -> dict[st
     return found | jobs
 
 
-def _jobs(run: RunDirectory, over: str) -> dict[str, Any]:
-    """Return how a run's jobs stand on its site, and the state that follows."""
+def _jobs(run: RunDirectory, over: str, counts: dict[str, int], *, accounting: bool) -> dict[str, Any]:
+    """Return how a run's jobs stand on its site, what its waves brought, and the state that follows."""
     from packhorse.app.queue import Queue
     from packhorse.app.standing import standing, standing_line
     from packhorse.run.submissions import Submissions
@@ -80,22 +89,42 @@ def _jobs(run: RunDirectory, over: str) -> dict[str, Any]:
     if found.state == "gone":
         state = over if over == "done" or stopped else "cancelled" if kept.cancelled else "lost"
     said = {
-        name: getattr(found, name) for name in ("queued", "running", "reason", "start", "follows", "silent")
+        name: getattr(found, name)
+        for name in ("queued", "running", "at_a_time", "reason", "start", "needs", "follows", "silent")
     }
     said |= {"site": cluster.site.name, "job": latest.job, "numbers": list(found.numbers)}
     said["line"] = standing_line(found)
-    said["stopped"] = msgspec.to_builtins(stopped) if stopped else None
-    said["hint"] = _hint(run, state)
-    return {"state": state, "jobs": said}
+    said |= _waves(run, queue if accounting else None, found.wave)
+    gone = found.state == "gone"
+    said |= _next(run, stopped, state, counts, gone=gone)
+    return {"state": state, "jobs": said if gone else said | {"words": ""}}
 
 
-def _hint(run: RunDirectory, state: str) -> str:
-    where = shlex.quote(run.about().study or str(run.path))
-    if state == "lost":
-        return f"its jobs are gone without a word; packhorse run {where} runs what is missing"
-    if state in ("incomplete", "cancelled"):
-        return f"packhorse run {where} runs what is missing"
-    return ""
+def _waves(run: RunDirectory, queue: Queue | None, working: int) -> dict[str, Any]:
+    """Return the waves of a run on a site, told where there is something to tell; a queue is asked how jobs ended."""
+    from packhorse.app.story import last_words, story_lines, waves_of, with_endings
+
+    waves = waves_of(run)
+    if queue is not None:
+        waves = with_endings(waves, run, queue, working)
+    told = len(waves) > 1 or any(one.ended for one in waves)
+    return {
+        "waves": msgspec.to_builtins(waves),
+        "story": story_lines(waves) if told else [],
+        "words": last_words(run, waves),
+    }
+
+
+def _next(
+    run: RunDirectory, stopped: Stopped | None, state: str, counts: dict[str, int], *, gone: bool
+) -> dict[str, Any]:
+    """Return why nothing more is submitted, and what to type then; nothing of both while a run goes on."""
+    from packhorse.app.advice import next_step, why_stopped
+
+    if stopped is not None:
+        hint = next_step(run, stopped.why, counts, stopped.text)
+        return {"stopped": msgspec.to_builtins(stopped), "why": why_stopped(stopped), "hint": hint}
+    return {"stopped": None, "why": "", "hint": next_step(run, state, counts) if gone else ""}
 
 
 def cause_list(run: RunDirectory) -> list[dict[str, Any]]:

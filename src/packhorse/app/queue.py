@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from packhorse.app.prepare import cache_folder
-from packhorse.model.job import Job
+from packhorse.model.job import Ended, Job
 from packhorse.model.site import Site
 from packhorse.model.submission import wave_of
 from packhorse.run.shared import SharedAnswer
@@ -56,6 +56,16 @@ class Queue:
     def _ask(self) -> Any:
         said = talk(self.dialect.jobs(self.user))
         return said.why if isinstance(said, Silent) else msgspec.to_builtins(said)
+
+    def ended(self, run_id: str, jobs: list[str]) -> list[Ended]:
+        """Return how a run's jobs ended, if the accounting tells; for one run it is asked as seldom as the queue."""
+        shared = SharedAnswer(cache_folder() / f"ended-{run_id}.json")
+        _, said = shared.get(self.site.poll, lambda: self._ask_ended(jobs))
+        return msgspec.convert(said or [], list[Ended])
+
+    def _ask_ended(self, jobs: list[str]) -> Any:
+        said = talk(self.dialect.ended(jobs))
+        return None if isinstance(said, Silent) else msgspec.to_builtins(said)
 
     def find(self, token: str) -> str | Silent | None:
         """Return the number of the job with a token, None where there is none, Silent where nobody answers."""

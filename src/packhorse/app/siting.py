@@ -74,6 +74,8 @@ def place_of(source: Source, site: str | Site, **said: Any) -> Place:
     if "job_time" in asked:
         asked["job_time"] = int(units.duration(asked["job_time"], "--job-time"))
     found = find_site(site, source.folder) if isinstance(site, str) else site
+    if isinstance(site, str):
+        words["site"] = site
     return Place(site=found, asked=replace(source.study.cluster, **asked), said=words)
 
 

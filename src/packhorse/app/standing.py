@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Literal
 
 from msgspec import Struct
 
 from packhorse.app.queue import Jobs, Queue
 from packhorse.model.job import Job
+from packhorse.plan.amounts import counted
 from packhorse.run.directory import RunDirectory
+from packhorse.run.submissions import Submissions
+
+SHOWN = 4  # nodes that are named
 
 
 class Standing(Struct, frozen=True, kw_only=True):
@@ -18,9 +23,11 @@ class Standing(Struct, frozen=True, kw_only=True):
     wave: int = 0
     queued: int = 0
     running: int = 0
+    at_a_time: int = 0  # tasks, in the elements that run
     follows: bool = False  # a continuation waits or runs
     reason: str = ""  # why what waits does, in plain words
     start: str = ""  # expected, ISO 8601
+    needs: str = ""  # what somebody has to do, where waiting alone never ends
     nodes: tuple[str, ...] = ()
     numbers: tuple[str, ...] = ()  # of all jobs, to cancel them
     asked: float = 0.0
@@ -39,22 +46,34 @@ def standing(run: RunDirectory, queue: Queue, jobs: Jobs) -> Standing:
     ours = jobs.of(run.about().id)
     numbers = tuple(dict.fromkeys(job.job for _, _, job in ours))
     working = [(wave, job) for wave, following, job in ours if not following and job.state != "GONE"]
-    follows = any(following and job.state != "GONE" for _, following, job in ours)
+    next_ones = [job for _, following, job in ours if following and job.state != "GONE"]
+    needs = _needs(run, queue, [*(job for _, job in working), *next_ones])
     if not working:
-        state: Literal["following", "gone"] = "following" if follows else "gone"
-        return Standing(state=state, follows=follows, numbers=numbers, asked=jobs.asked)
+        return Standing(
+            state="following" if next_ones else "gone",
+            follows=bool(next_ones),
+            reason=_reason(queue, next_ones),
+            start=_first_start(next_ones),
+            needs=needs,
+            numbers=numbers,
+            asked=jobs.asked,
+        )
     newest = max(wave for wave, _ in working)
     here = [job for wave, job in working if wave == newest]
     waiting = [job for job in here if job.state == "QUEUED"]
     running = [job for job in here if job.state == "RUNNING"]
     unknown = [job for job in here if job.state == "UNKNOWN"]
+    elements = sum(job.elements for job in [*running, *unknown])
+    sent = Submissions(run).of(newest)
     return Standing(
         state="running" if running or unknown else "waiting",
         wave=newest,
         queued=sum(job.elements for job in waiting),
-        running=sum(job.elements for job in [*running, *unknown]),
-        follows=follows,
-        reason=queue.dialect.reason(waiting[0].reason) if waiting else "",
+        running=elements,
+        at_a_time=elements * sent.slots if sent else 0,
+        follows=bool(next_ones),
+        reason=_reason(queue, waiting),
+        needs=needs,
         start=_first_start(waiting),
         nodes=tuple(sorted({job.node for job in running if job.node})),
         numbers=numbers,
@@ -62,8 +81,30 @@ def standing(run: RunDirectory, queue: Queue, jobs: Jobs) -> Standing:
     )
 
 
-def _first_start(waiting: list[Job]) -> str:
-    return min((job.start for job in waiting if job.start), default="")
+def _reason(queue: Queue, jobs: list[Job]) -> str:
+    """Return why jobs wait, the reasons that never pass before those that may."""
+    waiting = [job for job in jobs if job.state == "QUEUED"]
+    words = sorted((job.reason for job in waiting), key=lambda word: not queue.dialect.stuck(word))
+    return "; ".join(dict.fromkeys(map(queue.dialect.reason, words)))
+
+
+def _needs(run: RunDirectory, queue: Queue, jobs: list[Job]) -> str:
+    """Return what somebody has to do for jobs that never start by themselves."""
+    found = []
+    for job in jobs:
+        said = queue.dialect.stuck(job.reason) if job.state == "QUEUED" else ""
+        if said:
+            found.append(said.replace("JOB", job.job).replace("RUN", called(run)))
+    return "; ".join(dict.fromkeys(found))
+
+
+def called(run: RunDirectory) -> str:
+    """Return what commands that are typed beside the study may call a run: its name under runs/, else its path."""
+    return shlex.quote(run.path.name if run.path.parent.name == "runs" else str(run.path))
+
+
+def _first_start(jobs: list[Job]) -> str:
+    return min((job.start for job in jobs if job.state == "QUEUED" and job.start), default="")
 
 
 def standing_line(found: Standing) -> str:
@@ -71,19 +112,31 @@ def standing_line(found: Standing) -> str:
     if found.state == "unknown":
         return f"unknown: the scheduler does not answer ({found.silent}); the jobs go on by themselves"
     if found.state == "following":
-        return "the wave has ended; the job that looks for what is missing waits or runs"
+        waits = f" waits ({found.reason})" if found.reason else " runs"
+        return (
+            f"a wave has ended; the job that looks for what it left{waits}{_expected(found)}{_needed(found)}"
+        )
     if found.state == "gone":
         return "no job of this run waits or runs"
     parts = []
     if found.running:
-        nodes = f" on {', '.join(found.nodes[:4])}" if found.nodes else ""
-        parts.append(f"{_jobs(found.running)} running{nodes}")
+        tasks = f", {counted(found.at_a_time, 'task')} at a time" if found.at_a_time else ""
+        parts.append(f"{counted(found.running, 'job')} running{_nodes(found.nodes)}{tasks}")
     if found.queued:
         because = f" ({found.reason})" if found.reason else ""
-        start = f", expected to start {found.start.replace('T', ' ')}" if found.start else ""
-        parts.append(f"{_jobs(found.queued)} waiting{because}{start}")
-    return "; ".join(parts)
+        parts.append(f"{counted(found.queued, 'job')} waiting{because}{_expected(found)}")
+    return "; ".join(parts) + _needed(found)
 
 
-def _jobs(number: int) -> str:
-    return "1 job" if number == 1 else f"{number:,} jobs"
+def _needed(found: Standing) -> str:
+    return f"; this never ends by itself: {found.needs}" if found.needs else ""
+
+
+def _nodes(names: tuple[str, ...]) -> str:
+    more = f" and {len(names) - SHOWN:,} more" if len(names) > SHOWN else ""
+    return f" on {', '.join(names[:SHOWN])}{more}" if names else ""
+
+
+def _expected(found: Standing) -> str:
+    known = found.start and not found.needs
+    return f", expected to start at {found.start.replace('T', ' ')}" if known else ""

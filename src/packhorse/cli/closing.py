@@ -9,8 +9,16 @@ from typing import Any
 
 from packhorse.app.watch import Outcome
 from packhorse.cli.output import duration, frame_lines, number, tasks
-from packhorse.model.errors import RunError, Stopped, TableError, TasksFailed, UsageError
+from packhorse.model.errors import PackhorseError, RunError, Stopped, TableError, TasksFailed, UsageError
 
+# Why nothing more is submitted at a site, and what the command then leaves with.
+SITE_ENDS: dict[str, type[PackhorseError]] = {
+    "idle": TasksFailed,
+    "failing": TasksFailed,
+    "cap": RunError,
+    "refused": RunError,
+    "cancelled": Stopped,
+}
 SHOWN = 5  # causes, clashes and the like that are shown before "and so on"
 
 
@@ -103,6 +111,23 @@ def _summary(outcome: Outcome) -> list[str]:
 
 def judge(outcome: Outcome) -> None:
     """Leave with the exit code that the outcome deserves."""
+    if outcome.stopped:
+        _judge_site(outcome)
+        _judge_end(outcome)
+    if outcome.failed or outcome.missing:
+        run, without = shlex.quote(outcome.run), outcome.failed + outcome.missing
+        hint = f"packhorse status {run}; {_retry(outcome)}"
+        said = f"{number(without)} of {number(outcome.tasks)} tasks have no result"
+        raise TasksFailed(said if outcome.tasks > 1 else "the task has no result", hint)
+    if outcome.report.merge.clashes:
+        names = ", ".join(clash.column for clash in outcome.report.merge.clashes)
+        raise TableError(
+            f"the table is written, but types clash in: {names}", f"look at {outcome.run}/results.csv"
+        )
+
+
+def _judge_end(outcome: Outcome) -> None:
+    """Leave a run that stopped before it was done."""
     end = outcome.report.end
     if outcome.stopped == "stopped":
         raise Stopped("stopped; the same command continues where it was")
@@ -116,15 +141,26 @@ def judge(outcome: Outcome) -> None:
         raise TasksFailed(f"{end.cause}\n{end.traceback}".rstrip(), "mend it and run again")
     if outcome.stopped == "full":
         raise RunError("the disk stayed full for 15 minutes", "make space and type the same command again")
-    if outcome.stopped:
-        raise RunError(end.cause or outcome.stopped, "type the same command again")
-    if outcome.failed or outcome.missing:
-        run, without = shlex.quote(outcome.run), outcome.failed + outcome.missing
-        hint = f"packhorse status {run}; packhorse retry {run}"
-        said = f"{number(without)} of {number(outcome.tasks)} tasks have no result"
-        raise TasksFailed(said if outcome.tasks > 1 else "the task has no result", hint)
-    if outcome.report.merge.clashes:
-        names = ", ".join(clash.column for clash in outcome.report.merge.clashes)
-        raise TableError(
-            f"the table is written, but types clash in: {names}", f"look at {outcome.run}/results.csv"
-        )
+    raise RunError(end.cause or outcome.stopped, "type the same command again")
+
+
+def _judge_site(outcome: Outcome) -> None:
+    """Leave a run on a site that stopped before it was done; nothing where the run is this machine's."""
+    from packhorse.app.advice import next_step, why_stopped
+    from packhorse.model.submission import Stopped as Reason
+    from packhorse.run.directory import RunDirectory
+    from packhorse.run.submissions import Submissions
+
+    run = RunDirectory(Path(outcome.run))
+    end = outcome.report.end
+    if end.how not in SITE_ENDS or Submissions(run).cluster() is None:
+        return
+    said = why_stopped(Reason(why=end.how, text=end.cause))
+    raise SITE_ENDS[end.how](said, next_step(run, end.how, outcome.report.fold.counts, end.cause))
+
+
+def _retry(outcome: Outcome) -> str:
+    """Return the command that runs failed tasks again, with more of what they had too little of."""
+    counts = outcome.report.fold.counts
+    more = " --memory 2x" if counts.get("MEMORY") else ""
+    return f"packhorse retry {shlex.quote(outcome.run)}{more}"

@@ -35,7 +35,7 @@ def status_command(run: str | None, where: tuple[str, ...], as_json: bool) -> No
         return
     from packhorse.app.looking import status
 
-    found = status(Path.cwd(), run, where)
+    found = status(Path.cwd(), run, where, accounting=True)
     if as_json:
         as_object(found)
         return
@@ -68,12 +68,11 @@ def status_lines(found: dict[str, Any]) -> list[str]:
 
 def _job_lines(jobs: dict[str, Any]) -> list[str]:
     """Return how a run's jobs stand on its site."""
-    rows = [f"  {jobs['site']}: {jobs['line']}"]
-    if jobs["stopped"] and jobs["stopped"]["text"]:
-        rows.append(f"  stopped: {jobs['stopped']['text']}")
-    if jobs["hint"]:
-        rows.append(f"  {jobs['hint']}")
-    return rows
+    rows = [f"{jobs['site']}: {jobs['line']}", *jobs["story"]]
+    if jobs["words"]:
+        rows.append(f"no job began to work; one said: {jobs['words']}")
+    rows += [one for one in (jobs["why"], jobs["hint"]) if one]
+    return [f"  {row}" for row in rows]
 
 
 @click.command(name="runs")

@@ -63,3 +63,6 @@ class Scheduler(Protocol):
 
     def reason(self, word: str) -> str:
         """Return why a job waits, in plain words."""
+
+    def stuck(self, word: str) -> str:
+        """Return what to do about a wait that never ends by itself, JOB and RUN standing for both; "" where it may end."""

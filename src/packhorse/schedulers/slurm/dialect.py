@@ -105,6 +105,10 @@ class Slurm:
         """Return why a job waits, in plain words; a word that is not known is returned as it is."""
         return reasons.plain(word)
 
+    def stuck(self, word: str) -> str:
+        """Return what ends a wait that never ends by itself, with JOB and RUN in it; nothing where it may end."""
+        return reasons.stuck(word)
+
 
 def _queue(question: Command) -> Talk[list[Job] | Silent]:
     """Ask squeue. Its warnings do not count; a user it does not know, and an answer nobody can read, do."""

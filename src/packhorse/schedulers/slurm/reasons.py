@@ -13,11 +13,11 @@ PLAIN = {
     "DependencyNeverSatisfied": "it waits for a job that did not end as it should, so it will never start",
     "BeginTime": "its earliest start has not come; a job put back into the queue waits a minute or two",
     "JobArrayTaskLimit": "as many elements of its array run as may run at a time",
-    "JobHeldUser": "it is held; release it with: scontrol release JOB",
+    "JobHeldUser": "it is held",
     "JobHeldAdmin": "an administrator holds it",
-    "JobHoldMaxRequeue": "it was started again too often, and is held; release it with: scontrol release JOB",
-    "job requeued in held state": "it was put back into the queue and is held; release it with: scontrol release JOB",
-    "launch failed requeued held": "it could not be started and is held; release it with: scontrol release JOB",
+    "JobHoldMaxRequeue": "it was started again too often, and is held",
+    "job requeued in held state": "it was put back into the queue and is held",
+    "launch failed requeued held": "it could not be started and is held",
     "JobLaunchFailure": "it could not be started; often the folder of its output does not exist on the node",
     "Licenses": "it waits for a licence",
     "Reservation": "its reservation has not begun",
@@ -55,8 +55,8 @@ PLAIN = {
     "REQUEUED": "it will be started again",
     "EXPEDITING": "it will be started again",
     "REQUEUE_FED": "it will be started again",
-    "REQUEUE_HOLD": "it was put back into the queue and is held; release it with: scontrol release JOB",
-    "SPECIAL_EXIT": "it was put back into the queue and is held; release it with: scontrol release JOB",
+    "REQUEUE_HOLD": "it was put back into the queue and is held",
+    "SPECIAL_EXIT": "it was put back into the queue and is held",
     "RESV_DEL_HOLD": "its reservation was deleted, and it is held",
     "FrontEndDown": "no front end node is up",
     "SchedDefer": "Slurm looks at new jobs later",
@@ -72,6 +72,42 @@ PLAIN = {
     "OutOfMemory": "it needed more memory than it asked for",
     "TimeLimit": "it reached its time limit",
     "SystemFailure": "Slurm, a file system or the network failed",
+}
+
+# What ends a wait that never ends by itself. JOB is the job's number, RUN what commands call its run.
+RELEASE = "scontrol release JOB lets it start"
+STAFF = "the site's staff can say why; packhorse cancel RUN gives it up"
+CANCEL = "packhorse cancel RUN, correct what it asks for, and run it again"
+STUCK = {
+    **dict.fromkeys(
+        (
+            "JobHeldUser",
+            "JobHoldMaxRequeue",
+            "job requeued in held state",
+            "launch failed requeued held",
+            "REQUEUE_HOLD",
+            "SPECIAL_EXIT",
+        ),
+        RELEASE,
+    ),
+    **dict.fromkeys(("JobHeldAdmin", "RESV_DEL_HOLD"), STAFF),
+    **dict.fromkeys(
+        (
+            "AccountNotAllowed",
+            "BadConstraints",
+            "DeadLine",
+            "DependencyNeverSatisfied",
+            "InvalidAccount",
+            "InvalidQOS",
+            "MaxMemPerLimit",
+            "PartitionConfig",
+            "PartitionTimeLimit",
+            "QOSNotAllowed",
+            "ReservationDeleted",
+            "ReservationInvalid",
+        ),
+        CANCEL,
+    ),
 }
 
 # AssocGrpCpuLimit, QOSMaxMemoryPerUser, MaxJobsPerAccount, QOSMinGRES: whose limit, on what, for whom.
@@ -118,6 +154,18 @@ def plain(word: str) -> str:
     if detail == "May be reserved for other job":
         return first
     return f"{first}; {plain(detail)}"
+
+
+def stuck(word: str) -> str:
+    """Return what ends a wait that never ends by itself, or nothing: the wait may end."""
+    for part in word.split(","):
+        known = part.strip()
+        if known in STUCK:
+            return STUCK[known]
+        limit = _LIMIT.fullmatch(known)
+        if limit and _limit(limit).endswith("never start"):
+            return CANCEL
+    return ""
 
 
 def _one(word: str) -> str:
