@@ -22,7 +22,9 @@ def test_a_job_that_waits_says_why_and_who_is_needed(cluster: Cluster) -> None:
     assert status["state"] == "waiting"
     assert status["jobs"]["needs"] == ""
     assert status["jobs"]["start"]
-    assert "job waiting (its earliest start has not come" in said(project)
+    project.until(
+        "Slurm has looked at it", lambda: "job waiting (its earliest start has not" in said(project)
+    )
     assert "expected to start at 20" in said(project)
     held = cluster.run("alice", ["scontrol", "hold", job])
     assert held.returncode == 0, held.stderr
