@@ -63,42 +63,44 @@ def test_a_node_fails_with_all_that_runs_there(cluster: Cluster) -> None:
     assert len({row["ph_host"] for row in rows}) > 1 or cluster.one_user
 
 
-@pytest.mark.parametrize("when", ["during submission", "while it runs", "at the end of the wave"])
-def test_the_scheduler_is_away(cluster: Cluster, when: str) -> None:
-    project = Project(cluster, seconds=0.004 if when == "during submission" else 0.03)
-    if when == "during submission":
-        cluster.kill("slurmctld")
-        process = project.start()
-        project.until(
-            "the submission was tried",
-            lambda: (project.path / "waves").exists() or process.poll() is not None,
-        )
-        time.sleep(3)  # it is away, and stays so for a while
-        cluster.start("slurmctld")
-        out, err = process.communicate(timeout=200)
-        if process.returncode:
-            assert "Traceback" not in err
-            assert "the same command" in err, err
-            project.run()
-    elif when == "while it runs":
-        process = project.start()
-        busy(project)
-        remembered(cluster)
-        cluster.kill("slurmctld")
-        seen = project.records()
-        project.until("tasks go on without it", lambda: project.records() > seen + 200)
-        cluster.start("slurmctld")
-        project.end(process)
-    else:
-        project.detach()
-        busy(project)
-        remembered(cluster)
-        cluster.kill("slurmctld")
-        project.until("the wave is over", lambda: not workers(project))
-        cluster.start("slurmctld")
-        project.until_over()
-        project.collect()
+def test_the_scheduler_is_away_at_the_submission(cluster: Cluster) -> None:
+    project = Project(cluster)
+    cluster.kill("slurmctld")
+    process = project.start()
+    project.until("the submission was tried", lambda: project.path.exists() or process.poll() is not None)
+    time.sleep(3)  # it is away, and stays so for a while
+    cluster.start("slurmctld")
+    _, err = process.communicate(timeout=200)
+    if process.returncode:
+        assert "Traceback" not in err
+        assert "the same command" in err, err
+        project.run()
     project.check()
+
+
+def test_the_scheduler_is_away_while_tasks_run(cluster: Cluster) -> None:
+    project = Project(cluster, seconds=0.03)
+    process = project.start()
+    busy(project)
+    remembered(cluster)
+    cluster.kill("slurmctld")
+    seen = project.records()
+    project.until("tasks go on without it", lambda: project.records() > seen + 200)
+    cluster.start("slurmctld")
+    project.end(process)
+    project.check()
+
+
+def test_the_scheduler_is_away_when_the_wave_ends(cluster: Cluster) -> None:
+    project = Project(cluster, seconds=0.03)
+    project.detach()
+    busy(project)
+    remembered(cluster)
+    cluster.kill("slurmctld")
+    project.until("the wave is over", lambda: not workers(project))
+    cluster.start("slurmctld")
+    project.until_over()
+    project.collect()
 
 
 @pytest.mark.campaign
@@ -161,6 +163,18 @@ def test_a_task_needs_more_memory_than_it_asked_for(cluster: Cluster) -> None:
     assert project.stopped()["why"] == "done"
     project.collect()
     assert project.submission(2)["rung"] == "memory"
+
+
+@pytest.mark.skipif("os.geteuid() != 0", reason="the cluster of one user is always like that")
+def test_a_job_is_killed_for_memory_where_no_control_group_limits_it(cluster: Cluster) -> None:
+    """Slurm then looks now and then, and kills the whole job with its worker: FAILED 0:9."""
+    mischief = "block = bytearray((500 if i == 3000 else 1) << 20); time.sleep(4 if i == 3000 else 0)"
+    with cluster.changed(memory="none"):
+        project = Project(cluster, seconds=0.01, mischief=mischief, more="resources: {memory: 40 MB}")
+        project.detach()
+        project.until_over()
+        assert project.stopped()["why"] == "done"
+        project.collect(without=0 if "MEMORY" not in project.stopped()["text"] else 1)
 
 
 def test_the_time_limit_comes_twice(cluster: Cluster) -> None:

@@ -65,6 +65,7 @@ def render(
         "after": dialect.template(_following(run, base), after=True),
         "asked": _asked(dialect),
         "unset": list(dialect.unset),
+        "memory_words": list(dialect.memory_words),
         "mail": _mail(run, place, dialect, base) if mail else None,
         **msgspec.to_builtins(caps),
     }

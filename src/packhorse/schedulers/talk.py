@@ -24,6 +24,7 @@ class Scheduler(Protocol):
 
     name: str
     variables: Variables
+    memory_words: tuple[str, ...]  # in a job's output, in lower case: it was killed for its memory as a whole
     unset: tuple[
         str, ...
     ]  # what to take from the environment of `submit` and `asked`, since it would change their meaning

@@ -27,6 +27,7 @@ class History(object):
         self.hosts = {}  # host -> [tasks that ended well, tasks that failed]
         self.stops = []  # why workers found something wrong
         self.core_seconds = {}  # wave -> what its elements have cost
+        self.silent = set()  # elements of this wave that left no last word
         self._read()
 
     def path(self, wave, name):
@@ -60,6 +61,8 @@ class History(object):
         had = self.hosts.setdefault(host, [0, 0])
         had[0] += found["OK"]
         had[1] += found["FAILED"]
+        if wave == self.wave and journal.end is None:
+            self.silent.add(header.get("element", 0))
         if journal.end in STOPS:
             self.stops.append(journal.notes[-1] if journal.notes else "")
         submission = self.submissions.get(wave)
@@ -117,6 +120,19 @@ class History(object):
     def missing(self):
         """Return the tasks without a word."""
         return self.words.with_word("MISSING")
+
+    def killed_for_memory(self, words):
+        """Tell whether the scheduler says that it killed one of this wave's workers for its job's memory."""
+        for element in self.silent:
+            path = os.path.join(self.run, "logs", "job-%d-%d.out" % (self.wave, element))
+            try:
+                with open(path, "rb") as stream:
+                    said = stream.read().decode("utf-8", "replace").lower()
+            except OSError:
+                continue
+            if any(word in said for word in words):
+                return True
+        return False
 
     def out_of_memory(self):
         """Return {wave that says so: tasks that ran out of memory, as ranges}."""

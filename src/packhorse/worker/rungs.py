@@ -25,7 +25,7 @@ def choose(history, said):
     usual = joined(history.missing() + again + failed)
     longer_rung = _longer(rungs, seconds)
     wide, wide_rung = _wider(history, rungs)
-    choices = [Choice(usual, rungs[0], "what was left")]
+    choices = [_usual(history, usual, said)]
     if longer and longer_rung:
         choices.append(Choice(longer, longer_rung, "tasks that need a longer job"))
     if wide:
@@ -37,6 +37,18 @@ def choose(history, said):
     chosen.overrules = count(without(chosen.tasks, overruled)) < count(chosen.tasks)
     chosen.elements = _elements(chosen, said, history)
     return chosen
+
+
+def _usual(history, tasks, said):
+    """Return the choice for what is simply missing: with more memory where the scheduler killed whole jobs for theirs."""
+    rungs = said["rungs"]
+    if history.killed_for_memory(said.get("memory_words") or ()):
+        had = (history.submissions.get(history.wave) or {}).get("memory") or 0
+        more = [rung for rung in rungs if (rung.get("memory") or 0) > had]
+        if more:
+            rung = min(more, key=lambda rung: rung["memory"])
+            return Choice(tasks, rung, "what was left of jobs that were killed for their memory")
+    return Choice(tasks, rungs[0], "what was left")
 
 
 def _one_of(choices):

@@ -20,6 +20,8 @@ class Slurm:
         job='"${SLURM_ARRAY_JOB_ID:-$SLURM_JOB_ID}"',
         restart='"${SLURM_RESTART_COUNT:-0}"',
     )
+    # Of clusters without control groups: JobAcctGatherParams=OverMemoryKill in slurm.conf(5).
+    memory_words: tuple[str, ...] = ("exceeded job memory limit", "exceeded memory limit")
     # sbatch(1), INPUT ENVIRONMENT VARIABLES: SBATCH_* overrule a script's head. What a job has in its environment
     # reaches the jobs that it submits: they would take its restarts and its array for their own.
     unset: tuple[str, ...] = (
