@@ -36,8 +36,9 @@ if mood == "refuse" or (mood == "node" and any(word.startswith("--exclude") for 
 number = 100 + len(os.listdir(os.path.join(folder, "jobs")))
 with open(os.path.join(folder, "jobs", str(number)), "w") as stream:
     json.dump({"argv": said, "env": dict(os.environ)}, stream)
-if mood == "silent":
-    time.sleep(1000)
+asker = os.getppid()
+while mood == "silent" and os.getppid() == asker:
+    time.sleep(0.1)
 print("a notice of the site")
 print(str(number) + ";cluster")
 """
