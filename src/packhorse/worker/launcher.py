@@ -62,6 +62,9 @@ class Launcher(object):
 
     def serve(self):
         """Run what the worker sends until it goes away."""
+        self._until_gone(self._work)
+
+    def _work(self):
         self.reporter.say({"ready": True})
         threading.Thread(target=self._listen, daemon=True).start()
         while True:
@@ -80,6 +83,17 @@ class Launcher(object):
     # The second thread
 
     def _listen(self):
+        self._until_gone(self._hear)
+        self._leave()
+
+    def _until_gone(self, action):
+        """Do something until the worker is gone, however that shows: what it had not read is ECONNRESET or EPIPE."""
+        try:
+            action()
+        except (BrokenPipeError, ConnectionResetError):
+            self._leave()
+
+    def _hear(self):
         messages = Messages()
         channel = self.channel.fileno()
         while True:
@@ -87,12 +101,9 @@ class Launcher(object):
             self.reporter.flush()
             if not select.select([channel], [], [], wait)[0]:
                 continue
-            try:
-                said = messages.receive(self.channel)
-            except OSError:  # ECONNRESET: the worker died before it had read all that we said
-                said = None
+            said = messages.receive(self.channel)
             if said is None:
-                self._leave()
+                return
             for header, _ in said:
                 if header.get("stop"):
                     self._stop(header["stop"])
