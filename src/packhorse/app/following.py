@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 import time
 
+from msgspec.structs import replace
+
 from packhorse.app.ahead import import_ahead
 from packhorse.app.queue import Queue
 from packhorse.app.standing import Standing, standing, standing_line
@@ -73,9 +75,9 @@ class Follower:
         return self._absent(latest, found)
 
     def _tell(self, found: Standing) -> None:
-        said = standing_line(found)
+        said = standing_line(replace(found, start=""))  # what is expected changes all the time
         if said != self.told and found.state != "gone":
-            self.watcher.say(said)
+            self.watcher.say(standing_line(found))
             self.told = said
 
     def _complete(self, latest: Submission, found: Standing) -> None:
