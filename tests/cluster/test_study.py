@@ -130,3 +130,14 @@ def test_one_mail_tells_how_the_run_ended(cluster: Cluster) -> None:
     (mail,) = cluster.mails()[before:]
     assert "To: alice@example.org" in mail
     assert "work: 4999 of 5000 tasks ended well, 1 failed" in mail
+
+
+def test_a_script_runs_once_on_the_cluster_and_brings_home_what_it_wrote(cluster: Cluster) -> None:
+    project = Project(cluster)
+    script = "import sys\nprint('hello from the script', sys.argv[1])\nopen('out.txt', 'w').write('kept')\n"
+    project.write("sim.py", script)
+    done = project.packhorse("run", "--site", "testbed", "sim.py", "17")
+    assert done.returncode == 0, done.stderr
+    assert "hello from the script 17" in done.stdout
+    assert "it wrote out.txt" in done.stdout
+    assert (project.folder / "runs/sim-1/artifacts/0/out.txt").read_text() == "kept"

@@ -7,6 +7,7 @@ import time
 from msgspec import Struct
 
 from packhorse.app.following import Follower
+from packhorse.app.looking import log_of
 from packhorse.app.queue import Queue
 from packhorse.app.rendering import Caps, render
 from packhorse.app.run import Options, Runner, Todo, open_run
@@ -19,6 +20,7 @@ from packhorse.app.waves import WaveEnd
 from packhorse.model.errors import RunError, Stopped
 from packhorse.model.submission import ClusterRun, Submission, token_of
 from packhorse.plan.waves import count
+from packhorse.results.fold import Fold
 from packhorse.run.directory import RunDirectory
 from packhorse.run.leases import close_leases
 from packhorse.run.lock import RunLock
@@ -57,6 +59,7 @@ class SiteRunner:
         """
         with RunLock(self.run.path, patience=LOCK_SECONDS, wait=True) as lock:
             runner = Runner(self.source, self.options, self.watcher, self.run, lock.descriptor)
+            runner.attached = False
             found = standing(self.run, self.queue, self.queue.jobs(0))
             latest = self.kept.latest()
             if found.state == "unknown":
@@ -154,12 +157,21 @@ class SiteRunner:
         with RunLock(self.run.path, patience=LOCK_SECONDS, wait=True):
             if end is None or end.how == "done":
                 self._tidy()
-            return runner.close(end, begun)
+            outcome = runner.close(end, begun)
+            if self.options.everything and end is not None:
+                self.watcher.output(printed(self.run, outcome.report.fold, 0), error=False)
+            return outcome
 
     def _tidy(self) -> None:
         """Leave one lease of each wave: a late element then finds everything taken."""
         for plan in self.run.plans():
             close_leases(self.run.path / "waves" / str(plan.wave) / "leases", plan.tasks)
+
+
+def printed(run: RunDirectory, fold: Fold, index: int) -> bytes:
+    """Return what a task printed beside its result, without the title that the log gives it."""
+    title, _, text = log_of(run, fold, index).partition("\n")
+    return text.encode() if title.startswith("== task") else b""
 
 
 def run_on_site(

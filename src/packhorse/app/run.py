@@ -140,6 +140,9 @@ class Runner:
         self.prepared: Prepared = prepare(source, run.path)
         self.first = self.latest.first if self.latest else 1
         self.unchecked = False
+        self.attached = (
+            True  # our worker is our child, and what a single script prints is passed on as it comes
+        )
         self.login: Site | None = None  # of which this machine is a login node
         self.begun_with = 0  # tasks that had a word when this call began
         for note in self.prepared.notes:
@@ -291,6 +294,7 @@ class Runner:
 
     def _work(self, plan: Plan) -> dict[str, Any]:
         work = work_file(self.source, self.prepared, plan, self.space, everything=self.options.everything)
+        work["tee"] = work["tee"] and self.attached
         return self.run.owned(work)
 
     def _checks(self, identity: Identity) -> bool:

@@ -93,6 +93,11 @@ def run_command(
         source, directory = _study(Path(target), directory, site_key(place))
         chosen = Options(run=directory, jobs=jobs, **options)
     else:
+        ours = [word for word in arguments if word in ("--site", "--detach", "--partition", "--account")]
+        if ours:
+            watcher.say(
+                f"{ours[0]} after {target} is the script's own; what Packhorse shall read stands before it"
+            )
         source, chosen = run_script(target, arguments, directory, Path.cwd())
     _commit(source, commit)
     _go(source, chosen, watcher, as_json, place, detach=detach)
