@@ -44,6 +44,7 @@ class Launcher(object):
         self.number = number
         self.inbox = queue.Queue()
         self.lock = threading.Lock()
+        self.listener = threading.Thread(target=self._listen, daemon=True)
         self.running = None
         self.coming = collections.deque()  # indices given and not begun
         self.drafts = {}  # what the next tasks start with, made while another one runs
@@ -63,10 +64,12 @@ class Launcher(object):
     def serve(self):
         """Run what the worker sends until it goes away."""
         self._until_gone(self._work)
+        if self.stopping == "gone":
+            self.listener.join()  # it ends what tasks left behind, and then this process
 
     def _work(self):
         self.reporter.say({"ready": True})
-        threading.Thread(target=self._listen, daemon=True).start()
+        self.listener.start()
         while True:
             ranges = self.inbox.get()
             if ranges is None:
@@ -113,6 +116,7 @@ class Launcher(object):
     def _leave(self):
         """End at once: the worker is gone, and nobody would write down what we do."""
         with self.lock:
+            self.stopping = "gone"
             if self.running and not self.running.ended:
                 self.running.kill()
         process.end_orphans()
@@ -181,11 +185,13 @@ class Launcher(object):
             if error is not None:
                 raise error
             target = self._prepare(task)
-            pid = self._spawn(argv, variables)
+            running = self._start(argv, variables)
         except (OSError, ValueError) as error:
             record.update(outcome="FAILED", exit=127, wall=0.0, cause=_cannot_start(error))
             return record, b"", None
-        ended = self._wait(pid, record, begun)
+        if running is None:
+            return None, b"", None
+        ended = self._wait(running, record, begun)
         if self.stopping and ended.why != "UNFINISHED" and (ended.why == "stop" or record.get("signal")):
             self._empty()
             return None, b"", None
@@ -214,6 +220,14 @@ class Launcher(object):
             variables[_bytes(name)] = _bytes(value)
         return variables
 
+    def _start(self, argv, variables):
+        """Start a program and return it under way; None when we end, since nobody would end it after us."""
+        with self.lock:
+            if self.stopping:
+                return None
+            self.running = Running(self._spawn(argv, variables), self.work, (STDOUT, STDERR))
+            return self.running
+
     def _spawn(self, argv, variables):
         program = self.programs.get(argv[0])
         if program is None:
@@ -227,12 +241,7 @@ class Launcher(object):
             # A script without '#!': what a shell would do with it.
             return process.spawn("/bin/sh", ["/bin/sh", program] + argv[1:], variables)
 
-    def _wait(self, pid, record, begun):
-        running = Running(pid, self.work, (STDOUT, STDERR))
-        with self.lock:
-            self.running = running
-            if self.stopping:
-                running.terminate(STOPPED[self.stopping == "deadline"])
+    def _wait(self, running, record, begun):
         self._meanwhile()
         status, usage = self._reap(running)
         record["wall"] = round(time.perf_counter() - begun, 6)
