@@ -4,6 +4,7 @@ A page says with comments, which a reader does not see, what the test needs to k
 
     <!-- file: sim.py -->     the next fenced block is the content of this file
     <!-- exit: 7 -->          the last command of the next console block leaves with this exit status
+    <!-- cluster: why -->     the commands need a cluster: tests/cluster types them
 
 In a console block a line that begins with `$ ` is a command, and what follows is what it prints, standard error
 included. `...` stands for anything within a line; a line that is `...` alone stands for any lines. Where nothing is
@@ -20,6 +21,9 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 REFERENCE = ROOT / "docs" / "reference"
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
+CLUSTERED = [page for page in PAGES if "<!-- cluster: " in page.read_text(encoding="utf-8")]
+# Where there is no terminal, a run that takes more than ten seconds says how far it is.
+PROGRESS = re.compile(r"^[\d,]+ of [\d,]+ tasks, [\d.,]+/s.*\n", re.MULTILINE)
 
 _FENCE = re.compile(r"^( *)(`{3,})([\w-]*)\n(.*?)^\1\2$", re.MULTILINE | re.DOTALL)
 _BEFORE = re.compile(r"<!-- (file|exit): (.+?) -->\s*\Z")

@@ -10,12 +10,25 @@ from pathlib import Path
 import click
 import pytest
 
-from docs.pages import PAGES, REFERENCE, ROOT, Command, File, anchors, links, matches, shell_lines, steps
+from docs.pages import (
+    CLUSTERED,
+    PAGES,
+    PROGRESS,
+    REFERENCE,
+    ROOT,
+    Command,
+    File,
+    anchors,
+    links,
+    matches,
+    shell_lines,
+    steps,
+)
 from packhorse.cli.commands import COMMANDS, packhorse
 
-# Where there is no terminal, a run that takes more than ten seconds says how far it is.
-PROGRESS = re.compile(r"^[\d,]+ of [\d,]+ tasks, [\d.,]+/s.*\n", re.MULTILINE)
-TUTORED = [page for page in PAGES if any(isinstance(step, Command) for step in steps(page))]
+TUTORED = [
+    page for page in PAGES if page not in CLUSTERED and any(isinstance(step, Command) for step in steps(page))
+]
 
 
 def named(page: Path) -> str:

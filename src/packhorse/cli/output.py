@@ -22,8 +22,8 @@ run_argument = click.argument("run", required=False)
 
 
 def say(text: str = "") -> None:
-    """Print a sentence."""
-    print(text)
+    """Print a sentence, at once: what is said of an error stands below it, also in a file."""
+    print(text, flush=True)
 
 
 def note(text: str) -> None:
