@@ -111,10 +111,12 @@ def test_killed_waves_are_followed_until_the_table_is_whole(
 
 
 def test_a_study_longer_than_its_jobs_ends_by_itself(desk: Make, project: Project) -> None:
-    project.write(nap_py="import sys, time\ntime.sleep(0.15)\nprint('{\"n2\": %s}' % sys.argv[1])\n")
+    project.write(nap_py="import sys, time\ntime.sleep(0.2)\nprint('{\"n2\": %s}' % sys.argv[1])\n")
     one = desk({"command": "python nap.py {n}", "parameters": {"n": {"range": [36]}}})
-    wave = one.first_wave(elements=2, slots=1, seconds=4)
-    last, why = one.unattended(wave, "--margin", "1")
+    wave = one.first_wave(elements=2, slots=1)
+    one.array(wave, "--seconds", "4", "--margin", "1")
+    one.go_on(wave)
+    last, why = one.unattended(wave + 1)
     assert why["why"] == "done"
     assert last > 1
     project.command("collect", "s")

@@ -102,7 +102,7 @@ def test_at_the_deadline_tasks_are_unfinished_or_somebody_elses(
 ) -> None:
     folder = gate(project, tmp_path, free=0)
     one = desk(gated(folder, 40))
-    wave = one.first_wave(elements=2, slots=2, seconds=4)
+    wave = one.first_wave(elements=2, slots=2, seconds=10)
     # The first holds tasks that wait until its deadline; nobody else is there to take what it gives back.
     first = one.start(wave, 0, "--margin", "1")
     ended(first)
@@ -112,7 +112,7 @@ def test_at_the_deadline_tasks_are_unfinished_or_somebody_elses(
     assert one.lines("end")[-1]["end"] == "deadline"
     # Those who come later have all the rest, what was given back among it.
     (folder / "free").write_text("100")
-    ended(one.start(wave, 1))
+    ended(one.start(wave, 1, "--seconds", "0"))
     done = [record["index"] for record in one.lines("index")]
     assert sorted(done) == list(range(40)), "each task has one record"
     project.command("collect", "s")
@@ -142,8 +142,8 @@ def test_a_function_at_the_deadline_is_unfinished(desk: Make, project: Project) 
         model_py="import time\ndef f(n):\n    time.sleep(1000 if n == 1 else 0)\n    return n\n",
     )
     one = desk({"function": "model:f", "parameters": {"n": [0, 1, 2, 3]}})
-    wave = one.first_wave(elements=1, slots=1, seconds=5)
-    ended(one.start(wave, 0, "--margin", "2"))
+    wave = one.first_wave(elements=1, slots=1, seconds=9)
+    ended(one.start(wave, 0, "--margin", "1"))
     found = {record["index"]: record.get("outcome", "OK") for record in one.lines("index")}
     assert found == {0: "OK", 1: "UNFINISHED"}
     assert [lease["back"] for lease in one.leases(wave) if "back" in lease] == [[[2, 4]]]
@@ -152,10 +152,10 @@ def test_a_function_at_the_deadline_is_unfinished(desk: Make, project: Project) 
 def test_nothing_begins_that_would_not_end(desk: Make, project: Project) -> None:
     project.write(nap_py="import time\ntime.sleep(0.8)\nprint(1)\n")
     one = desk({"command": "python nap.py {n}", "parameters": {"n": {"range": [30]}}, "result": "none"})
-    wave = one.first_wave(elements=1, slots=1, seconds=5)
+    wave = one.first_wave(elements=1, slots=1, seconds=9)
     ended(one.start(wave, 0, "--margin", "1"))
     records = one.lines("index")
-    assert 1 <= len(records) < 6
+    assert 1 <= len(records) < 11
     assert all("outcome" not in record for record in records), "none was cut off"
     assert held(one, wave) == len(records), "what it did not begin is free for others"
     assert one.lines("end")[-1]["end"] == "deadline"
@@ -212,6 +212,24 @@ def test_an_element_started_again_takes_up_its_own_and_nobody_elses(
     assert before < done
     ended(one.start(wave, 1, "--restart", "1"))
     assert {record["index"] for record in one.lines("index")} == set(range(60))
+
+
+def test_tasks_of_a_killed_worker_end_whenever_it_is_killed(
+    desk: Make, project: Project, tmp_path: Path
+) -> None:
+    # A shell begins sooner than the record of the task before it is sent.
+    project.write(slow_sh='test "$2" -lt 9 || { : > "$1/begun"; sleep 1000; }\n')
+    command = f"sh slow.sh {tmp_path} {{n}}"
+    one = desk({"command": command, "parameters": {"n": {"range": [10]}}, "result": "none"})
+    wave = one.first_wave(elements=1, slots=1)
+    for _ in range(10):
+        worker = one.start(wave, 0)
+        until((tmp_path / "begun").exists)
+        os.killpg(worker.pid, signal.SIGKILL)
+        worker.communicate()
+        until(lambda: not marked(one.path))
+        for path in [tmp_path / "begun", *(one.path / f"waves/{wave}/leases").glob("*.json")]:
+            path.unlink()
 
 
 def test_another_array_of_the_wave_leaves_it_alone(desk: Make, project: Project) -> None:
