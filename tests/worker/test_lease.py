@@ -154,7 +154,7 @@ def test_the_first_array_owns_a_wave(tmp_path: Path, monkeypatch: pytest.MonkeyP
     st.floats(1e-4, 1e4),
     st.randoms(use_true_random=False),
 )
-def test_a_worker_makes_about_ten_leases_and_ends_with_the_others(
+def test_a_worker_makes_few_leases(
     elements: int, total: int, slots: int, seconds: float, mean: float, random: random.Random
 ) -> None:
     """Simulates workers of unlike speed, each taking as long for a lease as its tasks take."""
@@ -173,7 +173,7 @@ def test_a_worker_makes_about_ten_leases_and_ends_with_the_others(
             heapq.heappush(ready, (now + size * pace / slots, element))
     per_slot = total * mean / slots / elements
     if elements > 1 and per_slot <= seconds:
-        assert sum(leases) <= 12 * elements
+        assert sum(leases) <= 15 * elements, "seven where tasks are short and many"
     assert max(leases) <= 25
 
 
