@@ -1,0 +1,103 @@
+"""What a run's waves brought, told: why there was another, and how jobs ended where the accounting answers."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from packhorse.app.story import Wave, last_words, story_lines, with_endings
+from packhorse.model.job import Ended
+from packhorse.run.directory import RunDirectory
+
+
+def wave(number: int, **said: Any) -> Wave:
+    """Return a wave of 100 tasks in two jobs that ended well."""
+    usual = {
+        "wave": number, "tasks": 100, "jobs": 2, "at_a_time": 16, "job": f"8{number}", "rung": "base", "memory": 864,
+        "seconds": 600, "left_out": (), "workers": 2, "broken": 0, "counts": {"OK": 100},
+    }  # fmt: skip
+    return Wave(**{**usual, **said})
+
+
+class Accounting:
+    """Stands for a queue whose accounting gives these endings, and remembers what it was asked."""
+
+    def __init__(self, *endings: Ended) -> None:
+        self.endings = list(endings)
+        self.asked: list[list[str]] = []
+
+    def ended(self, run_id: str, jobs: list[str]) -> list[Ended]:
+        self.asked.append(jobs)
+        return self.endings
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> RunDirectory:
+    return RunDirectory.create(tmp_path / "runs" / "s", "s")
+
+
+def test_each_wave_says_why_it_was_needed() -> None:
+    rows = story_lines(
+        [
+            wave(1, counts={"OK": 90, "MEMORY": 3, "UNFINISHED": 2, "MISSING": 5}),
+            wave(2, tasks=3, jobs=1, rung="memory", memory=1664, counts={"OK": 3}),
+            wave(3, tasks=7, jobs=1, rung="long", seconds=86400, left_out=("n3",), counts={"OK": 7}),
+        ]
+    )
+    assert rows == [
+        "wave 1: 100 tasks in 2 jobs (job 81): 90 done, 3 out of memory, 2 cut off by the end of their job,"
+        " 5 not begun or lost",
+        "wave 2: 3 tasks in 1 job (job 82), 1664 MB for each job, since 3 tasks ran out of memory: 3 done",
+        "wave 3: 7 tasks in 1 job (job 83), 1 d for each job, since some tasks need longer jobs, without n3,"
+        " where every task failed: 7 done",
+    ]
+
+
+def test_old_waves_are_summed_up() -> None:
+    rows = story_lines([wave(number, left_out=("n3",)) for number in range(1, 13)])
+    assert rows[0] == "9 earlier waves: 900 tasks done"
+    assert [row.partition(":")[0] for row in rows[1:]] == ["wave 10", "wave 11", "wave 12"]
+    assert "n3" not in "".join(rows)  # it was left out long before
+
+
+@pytest.mark.parametrize(
+    ("ended", "said"),
+    [
+        (Ended(job="81", how="node"), "1 lost with a node"),
+        (Ended(job="81", how="memory"), "1 killed for memory"),
+        (Ended(job="81", how="timeout"), "1 reached the time limit"),
+        (Ended(job="81", how="preempted"), "1 preempted for another job"),
+        (Ended(job="81", how="requeued"), "1 started again"),
+        (Ended(job="81", how="cancelled", by=str(os.getuid())), "1 cancelled by "),
+        (Ended(job="81", how="cancelled", by="4294967294"), "1 cancelled by user 4294967294"),
+        (Ended(job="81", how="unknown", word="MOONSTRUCK"), "1 ended in a way that is not known"),
+    ],
+)
+def test_how_jobs_ended_is_told(run: RunDirectory, ended: Ended, said: str) -> None:
+    accounting = Accounting(ended, Ended(job="81", how="done"), Ended(job="99", how="node"))
+    (row,) = story_lines(with_endings([wave(1, broken=1)], run, accounting, 0))  # type: ignore[arg-type]
+    assert f"; jobs: {said}" in row
+    assert row.count(" 1 ") == 1  # neither what ended well nor another run's job
+
+
+def test_the_accounting_is_asked_only_for_waves_that_ended_badly(run: RunDirectory) -> None:
+    accounting = Accounting()
+    waves = [wave(1), wave(2, broken=1), wave(3, workers=0), wave(4, broken=2)]
+    with_endings(waves, run, accounting, 4)  # type: ignore[arg-type]
+    assert accounting.asked == [["82", "83"]]  # the fourth still runs
+    with_endings([wave(1), wave(2)], run, accounting, 0)  # type: ignore[arg-type]
+    assert len(accounting.asked) == 1
+
+
+def test_what_a_job_said_is_told_only_where_none_began(run: RunDirectory) -> None:
+    log = run.path / "logs" / "job-2-0.out"
+    log.parent.mkdir(exist_ok=True)
+    log.write_text("noise\nmodule: command not found\npackhorse: the job ended\n")
+    assert last_words(run, [wave(1), wave(2, workers=0)]).endswith(
+        "module: command not found / packhorse: the job ended"
+    )
+    assert last_words(run, [wave(1), wave(2)]) == ""
+    assert last_words(run, []) == ""
