@@ -42,8 +42,9 @@ class Project:
         seconds: float = 0.004,
         more: str = "",
         mischief: str = "pass",
+        site: str = "testbed",
     ) -> None:
-        self.cluster, self.tasks = cluster, tasks
+        self.cluster, self.tasks, self.site = cluster, tasks, site
         self.folder = cluster.workspace("alice")
         self.path = self.folder / "runs" / "work"
         self.write("study.yaml", STUDY.format(tasks=tasks, more=more))
@@ -68,14 +69,14 @@ class Project:
 
     def run(self, *words: str, timeout: float = 300) -> dict[str, Any]:
         """Run the study on the cluster to its end, which must be good; return what it said."""
-        done = self.packhorse("run", "study.yaml", "--site", "testbed", "--json", *words, timeout=timeout)
+        done = self.packhorse("run", "study.yaml", "--site", self.site, "--json", *words, timeout=timeout)
         assert done.returncode == 0, (done.stdout, done.stderr, self.story())
         said: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
         return said
 
     def start(self, *words: str, env: Any = None) -> subprocess.Popen[str]:
         """Start the same, and return at once."""
-        argv = ["packhorse", "run", "study.yaml", "--site", "testbed", "--json", *words]
+        argv = ["packhorse", "run", "study.yaml", "--site", self.site, "--json", *words]
         return self.cluster.start_as("alice", argv, cwd=self.folder, env=env)
 
     def end(self, process: subprocess.Popen[str], timeout: float = 300) -> dict[str, Any]:
@@ -87,7 +88,7 @@ class Project:
 
     def detach(self, *words: str) -> dict[str, Any]:
         """Submit the study and leave it alone; nobody watches it then."""
-        done = self.packhorse("run", "study.yaml", "--site", "testbed", "--detach", "--json", *words)
+        done = self.packhorse("run", "study.yaml", "--site", self.site, "--detach", "--json", *words)
         assert done.returncode == 0, (done.stdout, done.stderr)
         said: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
         return said

@@ -268,6 +268,20 @@ def test_the_folder_of_logs_is_gone_when_the_jobs_start(cluster: Cluster) -> Non
     project.collect()
 
 
+def test_jobs_may_not_submit_jobs_and_a_worker_is_killed(cluster: Cluster) -> None:
+    project = Project(cluster, seconds=0.01, site="strict")
+    project.write("packhorse-sites/strict.yaml", "extends: testbed\ncompute_submits: false\n")
+    project.detach()
+    assert len(project.jobs()) > 2  # this wave, and those after it that wait for it
+    busy(project)
+    os.kill(workers(project)[0], signal.SIGKILL)
+    project.until_over()
+    assert project.stopped()["why"] == "done"
+    assert project.waves() == [1, 2]
+    project.collect()
+    project.until("what waited for nothing is gone", lambda: not project.jobs())
+
+
 def test_two_runs_at_once(cluster: Cluster) -> None:
     project = Project(cluster, seconds=0.01)
     pair = [project.start(), project.start()]

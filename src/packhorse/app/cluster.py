@@ -120,7 +120,9 @@ class SiteRunner:
             caps,
         )
         runner.write_wave(plan)
-        sent = Submitter(self.run, self.queue, self.watcher).wave(self._intent(plan.wave, proposal))
+        submitter = Submitter(self.run, self.queue, self.watcher)
+        submitter.waves_ahead += proposal.cost.waves - 1
+        sent = submitter.wave(self._intent(plan.wave, proposal))
         self.watcher.say(f"submitted {sent.job or 'a job'}: {proposal.sentence()}")
         return sent
 

@@ -61,7 +61,7 @@ def render(
         "python": sys.executable,
         "latency": place.site.latency,
         "rungs": [_rung(run, rung) for rung in rungs],
-        "submit": dialect.template(_placed(run, base)),
+        "submit": [*dialect.template(_placed(run, base)), "{follows}"],
         "after": dialect.template(_following(run, base), after=True),
         "asked": _asked(dialect),
         "unset": list(dialect.unset),
@@ -97,6 +97,7 @@ def wave_script(run: RunDirectory, place: Place, dialect: Scheduler, base: Reque
         "--owner",
         Raw(names.job),
     ]
+    program += ["--follows", Raw('"${3:-0}"')]
     program += ["--slots", str(rung.slots), "--seconds", str(rung.seconds or 0)]
     if place.site.scratch:
         program += ["--scratch", Raw(f'"{place.site.scratch}"')]
@@ -157,7 +158,7 @@ def _rung(run: RunDirectory, rung: Rung) -> dict[str, object]:
 def _placed(run: RunDirectory, base: Request) -> Request:
     """Return the request of a wave with the places that each submission fills."""
     output = str(run.path / "logs" / "job-{wave}-{element}.out")
-    return replace(base, token=TOKEN, elements=1, output=output, exclude=("{exclude}",))
+    return replace(base, token=TOKEN, elements=1, output=output, exclude=("{exclude}",), after="{job}")
 
 
 def _following(run: RunDirectory, base: Request) -> Request:

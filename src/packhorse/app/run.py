@@ -272,9 +272,11 @@ class Runner:
         """Return the plan of the next wave, whose first tasks fill `slots`."""
         fold, ranges, identity, retry = todo.fold, todo.ranges, todo.identity, todo.retry
         before = {name: number for name, number in fold.counts.items() if number and name != "MISSING"}
+        if retry is None:
+            before.pop("UNFINISHED", None)  # all of them are in the new wave
         for a, b in ranges if retry else ():
             for index in range(a, b):
-                before[fold.state(index)] -= 1
+                before[fold.state(index)] = before.get(fold.state(index), 0) - 1
         draft = Plan(
             wave=self.run.claim_wave(),
             kind="retry" if retry else "run",
@@ -285,7 +287,7 @@ class Runner:
             total=self.space.size,
             tasks=count(ranges),
             unreadable=retry.unreadable if retry else (),
-            before=before,
+            before={name: number for name, number in before.items() if number > 0},
             first=self.first,
             unchecked=self.unchecked,
             created=now(),

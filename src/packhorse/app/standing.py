@@ -58,7 +58,8 @@ def standing(run: RunDirectory, queue: Queue, jobs: Jobs) -> Standing:
             numbers=numbers,
             asked=jobs.asked,
         )
-    newest = max(wave for wave, _ in working)
+    begun = [wave for wave, job in working if job.state != "QUEUED"]
+    newest = max(begun) if begun else min(wave for wave, _ in working)  # later ones may be queued beforehand
     here = [job for wave, job in working if wave == newest]
     waiting = [job for job in here if job.state == "QUEUED"]
     running = [job for job in here if job.state == "RUNNING"]

@@ -22,6 +22,7 @@ from packhorse.run.talking import ask
 
 SUBMIT_SECONDS = 60.0  # a scheduler under load may take this long to answer
 AGAIN_SECONDS = (1.0, 5.0, 15.0)  # between tries where the scheduler says that asking again can help
+AHEAD = 3  # waves to queue beforehand where jobs may not submit jobs, beside those that are expected
 FIND_SECONDS = 12.0  # how long a job whose answer was lost is looked for at once; later looks find it too
 
 
@@ -31,6 +32,7 @@ class Submitter:
     def __init__(self, run: RunDirectory, queue: Queue, watcher: Watcher) -> None:
         self.run, self.queue, self.watcher = run, queue, watcher
         self.kept = Submissions(run)
+        self.waves_ahead = AHEAD
         self.said = msgspec.json.decode((run.path / "waves" / "continue.json").read_bytes())
 
     def wave(self, intent: Submission) -> Submission:
@@ -41,6 +43,8 @@ class Submitter:
             "last": str(intent.elements - 1),
             "token": intent.token,
             "exclude": ",".join(intent.exclude),
+            "job": "",
+            "follows": "",
         }
         argv = filled(self.said["submit"], places)
         (self.run.path / "logs").mkdir(exist_ok=True)  # without it every element would fail at its start
@@ -58,7 +62,33 @@ class Submitter:
         """Write down a wave's job, and submit the one that follows it."""
         known = replace(intent, job=job, submitted=time.time())
         self.kept.keep(known)
-        return self.follower(known)
+        return self.follower(known) if self.queue.site.compute_submits else self.ahead(known)
+
+    def ahead(self, wave: Submission) -> Submission:
+        """Queue later waves now, each behind the one before it, where a job may not submit jobs.
+
+        Their elements plan for themselves what is missing when they start, and end at once where nothing is.
+        """
+        run_id, before, first = self.run.about().id, wave.job, ""
+        for number in range(wave.wave + 1, wave.wave + 1 + self.waves_ahead):
+            places = {
+                "script": str(self.run.path / "waves" / f"job-{wave.rung}.sh"),
+                "wave": str(number),
+                "last": str(wave.elements - 1),
+                "token": token_of(run_id, number),
+                "exclude": "",
+                "job": before,
+                "follows": str(number - 1),
+            }
+            job = self._submit(filled(self.said["submit"], places), places["token"])
+            if isinstance(job, Refused) or not job:
+                why = job.why if isinstance(job, Refused) else "its answer was lost"
+                self.watcher.warn(f"no more than {number - 1} waves could be queued beforehand: {why}")
+                break
+            before, first = job, first or job
+        known = replace(wave, continuation=first)
+        self.kept.keep(known)
+        return known
 
     def follower(self, wave: Submission) -> Submission:
         """Submit the job that runs when a wave has ended; without it the wave is only watched."""

@@ -15,9 +15,19 @@ def main(arguments):
         from packhorse.worker.continuation import go_on
 
         return go_on(options.run, options.wave, options.seconds)
+    if options.follows and not _has_work(options):
+        return 0
     from packhorse.worker.work import Worker
 
     return Worker(options.work_file, options).run()
+
+
+def _has_work(options):
+    """Tell whether the wave that an earlier one made necessary has work; whoever comes first plans it."""
+    from packhorse.worker.continuation import take_over
+
+    run = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(options.work_file))))
+    return take_over(run, options.follows, options.owner, options.elements)
 
 
 def _parser():
@@ -34,6 +44,9 @@ def _parser():
     work.add_argument("--scratch", default=None, help="folder for working copies (default: $TMPDIR or /tmp)")
     work.add_argument("--seconds", type=float, default=0.0, help="the job's time; 0 is without end")
     work.add_argument("--margin", type=float, default=None, help="seconds before the job's end to stop")
+    work.add_argument(
+        "--follows", type=int, default=0, help="the wave to look at first, for waves queued beforehand"
+    )
     work.add_argument("--attached", action="store_true", help="stop when standard input closes")
     more = verbs.add_parser("continue", help="submit another wave for what a wave left missing")
     more.add_argument("run")

@@ -24,6 +24,9 @@ PATIENCE = 120.0  # seconds in which another continuation that planned has also 
 LATENCY = 30.0  # seconds until a file is seen by another machine, where the site does not say
 
 
+PLAN_SECONDS = 180.0  # in which an element that plans for its whole array has done so
+
+
 class Stop(Exception):
     """Nothing more is submitted."""
 
@@ -54,6 +57,25 @@ def go_on(run, wave, seconds):
     return 0
 
 
+def take_over(run, wave, job, elements):
+    """Plan what a wave left missing, for an array that was queued before anybody knew; tell whether there is anything.
+
+    Where jobs may not submit jobs, waves are queued beforehand. The first element to come plans for all of them.
+    """
+    run = os.path.abspath(run)
+    planning = Continuation(run, wave, PLAN_SECONDS)
+    if not planning.claim(wave + 1):
+        return planning.wait_for_plan(wave + 1)
+    try:
+        planning.plan_for(job, elements)
+        return True
+    except Stop as stop:
+        os.rmdir(planning.path(wave + 1))
+        write_json(os.path.join(run, "stopped.json"), {"why": stop.why, "text": stop.text, "wave": wave})
+        sentence("nothing is left to do: %s" % stop.text)
+        return False
+
+
 class Continuation(object):
     """What follows one wave of one run."""
 
@@ -75,6 +97,40 @@ class Continuation(object):
         self._leave_to_newer()
         self._check_wanted()
         self._check_owner()
+        history, choice = self._decide()
+        wave = self._make_folder()
+        self._submit(self._write(history, choice, wave))
+
+    def claim(self, wave):
+        """Make a wave's folder; tell whether it was us."""
+        try:
+            os.mkdir(self.path(wave), 0o700)
+            return True
+        except FileExistsError:
+            return False
+
+    def wait_for_plan(self, wave):
+        """Wait for who made a wave's folder; tell whether there is anything to do."""
+        while time.monotonic() < self.give_up:
+            if os.path.exists(self.path(wave, "plan.json")):
+                return True
+            if os.path.exists(os.path.join(self.run, "stopped.json")) or not os.path.isdir(self.path(wave)):
+                return False
+            time.sleep(0.5)
+        sentence("nobody planned wave %d" % wave)
+        return False
+
+    def plan_for(self, job, elements):
+        """Plan the next wave for an array that runs already, which has the resources of the first rung."""
+        self._check_wanted()
+        self.said = dict(self.said, rungs=self.said["rungs"][:1])
+        history, choice = self._decide()
+        submission = self._write(history, choice, self.wave + 1)
+        submission.update(job=job, elements=elements, submitted=time.time())
+        write_json(self.path(self.wave + 1, "submission.json"), submission)
+
+    def _decide(self):
+        """Read what there is; return it and what is to be done; raise Stop where that is nothing."""
         silent = settle(self.run, self.wave, self.latency)
         if silent:
             sentence(
@@ -84,8 +140,7 @@ class Continuation(object):
         self._check_cancelled(history)
         choice = choose(history, self.said)
         self._judge(history, choice)
-        wave = self._make_folder()
-        self._submit(self._write(history, choice, wave))
+        return history, choice
 
     # Whether there is anything to do
 
@@ -228,6 +283,8 @@ class Continuation(object):
             "wave": str(wave),
             "last": str(submission["elements"] - 1),
             "token": submission["token"],
+            "job": "",
+            "follows": "",
         }
 
         def argv_of(tries):
