@@ -29,7 +29,7 @@ class Accounting:
         self.endings = list(endings)
         self.asked: list[list[str]] = []
 
-    def ended(self, run_id: str, jobs: list[str]) -> list[Ended]:
+    def ended(self, _run_id: str, jobs: list[str]) -> list[Ended]:
         self.asked.append(jobs)
         return self.endings
 

@@ -72,6 +72,7 @@ CASES = (
         replaced={"default: true": "default: true\n    whole_nodes: true"},
     ),
     Case("second-wave", tasks=5_000, shows=("submit", "after"), exclude=("n3", "n4"), wave=2),
+    Case("queued-beforehand", tasks=5_000, site="compute_submits: false\n", shows=("ahead",), wave=2),
     Case("mail", "cluster: {mail: ada@example.org}", shows=("job-base.sh", "mail.sh", "notice")),
     Case(
         "modules-and-setup",
@@ -114,10 +115,14 @@ def rendered(case: Case, home: Path, job: str = "85") -> dict[str, str]:
         "last": str(found.shape.elements - 1),
         "token": f"packhorse-0123456789ab-{case.wave}",
         "exclude": ",".join(case.exclude),
+        "job": "",
+        "follows": "",
     }
     after = {**places, "script": str(run.path / "waves" / "continue.sh"), "job": job}
+    ahead = {**places, "job": job, "follows": str(case.wave - 1)}
     argvs = {
         "submit": filled(said["submit"], places),
+        "ahead": filled(said["submit"], ahead),
         "after": filled(said["after"], {**after, "token": after["token"] + "-next"}),
         "notice": filled((said["mail"] or {"argv": []})["argv"], {"text": "coverage: 100 of 100 tasks"}),
     }

@@ -24,7 +24,8 @@ CONTINUE_SECONDS = 900
 TOKEN = "{token}"  # noqa: S105 - the place of one
 ABOUT_WAVE = """\
 One job of a Packhorse run: a worker that takes tasks until none is left, or until its time is nearly over.
-Packhorse submits it as an array, with two arguments: $1 is the wave, $2 the number of the array's last job.
+Packhorse submits it as an array. Its arguments: $1 is the wave, $2 the number of the array's last job, and $3 the
+wave before it, where jobs may not submit jobs, so that this one was queued beforehand.
 The worker tells each task how many threads it may use (OMP_NUM_THREADS and the like): the cores it asked for."""
 ABOUT_CONTINUATION = """\
 Starts when the jobs of wave $1 have ended, however they ended, and submits another wave for the tasks that they
