@@ -109,4 +109,6 @@ def test_a_retry_uses_the_site_of_the_run(cluster: Cluster) -> None:
     again = project.submission(project.waves()[-1])
     assert (again["site"], again["partition"]) == ("elsewhere", "debug")
     assert "--account=lab" in (project.path / "waves/job-base.sh").read_text()
+    kept = json.loads((project.path / "cluster.json").read_text())["chosen"]
+    assert kept == {"site": "./elsewhere.yaml", "account": "lab", "partition": "debug"}
     project.check()

@@ -46,7 +46,9 @@ def retry_source(
     cluster = Submissions(run).cluster()
     site = site_name(place["site"]) if "site" in place else None
     if cluster is not None and site is None:
-        site, place = cluster.site.name, {**cluster.chosen, **place, "site": cluster.site}
+        site = cluster.site.name
+        called = cluster.chosen.get("site", site)
+        place = {**cluster.chosen, **place, "site": cluster.site, "called": called}
     words = latest_words(run)
     only = Chosen(words.space, chosen)
     memory, time, lost = (options.pop(name, None) for name in ("memory", "time", "lost"))

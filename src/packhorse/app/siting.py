@@ -64,18 +64,18 @@ class Proposal(Struct, frozen=True, kw_only=True):
         return f"{jobs} of {each}{where}; {hours(cost.core_hours)} core-hours expected"
 
 
-def place_of(source: Source, site: str | Site, **said: Any) -> Place:
+def place_of(source: Source, site: str | Site, called: str = "", **said: Any) -> Place:
     """Return a site (or that of a name), asked for what the study says and what the command line says over it.
 
-    Raises UsageError for an unknown site, StudyError where a time has no unit.
+    `called` is the word for a site that is given. Raises UsageError for an unknown one, StudyError where a time
+    has no unit.
     """
     words = {name: value for name, value in said.items() if value is not None}
     asked = dict(words)
     if "job_time" in asked:
         asked["job_time"] = int(units.duration(asked["job_time"], "--job-time"))
     found = find_site(site, source.folder) if isinstance(site, str) else site
-    if isinstance(site, str):
-        words["site"] = site
+    words["site"] = site if isinstance(site, str) else called or site.name
     return Place(site=found, asked=replace(source.study.cluster, **asked), said=words)
 
 
