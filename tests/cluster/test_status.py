@@ -71,7 +71,7 @@ def test_who_cancelled_is_said(cluster: Cluster) -> None:
     job = project.submission()["job"]
     assert cluster.run("alice", ["scancel", job]).returncode == 0
     project.until_over()
-    project.until("its jobs are gone", lambda: project.status()["state"] == "incomplete")
+    project.until("its jobs are gone", lambda: project.status()["state"] == "cancelled")
     if cluster.accounting:
         project.until("the accounting has it", lambda: "cancelled by you" in said(project), 30)
     told = said(project)

@@ -85,9 +85,12 @@ def _jobs(run: RunDirectory, over: str, counts: dict[str, int], *, accounting: b
         return {}
     queue = Queue(cluster.site)
     found = standing(run, queue, queue.jobs())
+    if found.alive and found.asked < kept.stopped_at():
+        found = standing(run, queue, queue.jobs(0))  # what was seen before it stopped says nothing
     state: str = "waiting" if found.state == "following" else found.state
     if found.state == "gone":
-        state = over if over == "done" or stopped else "cancelled" if kept.cancelled else "lost"
+        cancelled = kept.cancelled or (stopped is not None and stopped.why == "cancelled")
+        state = over if over == "done" else "cancelled" if cancelled else over if stopped else "lost"
     said = {
         name: getattr(found, name)
         for name in ("queued", "running", "at_a_time", "reason", "start", "needs", "follows", "silent")

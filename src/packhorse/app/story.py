@@ -64,9 +64,9 @@ class Wave(Struct, frozen=True, kw_only=True):
 
 
 def waves_of(run: RunDirectory) -> list[Wave]:
-    """Return the waves of a run that were submitted, the oldest first, by the ends of their journals."""
-    kept = Submissions(run)
-    sent = [(plan, kept.of(plan.wave)) for plan in run.plans()]
+    """Return the waves of a run that were submitted since its last fresh start, the oldest first."""
+    kept, plans = Submissions(run), list(run.plans())
+    sent = [(plan, kept.of(plan.wave)) for plan in plans if plan.wave >= plans[-1].first]
     return [_wave(run, plan, submission) for plan, submission in sent if submission is not None]
 
 

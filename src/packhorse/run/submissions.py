@@ -59,6 +59,13 @@ class Submissions:
         except FileNotFoundError:
             return None
 
+    def stopped_at(self) -> float:
+        """Return when the continuation stopped, in Unix seconds; 0 while it may go on."""
+        try:
+            return (self.run.path / "stopped.json").stat().st_mtime
+        except FileNotFoundError:
+            return 0.0
+
     def cancel(self) -> None:
         """Say that the user wants no further wave."""
         write(self.run.path / "cancelled", "")
