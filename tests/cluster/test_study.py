@@ -8,6 +8,8 @@ import shutil
 import time
 from pathlib import Path
 
+import pytest
+
 from cluster.study import Project
 from cluster.testbed import ROOT, Cluster
 
@@ -141,3 +143,42 @@ def test_a_script_runs_once_on_the_cluster_and_brings_home_what_it_wrote(cluster
     assert "hello from the script 17" in done.stdout
     assert "it wrote out.txt" in done.stdout
     assert (project.folder / "runs/sim-1/artifacts/0/out.txt").read_text() == "kept"
+
+
+@pytest.mark.campaign
+def test_more_work_than_a_job_may_take_goes_on_in_the_next_wave(cluster: Cluster) -> None:
+    project = Project(cluster, tasks=3_000, seconds=0.3, more="cluster: {job_time: 2 min}")
+    project.detach()
+    project.until_over(300)
+    assert project.stopped()["why"] == "done"
+    project.collect()
+    assert len(project.waves()) > 1
+    ends = [path.read_text().splitlines()[-1] for path in project.journals(1)]
+    assert all('"end":"deadline"' in end for end in ends), ends  # not one was cut off by Slurm
+
+
+@pytest.mark.campaign
+def test_a_task_longer_than_any_job_goes_on_from_its_checkpoint(cluster: Cluster) -> None:
+    project = Project(cluster, tasks=2, more="checkpoint: true\ncluster: {job_time: 2 min}")
+    project.write(
+        "work.py",
+        """
+import time
+from packhorse import task
+
+def work(i, seed):
+    place = task.checkpoint / "steps"
+    done = int(place.read_text()) if place.exists() else 0
+    while done < 210:
+        time.sleep(1)
+        done += 1
+        place.with_suffix(".new").write_text(str(done))
+        place.with_suffix(".new").replace(place)
+    return {"twice": i * 2, "half": i / 2, "said": seed}
+""",
+    )
+    project.detach()
+    project.until_over(400)
+    assert project.stopped()["why"] == "done"
+    project.collect()
+    assert len(project.waves()) >= 3
