@@ -303,3 +303,12 @@ def test_the_user_cancels_by_scancel(cluster: Cluster) -> None:
     assert project.waves() == [1]
     project.run()
     project.check()
+
+
+def test_a_job_that_starts_after_the_run_was_cancelled_begins_nothing(cluster: Cluster) -> None:
+    project = Project(cluster, more="cluster: {options: ['--begin=now+3seconds']}")
+    project.detach()
+    (project.path / "cancelled").touch()  # what `packhorse cancel` writes first, before it asks for the jobs
+    project.until_over()
+    assert project.stopped()["why"] == "cancelled"
+    assert not project.journals()

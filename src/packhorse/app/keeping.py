@@ -17,6 +17,7 @@ from packhorse.run.local import cores, memory
 from packhorse.run.lock import held_by
 
 CANCEL_SECONDS = 40.0
+CANCEL_LOOKS = 3  # at the queue, since a wave may be submitted while another is cancelled
 
 
 def cancel(where: Path, said: str | None) -> str:
@@ -49,19 +50,23 @@ def _cancel_jobs(run: RunDirectory) -> str:
     from packhorse.run.submissions import Submissions
 
     kept = Submissions(run)
-    cluster, latest = kept.cluster(), kept.latest()
+    cluster = kept.cluster()
     assert cluster is not None
     kept.cancel()
     queue = Queue(cluster.site)
-    found = standing(run, queue, queue.jobs(0))
-    numbers = set(found.numbers)
-    if found.state == "unknown" and latest is not None:
-        numbers |= {one for one in (latest.job, latest.continuation) if one}
-    wrong = queue.cancel(sorted(numbers))
-    if wrong or found.state == "unknown":
-        why = wrong or found.silent
-        message = f"the scheduler did not take the cancellation ({why}); no further wave is submitted"
-        raise RunError(message, f"packhorse cancel {run.path}, when it answers again")
+    numbers: set[str] = set()
+    for _ in range(CANCEL_LOOKS):
+        found = standing(run, queue, queue.jobs(0))
+        new = (
+            set(found.numbers) - numbers
+        )  # found by their tokens: a number alone may be another job's by now
+        wrong = found.silent or queue.cancel(sorted(new))
+        if wrong:
+            message = f"the scheduler did not take the cancellation ({wrong}); no further wave is submitted"
+            raise RunError(message, f"packhorse cancel {run.path}, when it answers again")
+        if not new:
+            break
+        numbers |= new
     if not numbers:
         return f"no job of {run.path} waits or runs; no further wave is submitted"
     return (

@@ -113,6 +113,9 @@ class Worker(object):
         """Tell whether this wave is ours and has something left; an element that comes too late leaves no file."""
         options = self.options
         if options.owner:
+            if os.path.exists(os.path.join(self.work["directory"], "cancelled")):
+                sys.stdout.write("the run was cancelled; nothing is begun\n")
+                return False
             job = owner(self.folder, options.owner, self.name)
             if job != options.owner:
                 said = "wave %d belongs to job %s; job %s leaves it alone"
