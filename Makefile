@@ -33,8 +33,7 @@ demo: .venv/with-packhorse .venv/with-demo ## run a real study and print where i
 
 test: .venv/with-test ## run every test but the long campaigns
 	@scripts/system-packages
-	$(pytest) -n $(JOBS) --dist loadgroup -m "not campaign and not alone"
-	$(pytest) -m "alone and not campaign"
+	@scripts/test $(python) $(JOBS)
 
 campaign: .venv/with-test ## run the long campaigns: chaos, fresh clones
 	@scripts/system-packages

@@ -19,12 +19,12 @@ from cluster.testbed import DIRECTORY, SETTINGS, Cluster, script
 HERE = Path(__file__).parent
 
 
+@pytest.hookimpl(tryfirst=True)  # before `-m cluster` chooses
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let one worker of pytest-xdist run all that uses the cluster: some tests break it."""
+    """Mark all that uses the cluster: some tests break it, so that they run one after another."""
     for item in items:
         if item.path.is_relative_to(HERE):
             item.add_marker(pytest.mark.cluster)
-            item.add_marker(pytest.mark.xdist_group("cluster"))
 
 
 @pytest.fixture(scope="session")
