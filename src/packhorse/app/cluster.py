@@ -10,7 +10,7 @@ from packhorse.app.following import Follower
 from packhorse.app.looking import log_of
 from packhorse.app.queue import Queue
 from packhorse.app.rendering import Caps, render
-from packhorse.app.run import Options, Runner, Todo, open_run
+from packhorse.app.run import Options, Runner, Todo, leave_site, open_run
 from packhorse.app.siting import Place, Proposal, propose
 from packhorse.app.source import Source
 from packhorse.app.standing import Standing, standing, standing_line
@@ -28,6 +28,7 @@ from packhorse.run.submissions import Submissions
 
 LOCK_SECONDS = 120.0  # submission, on a busy scheduler, by another `run` on the same run
 WAVES = 100  # more of them have gone wrong, whatever it was
+ENDING_SECONDS = 60.0  # for the jobs of a run that was stopped to end
 YOUNG_SECONDS = 60.0  # a submission whose job nobody has seen yet may still come to be
 
 
@@ -60,17 +61,48 @@ class SiteRunner:
         with RunLock(self.run.path, patience=LOCK_SECONDS, wait=True) as lock:
             runner = Runner(self.source, self.options, self.watcher, self.run, lock.descriptor)
             runner.attached = False
-            found = standing(self.run, self.queue, self.queue.jobs(0))
+            before = self.kept.cluster()
+            if before is not None and before.site.name != self.place.site.name:
+                leave_site(self.run)
+            found = self._settled()
             latest = self.kept.latest()
             if found.state == "unknown":
                 message = f"the scheduler of {self.place.site.name} does not answer: {found.silent}"
                 raise RunError(message, "nothing was submitted; the same command tries again")
             if found.alive or self._young(latest):
                 return self._join(runner, found, latest)
+            self.kept.go_on()
             todo = runner.begin()
             if todo is None:
                 return runner, None, False
+            if self.kept.cancelled:
+                raise Stopped("cancelled while it was prepared; nothing was submitted")
             return runner, self._first_wave(runner, todo), False
+
+    def _settled(self) -> Standing:
+        """Return how the run's jobs stand; those of a run that was stopped get time to end."""
+        give_up = time.monotonic() + ENDING_SECONDS
+        while True:
+            found = standing(self.run, self.queue, self.queue.jobs(0))
+            ending = self.kept.cancelled or self.kept.stopped() is not None
+            if not (found.alive and ending):
+                return found
+            if time.monotonic() > give_up:
+                raise RunError(
+                    f"jobs of this run are still ending: {standing_line(found)}",
+                    "the same command goes on when they are gone",
+                )
+            time.sleep(min(5.0, self.place.site.poll))
+
+    def _whole(self, latest: Submission, found: Standing) -> Submission:
+        """Complete a submission whose answer was lost, so that the run goes on without anybody."""
+        submitter = Submitter(self.run, self.queue, self.watcher)
+        if not latest.job:
+            job = submitter.find(latest.token)
+            return submitter.learned(latest, job) if job else latest
+        if not latest.continuation and not found.follows and self.place.site.compute_submits:
+            return submitter.follower(latest)
+        return latest
 
     def _young(self, latest: Submission | None) -> bool:
         return (
@@ -91,7 +123,7 @@ class SiteRunner:
             )
         self.watcher.say(f"this run is under way: {standing_line(found)}")
         self.watcher.say("what changed since it was submitted counts in the next one")
-        return runner, latest, True
+        return runner, latest and self._whole(latest, found), True
 
     def _first_wave(self, runner: Runner, todo: Todo) -> Submission:
         """Plan, render and submit the first wave of this call; later ones are the continuation's."""
@@ -99,7 +131,6 @@ class SiteRunner:
         proposal = propose(study, self.place, count(todo.ranges), todo.fold)
         for note in proposal.notes:
             self.watcher.say(note)
-        self.kept.go_on()
         self.kept.keep_cluster(
             ClusterRun(
                 site=self.place.site,
@@ -119,10 +150,14 @@ class SiteRunner:
             proposal.rungs,
             caps,
         )
+        intent = self._intent(plan.wave, proposal)
+        self.kept.keep(intent)  # before the plan, without which the wave does not exist
         runner.write_wave(plan)
         submitter = Submitter(self.run, self.queue, self.watcher)
         submitter.waves_ahead += proposal.cost.waves - 1
-        sent = submitter.wave(self._intent(plan.wave, proposal))
+        sent = submitter.wave(intent)
+        if not sent.job:
+            self.watcher.warn("nobody knows yet whether the job was taken; the same command looks again")
         self.watcher.say(f"submitted {sent.job or 'a job'}: {proposal.sentence()}")
         return sent
 

@@ -84,10 +84,10 @@ class Follower:
         """Write down what was not known when a wave was submitted, now that the scheduler shows it."""
         if latest.job or found.wave != latest.wave:
             return
-        submitter = Submitter(self.run, self.queue, self.watcher)
-        job = submitter.find(latest.token)
+        ours = self.queue.jobs().of(self.run.about().id)
+        job = next((job.job for wave, following, job in ours if wave == latest.wave and not following), "")
         if job:
-            submitter.learned(latest, job)
+            Submitter(self.run, self.queue, self.watcher).learned(latest, job)
 
     def _absent(self, latest: Submission, found: Standing) -> WaveEnd | None:
         """Decide what it means that no job of ours is to be seen."""

@@ -104,6 +104,10 @@ def remove(where: Path, said: str, *, sure: bool) -> str:
     run = find_run(where, said)
     if held_by(run.path) is not None:
         raise RunError(f"something works on {run.path}", f"packhorse cancel {run.path}")
+    if (run.path / "cluster.json").exists():
+        from packhorse.app.run import leave_site
+
+        leave_site(run, keep=True)
     about = _size(run)
     if not sure:
         message = f"{run.path} has {about['files']} files, {about['bytes']:,} bytes; nothing was removed"

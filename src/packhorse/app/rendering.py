@@ -67,6 +67,8 @@ def render(
         "asked": _asked(dialect),
         "unset": list(dialect.unset),
         "memory_words": list(dialect.memory_words),
+        "node_words": list(dialect.node_words),
+        "compute_submits": place.site.compute_submits,
         "mail": _mail(run, place, dialect, base) if mail else None,
         **msgspec.to_builtins(caps),
     }

@@ -90,8 +90,8 @@ def run_study(source: Source, options: Options, watcher: Watcher) -> Outcome:
         return runner.close(end, begun)
 
 
-def leave_site(run: RunDirectory) -> None:
-    """Make a run this machine's that was a site's; raise RunError while its jobs wait or run there."""
+def leave_site(run: RunDirectory, *, keep: bool = False) -> None:
+    """Take a run from its site, but for the note where it was if `keep`; raise RunError while jobs wait or run there."""
     kept = Submissions(run)
     cluster = kept.cluster()
     if cluster is None:
@@ -107,7 +107,8 @@ def leave_site(run: RunDirectory) -> None:
             f"this run is on the site {site}: {standing_line(found)}",
             f"packhorse run --site {site} follows it; packhorse cancel {run.path} ends it",
         )
-    kept.forget_cluster()
+    if not keep:
+        kept.forget_cluster()
 
 
 def open_run(directory: Path, source: Source) -> RunDirectory:

@@ -25,6 +25,7 @@ class Scheduler(Protocol):
     name: str
     variables: Variables
     memory_words: tuple[str, ...]  # in a job's output, in lower case: it was killed for its memory as a whole
+    node_words: tuple[str, ...]  # in a refusal, in lower case: a node that was to be left out is not known
     unset: tuple[
         str, ...
     ]  # what to take from the environment of `submit` and `asked`, since it would change their meaning

@@ -80,18 +80,18 @@ class Refused(Exception):
 def submit(argv_of, unset, give_up, wanted):
     """Submit until the scheduler takes the job; return its number.
 
-    `argv_of(tries)` is the argv of a try, `give_up` a moment on the monotonic clock, and `wanted()` raises when
-    nobody wants the job any more. A try whose answer got lost is repeated: two arrays for one wave do no harm.
+    `argv_of(why)` is the argv of a try after one that failed for that reason (of the first: ""), `give_up` a moment
+    on the monotonic clock, and `wanted()` raises when nobody wants the job any more. A try whose answer got lost is
+    repeated: two arrays for one wave do no harm.
     """
-    tries, lost, pause = 0, False, FIRST_PAUSE
+    why, lost, pause = "", False, FIRST_PAUSE
     while True:
         wanted()
         left = give_up - time.monotonic()
-        status, said, complaint = ask(argv_of(tries), unset, max(1.0, min(ANSWER_SECONDS, left)))
+        status, said, complaint = ask(argv_of(why), unset, max(1.0, min(ANSWER_SECONDS, left)))
         job = job_number(said)
         if status == 0 and job:
             return job
-        tries += 1
         lost = lost or status is None or status == 0
         why = complaint or said.strip() or "it ended with status %s and said nothing" % status
         if time.monotonic() + pause > give_up:

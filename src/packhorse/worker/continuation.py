@@ -24,6 +24,7 @@ PATIENCE = 120.0  # seconds in which another continuation that planned has also 
 LATENCY = 30.0  # seconds until a file is seen by another machine, where the site does not say
 
 
+DISK_SECONDS = 10.0  # between two tries on a disk that refuses
 PLAN_SECONDS = 180.0  # in which an element that plans for its whole array has done so
 
 
@@ -44,7 +45,7 @@ def go_on(run, wave, seconds):
     run = os.path.abspath(run)
     following = Continuation(run, wave, seconds)
     try:
-        following.work()
+        following.work_patiently()
     except Stop as stop:
         write_json(os.path.join(run, "stopped.json"), {"why": stop.why, "text": stop.text, "wave": wave})
         sentence("nothing more is submitted: %s" % stop.text)
@@ -62,15 +63,20 @@ def take_over(run, wave, job, elements):
 
     Where jobs may not submit jobs, waves are queued beforehand. The first element to come plans for all of them.
     """
-    run = os.path.abspath(run)
+    run, target = os.path.abspath(run), wave + 1
+    if os.path.exists(os.path.join(run, "stopped.json")):
+        sentence("this run is over; there is nothing to do")
+        return False
+    while wave > 1 and not os.path.exists(os.path.join(run, "waves", str(wave), "plan.json")):
+        wave -= 1  # who should have planned that one died
     planning = Continuation(run, wave, PLAN_SECONDS)
-    if not planning.claim(wave + 1):
-        return planning.wait_for_plan(wave + 1)
+    if not planning.claim(target):
+        return planning.wait_for_plan(target)
     try:
-        planning.plan_for(job, elements)
+        planning.plan_for(target, job, elements)
         return True
     except Stop as stop:
-        os.rmdir(planning.path(wave + 1))
+        os.rmdir(planning.path(target))
         write_json(os.path.join(run, "stopped.json"), {"why": stop.why, "text": stop.text, "wave": wave})
         sentence("nothing is left to do: %s" % stop.text)
         return False
@@ -101,6 +107,19 @@ class Continuation(object):
         wave = self._make_folder()
         self._submit(self._write(history, choice, wave))
 
+    def work_patiently(self):
+        """Work, and once more where the disk refuses: it may be full, or its server away for a while."""
+        while True:
+            try:
+                return self.work()
+            except OSError as error:
+                if time.monotonic() + DISK_SECONDS > self.give_up:
+                    raise Stop("refused", "the run directory could not be used: %s" % error) from error
+                sentence(
+                    "the run directory cannot be used now (%s); trying again in %d s" % (error, DISK_SECONDS)
+                )
+                time.sleep(DISK_SECONDS)
+
     def claim(self, wave):
         """Make a wave's folder; tell whether it was us."""
         try:
@@ -120,14 +139,14 @@ class Continuation(object):
         sentence("nobody planned wave %d" % wave)
         return False
 
-    def plan_for(self, job, elements):
-        """Plan the next wave for an array that runs already, which has the resources of the first rung."""
+    def plan_for(self, target, job, elements):
+        """Plan a wave for an array that runs already, which has the resources of the first rung."""
         self._check_wanted()
         self.said = dict(self.said, rungs=self.said["rungs"][:1])
         history, choice = self._decide()
-        submission = self._write(history, choice, self.wave + 1)
+        submission = self._write(history, choice, target)
         submission.update(job=job, elements=elements, submitted=time.time())
-        write_json(self.path(self.wave + 1, "submission.json"), submission)
+        write_json(self.path(target, "submission.json"), submission)
 
     def _decide(self):
         """Read what there is; return it and what is to be done; raise Stop where that is nothing."""
@@ -137,8 +156,9 @@ class Continuation(object):
                 "%d workers of wave %d left no last word; what they have written counts" % (silent, self.wave)
             )
         history = History(self.run, self.wave)
-        self._check_cancelled(history)
         choice = choose(history, self.said)
+        if choice.tasks:  # else what was cancelled had nothing to do any more
+            self._check_cancelled(history)
         self._judge(history, choice)
         return history, choice
 
@@ -217,7 +237,11 @@ class Continuation(object):
         if history.stops and not any(history.ok.values()):
             raise Stop("failing", history.stops[0] or "the first tasks all failed in one way")
         chain, idle = history.chain, self.said.get("idle") or 2
-        if len(chain) >= idle and not any(history.ok.get(wave) for wave in chain[:idle]):
+        if (
+            len(chain) >= idle
+            and not any(history.ok.get(wave) for wave in chain[:idle])
+            and not history.saved()
+        ):
             left = count(choice.tasks)
             raise Stop("idle", "%d waves in a row had no new result; %d tasks are left" % (idle, left))
         waves, hours = self.said.get("waves"), self.said.get("core_hours")
@@ -287,16 +311,17 @@ class Continuation(object):
             "follows": "",
         }
 
-        def argv_of(tries):
-            # A node of an unknown name would be refused for ever.
-            nodes = ",".join(submission["exclude"]) if tries < 2 else ""
-            return commands.filled(self.said["submit"], dict(places, exclude=nodes))
+        def argv_of(why):
+            # A node that the site does not know, or knows no more, would be refused for ever.
+            if any(word in why.lower() for word in self.said.get("node_words") or ()):
+                submission["exclude"] = []
+            return commands.filled(self.said["submit"], dict(places, exclude=",".join(submission["exclude"])))
 
         logs = os.path.join(self.run, "logs")
         if not os.path.isdir(logs):
             sentence("the folder %s was gone, without which no job can start; it is there again" % logs)
             os.mkdir(logs, 0o700)
-        submission["argv"] = argv_of(0)
+        submission["argv"] = argv_of("")
         write_json(self.path(wave, "submission.json"), submission)
         try:
             job = commands.submit(argv_of, self.unset, self.give_up, self._check_wanted)
@@ -315,15 +340,22 @@ class Continuation(object):
     def _follow(self, submission):
         """Submit the job that starts when a wave has ended; without it the wave still runs."""
         wave = submission["wave"]
+        if self.said.get("compute_submits") is False:
+            return
         places = {
             "script": os.path.join(self.run, "waves", "continue.sh"),
             "wave": str(wave),
             "token": "packhorse-%s-%d-next" % (self.said["run"], wave),
             "job": submission["job"],
         }
-        argv = commands.filled(self.said["after"], places)
+
+        def argv_of(why):
+            # The wave may be over and forgotten, and then there is nothing to wait for.
+            forgotten = "dependency" in why.lower()
+            return commands.filled(self.said["after"], dict(places, job="" if forgotten else places["job"]))
+
         try:
-            job = commands.submit(lambda _: argv, self.unset, self.give_up, self._check_wanted)
+            job = commands.submit(argv_of, self.unset, self.give_up, self._check_wanted)
         except commands.Refused as refused:
             said = "wave %d runs, but nothing will follow it by itself (%s); `packhorse run` goes on"
             sentence(said % (wave, refused))

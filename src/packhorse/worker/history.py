@@ -117,6 +117,14 @@ class History(object):
         folder = os.path.join(self.run, "checkpoints", str(record["index"]))
         return checkpoint.newest(folder) <= begin
 
+    def saved(self):
+        """Tell whether a task that a deadline cut off has saved how far it came, so that the next wave goes on there."""
+        for index, (_, record) in self.words.cut.items():
+            folder = os.path.join(self.run, "checkpoints", str(index))
+            if checkpoint.newest(folder) > record.get("begin", float("inf")):
+                return True
+        return False
+
     def missing(self):
         """Return the tasks without a word."""
         return self.words.with_word("MISSING")

@@ -22,6 +22,7 @@ class Slurm:
     )
     # Of clusters without control groups: JobAcctGatherParams=OverMemoryKill in slurm.conf(5).
     memory_words: tuple[str, ...] = ("exceeded job memory limit", "exceeded memory limit")
+    node_words: tuple[str, ...] = ("invalid node name",)
     # sbatch(1), INPUT ENVIRONMENT VARIABLES: SBATCH_* overrule a script's head. What a job has in its environment
     # reaches the jobs that it submits: they would take its restarts and its array for their own.
     unset: tuple[str, ...] = (
