@@ -7,8 +7,10 @@ missing is counted in the report, and the files are always written.
 from __future__ import annotations
 
 import contextlib
+import errno
 import gc
 import os
+import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import polars as pl
 
+ROOM = 1 << 20  # bytes; a disk with less is full
 BATCH = 10_000  # rows that stand as Python objects at once
 BYTES = 1 << 24  # journal lines that are decoded at once
 UNREADABLE = "UNREADABLE"
@@ -110,10 +113,16 @@ def merge(
 
 def write_whole(path: Path, write: Callable[[Any], Any]) -> None:
     """Write a file so that a reader sees the old one or the new one, whole, even after a power cut."""
+    import polars
+
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
         with partial.open("wb") as file:
-            write(file)
+            try:
+                write(file)
+            except polars.exceptions.PolarsError as error:  # it does not tell what the system said
+                full = shutil.disk_usage(path.parent).free < ROOM
+                raise OSError(errno.ENOSPC if full else errno.EIO, str(error), str(path)) from error
             file.flush()
             os.fsync(file.fileno())
         partial.replace(path)

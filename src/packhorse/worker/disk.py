@@ -7,6 +7,7 @@ WAIT = 900.0  # seconds to wait for space
 ROOM = 4 << 20  # bytes that must be free before work goes on
 FILES = 64  # inodes that must be
 WORDS = ("No space left on device", "Disk quota exceeded")
+LATELY = 10.0  # seconds in which a task that says nothing of why it failed may have met the full disk
 REPEATS = 3  # times a task is run again that failed for want of space
 
 
@@ -17,11 +18,19 @@ class Disk(object):
         self.folders = folders
         self.tell = tell
         self.since = None  # when we began to wait
+        self.freed = float("-inf")  # when there was space again
         self.repeats = {}
 
     def starved(self, record):
-        """Tell whether a task failed for want of space, and so shall run again."""
-        if record.get("outcome") != "FAILED" or not any(words in record.get("cause", "") for words in WORDS):
+        """Tell whether a task failed for want of space, and so shall run again.
+
+        One that fails where the disk is full, or was just now, may not even have been able to write why.
+        """
+        cause = record.get("cause", "")
+        lately = self.since is not None or time.monotonic() - self.freed < LATELY
+        if record.get("outcome") != "FAILED" or not (
+            any(words in cause for words in WORDS) or (lately and not cause)
+        ):
             return False
         index = record["index"]
         self.repeats[index] = self.repeats.get(index, 0) + 1
@@ -36,7 +45,7 @@ class Disk(object):
     def again(self, recover):
         """Try to go on: return True when there is room and `recover` wrote what was held; raise StillFull at the end."""
         if self._room() and recover():
-            self.since = None
+            self.since, self.freed = None, time.monotonic()
             self.tell({"full": ""})
             return True
         if time.monotonic() - self.since > WAIT:

@@ -57,6 +57,7 @@ class Worker(object):
         self.first = []  # (outcome, exit, signal, cause) of the first tasks
         self.stopping = ""  # why the loop shall end
         self.ending = False
+        self.looking = False  # whether the first slot, which looks at its first task, has yet to begin
         self.hurried = False  # whether a signal said so
         self.selector = selectors.DefaultSelector()
 
@@ -144,6 +145,7 @@ class Worker(object):
             facts = {"deadline": self.deadline.unix, "look": self.work["look"] and not self.options.element}
             facts["temporary"] = bool(self.options.owner)
             self.work.update(facts)
+            self.looking = facts["look"]
             keep_facts(self.scratch, facts)
             self.disk = Disk((self.work["directory"], self.scratch), self.tell)
             if self.options.owner:
@@ -282,7 +284,7 @@ class Worker(object):
         return self.pace if self.done else 1.0
 
     def _feed(self, slot):
-        if slot.process is None or not slot.ready:
+        if slot.process is None or not slot.ready or not self._first_looks(slot):
             return
         mean, load = self._mean(), slot.load()
         if load and (mean > PREFETCH_BELOW or load * mean > BATCH_SECONDS):
@@ -300,6 +302,11 @@ class Worker(object):
                 slot.give(ranges)
             except OSError:
                 self._died(slot)
+
+    def _first_looks(self, slot):
+        """Tell whether a slot may begin: the first one, which looks at what a task leaves behind, begins first."""
+        self.looking = self.looking and not self.slots[0].ready
+        return slot.number == 0 or not self.looking
 
     # What slots say
 
