@@ -31,8 +31,10 @@ if os.path.exists(moods):
     words = open(moods).read().split()
     mood, rest = (words[0], words[1:]) if words else ("", [])
     open(moods, "w").write(" ".join(rest))
-if mood == "refuse" or (mood == "node" and any(word.startswith("--exclude") for word in said)):
+if mood == "refuse":
     sys.exit("sbatch: error: Batch job submission failed: Invalid account")
+if mood == "node" and any(word.startswith("--exclude") for word in said):
+    sys.exit("sbatch: error: Batch job submission failed: Invalid node name specified")
 number = 100 + len(os.listdir(os.path.join(folder, "jobs")))
 with open(os.path.join(folder, "jobs", str(number)), "w") as stream:
     json.dump({"argv": said, "env": dict(os.environ)}, stream)
@@ -91,7 +93,7 @@ class Desk:
             "latency": 0.3, "rungs": [base], "waves": 20, "core_hours": None, "idle": 2, "asked": None,
             "submit": [*argv, "wave", "--exclude={exclude}", "--comment={token}", "{script}", "{wave}", "{last}"],
             "after": [*argv, "after", "--dependency={job}", "--comment={token}", "{script}", "{wave}"],
-            "unset": ["SLURM_JOB_*", "SLURM_RESTART_COUNT"], **self.said,
+            "unset": ["SLURM_JOB_*", "SLURM_RESTART_COUNT"], "node_words": ["invalid node name"], **self.said,
         }  # fmt: skip
         (self.path / "waves" / "continue.json").write_text(json.dumps(said))
 

@@ -272,8 +272,18 @@ def test_a_node_that_the_scheduler_does_not_know_is_not_left_out(desk: Make) -> 
     pretend(one, wave, bad("FAILED", 1, 2, 3), host="login", element=1)
     one.mood("node", "node", "node")
     said = one.go_on(wave)
-    assert said.count("asking again") == 2
+    assert said.count("asking again") == 1
     assert one.jobs()[0][1:3] == ["wave", f"--comment=packhorse-{one.run.about().id}-2"]
+
+
+def test_a_scheduler_that_is_away_does_not_bring_a_bad_node_back(desk: Make) -> None:
+    one = desk(STUDY)
+    wave = one.first_wave(elements=2, slots=1)
+    pretend(one, wave, good(0), host="n1", element=0)
+    pretend(one, wave, bad("FAILED", 1, 2, 3), host="n2", element=1)
+    one.mood("refuse", "refuse", "refuse")
+    assert one.go_on(wave, "--seconds", "60").count("asking again") == 3
+    assert "--exclude=n2" in one.jobs()[0]
 
 
 def rungs(*names: str, elements: int = 4) -> list[dict[str, Any]]:
