@@ -13,7 +13,7 @@ from pathlib import Path
 
 import msgspec
 
-from packhorse.app.rendering import Caps, filled, render
+from packhorse.app.rendering import Caps, render
 from packhorse.app.siting import Place, propose
 from packhorse.model.site import Site
 from packhorse.run.directory import RunDirectory
@@ -21,6 +21,7 @@ from packhorse.run.sitefiles import SHIPPED
 from packhorse.schedulers import scheduler
 from packhorse.sites.parse import parse_site
 from packhorse.study.parse import parse_study
+from packhorse.worker.commands import filled
 
 GOLDEN = Path(__file__).parent / "golden"
 HOME = "/home/ada"  # of whom the golden files are

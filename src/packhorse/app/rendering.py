@@ -12,7 +12,6 @@ from msgspec.structs import replace
 
 from packhorse.app.siting import Place
 from packhorse.model.job import Request
-from packhorse.model.submission import token_of
 from packhorse.plan.shape import Rung
 from packhorse.run.directory import RunDirectory
 from packhorse.run.files import write
@@ -173,21 +172,3 @@ def _following(run: RunDirectory, base: Request) -> Request:
 def _asked(dialect: Scheduler) -> dict[str, object]:
     argv, words = dialect.asked("{job}")
     return {"argv": list(argv), "words": list(words)}
-
-
-def filled(template: Sequence[str], places: dict[str, str]) -> list[str]:
-    """Return a template's argv; an argument whose place is empty is left out."""
-    found = []
-    for word in template:
-        empty = [name for name, value in places.items() if not value and "{" + name + "}" in word]
-        if not empty:
-            said = word
-            for name, value in places.items():
-                said = said.replace("{" + name + "}", value)
-            found.append(said)
-    return found
-
-
-def next_token(run: RunDirectory, wave: int) -> str:
-    """Return the token of the job that follows a wave."""
-    return token_of(run.about().id, wave, following=True)

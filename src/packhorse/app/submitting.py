@@ -10,7 +10,6 @@ import msgspec
 from msgspec.structs import replace
 
 from packhorse.app.queue import Queue
-from packhorse.app.rendering import filled
 from packhorse.app.watch import Watcher
 from packhorse.model.command import Command
 from packhorse.model.errors import RunError
@@ -19,6 +18,7 @@ from packhorse.model.submission import Submission, token_of
 from packhorse.run.directory import RunDirectory
 from packhorse.run.submissions import Submissions
 from packhorse.run.talking import ask
+from packhorse.worker.commands import filled
 
 SUBMIT_SECONDS = 60.0  # a scheduler under load may take this long to answer
 AGAIN_SECONDS = (1.0, 5.0, 15.0)  # between tries where the scheduler says that asking again can help
