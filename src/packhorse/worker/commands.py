@@ -24,11 +24,11 @@ def filled(template, places):
 
 
 def job_number(said):
-    """Return the job's number in a scheduler's answer, or "": a line's first word, up to a `;`."""
+    """Return the job's number in a scheduler's answer, or "": the only word of a line, up to a `;`."""
     for row in reversed(said.splitlines()):  # sites print notices before it
-        word = row.split(";")[0].split()
-        if word and JOB.match(word[0]):
-            return word[0]
+        words = row.split(";")[0].split()
+        if len(words) == 1 and JOB.match(words[0]):  # "3 jobs left today" is a notice, too
+            return words[0]
     return ""
 
 
