@@ -1,0 +1,69 @@
+"""Paths and programs on a login node. All paths are bytes: names need not be UTF-8.
+
+Python 3.6 in the C locale could not even name those that are.
+"""
+
+import errno
+import os
+import pwd
+
+BLOCK = 1 << 20
+PART = b".packhorse-part"  # the ending of a file that has not come whole
+
+
+class Refused(Exception):
+    """What cannot be done, in a sentence for the user."""
+
+
+def raw(text):
+    """Return a name or path as bytes."""
+    return text.encode("utf-8", "surrogateescape")
+
+
+def said(name):
+    """Return bytes as JSON can carry them."""
+    return name.decode("utf-8", "surrogateescape")
+
+
+def expanded(path, environ):
+    """Return an absolute path for one with ~ and variables of a login shell; None where a variable is not set."""
+    words = raw(path)
+    if words == b"~" or words.startswith(b"~/"):
+        words = raw(pwd.getpwuid(os.getuid()).pw_dir) + words[1:]
+    if words.startswith(b"$"):
+        name, _, rest = words[1:].partition(b"/")
+        value = environ.get(said(name.strip(b"{}")), "")
+        if not value:
+            return None
+        words = os.path.join(raw(value), rest)
+    return os.path.normpath(os.path.join(raw(pwd.getpwuid(os.getuid()).pw_dir), words))
+
+
+def joined(top, name):
+    """Return the path of a name under a folder; one that would leave it is refused."""
+    words = raw(name)
+    if not words:
+        return top
+    if words.startswith(b"/") or b".." in words.split(b"/"):
+        raise Refused("%s is not inside the folder" % name)
+    return os.path.join(top, words)
+
+
+def make_folders(path, mode):
+    """Make a folder and those above it, as private as asked."""
+    if not os.path.isdir(path):
+        make_folders(os.path.dirname(path), mode)
+        try:
+            os.mkdir(path, mode)
+        except OSError as error:
+            if error.errno != errno.EEXIST:
+                raise
+
+
+def which(name, environ):
+    """Return the path of a program, "" where there is none."""
+    for folder in environ.get("PATH", os.defpath).split(os.pathsep):
+        path = os.path.join(folder, name)
+        if os.path.isfile(path) and os.access(path, os.X_OK):
+            return path
+    return ""
