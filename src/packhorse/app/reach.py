@@ -1,0 +1,129 @@
+"""How a site is reached: from its own login node, or from a laptop over the user's one login."""
+
+from __future__ import annotations
+
+import os
+import platform
+import pwd
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Protocol
+
+from packhorse.app.prepare import cache_folder
+from packhorse.model.command import Answer, Command
+from packhorse.model.site import Site
+from packhorse.run.talking import ask
+
+if TYPE_CHECKING:  # what runs here needs none of it
+    from packhorse.run.far import Session
+
+
+class Reach(Protocol):
+    """Where a site's commands run. All that happens inside `open` shares one session."""
+
+    site: Site
+    far: bool
+
+    @property
+    def user(self) -> str:
+        """The user's name there."""
+
+    def open(self) -> Any:
+        """Return a context in which everything is asked in one session."""
+
+    def ask(self, command: Command) -> Answer:
+        """Run a command there."""
+
+    def ahead(self, command: Command) -> None:
+        """Announce a command that will be asked, so that it travels with the next question."""
+
+
+class Here:
+    """This machine, which is a login node of the site or one that sees its scheduler."""
+
+    far = False
+
+    def __init__(self, site: Site) -> None:
+        self.site = site
+
+    @property
+    def user(self) -> str:
+        """The user's name."""
+        return pwd.getpwuid(os.getuid()).pw_name
+
+    @contextmanager
+    def open(self) -> Iterator[Here]:
+        """Nothing has to be opened."""
+        yield self
+
+    def ask(self, command: Command) -> Answer:
+        """Run a command."""
+        return ask(command)
+
+    def ahead(self, command: Command) -> None:
+        """Nothing travels."""
+
+
+class There:
+    """A login node, over the master connection that the user opened with `packhorse connect`."""
+
+    far = True
+
+    def __init__(self, site: Site, destination: str) -> None:
+        from packhorse.run.ssh import login_to
+
+        self.site = site
+        self.login = login_to(site.name, destination, cache_folder())
+        self.hello: dict[str, Any] = {}
+        self._session: Session | None = None
+        self._ahead: dict[Command, int] = {}
+
+    @property
+    def user(self) -> str:
+        """The user's name there, once somebody said hello."""
+        return str(self.hello["user"])
+
+    @property
+    def session(self) -> Session:
+        """The session that is open."""
+        assert self._session is not None, "a session is open only inside `open`"
+        return self._session
+
+    @contextmanager
+    def open(self) -> Iterator[There]:
+        """Open one session for everything inside; where one is open, use that."""
+        if self._session is not None:
+            yield self
+            return
+        from packhorse.run.far import Session
+
+        with Session(self.login, self.site.sessions) as session:
+            self._session = session
+            try:
+                yield self
+            finally:
+                self._session = None
+                self._ahead.clear()
+
+    def say_hello(self, programs: list[str], paths: list[str]) -> dict[str, Any]:
+        """Return who and where we are there, where programs are, and what paths mean and hold."""
+        with self.open():
+            self.hello = self.session.call("hello", programs=programs, paths=paths)
+        return self.hello
+
+    def ask(self, command: Command) -> Answer:
+        """Run a command there, in the environment of a login shell where a plain one knows no scheduler."""
+        with self.open():
+            number = self._ahead.pop(command, None) or self.session.ask_later(command)
+            return self.session.answer_of(number, command)
+
+    def ahead(self, command: Command) -> None:
+        """Send a command now, whose answer is read when it is asked."""
+        self._ahead[command] = self.session.ask_later(command)
+
+
+def reach(site: Site) -> Here | There:
+    """Return how a site is reached from this machine."""
+    if not site.login or site.scheduler == "local" or site.has_login(platform.node()):
+        return Here(site)
+    return There(site, site.login)
