@@ -13,7 +13,8 @@ import click
 from packhorse import task
 from packhorse.cli.commands import COMMANDS, packhorse
 from packhorse.model import errors
-from packhorse.sites.keys import PARTITION, SITE, schema_of
+from packhorse.sites.keys import SITE
+from packhorse.sites.kinds import Key, Part, schema_of
 from packhorse.study import keys
 from packhorse.study.write import study_text
 from packhorse.worker import fill
@@ -161,11 +162,20 @@ def site_page() -> Iterator[str]:
         "site.schema.json` writes the same as a JSON Schema.",
     )
     yield from ("| key | what | for example |", "|---|---|---|")
-    yield from (row(name, about) for name, about in schema_of(SITE).items() if name != "partitions")
-    said = schema_of(SITE)["partitions"]
-    yield from ("", "## partitions", "", said["description"])
-    yield from examples("partitions", said)
-    yield from members({"properties": schema_of(PARTITION)})
+    yield from (row(name, key.schema, linked=key.part is not None) for name, key in SITE.items())
+    for name, key in SITE.items():
+        if key.part is not None:
+            yield from site_part(name, key, key.part)
+            inner = [(name, one, one.part) for name, one in key.part.table.items() if one.part is not None]
+            for part in inner:
+                yield from site_part(*part, mark="###")
+
+
+def site_part(name: str, key: Key, part: Part, mark: str = "##") -> Iterator[str]:
+    """Yield the keys within a key of a site."""
+    yield from ("", f"{mark} {name}", "", key.schema["description"])
+    yield from examples(name, key.schema)
+    yield from members({"properties": schema_of(part.table)})
 
 
 def kind(said: dict[str, Any]) -> str:
@@ -192,8 +202,10 @@ def members(said: dict[str, Any]) -> Iterator[str]:
             yield from (row(name, about) for name, about in one["properties"].items())
 
 
-def row(name: str, about: dict[str, Any], form: str = "{}") -> str:
-    """Return a key within a key as a row of a table; its examples stand in `form`."""
+def row(name: str, about: dict[str, Any], form: str = "{}", *, linked: bool = False) -> str:
+    """Return a key within a key as a row of a table; its examples stand in `form`, or in a section of its own."""
+    if linked:
+        return f"| [`{name}`](#{name}) | {about['description']} | |"
     shown = [form.format(study_text({name: example}).strip()) for example in about.get("examples", [])[:2]]
     flat = " or ".join(f"`{one}`" for one in shown if "\n" not in one).replace("|", "\\|")
     return f"| `{name}` | {about.get('description', '')} {kind(about)} | {flat} |".replace("  |", " |")

@@ -10,10 +10,12 @@ import jsonschema
 import pytest
 
 from packhorse.model.errors import StudyError
-from packhorse.model.site import Partition, Site
+from packhorse.model.site import Site
 from packhorse.run.sitefiles import SHIPPED
-from packhorse.sites.keys import PARTITION, SITE, Key, json_schema
+from packhorse.sites.keys import SITE, json_schema
+from packhorse.sites.kinds import Key
 from packhorse.sites.parse import parse_site
+from packhorse.sites.parts import PARTITION, PARTS
 from packhorse.text.node import Node, plain
 from packhorse.text.yaml import parse_yaml
 
@@ -36,14 +38,28 @@ def examples(table: dict[str, Key]) -> list[tuple[str, Any]]:
     return [(name, example) for name, key in table.items() for example in key.schema["examples"]]
 
 
+def in_parts() -> list[tuple[str, str, Any]]:
+    return [(part, name, example) for part, made in PARTS.items() for name, example in examples(made.table)]
+
+
+def holds(part: str, inside: dict[str, Any]) -> str:
+    """Return a file with one part in it."""
+    name = "hosts" if part == "sources" else "p"
+    return json.dumps({part: {name: inside} if PARTS[part].named else inside})
+
+
 def test_the_schema_is_one() -> None:
     jsonschema.Draft202012Validator.check_schema(json_schema())
 
 
 def test_the_keys_are_those_of_the_values() -> None:
     assert set(SITE) - {"extends"} == set(Site.__struct_fields__) - {"name"}
-    assert set(PARTITION) == set(Partition.__struct_fields__) - {"name"}
-    for key in (*SITE.values(), *PARTITION.values()):
+    tables = [(key.part, key) for key in (*SITE.values(), PARTITION["kinds"]) if key.part is not None]
+    assert {id(part) for part, _ in tables} >= {id(part) for part in PARTS.values()}
+    for part, _ in tables:
+        assert set(part.table) == set(part.makes.__struct_fields__) - {"name"}
+        assert ("name" in part.makes.__struct_fields__) == part.named
+    for key in (*SITE.values(), *(one for part, _ in tables for one in part.table.values())):
         assert key.schema["description"]
         assert key.schema["examples"]
 
@@ -55,11 +71,13 @@ def test_every_example_is_taken_by_both_and_changes_the_site(name: str, example:
     assert read(text) != Site(name="ant")
 
 
-@pytest.mark.parametrize(("name", "example"), examples(PARTITION))
-def test_every_example_of_a_partition_is_taken_by_both_and_changes_it(name: str, example: Any) -> None:
-    text = json.dumps({"partitions": {"p": {name: example}}})
+@pytest.mark.parametrize(("part", "name", "example"), in_parts())
+def test_every_example_within_a_part_is_taken_by_both_and_changes_it(
+    part: str, name: str, example: Any
+) -> None:
+    text = holds(part, {name: example})
     assert not faults(text)
-    assert read(text).partitions != (Partition(name="p"),)
+    assert getattr(read(text), part) != getattr(read(holds(part, {})), part)
 
 
 @pytest.mark.parametrize(
@@ -71,6 +89,12 @@ def test_every_example_of_a_partition_is_taken_by_both_and_changes_it(name: str,
         "partitions: {a: 3}",
         "scheduler: sge",
         "array_mail: maybe",
+        "storage: {a: {qouta: 1 GB}}",
+        "partitions: {a: {kinds: {b: {gpu_s: 1}}}}",
+        "partitions: {a: {purpose: [tests]}}",
+        "access: {whom: me}",
+        "retired: {since: '2020'}",
+        "build_on: node",
         "max_jobs: many",
         "poll: 60",
     ],

@@ -6,10 +6,12 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from packhorse.model.site import Partition, Site
-from packhorse.sites.keys import PARTITION, SITE, Key
+from packhorse.sites.keys import SITE
+from packhorse.sites.kinds import Key, Part
 from packhorse.text.node import Node, as_word, entries, mapping, nearest, refuse
 from packhorse.text.yaml import parse_yaml
 
@@ -27,66 +29,85 @@ def parse_site(text: str, *, name: str, path: str, base: Base) -> Site:
         hint = "Use letters, digits and . _ + -, beginning with a letter or digit."
         refuse(f"{path}:1:1", f"'{name}' cannot be a site's name, which is its file's.", hint)
     given = entries(parse_yaml(text, path, least="title: Our cluster"), SITE, "the site")
-    read = _read(given, SITE)
     before = Site(name=name)
     if "extends" in given:
         as_word(given["extends"], "extends")
-        before = base(given["extends"])
-    if "partitions" in given:
-        read["partitions"] = _partitions(given["partitions"], before)
-    return replace(before, **{**read, "name": name})
+        before = replace(base(given["extends"]), aliases=())  # other words for that one do not mean this one
+    site: Site = replace(_laid(before, given, SITE), name=name)
+    if "sources" in given:
+        _check_sources(given["sources"])
+    return _settled(site, given["partitions"]) if "partitions" in given else site
 
 
-def _read(given: dict[str, Node], table: dict[str, Key]) -> dict[str, Any]:
-    """Return the values of the keys that need no more than their nodes."""
-    values = {}
+def _laid(before: Any, given: dict[str, Node], table: dict[str, Key]) -> Any:
+    """Return a site, or a part of one, with what is given laid over it."""
+    read: dict[str, Any] = {}
     for name, node in given.items():
-        read = table[name].read
-        if read is not None:
-            values[name] = read(node, name)
-    return values
+        key = table[name]
+        if key.read is not None:
+            read[name] = key.read(node, name)
+        elif key.part is not None and key.part.named:
+            read[name] = _named(node, name, key.part, getattr(before, name))
+        elif key.part is not None:
+            read[name] = _single(node, name, key.part, getattr(before, name))
+    if "test" in read.get("purpose", ()):
+        read.setdefault("test", True)
+    return replace(before, **read)
 
 
-def _partitions(node: Node, before: Site) -> tuple[Partition, ...]:
-    """Return the partitions of the site before with this one's laid over them."""
-    laid = {one.name: one for one in before.partitions}
-    for name, child in mapping(node, "partitions").items():
+def _single(node: Node, name: str, part: Part, before: Struct | None) -> Struct | None:
+    """Return a part of which there is one; null takes away what `extends` brought."""
+    if node.value is None and node.text:
+        return None if name == "retired" else part.makes()
+    return _laid(before or part.makes(), entries(node, part.table, name), part.table)  # type: ignore[no-any-return]
+
+
+def _named(node: Node, name: str, part: Part, before: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Return the parts before by their names, with this site's laid over them."""
+    laid = {one.name: one for one in before}
+    for said, child in mapping(node, name).items():
         if child.value is None and child.text:
-            _take_away(laid, name, child)
+            if said not in laid:
+                hint = nearest(said, laid) if laid else "Only what `extends` brought can be taken away."
+                refuse(child.key, f"There is no {part.called} '{said}' to take away.", hint)
+            del laid[said]
             continue
-        if not name or name.split() != [name] or not name.isprintable():
-            refuse(child.key, f"'{name}' cannot be a partition's name.", "Write one word.")
+        if not said or said.split() != [said] or not said.isprintable():
+            refuse(child.key, f"'{said}' cannot be a {part.called}'s name.", "Write one word.")
         facts = child if child.value is not None else Node({}, child.where)  # a name alone: nothing is known
-        read = _read(entries(facts, PARTITION, f"the partition '{name}'"), PARTITION)
-        laid[name] = replace(laid.get(name, Partition(name=name)), **read)
-        _check_times(laid[name], child)
-        if read.get("default"):  # the newest word counts, but one file may say it once
-            _only_default(laid, name, node)
+        given = entries(facts, part.table, f"the {part.called} '{said}'")
+        laid[said] = _laid(laid.get(said) or part.makes(name=said), given, part.table)
     return tuple(laid.values())
 
 
-def _take_away(laid: dict[str, Partition], name: str, node: Node) -> None:
-    if name not in laid:
-        hint = nearest(name, laid) if laid else "Only what `extends` brought can be taken away."
-        refuse(node.key, f"There is no partition '{name}' to take away.", hint)
-    del laid[name]
+def _settled(site: Site, node: Node) -> Site:
+    """Check what the partitions of one file say together; a new default takes that word from the one before."""
+    said = {name: child for name, child in node.value.items() if isinstance(child.value, dict)}
+    here = [one for one in site.partitions if one.name in said]
+    for one in here:
+        _check_order(one, said[one.name])
+    new = [one.name for one in here if one.default and "default" in said[one.name].value]
+    if len(new) > 1:
+        message = f"Both '{new[0]}' and '{new[1]}' are the default partition."
+        refuse(said[new[1]].value["default"], message, "Keep default: true at one of them.")
+    if not new:
+        return site
+    partitions = tuple(replace(one, default=one.name == new[0]) for one in site.partitions)
+    return replace(site, partitions=partitions)
 
 
-def _check_times(partition: Partition, node: Node) -> None:
-    if partition.default_time and partition.max_time and partition.default_time > partition.max_time:
-        where = node.value.get("default_time") or node.value.get("max_time") or node
-        message = f"The default_time of '{partition.name}' is longer than its max_time."
-        refuse(where, message, "Correct one of them.")
+def _check_order(partition: Partition, node: Node) -> None:
+    """Refuse a least that is more than its most; what was said last may be in the site that this one extends."""
+    for less, more, words in (("default_time", "max_time", "longer"), ("min_nodes", "max_nodes", "more")):
+        low, high = getattr(partition, less), getattr(partition, more)
+        if low and high and low > high:
+            where = node.value.get(less) or node.value.get(more) or node
+            message = f"The {less} of '{partition.name}' is {words} than its {more}."
+            refuse(where, message, "Correct one of them.")
 
 
-def _only_default(laid: dict[str, Partition], name: str, node: Node) -> None:
-    """Take the word `default` from the partitions of the site before; two in one file clash."""
-    for other, one in laid.items():
-        if other == name or not one.default:
-            continue
-        said = node.value.get(other)
-        if said is not None and "default" in said.value:
-            clash = node.value[name].value["default"]
-            message = f"Both '{other}' and '{name}' are the default partition."
-            refuse(clash, message, "Keep default: true at one of them.")
-        laid[other] = replace(one, default=False)
+def _check_sources(node: Node) -> None:
+    """Refuse a source of something that is no key of a site."""
+    for name, child in node.value.items():
+        if name not in SITE:
+            refuse(child.key, f"A site has no key '{name}' of which there is a source.", nearest(name, SITE))
