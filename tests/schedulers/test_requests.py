@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from packhorse.model.command import Command
 from packhorse.model.errors import UsageError
-from packhorse.model.job import Request
+from packhorse.model.job import Request, Wait
 from packhorse.run.talking import environment
 from packhorse.schedulers import scheduler
 from packhorse.schedulers.script import Raw, job_script
@@ -112,6 +112,70 @@ def test_no_mail_without_an_address_or_an_occasion() -> None:
     assert "--mail-type" not in said(Request(name="x", mail_when=("end",)))
     assert "--mail-user" not in said(Request(name="x", mail="alice@example.org"))
     assert "--mail-type" not in said(Request(name="x", mail="alice@example.org"))
+
+
+def test_a_users_script_asks_for_all_in_its_head() -> None:
+    request = Request(
+        name="x",
+        indices=((1, 10, 1), (20, 30, 5), (40, 40, 1)),
+        throttle=3,
+        nodes=2,
+        tasks=4,
+        cores=8,
+        core_memory=500,
+        output="logs/{job}-{element}.out",
+        error="{job}.err",
+        waits=(
+            Wait("85", "ok"),
+            Wait("86_4", "each"),
+            Wait("87", "fail"),
+            Wait("88", "end"),
+            Wait("89", "start"),
+        ),
+        requeue=None,
+    )
+    assert said(request) == {
+        "--job-name": "x",
+        "--array": "1-10,20-30:5,40%3",
+        "--dependency": "afterok:85,aftercorr:86_4,afternotok:87,afterany:88,after:89",
+        "--nodes": "2",
+        "--ntasks-per-node": "4",
+        "--cpus-per-task": "2",
+        "--mem-per-cpu": "500M",
+        "--output": "logs/%A-%a.out",
+        "--error": "%A.err",
+    }
+    assert SLURM.threads(request) == '"${SLURM_CPUS_PER_TASK:-1}"'
+    left = Request(name="x", cores=0)
+    assert "--cpus-per-task" not in said(left)
+    assert SLURM.threads(left) == '"${SLURM_CPUS_ON_NODE:-1}"'
+    assert "--mem" not in said(Request(name="x", whole_nodes=True, core_memory=500))
+
+
+@pytest.mark.parametrize(
+    ("request_", "why"),
+    [
+        (Request(name="two\nlines"), "the title"),
+        (Request(name="a|b"), "the title"),
+        (Request(name="x", partition="a b"), "the partition 'a b' is not one word"),
+        (Request(name="x", account="$(id)"), "the account"),
+        (Request(name="x", qos="a;b"), "the qos"),
+        (Request(name="x", mail="a@b.org\n"), "the mail"),
+        (Request(name="x", output="a\n.out"), "the file name"),
+        (Request(name="x", output="a\\b.out"), "has a backslash"),
+        (Request(name="x", error="a\t.err"), "the file name"),
+        (Request(name="x", waits=(Wait("85.server", "ok"),)), "is no job of Slurm"),
+        (Request(name="x", options=("--nice\n#SBATCH --time=1",)), "the option"),
+        (Request(name="x", options=("nice",)), "the option"),
+    ],
+)
+def test_what_a_head_cannot_carry_is_said(request_: Request, why: str) -> None:
+    (sentence,) = SLURM.unsayable(request_)
+    assert why in sentence
+
+
+def test_what_a_head_carries_is_not_refused() -> None:
+    assert SLURM.unsayable(replace(FULL, output='/it\'s "5" % $HOME/{job}.out', name="a 'b' $c é")) == []
 
 
 @given(st.text(min_size=1))

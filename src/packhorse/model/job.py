@@ -9,32 +9,50 @@ from msgspec import Struct
 State = Literal["QUEUED", "RUNNING", "GONE", "UNKNOWN"]
 
 
+class Wait(Struct, frozen=True):
+    """A job that another waits for: until it starts, ends, ends well, ends badly, or element by element of two arrays."""
+
+    job: str
+    until: Literal["start", "end", "ok", "fail", "each"]
+
+
 class Request(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What a job asks for; a job of several elements is an array, and each element gets all of this.
 
-    Absent is the site's default. `output` is a path in which {job} and {element} stand for the numbers.
+    Absent is the site's default. `output` and `error` are paths in which {job} and {element} stand for the numbers.
+    What differs from one submission to the next (`token`, `elements`, `exclude`, `after`) stands on the command line;
+    all else, also the array of `indices` and what it `waits` for, in the head of the script.
     """
 
     name: str
     token: str = ""  # by which the job is found again when nobody knows its number
     elements: int = 0  # 0: not an array
+    indices: tuple[tuple[int, int, int], ...] = ()  # of an array: first, last, step
     throttle: int = 0  # elements that may run at a time, 0: all
     partition: str = ""
     account: str = ""
     qos: str = ""
     nodes: int = 1
-    cores: int = 1  # on each node
+    tasks: int = (
+        1  # on each node: processes of a launcher (srun, mpirun), among which its cores are shared out
+    )
+    cores: int = 1  # on each node; 0: what the site gives
     memory: int | None = None  # on each node
+    core_memory: int | None = None  # for each core, in place of `memory`
     gpus: int = 0  # on each node
     gres: str = "gpu"
     seconds: int | None = None
     whole_nodes: bool = False
     output: str = ""
+    error: str = ""  # absent: errors go where the output goes
     exclude: tuple[str, ...] = ()  # nodes
     after: str = ""  # a job after whose end, however it ends, this one may start
+    waits: tuple[Wait, ...] = ()
     mail: str = ""  # an address
     mail_when: tuple[Literal["begin", "end", "fail"], ...] = ()
-    requeue: bool = True  # whether the scheduler may start it again after a node's failure
+    requeue: bool | None = (
+        True  # whether the scheduler may start it again after a node's failure; None: as the site likes
+    )
     options: tuple[str, ...] = ()  # in the scheduler's own words, as they are
 
 

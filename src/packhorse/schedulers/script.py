@@ -19,6 +19,16 @@ class Variables(Struct, frozen=True):
     restart: str
 
 
+class Shell(Struct, frozen=True, kw_only=True):
+    """What a job script that a user sends has to know of its scheduler, beside the lines at its head."""
+
+    submit: str  # the program that takes the script
+    index: str  # the variable that holds the number of an array's element
+    launcher: str  # what starts a program's processes on all nodes
+    folder: tuple[str, ...] = ()  # shell lines that go to the folder from which the job was sent
+    launch: tuple[str, ...] = ()  # shell lines before the launcher is used
+
+
 class Raw(str):
     """A word of a shell line that the shell shall expand, already in double quotes where it needs them."""
 

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from packhorse.model.command import Answer, Command, Talk
 from packhorse.model.job import Ended, Job, Refused, Request, Submitted, Unsure
-from packhorse.schedulers.script import Variables
+from packhorse.schedulers.script import Shell, Variables
 
 __all__ = ["Answer", "Command", "Scheduler", "Silent", "Talk"]
 
@@ -24,6 +24,7 @@ class Scheduler(Protocol):
 
     name: str
     variables: Variables
+    shell: Shell
     memory_words: tuple[str, ...]  # in a job's output, in lower case: it was killed for its memory as a whole
     node_words: tuple[str, ...]  # in a refusal, in lower case: a node that was to be left out is not known
     unset: tuple[
@@ -32,6 +33,12 @@ class Scheduler(Protocol):
 
     def directives(self, request: Request) -> list[str]:
         """Return the lines at the head of a job script."""
+
+    def unsayable(self, request: Request) -> list[str]:
+        """Return a sentence for each thing that a user asks for and the head of a script cannot carry as it is."""
+
+    def threads(self, request: Request) -> str:
+        """Return what a job's shell calls the number of cores that one of its processes has, in double quotes."""
 
     def submit(self, script: str, arguments: list[str], request: Request) -> list[str]:
         """Return the argv that submits a script; what the command line says overrules the script's head."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from packhorse.model.command import Answer, Command, Talk
 from packhorse.model.job import Ended, Job, Refused, Request, Submitted, Unsure
-from packhorse.schedulers.script import Variables
-from packhorse.schedulers.slurm import accounting, options, queue, reasons, refusals
+from packhorse.schedulers.script import Shell, Variables
+from packhorse.schedulers.slurm import accounting, options, queue, reasons, refusals, unsayable
 from packhorse.schedulers.slurm.words import number
 from packhorse.schedulers.talk import Silent
 
@@ -19,6 +19,13 @@ class Slurm:
         element='"${SLURM_ARRAY_TASK_ID:-0}"',
         job='"${SLURM_ARRAY_JOB_ID:-$SLURM_JOB_ID}"',
         restart='"${SLURM_RESTART_COUNT:-0}"',
+    )
+    shell = Shell(
+        submit="sbatch",
+        index="SLURM_ARRAY_TASK_ID",
+        launcher="srun",
+        # srun(1): from 22.05 to 23.02 it did not take over how many cores the job has for each process.
+        launch=('export SRUN_CPUS_PER_TASK="${SLURM_CPUS_PER_TASK:-1}"',),
     )
     # Of clusters without control groups: JobAcctGatherParams=OverMemoryKill in slurm.conf(5).
     memory_words: tuple[str, ...] = ("exceeded job memory limit", "exceeded memory limit")
@@ -38,6 +45,14 @@ class Slurm:
     def directives(self, request: Request) -> list[str]:
         """Return the #SBATCH lines of a job script."""
         return options.directives(request)
+
+    def unsayable(self, request: Request) -> list[str]:
+        """Return what the #SBATCH lines cannot carry as the user has said it."""
+        return unsayable.unsayable(request)
+
+    def threads(self, request: Request) -> str:
+        """Return the cores of a process; SLURM_CPUS_PER_TASK is there only where the script asks for some."""
+        return '"${SLURM_CPUS_PER_TASK:-1}"' if request.cores else '"${SLURM_CPUS_ON_NODE:-1}"'
 
     def submit(self, script: str, arguments: list[str], request: Request) -> list[str]:
         """Return the argv that submits a script, with what differs from one submission to the next."""

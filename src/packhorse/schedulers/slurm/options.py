@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 
-from packhorse.model.job import Request
-from packhorse.schedulers.slurm.words import written_time
+from packhorse.model.job import Request, Wait
+from packhorse.schedulers.slurm.words import written_array, written_time
 
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f|]")
 _PLAIN = re.compile(r"[\w@%+=:,./\[\]-]*", re.ASCII)
 MAIL = {"begin": "BEGIN", "end": "END", "fail": "FAIL"}
+# sbatch(1), --dependency.
+WAITS = {"start": "after", "end": "afterany", "ok": "afterok", "fail": "afternotok", "each": "aftercorr"}
 
 
 def directives(request: Request) -> list[str]:
@@ -40,16 +42,18 @@ def _standing(request: Request) -> dict[str, str | None]:
         "--account=": request.account or None,
         "--partition=": request.partition or None,
         "--qos=": request.qos or None,
+        **_array(request),
+        "--dependency=": _waits(request.waits),
         "--nodes=": str(request.nodes),
-        "--ntasks-per-node=": "1",
-        "--cpus-per-task=": str(request.cores),
+        "--ntasks-per-node=": str(request.tasks),
+        "--cpus-per-task=": str(request.cores // request.tasks) if request.cores else None,
         "--mem=": _memory(request),
+        "--mem-per-cpu=": f"{request.core_memory}M" if request.core_memory is not None else None,
         "--gres=": f"{request.gres}:{request.gpus}" if request.gpus else None,
         "--exclusive": "" if request.whole_nodes else None,
         # A minute is the least that Slurm can tell apart, and 0 would ask for no limit at all.
         "--time=": None if request.seconds is None else written_time(max(60, request.seconds)),
-        "--requeue" if request.requeue else "--no-requeue": "",
-        "--open-mode=": "append",  # an element that is started again goes on in its file
+        **_again(request),
         "--mail-user=": request.mail if request.mail and request.mail_when else None,
         "--mail-type=": (",".join(MAIL[when] for when in request.mail_when) or None)
         if request.mail
@@ -58,10 +62,28 @@ def _standing(request: Request) -> dict[str, str | None]:
     }
 
 
+def _again(request: Request) -> dict[str, str | None]:
+    if request.requeue is None:
+        return {}
+    # An element that is started again goes on in its file.
+    return {"--requeue" if request.requeue else "--no-requeue": "", "--open-mode=": "append"}
+
+
+def _array(request: Request) -> dict[str, str | None]:
+    return {"--array=": (written_array(request.indices) + _throttle(request)) if request.indices else None}
+
+
+def _throttle(request: Request) -> str:
+    return f"%{request.throttle}" if request.throttle else ""
+
+
+def _waits(waits: tuple[Wait, ...]) -> str | None:
+    return ",".join(f"{WAITS[wait.until]}:{wait.job}" for wait in waits) or None
+
+
 def _changing(request: Request, last: str) -> dict[str, str | None]:
-    throttle = f"%{request.throttle}" if request.throttle else ""
     return {
-        "--array=": f"0-{last}{throttle}" if last else None,
+        "--array=": f"0-{last}{_throttle(request)}" if last else None,
         "--comment=": request.token or None,
         "--dependency=": f"afterany:{request.after}" if request.after else None,
         "--exclude=": ",".join(request.exclude) or None,
@@ -70,24 +92,28 @@ def _changing(request: Request, last: str) -> dict[str, str | None]:
 
 
 def _output(request: Request) -> dict[str, str | None]:
-    """Return where the job's output goes; sbatch(1), filename pattern: %A and %a stand for numbers, %% for a %.
+    """Return where output and errors go. Without a file for errors, Slurm writes them where the output goes."""
+    return {"--output=": _pattern(request.output, request), "--error=": _pattern(request.error, request)}
+
+
+def _pattern(path: str, request: Request) -> str | None:
+    """Return a path in sbatch's words; sbatch(1), filename pattern: %A and %a stand for numbers, %% for a %.
 
     A backslash in a path turns patterns off, and has to be doubled; then all elements write to one file.
     """
-    path = request.output
     if "\\" in path:
         pattern, job, element = path.replace("\\", "\\\\"), "job", "all"
     else:
         pattern = path.replace("%", "%%")
-        job, element = ("%A", "%a") if request.elements else ("%j", "0")
-    return {"--output=": pattern.replace("{job}", job).replace("{element}", element) or None}
+        job, element = ("%A", "%a") if request.elements or request.indices else ("%j", "0")
+    return pattern.replace("{job}", job).replace("{element}", element) or None
 
 
 def _memory(request: Request) -> str | None:
     """Return a node's memory; sbatch(1): --exclusive gives no memory by itself, and --mem=0 gives all there is."""
     if request.memory is not None:
         return f"{request.memory}M"
-    return "0" if request.whole_nodes else None
+    return "0" if request.whole_nodes and request.core_memory is None else None
 
 
 def _name(text: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterable
 
 from packhorse.model.job import State
 
@@ -99,6 +100,14 @@ def written_time(duration: int) -> str:
     hours, minutes = divmod(minutes, 60)
     days, hours = divmod(hours, 24)
     return f"{days}-{hours:02}:{minutes:02}:{last:02}"
+
+
+def written_array(indices: Iterable[tuple[int, int, int]]) -> str:
+    """Return the elements of an array as an expression: `1-100`, `0-12:4,20`."""
+    parts = []
+    for first, last, step in indices:
+        parts.append(str(first) if first == last else f"{first}-{last}" + (f":{step}" if step > 1 else ""))
+    return ",".join(parts)
 
 
 def number(text: str) -> int | None:
