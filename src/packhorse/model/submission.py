@@ -51,6 +51,8 @@ class ClusterRun(Struct, frozen=True, kw_only=True):
     user: str
     partition: str = ""
     mail: str = ""
+    folder: str = ""  # of the run on a site that was reached over ssh
+    python: str = ""  # that runs the worker there
     chosen: dict[str, str | int | float] = field(default_factory=dict)  # what the command line said
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from packhorse.model.errors import RunError
 from packhorse.run.far import Session
 
 BLOCK = 1 << 20
+SAME_AGE = 0.001  # seconds; file systems round times differently
 PUT_SECONDS = 600.0  # for a slow file system to write what was sent
 Told = Callable[[int], None]  # how many bytes more have gone or come
 
@@ -80,3 +82,76 @@ def _checked(session: Session, head: dict[str, Any]) -> Iterator[bytes]:
         yield block
     if b"".join(session.raw(32)) != total.digest():
         raise RunError(f"{head['name']} did not come as it was sent", "the same command goes on")
+
+
+def send(
+    session: Session,
+    folder: str,
+    files: Sequence[tuple[str, Path]],
+    *,
+    before: Callable[[int], None] | None = None,
+    told: Told | None = None,
+) -> int:
+    """Send files that are not there in the same size and age, going on where a file was cut; return the bytes sent.
+
+    `before` learns how many bytes will go.
+    """
+    rows = []
+    for name, path in files:
+        about = path.stat()
+        rows.append([name, about.st_size, about.st_mtime])
+    begun = session.call("begun", path=folder, files=rows)["found"]
+    wanted = [
+        (name, path, have) for (name, path), have in zip(files, begun, strict=True) if have >= 0
+    ]
+    size = sum(row[1] - have for row, have in zip(rows, begun, strict=True) if have >= 0)
+    if before:
+        before(size)
+    if wanted:
+        put(session, folder, wanted, told)
+    return size
+
+
+def fetch(session: Session, folder: str, here: Path, told: Told | None = None) -> int:
+    """Fetch the files of a folder (or a file) that are not here in the same size and age, each whole or not at all.
+
+    What came of one before it was cut stays beside it, to go on from. Returns the bytes that came.
+    """
+    listed = session.call("list", path=folder)
+    wanted, came = [], 0
+    for name, size, mtime, _ in listed["files"]:
+        path = here / name if name else here
+        if not _same(path, size, mtime):
+            part = part_of(path)
+            have = part.stat().st_size if part.exists() else 0
+            wanted.append((name, have if have <= size else 0))
+    for head, blocks in give(session, folder, wanted) if wanted else ():
+        if head["size"] < 0:
+            raise RunError(f"{head['name'] or folder} vanished meanwhile", "the same command goes on")
+        path = here / head["name"] if head["name"] else here
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = part_of(path)
+        with part.open("r+b" if head["from"] else "wb") as stream:
+            stream.seek(head["from"])
+            for block in blocks:
+                stream.write(block)
+                came += len(block)
+                if told:
+                    told(len(block))
+        part.chmod(head["mode"])
+        os.utime(part, (head["mtime"], head["mtime"]))
+        part.replace(path)
+    return came
+
+
+def part_of(path: Path) -> Path:
+    """Return where a file stands that has not come whole."""
+    return path.with_name(path.name + ".packhorse-part")
+
+
+def _same(path: Path, size: int, mtime: float) -> bool:
+    try:
+        about = path.stat()
+    except OSError:
+        return False
+    return about.st_size == size and abs(about.st_mtime - mtime) < SAME_AGE

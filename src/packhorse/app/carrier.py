@@ -1,0 +1,269 @@
+"""Where a run lives: on this file system, or on a site's, with a mirror here of what it has told so far.
+
+Whatever is read of a run is read from its directory here; a carrier sees to it that what is new has come, and that what
+is written here gets there. For a run on this file system there is nothing to carry.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from packhorse.app.reach import Here, There
+from packhorse.model.command import Command
+from packhorse.model.errors import RunError
+from packhorse.run.directory import RunDirectory
+from packhorse.run.files import write
+from packhorse.run.submissions import Submissions
+
+MUCH = 100 << 20  # bytes before whose sending their number is told
+# What only the site writes, or what stands only here.
+NOT_SENT = (
+    "journal",
+    "logs",
+    "artifacts",
+    "checkpoints",
+    "ends",
+    "work",
+    "lock",
+    "far.json",
+    "results.parquet",
+    "results.csv",
+    "failures.csv",
+)
+GROWING = ("journal", "logs")  # folders whose files only grow
+
+
+class Carrier:
+    """A run on this file system."""
+
+    far = False
+
+    def __init__(self, run: RunDirectory, how: Here | There) -> None:
+        self.run, self.reach = run, how
+
+    @property
+    def path(self) -> str:
+        """The run directory, as the site's nodes see it."""
+        return str(self.run.path)
+
+    @property
+    def python(self) -> str:
+        """The interpreter of the worker."""
+        return sys.executable
+
+    @contextmanager
+    def open(self) -> Iterator[None]:
+        """Share one session among all that happens inside."""
+        with self.reach.open():
+            yield
+
+    def look(self, *commands: Command) -> None:
+        """Bring what a run tells in a few bytes; the commands travel along, to be asked next."""
+
+    def bring(self) -> None:
+        """Bring all of its journals and logs."""
+
+    def artifacts(self) -> int:
+        """Bring the files that tasks were asked to keep; return the bytes that came."""
+        return 0
+
+    def send(self, told: Callable[[str], None]) -> None:
+        """Send all that the site needs and has not."""
+
+    def put(self, *names: str) -> None:
+        """Send files of the run directory now."""
+
+    def drop(self, *names: str) -> None:
+        """Remove files of the run directory there."""
+
+    def claim(self, wave: int) -> bool:
+        """Make a wave's folder there; tell whether nobody else did."""
+        return True
+
+
+class FarCarrier(Carrier):
+    """A run on a site's file system, in `folder` there."""
+
+    far = True
+
+    def __init__(self, run: RunDirectory, there: There, folder: str, python: str = "") -> None:
+        super().__init__(run, there)
+        self.there, self.folder, self._python = there, folder, python
+
+    @property
+    def path(self) -> str:
+        """The run directory there."""
+        return self.folder
+
+    @property
+    def python(self) -> str:
+        """The interpreter that answers us there; its compute nodes have it, too."""
+        return self._python or str(self.there.hello["python"])
+
+    # From there
+
+    def look(self, *commands: Command) -> None:
+        """Bring small files and the ends of journals, as far as they changed since the last look."""
+        marks = self._marks()
+        with self.there.open():
+            number = self.there.session.send("look", path=self.folder, known=marks)
+            for command in commands:
+                self.there.ahead(command)
+            said = self.there.session.result(number)
+        if not said["there"]:
+            raise RunError(
+                f"{self.folder} is gone from {self.there.site.name}",
+                f"purged or removed; what had come stands in {self.run.path}: packhorse collect {self.run.path}",
+            )
+        names = set(said["names"])
+        for name in ("stopped.json", "cancelled"):
+            if name not in names:
+                (self.run.path / name).unlink(missing_ok=True)
+        for name, text in said["files"].items():
+            self._keep(name, text)
+        for name, text in said["ends"].items():
+            self._keep(f"ends/{name.partition('/')[2]}", text)
+        kept = {name: mark for name, mark in {**marks, **said["marks"]}.items() if name in names}
+        if kept != marks:
+            write(self.run.path / "far.json", msgspec.json.encode({"known": kept}))
+
+    def _keep(self, name: str, text: str) -> None:
+        path = self.run.path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        data = text.encode("utf-8", "surrogateescape")
+        if name.startswith("waves/") and name.endswith("/plan.json"):
+            (path.parent / "leases").mkdir(exist_ok=True)
+        write(path, data)
+
+    def _marks(self) -> dict[str, list[int]]:
+        """Return what was told before; a mark whose file is gone here says nothing."""
+        try:
+            said = msgspec.json.decode((self.run.path / "far.json").read_bytes())
+            known: dict[str, list[int]] = said["known"]
+        except (FileNotFoundError, msgspec.MsgspecError, KeyError):
+            return {}
+        return {name: mark for name, mark in known.items() if self._has(name)}
+
+    def _has(self, name: str) -> bool:
+        kind, _, rest = name.partition("/")
+        if kind != "journal":
+            return (self.run.path / name).exists()
+        return (self.run.path / name).exists() or (self.run.path / "ends" / rest).exists()
+
+    def bring(self) -> None:
+        """Bring the new bytes of journals, packs and logs; what was cut off before goes on where it was cut."""
+        with self.there.open():
+            for kind in GROWING:
+                self._grow(kind)
+
+    def _grow(self, kind: str) -> None:
+        from packhorse.run.carrying import give
+
+        session = self.there.session
+        here = self.run.path / kind
+        here.mkdir(exist_ok=True)
+        wanted = []
+        for name, size, *_ in session.call("list", path=f"{self.folder}/{kind}")["files"]:
+            have = _size(here / name)
+            if size > have:
+                wanted.append((name, have))
+            elif kind == "journal":
+                (self.run.path / "ends" / name).unlink(missing_ok=True)
+        for head, blocks in give(session, f"{self.folder}/{kind}", wanted) if wanted else ():
+            path = here / head["name"]
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with path.open("ab") as stream:
+                for block in blocks:
+                    stream.write(block)
+            if kind == "journal":
+                (self.run.path / "ends" / head["name"]).unlink(missing_ok=True)
+
+    def artifacts(self) -> int:
+        """Bring artifacts that are not here yet, each whole."""
+        from packhorse.run.carrying import fetch
+
+        with self.there.open():
+            return fetch(self.there.session, f"{self.folder}/artifacts", self.run.path / "artifacts")
+
+    # To there
+
+    def send(self, told: Callable[[str], None]) -> None:
+        """Send every file of the run that is not there in the same size and age, the newest wave's plan at last."""
+        from packhorse.run.carrying import send
+
+        names = sorted(self._ours(), key=lambda name: (name.endswith("/plan.json"), name))
+        with self.there.open():
+            send(
+                self.there.session,
+                self.folder,
+                [(name, self.run.path / name) for name in names],
+                before=lambda size: self._announce(size, told),
+            )
+
+    def _announce(self, size: int, told: Callable[[str], None]) -> None:
+        if size > MUCH:
+            told(f"sending {size / 1e6:,.0f} MB to {self.there.site.name}")
+
+    def _ours(self) -> Iterable[str]:
+        """Yield the names of what we write; of waves only the newest, since others have their folders there."""
+        latest = max(self.run.waves(), default=0)
+        for folder, folders, files in os.walk(self.run.path):
+            inside = Path(folder).relative_to(self.run.path).as_posix()
+            top = inside.split("/")[0]
+            if top in NOT_SENT:
+                folders.clear()
+                continue
+            if inside == "waves":
+                folders[:] = [one for one in folders if one == str(latest)]
+            for name in files:
+                full = name if inside == "." else f"{inside}/{name}"
+                if full not in NOT_SENT and not name.startswith("."):
+                    yield full
+
+    def put(self, *names: str) -> None:
+        """Send small files now."""
+        from packhorse.run.carrying import put
+
+        with self.there.open():
+            put(self.there.session, self.folder, [(name, self.run.path / name, 0) for name in names])
+
+    def drop(self, *names: str) -> None:
+        """Remove files there."""
+        with self.there.open():
+            self.there.session.call("drop", path=self.folder, names=list(names))
+
+    def claim(self, wave: int) -> bool:
+        """Make a wave's folder there."""
+        with self.there.open():
+            made: bool = self.there.session.call("claim", path=f"{self.folder}/waves/{wave}")["made"]
+        return made
+
+
+def carrier_of(run: RunDirectory, how: Here | There | None = None) -> Carrier:
+    """Return the carrier of a run that was submitted, by what its directory says of it."""
+    cluster = Submissions(run).cluster()
+    if cluster is None or not cluster.folder:
+        return Carrier(run, how or Here(cluster.site if cluster else _nowhere()))
+    there = how if isinstance(how, There) else There(cluster.site, cluster.site.login)
+    there.hello.setdefault("user", cluster.user)
+    return FarCarrier(run, there, cluster.folder, cluster.python)
+
+
+def _nowhere() -> Any:
+    from packhorse.model.site import Site
+
+    return Site(name="local", scheduler="local")
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
