@@ -13,6 +13,8 @@ from pathlib import Path
 
 import msgspec
 
+from packhorse.app.carrier import Carrier
+from packhorse.app.reach import Here
 from packhorse.app.rendering import Caps, render
 from packhorse.app.siting import Place, propose
 from packhorse.model.site import Site
@@ -108,7 +110,7 @@ def rendered(case: Case, home: Path, job: str = "85") -> dict[str, str]:
     run = RunDirectory.create(home / case.folder / "runs" / "coverage", "coverage")
     place = Place(site=site_of(case), asked=study.cluster)
     found, dialect = propose(study, place, case.tasks), scheduler("slurm")
-    render(run, place, dialect, found.request(place, study), found.rungs, Caps())
+    render(Carrier(run, Here(place.site)), place, dialect, found.request(place, study), found.rungs, Caps())
     said = msgspec.json.decode((run.path / "waves" / "continue.json").read_bytes())
     places = {
         "script": str(run.path / "waves" / "job-base.sh"),

@@ -15,7 +15,9 @@ class Abroad(Struct, frozen=True, kw_only=True):
     """The surroundings of a study's tasks on a site."""
 
     interpreter: Interpreter
-    programs: dict[str, str]  # where the programs are that the study's command names, "" for one that is not there
+    programs: dict[
+        str, str
+    ]  # where the programs are that the study's command names, "" for one that is not there
     digest: str  # of the environment: another one is another environment to the run
     told: dict[str, object]  # for the provenance
     notes: tuple[str, ...] = ()
@@ -30,7 +32,9 @@ def abroad(source: Source, place: Place, there: There, watcher: Watcher) -> Abro
     python = str(hello["programs"].get("python3") or hello["python"])
     told = {"kind": "none", "python": python, "version": hello["version"]}
     return Abroad(
-        interpreter=Interpreter(kind="none", python=python, description=f"python3 on PATH of {place.site.name}"),
+        interpreter=Interpreter(
+            kind="none", python=python, description=f"python3 on PATH of {place.site.name}"
+        ),
         programs=dict(hello["programs"]),
         digest=f"{hello['version']}-{hello['machine']}",
         told=told,

@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
+from packhorse.app.carrier import carrier_of
 from packhorse.app.collect import collect
 from packhorse.app.run import Options, Retry, to_do
 from packhorse.app.select import Chosen
@@ -43,6 +44,7 @@ def retry_source(
     command line says of the site; without one, it is the run's own, as it was, asked for what it was asked for.
     """
     run = find_run(where, said)
+    carrier_of(run).bring_all()
     cluster = Submissions(run).cluster()
     site = site_name(place["site"]) if "site" in place else None
     if cluster is not None and site is None:

@@ -7,6 +7,7 @@ is written here gets there. For a run on this file system there is nothing to ca
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -74,6 +75,13 @@ class Carrier:
         """Bring the files that tasks were asked to keep; return the bytes that came."""
         return 0
 
+    def bring_all(self) -> None:
+        """Bring what is new: small files, journals, logs, artifacts."""
+        with self.open():
+            self.look()
+            self.bring()
+            self.artifacts()
+
     def send(self, told: Callable[[str], None]) -> None:
         """Send all that the site needs and has not."""
 
@@ -85,7 +93,15 @@ class Carrier:
 
     def claim(self, wave: int) -> bool:
         """Make a wave's folder there; tell whether nobody else did."""
-        return True
+        return wave > 0
+
+    def make_logs(self) -> None:
+        """Make the folder of logs, should it be missing."""
+        (self.run.path / "logs").mkdir(exist_ok=True)
+
+    def forget_wave(self, wave: int) -> None:
+        """Remove a wave that never was."""
+        shutil.rmtree(self.run.path / "waves" / str(wave), ignore_errors=True)
 
 
 class FarCarrier(Carrier):
@@ -135,7 +151,9 @@ class FarCarrier(Carrier):
             write(self.run.path / "far.json", msgspec.json.encode({"known": kept}))
 
     def _keep(self, name: str, text: str) -> None:
-        path = self.run.path / name
+        from packhorse.run.carrying import inside
+
+        path = self.run.path / inside(name)
         path.parent.mkdir(parents=True, exist_ok=True)
         data = text.encode("utf-8", "surrogateescape")
         if name.startswith("waves/") and name.endswith("/plan.json"):
@@ -164,20 +182,20 @@ class FarCarrier(Carrier):
                 self._grow(kind)
 
     def _grow(self, kind: str) -> None:
-        from packhorse.run.carrying import give
+        from packhorse.run.carrying import give, inside
 
         session = self.there.session
         here = self.run.path / kind
         here.mkdir(exist_ok=True)
         wanted = []
         for name, size, *_ in session.call("list", path=f"{self.folder}/{kind}")["files"]:
-            have = _size(here / name)
+            have = _size(here / inside(name))
             if size > have:
                 wanted.append((name, have))
             elif kind == "journal":
                 (self.run.path / "ends" / name).unlink(missing_ok=True)
         for head, blocks in give(session, f"{self.folder}/{kind}", wanted) if wanted else ():
-            path = here / head["name"]
+            path = here / inside(head["name"])
             path.parent.mkdir(parents=True, exist_ok=True)
             with path.open("ab") as stream:
                 for block in blocks:
@@ -244,6 +262,22 @@ class FarCarrier(Carrier):
         with self.there.open():
             made: bool = self.there.session.call("claim", path=f"{self.folder}/waves/{wave}")["made"]
         return made
+
+    def make_logs(self) -> None:
+        """Make the folder of logs there."""
+        with self.there.open():
+            self.there.session.call("claim", path=f"{self.folder}/logs")
+
+    def forget_wave(self, wave: int) -> None:
+        """Remove a wave here and there."""
+        super().forget_wave(wave)
+        names = ("plan.json", "work.json", "submission.json", "leases", "")
+        self.drop(*(f"waves/{wave}/{name}".rstrip("/") for name in names))
+
+
+def far_folder(area: str, run: RunDirectory, name: str) -> str:
+    """Return where a run lives below an area of a site: its name, and enough of its id to tell it from others."""
+    return f"{area.rstrip('/')}/packhorse/runs/{name}-{run.about().id[:8]}"
 
 
 def carrier_of(run: RunDirectory, how: Here | There | None = None) -> Carrier:

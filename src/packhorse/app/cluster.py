@@ -6,9 +6,12 @@ import time
 
 from msgspec import Struct
 
+from packhorse.app.arriving import OnSite, arrive
+from packhorse.app.carrier import Carrier
 from packhorse.app.following import Follower
 from packhorse.app.looking import log_of
 from packhorse.app.queue import Queue
+from packhorse.app.reach import There, reach
 from packhorse.app.rendering import Caps, render
 from packhorse.app.run import Options, Runner, Todo, leave_site, open_run
 from packhorse.app.siting import Place, Proposal, propose
@@ -48,8 +51,10 @@ class SiteRunner:
 
     def __init__(self, source: Source, options: Options, place: Place, watcher: Watcher) -> None:
         self.source, self.options, self.place, self.watcher = source, options, place, watcher
-        self.queue = Queue(place.site)
         self.run: RunDirectory = open_run(options.run or source.folder / "runs" / source.study.name, source)
+        self.reach = reach(place.site)
+        self.queue = Queue(place.site, self.reach)
+        self.carrier = Carrier(self.run, self.reach)
         self.kept = Submissions(self.run)
 
     def submit(self) -> tuple[Runner, Submission | None, bool]:
@@ -58,8 +63,9 @@ class SiteRunner:
         Return the run, its newest submission (None where nothing is left to run) and whether it was under way.
         Raises RunError where the scheduler is silent or refuses, or the plan does not fit the site.
         """
-        with RunLock(self.run.path, patience=LOCK_SECONDS, wait=True) as lock:
-            runner = Runner(self.source, self.options, self.watcher, self.run, lock.descriptor)
+        with RunLock(self.run.path, patience=LOCK_SECONDS, wait=True) as lock, self.reach.open():
+            site = self._settle_there()
+            runner = Runner(self.source, self.options, self.watcher, self.run, lock.descriptor, site)
             runner.attached = False
             before = self.kept.cluster()
             if before is not None and before.site.name != self.place.site.name:
@@ -79,6 +85,15 @@ class SiteRunner:
                 raise Stopped("cancelled while it was prepared; nothing was submitted")
             return runner, self._first_wave(runner, todo), False
 
+    def _settle_there(self) -> OnSite | None:
+        """Say hello to a site that is reached over ssh, bring what the run has there, and see what tasks find."""
+        if not isinstance(self.reach, There):
+            return None
+        site = arrive(self.source, self.place, self.run, self.reach, self.watcher)
+        self.carrier = site.carrier
+        self.kept = Submissions(self.run, self.carrier)
+        return site
+
     def _settled(self) -> Standing:
         """Return how the run's jobs stand; those of a run that was stopped get time to end."""
         give_up = time.monotonic() + ENDING_SECONDS
@@ -96,7 +111,7 @@ class SiteRunner:
 
     def _whole(self, latest: Submission, found: Standing) -> Submission:
         """Complete a submission whose answer was lost, so that the run goes on without anybody."""
-        submitter = Submitter(self.run, self.queue, self.watcher)
+        submitter = Submitter(self.carrier, self.queue, self.watcher)
         if not latest.job:
             job = submitter.find(latest.token)
             return submitter.learned(latest, job) if job else latest
@@ -137,13 +152,15 @@ class SiteRunner:
                 user=self.queue.user,
                 partition=proposal.shape.partition,
                 mail=asked.mail,
+                folder=self.carrier.path if self.carrier.far else "",
+                python=self.carrier.python if self.carrier.far else "",
                 chosen=self.place.said,
             )
         )
         plan = runner.plan(todo, proposal.shape.at_a_time)
         caps = Caps(core_hours=asked.max_core_hours, waves=WAVES)
         render(
-            self.run,
+            self.carrier,
             self.place,
             self.queue.dialect,
             proposal.request(self.place, study),
@@ -153,7 +170,10 @@ class SiteRunner:
         intent = self._intent(plan.wave, proposal)
         self.kept.keep(intent)  # before the plan, without which the wave does not exist
         runner.write_wave(plan)
-        submitter = Submitter(self.run, self.queue, self.watcher)
+        if runner.site is not None:
+            runner.site.send_data(self.source, runner.prepared.data, self.watcher)
+        self.carrier.send(self.watcher.say)
+        submitter = Submitter(self.carrier, self.queue, self.watcher)
         submitter.waves_ahead += proposal.cost.waves - 1
         sent = submitter.wave(intent)
         if not sent.job:
@@ -180,7 +200,7 @@ class SiteRunner:
     def follow(self, runner: Runner, begun: float) -> Outcome:
         """Follow the run to its end and merge its table."""
         try:
-            end = Follower(self.run, self.queue, self.watcher).follow()
+            end = Follower(self.carrier, self.queue, self.watcher).follow()
         except KeyboardInterrupt:
             name = self.run.path.name
             raise Stopped(
@@ -192,6 +212,7 @@ class SiteRunner:
     def close(self, runner: Runner, end: WaveEnd | None, begun: float) -> Outcome:
         """Merge the table and say how the run stands."""
         with RunLock(self.run.path, patience=LOCK_SECONDS, wait=True):
+            self.carrier.bring()
             if end is None or end.how == "done":
                 self._tidy()
             outcome = runner.close(end, begun)

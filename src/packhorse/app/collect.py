@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
+from packhorse.app.carrier import carrier_of
 from packhorse.app.words import frozen_study, latest_words
 from packhorse.model.space import ParameterSpace
 from packhorse.model.study import Study
@@ -29,7 +30,8 @@ class Collected(Struct, frozen=True, kw_only=True):
 
 
 def collect(run: RunDirectory) -> Collected:
-    """Merge what a run has now, also while it works."""
+    """Merge what a run has now, also while it works; of one that lives elsewhere what is new is brought first."""
+    carrier_of(run).bring_all()
     words, study = latest_words(run), frozen_study(run)
     merged = merge_table(run, words.space, words.fold, study, words.plan.code)
     notes = (*merged.notes, *table_notes(merged, words.space, study))

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from packhorse.app.carrier import carrier_of
 from packhorse.app.words import frozen_study
 from packhorse.model.errors import RunError
 from packhorse.model.study import Resources, Study
@@ -27,6 +28,7 @@ class Efficiency(Struct, frozen=True, kw_only=True):
 def efficiency(where: Path, said: str | None) -> Efficiency:
     """Return how a run used what it asked for; raise RunError where no task has ended yet."""
     run = find_run(where, said)
+    carrier_of(run).bring_all()
     waves = tuple(
         wave_use(wave, map(read_journal, paths), _given(run, wave, frozen_study(run)))
         for wave in run.waves()

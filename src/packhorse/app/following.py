@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 import time
 
 from msgspec.structs import replace
 
 from packhorse.app.ahead import import_ahead
+from packhorse.app.carrier import Carrier
 from packhorse.app.queue import Queue
 from packhorse.app.standing import Standing, standing, standing_line
 from packhorse.app.submitting import Submitter
@@ -16,9 +16,7 @@ from packhorse.app.waves import WaveEnd, tasks_done
 from packhorse.app.words import latest_words
 from packhorse.model.command import Command
 from packhorse.model.submission import Stopped, Submission
-from packhorse.run.directory import RunDirectory
 from packhorse.run.submissions import Submissions
-from packhorse.run.talking import ask
 
 SOON_SECONDS = 0.1  # between two looks at the journals, at first
 LOOK_SECONDS = 1.0  # the same, later
@@ -31,9 +29,10 @@ RESUBMITS = 2
 class Follower:
     """Watches one run until it is over, and does what its continuation would where that is gone."""
 
-    def __init__(self, run: RunDirectory, queue: Queue, watcher: Watcher) -> None:
-        self.run, self.queue, self.watcher = run, queue, watcher
-        self.kept = Submissions(run)
+    def __init__(self, carrier: Carrier, queue: Queue, watcher: Watcher) -> None:
+        self.carrier, self.queue, self.watcher = carrier, queue, watcher
+        self.run = carrier.run
+        self.kept = Submissions(self.run, carrier)
         self.begun = time.monotonic()
         self.began_with: tuple[int, int] | None = None
         self.gone: list[float] = []  # when the scheduler was asked and knew no job of ours
@@ -46,13 +45,24 @@ class Follower:
         import_ahead("polars")
         try:
             while True:
-                end = self._look()
+                end = self._look_there()
                 if end is not None:
                     return end
-                time.sleep(pause(time.monotonic() - self.begun, self.queue.site.poll))
+                time.sleep(self._pause())
         finally:
             self.show()
             self.watcher.finished()
+
+    def _pause(self) -> float:
+        """Return the seconds to the next look: at a run elsewhere each is a round trip, and so as rare as questions."""
+        poll = self.queue.site.poll
+        return poll if self.carrier.far else pause(time.monotonic() - self.begun, poll)
+
+    def _look_there(self) -> WaveEnd | None:
+        """Look in one session, for which what is new is brought together with the scheduler's answer."""
+        with self.carrier.open():
+            self.carrier.look(*self.queue.announced())
+            return self._look()
 
     def _look(self) -> WaveEnd | None:
         self.show()
@@ -87,7 +97,7 @@ class Follower:
         ours = self.queue.jobs().of(self.run.about().id)
         job = next((job.job for wave, following, job in ours if wave == latest.wave and not following), "")
         if job:
-            Submitter(self.run, self.queue, self.watcher).learned(latest, job)
+            Submitter(self.carrier, self.queue, self.watcher).learned(latest, job)
 
     def _absent(self, latest: Submission, found: Standing) -> WaveEnd | None:
         """Decide what it means that no job of ours is to be seen."""
@@ -112,9 +122,9 @@ class Follower:
 
     def go_on(self, latest: Submission) -> None:
         """Do here what the continuation does in its job."""
-        archive = str(self.run.path / "worker.pyz")
-        argv = [sys.executable, "-S", "-E", archive, "continue", str(self.run.path), str(latest.wave)]
-        answer = ask(
+        there = self.carrier.path
+        argv = [self.carrier.python, "-S", "-E", f"{there}/worker.pyz", "continue", there, str(latest.wave)]
+        answer = self.queue.ask(
             Command(argv=(*argv, "--seconds", str(int(CONTINUE_SECONDS))), timeout=CONTINUE_SECONDS + 30)
         )
         self.queue.shared.forget()
@@ -127,7 +137,7 @@ class Follower:
             return ended(Stopped(why="refused", text="the scheduler never showed the job"))
         self.resubmitted += 1
         self.watcher.warn("the scheduler does not know the job; submitting it again")
-        Submitter(self.run, self.queue, self.watcher).wave(latest)
+        Submitter(self.carrier, self.queue, self.watcher).wave(latest)
         return None
 
     def _started(self, latest: Submission) -> bool:
@@ -139,7 +149,10 @@ class Follower:
         if plan is None:
             return False
         done = plan.before.get("OK", 0) + tasks_done(self.run, plan.wave).get("OK", 0)
-        return done >= plan.total and latest_words(self.run).fold.counts["OK"] >= plan.total
+        if done < plan.total:
+            return False
+        self.carrier.bring()
+        return latest_words(self.run).fold.counts["OK"] >= plan.total
 
     def _dismiss(self) -> None:
         """Cancel what would find nothing to do: elements that still wait, and the continuation unless it sends mail.

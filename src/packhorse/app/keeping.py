@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from packhorse.app.carrier import Carrier, carrier_of
 from packhorse.model.errors import PackhorseError, RunError
 from packhorse.run.directory import RunDirectory, find_run, list_runs
 from packhorse.run.local import cores, memory
@@ -45,15 +46,20 @@ def cancel(where: Path, said: str | None) -> str:
 
 def _cancel_jobs(run: RunDirectory) -> str:
     """Cancel a run's jobs on its site; whatever of them starts nevertheless finds that it was cancelled."""
+    carrier = carrier_of(run)
+    with carrier.open():
+        return _cancel_in(run, carrier)
+
+
+def _cancel_in(run: RunDirectory, carrier: Carrier) -> str:
     from packhorse.app.queue import Queue
     from packhorse.app.standing import standing
     from packhorse.run.submissions import Submissions
 
-    kept = Submissions(run)
-    cluster = kept.cluster()
-    assert cluster is not None
+    carrier.look()
+    kept = Submissions(run, carrier)
     kept.cancel()
-    queue = Queue(cluster.site)
+    queue = Queue(carrier.reach.site, carrier.reach)
     numbers: set[str] = set()
     for _ in range(CANCEL_LOOKS):
         found = standing(run, queue, queue.jobs(0))

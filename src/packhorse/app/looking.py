@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from packhorse.app.carrier import Carrier, carrier_of
 from packhorse.app.select import Chosen, one_task
 from packhorse.app.waves import tasks_done
 from packhorse.app.words import latest_words
 from packhorse.model.errors import RunError
 from packhorse.model.space import ParameterSpace
 from packhorse.results.fold import Fold
-from packhorse.run.directory import RunDirectory, find_run, list_runs
+from packhorse.run.directory import About, RunDirectory, find_run, list_runs
 from packhorse.run.lock import held_by
 
 if TYPE_CHECKING:  # runs of this machine need none of it
@@ -35,6 +36,21 @@ def status(
     """
     run = find_run(where, said)
     about = run.about()
+    carrier = carrier_of(run)
+    with carrier.open():
+        return _status(run, about, carrier, chosen, accounting=accounting)
+
+
+def _status(
+    run: RunDirectory, about: About, carrier: Carrier, chosen: Sequence[str], *, accounting: bool
+) -> dict[str, Any]:
+    """Return how a run stands; one that lives elsewhere is looked at there."""
+    if carrier.far:
+        from packhorse.app.queue import Queue
+
+        carrier.look(*Queue(carrier.reach.site, carrier.reach).announced())
+        if chosen:
+            carrier.bring()
     plan = run.latest()
     found: dict[str, Any] = {"run": str(run.path), "name": about.name, "tasks": 0, "waves": len(run.waves())}
     if plan is None:
@@ -57,7 +73,7 @@ def status(
     done = counts.get("OK", 0)
     failed = sum(number for name, number in counts.items() if name not in ("OK", "MISSING"))
     over = "done" if done + failed >= total else "incomplete"
-    jobs = _jobs(run, over, counts, accounting=accounting) if (run.path / "cluster.json").exists() else {}
+    jobs = _jobs(carrier, over, counts, accounting=accounting) if (run.path / "cluster.json").exists() else {}
     state = "running" if holder is not None and not jobs else over
     found |= {
         "state": state,
@@ -73,17 +89,18 @@ def status(
     return found | jobs
 
 
-def _jobs(run: RunDirectory, over: str, counts: dict[str, int], *, accounting: bool) -> dict[str, Any]:
+def _jobs(carrier: Carrier, over: str, counts: dict[str, int], *, accounting: bool) -> dict[str, Any]:
     """Return how a run's jobs stand on its site, what its waves brought, and the state that follows."""
     from packhorse.app.queue import Queue
     from packhorse.app.standing import standing, standing_line
     from packhorse.run.submissions import Submissions
 
+    run = carrier.run
     kept = Submissions(run)
     cluster, latest, stopped = kept.cluster(), kept.latest(), kept.stopped()
     if cluster is None or latest is None:
         return {}
-    queue = Queue(cluster.site)
+    queue = Queue(cluster.site, carrier.reach)
     found = standing(run, queue, queue.jobs())
     if found.alive and found.asked < kept.stopped_at():
         found = standing(run, queue, queue.jobs(0))  # what was seen before it stopped says nothing
@@ -138,7 +155,7 @@ def cause_list(run: RunDirectory) -> list[dict[str, Any]]:
     waves = run.waves()
     if len(waves) == 1:
         # No later wave can have overcome a failure, so the lines of the others need not be read.
-        failed = [record for path in run.journals(waves[0]) for record in failed_attempts(path)]
+        failed = [record for path in run.ends(waves[0]) for record in failed_attempts(path)]
         return [msgspec.to_builtins(one) for one in group((record.index, record) for record in failed)]
     return [msgspec.to_builtins(one) for one in causes(latest_words(run).fold)]
 
@@ -187,6 +204,7 @@ def logs(
 ) -> list[tuple[int, str]]:
     """Return (index, what it printed) of one task, or of up to twenty that failed."""
     run = find_run(where, said)
+    carrier_of(run).bring()
     words = latest_words(run)
     if task is None and (failed or not chosen):
         only = Chosen(words.space, chosen)
@@ -213,6 +231,7 @@ def log_of(run: RunDirectory, fold: Fold, index: int) -> str:
 def explain(where: Path, said: str | None, task: int | None, chosen: Sequence[str]) -> dict[str, Any]:
     """Return what a task ran, where, with what, and how to repeat it by hand."""
     run = find_run(where, said)
+    carrier_of(run).bring()
     words = latest_words(run)
     index = one_task(words.space, task, chosen)
     found = words.fold.record(index)

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import os
-import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from msgspec import Struct
 
+from packhorse.app.cache import cache_folder
 from packhorse.app.source import Source
+from packhorse.app.surroundings import Afar, Surroundings
 from packhorse.model.plan import Identity
 from packhorse.model.study import Study
 from packhorse.run.code import SnapshotFile
 from packhorse.run.environment import Interpreter
 
-PYTHONS = ("python", "pypy")
+if TYPE_CHECKING:
+    from packhorse.app.abroad import Abroad
 
 
 class Prepared(Struct, frozen=True, kw_only=True):
@@ -29,6 +31,7 @@ class Prepared(Struct, frozen=True, kw_only=True):
     interpreter: Interpreter
     argv: tuple[str, ...]
     environ: dict[str, str]
+    path: tuple[str, ...]  # folders to be first on the PATH that tasks inherit, beside what `environ` says
     unset: tuple[str, ...]
     search: tuple[str, ...]
     identity: Identity
@@ -37,44 +40,43 @@ class Prepared(Struct, frozen=True, kw_only=True):
     notes: tuple[str, ...]
 
 
-def prepare(source: Source, exclude: Path, environ: Mapping[str, str] | None = None) -> Prepared:
-    """Look at code, environment and data; nothing is written but caches."""
-    from packhorse.record import provenance
+def prepare(
+    source: Source,
+    exclude: Path,
+    environ: Mapping[str, str] | None = None,
+    abroad: Abroad | None = None,
+) -> Prepared:
+    """Look at code, environment and data; nothing is written but caches.
+
+    With `abroad` the tasks run on a site that is reached over ssh, in the surroundings that it has.
+    """
     from packhorse.run.datafiles import data_digests
-    from packhorse.run.environment import resolve
-    from packhorse.run.imports import editable_folders, import_roots
+    from packhorse.run.imports import import_roots
     from packhorse.run.snapshot import list_files
 
     study, folder, root = source.study, source.folder, source.root
-    base = dict(os.environ if environ is None else environ)
-    interpreter = resolve(study.environment, folder, env=base)  # first, since uv may write its lock file
+    around = Surroundings(source, environ) if abroad is None else Afar(source, abroad)
     barred = [exclude, *(folder / name for name in study.data)]
     listing = list_files(root, folder, code=study.code, include=study.include, exclude=barred)
-    argv, note = _argv(study, interpreter, folder, base)
-    environment = interpreter.environ(base)
-    environment.update((name, value) for name, value in study.env.items() if value is not None)
-    changed = {name: value for name, value in environment.items() if base.get(name) != value}
+    argv, note = _argv(study, around)
     data = data_digests(folder, study.data, cache_folder() / "data.json")
     relative = folder.relative_to(root).as_posix()
-    languages = _languages(study, interpreter, argv)
-    editable = editable_folders(interpreter.python, root) if languages.python else []
-    told = provenance.collect(
-        study, root, folder, languages=languages, env=environment, cache=cache_folder(), data=data
-    )
+    told = around.told(argv, data)
     return Prepared(
         files=listing.files,
         left_out=listing.left_out,
-        interpreter=interpreter,
+        interpreter=around.interpreter,
         argv=argv,
-        environ=changed,
-        unset=tuple(sorted(set(base) - set(environment))),
-        search=tuple(import_roots(listing.files, relative, editable)),
+        environ=around.changed(),
+        path=around.path,
+        unset=around.unset(),
+        search=tuple(import_roots(listing.files, relative, around.editable(argv))),
         identity=Identity(
             code=_code(source, listing.files), environment=told["environment"]["digest"], data=_digest(data)
         ),
         provenance=told,
         data=data,
-        notes=tuple(one for one in (*interpreter.notes, note) if one),
+        notes=tuple(one for one in (*around.interpreter.notes, *around.notes, note) if one),
     )
 
 
@@ -110,47 +112,15 @@ def said_command(study: Study) -> str:
     return study.function or study.shell or "\0".join(study.command)
 
 
-def cache_folder() -> Path:
-    """Return the user's private cache, made when it is absent; a temporary one where there is no home."""
-    base = os.environ.get("XDG_CACHE_HOME")
-    place = Path(base) / "packhorse" if base else Path.home() / ".cache" / "packhorse"
-    try:
-        place.mkdir(parents=True, exist_ok=True, mode=0o700)
-    except OSError:
-        return Path(tempfile.mkdtemp(prefix="packhorse-"))
-    return place
-
-
-def _argv(
-    study: Study, interpreter: Interpreter, folder: Path, env: Mapping[str, str]
-) -> tuple[tuple[str, ...], str]:
-    from packhorse.run.programs import resolve_command
-
+def _argv(study: Study, around: Surroundings | Afar) -> tuple[tuple[str, ...], str]:
     if study.function:
-        return (interpreter.python,), ""
+        return (around.interpreter.python,), ""
     if study.shell:
         return ("/bin/sh", "-c", study.shell), ""
     if "{" in study.command[0]:
         return study.command, ""  # a placeholder chooses the program: it is looked up for each task
-    program = resolve_command(study.command, interpreter, folder, env=env)
+    program = around.program(study.command)
     return program.argv, program.note
-
-
-def _languages(study: Study, interpreter: Interpreter, argv: tuple[str, ...]) -> Any:
-    from packhorse.record.provenance import Languages
-
-    name = Path(argv[0]).name
-    if study.function or name.startswith(PYTHONS):
-        return Languages(python=interpreter.python if study.function else argv[0])
-    if study.shell:
-        # A shell line may start anything: Python and R take part where it names them.
-        found = {}
-        if "python" in study.shell:
-            found["python"] = interpreter.python
-        return Languages(program="/bin/sh", **found)
-    if name in ("Rscript", "R"):
-        return Languages(rscript=argv[0])
-    return Languages(program=argv[0] if argv[0].startswith("/") else "")
 
 
 def _digest(value: Any) -> str:

@@ -7,6 +7,8 @@ from typing import Any
 
 import msgspec
 
+from packhorse.app.carrier import carrier_of
+from packhorse.app.reach import reach
 from packhorse.app.rendering import wave_script
 from packhorse.app.siting import place_of, propose
 from packhorse.app.source import Source
@@ -25,7 +27,9 @@ def proposed(source: Source, said: dict[str, Any], tasks: int, directory: Path |
         raise RunError("nothing is left to run", f"packhorse status {run.path}")
     found = propose(source.study, place, tasks, fold)
     dialect = scheduler(place.site.scheduler)
-    script = wave_script(run, place, dialect, found.request(place, source.study), found.rungs[0])
+    script = wave_script(
+        carrier_of(run, reach(place.site)), place, dialect, found.request(place, source.study), found.rungs[0]
+    )
     return {
         "name": place.site.name,
         "sentence": found.sentence(),

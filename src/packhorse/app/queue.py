@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import pwd
 from typing import Any
 
 import msgspec
 from msgspec import Struct
 
-from packhorse.app.prepare import cache_folder
+from packhorse.app.cache import cache_folder
+from packhorse.app.reach import Here, Reach
+from packhorse.model.command import Answer, Command
 from packhorse.model.job import Ended, Job
 from packhorse.model.site import Site
 from packhorse.model.submission import wave_of
@@ -39,11 +39,24 @@ class Jobs(Struct, frozen=True):
 class Queue:
     """The scheduler of one site, as one user sees it."""
 
-    def __init__(self, site: Site) -> None:
-        self.site = site
+    def __init__(self, site: Site, how: Reach | None = None) -> None:
+        self.site, self.reach = site, how or Here(site)
         self.dialect = scheduler(site.scheduler)
-        self.user = pwd.getpwuid(os.getuid()).pw_name
         self.shared = SharedAnswer(cache_folder() / f"queue-{site.name}.json")
+
+    @property
+    def user(self) -> str:
+        """The user's name on the site."""
+        return self.reach.user
+
+    def ask(self, command: Command) -> Answer:
+        """Run a command of the scheduler."""
+        return self.reach.ask(command)
+
+    def announced(self, oldest: float | None = None) -> list[Command]:
+        """Return the command that `jobs` will begin with, if it will ask at all."""
+        limit = self.site.poll if oldest is None else oldest
+        return [] if self.shared.fresh(limit) else [next(self.dialect.jobs(self.user))]
 
     def jobs(self, oldest: float | None = None) -> Jobs:
         """Return the user's jobs, asked no longer than `oldest` seconds ago (default: the site's interval)."""
@@ -54,7 +67,7 @@ class Queue:
         return Jobs(asked, jobs=tuple(msgspec.convert(said, list[Job])))
 
     def _ask(self) -> Any:
-        said = talk(self.dialect.jobs(self.user))
+        said = talk(self.dialect.jobs(self.user), self.ask)
         return said.why if isinstance(said, Silent) else msgspec.to_builtins(said)
 
     def ended(self, run_id: str, jobs: list[str]) -> list[Ended]:
@@ -64,14 +77,14 @@ class Queue:
         return msgspec.convert(said or [], list[Ended])
 
     def _ask_ended(self, jobs: list[str]) -> Any:
-        said = talk(self.dialect.ended(jobs))
+        said = talk(self.dialect.ended(jobs), self.ask)
         return None if isinstance(said, Silent) else msgspec.to_builtins(said)
 
     def find(self, token: str) -> str | Silent | None:
         """Return the number of the job with a token, None where there is none, Silent where nobody answers."""
-        return talk(self.dialect.find(token, self.user))
+        return talk(self.dialect.find(token, self.user), self.ask)
 
     def cancel(self, jobs: list[str]) -> str:
         """Cancel jobs; return what went wrong, or nothing."""
         self.shared.forget()
-        return talk(self.dialect.cancel(jobs)) if jobs else ""
+        return talk(self.dialect.cancel(jobs), self.ask) if jobs else ""

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
-from packhorse.app.prepare import cache_folder
+from packhorse.app.cache import cache_folder
 from packhorse.model.command import Answer, Command
 from packhorse.model.site import Site
 from packhorse.run.talking import ask

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import shlex
-import sys
 from collections.abc import Sequence
 
 import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
+from packhorse.app.carrier import Carrier
 from packhorse.app.siting import Place
 from packhorse.model.job import Request
 from packhorse.plan.shape import Rung
-from packhorse.run.directory import RunDirectory
 from packhorse.run.files import write
 from packhorse.schedulers.script import Raw, job_script
 from packhorse.schedulers.talk import Scheduler
@@ -41,34 +40,34 @@ class Caps(Struct, frozen=True, kw_only=True):
 
 
 def render(
-    run: RunDirectory, place: Place, dialect: Scheduler, base: Request, rungs: Sequence[Rung], caps: Caps
+    carrier: Carrier, place: Place, dialect: Scheduler, base: Request, rungs: Sequence[Rung], caps: Caps
 ) -> None:
     """Write all that a later wave needs, before the first one is submitted.
 
     `base` is the request of an element but for its size, which the rungs have.
     """
-    folder = run.path / "waves"
+    folder = carrier.run.path / "waves"
     for rung in rungs:
-        write(folder / f"job-{rung.name}.sh", wave_script(run, place, dialect, base, rung), 0o700)
-    write(folder / "continue.sh", continue_script(run, place, dialect, base), 0o700)
+        write(folder / f"job-{rung.name}.sh", wave_script(carrier, place, dialect, base, rung), 0o700)
+    write(folder / "continue.sh", continue_script(carrier, place, dialect, base), 0o700)
     mail = place.asked.mail and place.asked.mail_when
     if mail:
         write(folder / "mail.sh", mail_script(place, dialect, base), 0o700)
     said = {
         "format": "packhorse-continue",
         "version": 1,
-        "run": run.about().id,
-        "python": sys.executable,
+        "run": carrier.run.about().id,
+        "python": carrier.python,
         "latency": place.site.latency,
-        "rungs": [_rung(run, rung) for rung in rungs],
-        "submit": [*dialect.template(_placed(run, base)), "{follows}"],
-        "after": dialect.template(_following(run, base), after=True),
+        "rungs": [_rung(carrier, rung) for rung in rungs],
+        "submit": [*dialect.template(_placed(carrier, base)), "{follows}"],
+        "after": dialect.template(_following(carrier, base), after=True),
         "asked": _asked(dialect),
         "unset": list(dialect.unset),
         "memory_words": list(dialect.memory_words),
         "node_words": list(dialect.node_words),
         "compute_submits": place.site.compute_submits,
-        "mail": _mail(run, place, dialect, base) if mail else None,
+        "mail": _mail(carrier, place, dialect, base) if mail else None,
         **msgspec.to_builtins(caps),
     }
     write(folder / "continue.json", msgspec.json.format(msgspec.json.encode(said), indent=1))
@@ -86,11 +85,11 @@ def element_request(base: Request, rung: Rung) -> Request:
     )
 
 
-def wave_script(run: RunDirectory, place: Place, dialect: Scheduler, base: Request, rung: Rung) -> str:
+def wave_script(carrier: Carrier, place: Place, dialect: Scheduler, base: Request, rung: Rung) -> str:
     """Return the job script of one element: it becomes a worker. Its arguments: the wave, the last element."""
     names = dialect.variables
-    program = [sys.executable, "-S", "-E", str(run.path / "worker.pyz"), "work"]
-    program += [_under(run, '"/waves/$1/work.json"'), "--element", Raw(names.element)]
+    program = [carrier.python, "-S", "-E", f"{carrier.path}/worker.pyz", "work"]
+    program += [_under(carrier, '"/waves/$1/work.json"'), "--element", Raw(names.element)]
     program += [
         "--elements",
         Raw('"$(($2 + 1))"'),
@@ -107,12 +106,12 @@ def wave_script(run: RunDirectory, place: Place, dialect: Scheduler, base: Reque
     return job_script(head, ABOUT_WAVE, setup_lines(place), program, place.site.setup)
 
 
-def continue_script(run: RunDirectory, place: Place, dialect: Scheduler, base: Request) -> str:
+def continue_script(carrier: Carrier, place: Place, dialect: Scheduler, base: Request) -> str:
     """Return the job script that runs when wave $1 has ended, and submits what it left missing."""
     request = replace(
         base, name=f"{base.name}-next", cores=1, memory=CONTINUE_MEMORY, seconds=CONTINUE_SECONDS, options=()
     )
-    program = [sys.executable, "-S", "-E", str(run.path / "worker.pyz"), "continue", str(run.path)]
+    program = [carrier.python, "-S", "-E", f"{carrier.path}/worker.pyz", "continue", carrier.path]
     program += [Raw('"$1"'), "--seconds", str(CONTINUE_SECONDS - 60)]
     return job_script(dialect.directives(request), ABOUT_CONTINUATION, [], program, place.site.setup)
 
@@ -136,9 +135,9 @@ def mail_script(place: Place, dialect: Scheduler, base: Request) -> str:
     return job_script(dialect.directives(request), about, [], ["true"])
 
 
-def _mail(run: RunDirectory, place: Place, dialect: Scheduler, base: Request) -> dict[str, object]:
+def _mail(carrier: Carrier, place: Place, dialect: Scheduler, base: Request) -> dict[str, object]:
     """Return how the one mail of a run is sent; `when` is fail where only bad news is wanted."""
-    argv = dialect.notice(str(run.path / "waves" / "mail.sh"))
+    argv = dialect.notice(f"{carrier.path}/waves/mail.sh")
     return {"argv": argv, "name": base.name, "when": "end" if "end" in place.asked.mail_when else "fail"}
 
 
@@ -148,24 +147,24 @@ def setup_lines(place: Place) -> list[str]:
     return [*loads, *place.asked.setup]
 
 
-def _under(run: RunDirectory, rest: str) -> Raw:
-    return Raw(shlex.quote(str(run.path)) + rest)
+def _under(carrier: Carrier, rest: str) -> Raw:
+    return Raw(shlex.quote(carrier.path) + rest)
 
 
-def _rung(run: RunDirectory, rung: Rung) -> dict[str, object]:
-    script = str(run.path / "waves" / f"job-{rung.name}.sh")
+def _rung(carrier: Carrier, rung: Rung) -> dict[str, object]:
+    script = f"{carrier.path}/waves/job-{rung.name}.sh"
     return {**msgspec.to_builtins(rung), "script": script}
 
 
-def _placed(run: RunDirectory, base: Request) -> Request:
+def _placed(carrier: Carrier, base: Request) -> Request:
     """Return the request of a wave with the places that each submission fills."""
-    output = str(run.path / "logs" / "job-{wave}-{element}.out")
+    output = f"{carrier.path}/logs/job-{{wave}}-{{element}}.out"
     return replace(base, token=TOKEN, elements=1, output=output, exclude=("{exclude}",), after="{job}")
 
 
-def _following(run: RunDirectory, base: Request) -> Request:
+def _following(carrier: Carrier, base: Request) -> Request:
     # Beside its script, since a job whose output's folder is missing fails before its first line.
-    output = str(run.path / "waves" / "continue-{wave}.out")
+    output = f"{carrier.path}/waves/continue-{{wave}}.out"
     return replace(base, name=f"{base.name}-next", token=TOKEN, output=output, after="{job}", throttle=0)
 
 

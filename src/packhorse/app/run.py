@@ -11,6 +11,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from packhorse.app.absent import absent_files
+from packhorse.app.arriving import OnSite
 from packhorse.app.changes import Changes
 from packhorse.app.checks import run_checks
 from packhorse.app.collect import has_results, merge_table, table_notes
@@ -96,10 +97,11 @@ def leave_site(run: RunDirectory, *, keep: bool = False) -> None:
     cluster = kept.cluster()
     if cluster is None:
         return
+    from packhorse.app.carrier import carrier_of
     from packhorse.app.queue import Queue
     from packhorse.app.standing import standing, standing_line
 
-    queue = Queue(cluster.site)
+    queue = Queue(cluster.site, carrier_of(run).reach)
     found = standing(run, queue, queue.jobs(0))
     if found.alive or found.state == "unknown":
         site = cluster.site.name
@@ -131,14 +133,21 @@ class Runner:
     """One call of `run` on one run directory."""
 
     def __init__(
-        self, source: Source, options: Options, watcher: Watcher, run: RunDirectory, lock: int
+        self,
+        source: Source,
+        options: Options,
+        watcher: Watcher,
+        run: RunDirectory,
+        lock: int,
+        site: OnSite | None = None,
     ) -> None:
         self.source, self.options, self.watcher = source, options, watcher
         self.run, self.lock = run, lock
         self.study: Study = source.study
         self.latest = run.latest()
         self.space = grown_space(ParameterSpace.of(self.study), run, self.latest)
-        self.prepared: Prepared = prepare(source, run.path)
+        self.site = site
+        self.prepared: Prepared = prepare(source, run.path, abroad=site.abroad if site else None)
         self.first = self.latest.first if self.latest else 1
         self.unchecked = False
         self.attached = (
@@ -279,7 +288,7 @@ class Runner:
             for index in range(a, b):
                 before[fold.state(index)] = before.get(fold.state(index), 0) - 1
         draft = Plan(
-            wave=self.run.claim_wave(),
+            wave=self._claim_wave(),
             kind="retry" if retry else "run",
             space=self.space.digest,
             code=identity.code,
@@ -295,19 +304,43 @@ class Runner:
         )
         return plan_wave(draft, ranges, slots=slots)
 
+    def _claim_wave(self) -> int:
+        """Return the number of the next wave, which is ours."""
+        wave = self.run.claim_wave()
+        if self.site is not None and not self.site.carrier.claim(wave):
+            (self.run.path / "waves" / str(wave)).rmdir()
+            raise RunError("another wave of this run began meanwhile", "the same command follows it")
+        return wave
+
     def _work(self, plan: Plan) -> dict[str, Any]:
-        work = work_file(self.source, self.prepared, plan, self.space, everything=self.options.everything)
+        work = work_file(
+            self.source,
+            self.prepared,
+            plan,
+            self.space,
+            everything=self.options.everything,
+            data=self.site.places(self.prepared.data) if self.site else None,
+        )
         work["tee"] = work["tee"] and self.attached
         return self.run.owned(work)
+
+    def _work_here(self, plan: Plan) -> dict[str, Any]:
+        """Return the work file for this machine, also where tasks run elsewhere."""
+        if self.site is None:
+            return self._work(plan)
+        prepared = prepare(self.source, self.run.path)
+        return self.run.owned(work_file(self.source, prepared, plan, self.space))
 
     def _checks(self, identity: Identity) -> bool:
         if not self.study.checks:
             return False
+        if self.site is not None:
+            self.watcher.say("the study's checks run here, with this machine's environment")
         plan = Plan(wave=0, space=self.space.digest, total=self.space.size, tasks=0, code=identity.code)
         return run_checks(
             self.run,
             self.study.checks,
-            self._work(plan),
+            self._work_here(plan),
             identity,
             unchecked=self.options.unchecked,
             watcher=self.watcher,

@@ -71,7 +71,7 @@ def waves_of(run: RunDirectory) -> list[Wave]:
 
 
 def _wave(run: RunDirectory, plan: Plan, sent: Submission) -> Wave:
-    journals = list(run.journals(plan.wave))
+    journals = run.ends(plan.wave)
     counts = tasks_done(run, plan.wave)
     counts["MISSING"] = max(0, plan.tasks - sum(counts.values()))
     return Wave(

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Sequence
 
 import msgspec
 from msgspec.structs import replace
 
+from packhorse.app.carrier import Carrier
 from packhorse.app.queue import Queue
 from packhorse.app.watch import Watcher
 from packhorse.model.command import Command
 from packhorse.model.errors import RunError
 from packhorse.model.job import Refused, Submitted, Unsure
 from packhorse.model.submission import Submission, token_of
-from packhorse.run.directory import RunDirectory
 from packhorse.run.submissions import Submissions
-from packhorse.run.talking import ask
 from packhorse.worker.commands import filled
 
 SUBMIT_SECONDS = 60.0  # a scheduler under load may take this long to answer
@@ -29,16 +27,17 @@ FIND_SECONDS = 12.0  # how long a job whose answer was lost is looked for at onc
 class Submitter:
     """Submits the waves of one run to one site's scheduler."""
 
-    def __init__(self, run: RunDirectory, queue: Queue, watcher: Watcher) -> None:
-        self.run, self.queue, self.watcher = run, queue, watcher
-        self.kept = Submissions(run)
+    def __init__(self, carrier: Carrier, queue: Queue, watcher: Watcher) -> None:
+        self.carrier, self.queue, self.watcher = carrier, queue, watcher
+        self.run = run = carrier.run
+        self.kept = Submissions(run, carrier)
         self.waves_ahead = AHEAD
         self.said = msgspec.json.decode((run.path / "waves" / "continue.json").read_bytes())
 
     def wave(self, intent: Submission) -> Submission:
         """Submit a planned wave and the job that follows it; raise RunError where the site refuses."""
         places = {
-            "script": str(self.run.path / "waves" / f"job-{intent.rung}.sh"),
+            "script": f"{self.carrier.path}/waves/job-{intent.rung}.sh",
             "wave": str(intent.wave),
             "last": str(intent.elements - 1),
             "token": intent.token,
@@ -47,13 +46,13 @@ class Submitter:
             "follows": "",
         }
         argv = filled(self.said["submit"], places)
-        (self.run.path / "logs").mkdir(exist_ok=True)  # without it every element would fail at its start
+        self.carrier.make_logs()  # without it every element would fail at its start
         intent = replace(intent, argv=tuple(argv), intended=time.time())
         self.kept.keep(intent)
         job = self._submit(argv, intent.token)
         if isinstance(job, Refused):
             # Nothing of this wave can ever start, so it never was.
-            shutil.rmtree(self.run.path / "waves" / str(intent.wave), ignore_errors=True)
+            self.carrier.forget_wave(intent.wave)
             hint = f"packhorse plan --site {intent.site} shows the limits; the same command tries again"
             raise RunError(f"the site refuses the job: {job.why}", hint)
         return self.learned(intent, job) if job else intent
@@ -72,7 +71,7 @@ class Submitter:
         run_id, before, first = self.run.about().id, wave.job, ""
         for number in range(wave.wave + 1, wave.wave + 1 + self.waves_ahead):
             places = {
-                "script": str(self.run.path / "waves" / f"job-{wave.rung}.sh"),
+                "script": f"{self.carrier.path}/waves/job-{wave.rung}.sh",
                 "wave": str(number),
                 "last": str(wave.elements - 1),
                 "token": token_of(run_id, number),
@@ -93,7 +92,7 @@ class Submitter:
     def follower(self, wave: Submission) -> Submission:
         """Submit the job that runs when a wave has ended; without it the wave is only watched."""
         token = token_of(self.run.about().id, wave.wave, following=True)
-        script = str(self.run.path / "waves" / "continue.sh")
+        script = f"{self.carrier.path}/waves/continue.sh"
         places = {"script": script, "wave": str(wave.wave), "token": token, "job": wave.job}
         job = self._submit(filled(self.said["after"], places), token)
         if isinstance(job, Refused):
@@ -113,7 +112,7 @@ class Submitter:
         said: Submitted | Refused | Unsure = Refused("", transient=True)
         for pause in (*AGAIN_SECONDS, 0.0):
             command = Command(argv=tuple(argv), timeout=SUBMIT_SECONDS, unset=self.queue.dialect.unset)
-            said = self.queue.dialect.submitted(ask(command))
+            said = self.queue.dialect.submitted(self.queue.ask(command))
             self.queue.shared.forget()
             if isinstance(said, Refused) and said.transient and pause:
                 self.watcher.say(f"the scheduler does not take jobs now ({said.why}); asking again")

@@ -80,7 +80,7 @@ def _tell_files(event: dict[str, Any], watcher: Watcher) -> None:
 def tasks_done(run: RunDirectory, wave: int) -> dict[str, int]:
     """Return the counts by outcome of one wave, from the ends of its journals."""
     counts: dict[str, int] = {}
-    for path in run.journals(wave):
+    for path in run.ends(wave):
         end = tail(path)
         for name, number in end.totals.items():
             if name.isupper():

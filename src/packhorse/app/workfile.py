@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -18,10 +19,20 @@ SPECIALS = re.compile(r"^params\.")
 
 
 def work_file(
-    source: Source, prepared: Prepared, plan: Plan, space: ParameterSpace, *, everything: bool = False
+    source: Source,
+    prepared: Prepared,
+    plan: Plan,
+    space: ParameterSpace,
+    *,
+    everything: bool = False,
+    data: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
-    """Return all that a worker needs for one wave; `RunDirectory.owned` adds whose it is."""
+    """Return all that a worker needs for one wave; `RunDirectory.owned` adds whose it is.
+
+    `data` says where the study's data stand where tasks run, if that is not here.
+    """
     study = source.study
+    placed = data or {name: str((source.folder / name).resolve()) for name in study.data}
     return {
         "format": "packhorse-work",
         "version": 1,
@@ -34,10 +45,11 @@ def work_file(
         "code": plan.code,
         "environment": plan.environment,
         "folder": source.folder.relative_to(source.root).as_posix(),
-        "links": [[name, str((source.folder / name).resolve())] for name in study.data],
+        "links": [[name, placed[name]] for name in study.data],
         "python": [prepared.interpreter.python],
         "search": list(prepared.search),
         "environ": prepared.environ,
+        "path": list(prepared.path),
         "unset": list(prepared.unset),
         "cpus": study.resources.cpus,
         "memory": study.resources.memory,

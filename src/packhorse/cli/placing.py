@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-OPTIONS = ("site", "partition", "account", "qos", "job_time", "max_jobs", "max_core_hours")
+OPTIONS = ("site", "area", "partition", "account", "qos", "job_time", "max_jobs", "max_core_hours")
 
 
 def site_options(command: Any) -> Any:
@@ -14,6 +14,9 @@ def site_options(command: Any) -> Any:
     for option in reversed(
         (
             click.option("--site", metavar="NAME", help="Run on this site (packhorse sites lists them)."),
+            click.option(
+                "--area", metavar="NAME", help="Where on the site the run lives (default: where it belongs)."
+            ),
             click.option(
                 "--partition", metavar="NAME", help="The site's partition (default: one that fits)."
             ),

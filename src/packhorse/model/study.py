@@ -29,6 +29,7 @@ class Cluster(Struct, frozen=True, kw_only=True, omit_defaults=True):
     partition: str = ""
     account: str = ""
     qos: str = ""
+    area: str = ""  # of a site that is reached over ssh: its name or a path
     job_time: int | None = None  # of each job; None: chosen to suit the tasks
     max_jobs: int | None = None  # at a time
     max_core_hours: float | None = None

@@ -6,8 +6,10 @@ Python 3.6 in the C locale could not even name those that are.
 import errno
 import os
 import pwd
+import re
 
 BLOCK = 1 << 20
+VARIABLE = re.compile(rb"\$(?:\w+|\{\w+\})")
 PART = b".packhorse-part"  # the ending of a file that has not come whole
 
 
@@ -30,12 +32,10 @@ def expanded(path, environ):
     words = raw(path)
     if words == b"~" or words.startswith(b"~/"):
         words = raw(pwd.getpwuid(os.getuid()).pw_dir) + words[1:]
-    if words.startswith(b"$"):
-        name, _, rest = words[1:].partition(b"/")
-        value = environ.get(said(name.strip(b"{}")), "")
-        if not value:
-            return None
-        words = os.path.join(raw(value), rest)
+    names = [found.strip(b"${}") for found in VARIABLE.findall(words)]
+    if any(not environ.get(said(name)) for name in names):
+        return None
+    words = VARIABLE.sub(lambda found: raw(environ[said(found.group().strip(b"${}"))]), words)
     return os.path.normpath(os.path.join(raw(pwd.getpwuid(os.getuid()).pw_dir), words))
 
 

@@ -101,10 +101,8 @@ def send(
         about = path.stat()
         rows.append([name, about.st_size, about.st_mtime])
     begun = session.call("begun", path=folder, files=rows)["found"]
-    wanted = [
-        (name, path, have) for (name, path), have in zip(files, begun, strict=True) if have >= 0
-    ]
-    size = sum(row[1] - have for row, have in zip(rows, begun, strict=True) if have >= 0)
+    wanted = [(name, path, have) for (name, path), have in zip(files, begun, strict=True) if have >= 0]
+    size: int = sum(row[1] - have for row, have in zip(rows, begun, strict=True) if have >= 0)
     if before:
         before(size)
     if wanted:
@@ -120,7 +118,7 @@ def fetch(session: Session, folder: str, here: Path, told: Told | None = None) -
     listed = session.call("list", path=folder)
     wanted, came = [], 0
     for name, size, mtime, _ in listed["files"]:
-        path = here / name if name else here
+        path = here / inside(name) if name else here
         if not _same(path, size, mtime):
             part = part_of(path)
             have = part.stat().st_size if part.exists() else 0
@@ -128,7 +126,7 @@ def fetch(session: Session, folder: str, here: Path, told: Told | None = None) -
     for head, blocks in give(session, folder, wanted) if wanted else ():
         if head["size"] < 0:
             raise RunError(f"{head['name'] or folder} vanished meanwhile", "the same command goes on")
-        path = here / head["name"] if head["name"] else here
+        path = here / inside(head["name"]) if head["name"] else here
         path.parent.mkdir(parents=True, exist_ok=True)
         part = part_of(path)
         with part.open("r+b" if head["from"] else "wb") as stream:
@@ -147,6 +145,14 @@ def fetch(session: Session, folder: str, here: Path, told: Told | None = None) -
 def part_of(path: Path) -> Path:
     """Return where a file stands that has not come whole."""
     return path.with_name(path.name + ".packhorse-part")
+
+
+def inside(name: str) -> str:
+    """Return a name that the other end gave, if it stays inside its folder; raise RunError for any other."""
+    parts = name.split("/")
+    if name.startswith("/") or ".." in parts or "\0" in name:
+        raise RunError(f"the site named a file outside the folder: {name!r}", "nothing was written")
+    return name
 
 
 def _same(path: Path, size: int, mtime: float) -> bool:

@@ -168,11 +168,21 @@ class RunDirectory:
 
     def journals(self, wave: int | None = None) -> list[Path]:
         """Return the journal files, of one wave or of all; listed afresh, as network file systems need."""
-        folder = self.path / "journal"
-        if not folder.is_dir():
-            return []
         prefix = "" if wave is None else f"{wave}-"
-        return sorted(p for p in folder.iterdir() if p.suffix == ".ndjson" and p.name.startswith(prefix))
+        return sorted(_journals(self.path / "journal", prefix).values())
+
+    def ends(self, wave: int) -> list[Path]:
+        """Return a wave's journals to read their ends: of those that live elsewhere only the ends may be here."""
+        prefix = f"{wave}-"
+        return sorted(
+            {**_journals(self.path / "journal", prefix), **_journals(self.path / "ends", prefix)}.values()
+        )
+
+
+def _journals(folder: Path, prefix: str) -> dict[str, Path]:
+    if not folder.is_dir():
+        return {}
+    return {p.name: p for p in folder.iterdir() if p.suffix == ".ndjson" and p.name.startswith(prefix)}
 
 
 def find_run(where: Path, said: str | None) -> RunDirectory:

@@ -76,6 +76,33 @@ def resolve_command(
     raise _unknown(word, rest, folder, env)
 
 
+def resolve_there(
+    argv: tuple[str, ...], interpreter: Interpreter, folder: Path, programs: Mapping[str, str]
+) -> Program:
+    """Return the command for a site on which `programs` are to be found; RunError where its first word is nothing.
+
+    What its modules bring is known only to its jobs: a program that modules may bring keeps its name.
+    """
+    word, rest = argv[0], argv[1:]
+    if "/" in word:
+        return Program(argv=(_file(word, folder) if not word.startswith("/") else word, *rest))
+    if PYTHON.fullmatch(word) and not (interpreter.kind == "none" and programs.get(word)):
+        return Program(argv=(interpreter.python, *rest))
+    if programs.get(word):
+        return Program(argv=(programs[word], *rest))
+    if (folder / word).is_file():
+        suffix = Path(word).suffix.lower()
+        runner = interpreter.python if suffix in {".py", ".pyw"} else BY_SUFFIX.get(suffix, "")
+        script = (programs.get(runner) or runner, f"./{word}") if runner else (f"./{word}",)
+        return Program(argv=(*script, *rest), note=f"{word} is started as {shlex.join(script)}")
+    if word in programs:
+        raise RunError(
+            f"{word} is not on the site's PATH",
+            "name the module that brings it, in the study:\n  cluster:\n    modules: [R]",
+        )
+    return Program(argv=argv)
+
+
 def script_command(
     script: str, interpreter: Interpreter, folder: Path, *, env: Mapping[str, str]
 ) -> tuple[str, ...]:

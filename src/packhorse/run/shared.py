@@ -38,6 +38,10 @@ class SharedAnswer:
                     write(self.path, msgspec.json.encode({"asked": found[0], "answer": answer}))
         return found
 
+    def fresh(self, oldest: float) -> bool:
+        """Tell whether an answer is there that is not older than so many seconds."""
+        return self._read(oldest) is not None
+
     def forget(self) -> None:
         """Drop the answer, since something was done that changes it."""
         self.path.unlink(missing_ok=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Protocol
 
 import msgspec
 
@@ -11,11 +12,25 @@ from packhorse.run.directory import RunDirectory
 from packhorse.run.files import write
 
 
-class Submissions:
-    """The submissions of one run. Reading never writes."""
+class Carrier(Protocol):
+    """Brings what is written here to where the run lives."""
 
-    def __init__(self, run: RunDirectory) -> None:
-        self.run = run
+    def put(self, *names: str) -> None:
+        """Send files of the run directory."""
+
+    def drop(self, *names: str) -> None:
+        """Remove files of the run directory there."""
+
+
+class Submissions:
+    """The submissions of one run. Reading never writes; what is written is handed to `carrier`, where there is one."""
+
+    def __init__(self, run: RunDirectory, carrier: Carrier | None = None) -> None:
+        self.run, self.carrier = run, carrier
+
+    def _carry(self, *names: str) -> None:
+        if self.carrier is not None:
+            self.carrier.put(*names)
 
     def cluster(self) -> ClusterRun | None:
         """Return where the run's jobs are, or None for a run of this machine."""
@@ -46,6 +61,7 @@ class Submissions:
     def keep(self, submission: Submission) -> None:
         """Write a submission."""
         write(self.path(submission.wave), msgspec.json.encode(submission))
+        self._carry(f"waves/{submission.wave}/submission.json")
 
     def latest(self) -> Submission | None:
         """Return the submission of the newest wave, if that wave was for a batch system."""
@@ -69,6 +85,7 @@ class Submissions:
     def cancel(self) -> None:
         """Say that the user wants no further wave."""
         write(self.run.path / "cancelled", "")
+        self._carry("cancelled")
 
     @property
     def cancelled(self) -> bool:
@@ -79,3 +96,5 @@ class Submissions:
         """Take back what stopped an earlier call, since a new wave is wanted."""
         for name in ("cancelled", "stopped.json"):
             (self.run.path / name).unlink(missing_ok=True)
+        if self.carrier is not None:
+            self.carrier.drop("cancelled", "stopped.json")

@@ -23,6 +23,7 @@ class Scheduler(Protocol):
     """A dialect. Every talk returns a value for anything that a scheduler may say; none raises."""
 
     name: str
+    programs: tuple[str, ...]  # that it needs on the PATH
     variables: Variables
     shell: Shell
     memory_words: tuple[str, ...]  # in a job's output, in lower case: it was killed for its memory as a whole

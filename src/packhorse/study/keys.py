@@ -37,6 +37,9 @@ CLUSTER: Table = {
     ),
     "account": text("The account or project that is charged.", "r00123"),
     "qos": text("The quality of service.", "normal"),
+    "area": text(
+        "Where on a site that is reached over ssh the run lives: an area of the site, or a path.", "scratch"
+    ),
     "job_time": text("What each job asks for, with its unit (default: what suits the tasks).", "4 h"),
     "max_jobs": whole("How many jobs of the run may run at a time.", 1, 20),
     "max_core_hours": amount("What the run may cost at most; more is refused before it is sent.", 0, 500),

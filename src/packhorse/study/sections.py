@@ -64,7 +64,9 @@ def read_cluster(node: Node) -> Cluster:
     """Return what jobs ask of a cluster beside resources."""
     given = entries(node, CLUSTER, "cluster")
     read: dict[str, Any] = {
-        key: as_word(given[key], key) for key in ("partition", "account", "qos", "mail") if key in given
+        key: as_word(given[key], key)
+        for key in ("partition", "account", "qos", "mail", "area")
+        if key in given
     }
     if "job_time" in given:
         read["job_time"] = math.ceil(as_time(given["job_time"], "job_time"))

@@ -103,6 +103,8 @@ def base_environment(work, place, inherited):
     for name in work["unset"]:
         variables.pop(name, None)
     variables.update(work["environ"])
+    if work.get("path"):
+        variables["PATH"] = os.pathsep.join(work["path"] + [variables.get("PATH", os.defpath)])
     cpus = str(work["cpus"])
     variables.update((name, cpus) for name in THREADS)
     search = place.search + [work["library"]]

@@ -14,6 +14,7 @@ class Slurm:
     """Slurm 22.05 and later. Needs sbatch, squeue and scancel; sacct is asked where it answers."""
 
     name = "slurm"
+    programs: tuple[str, ...] = ("sbatch", "squeue", "scancel")
     # sbatch(1), OUTPUT ENVIRONMENT VARIABLES.
     variables = Variables(
         element='"${SLURM_ARRAY_TASK_ID:-0}"',

@@ -1,0 +1,118 @@
+"""Arriving at a site over ssh: who and where we are there, where the run lives, and what its tasks find."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from msgspec import Struct
+
+from packhorse.app.abroad import Abroad, abroad
+from packhorse.app.carrier import FarCarrier, far_folder
+from packhorse.app.reach import There
+from packhorse.app.siting import Place
+from packhorse.app.source import Source
+from packhorse.app.watch import Watcher
+from packhorse.model.errors import RunError, UsageError
+from packhorse.model.site import Site, Storage
+from packhorse.model.study import Study
+from packhorse.plan.amounts import span
+from packhorse.run.directory import RunDirectory
+from packhorse.run.submissions import Submissions
+from packhorse.schedulers import scheduler
+
+RUNNERS = ("python3", "python", "Rscript", "bash", "julia", "perl", "uv")
+
+
+class OnSite(Struct, frozen=True):
+    """What a run on a site that is reached over ssh has there."""
+
+    carrier: FarCarrier
+    abroad: Abroad
+    area: str  # of its data, as a path
+
+    def places(self, data: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+        """Return where data stand there: by their digests, so that they are sent once for all runs."""
+        return {
+            name: f"{self.area}/packhorse/data/{about['sha256'][:16]}/{_last(name)}"
+            for name, about in data.items()
+        }
+
+    def send_data(self, source: Source, data: Mapping[str, Mapping[str, Any]], watcher: Watcher) -> None:
+        """Send the study's data that are not there yet, each file whole and checked."""
+        from packhorse.app.carrying import push
+
+        for name, place in self.places(data).items():
+            push(self.carrier.there, source.folder / name, place, watcher)
+
+
+def arrive(source: Source, place: Place, run: RunDirectory, there: There, watcher: Watcher) -> OnSite:
+    """Say hello, bring what the run has there, and find out what tasks find; one round trip if nothing is built."""
+    areas = areas_of(place.site, place.asked.area)
+    hello = there.say_hello(wanted(source.study, place.site), [one.path for one in areas])
+    before = Submissions(run).cluster()
+    if before is not None and before.folder and before.site.name == place.site.name:
+        carrier = FarCarrier(run, there, before.folder)
+        area = before.folder.partition("/packhorse/runs/")[0]
+        carrier.look()
+    else:
+        chosen, area = usable(place.site, areas, hello["paths"])
+        carrier = FarCarrier(run, there, far_folder(area, run, source.study.name))
+        watcher.say(f"the run will live in {carrier.folder} on {place.site.name}{_purged(chosen)}")
+    return OnSite(carrier, abroad(source, place, there, watcher), area)
+
+
+def wanted(study: Study, site: Site) -> list[str]:
+    """Return the programs to look for: the scheduler's, those that run scripts, and the study's own."""
+    words = [*scheduler(site.scheduler).programs, *RUNNERS]
+    first = study.command[0] if study.command and not study.shell else ""
+    if first and "/" not in first and "{" not in first:
+        words.append(first)
+    return list(dict.fromkeys(words))
+
+
+def areas_of(site: Site, said: str = "") -> list[Storage]:
+    """Return where a run may live, the right one first: the area that was named, those for runs, else the home."""
+    if said:
+        named = [one for one in site.storage if one.name == said and one.path]
+        if named:
+            return named
+        if said.startswith(("/", "~", "$")):
+            return [Storage(name=said, path=said)]
+        known = ", ".join(one.name for one in site.storage if one.path) or "none is known"
+        raise UsageError(
+            f"{site.name} has no area '{said}'", f"its areas: {known}; or give a path: --area /path"
+        )
+    found = [one for one in site.storage if one.path and not one.local]
+    right = [one for one in found if "runs" in one.purpose]
+    others = [one for one in found if "scratch" in one.purpose and one not in right]
+    return [*right, *others] or [Storage(name="home", path="~")]
+
+
+def usable(site: Site, areas: list[Storage], told: list[dict[str, Any]]) -> tuple[Storage, str]:
+    """Return the first area in which we may write, and its path there; raise RunError with what is wrong with each."""
+    wrong = []
+    for area, about in zip(areas, told, strict=True):
+        if not about["path"]:
+            wrong.append(f"{area.name} ({area.path}): {about['why']}")
+        elif not about["writable"]:
+            wrong.append(f"{area.name} ({about['path']}): you may not write there")
+        else:
+            return area, about["path"]
+    raise RunError(
+        f"no area of {site.name} can hold the run:\n  " + "\n  ".join(wrong),
+        "name another: --area PATH, or cluster: {area: PATH} in the study",
+    )
+
+
+def _purged(area: Storage) -> str:
+    if not area.purge:
+        return ""
+    day = datetime.now(UTC).astimezone() + timedelta(seconds=area.purge)
+    clock = "written" if area.purge_clock == "write" else "read"
+    return f"; files there are deleted {span(area.purge)} after they were last {clock}: bring results home by {day:%Y-%m-%d}"
+
+
+def _last(name: str) -> str:
+    return name.rstrip("/").rpartition("/")[2] or "data"
