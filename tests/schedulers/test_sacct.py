@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from packhorse.model.command import Answer
+from packhorse.model.command import Answer, Command
 from packhorse.model.job import Ended
 from packhorse.run.talking import talk
 from packhorse.schedulers import scheduler
-from packhorse.schedulers.slurm.accounting import FIELDS
+from packhorse.schedulers.slurm.accounting import FIELDS, MORE
+from packhorse.schedulers.slurm.queue import FORMAT
 from packhorse.schedulers.talk import Silent
 from schedulers.captured import TESTBED, VERSIONS, Case, cases, named, told
 
@@ -23,14 +26,14 @@ WIDE = [
 ]
 
 
-def asked_for(case: Case) -> str:
+def asked_for(case: Case, fields: tuple[str, ...] = FIELDS) -> str:
     """Return the case as sacct would have printed it for our fields."""
     header, *rows = (line.split("|") for line in case.answer.stdout.splitlines())
-    places = [header.index(field) for field in FIELDS]
+    places = [header.index(field) for field in fields]
     found = []
     for row in rows:
         # A name, a comment and a command line that hold the separator push the rest to the right; that is why no free
-        # text is asked for. What we ask for stands behind the name and before the comment.
+        # text is asked for but the name, as the last. What we ask for stands behind the name and before the comment.
         shift = 1 if row[2:4] == ["name with spaces", "pipe é"] else 0
         found.append("|".join(row[place + (shift if place > 2 else 0)] for place in places))
     return "\n".join(found)
@@ -168,6 +171,56 @@ def test_nothing_is_asked_where_there_is_nothing_to_ask() -> None:
 
     assert talk(SLURM.ended([]), never) == []
     assert talk(SLURM.ended(["", "no number", "٣"]), never) == []
+
+
+def history(text: str, queue: str = "", *, off: bool = False) -> list[Ended]:
+    def answer(command: Command) -> Answer:
+        if command.argv[0] == "squeue":
+            return Answer(status=0, stdout=queue)
+        assert "--starttime=now-3days" in command.argv
+        return Answer(status=1 if off else 0, stdout=text)
+
+    said = talk(SLURM.history("alice", 3), answer)
+    assert not isinstance(said, Silent), said
+    return said
+
+
+@pytest.mark.parametrize("case", WIDE, ids=told)
+def test_the_history_says_the_same_with_names_and_what_was_asked_for(case: Case) -> None:
+    found, lean = history(asked_for(case, MORE)), ended(asked_for(case))
+    assert [(one.job, one.element, one.how, one.memory) for one in found] == [
+        (one.job, one.element, one.how, one.memory) for one in lean
+    ]
+    for one in found:
+        assert one.name
+        assert re.fullmatch(r"2026-11-2\dT\d\d:\d\d:\d\d|None|Unknown", one.end)
+        if one.cores and one.how != "cancelled":
+            assert one.asked_memory in (50, 100, 150, 200, 300, 1024)
+            assert one.limit
+            assert one.queue in ("general", "debug", "gpu", "scavenge", "bigmem")
+
+
+def test_a_job_that_has_just_ended_is_known_to_squeue_alone() -> None:
+    def queued(job: str, word: str) -> str:
+        assert FORMAT.startswith("%F|%K|%i|%T|")
+        return f"{job}|N/A|{job}|{word}|None|2026-11-21T23:19:32|1:00|1:00:00|n1|a name|(null)"
+
+    accounted = "61|COMPLETED|0:0|2026-11-21T23:19:30|1|1|00:01|5M|n1|1|cpu=1,mem=100M|60|general|a | name"
+    queue = "\n".join([queued("61", "COMPLETED"), queued("62", "OUT_OF_MEMORY"), queued("63", "RUNNING")])
+    found = history(accounted, queue)
+    assert [(one.job, one.how, one.name, one.asked_memory) for one in found] == [
+        ("61", "done", "a | name", 100),
+        ("62", "memory", "a name", None),
+    ]
+    alone = history("", queue, off=True)
+    assert [(one.job, one.how) for one in alone] == [("61", "done"), ("62", "memory")]
+    again = history(accounted, queued("61", "RUNNING"))
+    assert again == []  # it was put back into the queue
+
+
+def test_a_history_that_nobody_tells_is_silent() -> None:
+    said = talk(SLURM.history("alice", 3), lambda _: Answer(status=1, stderr="squeue: error: x"))
+    assert isinstance(said, Silent)
 
 
 def row(**said: str) -> str:

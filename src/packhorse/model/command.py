@@ -14,6 +14,7 @@ class Command(Struct, frozen=True, kw_only=True):
     argv: tuple[str, ...]
     timeout: float = 30.0
     env: dict[str, str] = field(default_factory=dict)  # added to the environment
+    folder: str = ""  # in which it starts; nothing: where whoever asks stands
     unset: tuple[str, ...] = ()  # names, or beginnings that end with *, taken from the environment
 
 

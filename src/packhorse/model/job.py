@@ -109,3 +109,22 @@ class Ended(Struct, frozen=True, kw_only=True, omit_defaults=True):
     cpu: float | None = None
     memory: int | None = None  # peak
     node: str = ""
+    name: str = ""
+    queue: str = ""
+    nodes: int | None = None
+    asked_memory: int | None = None  # of the whole job
+    limit: int | None = None
+    end: str = ""  # ISO 8601
+
+
+class Details(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a scheduler says of one job, or of one element, beside how it stands: where it is and where it writes."""
+
+    job: str
+    element: int | None = None
+    name: str = ""
+    word: str = ""  # the scheduler's own word for its state
+    folder: str = ""  # in which it works
+    script: str = ""
+    output: str = ""  # files as paths; nothing: not known
+    error: str = ""  # nothing: errors go where the output goes

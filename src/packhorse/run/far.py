@@ -158,6 +158,7 @@ class Session:
             timeout=command.timeout,
             env=command.env,
             unset=list(command.unset),
+            folder=command.folder or None,
         )
 
     def answer_of(self, number: int, command: Command) -> Answer:

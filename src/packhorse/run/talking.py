@@ -34,10 +34,12 @@ def ask(command: Command) -> Answer:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             env=environment(command, os.environ),
+            cwd=command.folder or None,
             start_new_session=True,
         )
-    except FileNotFoundError:
-        return Answer(status=None, stderr=f"{command.argv[0]}: not found")
+    except FileNotFoundError as error:
+        missing = error.filename if error.filename == command.folder else command.argv[0]
+        return Answer(status=None, stderr=f"{missing}: not found")
     except OSError as error:
         return Answer(status=None, stderr=f"{command.argv[0]}: could not be started: {error.strerror}")
     with process:

@@ -7,8 +7,14 @@ from typing import Protocol
 from msgspec import Struct
 
 from packhorse.model.command import Answer, Command, Talk
+<<<<<<< HEAD
 from packhorse.model.job import Ended, Job, Refused, Request, Submitted, Unsure
 from packhorse.schedulers.script import Shell, Variables
+=======
+from packhorse.model.job import Details, Ended, Job, Refused, Request, Submitted, Unsure
+from packhorse.model.queues import QueueState, Start
+from packhorse.schedulers.script import Variables
+>>>>>>> 4ce90cd (What a scheduler says of queues, of one job and of jobs that ended, also of those that nobody's run submitted)
 
 __all__ = ["Answer", "Command", "Scheduler", "Silent", "Talk"]
 
@@ -70,6 +76,27 @@ class Scheduler(Protocol):
 
     def cancel(self, jobs: list[str]) -> Talk[str]:
         """Cancel jobs; return what went wrong, or nothing. A job that has ended is not wrong."""
+
+    def is_job(self, word: str) -> bool:
+        """Tell whether a word is the number of a job, or of an element of an array."""
+
+    def split(self, word: str) -> tuple[str, int | None]:
+        """Return a job's number, as `Job.job` has it, and that of the element; None: the whole job."""
+
+    def own(self, script: str, arguments: list[str], token: str, name: str = "") -> list[str]:
+        """Return the argv that submits a user's script, whose own head says what it asks for."""
+
+    def history(self, user: str, days: int) -> Talk[list[Ended] | Silent]:
+        """Ask how a user's jobs of the last days ended, also those of nobody's run, as far as anything still knows."""
+
+    def details(self, job: str) -> Talk[list[Details] | Silent]:
+        """Ask where a job works and writes, an element each; nothing where nobody knows such a job."""
+
+    def queues(self, user: str) -> Talk[list[QueueState] | Silent]:
+        """Ask which queues there are, what is free in them, and which of them the user may use."""
+
+    def trial(self, queue: QueueState) -> Talk[Start | Refused | Silent]:
+        """Ask when a small job would start in a queue, without sending one; Silent where a scheduler cannot say."""
 
     def reason(self, word: str) -> str:
         """Return why a job waits, in plain words."""

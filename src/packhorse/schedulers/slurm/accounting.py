@@ -1,4 +1,4 @@
-"""Reading sacct: how jobs ended, from fields that every version has. No free text is asked for."""
+"""Reading sacct: how jobs ended, from fields that every version has."""
 
 from __future__ import annotations
 
@@ -10,14 +10,16 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from packhorse.model.command import Command
-from packhorse.model.job import Ended
+from packhorse.model.job import Ended, Job
 from packhorse.schedulers.slurm.queue import ENV, UNSET
-from packhorse.schedulers.slurm.words import elements, mebibytes, number, seconds, state
+from packhorse.schedulers.slurm.words import elements, mebibytes, number, seconds, state, tres
 
 How: TypeAlias = Literal[
     "done", "failed", "timeout", "memory", "node", "preempted", "cancelled", "requeued", "unknown"
 ]
 FIELDS = ("JobID", "State", "ExitCode", "End", "ElapsedRaw", "AllocCPUS", "TotalCPU", "MaxRSS", "NodeList")
+# What a list of jobs shows beside it. The one free text comes last: a name may hold the separator.
+MORE = (*FIELDS, "NNodes", "AllocTRES", "TimelimitRaw", "Partition", "JobName")
 HOW: dict[str, How] = {
     "COMPLETED": "done",
     "FAILED": "failed",
@@ -52,21 +54,29 @@ class Row(Struct, frozen=True):
     cpu: float | None
     memory: int | None
     node: str
+    nodes: int | None = None
+    asked_memory: int | None = None
+    limit: int | None = None
+    queue: str = ""
+    name: str = ""
 
 
 def sacct(jobs: Iterable[str]) -> Command:
     """Return the question how jobs ended; with --jobs and no times, sacct looks at all there is (sacct(1), --starttime)."""
-    argv = (
-        "sacct",
-        "--noheader",
-        "--parsable2",
-        f"--jobs={','.join(jobs)}",
-        f"--format={','.join(FIELDS)}",
-    )
+    return _sacct((f"--jobs={','.join(jobs)}",), FIELDS)
+
+
+def of_days(user: str, days: int) -> Command:
+    """Return the question how a user's jobs of the last days ended; the time is the site's own."""
+    return _sacct((f"--user={user}", f"--starttime=now-{days}days"), MORE)
+
+
+def _sacct(options: tuple[str, ...], fields: tuple[str, ...]) -> Command:
+    argv = ("sacct", "--noheader", "--parsable2", *options, f"--format={','.join(fields)}")
     return Command(argv=argv, timeout=60.0, env=ENV, unset=UNSET)
 
 
-def endings(text: str) -> list[Ended]:
+def endings(text: str, fields: tuple[str, ...] = FIELDS) -> list[Ended]:
     """Return how the jobs of sacct's answer ended; those that wait or run are left out.
 
     sacct may say PENDING or RUNNING seconds after the end, and nothing at all of a new job.
@@ -74,7 +84,7 @@ def endings(text: str) -> list[Ended]:
     jobs: dict[tuple[str, int | None, str], Row] = {}
     steps: dict[tuple[str, int | None, str], list[Row]] = {}
     for line in text.splitlines():
-        row = _row(line)
+        row = _row(line, len(fields))
         if row is not None:
             place = (row.job, row.element, row.waiting)
             if row.step:
@@ -85,12 +95,27 @@ def endings(text: str) -> list[Ended]:
     return [ended for place, row in jobs.items() if _over(row) for ended in _ended(row, steps.get(place, []))]
 
 
-def _row(line: str) -> Row | None:
-    fields = line.split("|")
+def of_queue(job: Job) -> Ended:
+    """Return what squeue alone tells of a job that has ended."""
+    return Ended(
+        job=job.job,
+        element=job.element,
+        how=HOW.get(job.word, "unknown"),
+        word=job.word,
+        elapsed=job.elapsed,
+        limit=job.limit,
+        node=job.node,
+        name=job.name,
+    )
+
+
+def _row(line: str, columns: int) -> Row | None:
+    fields = line.split("|") if columns == len(FIELDS) else line.split("|", columns - 1)
     found = _ID.fullmatch(fields[0])
-    if not found or len(fields) != len(FIELDS):
+    if not found or len(fields) != columns:
         return None  # no job, or cut short
-    _, said, code, end, elapsed, cores, cpu, memory, node = fields
+    _, said, code, end, elapsed, cores, cpu, memory, node = fields[: len(FIELDS)]
+    nodes, given, minutes, queue, name = fields[len(FIELDS) :] or [""] * (len(MORE) - len(FIELDS))
     word, _, by = said.partition(" by ")
     status, _, signal = code.partition(":")
     return Row(
@@ -108,6 +133,11 @@ def _row(line: str) -> Row | None:
         cpu=seconds(cpu),
         memory=mebibytes(memory),
         node="" if node == "None assigned" else node,
+        nodes=number(nodes) or None,
+        asked_memory=mebibytes(tres(given).get("mem", "")),
+        limit=int(minutes) * 60 if number(minutes) is not None else None,
+        queue=queue,
+        name=name,
     )
 
 
@@ -135,6 +165,12 @@ def _ended(row: Row, steps: list[Row]) -> list[Ended]:
         cpu=row.cpu,
         memory=max((step.memory for step in (row, *steps) if step.memory), default=None),
         node=row.node,
+        nodes=row.nodes,
+        asked_memory=row.asked_memory,
+        limit=row.limit,
+        queue=row.queue,
+        name=row.name,
+        end=row.end if row.name else "",
     )
     if not row.waiting:
         return [said]

@@ -1,13 +1,27 @@
-"""The talks with Slurm: submit, jobs, find, ended, cancel."""
+"""The talks with Slurm: submit, jobs, find, ended, cancel; queues, and what became of jobs of others than ours."""
 
 from __future__ import annotations
 
+import re
+
 from packhorse.model.command import Answer, Command, Talk
-from packhorse.model.job import Ended, Job, Refused, Request, Submitted, Unsure
+from packhorse.model.job import Details, Ended, Job, Refused, Request, Submitted, Unsure
+from packhorse.model.queues import QueueState, Start
 from packhorse.schedulers.script import Shell, Variables
-from packhorse.schedulers.slurm import accounting, options, queue, reasons, refusals, unsayable
+from packhorse.schedulers.slurm import (
+    accounting,
+    details,
+    options,
+    partitions,
+    queue,
+    reasons,
+    refusals,
+    unsayable,
+)
 from packhorse.schedulers.slurm.words import number
 from packhorse.schedulers.talk import Silent
+
+_JOB = re.compile(r"\d+(?:_\d+)?", re.ASCII)
 
 
 class Slurm:
@@ -111,14 +125,70 @@ class Slurm:
         return [ended for ended in accounting.endings(answer.stdout) if ended.job in known]
 
     def cancel(self, jobs: list[str]) -> Talk[str]:
-        """Cancel jobs with all their elements. scancel says nothing of jobs that have ended."""
-        known = [job for job in jobs if number(job) is not None]
+        """Cancel jobs with all their elements, or elements. scancel says nothing of jobs that have ended."""
+        known = [job for job in jobs if self.is_job(job)]
         if not known:
             return ""
         answer = yield Command(argv=("scancel", *known), env=queue.ENV, unset=queue.UNSET)
         if answer.status == 0 or _all_ended(answer.stderr):
             return ""
         return refusals.understood(answer)[0]
+
+    def is_job(self, word: str) -> bool:
+        """Tell whether a word is the number of a job, or of an element of an array: 12, 12_3."""
+        return _JOB.fullmatch(word) is not None
+
+    def split(self, word: str) -> tuple[str, int | None]:
+        """Return a job's number and that of the element."""
+        job, _, element = word.partition("_")
+        return job, number(element)
+
+    def own(self, script: str, arguments: list[str], token: str, name: str = "") -> list[str]:
+        """Return the argv that submits a user's script, whose own head says what it asks for."""
+        named = [f"--job-name={name}"] if name else []
+        return ["sbatch", "--parsable", f"--comment={token}", *named, script, *arguments]
+
+    def history(self, user: str, days: int) -> Talk[list[Ended] | Silent]:
+        """Ask how a user's jobs of the last days ended: sacct, and squeue for the newest and where nobody else knows."""
+        newest = yield from _queue(queue.user_jobs(user, "--states=all"))
+        answer = yield accounting.of_days(user, days)
+        if answer.status != 0 and isinstance(newest, Silent):
+            return newest
+        known = accounting.endings(answer.stdout, accounting.MORE) if answer.status == 0 else []
+        places = {(ended.job, ended.element) for ended in known}
+        seen = [] if isinstance(newest, Silent) else newest
+        alive = {(job.job, job.element) for job in seen if job.state != "GONE"}
+        fresh = [accounting.of_queue(job) for job in seen if job.state == "GONE"]
+        return [
+            *(ended for ended in known if (ended.job, ended.element) not in alive),
+            *(ended for ended in fresh if (ended.job, ended.element) not in places),
+        ]
+
+    def details(self, job: str) -> Talk[list[Details] | Silent]:
+        """Ask where a job works and writes, an element each; nothing where nobody knows such a job."""
+        answer = yield details.shown(job)
+        if answer.status == 0:
+            return details.of_scontrol(answer.stdout)
+        older = yield details.kept(job)
+        if older.status == 0:
+            return details.of_sacct(older.stdout)
+        known = "Invalid job id" in answer.stderr or "not found" in answer.stdout + answer.stderr
+        return [] if known else Silent(refusals.understood(answer)[0])
+
+    def queues(self, user: str) -> Talk[list[QueueState] | Silent]:
+        """Ask which partitions there are, what is free in them, and which of them the user may use."""
+        shown = yield partitions.partitions()
+        if shown.status != 0:
+            return Silent(refusals.understood(shown)[0])
+        free = yield partitions.free()
+        groups = yield partitions.groups()
+        associations = yield partitions.associations(user)
+        return partitions.states(shown.stdout, free.stdout, partitions.mine(groups, associations))
+
+    def trial(self, queue: QueueState) -> Talk[Start | Refused | Silent]:
+        """Ask when a job of one core, of an hour where so long ones are allowed, would start in a partition."""
+        answer = yield partitions.trial(queue.name, queue.account, queue.max_time)
+        return partitions.start(answer)
 
     def reason(self, word: str) -> str:
         """Return why a job waits, in plain words; a word that is not known is returned as it is."""

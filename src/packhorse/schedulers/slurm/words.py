@@ -110,6 +110,11 @@ def written_array(indices: Iterable[tuple[int, int, int]]) -> str:
     return ",".join(parts)
 
 
+def tres(text: str) -> dict[str, str]:
+    """Return what `cpu=4,mem=8000M,node=1,gres/gpu=2` says."""
+    return {name: value for name, _, value in (part.partition("=") for part in text.split(",")) if value}
+
+
 def number(text: str) -> int | None:
     """Return a whole number of ASCII digits; None for anything else."""
     return int(text) if text.isascii() and text.isdigit() else None
