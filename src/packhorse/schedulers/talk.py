@@ -7,14 +7,9 @@ from typing import Protocol
 from msgspec import Struct
 
 from packhorse.model.command import Answer, Command, Talk
-<<<<<<< HEAD
-from packhorse.model.job import Ended, Job, Refused, Request, Submitted, Unsure
-from packhorse.schedulers.script import Shell, Variables
-=======
 from packhorse.model.job import Details, Ended, Job, Refused, Request, Submitted, Unsure
 from packhorse.model.queues import QueueState, Start
-from packhorse.schedulers.script import Variables
->>>>>>> 4ce90cd (What a scheduler says of queues, of one job and of jobs that ended, also of those that nobody's run submitted)
+from packhorse.schedulers.script import Shell, Variables
 
 __all__ = ["Answer", "Command", "Scheduler", "Silent", "Talk"]
 
