@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from subprocess import CompletedProcess
 
 import pytest
+from msgspec import to_builtins
+
+from sites.full import ANT, FULL
 
 Run = Callable[..., CompletedProcess[str]]
 ROOT = Path(__file__).parents[2]
@@ -29,12 +32,15 @@ def test_the_list_says_name_title_and_where_from(
     done = packhorse("sites", env=settings)
     assert done.returncode == 0
     rows = done.stdout.splitlines()
-    assert rows[0].split() == ["ant", "The", "ants'", "cluster", str(folder / "ant.yaml")]
-    assert [row.split()[0] for row in rows[:3]] == ["ant", "local", "testbed"]
-    assert rows[2].endswith("shipped")
+    assert rows[0].split() == ["ant", "The", "ants'", "cluster", "Slurm", str(folder / "ant.yaml")]
+    names = [row.split()[0] for row in rows]
+    assert names[:3] == ["ant", "bede", "bigred200"]
+    assert names[-4:-1] == ["bigred3", "carbonate", "karst"], "what is gone stands at the end"
+    assert "gone; see quartz, bigred200" in rows[-2]
+    assert rows[1].endswith("shipped")
     said = json.loads(packhorse("sites", "--json", env=settings).stdout)
     assert said["here"] is None
-    assert [one["name"] for one in said["sites"]] == ["ant", "local", "testbed"]
+    assert {"ant", "local", "testbed", "quartz"} <= {one["name"] for one in said["sites"]}
     assert said["sites"][0] == {
         "name": "ant",
         "origin": "project",
@@ -68,8 +74,8 @@ def test_a_site_is_shown_with_its_partitions_and_limits(packhorse: Run, settings
     done = packhorse("sites", "show", "testbed", env=settings)
     assert done.returncode == 0
     rows = [row.split() for row in done.stdout.splitlines()]
-    assert ["general", "4", "8", "16000", "MiB", "-", "1", "h", "7", "days", "default"] in rows
-    assert ["gpu", "1", "8", "16000", "MiB", "4", "gpu:a100", "1", "h", "2", "days"] in rows
+    assert ["general", "4", "8", "16000", "MB", "-", "1", "h", "7", "d", "default"] in rows
+    assert ["gpu", "1", "8", "16000", "MB", "4", "gpu:a100", "1", "h", "2", "d"] in rows
     assert "indices up to 10,000" in done.stdout
     said = json.loads(packhorse("sites", "show", "testbed", "--json", env=settings).stdout)
     assert said["partitions"][1]["max_nodes"] == 2
@@ -91,6 +97,44 @@ def test_everything_that_a_site_asks_of_jobs_is_shown(
     assert "every job begins with: source /etc/profile" in shown
     assert "by request; whole nodes; at most 1 node a job" in shown
     assert shown.count("?") >= 5, "what is not known is not shown as a number"
+
+
+def test_everything_in_a_site_file_is_shown(packhorse: Run, tmp_path: Path, settings: dict[str, str]) -> None:
+    """Each text and number of a file in which every key is said stands somewhere in what is shown."""
+    (tmp_path / "ant.yaml").write_text(FULL, encoding="utf-8")
+    shown = packhorse("sites", "show", "./ant.yaml", env=settings).stdout
+    elsewhere = {"hill", "the-hill", "labour", "toil", "source /etc/profile", "login", "extends", "lmod"}
+    elsewhere |= {"torque", "user", "project", "access", "job", "node_type"}
+    missing = [word for word in texts_of(to_builtins(ANT)) if word not in shown and word not in elsewhere]
+    assert not missing
+    for words in (
+        "gone since 2026-12-01; in its place: bee, wasp",
+        "28 d after the last access",
+        "512 cores",
+    ):
+        assert words in shown
+
+
+def texts_of(value: object) -> Iterator[str]:
+    if isinstance(value, dict):
+        for one in value.values():
+            yield from texts_of(one)
+    elif isinstance(value, list | tuple):
+        for one in value:
+            yield from texts_of(one)
+    elif isinstance(value, str):
+        yield value
+
+
+def test_a_site_that_is_gone_is_shown_and_not_run_on(packhorse: Run, tmp_path: Path) -> None:
+    shown = packhorse("sites", "show", "Karst")
+    assert "gone since 2020-12-18; in its place: quartz, bigred200" in shown.stdout
+    (tmp_path / "study.yaml").write_text("command: echo {n}\nparameters: {n: [1, 2]}\n")
+    for words in (("plan",), ("run", "study.yaml")):
+        refused = packhorse(*words, "--site", "karst")
+        assert refused.returncode == 2
+        assert "IU Karst is gone since 2020-12-18" in refused.stderr
+        assert "--site quartz" in refused.stderr
 
 
 def test_an_unknown_site_and_a_word_in_a_command_s_place_are_told_the_way(

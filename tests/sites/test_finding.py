@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from packhorse.app.sites import find_file, find_site, known_sites, this_site
+from packhorse.app.sites import find_file, find_site, known_sites, site_name, this_site
+from packhorse.app.siting import unknown_sites
 from packhorse.app.source import from_file, from_keywords
 from packhorse.model.errors import StudyError, UsageError
 from packhorse.run.code import SnapshotFile, code_digest
@@ -47,7 +48,9 @@ def write(project: Path) -> Write:
 
 def test_the_shipped_sites_are_there(project: Path) -> None:
     origins = {one.name: one.origin for one in known_sites(project)}
-    assert origins == {"local": "shipped", "testbed": "shipped"}
+    live = {"local", "testbed", "quartz", "bigred200", "hec", "penguins", "bede"}
+    assert set(origins) == live | {"karst", "bigred3", "carbonate"}
+    assert set(origins.values()) == {"shipped"}
     assert find_site("testbed", project).scheduler == "slurm"
 
 
@@ -85,6 +88,51 @@ def test_a_file_is_named_by_a_slash_or_its_suffix(project: Path, write: Write) -
     assert find_file(str(path), project).origin == "named"
     with pytest.raises(UsageError, match="no file"):
         find_site(str(project / "none.yaml"), project)
+
+
+@pytest.mark.parametrize("word", ["hec", "HEC", "lancaster-hec", "Lancaster-HEC"])
+def test_a_site_goes_by_other_words_in_any_case(project: Path, word: str) -> None:
+    assert find_site(word, project).name == "hec"
+    assert site_name(word, project) == "hec"
+
+
+def test_a_name_comes_before_another_word_and_the_project_s_words_before_those_of_others(
+    project: Path, write: Write
+) -> None:
+    write("user/bee.yaml", "aliases: [hill, ant]")
+    write("project/wasp.yaml", "aliases: hill")
+    assert find_site("hill", project).name == "wasp"
+    write("project/ant.yaml", "title: ants")
+    assert find_site("ant", project).name == "ant"
+    assert site_name("./x/ant.yaml", project) == "ant"
+    assert site_name("nobody", project) == "nobody"
+
+
+def test_a_study_s_words_on_a_site_count_by_whatever_word_it_is_called(project: Path) -> None:
+    study = project / "study.yaml"
+    study.write_text("command: run\nsites: {hec: {cluster: {account: a1}}}")
+    source = from_file(study, "Lancaster-HEC")
+    assert source.study.cluster.account == "a1"
+    assert unknown_sites(source, "Lancaster-HEC") == []
+
+
+@pytest.mark.parametrize(
+    ("name", "successors"),
+    [
+        ("karst", "--site quartz or --site bigred200"),
+        ("carbonate", "--site quartz"),
+        ("bigred3", "--site bigred200"),
+    ],
+)
+def test_a_site_that_is_gone_is_refused_with_what_took_its_place(
+    project: Path, name: str, successors: str
+) -> None:
+    with pytest.raises(UsageError, match="gone since 20") as caught:
+        find_site(name, project)
+    assert successors in caught.value.hint
+    assert find_site(name, project, retired=True).retired is not None
+    for word in successors.replace("--site", "").replace("or", "").split():
+        assert find_site(word, project)
 
 
 def test_a_wrong_name_is_told_the_nearest_and_all_others(project: Path) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import jsonschema
 import pytest
 
+from packhorse.app.sites import find_site
 from packhorse.model.errors import StudyError
 from packhorse.model.site import Site
 from packhorse.run.sitefiles import SHIPPED
@@ -106,21 +108,38 @@ def test_what_the_schema_refuses_the_reader_refuses_too(text: str) -> None:
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
-def test_shipped_sites_are_valid_and_say_what_they_are(path: Path) -> None:
-    text = path.read_text(encoding="utf-8")
-    assert not faults(text)
-    found = parse_site(text, name=path.stem, path=str(path), base=lambda _: Site(name=""))
+def test_shipped_sites_are_valid_and_say_what_they_are_and_where_it_is_from(path: Path) -> None:
+    assert not faults(path.read_text(encoding="utf-8"))
+    found = find_site(path.stem, Path("/"), retired=True)
     assert found.title
+    assert sum(one.default for one in found.partitions) <= 1
     if found.scheduler != "local":
         assert found.source
-        assert found.date
-        assert sum(one.default for one in found.partitions) == 1
+        assert re.match(r"20\d\d", found.date)
+        assert found.login or found.hosts
+    if found.retired is not None:
+        assert found.retired.successors
+        assert found.retired.date
+
+
+def test_what_is_right_for_what_is_said_where_storage_is(shipped: list[Site]) -> None:
+    """No area that is purged, and no small home, is where runs go; every site with areas says where they go."""
+    for site in shipped:
+        if not site.storage or site.retired is not None:
+            continue
+        runs = site.area("runs")
+        assert runs is not None, site.name
+        assert runs.purge is None, site.name
+        assert runs is not site.area("home"), site.name
+
+
+@pytest.fixture
+def shipped() -> list[Site]:
+    return [find_site(path.stem, Path("/"), retired=True) for path in FILES]
 
 
 def test_the_testbed_is_what_its_slurm_is_configured_to_be() -> None:
-    path = SHIPPED / "testbed.yaml"
-    text = path.read_text(encoding="utf-8")
-    found = parse_site(text, name="testbed", path=str(path), base=lambda _: Site(name=""))
+    found = find_site("testbed", Path("/"))
     sizes = {one.name: (one.nodes, one.cores, one.memory, one.gpus) for one in found.partitions}
     assert sizes == {"general": (4, 8, 16000, 0), "debug": (2, 8, 16000, 0), "gpu": (1, 8, 16000, 4)}
     limits = {one.name: (one.default_time, one.max_time, one.max_nodes) for one in found.partitions}

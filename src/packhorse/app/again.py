@@ -46,7 +46,7 @@ def retry_source(
     run = find_run(where, said)
     carrier_of(run).bring_all()
     cluster = Submissions(run).cluster()
-    site = site_name(place["site"]) if "site" in place else None
+    site = site_name(place["site"], where) if "site" in place else None
     if cluster is not None and site is None:
         site = cluster.site.name
         called = cluster.chosen.get("site", site)

@@ -12,12 +12,13 @@ from msgspec import Struct
 
 from packhorse.model.errors import StudyError, UsageError
 from packhorse.model.site import Site
+from packhorse.model.siteparts import Retired
 from packhorse.run.sitefiles import SiteFile, is_path, site_files
 from packhorse.sites.parse import parse_site
 from packhorse.text.node import Node, nearest, refuse
 from packhorse.text.yaml import decode
 
-_PATTERN = re.compile(rb"[\w.*?-]*\w[\w.*?-]*")
+_PATTERN = re.compile(r"[\w.*?-]*\w[\w.*?-]*", re.ASCII)
 
 
 class KnownSite(Struct, frozen=True, kw_only=True):
@@ -30,34 +31,64 @@ class KnownSite(Struct, frozen=True, kw_only=True):
     fault: str = ""
 
 
-def find_site(said: str, folder: Path) -> Site:
+def find_site(said: str, folder: Path, *, retired: bool = False) -> Site:
     """Return the site of a name, or of a file (a word with a `/` or ending in .yaml), for a study in `folder`.
 
-    Raises UsageError where there is none, StudyError at file:line:column where its file is wrong.
+    Raises UsageError where there is none, or one that is gone unless `retired`; StudyError at file:line:column where
+    its file is wrong.
     """
-    return _read(find_file(said, folder), site_files(folder), ())
+    site = _read(find_file(said, folder), site_files(folder), ())
+    if site.retired is not None and not retired:
+        raise _gone(site, site.retired)
+    return site
 
 
-def site_name(said: str) -> str:
+def _gone(site: Site, retired: Retired) -> UsageError:
+    """Return the refusal of a site that is gone, with those that took its place."""
+    since = f" since {retired.date}" if retired.date else ""
+    successors = [f"--site {name}" for name in retired.successors]
+    instead = f"in its place: {' or '.join(successors)}\n" if successors else ""
+    hint = f"{instead}packhorse sites show {site.name} says what it was"
+    return UsageError(f"{site.title or site.name} is gone{since}", hint)
+
+
+def site_name(said: str, folder: Path) -> str:
     """Return the name under which a study speaks of the site that was said: a file's is its name without .yaml."""
-    return Path(said).stem if is_path(said) else said
+    if is_path(said):
+        return Path(said).stem
+    file = _file_of(said, site_files(folder))
+    return said if file is None else file.name
 
 
 def find_file(said: str, folder: Path) -> SiteFile:
-    """Return the file of a site; raise UsageError where there is none."""
+    """Return the file of a site by its name, or another word for it; raise UsageError where there is none."""
     if is_path(said):
         path = Path(said).expanduser()
         if not path.is_file():
             raise UsageError(f"no file {said}", "packhorse sites lists the sites that have a name")
         return SiteFile(path, "named")
     files = site_files(folder)
-    for file in files:
-        if file.name == said:
-            return file
+    file = _file_of(said, files)
+    if file is not None:
+        return file
     known = nearest(said, dict.fromkeys(file.name for file in files))
     raise UsageError(
         f"no site '{said}'", f"{known}\npackhorse sites lists them; --site FILE.yaml names a file"
     )
+
+
+def _file_of(word: str, files: Sequence[SiteFile]) -> SiteFile | None:
+    """Return the first file of a name; else the first whose site goes by this word, for which few are understood."""
+    by_name = {file.name: file for file in reversed(files)}
+    if word in by_name:
+        return by_name[word]
+    for file in reversed(by_name.values()):
+        if word.lower() not in f"{file.name} {_text(file)}".lower():
+            continue
+        site = _known(file, files).site
+        if site is not None and site.is_called(word):
+            return file
+    return None
 
 
 def known_sites(folder: Path) -> list[KnownSite]:
@@ -80,13 +111,17 @@ def this_site(folder: Path, host: str | None = None) -> Site | None:
 
 def _may_name(file: SiteFile, host: str) -> bool:
     """Tell whether any word of a file fits a host, so that few files have to be understood at every run."""
-    try:
-        text = file.read()
-    except OSError:  # `packhorse sites` says so; where one stands does not hang on it
-        return False
-    words = {word.decode("utf-8", "replace").lower() for word in _PATTERN.findall(text)}
     names = (host, host.partition(".")[0])
+    words = (word.lower() for word in _PATTERN.findall(_text(file)))
     return any(fnmatchcase(name, word) for word in words for name in names)
+
+
+def _text(file: SiteFile) -> str:
+    """Return what stands in a file; of one that cannot be read `packhorse sites` says so, and others count."""
+    try:
+        return file.read().decode("utf-8", "replace")
+    except OSError:
+        return ""
 
 
 def _known(file: SiteFile, files: Sequence[SiteFile]) -> KnownSite:

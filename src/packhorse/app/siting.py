@@ -7,7 +7,7 @@ from typing import Any
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from packhorse.app.sites import find_site
+from packhorse.app.sites import find_site, site_name
 from packhorse.app.source import Source
 from packhorse.model.errors import RunError
 from packhorse.model.job import Request
@@ -89,7 +89,8 @@ def unknown_sites(source: Source, used: str | None) -> list[str]:
     from packhorse.run.sitefiles import site_files
     from packhorse.text.node import nearest
 
-    known = dict.fromkeys([*(file.name for file in site_files(source.folder)), *([used] if used else [])])
+    names = [file.name for file in site_files(source.folder)]
+    known = dict.fromkeys([*names, *([site_name(used, source.folder)] if used else [])])
     return [
         f"sites: '{name}' in the study is no site here, so what it says is not used. {nearest(name, known)}"
         for name in source.study.sites

@@ -47,7 +47,7 @@ def from_file(said: str | Path, site: str | None = None) -> Source:
     folder = path.resolve().parent
     text = decode(raw, str(path))
     read = Reader(folder)
-    study = parse_study(text, path=str(path), read=read, site=_named(site))
+    study = parse_study(text, path=str(path), read=read, site=_named(site, folder))
     sources = tuple(read.names)
     return Source(
         study=study, text=text, folder=folder, path=path.resolve(), root=_root(folder), sources=sources
@@ -83,7 +83,7 @@ def from_keywords(
 
     folder = folder.resolve()
     read = Reader(folder)
-    study = make_study(path=str(path), read=read, site=_named(site), **keywords)
+    study = make_study(path=str(path), read=read, site=_named(site, folder), **keywords)
     text = study_text({"name": study.name, **plain_study(**keywords)})
     return from_study(study, text, folder, (*sources, *read.names))
 
@@ -94,10 +94,10 @@ def from_study(study: Study, text: str, folder: Path, sources: Iterable[str] = (
     return Source(study=study, text=text, folder=folder, root=_root(folder), sources=tuple(sources))
 
 
-def _named(site: str | None) -> str | None:
+def _named(site: str | None, folder: Path) -> str | None:
     from packhorse.app.sites import site_name
 
-    return None if site is None else site_name(site)
+    return None if site is None else site_name(site, folder)
 
 
 def _root(folder: Path) -> Path:

@@ -40,8 +40,6 @@ def taken(options: dict[str, Any]) -> dict[str, Any]:
 
 
 def site_key(place: dict[str, Any]) -> str | None:
-    """Return the name under which a study speaks of the site that was named."""
-    from packhorse.app.sites import site_name
-
+    """Return the word for the site that was named."""
     site = place.get("site")
-    return site_name(site) if isinstance(site, str) else getattr(site, "name", None)
+    return site if isinstance(site, str) else getattr(site, "name", None)

@@ -33,7 +33,7 @@ class NodeKind(Part, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Partition(Part, frozen=True, kw_only=True, omit_defaults=True):
-    """A queue of a site. `cores`, `memory` and `gpus` are those of one node, the largest; None is not known."""
+    """A queue of a site. `cores`, `memory` and `gpus` are those of one node that a job gets; None is not known."""
 
     name: str
     about: str = ""
@@ -50,6 +50,7 @@ class Partition(Part, frozen=True, kw_only=True, omit_defaults=True):
     min_nodes: int | None = None  # of one job
     max_nodes: int | None = None  # of one job
     max_cores: int | None = None  # of one job
+    max_gpus: int | None = None  # of one job
     max_user_jobs: int | None = None  # that run at a time
     max_user_gpus: int | None = None  # at a time
     default: bool = False  # where a job goes that names no partition
@@ -59,6 +60,16 @@ class Partition(Part, frozen=True, kw_only=True, omit_defaults=True):
     whole_nodes: bool = False  # a job is given, and charged for, whole nodes
     by_gpu: bool = False  # cores and memory follow the GPUs that a job asks for
     was: tuple[str, ...] = ()  # names that it had, and that are refused now
+
+    @property
+    def job_cores(self) -> int | None:
+        """The most cores that a job may have on a node."""
+        return min((one for one in (self.cores, self.max_cores) if one is not None), default=None)
+
+    @property
+    def job_gpus(self) -> int:
+        """The most GPUs that a job may have on a node."""
+        return self.gpus if self.max_gpus is None else min(self.gpus, self.max_gpus)
 
 
 class Storage(Part, frozen=True, kw_only=True, omit_defaults=True):

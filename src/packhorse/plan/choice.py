@@ -29,7 +29,7 @@ def choose(work: Work, site: Site, asked: Cluster) -> Choice:
 
     One that is open only by request is never chosen by itself, and one meant for tests only for a study that fits whole.
     """
-    if not site.partitions:
+    if not site.partitions or _only_gpus_are_known(work, site, asked):
         found = _undescribed(work, site, asked)
     elif asked.partition:
         found = _named(work, site, asked)
@@ -49,8 +49,15 @@ def require(choice: Choice, site: Site) -> Partition:
     raise RunError(f"the study does not fit {site.name}: {said}", hint)
 
 
+def _only_gpus_are_known(work: Work, site: Site, asked: Cluster) -> bool:
+    """Tell whether a site's partitions for work without GPUs are those that nobody has described."""
+    others = [one for one in site.partitions if one.default or "gpu" not in one.purpose]
+    return not others and not work.resources.gpus and not asked.partition
+
+
 def _undescribed(work: Work, site: Site, asked: Cluster) -> Choice:
-    note = f"nobody has described the partitions of {site.name}, so none of their limits was checked"
+    which = " for work without GPUs" if site.partitions else ""
+    note = f"nobody has described the partitions of {site.name}{which}, so none of their limits was checked"
     return Choice(partition=Partition(name=asked.partition, gpus=work.resources.gpus), notes=(note,))
 
 
@@ -66,9 +73,11 @@ def _named(work: Work, site: Site, asked: Cluster) -> Choice:
 
 def _no_such(site: Site, name: str) -> Reason:
     known = [one.name for one in site.partitions]
-    near = difflib.get_close_matches(name, known, n=1)
+    renamed = [one.name for one in site.partitions if name in one.was]
+    near = renamed or difflib.get_close_matches(name, known, n=1)
     advice = write("partition", near[0]) if near else f"it has {', '.join(known)}"
-    return Reason(what="partition", text=f"{site.name} has no partition {name}", advice=advice)
+    now = f" any more; it is called {renamed[0]}" if renamed else ""
+    return Reason(what="partition", text=f"{site.name} has no partition {name}{now}", advice=advice)
 
 
 def _first_that_fits(work: Work, site: Site, asked: Cluster) -> Choice:

@@ -66,6 +66,9 @@ def limits(work: Work, partition: Partition, asked: Cluster) -> list[Reason]:
 def _nodes(partition: Partition) -> Reason | None:
     if 0 in {partition.nodes, partition.max_nodes}:
         return Reason(what="nodes", text=f"partition {partition.name} has no node for a job")
+    if partition.min_nodes is not None and partition.min_nodes > 1:
+        text = f"jobs of {partition.name} have at least {partition.min_nodes} nodes; a job of a study has one"
+        return Reason(what="nodes", text=text)
     return None
 
 
@@ -95,19 +98,21 @@ def _sizes(work: Work, partition: Partition) -> Iterator[Reason]:
     if partition.memory is not None and needs.memory is not None and needs.memory > partition.memory:
         text = f"a task asks {size(needs.memory)}; {nodes} {size(partition.memory)}"
         yield Reason(what="memory", text=text)
-    if partition.cores is not None and needs.cpus > partition.cores:
-        text = f"a task asks {counted(needs.cpus, 'core')}; {nodes} {partition.cores}"
-        yield Reason(what="cores", text=text)
-    if needs.gpus > partition.gpus:
-        text = f"a task asks {counted(needs.gpus, 'GPU')}; {nodes} {partition.gpus or 'none'}"
+    most = partition.job_cores
+    if most is not None and needs.cpus > most:
+        allowed = nodes if most == partition.cores else f"a job of {partition.name} may have"
+        yield Reason(what="cores", text=f"a task asks {counted(needs.cpus, 'core')}; {allowed} {most}")
+    if needs.gpus > partition.job_gpus:
+        allowed = nodes if partition.job_gpus == partition.gpus else f"a job of {partition.name} may have"
+        text = f"a task asks {counted(needs.gpus, 'GPU')}; {allowed} {partition.job_gpus or 'none'}"
         yield Reason(what="gpus", text=text)
 
 
 _AMOUNTS: dict[What, tuple[Callable[[Partition], int | None], Callable[[int], str]]] = {
     "time": (lambda one: one.max_time, span),
     "memory": (lambda one: one.memory, size),
-    "cores": (lambda one: one.cores, lambda number: counted(number, "core")),
-    "gpus": (lambda one: one.gpus, lambda number: counted(number, "GPU")),
+    "cores": (lambda one: one.job_cores, lambda number: counted(number, "core")),
+    "gpus": (lambda one: one.job_gpus, lambda number: counted(number, "GPU")),
     "nodes": (lambda one: one.nodes, lambda number: counted(number, "node")),
 }
 

@@ -99,7 +99,7 @@ def wanted_slots(work: Work, partition: Partition, asked: Cluster) -> int:
 def node_slots(resources: Resources, partition: Partition, elements: int = 1) -> int:
     """Return how many tasks run at a time in one of so many equal elements on a node; 0: a task does not fit."""
     cores = _cores(resources, partition) // elements
-    slots = cores // resources.cpus
+    slots = min(cores, partition.max_cores or cores) // resources.cpus
     if resources.memory and partition.memory is not None:
         share = partition.memory // elements
         fitting = (share - WORKER) // resources.memory
@@ -107,7 +107,7 @@ def node_slots(resources: Resources, partition: Partition, elements: int = 1) ->
             fitting = max(1, fitting)  # a task as large as a node: the worker is content with what it leaves
         slots = min(slots, max(0, fitting))
     if resources.gpus:
-        slots = min(slots, partition.gpus // elements // resources.gpus)
+        slots = min(slots, partition.gpus // elements // resources.gpus, partition.job_gpus // resources.gpus)
     return slots
 
 

@@ -133,5 +133,5 @@ def json_schema() -> dict[str, Any]:
     return schema.document(
         "Packhorse site",
         "A place to run: how it is reached, what its partitions have, and what it limits.",
-        schema_of(SITE),
+        {name: schema.or_null(one) for name, one in schema_of(SITE).items()},
     )

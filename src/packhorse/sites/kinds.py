@@ -127,11 +127,12 @@ def matching(description: str, form: tuple[str, str, str], *examples: str) -> Ke
             refuse(node, f"{what} must be {called}, but is {found(node)}.", hint)
         return node.text
 
-    return Key(schema.text(description, *examples), read)
+    # A year alone is a number to YAML.
+    return Key(schema.said(description, *examples, type=["string", "integer"]), read)
 
 
 def commands(description: str, *examples: Any) -> Key:
-    """Return a key for programs with their arguments, which no shell reads."""
+    """Return a key for programs with their arguments, of which a shell only fills in variables."""
 
     def read(node: Node, what: str) -> tuple[str, ...]:
         for child in node.value if isinstance(node.value, list) else [node]:
@@ -140,8 +141,8 @@ def commands(description: str, *examples: Any) -> Key:
             except ValueError as error:
                 refuse(child, f"{what} cannot be {found(child)}: {error}.", "Close the quotation.")
             if not argv or re.search(r"[|&;<>`\n]|\$\(", child.text):
-                hint = "Write one program and its arguments: lfs quota -h -u $USER /scratch."
-                refuse(child, f"{what} is started without a shell, so it cannot be {found(child)}.", hint)
+                hint = "Write its name and its arguments: lfs quota -h -u $USER /scratch."
+                refuse(child, f"{what} must be one program each, but is {found(child)}.", hint)
         return as_texts(node, what)
 
     return Key(schema.texts(description, *examples), read)
@@ -149,10 +150,10 @@ def commands(description: str, *examples: Any) -> Key:
 
 def part(description: str, made: Part, *examples: Any) -> Key:
     """Return a key that holds keys of its own, or, where they have names, parts by their names."""
-    inside = schema.mapping(description, schema_of(made.table), *examples)
+    table = {name: schema.or_null(one) for name, one in schema_of(made.table).items()}
     if not made.named:
-        return Key({**inside, "type": ["object", "null"]}, part=made)
-    one = {"type": "object", "properties": schema_of(made.table), "additionalProperties": False}
+        return Key(schema.mapping(description, table, *examples), part=made)
+    one = {"type": "object", "properties": table, "additionalProperties": False}
     several = {"type": "object", "additionalProperties": {"anyOf": [one, {"type": "null"}]}}
     return Key(schema.said(description, *examples, **several), part=made)
 

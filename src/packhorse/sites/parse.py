@@ -6,8 +6,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from msgspec import Struct
-from msgspec.structs import replace
+from msgspec.structs import fields, replace
 
 from packhorse.model.site import Partition, Site
 from packhorse.sites.keys import SITE
@@ -34,39 +33,43 @@ def parse_site(text: str, *, name: str, path: str, base: Base) -> Site:
         as_word(given["extends"], "extends")
         before = replace(base(given["extends"]), aliases=())  # other words for that one do not mean this one
     site: Site = replace(_laid(before, given, SITE), name=name)
-    if "sources" in given:
-        _check_sources(given["sources"])
-    return _settled(site, given["partitions"]) if "partitions" in given else site
+    for key, node in _mapping_of(given, "sources").items():
+        if key not in SITE:
+            message = f"A site has no key '{key}' of which there is a source."
+            refuse(node.key, message, nearest(key, SITE))
+    return _settled(site, _mapping_of(given, "partitions"))
 
 
 def _laid(before: Any, given: dict[str, Node], table: dict[str, Key]) -> Any:
     """Return a site, or a part of one, with what is given laid over it."""
     read: dict[str, Any] = {}
+    unknown = {one.name: one.default for one in fields(before)}
     for name, node in given.items():
         key = table[name]
-        if key.read is not None:
+        if name != "extends" and _takes_away(node):
+            read[name] = unknown[name]
+        elif key.read is not None:
             read[name] = key.read(node, name)
         elif key.part is not None and key.part.named:
             read[name] = _named(node, name, key.part, getattr(before, name))
         elif key.part is not None:
-            read[name] = _single(node, name, key.part, getattr(before, name))
+            inside = entries(node, key.part.table, name)
+            read[name] = _laid(getattr(before, name) or key.part.makes(), inside, key.part.table)
     if "test" in read.get("purpose", ()):
         read.setdefault("test", True)
     return replace(before, **read)
 
 
-def _single(node: Node, name: str, part: Part, before: Struct | None) -> Struct | None:
-    """Return a part of which there is one; null takes away what `extends` brought."""
-    if node.value is None and node.text:
-        return None if name == "retired" else part.makes()
-    return _laid(before or part.makes(), entries(node, part.table, name), part.table)  # type: ignore[no-any-return]
+def _takes_away(node: Node) -> bool:
+    """Tell whether null was written, which takes away what `extends` brought; a name alone says nothing."""
+    return node.value is None and bool(node.text)
 
 
 def _named(node: Node, name: str, part: Part, before: tuple[Any, ...]) -> tuple[Any, ...]:
     """Return the parts before by their names, with this site's laid over them."""
     laid = {one.name: one for one in before}
     for said, child in mapping(node, name).items():
-        if child.value is None and child.text:
+        if _takes_away(child):
             if said not in laid:
                 hint = nearest(said, laid) if laid else "Only what `extends` brought can be taken away."
                 refuse(child.key, f"There is no {part.called} '{said}' to take away.", hint)
@@ -80,9 +83,14 @@ def _named(node: Node, name: str, part: Part, before: tuple[Any, ...]) -> tuple[
     return tuple(laid.values())
 
 
-def _settled(site: Site, node: Node) -> Site:
+def _mapping_of(given: dict[str, Node], name: str) -> dict[str, Node]:
+    value = given[name].value if name in given else None
+    return value if isinstance(value, dict) else {}
+
+
+def _settled(site: Site, given: dict[str, Node]) -> Site:
     """Check what the partitions of one file say together; a new default takes that word from the one before."""
-    said = {name: child for name, child in node.value.items() if isinstance(child.value, dict)}
+    said = {name: child for name, child in given.items() if isinstance(child.value, dict)}
     here = [one for one in site.partitions if one.name in said]
     for one in here:
         _check_order(one, said[one.name])
@@ -104,10 +112,3 @@ def _check_order(partition: Partition, node: Node) -> None:
             where = node.value.get(less) or node.value.get(more) or node
             message = f"The {less} of '{partition.name}' is {words} than its {more}."
             refuse(where, message, "Correct one of them.")
-
-
-def _check_sources(node: Node) -> None:
-    """Refuse a source of something that is no key of a site."""
-    for name, child in node.value.items():
-        if name not in SITE:
-            refuse(child.key, f"A site has no key '{name}' of which there is a source.", nearest(name, SITE))

@@ -60,7 +60,7 @@ PARTITION: dict[str, Key] = {
     "gres": word("What a GPU is called in a request (default: gpu).", "gpu:a100"),
     "gpu": text("The model of its GPUs.", "NVIDIA A100, 40 GB"),
     "kinds": part(
-        "Nodes by kind, where not all are alike; cores, memory and gpus above are then those of the largest.",
+        "Nodes by kind, where not all are alike; jobs are sized by the cores, memory, gpus and gres above.",
         _KINDS,
         {"v100": {"nodes": 8, "gpus": 3, "gres": "gpu:v100"}},
     ),
@@ -69,6 +69,7 @@ PARTITION: dict[str, Key] = {
     "min_nodes": count("The fewest nodes that one job may have.", 1, 2),
     "max_nodes": count("The most nodes that one job may have.", 1, 2),
     "max_cores": count("The most cores that one job may have.", 1, 128),
+    "max_gpus": count("The most GPUs that one job may have.", 1, 1),
     "max_user_jobs": count("Jobs of one user that run at a time, at most.", 1, 10),
     "max_user_gpus": count("GPUs that one user has at a time, at most.", 1, 6),
     "default": flag("Where a job goes that names no partition.", example=True),

@@ -48,6 +48,12 @@ def mapping(description: str, table: Table, *examples: Any) -> dict[str, Any]:
     return said(description, *examples, type="object", properties=table, additionalProperties=False)
 
 
+def or_null(schema: dict[str, Any]) -> dict[str, Any]:
+    """Return the schema of a key that null takes away."""
+    about: dict[str, Any] = {name: schema[name] for name in ("description", "examples")}
+    return {"anyOf": [schema, {"type": "null"}], **about}
+
+
 def document(title: str, description: str, table: Table, **more: Any) -> dict[str, Any]:
     """Return the schema of a whole file."""
     return {
