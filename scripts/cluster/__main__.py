@@ -8,6 +8,7 @@ import time
 
 import faults
 import whole
+from machine import no_login
 from place import Cluster, Refused, claim, directory, known, turn
 
 
@@ -48,10 +49,10 @@ def arguments() -> argparse.Namespace:
         (faults.thaw, "let it go on"),
     ):
         verb = verbs.add_parser(act.__name__, help=text)
-        verb.add_argument("name", help="n1 to n4, d1, d2, g1, slurmctld, slurmdbd")
+        verb.add_argument("name", help="n1 to n4, d1, d2, g1, slurmctld, slurmdbd, sshd")
         verb.set_defaults(act=fault, fault=act)
         if act is faults.kill:
-            verb.add_argument("--alone", action="store_true", help="leave a node's jobs alive")
+            verb.add_argument("--alone", action="store_true", help="leave a node's jobs, or sshd's connections, alive")
     return parser.parse_args()
 
 
@@ -71,6 +72,10 @@ def up(options: argparse.Namespace, cluster: Cluster | None) -> None:
     print(
         f"Ended jobs are remembered by {'slurmdbd' if cluster.accounting else 'nobody: there is no accounting'}."
     )
+    if not no_login(cluster):
+        print(f"An sshd with second factors listens at port {cluster.port('sshd')} of 127.0.0.1.")
+    elif cluster.root:
+        print(f"No sshd: {no_login(cluster)}.")
     print("To use it:")
     print(f"  runuser -l {cluster.users[0]}" if cluster.root else f"  . {cluster.path('env')}")
     print("  packhorse run study.yaml --site testbed")

@@ -93,7 +93,7 @@ def _ask(cluster: Cluster, *words: str) -> subprocess.CompletedProcess[str]:
 
 def _accounts(cluster: Cluster) -> None:
     """Make one account with everybody in it; adding what is there already is no failure to sacctmgr."""
-    users = ",".join([*cluster.users, "root"]) if cluster.root else getpass.getuser()
+    users = ",".join([*cluster.everybody, "root"]) if cluster.root else getpass.getuser()
     said = _ask(
         cluster, "--noheader", "--parsable2", "show", "association", f"account={ACCOUNT}", "format=user"
     )

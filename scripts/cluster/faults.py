@@ -8,12 +8,16 @@ import signal
 import accounting
 import daemons
 import slurm
+import sshd
+from machine import no_login
 from place import Cluster, Refused
 
 
 def names(cluster: Cluster) -> tuple[str, ...]:
     """Return what can fail."""
-    return (*cluster.nodes, "slurmctld", *(["slurmdbd"] if cluster.accounting else []))
+    more = ["slurmdbd"] if cluster.accounting else []
+    more += [] if no_login(cluster) else ["sshd"]
+    return (*cluster.nodes, "slurmctld", *more)
 
 
 def check(cluster: Cluster, name: str) -> None:
@@ -23,12 +27,17 @@ def check(cluster: Cluster, name: str) -> None:
 
 
 def kill(cluster: Cluster, name: str, *, alone: bool = False) -> None:
-    """Kill a daemon at once, and with a node's all that its jobs started, as a power failure does."""
+    """Kill a daemon at once, and with a node's all that its jobs started, as a power failure does.
+
+    With sshd go the connections that it took, unless `alone`, which is how an sshd is restarted.
+    """
     check(cluster, name)
     pid = daemons.alive(cluster, name)
     victims = [pid] if pid else []
     if name in cluster.nodes and not alone:
         victims += slurm.steps(cluster, name)
+    if name == "sshd" and not alone:
+        victims += sshd.connections(cluster)
     daemons.end(victims, first=signal.SIGKILL)
 
 
@@ -39,6 +48,8 @@ def start(cluster: Cluster, name: str) -> None:
         slurm.start_controller(cluster)
     elif name == "slurmdbd":
         accounting.start(cluster)
+    elif name == "sshd":
+        sshd.start(cluster)
     else:
         slurm.start_node(cluster, name)
 

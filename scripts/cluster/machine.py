@@ -14,10 +14,17 @@ from place import CHECKOUT, Cluster, Refused
 
 SLURM = ("munged", "slurmctld", "slurmd", "sbatch", "squeue", "sinfo", "scontrol", "unshare")
 ACCOUNTING = ("slurmdbd", "sacctmgr", "mariadbd", "mariadb-install-db", "mariadb", "mariadb-admin")
+# What an sshd with second factors takes: programs, and files with the packages that bring them.
+SSHD = ("sshd", "ssh-keygen", "gcc")
+TOTP = "pam_google_authenticator.so"
+SSHD_FILES = {
+    "libpam0g-dev": "usr/include/security/pam_modules.h",
+    "libpam-google-authenticator": f"usr/lib*/*/security/{TOTP}",
+}
 PATH = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/local/sbin", "/usr/sbin", "/sbin"])
 # Below 32768, where Linux takes ports for outgoing connections, and away from Slurm's own 6817 to 6819.
 BLOCKS = range(26810, 31810, 100)
-BLOCK = 10
+BLOCK = 11
 
 
 def program(name: str) -> str:
@@ -31,7 +38,7 @@ def program(name: str) -> str:
 def check_programs(cluster: Cluster) -> None:
     """Install what is missing as root on Debian; refuse with the list of what is missing otherwise."""
     wanted = SLURM + (ACCOUNTING if cluster.accounting else ())
-    if not any(shutil.which(name, path=PATH) is None for name in wanted):
+    if not (cluster.root and no_login(cluster)) and all(shutil.which(name, path=PATH) for name in wanted):
         return
     if cluster.root:
         subprocess.run([CHECKOUT / "scripts" / "system-packages", "--cluster"], check=False)
@@ -40,6 +47,15 @@ def check_programs(cluster: Cluster) -> None:
         raise Refused(
             f"Not installed: {', '.join(missing)}.\nOn Debian or Ubuntu, as root: scripts/system-packages --cluster"
         )
+
+
+def no_login(cluster: Cluster) -> str:
+    """Return why no sshd can be here, "" where one can be."""
+    if not cluster.root:
+        return "without root nobody else can log in"
+    lacking = [name for name in SSHD if shutil.which(name, path=PATH) is None]
+    lacking += [name for name, file in SSHD_FILES.items() if not any(Path("/").glob(file))]
+    return f"{', '.join(lacking)} not installed (scripts/system-packages --cluster)" if lacking else ""
 
 
 def free(port: int) -> bool:
@@ -83,7 +99,8 @@ def choose_ports(cluster: Cluster) -> None:
 
 def check_ports(cluster: Cluster) -> None:
     """Refuse where a cluster that partly runs cannot go on, since somebody else took a port of a daemon that ended."""
-    for name in ("slurmctld", *(["slurmdbd", "mariadbd"] if cluster.accounting else []), *cluster.nodes):
+    behind = ["slurmdbd", "mariadbd"] if cluster.accounting else []
+    for name in ("slurmctld", *behind, *cluster.nodes, *(["sshd"] if cluster.root else [])):
         if not daemons.alive(cluster, name) and not free(cluster.port(name)):
             raise Refused(
                 f"{name} of the cluster has ended, and something else listens at its port {cluster.port(name)}.\n"

@@ -34,6 +34,7 @@ class Cluster:
     memory: str = "cgroup"  # asked for: cgroup or none
     limits: str = "none"  # what this machine can do of it: cgroup/v1, cgroup/v2 or none
     users: tuple[str, ...] = ()  # ordinary users; without root there is none but oneself
+    logins: tuple[str, ...] = ()  # users with a second factor: push, code, key and push
     keep: bool = True  # False: tests brought it up, and take it down again
 
     def path(self, *parts: str) -> Path:
@@ -51,13 +52,18 @@ class Cluster:
         return self.path("munge", "socket")
 
     @property
+    def everybody(self) -> tuple[str, ...]:
+        """Return the names of all users."""
+        return self.users + self.logins
+
+    @property
     def nodes(self) -> tuple[str, ...]:
         """Return the names of the nodes."""
         return ("n1", "n2", "n3", "n4", "d1", "d2", "g1")
 
     def port(self, name: str) -> int:
         """Return the port of a daemon, or of a node."""
-        return self.ports + ("slurmctld", "slurmdbd", "mariadbd", *self.nodes).index(name)
+        return self.ports + ("slurmctld", "slurmdbd", "mariadbd", *self.nodes, "sshd").index(name)
 
     def environment(self) -> dict[str, str]:
         """Return what any program of this cluster sees, and nothing of the caller's own settings."""
@@ -102,7 +108,8 @@ def known(place: Path) -> Cluster | None:
         raise Refused(f"{described} does not describe a Packhorse cluster. Nothing was touched.")
     # What an older or newer checkout remembered besides is left out: its cluster can be repaired and removed.
     fields = {field.name: said[field.name] for field in dataclasses.fields(Cluster) if field.name in said}
-    return Cluster(**{**fields, "directory": place, "users": tuple(said.get("users", ()))})
+    names = {name: tuple(said.get(name, ())) for name in ("users", "logins")}
+    return Cluster(**{**fields, **names, "directory": place})
 
 
 def fresh(place: Path, *, passing: bool = False) -> Cluster:
@@ -116,6 +123,7 @@ def fresh(place: Path, *, passing: bool = False) -> Cluster:
     cluster = Cluster(place, root=False, accounting=False, memory="none", keep=not passing)
     if os.geteuid() == 0:
         cluster = dataclasses.replace(cluster, root=True, accounting=True, memory="cgroup", users=_names())
+        cluster.logins = logins_beside(cluster.users)
     try:
         place.mkdir(mode=0o755, parents=True, exist_ok=True)
     except OSError as why:
@@ -135,6 +143,12 @@ def _names() -> tuple[str, ...]:
             "PACKHORSE_CLUSTER_USERS holds names of small letters and digits, such as 'carol dave'."
         )
     return names
+
+
+def logins_beside(users: tuple[str, ...]) -> tuple[str, ...]:
+    """Return what the users with a second factor are called; after the first user, where that is not alice."""
+    kinds = ("duo", "totp", "both")
+    return kinds if users[0] == "alice" else tuple(f"{users[0]}-{kind}" for kind in kinds)
 
 
 def remove(cluster: Cluster) -> None:

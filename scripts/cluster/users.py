@@ -29,7 +29,7 @@ def ours(cluster: Cluster, name: str) -> bool:
 
 def check(cluster: Cluster) -> None:
     """Refuse where a user of the machine already has a name that we need."""
-    for name in cluster.users:
+    for name in cluster.everybody:
         with contextlib.suppress(KeyError):
             entry = pwd.getpwnam(name)
             if not ours(cluster, name):
@@ -44,7 +44,7 @@ def make(cluster: Cluster) -> None:
     if not cluster.root:
         make_home(cluster, "me", None)
         return
-    for name in cluster.users:
+    for name in cluster.everybody:
         if not ours(cluster, name):
             argv: list[str | Path] = ["useradd", "--no-create-home", "--home-dir", home(cluster, name)]
             argv += ["--shell", "/bin/bash", "--user-group", "--comment", "Packhorse test cluster", name]
@@ -70,7 +70,7 @@ def make_home(cluster: Cluster, name: str, owner: str | None) -> None:
 
 def remove(cluster: Cluster) -> None:
     """End what the users left running, and remove them; a user who is not ours stays."""
-    for name in cluster.users:
+    for name in cluster.everybody:
         if not ours(cluster, name):
             continue
         uid = pwd.getpwnam(name).pw_uid

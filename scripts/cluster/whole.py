@@ -11,8 +11,9 @@ import daemons
 import installation
 import machine
 import slurm
+import sshd
 import users
-from place import Cluster, Refused, directory, fresh, remove
+from place import Cluster, Refused, directory, fresh, logins_beside, remove
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,6 +55,8 @@ def _settle(cluster: Cluster, wanted: Wanted) -> None:
     else:
         machine.choose_ports(cluster)
         cluster.limits = _limits(cluster)
+    if cluster.root and not cluster.logins:  # brought up by a checkout that had none
+        cluster.logins = logins_beside(cluster.users)
     users.check(cluster)
     machine.check_programs(cluster)
     cluster.save()
@@ -82,6 +85,7 @@ def _start(cluster: Cluster) -> None:
     daemons.start(cluster, "munged", configuration.munged(cluster), user="munge")
     daemons.ready(cluster, "munged", cluster.socket.is_socket, seconds=10)
     accounting.start(cluster)
+    sshd.start(cluster)
     try:
         slurm.start(cluster)
     except Refused as why:
@@ -98,6 +102,7 @@ def _start(cluster: Cluster) -> None:
 
 def stop(cluster: Cluster) -> None:
     """Stop every daemon; what they wrote stays."""
+    sshd.stop(cluster)
     slurm.stop(cluster)
     accounting.stop(cluster)
     daemons.stop(cluster, "munged")
@@ -107,4 +112,5 @@ def take_down(cluster: Cluster) -> None:
     """Stop everything that was started, and remove everything that was made."""
     stop(cluster)
     users.remove(cluster)
+    sshd.remove(cluster)
     remove(cluster)

@@ -34,7 +34,7 @@ def machine(tmp_path: Path):
             (tmp_path / name).symlink_to(shutil.which(name) or "")
         return subprocess.run(
             [shutil.which("bash") or "", SCRIPT, *arguments],
-            env={"PATH": str(tmp_path), "DAEMONS": "", "POLICY": str(tmp_path / "policy-rc.d"), **env},
+            env={"PATH": str(tmp_path), "DAEMONS": "", "FILES": str(tmp_path), "POLICY": str(tmp_path / "policy-rc.d"), **env},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -65,7 +65,8 @@ def test_root_installs_what_is_missing(machine, tmp_path: Path) -> None:
     assert update == "update"
     assert install.endswith(
         "r-base-core parallel rsync shellcheck procps time "
-        "munge slurmctld slurmd slurm-client slurmdbd mariadb-server slurm-wlm-mysql-plugin"
+        "munge slurmctld slurmd slurm-client slurmdbd mariadb-server "
+        "openssh-server gcc libpam0g-dev libpam-google-authenticator tmux screen slurm-wlm-mysql-plugin"
     )
 
 
@@ -113,9 +114,16 @@ def test_every_marker_of_a_program_is_told_of(machine) -> None:
 
 
 def test_a_machine_that_has_everything_hears_nothing(tmp_path: Path) -> None:
-    daemons = ("munged", "slurmctld", "slurmd", "sbatch", "slurmdbd", "mariadbd")
-    for name in ("Rscript", "parallel", "rsync", "shellcheck", "ps", "time", *daemons):
+    daemons = ("munged", "slurmctld", "slurmd", "sbatch", "slurmdbd", "mariadbd", "sshd")
+    others = ("parallel", "rsync", "shellcheck", "ps", "time", "gcc", "tmux", "screen")
+    for name in ("Rscript", *others, *daemons):
         (tmp_path / name).write_text("#!/bin/sh\n")
         (tmp_path / name).chmod(0o755)
-    env = {"PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}"}
+    for name in (
+        "usr/include/security/pam_modules.h",
+        "usr/lib/x86/security/pam_google_authenticator.so",
+    ):
+        (tmp_path / name).parent.mkdir(parents=True)
+        (tmp_path / name).touch()
+    env = {"PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}", "FILES": str(tmp_path)}
     assert subprocess.run(["bash", SCRIPT], env=env, stdout=subprocess.PIPE, check=True).stdout == b""
