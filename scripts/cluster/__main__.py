@@ -52,7 +52,9 @@ def arguments() -> argparse.Namespace:
         verb.add_argument("name", help="n1 to n4, d1, d2, g1, slurmctld, slurmdbd, sshd")
         verb.set_defaults(act=fault, fault=act)
         if act is faults.kill:
-            verb.add_argument("--alone", action="store_true", help="leave a node's jobs, or sshd's connections, alive")
+            verb.add_argument(
+                "--alone", action="store_true", help="leave a node's jobs, or sshd's connections, alive"
+            )
     return parser.parse_args()
 
 

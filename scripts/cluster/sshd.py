@@ -78,7 +78,7 @@ def start(cluster: Cluster) -> None:
         return
     here = cluster.path("sshd")
     _keys(cluster, here)
-    _factors(cluster, here / "factor")
+    _factors(here / "factor")
     _service(cluster, here)
     _run_folder(here)
     link = here / _name(cluster)
@@ -133,7 +133,7 @@ def _keys(cluster: Cluster, here: Path) -> None:
         _write(here / "keys" / user, (here / "user_key.pub").read_text(), 0o644)
 
 
-def _factors(cluster: Cluster, factor: Path) -> None:
+def _factors(factor: Path) -> None:
     """Make what the second factors are checked against, once, and the module that does it."""
     factor.mkdir(mode=0o700, exist_ok=True)
     totp = f'{base64.b32encode(os.urandom(20)).decode()}\n" WINDOW_SIZE 3\n" TOTP_AUTH\n'
@@ -190,7 +190,7 @@ def connections(cluster: Cluster) -> list[int]:
     found = []
     for folder in Path("/proc").glob("[0-9]*/fd"):
         with contextlib.suppress(OSError):
-            if sockets & {os.readlink(entry) for entry in folder.iterdir()}:
+            if sockets & {str(entry.readlink()) for entry in folder.iterdir()}:
                 found.append(int(folder.parent.name))
     return found
 

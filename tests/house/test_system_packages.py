@@ -34,7 +34,13 @@ def machine(tmp_path: Path):
             (tmp_path / name).symlink_to(shutil.which(name) or "")
         return subprocess.run(
             [shutil.which("bash") or "", SCRIPT, *arguments],
-            env={"PATH": str(tmp_path), "DAEMONS": "", "FILES": str(tmp_path), "POLICY": str(tmp_path / "policy-rc.d"), **env},
+            env={
+                "PATH": str(tmp_path),
+                "DAEMONS": "",
+                "FILES": str(tmp_path),
+                "POLICY": str(tmp_path / "policy-rc.d"),
+                **env,
+            },
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

@@ -33,7 +33,9 @@ def gate(cluster: Cluster) -> Iterator[Gate]:
     """Return the sshd in front of the cluster; what the test changes is undone after it, and connections end."""
     description = json.loads((cluster.directory / "cluster.json").read_text())
     if not (cluster.directory / "pids" / "sshd.json").exists():
-        why = "without root nobody else can log in" if cluster.one_user else "no sshd: scripts/system-packages"
+        why = (
+            "without root nobody else can log in" if cluster.one_user else "no sshd: scripts/system-packages"
+        )
         (pytest.fail if os.environ.get("CI") and not cluster.one_user else pytest.skip)(why)
     door = Gate(cluster, description)
     yield door

@@ -24,6 +24,7 @@ COMMANDS = {
     "cancel": ("running", "Stop a run; finished tasks are kept."),
     "rerun": ("running", "Run finished tasks again and compare bit for bit."),
     "provenance": ("looking", "Show what made the results of a run."),
+    "connect": ("connecting", "Log in to a site once, for all that follows."),
     "sites": ("sites", "List the places to run, and say what one has."),
     "du": ("keeping", "Say how much space runs take."),
     "rm": ("keeping", "Remove a run."),

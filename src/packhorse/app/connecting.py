@@ -1,0 +1,252 @@
+"""The user's login to a site: opening it in their terminal, saying how it stands, and what a refusal means there."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from msgspec import Struct
+
+from packhorse.app.cache import cache_folder
+from packhorse.app.sites import find_file, find_site
+from packhorse.model.errors import RunError, UsageError
+from packhorse.model.site import Site
+from packhorse.plan.amounts import span
+from packhorse.run.master import Facts, Look, alone, close, facts_of, known_keys, look, open_master
+from packhorse.run.sitefiles import user_folder
+from packhorse.run.ssh import CONFIG_VARIABLE, Login, login_to
+from packhorse.run.sshwords import failure, sent_key
+
+# Of a connection that nobody uses, where the site has no rule: a working day.
+IDLE = 8 * 3600
+
+
+class Connection(Struct, frozen=True, kw_only=True):
+    """How a login to a site stands. `idle`: the seconds without use after which it closes itself."""
+
+    site: Site
+    login: Login
+    look: Look
+    idle: int
+
+
+def connect(said: str, folder: Path, tell: Callable[[str], None]) -> tuple[Connection, bool]:
+    """Open the connection to a site, unless it is open; return it, and whether it was.
+
+    Raises RunError with what a refusal means there, and what to do.
+    """
+    site, login = login_of(said, folder)
+    with alone(login):
+        before = look(login)
+        if before.state in ("open", "busy"):
+            return _connection(site, login, before), True
+        if before.state == "silent":
+            tell(f"the connection to {site.name} does not answer, so it is closed and opened anew")
+            close(login)
+        _check_terminal(site)
+        facts = facts_of(login)
+        if not known_keys(facts) and not facts.strict:
+            tell(_unknown_key(site, facts))
+        wrong = open_master(login, facts, site.idle or IDLE)
+        if wrong:
+            raise _refusal(site, facts, wrong)
+    after = look(login)
+    if after.state != "open":
+        raise _useless(site, after)
+    return _connection(site, login, after), False
+
+
+def check(said: str, folder: Path) -> Connection:
+    """Return how the connection to a site stands, by asking the login node over it."""
+    site, login = login_of(said, folder)
+    return _connection(site, login, look(login))
+
+
+def disconnect(said: str, folder: Path) -> tuple[Site, bool]:
+    """Close the connection to a site; return whether there was one."""
+    site, login = login_of(said, folder)
+    return site, close(login)
+
+
+def login_of(said: str, folder: Path) -> tuple[Site, Login]:
+    """Return a site and where one logs in; raise UsageError or RunError where that is not said, or not to be done."""
+    check_sharing(sys.platform)
+    site = _site(said, folder)
+    if site.retired is not None:
+        after = " or ".join(site.retired.successors)
+        hint = f"packhorse connect {site.retired.successors[0]}" if after else ""
+        raise UsageError(
+            f"{site.name} is gone since {site.retired.date}" + (f"; its place took {after}" if after else ""),
+            hint,
+        )
+    if site.scheduler == "local":
+        raise UsageError(f"{site.name} is where you are: there is nothing to log in to")
+    if not site.login:
+        raise UsageError(f"nobody has said where one logs in to {site.name}", _login_line(said, site, folder))
+    if site.has_login(platform.node()):
+        raise UsageError(
+            f"this machine is a login node of {site.name}, so no connection is needed",
+            f"packhorse run study.yaml --site {site.name}",
+        )
+    return site, login_to(site.name, site.login, cache_folder())
+
+
+def check_sharing(system: str) -> None:
+    """Refuse a platform whose ssh cannot share a connection: Windows' own, and those of Git and Cygwin there."""
+    if system in ("win32", "cygwin", "msys"):
+        raise RunError(
+            "the ssh of Windows cannot share one login, so that every step would log in anew",
+            "use WSL (wsl --install), and Packhorse inside it; your Windows files are in /mnt/c\n"
+            "without it: packhorse run on the cluster's own login node works, and so does everything without --site",
+        )
+
+
+def _site(said: str, folder: Path) -> Site:
+    try:
+        return find_site(said, folder)
+    except UsageError as error:
+        if _is_host(said):
+            place = user_folder() or Path("packhorse-sites")
+            hint = (
+                f"make it one: {place / 'NAME.yaml'} with these lines, then packhorse connect NAME\n"
+                f"  scheduler: slurm\n  login: {said}"
+            )
+            raise UsageError(f"{said} is a host of ssh and no site of Packhorse", hint) from error
+        raise
+
+
+def _is_host(said: str) -> bool:
+    """Tell whether a word means a host to ssh: by an address's form, or by the user's settings for it."""
+    if "@" in said or "." in said:
+        return "/" not in said
+    if not said.replace("-", "").replace("_", "").isalnum():
+        return False
+    login = Login(
+        site=said, destination=said, socket=Path("none"), config=os.environ.get(CONFIG_VARIABLE, "")
+    )
+    try:
+        return facts_of(login).host != said
+    except RunError:
+        return False
+
+
+def _login_line(said: str, site: Site, folder: Path) -> str:
+    """Return which line is to be added to which file."""
+    host = next((host for host in site.hosts if "." in host and not set("*?") & set(host)), "HOST")
+    file = find_file(said, folder)
+    if file.origin != "shipped":
+        return f"add this line to {file.path}:\n  login: YOU@{host}"
+    place = user_folder() or folder / "packhorse-sites"
+    return f"write {place / (site.name + '.yaml')} with these lines:\n  extends: {site.name}\n  login: YOU@{host}"
+
+
+def _check_terminal(site: Site) -> None:
+    """Refuse where ssh could ask nobody; a program that asks in its place is the user's own (ssh(1), SSH_ASKPASS)."""
+    if os.environ.get("SSH_ASKPASS_REQUIRE") in ("force", "prefer"):
+        return
+    try:
+        os.close(os.open("/dev/tty", os.O_RDWR))
+    except OSError:
+        raise RunError(
+            f"there is no terminal in which {site.name} could ask you for a password or a code",
+            f"type it in a terminal: packhorse connect {site.name}",
+        ) from None
+
+
+def _connection(site: Site, login: Login, found: Look) -> Connection:
+    return Connection(site=site, login=login, look=found, idle=site.idle or IDLE)
+
+
+def _unknown_key(site: Site, facts: Facts) -> str:
+    page = f"compare it with the one that {site.name} publishes ({_page(site)})"
+    return f"this machine has not seen {facts.host} before: ssh shows its fingerprint and asks. Before you type yes, {page}"
+
+
+def _page(site: Site) -> str:
+    return site.documentation[0] if site.documentation else site.access.help or "ask its help desk"
+
+
+def _useless(site: Site, found: Look) -> RunError:
+    """Return what it means that one is logged in, and a command does not run."""
+    if found.state == "busy":
+        return RunError(
+            f"{site.name} let you in and allows no session", "ask the site whether ssh may run commands there"
+        )
+    hint = "a startup file there, such as .bashrc, may end every shell (exit), or wait for an answer"
+    return RunError(f"{site.name} let you in, but does not run a command", hint)
+
+
+def _refusal(site: Site, facts: Facts, said: str) -> RunError:
+    """Return why one was not let in, with what the site says of that."""
+    kind = failure(said)
+    again = f"packhorse connect {site.name}"
+    if kind == "denied":
+        return RunError(f"{site.name} did not let {facts.user} in", "\n".join(_denied(site, facts)))
+    if kind == "changed":
+        return _changed_key(site, facts, said)
+    texts = {
+        "unknown": (
+            f"the key of {facts.host} is not known here and was not accepted, so you were not logged in",
+            f"compare its fingerprint ({_page(site)}), then {again} and answer yes",
+        ),
+        "name": (
+            f"no machine is called {facts.host}",
+            f"look at `login` of the site (packhorse sites show {site.name}), and at your network or VPN",
+        ),
+        "away": (
+            f"{facts.host} does not answer",
+            "\n".join([*_news(site), f"is the network there, and the VPN where {site.name} wants one? then {again}"]),
+        ),
+        "closed": (
+            f"{facts.host} closed the connection before it asked for anything",
+            "\n".join([*_news(site), f"it may be busy, or have locked you out for a while; try later: {again}"]),
+        ),
+        "settings": ("ssh refuses its settings; its words stand above", f"correct them, then {again}"),
+    }  # fmt: skip
+    message, hint = texts.get(kind, (f"ssh could not log in to {site.name}; its words stand above", again))
+    return RunError(message, hint)
+
+
+def _denied(site: Site, facts: Facts) -> list[str]:
+    """Return what "permission denied" can mean at a site, the likely things first."""
+    access = site.access
+    lines = [
+        f"a password or code mistyped, or a push that was not approved in time: packhorse connect {site.name}"
+    ]
+    lines.append(
+        f"another name there? you tried as {facts.user}; `login: NAME@{facts.host}` in the site's file says another"
+    )
+    if access.denied:
+        lines.append(f"a new account: {access.denied}")
+    if access.delay:
+        lines.append(f"until an account can be used: {access.delay}")
+    lines += [f"keys: {access.keys}"] if access.keys else []
+    lines += [f"no account yet: {'; '.join(access.steps)}"] if access.steps else []
+    lines += [f"help: {access.help}"] if access.help else []
+    lines += [f"but not: {access.help_not}"] if access.help_not else []
+    lines += [f"its pages: {', '.join(site.documentation)}"] if site.documentation else []
+    return lines
+
+
+def _news(site: Site) -> list[str]:
+    return [f"maintenance of {site.name}: {site.maintenance}"] if site.maintenance else []
+
+
+def _changed_key(site: Site, facts: Facts, said: str) -> RunError:
+    known = known_keys(facts)
+    lines = [f"known here: {key} ({file})" for file, key in known]
+    sent = sent_key(said)
+    lines += [f"sent now: {sent}"] if sent else []
+    lines.append(f"either the site has new keys, or somebody stands between; ask: {_page(site)}")
+    file = f" -f '{known[0][0]}'" if known else ""
+    lines.append(f"only when the site confirms the new one: ssh-keygen -R '{facts.name}'{file}")
+    return RunError(f"{facts.host} is not the machine that it was: its key has changed", "\n".join(lines))
+
+
+def closing(connection: Connection) -> str:
+    """Return when a connection will close."""
+    whose = f", the rule of {connection.site.name}" if connection.site.idle else ""
+    return f"it closes itself after {span(connection.idle)} without use{whose}"

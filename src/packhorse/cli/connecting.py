@@ -1,0 +1,81 @@
+"""Commands about the login to a site: connect, ssh-config, shell."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from packhorse.cli.output import as_object, json_option, note, say
+from packhorse.model.errors import RunError
+
+if TYPE_CHECKING:
+    from packhorse.app.connecting import Connection
+
+
+@click.command(name="connect")
+@click.argument("site")
+@click.option("--check", "only_check", is_flag=True, help="Say how the connection stands, and open none.")
+@click.option("--close", "only_close", is_flag=True, help="Close it.")
+@json_option
+def connect_command(site: str, only_check: bool, only_close: bool, as_json: bool) -> None:
+    """Log in to a site, once: everything else rides on this connection.
+
+    ssh asks in this terminal for what the site wants: a password, a code, a push. Packhorse does not
+    see the answers, keeps nothing, and never logs in by itself.
+    """
+    from packhorse.app.connecting import check, closing, connect, disconnect
+
+    folder = Path.cwd()
+    if only_close:
+        found, was_there = disconnect(site, folder)
+        if as_json:
+            as_object({"site": found.name, "closed": was_there})
+        else:
+            say(f"closed the connection to {found.name}" if was_there else f"not connected to {found.name}")
+        return
+    connection, before = (check(site, folder), True) if only_check else connect(site, folder, note)
+    if as_json:
+        as_object(_about(connection))
+    elif connection.look.state in ("open", "busy"):
+        say(f"{'connected' if not before else 'you are connected'} to {_where(connection)}")
+        say(f"  {closing(connection)}; packhorse connect {connection.site.name} --close closes it now")
+        if connection.look.noise:
+            line = connection.look.noise.splitlines()[0]
+            note(
+                f"note: files of your login there print text in plain commands ({line}), which breaks scp and sftp"
+            )
+    if only_check:
+        _require(connection)
+
+
+def _where(connection: Connection) -> str:
+    look, name = connection.look, connection.site.name
+    if look.state == "busy":
+        return f"{name}; all its sessions are in use just now"
+    return f"{name} as {look.user} on {look.host}"
+
+
+def _about(connection: Connection) -> dict[str, Any]:
+    look = connection.look
+    return {
+        "site": connection.site.name,
+        "login": connection.login.destination,
+        "state": look.state,
+        "user": look.user,
+        "host": look.host,
+        "closes_after": connection.idle,
+    }
+
+
+def _require(connection: Connection) -> None:
+    """Raise RunError where nothing can ride on the connection."""
+    name = connection.site.name
+    if connection.look.state == "closed":
+        raise RunError(f"not connected to {name}", f"packhorse connect {name}")
+    if connection.look.state == "silent":
+        raise RunError(
+            f"{name} does not answer on the connection: the network may be gone",
+            f"wait for the network, or begin anew: packhorse connect {name}",
+        )
