@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import pytest
 
+from packhorse.run.talking import talk
 from packhorse.schedulers import scheduler
-from schedulers.captured import named
+from packhorse.schedulers.talk import Silent
+from schedulers.captured import Case, named, told
 from schedulers.reason_codes import CODES, LIMITS
 
-plain = scheduler("slurm").reason
+SLURM = scheduler("slurm")
+plain = SLURM.reason
 CAPTURED = sorted(
     {
         line.split("|")[4]
@@ -118,3 +121,14 @@ def test_a_wait_that_may_end_needs_nobody(reason: str) -> None:
 def test_who_says_that_it_never_starts_also_says_what_to_do() -> None:
     for code in CODES:
         assert bool(scheduler("slurm").stuck(code)) >= plain(code).endswith("never start")
+
+
+@pytest.mark.parametrize(
+    "case", named(r"^squeue_(held|adminheld|requeuehold|dep|depnever|priority|begin|bob_limit)$"), ids=told
+)
+def test_held_and_dependent_jobs_are_told_from_those_that_wait_their_turn(case: Case) -> None:
+    jobs = talk(SLURM.jobs("alice"), lambda _: case.answer)
+    assert not isinstance(jobs, Silent)
+    expected = {"held": "held", "adminheld": "held", "requeuehold": "held", "dep": "dependent", "depnever": "dependent"}  # fmt: skip
+    kind = expected.get(case.name.removeprefix("squeue_"), "waiting")
+    assert {SLURM.waits(job.reason) for job in jobs if job.state == "QUEUED"} == {kind}

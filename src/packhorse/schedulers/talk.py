@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Literal, Protocol
 
 from msgspec import Struct
 
@@ -95,6 +95,9 @@ class Scheduler(Protocol):
 
     def reason(self, word: str) -> str:
         """Return why a job waits, in plain words."""
+
+    def waits(self, word: str) -> Literal["waiting", "held", "dependent"]:
+        """Return by a job's reason whether it waits for its turn, is held, or waits for another job."""
 
     def stuck(self, word: str) -> str:
         """Return what to do about a wait that never ends by itself, JOB and RUN standing for both; "" where it may end."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Literal
 
 from packhorse.model.command import Answer, Command, Talk
 from packhorse.model.job import Details, Ended, Job, Refused, Request, Submitted, Unsure
@@ -193,6 +194,10 @@ class Slurm:
     def reason(self, word: str) -> str:
         """Return why a job waits, in plain words; a word that is not known is returned as it is."""
         return reasons.plain(word)
+
+    def waits(self, word: str) -> Literal["waiting", "held", "dependent"]:
+        """Return by a reason whether a job waits for its turn, is held, or waits for another job."""
+        return reasons.waits(word)
 
     def stuck(self, word: str) -> str:
         """Return what ends a wait that never ends by itself, with JOB and RUN in it; nothing where it may end."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Literal
 
 PLAIN = {
     "": "Slurm has not looked at it yet",
@@ -78,19 +79,18 @@ PLAIN = {
 RELEASE = "scontrol release JOB lets it start"
 STAFF = "the site's staff can say why; packhorse cancel RUN gives it up"
 CANCEL = "packhorse cancel RUN, correct what it asks for, and run it again"
+HELD = (
+    "JobHeldUser",
+    "JobHoldMaxRequeue",
+    "job requeued in held state",
+    "launch failed requeued held",
+    "REQUEUE_HOLD",
+    "SPECIAL_EXIT",
+)
+HELD_BY_STAFF = ("JobHeldAdmin", "RESV_DEL_HOLD")
 STUCK = {
-    **dict.fromkeys(
-        (
-            "JobHeldUser",
-            "JobHoldMaxRequeue",
-            "job requeued in held state",
-            "launch failed requeued held",
-            "REQUEUE_HOLD",
-            "SPECIAL_EXIT",
-        ),
-        RELEASE,
-    ),
-    **dict.fromkeys(("JobHeldAdmin", "RESV_DEL_HOLD"), STAFF),
+    **dict.fromkeys(HELD, RELEASE),
+    **dict.fromkeys(HELD_BY_STAFF, STAFF),
     **dict.fromkeys(
         (
             "AccountNotAllowed",
@@ -166,6 +166,14 @@ def stuck(word: str) -> str:
         if limit and _limit(limit).endswith("never start"):
             return CANCEL
     return ""
+
+
+def waits(word: str) -> Literal["waiting", "held", "dependent"]:
+    """Return whether a job waits for its turn, is held, or waits for another job."""
+    parts = [part.strip() for part in word.split(",")]
+    if any(part in (*HELD, *HELD_BY_STAFF) for part in parts):
+        return "held"
+    return "dependent" if any(part.startswith("Dependency") for part in parts) else "waiting"
 
 
 def _one(word: str) -> str:
