@@ -55,7 +55,7 @@ def start(cluster: Cluster, name: str) -> None:
 
 
 def freeze(cluster: Cluster, name: str) -> None:
-    """Stop a daemon by SIGSTOP: it is there and does not answer."""
+    """Stop a daemon by SIGSTOP: it is there and does not answer; with sshd all connections, as without a network."""
     _send(cluster, name, signal.SIGSTOP)
 
 
@@ -69,4 +69,5 @@ def _send(cluster: Cluster, name: str, number: signal.Signals) -> None:
     pid = daemons.alive(cluster, name)
     if pid is None:
         raise Refused(f"{name} is not running. To start it: python scripts/cluster start {name}")
-    os.kill(pid, number)
+    for victim in (pid, *(sshd.connections(cluster) if name == "sshd" else [])):
+        os.kill(victim, number)

@@ -109,7 +109,10 @@ def known(place: Path) -> Cluster | None:
     # What an older or newer checkout remembered besides is left out: its cluster can be repaired and removed.
     fields = {field.name: said[field.name] for field in dataclasses.fields(Cluster) if field.name in said}
     names = {name: tuple(said.get(name, ())) for name in ("users", "logins")}
-    return Cluster(**{**fields, **names, "directory": place})
+    cluster = Cluster(**{**fields, **names, "directory": place})
+    if cluster.root and not cluster.logins:  # brought up, or repaired, by a checkout that had none
+        cluster.logins = logins_beside(cluster.users)
+    return cluster
 
 
 def fresh(place: Path, *, passing: bool = False) -> Cluster:

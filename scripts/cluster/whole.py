@@ -13,7 +13,7 @@ import machine
 import slurm
 import sshd
 import users
-from place import Cluster, Refused, directory, fresh, logins_beside, remove
+from place import Cluster, Refused, directory, fresh, remove
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,8 +55,6 @@ def _settle(cluster: Cluster, wanted: Wanted) -> None:
     else:
         machine.choose_ports(cluster)
         cluster.limits = _limits(cluster)
-    if cluster.root and not cluster.logins:  # brought up by a checkout that had none
-        cluster.logins = logins_beside(cluster.users)
     users.check(cluster)
     machine.check_programs(cluster)
     cluster.save()

@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import base64
+import contextlib
+import hashlib
 import hmac
 import struct
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from cluster.testbed import Cluster, script
+
+
+def fingerprint(public: Path) -> str:
+    """Return the fingerprint of a public key, as ssh says it."""
+    digest = hashlib.sha256(base64.b64decode(public.read_text().split()[1])).digest()
+    return "SHA256:" + base64.b64encode(digest).decode().rstrip("=")
 
 
 class Gate:
@@ -75,6 +84,21 @@ class Gate:
     def host_key(self) -> str:
         """Return the host's public key, as a line of known_hosts has it after the name."""
         return " ".join((self.place / "host_key.pub").read_text().split()[:2])
+
+    def fingerprint(self) -> str:
+        """Return the fingerprint of the host's key."""
+        return fingerprint(self.place / "host_key.pub")
+
+    @contextlib.contextmanager
+    def startup(self, kind: str, line: str) -> Iterator[None]:
+        """Have a line at the beginning of the .bashrc of a user of a kind."""
+        file = self.cluster.home(self.users[kind]) / ".bashrc"
+        before = file.read_text()
+        file.write_text(f"{line}\n{before}")
+        try:
+            yield
+        finally:
+            file.write_text(before)
 
     def restart(self, *, cut: bool = False) -> None:
         """Restart sshd; connections live on, unless they are `cut`."""

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pexpect
 
-from remote.gate import Gate
+from remote.gate import Gate, fingerprint
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 BIN = Path(sys.executable).parent
@@ -37,7 +38,8 @@ class Laptop:
         self.sites.mkdir(parents=True)
         self.ssh_config = home / "ssh_config"
         self.known_hosts = home / "known_hosts"
-        shutil.copy(gate.place / "user_key", home / "key")
+        for ending in ("", ".pub"):
+            shutil.copy(gate.place / f"user_key{ending}", home / f"key{ending}")
         (home / "key").chmod(0o600)
         self.trust(gate.host_key())
         hosts = "".join(f"Host login-{kind}\n    User {user}\n" for kind, user in gate.users.items())
@@ -58,9 +60,17 @@ class Laptop:
         path.write_text(text)
         return path
 
+    def prefer(self, *lines: str) -> None:
+        """Put lines into the ssh configuration, before all others."""
+        self.ssh_config.write_text("".join(f"{line}\n" for line in lines) + self.ssh_config.read_text())
+
     def trust(self, key: str) -> None:
         """Have this host key, and no other, in known_hosts; "" for none."""
         self.known_hosts.write_text(f"[127.0.0.1]:{self.gate.port} {key}\n" if key else "")
+
+    def fingerprint(self) -> str:
+        """Return the fingerprint of the user's key."""
+        return fingerprint(self.home / "key.pub")
 
     def run(self, *words: str | Path, **more: object) -> subprocess.CompletedProcess[str]:
         """Run Packhorse without a terminal; the arguments are those of the fixture `packhorse`."""
@@ -104,6 +114,26 @@ class Laptop:
         return int(talk.exitstatus if talk.signalstatus is None else -talk.signalstatus), shown.replace(
             "\r\n", "\n"
         )
+
+    @contextlib.contextmanager
+    def session(self, site: str) -> Iterator[None]:
+        """Hold a session on the connection to a site."""
+        (socket,) = self.sockets()
+        argv = [
+            "ssh",
+            "-F",
+            str(self.ssh_config),
+            "-o",
+            f"ControlPath={socket}",
+            f"login-{site}",
+            "echo; cat",
+        ]
+        with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+            assert process.stdout is not None
+            assert process.stdout.readline() == b"\n"
+            yield
+            assert process.stdin is not None
+            process.stdin.close()
 
     def sockets(self) -> list[Path]:
         """Return the sockets of master connections."""

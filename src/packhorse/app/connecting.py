@@ -15,9 +15,19 @@ from packhorse.app.sites import find_file, find_site
 from packhorse.model.errors import RunError, UsageError
 from packhorse.model.site import Site
 from packhorse.plan.amounts import span
-from packhorse.run.master import Facts, Look, alone, close, facts_of, known_keys, look, open_master
+from packhorse.run.master import (
+    Facts,
+    Look,
+    alone,
+    close,
+    facts_of,
+    is_configured,
+    known_keys,
+    look,
+    open_master,
+)
 from packhorse.run.sitefiles import user_folder
-from packhorse.run.ssh import CONFIG_VARIABLE, Login, login_to
+from packhorse.run.ssh import Login, login_to
 from packhorse.run.sshwords import failure, sent_key
 
 # Of a connection that nobody uses, where the site has no rule: a working day.
@@ -124,11 +134,8 @@ def _is_host(said: str) -> bool:
         return "/" not in said
     if not said.replace("-", "").replace("_", "").isalnum():
         return False
-    login = Login(
-        site=said, destination=said, socket=Path("none"), config=os.environ.get(CONFIG_VARIABLE, "")
-    )
     try:
-        return facts_of(login).host != said
+        return is_configured(login_to(said, said, cache_folder()))
     except RunError:
         return False
 

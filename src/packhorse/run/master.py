@@ -8,11 +8,12 @@ import os
 import re
 import select
 import shlex
+import signal
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
@@ -90,14 +91,7 @@ def close(login: Login) -> bool:
     """End the master and all that rides on it; tell whether there was one. One that hangs is left behind."""
     there = login.alive()
     if there:
-        with suppress(subprocess.TimeoutExpired):
-            subprocess.run(
-                [*login.program(), "-O", "exit", "--", login.destination],
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                check=False,
-                timeout=LOOK_SECONDS,
-            )
+        _read([*login.program(), "-O", "exit", "--", login.destination])
     left = login.socket.exists()
     login.socket.unlink(missing_ok=True)
     return there or left
@@ -136,7 +130,12 @@ def open_master(login: Login, facts: Facts, idle: int) -> str:
         *([] if facts.timeout else [f"ConnectTimeout={REACH_SECONDS}"]),
     ]
     argv = [*login.program(), "-fNT", *(word for said in options for word in ("-o", said))]
-    process = subprocess.Popen([*argv, "--", login.destination], stderr=subprocess.PIPE)
+    # The master leaves the terminal, but a jump host's ssh that it started does not: neither may hear it being closed.
+    heard = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        process = subprocess.Popen([*argv, "--", login.destination], stderr=subprocess.PIPE)
+    finally:
+        signal.signal(signal.SIGHUP, heard)
     try:
         said = _pass_on(process)
         status = process.wait()
@@ -165,25 +164,7 @@ def _pass_on(process: subprocess.Popen[bytes]) -> str:
 
 def facts_of(login: Login) -> Facts:
     """Return what ssh would do; raise RunError where it does not understand its settings."""
-    argv = [*login.program(), "-G", "--", login.destination]
-    try:
-        done = subprocess.run(
-            argv,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            check=False,
-            timeout=LOOK_SECONDS,
-        )
-    except FileNotFoundError:
-        raise RunError("there is no ssh on this machine", "install the OpenSSH client") from None
-    except subprocess.TimeoutExpired:
-        raise RunError("ssh -G does not end", "a `Match exec` of your ssh config may hang") from None
-    if done.returncode:
-        said = (done.stderr.strip().splitlines() or ["it does not say why"])[0]
-        raise RunError(f"ssh refuses its settings: {said}", "correct them, then type the same command again")
-    known = dict(line.partition(" ")[::2] for line in reversed(done.stdout.splitlines()))
+    known = dict(line.partition(" ")[::2] for line in reversed(_settings(login, login.destination)))
     host, port = known.get("hostname", login.destination), known.get("port", "22")
     name = known.get("hostkeyalias") or (host if port == "22" else f"[{host}]:{port}")
     files = shlex.split(known.get("userknownhostsfile", "")) + shlex.split(
@@ -199,25 +180,51 @@ def facts_of(login: Login) -> Facts:
     )
 
 
+def is_configured(login: Login) -> bool:
+    """Tell whether the user's settings speak of a host: whether they say else of it than of just any."""
+    other = "packhorse-any-host"
+    of_it, of_any = _settings(login, login.destination), _settings(login, other)
+    return [line.replace(login.destination, other) for line in of_it] != of_any
+
+
+def _settings(login: Login, destination: str) -> list[str]:
+    """Return what ssh makes of its settings, in lines; nothing goes over the network."""
+    done = _read([*login.program(), "-G", "--", destination])
+    if done is None:
+        raise RunError("ssh -G does not end", "a `Match exec` of your ssh config may hang")
+    if done.returncode:
+        said = (done.stderr.strip().splitlines() or ["it does not say why"])[0]
+        raise RunError(f"ssh refuses its settings: {said}", "correct them, then type the same command again")
+    return done.stdout.splitlines()
+
+
+def _read(argv: list[str]) -> subprocess.CompletedProcess[str] | None:
+    """Run a program of OpenSSH that reads files of this machine; None where it does not end."""
+    try:
+        return subprocess.run(
+            argv,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            check=False,
+            timeout=LOOK_SECONDS,
+        )
+    except subprocess.TimeoutExpired:
+        return None
+    except FileNotFoundError:
+        raise RunError(f"there is no {argv[0]} on this machine", "install the OpenSSH client") from None
+
+
 def known_keys(facts: Facts) -> list[tuple[str, str]]:
     """Return the keys that this machine has of a host, each as (file, kind and fingerprint)."""
     found = []
     for file in facts.files:
         if not Path(file).is_file():
             continue
-        argv = ["ssh-keygen", "-l", "-F", facts.name, "-f", file]
-        with suppress(FileNotFoundError, subprocess.TimeoutExpired):
-            done = subprocess.run(
-                argv,
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                errors="replace",
-                check=False,
-                timeout=LOOK_SECONDS,
-            )
-            for line in done.stdout.splitlines():
-                words = line.split()
-                if len(words) >= 3 and not line.startswith("#"):  # name, kind, fingerprint
-                    found.append((file, f"{words[1]} {words[2]}"))
+        done = _read(["ssh-keygen", "-l", "-F", facts.name, "-f", file])
+        for line in done.stdout.splitlines() if done else []:
+            words = line.split()
+            if len(words) >= 3 and not line.startswith("#"):  # name, kind, fingerprint
+                found.append((file, f"{words[1]} {words[2]}"))
     return found
