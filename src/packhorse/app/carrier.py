@@ -19,7 +19,7 @@ import msgspec
 from packhorse.app.reach import Here, There
 from packhorse.model.command import Command
 from packhorse.model.errors import RunError
-from packhorse.run.directory import RunDirectory
+from packhorse.run.directory import FOLDERS, RunDirectory
 from packhorse.run.files import write
 from packhorse.run.submissions import Submissions
 
@@ -217,7 +217,9 @@ class FarCarrier(Carrier):
         from packhorse.run.carrying import send
 
         names = sorted(self._ours(), key=lambda name: (name.endswith("/plan.json"), name))
+        empty = [*FOLDERS, f"waves/{max(self.run.waves(), default=0)}/leases"]
         with self.there.open():
+            self.there.session.send("folders", path=self.folder, names=empty)
             send(
                 self.there.session,
                 self.folder,
@@ -266,7 +268,7 @@ class FarCarrier(Carrier):
     def make_logs(self) -> None:
         """Make the folder of logs there."""
         with self.there.open():
-            self.there.session.call("claim", path=f"{self.folder}/logs")
+            self.there.session.call("folders", path=self.folder, names=["logs"])
 
     def forget_wave(self, wave: int) -> None:
         """Remove a wave here and there."""

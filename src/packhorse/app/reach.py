@@ -76,7 +76,7 @@ class There:
         self.login = login_to(site.name, destination, cache_folder())
         self.hello: dict[str, Any] = {}
         self._session: Session | None = None
-        self._ahead: dict[Command, int] = {}
+        self._ahead: dict[tuple[str, ...], int] = {}  # by argv
 
     @property
     def user(self) -> str:
@@ -114,12 +114,12 @@ class There:
     def ask(self, command: Command) -> Answer:
         """Run a command there, in the environment of a login shell where a plain one knows no scheduler."""
         with self.open():
-            number = self._ahead.pop(command, None) or self.session.ask_later(command)
+            number = self._ahead.pop(command.argv, None) or self.session.ask_later(command)
             return self.session.answer_of(number, command)
 
     def ahead(self, command: Command) -> None:
         """Send a command now, whose answer is read when it is asked."""
-        self._ahead[command] = self.session.ask_later(command)
+        self._ahead[command.argv] = self.session.ask_later(command)
 
 
 def reach(site: Site) -> Here | There:

@@ -154,6 +154,13 @@ def claim(wire, path):
         return {"made": False}
 
 
+def folders(wire, path, names):
+    """Make folders under a folder, as private as all of ours."""
+    for name in names:
+        make_folders(joined(expanded(path, wire.environ), name), 0o700)
+    return {}
+
+
 def drop(wire, path, names):
     """Remove files, and folders that are empty then; what is not there is gone already."""
     top = expanded(path, wire.environ)

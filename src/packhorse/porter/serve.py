@@ -169,6 +169,7 @@ VERBS = {
     "give": files.give,
     "digest": files.digest,
     "claim": files.claim,
+    "folders": files.folders,
     "drop": files.drop,
 }
 
