@@ -38,6 +38,9 @@ def busy(project: Project, tasks: int = 200) -> None:
 def remembered(cluster: Cluster) -> None:
     """Wait until slurmctld has saved that the jobs run; else it starts them a second time and drains their nodes."""
     now = time.time()
+    for job in cluster.ask("squeue", "--noheader", "--states=running", "--format=%A").split():
+        # It may have saved them before we looked, and saves again only when something changes.
+        cluster.ask("scontrol", "update", f"jobid={job}", "requeue=1")
     cluster.until("its state is saved", lambda: cluster.saved(now), 30)
 
 

@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 import textwrap
 from pathlib import Path
-
-import pytest
 
 from remote.laptop import Laptop
 
@@ -37,35 +32,10 @@ def project(place: Path, study: str = STUDY, **files: str) -> Path:
     return place
 
 
-def open_master(laptop: Laptop, kind: str) -> None:
-    code = (
-        "from packhorse.run.ssh import login_to; from packhorse.app.cache import cache_folder;"
-        f"print(login_to('{kind}', 'login-{kind}', cache_folder()).socket)"
-    )
-    import os
-
-    env = {k: v for k, v in {**os.environ, **laptop.environment}.items() if v is not None}
-    socket = subprocess.run(
-        [sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True
-    ).stdout.strip()
-    done = laptop.ssh(
-        "-o",
-        "ControlMaster=yes",
-        "-o",
-        f"ControlPath={socket}",
-        "-o",
-        "ControlPersist=600",
-        "-fN",
-        f"login-{kind}",
-    )
-    assert done.returncode == 0, done
-
-
 def test_a_study_goes_there_runs_and_comes_home(laptop: Laptop) -> None:
-    open_master(laptop, "key")
+    assert laptop.connect("key")[0] == 0
     place = project(laptop.home / "study of 'mine' $x")
     done = laptop.run("run", "study.yaml", "--site", "key", cwd=place)
-    print(done.stdout, done.stderr)
     assert done.returncode == 0, done
     assert "40 of 40 tasks done" in done.stdout
     local = laptop.run("run", "study.yaml", "--run", "here", cwd=place)

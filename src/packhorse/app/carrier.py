@@ -95,6 +95,10 @@ class Carrier:
         """Make a wave's folder there; tell whether nobody else did."""
         return wave > 0
 
+    def keeps_login(self) -> bool:
+        """Tell whether the user wants the login to be kept in use for as long as somebody looks."""
+        return True
+
     def make_logs(self) -> None:
         """Make the folder of logs, should it be missing."""
         (self.run.path / "logs").mkdir(exist_ok=True)
@@ -208,7 +212,8 @@ class FarCarrier(Carrier):
         from packhorse.run.carrying import fetch
 
         with self.there.open():
-            return fetch(self.there.session, f"{self.folder}/artifacts", self.run.path / "artifacts")
+            listed = self.there.session.call("list", path=f"{self.folder}/artifacts")
+            return fetch(self.there.session, listed, self.run.path / "artifacts")
 
     # To there
 
@@ -264,6 +269,10 @@ class FarCarrier(Carrier):
         with self.there.open():
             made: bool = self.there.session.call("claim", path=f"{self.folder}/waves/{wave}")["made"]
         return made
+
+    def keeps_login(self) -> bool:
+        """Tell whether `packhorse connect --keep` was said."""
+        return self.there.login.kept.exists()
 
     def make_logs(self) -> None:
         """Make the folder of logs there."""

@@ -6,39 +6,112 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from msgspec import Struct
+
+from packhorse.app.carrier import carrier_of
+from packhorse.app.connecting import login_of
 from packhorse.app.reach import There
 from packhorse.app.watch import Watcher
 from packhorse.model.errors import UsageError
+from packhorse.run.carrying import Told, fetch, send
+from packhorse.run.directory import find_run
 
 MUCH = 100 << 20  # bytes before whose sending their number is told
 
 
-def push(there: There, path: Path, place: str, watcher: Watcher) -> int:
-    """Send a file or a folder to a path there, what is not there yet; return the bytes that went."""
-    from packhorse.run.carrying import send
+class Carried(Struct, frozen=True, kw_only=True):
+    """What `put` or `get` did: where it came to stand, the bytes that travelled, and what was not carried."""
 
-    files = [(name, one) for name, one in local_files(path)]
+    place: str
+    bytes: int
+    left: tuple[str, ...] = ()  # links to folders, sockets and the like
+
+
+def push(there: There, path: Path, place: str, watcher: Watcher, told: Told | None = None) -> int:
+    """Send a file or a folder to a path there, what is not there yet; return the bytes that went."""
+    folder = place
     if path.is_file():
-        folder, _, name = place.rpartition("/")
+        folder, slash, name = place.rpartition("/")
+        folder = folder or slash or "~"
         files = [(name, path)]
     else:
-        folder = place
+        files = list(local_files(path))
 
     def announce(size: int) -> None:
         if size > MUCH:
             watcher.say(f"sending {size / 1e6:,.0f} MB of {path.name} to {there.site.name}")
 
     with there.open():
-        return send(there.session, folder, files, before=announce)
+        return send(there.session, folder, files, before=announce, told=told)
 
 
 def local_files(path: Path) -> Iterator[tuple[str, Path]]:
     """Yield the regular files under a folder by their names in it; links are followed to files, not to folders."""
-    if not path.exists():
-        raise UsageError(f"{path} does not exist", "packhorse put SITE PATH [THERE]")
     for folder, folders, names in os.walk(path):
         folders.sort()
         for name in sorted(names):
             full = Path(folder) / name
             if full.is_file():
                 yield full.relative_to(path).as_posix(), full
+
+
+def put(
+    sources: list[Path], said: str, folder: Path, watcher: Watcher, told: Told | None = None
+) -> list[Carried]:
+    """Send files and folders to `SITE:PLACE`: into that folder, or where it ends in no slash and one is sent, as it."""
+    site, place = split(said, "packhorse put FILE hec:project/")
+    absent = [str(one) for one in sources if not one.exists()]
+    if absent:
+        raise UsageError(f"{absent[0]} does not exist", "packhorse put FILE... SITE:PLACE")
+    there = there_of(site, folder)
+    into = len(sources) > 1 or place in ("", ".", "~") or place.endswith("/")
+    with there.open():
+        found = []
+        for source in sources:
+            name = source.resolve().name
+            full = f"{place.rstrip('/') or '~'}/{name}" if into else place
+            full = "/" + name if place == "/" else full
+            found.append(Carried(place=full, bytes=push(there, source, full, watcher, told)))
+        return found
+
+
+def get(said: str, here: Path | None, folder: Path, watcher: Watcher, told: Told | None = None) -> Carried:
+    """Fetch a file or folder `SITE:PATH`, or all that a run has brought forth there."""
+    if ":" not in said:
+        run = find_run(folder, said)
+        carrier = carrier_of(run)
+        carrier.bring_all()
+        return Carried(place=str(run.path), bytes=0)
+    site, path = split(said, "packhorse get hec:project/results")
+    there = there_of(site, folder)
+    with there.open():
+        listed = there.session.call("list", path=path or "~")
+        if not listed["kind"]:
+            raise UsageError(
+                f"there is no {path} on {there.site.name}", f"packhorse shell {there.site.name} to look"
+            )
+        name = listed["path"].rpartition("/")[2] or "root"
+        target = here or folder / name
+        if here is not None and here.is_dir():
+            target = here / name
+        if listed["kind"] == "file" and target.is_dir():
+            raise UsageError(f"{target} is a folder", "name the file that it shall become")
+        size = sum(row[1] for row in listed["files"])
+        if size > MUCH:
+            watcher.say(f"fetching up to {size / 1e6:,.0f} MB from {there.site.name}")
+        came = fetch(there.session, listed, target, told)
+    return Carried(place=str(target), bytes=came, left=tuple(listed["other"]))
+
+
+def split(said: str, example: str) -> tuple[str, str]:
+    """Return the site and the path of `SITE:PATH`."""
+    site, colon, path = said.partition(":")
+    if not colon or not site or "/" in site:
+        raise UsageError(f"{said} names no site: a place there is SITE:PATH", f"for instance {example}")
+    return site, path
+
+
+def there_of(site: str, folder: Path) -> There:
+    """Return the way to a site; raise UsageError where it is not reached over ssh."""
+    found, _ = login_of(site, folder)
+    return There(found, found.login)

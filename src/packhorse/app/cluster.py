@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from packhorse.app.arriving import OnSite, arrive
 from packhorse.app.carrier import Carrier
-from packhorse.app.following import Follower
+from packhorse.app.following import Follower, StillRunning
 from packhorse.app.looking import log_of
 from packhorse.app.queue import Queue
 from packhorse.app.reach import There, reach
@@ -197,6 +197,17 @@ class SiteRunner:
             seconds=rung.seconds,
         )
 
+    def detached(self, runner: Runner, sent: Submission, *, joined: bool) -> Detached:
+        """Return what is told when nobody looks any more."""
+        return Detached(
+            run=str(self.run.path),
+            name=self.source.study.name,
+            site=self.place.site.name,
+            job=sent.job,
+            tasks=runner.space.size,
+            joined=joined,
+        )
+
     def follow(self, runner: Runner, begun: float) -> Outcome:
         """Follow the run to its end and merge its table."""
         try:
@@ -242,12 +253,12 @@ def run_on_site(
     if sent is None:
         return runner.close(started, None, begun)
     if detach:
-        return Detached(
-            run=str(runner.run.path),
-            name=source.study.name,
-            site=place.site.name,
-            job=sent.job,
-            tasks=started.space.size,
-            joined=joined,
+        return runner.detached(started, sent, joined=joined)
+    try:
+        return runner.follow(started, begun)
+    except StillRunning as long:
+        watcher.say(
+            f"looked for {long}, after which {place.site.name} closes logins that nobody uses: the run goes on"
+            f" without this command (packhorse connect {place.site.name} --keep looks on)"
         )
-    return runner.follow(started, begun)
+        return runner.detached(started, sent, joined=joined)

@@ -15,7 +15,9 @@ from packhorse.app.watch import Progress, Watcher
 from packhorse.app.waves import WaveEnd, tasks_done
 from packhorse.app.words import latest_words
 from packhorse.model.command import Command
+from packhorse.model.errors import Unreachable
 from packhorse.model.submission import Stopped, Submission
+from packhorse.plan.amounts import span
 from packhorse.run.submissions import Submissions
 
 SOON_SECONDS = 0.1  # between two looks at the journals, at first
@@ -24,6 +26,11 @@ LOOK_SHARE = 0.05  # of the time that a run has taken: so much longer may lookin
 SETTLE_SECONDS = 30.0  # after a submission, before its absence from the queue means anything
 CONTINUE_SECONDS = 120.0  # what a continuation may take when it runs here
 RESUBMITS = 2
+LOST_SECONDS = 3600.0  # for the user to log in again
+
+
+class StillRunning(Exception):  # noqa: N818 - a state to tell, not a mistake of somebody
+    """Nobody looks any more, and the run goes on; its argument is how long it was looked at."""
 
 
 class Follower:
@@ -37,6 +44,7 @@ class Follower:
         self.began_with: tuple[int, int] | None = None
         self.gone: list[float] = []  # when the scheduler was asked and knew no job of ours
         self.told = ""
+        self.lost = 0.0  # since when the site cannot be asked
         self.resubmitted = 0
         self.continued = 0  # the wave whose continuation ran here
 
@@ -48,6 +56,7 @@ class Follower:
                 end = self._look_there()
                 if end is not None:
                     return end
+                self._check_idle()
                 time.sleep(self._pause())
         finally:
             self.show()
@@ -59,10 +68,42 @@ class Follower:
         return poll if self.carrier.far else pause(time.monotonic() - self.begun, poll)
 
     def _look_there(self) -> WaveEnd | None:
-        """Look in one session, for which what is new is brought together with the scheduler's answer."""
-        with self.carrier.open():
-            self.carrier.look(*self.queue.announced())
-            return self._look()
+        """Look in one session, in which what is new comes together with the scheduler's answer.
+
+        A laptop sleeps, and a connection ends: the run does not need it, and it is waited for.
+        """
+        try:
+            with self.carrier.open():
+                self.carrier.look(*self.queue.announced())
+                end = self._look()
+        except Unreachable as error:
+            self._wait_for_login(error)
+            return None
+        if self.lost:
+            self.watcher.say(f"{self.queue.site.name} answers again")
+        self.lost = 0.0
+        return end
+
+    def _wait_for_login(self, error: Unreachable) -> None:
+        """Say once that nobody answers, and give up after an hour."""
+        if not self.lost:
+            self.lost = time.monotonic()
+            self.watcher.warn(
+                f"{error.message}; the run goes on without it. {error.hint}. This command goes on then"
+            )
+        if time.monotonic() - self.lost > LOST_SECONDS:
+            raise error
+
+    def _check_idle(self) -> None:
+        """Stop asking when the site would have closed a login that nobody uses: asking for ever would defeat that."""
+        idle = self.queue.site.idle
+        if (
+            self.carrier.far
+            and idle
+            and time.monotonic() - self.begun > idle
+            and not self.carrier.keeps_login()
+        ):
+            raise StillRunning(span(idle))
 
     def _look(self) -> WaveEnd | None:
         self.show()

@@ -14,6 +14,8 @@ COMMANDS = {
     "plan": ("writing", "Say what a study would run, without running it."),
     "try": ("writing", "Run one task here in the foreground."),
     "status": ("looking", "Say how a run stands."),
+    "put": ("carrying", "Send files and folders to a site."),
+    "get": ("carrying", "Fetch files and folders from a site."),
     "runs": ("looking", "List the runs here."),
     "logs": ("looking", "Show what a task printed."),
     "explain": ("looking", "Say what a task ran, where, with what, and how to repeat it."),

@@ -5,6 +5,7 @@ PackhorseError            exit 1   what went wrong, and the next command to type
 ├── StudyError            exit 3   the study file is wrong; knows file, line and column
 ├── SnapshotError         exit 4   the code cannot be carried as it is
 ├── RunError              exit 5   the run directory does not allow this now
+│   └── Unreachable       exit 5   a site cannot be asked now
 ├── CheckError            exit 6   a check of the study failed, so no task was started
 ├── TasksFailed           exit 7   the run ended, and some tasks have no result
 ├── TableError            exit 8   the table was written, but a column holds a clash of types
@@ -53,6 +54,10 @@ class RunError(PackhorseError):
     """A run directory is locked, changed, foreign or absent."""
 
     exit_code = 5
+
+
+class Unreachable(RunError):
+    """A site cannot be asked now: its connection is gone, hangs, or has no session free. Nothing there is wrong."""
 
 
 class CheckError(PackhorseError):

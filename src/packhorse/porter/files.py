@@ -5,7 +5,7 @@ import hashlib
 import os
 import stat
 
-from packhorse.porter.paths import BLOCK, PART, Refused, expanded, joined, make_folders, said
+from packhorse.porter.paths import BLOCK, PART, Refused, expanded, joined, make_folders, part_of, said
 
 
 def list_files(wire, path):
@@ -46,7 +46,7 @@ def begun(wire, path, files):
         except OSError:
             pass
         try:
-            found.append(min(os.lstat(full + PART).st_size, size))
+            found.append(min(os.lstat(part_of(full, size, mtime)).st_size, size))
         except OSError:
             found.append(0)
     return {"path": said(top), "found": found}
@@ -67,10 +67,13 @@ def put(wire, path, files):
                 if os.path.dirname(full) not in made:
                     make_folders(os.path.dirname(full), 0o700)
                     made.add(os.path.dirname(full))
-                take(body, full, size, offset)
-                os.chmod(full + PART, mode)
-                os.utime(full + PART, (mtime, mtime))
-                os.rename(full + PART, full)
+                part = part_of(full, size, mtime)
+                take(body, part, size, offset)
+                os.chmod(part, mode)
+                os.utime(part, (mtime, mtime))
+                os.rename(part, full)
+                if offset:
+                    forget_parts(full)
             except (OSError, Refused) as error:
                 trouble = error
         body.skip()
@@ -79,19 +82,27 @@ def put(wire, path, files):
     return {"path": said(top)}
 
 
-def take(body, full, size, offset):
+def forget_parts(full):
+    """Remove what had come of a file that has changed since."""
+    folder, name = os.path.split(full)
+    for other in os.listdir(folder):
+        if other.startswith(name + b".") and other.endswith(PART) and len(other) == len(name) + 9 + len(PART):
+            os.unlink(os.path.join(folder, other))
+
+
+def take(body, part, size, offset):
     """Write a file's part from an offset on; raise Refused where its bytes are not those that were sent."""
     total = hashlib.sha256()
     flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
-    with os.fdopen(os.open(full + PART, flags, 0o600), "r+b") as stream:
+    with os.fdopen(os.open(part, flags, 0o600), "r+b") as stream:
         hash_to(stream, offset, total)
         stream.truncate()
         for block in body.blocks(size - offset):
             stream.write(block)
             total.update(block)
     if total.digest() != b"".join(body.blocks(32)):
-        os.unlink(full + PART)
-        raise Refused("%s did not come as it was sent" % said(full))
+        os.unlink(part)
+        raise Refused("%s did not come as it was sent" % said(part))
 
 
 def give(wire, path, files):

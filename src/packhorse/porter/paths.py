@@ -7,10 +7,17 @@ import errno
 import os
 import pwd
 import re
+import zlib
 
 BLOCK = 1 << 20
 VARIABLE = re.compile(rb"\$(?:\w+|\{\w+\})")
 PART = b".packhorse-part"  # the ending of a file that has not come whole
+
+
+def part_of(path, size, mtime):
+    """Return where a file stands that has not come whole; of another size or age it is another file's part."""
+    mark = zlib.crc32(("%d %.3f" % (size, mtime)).encode("ascii"))
+    return path + b".%08x" % mark + PART
 
 
 class Refused(Exception):

@@ -110,17 +110,16 @@ def send(
     return size
 
 
-def fetch(session: Session, folder: str, here: Path, told: Told | None = None) -> int:
-    """Fetch the files of a folder (or a file) that are not here in the same size and age, each whole or not at all.
+def fetch(session: Session, listed: dict[str, Any], here: Path, told: Told | None = None) -> int:
+    """Fetch what the porter listed and is not here in the same size and age, each file whole or not at all.
 
     What came of one before it was cut stays beside it, to go on from. Returns the bytes that came.
     """
-    listed = session.call("list", path=folder)
-    wanted, came = [], 0
+    folder, wanted, came = listed["path"], [], 0
     for name, size, mtime, _ in listed["files"]:
         path = here / inside(name) if name else here
         if not _same(path, size, mtime):
-            part = part_of(path)
+            part = part_of(path, size, mtime)
             have = part.stat().st_size if part.exists() else 0
             wanted.append((name, have if have <= size else 0))
     for head, blocks in give(session, folder, wanted) if wanted else ():
@@ -128,7 +127,7 @@ def fetch(session: Session, folder: str, here: Path, told: Told | None = None) -
             raise RunError(f"{head['name'] or folder} vanished meanwhile", "the same command goes on")
         path = here / inside(head["name"]) if head["name"] else here
         path.parent.mkdir(parents=True, exist_ok=True)
-        part = part_of(path)
+        part = part_of(path, head["from"] + head["size"], head["mtime"])
         with part.open("r+b" if head["from"] else "wb") as stream:
             stream.seek(head["from"])
             for block in blocks:
@@ -142,9 +141,11 @@ def fetch(session: Session, folder: str, here: Path, told: Told | None = None) -
     return came
 
 
-def part_of(path: Path) -> Path:
-    """Return where a file stands that has not come whole."""
-    return path.with_name(path.name + ".packhorse-part")
+def part_of(path: Path, size: int, mtime: float) -> Path:
+    """Return where a file stands that has not come whole; of another size or age it is another file's part."""
+    from packhorse.porter.paths import part_of as named
+
+    return Path(os.fsdecode(named(os.fsencode(path), size, mtime)))
 
 
 def inside(name: str) -> str:

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from packhorse.model.command import Answer, Command
-from packhorse.model.errors import RunError
+from packhorse.model.errors import RunError, Unreachable
 from packhorse.run.ssh import Login
 from packhorse.run.turns import turn
 
@@ -219,7 +219,7 @@ class Session:
         ready, _, _ = select.select([handle], [], [], patience)
         if not ready:
             self.process.kill()
-            raise RunError(
+            raise Unreachable(
                 f"{self.login.site} did not answer within {patience:.0f} s",
                 f"packhorse connect {self.login.site} --check; the same command tries again",
             )
@@ -240,7 +240,7 @@ class Session:
                 _, ready, _ = select.select([], [handle], [], ANSWER_SECONDS)
                 if not ready:
                     self.process.kill()
-                    raise RunError(
+                    raise Unreachable(
                         f"the connection to {self.login.site} takes no bytes",
                         f"packhorse connect {self.login.site} --check; the same command goes on",
                     )

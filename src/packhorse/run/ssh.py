@@ -16,7 +16,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from packhorse.model.errors import RunError
+from packhorse.model.errors import RunError, Unreachable
 
 # A socket's path may have 104 bytes on the BSDs and 108 on Linux (unix(7)); ssh adds a dot and 16 characters while it
 # makes one (mux.c of OpenSSH).
@@ -46,6 +46,11 @@ class Login(Struct, frozen=True, kw_only=True):
     socket: Path
     config: str = ""  # another configuration file than ~/.ssh/config
 
+    @property
+    def kept(self) -> Path:
+        """A file that is there while the login is to be kept in use (`packhorse connect --keep`)."""
+        return self.socket.with_suffix(".keep")
+
     def program(self) -> list[str]:
         """Return the beginning of every call of ssh."""
         chosen = ["-F", self.config] if self.config else []
@@ -69,12 +74,12 @@ class Login(Struct, frozen=True, kw_only=True):
             return False
         return done.returncode == 0
 
-    def lost(self) -> RunError:
+    def lost(self) -> Unreachable:
         """Return what it means that a session could not be had (exit status 255 of ssh)."""
         if self.alive():
             message = f"too many sessions at once on the connection to {self.site}"
-            return RunError(message, "wait a little, then type the same command again")
-        return RunError(
+            return Unreachable(message, "wait a little, then type the same command again")
+        return Unreachable(
             f"there is no connection to {self.site}", f"log in again: packhorse connect {self.site}"
         )
 

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from packhorse.model.errors import RunError
+from packhorse.model.errors import Unreachable
 from packhorse.run.ssh import Login
 
 TURN_SECONDS = 60.0  # for a session to become free
@@ -25,7 +25,7 @@ def turn(login: Login, sessions: int) -> Iterator[None]:
     try:
         while not any(_locked(handle) for handle in handles):
             if time.monotonic() > give_up:
-                raise RunError(
+                raise Unreachable(
                     f"{len(handles)} sessions on the connection to {login.site} are in use",
                     "wait for the other commands of yours, then type the same again",
                 )
