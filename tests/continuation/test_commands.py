@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from packhorse.worker.commands import job_number
+from packhorse.worker.commands import filled, job_number, places, says
 
 
 @pytest.mark.parametrize(
@@ -21,3 +21,33 @@ from packhorse.worker.commands import job_number
 )
 def test_the_number_is_told_from_notices(said: str, number: str) -> None:
     assert job_number(said) == number
+
+
+@pytest.mark.parametrize(
+    ("elements", "argv"),
+    [
+        (0, ["qsub", "-v1", "s"]),
+        (1, ["qsub", "-o0", "-t0", "-v1", "s"]),
+        (3, ["qsub", "-o^i^", "-t2", "-v1", "s"]),
+    ],
+)
+def test_arguments_with_nothing_to_say_are_left_out(elements: int, argv: list[str]) -> None:
+    template = [
+        "qsub",
+        "{many?}-o^i^",
+        "{single?}-o0",
+        "-t{last}",
+        "-W{job}",
+        "-v{wave}",
+        "-x{exclude}",
+        "{script}",
+    ]
+    assert filled(template, places("s", 1, "token", elements=elements)) == argv
+
+
+def test_what_is_printed_is_searched_part_by_part() -> None:
+    said = "job_state = C\nexit_status = 0\n\njob_state = C\n"
+    assert says(r"\A(?![\s\S]*exit_status)", said)
+    assert not says(r"\A(?![\s\S]*exit_status)", said.replace("\n\n", "\n"))
+    assert says("^exit_status = 0$", said)
+    assert not says("^exit_status = 27$", said)

@@ -159,7 +159,7 @@ def test_the_scheduler_knows_of_a_cancellation(desk: Make, said: str, cancelled:
         STUDY,
         asked={
             "argv": ["sh", "-c", f'test "$1" = 7 && echo "{said}"', "sh", "{job}"],
-            "words": ["CANCELLED"],
+            "cancelled": r"\bCANCELLED",
         },
     )
     wave = one.first_wave()
@@ -173,7 +173,7 @@ def test_a_silent_scheduler_has_not_cancelled(desk: Make) -> None:
         STUDY,
         asked={
             "argv": ["sh", "-c", "echo CANCELLED; echo no connection >&2; exit 1"],
-            "words": ["CANCELLED"],
+            "cancelled": r"\bCANCELLED",
         },
     )
     assert "does not say how the wave ended (no connection)" in one.go_on(one.first_wave())
@@ -357,7 +357,7 @@ def test_a_task_that_saves_goes_on_as_often_as_it_takes(desk: Make, newer: bool)
 def test_of_two_continuations_one_goes_on(desk: Make, tmp_path: Path) -> None:
     # The question about the wave's end holds each until the other has come so far.
     meet = f'touch {tmp_path}/met-$$; while [ "$(ls {tmp_path} | grep -c met-)" -lt 2 ]; do sleep 0.01; done'
-    one = desk(STUDY, asked={"argv": ["sh", "-c", meet], "words": ["CANCELLED"]})
+    one = desk(STUDY, asked={"argv": ["sh", "-c", meet], "cancelled": r"\bCANCELLED"})
     wave = one.first_wave()
     argv = [*one.python, str(one.archive), "continue", str(one.path), str(wave)]
     both = [subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) for _ in range(2)]

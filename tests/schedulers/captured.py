@@ -1,4 +1,4 @@
-"""Reading what real Slurms said: captures/slurm/VERSION.tar.xz."""
+"""Reading what real schedulers said: captures/SCHEDULER/VERSION.tar.xz."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from typing import NamedTuple
 
 from packhorse.model.command import Answer
 
-FOLDER = Path(__file__).parent / "captures" / "slurm"
+FOLDER = Path(__file__).parent / "captures"
 VERSIONS = ("22.05.8", "23.11.11", "25.11.7")  # the same cases in each
+OTHERS = {"6.1.3": "torque", "23.06.06": "openpbs"}  # of other schedulers than Slurm
 TESTBED = "22.05.8-testbed"
 
 _CASE = re.compile(rb"(# .*?)--- stdout ---\n(.*?)--- stderr ---\n(.*)", re.DOTALL)
@@ -30,7 +31,7 @@ class Case(NamedTuple):
 def cases(version: str) -> dict[str, Case]:
     """Return all cases of a version by their names."""
     found = {}
-    with tarfile.open(FOLDER / f"{version}.tar.xz") as archive:
+    with tarfile.open(FOLDER / OTHERS.get(version, "slurm") / f"{version}.tar.xz") as archive:
         for member in archive:
             if member.isfile():
                 read = archive.extractfile(member)

@@ -18,6 +18,7 @@ from packhorse.schedulers import scheduler
 from packhorse.schedulers.script import Raw, job_script
 from packhorse.schedulers.slurm.accounting import FIELDS
 from packhorse.schedulers.slurm.queue import FORMAT
+from packhorse.worker.commands import filled, places
 from schedulers.captured import VERSIONS, cases, named
 
 SLURM = scheduler("slurm")
@@ -237,12 +238,11 @@ def test_templates_keep_their_places_each_in_one_argument() -> None:
         "{script}",
         "{wave}",
         "{last}",
+        "{follows}",
     ]
-    places = {"{last}": "39", "{token}": FULL.token, "{exclude}": "n4,n7", "{script}": "s", "{wave}": "3"}
-    filled = argv
-    for place, value in places.items():
-        filled = [word.replace(place, value) for word in filled]
-    assert filled == SLURM.submit("s", ["3", "39"], replace(FULL, output="/r/job-3-{element}.out"))
+    filling = places("s", 3, FULL.token, elements=40, exclude=["n4", "n7"])
+    written = replace(FULL, output="/r/job-3-{element}.out")
+    assert filled(argv, filling) == SLURM.submit("s", ["3", "39", "0"], written)
 
 
 def test_the_template_of_what_follows_a_wave_is_no_array() -> None:

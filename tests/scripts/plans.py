@@ -23,7 +23,7 @@ from packhorse.run.sitefiles import SHIPPED
 from packhorse.schedulers import scheduler
 from packhorse.sites.parse import parse_site
 from packhorse.study.parse import parse_study
-from packhorse.worker.commands import filled
+from packhorse.worker.commands import filled, places
 
 GOLDEN = Path(__file__).parent / "golden"
 HOME = "/home/ada"  # of whom the golden files are
@@ -112,21 +112,16 @@ def rendered(case: Case, home: Path, job: str = "85") -> dict[str, str]:
     found, dialect = propose(study, place, case.tasks), scheduler("slurm")
     render(Carrier(run, Here(place.site)), place, dialect, found.request(place, study), found.rungs, Caps())
     said = msgspec.json.decode((run.path / "waves" / "continue.json").read_bytes())
-    places = {
-        "script": str(run.path / "waves" / "job-base.sh"),
-        "wave": str(case.wave),
-        "last": str(found.shape.elements - 1),
-        "token": f"packhorse-0123456789ab-{case.wave}",
-        "exclude": ",".join(case.exclude),
-        "job": "",
-        "follows": "",
-    }
-    after = {**places, "script": str(run.path / "waves" / "continue.sh"), "job": job}
-    ahead = {**places, "job": job, "follows": str(case.wave - 1)}
+    script, token = str(run.path / "waves" / "job-base.sh"), f"packhorse-0123456789ab-{case.wave}"
+    elements = found.shape.elements
+    after = places(str(run.path / "waves" / "continue.sh"), case.wave, f"{token}-next", job=job)
+    ahead = places(script, case.wave, token, elements=elements, job=job, follows=case.wave - 1)
     argvs = {
-        "submit": filled(said["submit"], places),
+        "submit": filled(
+            said["submit"], places(script, case.wave, token, elements=elements, exclude=case.exclude)
+        ),
         "ahead": filled(said["submit"], ahead),
-        "after": filled(said["after"], {**after, "token": after["token"] + "-next"}),
+        "after": filled(said["after"], after),
         "notice": filled((said["mail"] or {"argv": []})["argv"], {"text": "coverage: 100 of 100 tasks"}),
     }
     shown = {}

@@ -116,8 +116,8 @@ class SiteRunner:
             job = submitter.find(latest.token)
             return submitter.learned(latest, job) if job else latest
         if not latest.continuation and not found.follows and self.place.site.compute_submits:
-            return submitter.follower(latest)
-        return latest
+            latest = submitter.follower(latest)
+        return latest if latest.released else submitter.released(latest)
 
     def _young(self, latest: Submission | None) -> bool:
         return (

@@ -22,11 +22,11 @@ CONTINUE_SECONDS = 900
 TOKEN = "{token}"  # noqa: S105 - the place of one
 ABOUT_WAVE = """\
 One job of a Packhorse run: a worker that takes tasks until none is left, or until its time is nearly over.
-Packhorse submits it as an array. Its arguments: $1 is the wave, $2 the number of the array's last job, and $3 the
+Packhorse submits it as an array. ${wave} is the wave, ${last} the number of the array's last job, and ${follows} the
 wave before it, where jobs may not submit jobs, so that this one was queued beforehand.
 The worker tells each task how many threads it may use (OMP_NUM_THREADS and the like): the cores it asked for."""
 ABOUT_CONTINUATION = """\
-Starts when the jobs of wave $1 have ended, however they ended, and submits another wave for the tasks that they
+Starts when the jobs of wave ${wave} have ended, however they ended, and submits another wave for the tasks that they
 left without a result. Nobody has to be there for that."""
 CONTINUE_MEMORY = 600  # MiB, for a million tasks
 
@@ -60,8 +60,9 @@ def render(
         "python": carrier.python,
         "latency": place.site.latency,
         "rungs": [_rung(carrier, rung) for rung in rungs],
-        "submit": [*dialect.template(_placed(carrier, base)), "{follows}"],
+        "submit": dialect.template(_placed(carrier, base)),
         "after": dialect.template(_following(carrier, base), after=True),
+        "release": dialect.release("{job}"),
         "asked": _asked(dialect),
         "unset": list(dialect.unset),
         "memory_words": list(dialect.memory_words),
@@ -86,24 +87,19 @@ def element_request(base: Request, rung: Rung) -> Request:
 
 
 def wave_script(carrier: Carrier, place: Place, dialect: Scheduler, base: Request, rung: Rung) -> str:
-    """Return the job script of one element: it becomes a worker. Its arguments: the wave, the last element."""
+    """Return the job script of one element: it becomes a worker."""
     names = dialect.variables
     program = [carrier.python, "-S", "-E", f"{carrier.path}/worker.pyz", "work"]
-    program += [_under(carrier, '"/waves/$1/work.json"'), "--element", Raw(names.element)]
-    program += [
-        "--elements",
-        Raw('"$(($2 + 1))"'),
-        "--restart",
-        Raw(names.restart),
-        "--owner",
-        Raw(names.job),
-    ]
-    program += ["--follows", Raw('"${3:-0}"')]
+    program += [_under(carrier, f'"/waves/${names.wave}/work.json"'), "--element", Raw(names.element)]
+    program += ["--elements", Raw(f'"$((${names.last} + 1))"')]
+    program += ["--restart", Raw(names.restart)] if names.restart else []
+    program += ["--owner", Raw(names.job), "--follows", Raw(f'"${{{names.follows}:-0}}"')]
     program += ["--slots", str(rung.slots), "--seconds", str(rung.seconds or 0)]
     if place.site.scratch:
         program += ["--scratch", Raw(f'"{place.site.scratch}"')]
     head = dialect.directives(element_request(base, rung))
-    return job_script(head, ABOUT_WAVE, setup_lines(place), program, place.site.setup)
+    first, about = dialect.first(_output(carrier)), _about(ABOUT_WAVE, dialect)
+    return job_script(head, about, setup_lines(place), program, place.site.setup, first)
 
 
 def continue_script(carrier: Carrier, place: Place, dialect: Scheduler, base: Request) -> str:
@@ -112,8 +108,9 @@ def continue_script(carrier: Carrier, place: Place, dialect: Scheduler, base: Re
         base, name=f"{base.name}-next", cores=1, memory=CONTINUE_MEMORY, seconds=CONTINUE_SECONDS, options=()
     )
     program = [carrier.python, "-S", "-E", f"{carrier.path}/worker.pyz", "continue", carrier.path]
-    program += [Raw('"$1"'), "--seconds", str(CONTINUE_SECONDS - 60)]
-    return job_script(dialect.directives(request), ABOUT_CONTINUATION, [], program, place.site.setup)
+    program += [Raw(f'"${dialect.variables.wave}"'), "--seconds", str(CONTINUE_SECONDS - 60)]
+    first, about = dialect.first(_output_after(carrier)), _about(ABOUT_CONTINUATION, dialect)
+    return job_script(dialect.directives(request), about, [], program, place.site.setup, first)
 
 
 def mail_script(place: Place, dialect: Scheduler, base: Request) -> str:
@@ -138,7 +135,8 @@ def mail_script(place: Place, dialect: Scheduler, base: Request) -> str:
 def _mail(carrier: Carrier, place: Place, dialect: Scheduler, base: Request) -> dict[str, object]:
     """Return how the one mail of a run is sent; `when` is fail where only bad news is wanted."""
     argv = dialect.notice(f"{carrier.path}/waves/mail.sh")
-    return {"argv": argv, "name": base.name, "when": "end" if "end" in place.asked.mail_when else "fail"}
+    when = "end" if "end" in place.asked.mail_when else "fail"
+    return {"argv": argv, "name": base.name, "when": when, "not_in_names": dialect.not_in_names}
 
 
 def setup_lines(place: Place) -> list[str]:
@@ -158,16 +156,32 @@ def _rung(carrier: Carrier, rung: Rung) -> dict[str, object]:
 
 def _placed(carrier: Carrier, base: Request) -> Request:
     """Return the request of a wave with the places that each submission fills."""
-    output = f"{carrier.path}/logs/job-{{wave}}-{{element}}.out"
+    output = _output(carrier)
     return replace(base, token=TOKEN, elements=1, output=output, exclude=("{exclude}",), after="{job}")
 
 
 def _following(carrier: Carrier, base: Request) -> Request:
-    # Beside its script, since a job whose output's folder is missing fails before its first line.
-    output = f"{carrier.path}/waves/continue-{{wave}}.out"
-    return replace(base, name=f"{base.name}-next", token=TOKEN, output=output, after="{job}", throttle=0)
+    name, output = f"{base.name}-next", _output_after(carrier)
+    return replace(base, name=name, token=TOKEN, output=output, after="{job}", throttle=0)
 
 
 def _asked(dialect: Scheduler) -> dict[str, object]:
-    argv, words = dialect.asked("{job}")
-    return {"argv": list(argv), "words": list(words)}
+    argv, cancelled = dialect.asked("{job}")
+    return {"argv": argv, "cancelled": cancelled}
+
+
+def _output(carrier: Carrier) -> str:
+    return f"{carrier.path}/logs/job-{{wave}}-{{element}}.out"
+
+
+def _output_after(carrier: Carrier) -> str:
+    # Beside its script, since a job whose output's folder is missing fails before its first line.
+    return f"{carrier.path}/waves/continue-{{wave}}.out"
+
+
+def _about(text: str, dialect: Scheduler) -> str:
+    names = dialect.variables
+    said = {"{wave}": names.wave, "{last}": names.last, "{follows}": names.follows}
+    for place, name in said.items():
+        text = text.replace(place, name)
+    return text

@@ -163,7 +163,7 @@ def last_words(run: RunDirectory, waves: Sequence[Wave]) -> str:
     """Return what a job of the newest wave said, where none of its jobs began to work."""
     if not waves or waves[-1].workers:
         return ""
-    for path in sorted((run.path / "logs").glob(f"job-{waves[-1].wave}-*.out")):
+    for path in sorted((run.path / "logs").glob(f"job-{waves[-1].wave}-*")):
         lines = path.read_text(encoding="utf-8", errors="replace").strip().splitlines()
         if lines:
             return " / ".join(lines[-3:])[-SAID:]

@@ -16,7 +16,7 @@ from packhorse.model.errors import RunError
 from packhorse.model.job import Refused, Submitted, Unsure
 from packhorse.model.submission import Submission, token_of
 from packhorse.run.submissions import Submissions
-from packhorse.worker.commands import filled
+from packhorse.worker.commands import filled, places
 
 SUBMIT_SECONDS = 60.0  # a scheduler under load may take this long to answer
 AGAIN_SECONDS = (1.0, 5.0, 15.0)  # between tries where the scheduler says that asking again can help
@@ -36,16 +36,10 @@ class Submitter:
 
     def wave(self, intent: Submission) -> Submission:
         """Submit a planned wave and the job that follows it; raise RunError where the site refuses."""
-        places = {
-            "script": f"{self.carrier.path}/waves/job-{intent.rung}.sh",
-            "wave": str(intent.wave),
-            "last": str(intent.elements - 1),
-            "token": intent.token,
-            "exclude": ",".join(intent.exclude),
-            "job": "",
-            "follows": "",
-        }
-        argv = filled(self.said["submit"], places)
+        said = {"elements": intent.elements, "exclude": intent.exclude}
+        argv = filled(
+            self.said["submit"], places(self._script(intent.rung), intent.wave, intent.token, **said)
+        )
         self.carrier.make_logs()  # without it every element would fail at its start
         intent = replace(intent, argv=tuple(argv), intended=time.time())
         self.kept.keep(intent)
@@ -58,46 +52,72 @@ class Submitter:
         return self.learned(intent, job) if job else intent
 
     def learned(self, intent: Submission, job: str) -> Submission:
-        """Write down a wave's job, and submit the one that follows it."""
+        """Write down a wave's job, submit the one that follows it, and let the wave start."""
         known = replace(intent, job=job, submitted=time.time())
         self.kept.keep(known)
-        return self.follower(known) if self.queue.site.compute_submits else self.ahead(known)
+        if self.queue.site.compute_submits:
+            return self.released(self.follower(known))
+        return self.released(*self.ahead(known))
 
-    def ahead(self, wave: Submission) -> Submission:
+    def released(self, wave: Submission, *later: str) -> Submission:
+        """Let a wave start that was held back until something follows it, and those that are queued beforehand."""
+        if not self.said.get("release"):
+            return wave
+        for job in (wave.job, *later):
+            why = self._release(filled(self.said["release"], {"job": job}))
+            if why:
+                told = f"job {job} is held and could not be released ({why}); packhorse run tries again"
+                self.watcher.warn(told)
+                return wave
+        self.queue.shared.forget()
+        known = replace(wave, released=time.time())
+        self.kept.keep(known)
+        return known
+
+    def _release(self, argv: Sequence[str]) -> str:
+        """Return why a job could not be released, or nothing."""
+        command = Command(argv=tuple(argv), timeout=SUBMIT_SECONDS, unset=self.queue.dialect.unset)
+        answer = self.queue.ask(command)
+        for pause in AGAIN_SECONDS:
+            if answer.status == 0:
+                return ""
+            time.sleep(pause)
+            answer = self.queue.ask(command)
+        return "" if answer.status == 0 else answer.stderr.strip() or "no answer"
+
+    def _script(self, rung: str) -> str:
+        return f"{self.carrier.path}/waves/job-{rung}.sh"
+
+    def ahead(self, wave: Submission) -> tuple[Submission, *tuple[str, ...]]:
         """Queue later waves now, each behind the one before it, where a job may not submit jobs.
 
         Their elements plan for themselves what is missing when they start, and end at once where nothing is.
+        Return the wave, and the jobs of the later ones.
         """
-        run_id, before, first = self.run.about().id, wave.job, ""
+        run_id, script = self.run.about().id, self._script(wave.rung)
+        later: list[str] = []
         for number in range(wave.wave + 1, wave.wave + 1 + self.waves_ahead):
-            places = {
-                "script": f"{self.carrier.path}/waves/job-{wave.rung}.sh",
-                "wave": str(number),
-                "last": str(wave.elements - 1),
-                "token": token_of(run_id, number),
-                "exclude": "",
-                "job": before,
-                "follows": str(number - 1),
-            }
-            job = self._submit(filled(self.said["submit"], places), places["token"])
+            token = token_of(run_id, number)
+            said = {"elements": wave.elements, "job": [wave.job, *later][-1], "follows": number - 1}
+            job = self._submit(filled(self.said["submit"], places(script, number, token, **said)), token)
             if isinstance(job, Refused) or not job:
                 why = job.why if isinstance(job, Refused) else "its answer was lost"
                 self.watcher.warn(f"no more than {number - 1} waves could be queued beforehand: {why}")
                 break
-            before, first = job, first or job
-        known = replace(wave, continuation=first)
+            later.append(job)
+        known = replace(wave, continuation=later[0] if later else "")
         self.kept.keep(known)
-        return known
+        return known, *later
 
     def follower(self, wave: Submission) -> Submission:
         """Submit the job that runs when a wave has ended; without it the wave is only watched."""
         token = token_of(self.run.about().id, wave.wave, following=True)
         script = f"{self.carrier.path}/waves/continue.sh"
-        places = {"script": script, "wave": str(wave.wave), "token": token, "job": wave.job}
-        job = self._submit(filled(self.said["after"], places), token)
+        filling = places(script, wave.wave, token, job=wave.job)
+        job = self._submit(filled(self.said["after"], filling), token)
         if isinstance(job, Refused):
             # The wave may be over already and forgotten, and then there is nothing to wait for.
-            job = self._submit(filled(self.said["after"], {**places, "job": ""}), token)
+            job = self._submit(filled(self.said["after"], {**filling, "job": ""}), token)
         if isinstance(job, Refused):
             self.watcher.warn(
                 f"the job that would go on by itself was refused ({job.why}); packhorse run goes on instead"

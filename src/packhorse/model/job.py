@@ -7,6 +7,9 @@ from typing import Literal
 from msgspec import Struct
 
 State = Literal["QUEUED", "RUNNING", "GONE", "UNKNOWN"]
+How = Literal[
+    "done", "failed", "timeout", "memory", "node", "preempted", "cancelled", "requeued", "unknown"
+]  # a job ended
 
 
 class Wait(Struct, frozen=True):
@@ -97,9 +100,7 @@ class Ended(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     job: str
     element: int | None = None
-    how: Literal[
-        "done", "failed", "timeout", "memory", "node", "preempted", "cancelled", "requeued", "unknown"
-    ]
+    how: How
     word: str = ""  # the scheduler's own
     by: str = ""  # who cancelled it: a user's number
     exit: int | None = None

@@ -30,6 +30,7 @@ class Submission(Struct, frozen=True, kw_only=True):
     intended: float = 0.0
     job: str = ""
     submitted: float = 0.0
+    released: float = 0.0  # where waves are held back until something follows them
     continuation: str = ""
     refused: str = ""
 

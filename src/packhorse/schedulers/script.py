@@ -11,12 +11,18 @@ from msgspec import Struct
 SAY = "trap 'echo \"packhorse: the job ended before its program started; the lines above say why\" >&2' EXIT"
 
 
-class Variables(Struct, frozen=True):
-    """What a job's shell calls the number of its element, of its job, and how often it was started before."""
+class Variables(Struct, frozen=True, kw_only=True):
+    """What a job's shell calls the number of its element, of its job, and how often it was started before.
+
+    `wave`, `last` and `follows` are the names, without a $, of what the submission tells the script.
+    """
 
     element: str
     job: str
     restart: str
+    wave: str = "1"
+    last: str = "2"
+    follows: str = "3"
 
 
 class Shell(Struct, frozen=True, kw_only=True):
@@ -46,12 +52,16 @@ def job_script(
     setup: Sequence[str],
     program: Iterable[str],
     site: Sequence[str] = (),
+    first: Sequence[str] = (),
 ) -> str:
     """Return a job script whose last line becomes the program, so that it hears the scheduler's signals.
 
-    `site` are lines of which some may fail, as in the files that a site's login shells read; of `setup` none may.
+    `first` is what the scheduler leaves to its jobs. `site` are lines of which some may fail, as in the files that a
+    site's login shells read; of `setup` none may.
     """
     rows = ["#!/bin/bash", *directives, "", *(f"# {line}" for line in about.splitlines())]
+    if first:
+        rows += ["", *first]
     if site or setup:
         rows += ["", SAY]
     if site:

@@ -29,12 +29,18 @@ class Scheduler(Protocol):
     shell: Shell
     memory_words: tuple[str, ...]  # in a job's output, in lower case: it was killed for its memory as a whole
     node_words: tuple[str, ...]  # in a refusal, in lower case: a node that was to be left out is not known
-    unset: tuple[
-        str, ...
-    ]  # what to take from the environment of `submit` and `asked`, since it would change their meaning
+    # What to take from the environment of `submit` and `asked`, since it would change their meaning.
+    unset: tuple[str, ...]
+    not_in_names: str  # a regular expression: the characters that a job's name cannot have
 
     def directives(self, request: Request) -> list[str]:
         """Return the lines at the head of a job script."""
+
+    def first(self, output: str, /) -> list[str]:
+        """Return the shell lines that come first in a job script: what this scheduler leaves to its jobs.
+
+        `output` is the path of the job's output, in which {wave} and {element} stand for the numbers.
+        """
 
     def unsayable(self, request: Request) -> list[str]:
         """Return a sentence for each thing that a user asks for and the head of a script cannot carry as it is."""
@@ -46,9 +52,15 @@ class Scheduler(Protocol):
         """Return the argv that submits a script; what the command line says overrules the script's head."""
 
     def template(self, request: Request, *, after: bool = False) -> list[str]:
-        """Return the argv of `submit` with {script}, {wave} and {last} to be filled, and what else the request leaves.
+        """Return the argv of `submit` with places to be filled (worker/commands.py), and those that the request has.
 
         `after` is for the job that follows a wave: it is no array, and its script takes the wave alone.
+        """
+
+    def release(self, job: str, /) -> list[str]:
+        """Return the argv that lets a wave start; nothing where `template` does not hold it back.
+
+        A wave is held back where its scheduler refuses, or forgets, a job that is to follow one that has ended.
         """
 
     def notice(self, script: str) -> list[str]:
@@ -66,8 +78,11 @@ class Scheduler(Protocol):
     def ended(self, jobs: list[str]) -> Talk[list[Ended] | Silent]:
         """Ask the accounting, where there is one, how jobs ended; those it does not know are absent."""
 
-    def asked(self, job: str) -> tuple[list[str], tuple[str, ...]]:
-        """Return an argv that prints a word for each ended element of an array, and the words that say cancelled."""
+    def asked(self, job: str) -> tuple[list[str], str]:
+        """Return an argv that prints how an array's elements ended, and a regular expression that finds a cancelled one.
+
+        It is searched for in each part of what is printed, parts being set apart by empty lines; ^ and $ are those of lines.
+        """
 
     def cancel(self, jobs: list[str]) -> Talk[str]:
         """Cancel jobs; return what went wrong, or nothing. A job that has ended is not wrong."""

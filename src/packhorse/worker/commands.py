@@ -9,12 +9,42 @@ import time
 ANSWER_SECONDS = 60.0  # a scheduler under load may take this long
 FIRST_PAUSE, LONGEST_PAUSE = 2.0, 60.0  # seconds between two tries
 JOB = re.compile(r"[0-9]")
+GUARD = re.compile(r"\{(\w+)\?\}")
+
+
+def places(script, wave, token, **more):
+    """Return what a submission's places stand for; `more` may be elements, exclude (nodes), job and follows (a wave).
+
+    `last` is the number of the array's last element. Of `many` and `single` one is empty, for schedulers that know no
+    array of one element.
+    """
+    elements = more.get("elements", 0)
+    last = str(elements - 1) if elements else ""
+    return {
+        "script": script,
+        "wave": str(wave),
+        "last": last,
+        "many": "yes" if elements > 1 else "",
+        "single": "yes" if elements == 1 else "",
+        "token": token,
+        "exclude": ",".join(more.get("exclude", ())),
+        "job": more.get("job", ""),
+        "follows": str(more.get("follows", 0)),
+    }
 
 
 def filled(template, places):
-    """Return an argv with its {places} filled; an argument whose place is empty is left out."""
+    """Return an argv with its {places} filled; an argument whose place is empty is left out.
+
+    So is one that begins with {place?}, which itself stands for nothing.
+    """
     found = []
     for word in template:
+        asks = GUARD.match(word)
+        if asks:
+            if not places[asks.group(1)]:
+                continue
+            word = word[asks.end() :]  # noqa: PLW2901 - step by step
         named = [name for name in places if "{%s}" % name in word]
         if all(places[name] != "" for name in named):
             for name in named:
@@ -30,6 +60,11 @@ def job_number(said):
         if len(words) == 1 and JOB.match(words[0]):  # "3 jobs left today" is a notice, too
             return words[0]
     return ""
+
+
+def says(pattern, said):
+    """Tell whether a pattern is found in one of the parts of what a scheduler said, which empty lines set apart."""
+    return any(re.search(pattern, part, re.MULTILINE) for part in said.split("\n\n"))
 
 
 def environment(unset, inherited):

@@ -25,6 +25,7 @@ LATENCY = 30.0  # seconds until a file is seen by another machine, where the sit
 
 
 DISK_SECONDS = 10.0  # between two tries on a disk that refuses
+RELEASE_SECONDS = 5.0  # between two tries to release a job
 PLAN_SECONDS = 180.0  # in which an element that plans for its whole array has done so
 
 
@@ -170,8 +171,7 @@ class Continuation(object):
         for number in numbers:
             if number > self.wave and self._is_planned(number):
                 if self._half_made(number):
-                    sentence("wave %d was planned and not submitted; submitting it" % number)
-                    self._submit(read_json(self.path(number, "submission.json")))
+                    self._finish(read_json(self.path(number, "submission.json")))
                 raise NotOurs("wave %d has been planned; this run goes on there" % number)
         return numbers[-1] + 1
 
@@ -187,12 +187,25 @@ class Continuation(object):
             time.sleep(0.2)
         return os.path.exists(self.path(number, "plan.json"))
 
+    def _finish(self, submission):
+        """Do what a continuation that died had begun."""
+        if submission["job"]:
+            sentence("wave %d is held back; releasing it" % submission["wave"])
+            if not submission["continuation"]:
+                self._follow(submission)
+            self._release(submission)
+        else:
+            sentence("wave %d was planned and not submitted; submitting it" % submission["wave"])
+            self._submit(submission)
+
     def _half_made(self, number):
-        """Tell whether a continuation of this wave planned another and died before it was submitted."""
+        """Tell whether a continuation of this wave planned another and died before that could start."""
         until = min(time.monotonic() + PATIENCE, self.give_up)
         while True:
             plan, said = (read_json(self.path(number, name)) for name in ("plan.json", "submission.json"))
-            if not plan or plan.get("follows") != self.wave or not said or said["job"]:
+            if not plan or plan.get("follows") != self.wave or not said:
+                return False
+            if said["job"] and (said.get("released") or not self.said.get("release")):
                 return False
             if time.monotonic() > until:
                 return True
@@ -227,7 +240,7 @@ class Continuation(object):
         status, said, complaint = commands.ask(argv, self.unset)
         if status != 0:
             sentence("the scheduler does not say how the wave ended (%s)" % (complaint or status))
-        elif {word.rstrip("+") for word in said.split()} & set(asked["words"]):
+        elif commands.says(asked["cancelled"], said):
             raise Stop("cancelled", "jobs of wave %d were cancelled" % self.wave)
 
     def _judge(self, history, choice):
@@ -266,11 +279,12 @@ class Continuation(object):
     def _write(self, history, choice, wave):
         """Write the next wave, its plan last; return its submission."""
         rung, plan = choice.rung, _plan(history, choice, wave)
+        submission = self._intent(history, choice, wave)
         os.mkdir(self.path(wave, "leases"), 0o700)
         work = dict(read_json(self.path(self.wave, "work.json")), wave=wave, look=False)
         work["memory"] = rung.get("task_memory")
+        work["avoid"] = submission["exclude"]
         write_json(self.path(wave, "work.json"), work)
-        submission = self._intent(history, choice, wave)
         write_json(self.path(wave, "submission.json"), submission)
         write_json(self.path(wave, "plan.json"), plan)
         said = "wave %d: %d tasks in %d jobs of %d tasks at a time (%s)"
@@ -294,6 +308,7 @@ class Continuation(object):
             intended=time.time(),
             job="",
             submitted=0,
+            released=0,
             continuation="",
             refused="",
         )
@@ -302,20 +317,14 @@ class Continuation(object):
         """Submit a wave and then what follows it."""
         wave = submission["wave"]
         rung = next(one for one in self.said["rungs"] if one["name"] == submission["rung"])
-        places = {
-            "script": rung["script"],
-            "wave": str(wave),
-            "last": str(submission["elements"] - 1),
-            "token": submission["token"],
-            "job": "",
-            "follows": "",
-        }
 
         def argv_of(why):
             # A node that the site does not know, or knows no more, would be refused for ever.
             if any(word in why.lower() for word in self.said.get("node_words") or ()):
                 submission["exclude"] = []
-            return commands.filled(self.said["submit"], dict(places, exclude=",".join(submission["exclude"])))
+            said = {name: submission[name] for name in ("elements", "exclude")}
+            places = commands.places(rung["script"], wave, submission["token"], **said)
+            return commands.filled(self.said["submit"], places)
 
         logs = os.path.join(self.run, "logs")
         if not os.path.isdir(logs):
@@ -336,23 +345,20 @@ class Continuation(object):
         write_json(self.path(wave, "submission.json"), submission)
         sentence("wave %d is job %s" % (wave, job))
         self._follow(submission)
+        self._release(submission)
 
     def _follow(self, submission):
         """Submit the job that starts when a wave has ended; without it the wave still runs."""
         wave = submission["wave"]
         if self.said.get("compute_submits") is False:
             return
-        places = {
-            "script": os.path.join(self.run, "waves", "continue.sh"),
-            "wave": str(wave),
-            "token": "packhorse-%s-%d-next" % (self.said["run"], wave),
-            "job": submission["job"],
-        }
+        script = os.path.join(self.run, "waves", "continue.sh")
+        token = "packhorse-%s-%d-next" % (self.said["run"], wave)
 
         def argv_of(why):
             # The wave may be over and forgotten, and then there is nothing to wait for.
-            forgotten = "dependency" in why.lower()
-            return commands.filled(self.said["after"], dict(places, job="" if forgotten else places["job"]))
+            job = "" if "dependency" in why.lower() else submission["job"]
+            return commands.filled(self.said["after"], commands.places(script, wave, token, job=job))
 
         try:
             job = commands.submit(argv_of, self.unset, self.give_up, self._check_wanted)
@@ -364,6 +370,21 @@ class Continuation(object):
         write_json(self.path(wave, "submission.json"), submission)
         sentence("job %s follows it" % job)
 
+    def _release(self, submission):
+        """Let a wave start that was held back until something follows it."""
+        if not self.said.get("release"):
+            return
+        argv = commands.filled(self.said["release"], {"job": submission["job"]})
+        while True:
+            status, _, complaint = commands.ask(argv, self.unset)
+            if status == 0 or time.monotonic() + RELEASE_SECONDS > self.give_up:
+                break
+            sentence("job %s could not be released (%s)" % (submission["job"], complaint or status))
+            time.sleep(RELEASE_SECONDS)
+        if status == 0:
+            submission["released"] = time.time()
+            write_json(self.path(submission["wave"], "submission.json"), submission)
+
     # The end
 
     def mail(self, stop):
@@ -371,7 +392,7 @@ class Continuation(object):
         asked = self.said.get("mail")
         if not asked or (asked["when"] == "fail" and stop.why == "done" and " failed" not in stop.text):
             return
-        news = re.sub(r"[^\w .,;:()-]", "_", "%s: %s" % (asked["name"], stop.text))[:200]
+        news = re.sub(asked["not_in_names"], "_", "%s: %s" % (asked["name"], stop.text))[:200]
         argv = commands.filled(asked["argv"], {"text": news})
         try:
             commands.submit(lambda _: argv, self.unset, self.give_up, lambda: None)

@@ -131,8 +131,9 @@ class History(object):
 
     def killed_for_memory(self, words):
         """Tell whether the scheduler says that it killed one of this wave's workers for its job's memory."""
-        for element in self.silent:
-            path = os.path.join(self.run, "logs", "job-%d-%d.out" % (self.wave, element))
+        # Some schedulers keep what they say themselves in a file of its own, without the ending.
+        names = ["job-%d-%d%s" % (self.wave, one, end) for one in self.silent for end in (".out", "")]
+        for path in (os.path.join(self.run, "logs", name) for name in names):
             try:
                 with open(path, "rb") as stream:
                     said = stream.read().decode("utf-8", "replace").lower()

@@ -24,6 +24,8 @@ class Supply(object):
     def inherit(self, folder):
         """Take up what earlier starts of our element claimed and left no record of; `folder` has the journals."""
         self.leases.look()
+        if not self.leases.starts:
+            return
         done = set()
         for name in os.listdir(folder):
             if name.endswith(".ndjson") and name.split(".")[0] in self.leases.starts:

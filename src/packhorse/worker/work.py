@@ -28,6 +28,10 @@ BATCH_SECONDS = 0.25  # work a slot is given at a time
 ANSWERS = 50  # of a slot that may wait for each other, so that they fit a socket's buffer
 PREFETCH_BELOW = 0.05  # tasks shorter than this are given before they are asked for
 MEMORY = 100  # tasks over which the pace is averaged
+LINGER, OF_JOB = (
+    60.0,
+    0.05,
+)  # seconds, and share of a job's time, that a machine which is left out keeps its job
 PROBE = 20  # so many first tasks that all fail alike stop the wave
 
 
@@ -122,13 +126,28 @@ class Worker(object):
                 said = "wave %d belongs to job %s; job %s leaves it alone"
                 sys.stdout.write(said % (self.work["wave"], job, options.owner) + "\n")
                 return False
+            if not self._is_welcome():
+                return False
         self.supply.leases.look()
-        if options.restart:
+        if options.restart or options.owner:  # not every scheduler tells a job that it was started before
             self.supply.inherit(os.path.join(self.work["directory"], "journal"))
         if not self.supply.remaining():
             self.tell({"end": "done", "totals": self.totals})
             return False
         return True
+
+    def _is_welcome(self):
+        """Tell whether this machine may work; one that is to be left out takes no task.
+
+        Where the scheduler cannot leave it out, it would send one element after another here at once.
+        """
+        host = platform.node().split(".")[0]
+        if host not in self.work.get("avoid", ()):
+            return True
+        sys.stdout.write("every task failed on %s before; nothing is begun here\n" % host)
+        sys.stdout.flush()
+        time.sleep(min(LINGER, OF_JOB * self.options.seconds) if self.options.seconds else LINGER)
+        return False
 
     def _bounded(self):
         """Return how many slots to have, and a note where that is not what was asked for."""

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import Literal, TypeAlias
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from packhorse.model.command import Command
-from packhorse.model.job import Ended, Job
+from packhorse.model.job import Ended, How, Job
 from packhorse.schedulers.slurm.queue import ENV, UNSET
 from packhorse.schedulers.slurm.words import elements, mebibytes, number, seconds, state, tres
 
-How: TypeAlias = Literal[
-    "done", "failed", "timeout", "memory", "node", "preempted", "cancelled", "requeued", "unknown"
-]
 FIELDS = ("JobID", "State", "ExitCode", "End", "ElapsedRaw", "AllocCPUS", "TotalCPU", "MaxRSS", "NodeList")
 # What a list of jobs shows beside it. The one free text comes last: a name may hold the separator.
 MORE = (*FIELDS, "NNodes", "AllocTRES", "TimelimitRaw", "Partition", "JobName")

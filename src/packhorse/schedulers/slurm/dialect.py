@@ -46,6 +46,7 @@ class Slurm:
     # Of clusters without control groups: JobAcctGatherParams=OverMemoryKill in slurm.conf(5).
     memory_words: tuple[str, ...] = ("exceeded job memory limit", "exceeded memory limit")
     node_words: tuple[str, ...] = ("invalid node name",)
+    not_in_names = r"[^\w .,;:()-]"
     # sbatch(1), INPUT ENVIRONMENT VARIABLES: SBATCH_* overrule a script's head. What a job has in its environment
     # reaches the jobs that it submits: they would take its restarts and its array for their own.
     unset: tuple[str, ...] = (
@@ -62,6 +63,10 @@ class Slurm:
         """Return the #SBATCH lines of a job script."""
         return options.directives(request)
 
+    def first(self, _output: str, /) -> list[str]:
+        """Return nothing: Slurm writes a job's output while it runs, where its head says."""
+        return []
+
     def unsayable(self, request: Request) -> list[str]:
         """Return what the #SBATCH lines cannot carry as the user has said it."""
         return unsayable.unsayable(request)
@@ -76,9 +81,13 @@ class Slurm:
         return options.submission(script, arguments, request, last)
 
     def template(self, request: Request, *, after: bool = False) -> list[str]:
-        """Return the argv of `submit` with places to be filled: {script}, {wave}, {last}, and those of the request."""
-        arguments = ["{wave}"] if after else ["{wave}", "{last}"]
+        """Return the argv of `submit` with places to be filled, as one argument each."""
+        arguments = ["{wave}"] if after else ["{wave}", "{last}", "{follows}"]
         return options.submission("{script}", arguments, request, "" if after else "{last}")
+
+    def release(self, _job: str, /) -> list[str]:
+        """Return nothing: a dependency on a job that has ended is met, or refused."""
+        return []
 
     def notice(self, script: str) -> list[str]:
         """Return the argv that submits a script under the name {text}, which its mail has in the subject."""
@@ -104,13 +113,13 @@ class Slurm:
         alive = [job for job in ours if job.state != "GONE"]
         return min((job.job for job in alive or ours), key=int, default=None)
 
-    def asked(self, job: str) -> tuple[list[str], tuple[str, ...]]:
+    def asked(self, job: str) -> tuple[list[str], str]:
         """Return what prints a state for each element of an array that Slurm still knows, and what says cancelled.
 
         It needs no accounting. A job of which Slurm knows nothing more gives an error, and no word.
         """
         argv = queue.squeue("--array", "--states=all", f"--jobs={job}", "--format=%T").argv
-        return list(argv), ("CANCELLED",)
+        return list(argv), r"\bCANCELLED"
 
     def ended(self, jobs: list[str]) -> Talk[list[Ended] | Silent]:
         """Ask sacct how jobs ended. Silent where a cluster keeps no accounting, or the database is away.

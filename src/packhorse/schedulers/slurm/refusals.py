@@ -3,25 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import Literal
-
-from msgspec import Struct
 
 from packhorse.model.command import Answer
 from packhorse.model.job import Refused, Submitted, Unsure
-
-# never: the request itself is wrong. later: the request may be taken another time. lost: it may have been taken.
-Verdict = Literal["never", "later", "lost"]
-
-
-class Meaning(Struct, frozen=True):
-    """What a text of Slurm's means."""
-
-    text: str  # a regular expression
-    plain: str
-    verdict: Verdict = "never"
-    vague: bool = False  # the lines before it may say more
-
+from packhorse.schedulers import meanings
+from packhorse.schedulers.meanings import Meaning, Verdict
 
 # The texts are those of slurm_errno.c, with the details that sbatch prints before them. The last line says why a
 # command failed, since a site's plugins may print anything before it; the first meaning that fits holds.
@@ -122,45 +108,16 @@ _PREFIX = re.compile(
     r"^\w+: (?:error: |fatal: )?|^allocation failure: |^slurm_\w+ error: ?|^Batch job submission failed: "
 )
 _CHATTER = re.compile(r"^\s*$|retrying in \d|^Try .* for more information|If munged is up")
-_LINES = 6  # of what Slurm or a site's plugins said, as many as a person would read
 
 
 def submitted(answer: Answer) -> Submitted | Refused | Unsure:
     """Read sbatch's answer. A site's own notices may stand before the number."""
-    numbers = _NUMBER.findall(answer.stdout)
-    if answer.status == 0 and numbers:
-        return Submitted(numbers[-1])
-    why, verdict = understood(answer)
-    # What prints a number and fails, or succeeds and prints none, may have a job in the queue.
-    doubtful = bool(numbers) or answer.status == 0
-    if answer.status is None:
-        doubtful = not answer.stderr.rstrip().endswith("not found")
-    if doubtful or verdict == "lost":
-        return Unsure(why)
-    return Refused(why, transient=verdict == "later")
+    return meanings.submitted(answer, _NUMBER.findall(answer.stdout), *understood(answer))
 
 
 def understood(answer: Answer) -> tuple[str, Verdict]:
     """Return why a command failed, in plain words with Slurm's own behind them, and what that means."""
-    lines = _own_words(answer.stderr)
-    if not lines and answer.status is not None:
-        lines = _own_words(answer.stdout)
-    own = "; ".join(lines[-_LINES:])
-    meaning = _meaning(lines)
-    if meaning is not None:
-        return f"{meaning.plain} ({own})", meaning.verdict
-    if answer.status is None:
-        return own or "the command did not end in time", "lost"
-    return own or f"the command ended with status {answer.status} and said nothing", "never"
-
-
-def _meaning(lines: list[str]) -> Meaning | None:
-    """Return what the last line means, or, where it is vague or unknown, what all lines together mean."""
-    for text, vague in ((lines[-1] if lines else "", False), ("\n".join(lines), True)):
-        for meaning in MEANINGS:
-            if re.search(meaning.text, text, re.MULTILINE) and (vague or not meaning.vague):
-                return meaning
-    return None
+    return meanings.understood(answer, MEANINGS, _own_words)
 
 
 def _own_words(text: str) -> list[str]:

@@ -1,0 +1,47 @@
+"""Job numbers with brackets: 26.host is a job, 26[].host an array, 26[3].host an element of it."""
+
+from __future__ import annotations
+
+import re
+
+from msgspec import Struct
+
+_ID = re.compile(r"(\d+)(?:\[(\d*)\])?(?:\.(\S+))?")
+_ROW = 10  # columns of `qstat -u`
+
+
+class Id(Struct, frozen=True):
+    """A job's number."""
+
+    number: int
+    array: bool
+    element: int | None
+    server: str
+
+    @property
+    def job(self) -> str:
+        """Return the number of the job, or of the array that the element is one of."""
+        brackets = "[]" if self.array else ""
+        return f"{self.number}{brackets}{f'.{self.server}' if self.server else ''}"
+
+
+def job_id(text: str) -> Id | None:
+    """Return a job's number; None for anything else."""
+    found = _ID.fullmatch(text)
+    if not found:
+        return None
+    element = int(found[2]) if found[2] else None
+    return Id(int(found[1]), found[2] is not None, element, found[3] or "")
+
+
+def numeral(text: str) -> int:
+    """Return the numeral that a job's number begins with, to sort by; the first job of a server is 0."""
+    found = job_id(text)
+    return found.number if found else 0
+
+
+def listed(text: str) -> list[tuple[str, str]]:
+    """Return (number, state letter) of each job in `qstat -u`; what stands behind a number's dot may be cut."""
+    rows = [line.split() for line in text.splitlines()]
+    jobs = [(fields[0].partition(".")[0], fields[-2]) for fields in rows if len(fields) > _ROW]
+    return [(number, letter) for number, letter in jobs if job_id(number)]

@@ -1,0 +1,159 @@
+"""The talks with OpenPBS: submit, jobs, find, ended, cancel."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from packhorse.model.command import Answer, Command, Talk
+from packhorse.model.job import Ended, Job, Refused, Request, Submitted, Unsure
+from packhorse.schedulers.brackets import job_id, listed, numeral
+from packhorse.schedulers.openpbs import options, queue, reasons, refusals
+from packhorse.schedulers.openpbs.queue import Record
+from packhorse.schedulers.openpbs.words import records
+from packhorse.schedulers.script import Variables
+from packhorse.schedulers.spool import FOLLOWS, LAST, WAVE, first_lines
+from packhorse.schedulers.talk import Silent
+
+T = TypeVar("T")
+UNKNOWN_JOB, HISTORY = 153, 35  # PBSE_UNKJOBID and PBSE_HISTJOBID, of which a shell sees the last byte
+# Of an element that was deleted: the server's signal where it ran; where it waited, a substate or a comment.
+CANCELLED = r"Exit_status = 271$|substate = 91$|comment = Subjob finished$"
+
+
+class OpenPBS:
+    """OpenPBS and PBS Pro. Needs qsub, qstat, qdel and qrls; the history of jobs is asked where there is one."""
+
+    name = "openpbs"
+    # qsub(1B). An element's job is 24[3].server, its array's 24[].server.
+    variables = Variables(
+        element='"${PBS_ARRAY_INDEX:-0}"',
+        job=r'"${PBS_JOBID/\[*\]/[]}"',
+        restart="",  # nothing tells a job that it was started before
+        wave=WAVE,
+        last=LAST,
+        follows=FOLLOWS,
+    )
+    memory_words: tuple[str, ...] = ("job killed: mem ", "job killed: vmem ")
+    node_words: tuple[str, ...] = ()
+    # PBS_DPREFIX would name other lines than #PBS. What a job has in its environment reaches no other: there is no -V.
+    unset: tuple[str, ...] = ("PBS_DPREFIX",)
+    not_in_names = r"[^\w.+-]"
+
+    def directives(self, request: Request) -> list[str]:
+        """Return the #PBS lines of a job script."""
+        return options.directives(request)
+
+    def first(self, output: str, /) -> list[str]:
+        """Return the lines that make a job print where others can read it while it runs."""
+        return first_lines(output, self.variables.element)
+
+    def submit(self, script: str, arguments: list[str], request: Request) -> list[str]:
+        """Return the argv that submits a script, with what differs from one submission to the next."""
+        return options.submission(script, arguments, request)
+
+    def template(self, request: Request, *, after: bool = False) -> list[str]:
+        """Return the argv of `submit` with places to be filled, as one argument each; a wave is submitted held."""
+        arguments = ["{wave}"] if after else ["{wave}", "{last}", "{follows}"]
+        return options.template(arguments, request, wave=not after)
+
+    def release(self, job: str, /) -> list[str]:
+        """Return the argv that releases a wave; what is to follow an unknown job is accepted and deleted."""
+        return ["qrls", job]
+
+    def notice(self, script: str) -> list[str]:
+        """Return the argv that submits a script under the name {text}, which its mail names."""
+        return ["qsub", "-f", "-N{text}", "-o/dev/null", script]
+
+    def submitted(self, answer: Answer) -> Submitted | Refused | Unsure:
+        """Read qsub's answer."""
+        return refusals.submitted(answer)
+
+    def jobs(self, user: str) -> Talk[list[Job] | Silent]:
+        """Ask for all of a user's jobs that wait or run, the elements of arrays one by one."""
+        return _jobs(user)
+
+    def find(self, token: str, user: str) -> Talk[str | Silent | None]:
+        """Ask for the job that has a token in its variables, also one that ended, where the site keeps a history.
+
+        Of several (a job was submitted twice) a living one is named, and of those the first.
+        """
+        found = yield from _jobs(user)
+        ended = yield from _jobs(user, "-x")
+        if isinstance(found, Silent):
+            return found
+        alive = [job for job in found if job.token == token and job.state != "GONE"]
+        over = [job for job in ended if job.token == token] if not isinstance(ended, Silent) else []
+        return min((job.job for job in alive or over), key=numeral, default=None)
+
+    def asked(self, job: str) -> tuple[list[str], str]:
+        """Return what prints all about an array's elements while the server remembers them, and what says deleted."""
+        return ["qstat", "-x", "-f", "-t", job], CANCELLED
+
+    def ended(self, jobs: list[str]) -> Talk[list[Ended] | Silent]:
+        """Ask how jobs ended. Silent where a site keeps no history."""
+        return _details([job for job in jobs if job_id(job)], queue.endings, "-x")
+
+    def cancel(self, jobs: list[str]) -> Talk[str]:
+        """Cancel jobs with all their elements; qdel complains about those that have ended, which is not wrong."""
+        known = [job for job in jobs if job_id(job)]
+        if not known:
+            return ""
+        answer = yield Command(argv=("qdel", *known), timeout=60.0)
+        if answer.status == 0 or _all_ended(answer):
+            return ""
+        return refusals.understood(answer)[0]
+
+    def reason(self, word: str) -> str:
+        """Return why a job waits, in plain words; a comment of the scheduler is returned as it is."""
+        return reasons.plain(word)
+
+    def stuck(self, word: str) -> str:
+        """Return what ends a wait that never ends by itself, with JOB and RUN in it; nothing where it may end."""
+        return reasons.stuck(word)
+
+
+def _jobs(user: str, *options: str) -> Talk[list[Job] | Silent]:
+    """Ask for a user's jobs; with -x also those that have ended and are remembered."""
+    answer = yield queue.user_jobs(user, *options)
+    if answer.status != 0:
+        return Silent(refusals.understood(answer)[0])
+    found = listed(answer.stdout)
+    if not found and answer.stdout.strip():
+        return Silent(f"qstat's answer cannot be read: {answer.stdout.strip()[:200]!r}")
+    numbers = [number for number, _ in found]
+    told = yield from _details(numbers, queue.rows, *options)
+    return told
+
+
+def _details(
+    numbers: Sequence[str], read: Callable[[Sequence[Record], Sequence[str]], list[T]], *options: str
+) -> Talk[list[T] | Silent]:
+    """Ask for all about some jobs; those that are gone by now are left out.
+
+    The status is looked at first: also a server that cannot be reached is answered with JSON, and one that keeps no
+    history with nothing and status 0.
+    """
+    found: list[T] = []
+    for question in queue.details(numbers, *options):
+        answer = yield question
+        if answer.status not in (0, UNKNOWN_JOB, HISTORY):
+            return Silent(refusals.understood(answer)[0])
+        if not answer.stdout.strip():
+            if answer.status == 0:
+                return Silent(refusals.understood(answer)[0])
+            continue
+        said = records(answer.stdout)
+        if said is None:
+            return Silent(f"qstat's answer cannot be read: {answer.stdout.strip()[:200]!r}")
+        found += read(said, numbers)
+    return found
+
+
+def _all_ended(answer: Answer) -> bool:
+    """Tell whether qdel complains about nothing but jobs that have ended."""
+    lines = [line for line in answer.stderr.splitlines() if line.strip()]
+    ended = ("Unknown Job Id", "Job has finished")
+    return answer.status in (UNKNOWN_JOB, HISTORY) and all(
+        any(one in line for one in ended) for line in lines
+    )

@@ -1,0 +1,73 @@
+"""What a request is called in the words of OpenPBS's qsub: lines of a script's head, and options of one submission."""
+
+from __future__ import annotations
+
+from packhorse.model.job import Request
+from packhorse.schedulers.amounts import clock
+from packhorse.schedulers.spool import name, spool_file, told
+
+MAIL = {"begin": "b", "end": "e", "fail": "a"}
+ELEMENT = "^array_index^"  # in a path: the number of an array's element
+
+
+def directives(request: Request) -> list[str]:
+    """Return the #PBS lines of a script: what every submission of it asks for, the user's own options last.
+
+    `-S`, since the script would else be read by the user's login shell. Arrays are always rerunnable.
+    """
+    said = ["-S /bin/bash", f"-N {name(request.name)}"]
+    said += [f"-A {request.account}"] if request.account else []
+    said += [f"-q {request.partition}"] if request.partition else []
+    said += [f"-l {resource}" for resource in _resources(request)]
+    said += ["-r y" if request.requeue or request.elements else "-r n", "-j oe"]
+    if request.mail and request.mail_when:
+        said += [f"-M {request.mail}", f"-m {''.join(MAIL[when] for when in request.mail_when)}"]
+    else:
+        said += ["-m n"]  # else a mail for each job that is deleted
+    return [f"#PBS {one}" for one in [*said, *request.options] if "\n" not in one]
+
+
+def _resources(request: Request) -> list[str]:
+    """Return what -l asks for, one a line: a chunk for each node, and where the chunks go."""
+    chunk = f"select={request.nodes}:ncpus={request.cores}"
+    chunk += f":mem={request.memory}mb" if request.memory is not None else ""
+    if request.gpus:
+        chunk += f":{'ngpus' if request.gres == 'gpu' else request.gres}={request.gpus}"
+    place = (["scatter"] if request.nodes > 1 else []) + (["excl"] if request.whole_nodes else [])
+    said = [chunk, *([f"place={':'.join(place)}"] if place else [])]
+    said += [f"walltime={clock(max(60, request.seconds))}"] if request.seconds is not None else []
+    return said + ([f"qos={request.qos}"] if request.qos else [])
+
+
+def submission(script: str, arguments: list[str], request: Request) -> list[str]:
+    """Return the argv that submits a script: what differs from one submission to the next.
+
+    Each option is one argument, so that one with nothing to say can be left out. Of one element there is no array.
+    """
+    argv = ["qsub", "-f"]  # without a process in the background that speaks for later ones
+    argv += [_array(request, str(request.elements - 1))] if request.elements > 1 else []
+    argv += _told(request, arguments)
+    argv += [f"-o{spool_file(request, ELEMENT if request.elements > 1 else '0')}"] if request.output else []
+    return [*argv, script]
+
+
+def template(arguments: list[str], request: Request, *, wave: bool) -> list[str]:
+    """Return the same with places to be filled: whether a wave is an array is seen only then. A wave is held."""
+    argv = ["qsub", "-f", *_told(request, arguments), f"-o{spool_file(request, '0')}", "{script}"]
+    if wave:
+        argv[-2:-1] = [
+            f"{{many?}}-o{spool_file(request, ELEMENT)}",
+            f"{{single?}}-o{spool_file(request, '0')}",
+        ]
+        argv[2:2] = ["-h", "{many?}" + _array(request, "{last}")]
+    return argv
+
+
+def _array(request: Request, last: str) -> str:
+    return f"-J0-{last}" + (f"%{request.throttle}" if request.throttle else "")
+
+
+def _told(request: Request, arguments: list[str]) -> list[str]:
+    said = [f"-Wdepend=afterany:{request.after}"] if request.after else []
+    variables = told(request.token, arguments)
+    return [*said, *([f"-v{variables}"] if variables else [])]

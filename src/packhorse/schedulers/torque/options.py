@@ -1,0 +1,57 @@
+"""What a request is called in the words of TORQUE's qsub: lines of a script's head, and options of one submission."""
+
+from __future__ import annotations
+
+from packhorse.model.job import Request
+from packhorse.schedulers.amounts import clock
+from packhorse.schedulers.spool import name, spool_file, told
+
+MAIL = {"begin": "b", "end": "e", "fail": "a"}
+
+
+def directives(request: Request) -> list[str]:
+    """Return the #PBS lines of a script: what every submission of it asks for, the user's own options last.
+
+    `-S`, since the script would else be read by the user's login shell.
+    """
+    said = ["-S /bin/bash", f"-N {name(request.name)}"]
+    said += [f"-A {request.account}"] if request.account else []
+    said += [f"-q {request.partition}"] if request.partition else []
+    said += [f"-l {resource}" for resource in _resources(request)]
+    said += [f"-r {'y' if request.requeue else 'n'}", "-j oe"]
+    if request.mail and request.mail_when:
+        said += [f"-M {request.mail}", f"-m {''.join(MAIL[when] for when in request.mail_when)}"]
+    else:
+        said += ["-m n"]  # else a mail for each job that is deleted
+    return [f"#PBS {one}" for one in [*said, *request.options] if "\n" not in one]
+
+
+def _resources(request: Request) -> list[str]:
+    """Return what -l asks for, one a line; `mem` is all of a job's, on all its nodes."""
+    nodes = f"nodes={request.nodes}:ppn={request.cores}"
+    if request.gpus:
+        kind = request.gres.partition(":")[2]  # a kind of GPU is a property of the node
+        nodes += f":gpus={request.gpus}" + (f":{kind}" if kind else "")
+    said = [nodes]
+    said += [f"mem={request.memory * request.nodes}mb"] if request.memory is not None else []
+    said += [f"walltime={clock(max(60, request.seconds))}"] if request.seconds is not None else []
+    said += [f"qos={request.qos}"] if request.qos else []
+    return said + (["naccesspolicy=singlejob"] if request.whole_nodes else [])
+
+
+def submission(
+    script: str, arguments: list[str], request: Request, last: str, *, held: bool = False
+) -> list[str]:
+    """Return the argv that submits a script: what differs from one submission to the next; `last` element, "" for none.
+
+    Each option is one argument, so that one with nothing to say can be left out.
+    """
+    argv = ["qsub"]
+    argv += ["-h"] if held else []
+    argv += [f"-t0-{last}{f'%{request.throttle}' if request.throttle else ''}"] if last else []
+    # A wave is an array also when it has one element, and this dependency is the one for arrays.
+    argv += [f"-Wdepend=afteranyarray:{request.after}"] if request.after else []
+    variables = told(request.token, arguments)
+    argv += [f"-v{variables}"] if variables else []
+    argv += [f"-o{spool_file(request, '')}"] if request.output else []  # an array adds its -ELEMENT
+    return [*argv, script]
