@@ -10,7 +10,8 @@ import pytest
 from msgspec.structs import replace
 
 from packhorse.model.command import Answer, Command
-from packhorse.model.job import Ended, Job, Refused, Request, Submitted, Unsure
+from packhorse.model.job import Details, Ended, Job, Refused, Request, Submitted, Unsure, Wait
+from packhorse.model.queues import QueueState
 from packhorse.run.talking import talk
 from packhorse.schedulers import scheduler
 from packhorse.schedulers.openpbs import queue
@@ -220,8 +221,10 @@ def test_every_job_has_its_state_and_its_reason_or_its_end(case: Case) -> None:
 def test_what_a_job_used_is_read() -> None:
     (end,) = queue.endings(read("qstat-xf-memkill"), ["22"])
     assert end == Ended(
-        job="22.pbs01", how="memory", word="-27", cores=1, elapsed=10, cpu=end.cpu, memory=1211, node="pbs01"
-    )
+        job="22.pbs01", how="memory", word="-27", cores=1, elapsed=10, cpu=end.cpu, memory=1211, node="pbs01", name="memjob",
+        queue="workq", nodes=1, asked_memory=100, end=end.end,
+    )  # fmt: skip
+    assert end.end.startswith("2026-11-21T23:2")
     ends = queue.endings(read("qstat-xf-dependency-on-ok"), ["36", "37"])
     assert [end.how for end in ends] == ["done", "cancelled"]
 
@@ -401,7 +404,7 @@ FULL = Request(
 
 
 def test_the_head_of_a_script() -> None:
-    assert PBS.directives(FULL) == [
+    assert PBS.directives(replace(FULL, output="")) == [
         "#PBS -S /bin/bash",
         "#PBS -N coverage_study",
         "#PBS -A lab",
@@ -449,3 +452,67 @@ def test_a_wave_is_submitted_held_and_one_element_is_no_array(elements: int) -> 
         "job.sh",
     ]
     assert PBS.release("26[].x") == ["qrls", "26[].x"]
+
+
+def test_a_users_script_may_ask_for_an_array_and_wait() -> None:
+    waits = (Wait("26[].x", "end"), Wait("28.x", "start"))
+    asked = Request(
+        name="x", indices=((0, 9, 3),), throttle=2, waits=waits, cores=4, tasks=2, core_memory=500,
+        output="/r/{element}.out", error="/r/x.err", requeue=False,
+    )  # fmt: skip
+    assert PBS.directives(asked) == [
+        "#PBS -S /bin/bash",
+        "#PBS -N x",
+        "#PBS -J 0-9:3%2",
+        "#PBS -W depend=afterany:26[].x,after:28.x",
+        "#PBS -l select=1:ncpus=4:mpiprocs=2:mem=2000mb",
+        "#PBS -r y",
+        "#PBS -o /r/^array_index^.out",
+        "#PBS -e /r/x.err",
+        "#PBS -m n",
+    ]
+    assert PBS.unsayable(asked) == []
+    assert len(PBS.unsayable(Request(name="x", indices=((0, 1, 1), (5, 6, 1)), output="/r/{job}"))) == 2
+    assert PBS.unsayable(Request(name="x", indices=((3, 3, 1),)))
+    assert PBS.own("a.sh", ["1"], "token") == ["qsub", "-f", "-vPACKHORSE_TOKEN=token", "a.sh", "1"]
+
+
+def test_where_a_job_works_and_writes() -> None:
+    answer, heard = answers("qstat-xf-directives")
+    found = talk(PBS.details("2.pbs01"), answer)
+    assert heard == [("qstat", "-x", "-f", "-t", "-F", "json", "2.pbs01")]
+    assert found == [
+        Details(
+            job="2.pbs01", name="train-net", word="F", folder="/home/alice", output="/home/alice/train.out"
+        )
+    ]
+    answer, _ = answers("qstat-xft-array-finished-json")
+    found = talk(PBS.details("26[]"), answer)
+    assert isinstance(found, list)
+    assert [one.output.rpartition("/")[2] for one in found] == [f"stp.o26.{n}" for n in (0, 3, 6, 9)]
+
+
+def test_queues_and_what_they_allow() -> None:
+    answer, _ = answers(KNOWN["qstat-Q-f-json"].answer)
+    assert talk(PBS.queues("alice"), answer) == [
+        QueueState(name="workq", running=1, waiting=4, may=True),
+        QueueState(name="debug", running=0, waiting=0, default_time=1800, max_time=14400, max_nodes=1, may=True),
+        QueueState(name="stopped", open=False, word="not enabled and not started", running=0, waiting=0, may=False, rights="it takes no jobs now"),
+    ]  # fmt: skip
+    answer, _ = answers(KNOWN["qstat-F-json-server-stopped"].answer, Answer(status=0, stdout="oops"))
+    assert isinstance(talk(PBS.queues("alice"), answer), Silent)
+    assert isinstance(talk(PBS.queues("alice"), answer), Silent)
+    assert isinstance(talk(PBS.trial(QueueState(name="workq")), answer), Silent)
+
+
+def test_jobs_of_others_than_ours_are_in_the_history() -> None:
+    answer, heard = answers(LISTED, "qstat-F-json-history")
+    found = talk(PBS.history("alice", 3), answer)
+    assert heard[0] == ("qstat", "-x", "-u", "alice")
+    assert isinstance(found, list)
+    assert all(end.how for end in found)
+
+
+@pytest.mark.parametrize(("word", "kind"), [("held u", "held"), ("held s", "dependent"), ("held p", "held"), ("array began", "waiting"), ("H", "held")])  # fmt: skip
+def test_a_job_waits_is_held_or_depends(word: str, kind: str) -> None:
+    assert PBS.waits(word) == kind

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from packhorse.model.command import Answer, Command
-from packhorse.model.job import Ended, Job, Refused, Request, Submitted, Unsure
+from packhorse.model.job import Details, Ended, Job, Refused, Request, Submitted, Unsure, Wait
+from packhorse.model.queues import QueueState
 from packhorse.run.talking import talk
 from packhorse.schedulers import scheduler
 from packhorse.schedulers.talk import Silent
@@ -194,8 +196,9 @@ def test_every_job_has_its_state_and_its_reason_or_its_end(case: Case) -> None:
 def test_what_a_job_used_is_read() -> None:
     (end,) = queue.endings(KNOWN["qstat-f-vmem-3procs"].answer.stdout, ["68"])
     assert end == Ended(
-        job=f"68.{HOST}", how="memory", word="-10", cores=1, elapsed=3, cpu=0, memory=261, node="n01"
-    )
+        job=f"68.{HOST}", how="memory", word="-10", cores=1, elapsed=3, cpu=0, memory=261, node="n01", name="vmem3",
+        queue="batch", nodes=1, limit=3600, end="2026-11-21T23:19:05",
+    )  # fmt: skip
     (end,) = queue.endings(KNOWN["qstat-f-completed-directives"].answer.stdout, ["2"])
     assert (end.cores, end.node) == (2, "n02"), "exec_host = n02/0-1"
     (job,) = rows("qstat-f-norerun-after-mom-restart-p", "55")
@@ -410,7 +413,7 @@ FULL = Request(
 
 
 def test_the_head_of_a_script() -> None:
-    assert TORQUE.directives(FULL) == [
+    assert TORQUE.directives(replace(FULL, output="")) == [
         "#PBS -S /bin/bash",
         "#PBS -N coverage_study",
         "#PBS -A lab",
@@ -478,3 +481,79 @@ def test_a_wave_is_submitted_held_and_its_follower_waits_for_the_array() -> None
 )
 def test_a_path_that_means_something_to_qsub_is_not_given_to_it(path: str) -> None:
     assert TORQUE.submit("job.sh", [], Request(name="x", output=path)) == ["qsub", "-o/dev/null", "job.sh"]
+
+
+def test_a_users_script_may_ask_for_an_array_and_wait() -> None:
+    waits = (Wait("26[].x", "end"), Wait("27[].x", "start"), Wait("28.x", "ok"), Wait("29.x", "fail"))
+    asked = Request(
+        name="x", indices=((0, 9, 1), (12, 20, 4), (30, 30, 1)), throttle=2, waits=waits, cores=0, core_memory=500,
+        output="/r/{job}-{element}.out", error="/r/{job}.err", requeue=None,
+    )  # fmt: skip
+    assert TORQUE.directives(asked) == [
+        "#PBS -S /bin/bash",
+        "#PBS -N x",
+        "#PBS -t 0-9,12,16,20,30%2",
+        "#PBS -W depend=afteranyarray:26[].x,afterstartarray:27[].x,afterok:28.x,afternotok:29.x",
+        "#PBS -l nodes=1",
+        "#PBS -l pmem=500mb",
+        "#PBS -o /r/$PBS_JOBID.out",
+        "#PBS -e /r/$PBS_JOBID.err",
+        "#PBS -m n",
+    ]
+    assert TORQUE.unsayable(asked) == []
+    assert len(TORQUE.unsayable(Request(name="two words", account="a b", output="/a b", options=("x",)))) == 4
+    assert TORQUE.unsayable(Request(name="x", waits=(Wait("x", "end"), Wait("1", "each"))))
+    assert TORQUE.own("a.sh", ["1", "a b"], "token", "two words") == [
+        "qsub",
+        "-vPACKHORSE_TOKEN=token",
+        "-Ntwo_words",
+        "-F1 'a b'",
+        "a.sh",
+    ]
+
+
+def test_a_jobs_number_is_told_from_its_elements() -> None:
+    for word, said in {
+        f"26[3].{HOST}": (f"26[].{HOST}", 3),
+        "0": ("0", None),
+        "26[]": ("26[]", None),
+    }.items():
+        assert TORQUE.is_job(word)
+        assert TORQUE.split(word) == said
+    assert not TORQUE.is_job("26_3")
+
+
+def test_where_a_job_works_and_writes() -> None:
+    answer, _ = answers("qstat-f-completed-directives")
+    assert talk(TORQUE.details("2"), answer) == [
+        Details(
+            job=f"2.{HOST}", name="train-net", word="C", folder="/home/alice", output="/home/alice/train.out"
+        )
+    ]
+    answer, _ = answers("qstat-f-unknown-job")
+    assert talk(TORQUE.details("99999"), answer) == []
+
+
+def test_queues_and_what_they_allow() -> None:
+    answer, _ = answers("qstat-Q-f")
+    assert talk(TORQUE.queues("alice"), answer) == [
+        QueueState(name="debug", running=0, waiting=0, default_time=1800, max_time=14400, max_nodes=1, may=True),
+        QueueState(name="stopped", open=False, word="not enabled and not started", running=0, waiting=0, may=False, rights="it takes no jobs now"),
+        QueueState(name="batch", running=2, waiting=15, default_time=3600, may=True),
+    ]  # fmt: skip
+    answer, _ = answers("qstat-server-stopped")
+    assert isinstance(talk(TORQUE.queues("alice"), answer), Silent)
+    assert isinstance(talk(TORQUE.trial(QueueState(name="batch")), answer), Silent)
+
+
+def test_jobs_of_others_than_ours_are_remembered_for_a_while() -> None:
+    answer, heard = answers("qstat-u", "qstat-f-exit3")
+    found = talk(TORQUE.history("alice", 3), answer)
+    assert "22" in heard[1]
+    assert isinstance(found, list)
+    assert [(end.job, end.name, end.how) for end in found] == [(f"22.{HOST}", "fail3.sh", "failed")]
+
+
+@pytest.mark.parametrize(("word", "kind"), [("held u", "held"), ("held s", "dependent"), ("held l", "waiting"), ("held ul", "held"), ("", "waiting"), ("H", "held")])  # fmt: skip
+def test_a_job_waits_is_held_or_depends(word: str, kind: str) -> None:
+    assert TORQUE.waits(word) == kind

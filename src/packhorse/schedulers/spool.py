@@ -17,6 +17,7 @@ _TOKEN = re.compile(rf"\b{TOKEN}=(packhorse-[\w-]+)")
 _PLACE = re.compile(r"(\{wave\}|\{element\})")
 _PLAIN = re.compile(r"[\w@%+=./{}^-]*", re.ASCII)
 _NOT_A_NAME = re.compile(r"[^\w.+-]", re.ASCII)
+WAITS = {"start": "after", "end": "afterany", "ok": "afterok", "fail": "afternotok"}
 NAME = 64  # characters of a job's name; who has more cuts it in listings
 NOWHERE = "/dev/null"
 

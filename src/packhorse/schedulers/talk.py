@@ -96,16 +96,16 @@ class Scheduler(Protocol):
     def own(self, script: str, arguments: list[str], token: str, name: str = "") -> list[str]:
         """Return the argv that submits a user's script, whose own head says what it asks for."""
 
-    def history(self, user: str, days: int) -> Talk[list[Ended] | Silent]:
+    def history(self, user: str, days: int, /) -> Talk[list[Ended] | Silent]:
         """Ask how a user's jobs of the last days ended, also those of nobody's run, as far as anything still knows."""
 
     def details(self, job: str) -> Talk[list[Details] | Silent]:
         """Ask where a job works and writes, an element each; nothing where nobody knows such a job."""
 
-    def queues(self, user: str) -> Talk[list[QueueState] | Silent]:
+    def queues(self, user: str, /) -> Talk[list[QueueState] | Silent]:
         """Ask which queues there are, what is free in them, and which of them the user may use."""
 
-    def trial(self, queue: QueueState) -> Talk[Start | Refused | Silent]:
+    def trial(self, queue: QueueState, /) -> Talk[Start | Refused | Silent]:
         """Ask when a small job would start in a queue, without sending one; Silent where a scheduler cannot say."""
 
     def reason(self, word: str) -> str:

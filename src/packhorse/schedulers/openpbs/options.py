@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from packhorse.model.job import Request
 from packhorse.schedulers.amounts import clock
-from packhorse.schedulers.spool import name, spool_file, told
+from packhorse.schedulers.spool import WAITS, name, spool_file, told
 
 MAIL = {"begin": "b", "end": "e", "fail": "a"}
 ELEMENT = "^array_index^"  # in a path: the number of an array's element
@@ -18,8 +18,12 @@ def directives(request: Request) -> list[str]:
     said = ["-S /bin/bash", f"-N {name(request.name)}"]
     said += [f"-A {request.account}"] if request.account else []
     said += [f"-q {request.partition}"] if request.partition else []
+    said += [f"-J {_indices(request)}"] if request.indices else []
+    said += [f"-W depend={_waits(request)}"] if request.waits else []
     said += [f"-l {resource}" for resource in _resources(request)]
-    said += ["-r y" if request.requeue or request.elements else "-r n", "-j oe"]
+    if request.requeue is not None:
+        said += ["-r y" if request.requeue or request.elements or request.indices else "-r n"]
+    said += _files(request)
     if request.mail and request.mail_when:
         said += [f"-M {request.mail}", f"-m {''.join(MAIL[when] for when in request.mail_when)}"]
     else:
@@ -29,14 +33,49 @@ def directives(request: Request) -> list[str]:
 
 def _resources(request: Request) -> list[str]:
     """Return what -l asks for, one a line: a chunk for each node, and where the chunks go."""
-    chunk = f"select={request.nodes}:ncpus={request.cores}"
-    chunk += f":mem={request.memory}mb" if request.memory is not None else ""
+    chunk = f"select={request.nodes}" + (f":ncpus={request.cores}" if request.cores else "")
+    chunk += f":mpiprocs={request.tasks}" if request.tasks > 1 else ""
+    memory = request.memory
+    if memory is None and request.core_memory is not None:
+        memory = request.core_memory * max(1, request.cores)
+    chunk += f":mem={memory}mb" if memory is not None else ""
     if request.gpus:
         chunk += f":{'ngpus' if request.gres == 'gpu' else request.gres}={request.gpus}"
     place = (["scatter"] if request.nodes > 1 else []) + (["excl"] if request.whole_nodes else [])
     said = [chunk, *([f"place={':'.join(place)}"] if place else [])]
     said += [f"walltime={clock(max(60, request.seconds))}"] if request.seconds is not None else []
     return said + ([f"qos={request.qos}"] if request.qos else [])
+
+
+def _indices(request: Request) -> str:
+    """Return the elements of an array: one range; what else there is cannot be said."""
+    first, last, step = request.indices[0]
+    return (
+        f"{first}-{last}"
+        + (f":{step}" if step > 1 else "")
+        + (f"%{request.throttle}" if request.throttle else "")
+    )
+
+
+def _waits(request: Request) -> str:
+    return ",".join(f"{WAITS.get(wait.until, 'afterok')}:{wait.job}" for wait in request.waits)
+
+
+def _files(request: Request) -> list[str]:
+    """Return where a user's job writes."""
+    said = [] if request.error else ["-j oe"]
+    element = ELEMENT if request.indices else "0"
+    for option, path in (("-o", request.output), ("-e", request.error)):
+        if path:
+            said.append(f"{option} {path.replace('{element}', element).replace('{job}', 'job')}")
+    return said
+
+
+def own(script: str, arguments: list[str], token: str, called: str) -> list[str]:
+    """Return the argv that submits a user's script under a name. qsub passes no arguments on, and refuses them."""
+    argv = ["qsub", "-f", f"-v{told(token, [])}"]
+    argv += [f"-N{name(called)}"] if called else []
+    return [*argv, script, *arguments]
 
 
 def submission(script: str, arguments: list[str], request: Request) -> list[str]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from packhorse.model.command import Command
-from packhorse.model.job import Ended, How, Job
+from packhorse.model.job import Details, Ended, How, Job
 from packhorse.schedulers.amounts import mebibytes, moment, seconds
 from packhorse.schedulers.brackets import Id, job_id
 from packhorse.schedulers.openpbs.words import state
@@ -111,7 +111,37 @@ def _ended(job: Id, told: dict[str, Any]) -> Ended:
         cpu=seconds(str(used.get("cput", ""))),
         memory=mebibytes(str(used.get("mem", ""))),
         node=_node(told),
+        name=str(told.get("Job_Name", "")),
+        queue=str(told.get("queue", "")),
+        nodes=told.get("Resource_List", {}).get("nodect"),
+        asked_memory=mebibytes(str(told.get("Resource_List", {}).get("mem", ""))),
+        limit=seconds(str(told.get("Resource_List", {}).get("walltime", ""))),
+        end=moment(str(told.get("obittime", ""))),
     )
+
+
+def details_of(records: Sequence[Record], numbers: Iterable[str]) -> list[Details]:
+    """Return where jobs work and write, of arrays their elements. A path has the host in front of it."""
+    asked = _asked_for(records, numbers)
+    whole = {job.number for job, _ in asked if job.element is not None}
+    return [
+        Details(
+            job=job.job,
+            element=job.element,
+            name=str(told.get("Job_Name", "")),
+            word=str(told.get("job_state", "")),
+            folder=str(told.get("Variable_List", {}).get("PBS_O_WORKDIR", "")),
+            output=_path(told.get("Output_Path"), job.element),
+            error="" if told.get("Join_Path", "n") != "n" else _path(told.get("Error_Path"), job.element),
+        )
+        for job, told in asked
+        if job.element is not None or job.number not in whole
+    ]
+
+
+def _path(said: object, element: int | None) -> str:
+    text = str(said or "")
+    return (text.partition(":")[2] or text).replace("^array_index^", str(element))
 
 
 def _how(told: dict[str, Any]) -> tuple[How, int | None, int | None]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 PLAIN = {
     "": "the scheduler has not looked at it yet",
     "array began": "the first jobs of its array run, and more start as there is room",
@@ -27,6 +29,14 @@ def plain(word: str) -> str:
         if word.startswith("held ") and kind in word.removeprefix("held "):
             return PLAIN[f"held {kind}"]
     return PLAIN.get(word, word)
+
+
+def waits(word: str) -> Literal["waiting", "held", "dependent"]:
+    """Return whether a job waits for its turn, is held, or waits for another job."""
+    holds = word.removeprefix("held ") if word.startswith("held ") else ""
+    if word == "H" or set(holds) & set("uop"):
+        return "held"
+    return "dependent" if "s" in holds else "waiting"
 
 
 def stuck(word: str) -> str:

@@ -158,7 +158,7 @@ class Slurm:
         named = [f"--job-name={name}"] if name else []
         return ["sbatch", "--parsable", f"--comment={token}", *named, script, *arguments]
 
-    def history(self, user: str, days: int) -> Talk[list[Ended] | Silent]:
+    def history(self, user: str, days: int, /) -> Talk[list[Ended] | Silent]:
         """Ask how a user's jobs of the last days ended: sacct, and squeue for the newest and where nobody else knows."""
         newest = yield from _queue(queue.user_jobs(user, "--states=all"))
         answer = yield accounting.of_days(user, days)
@@ -185,7 +185,7 @@ class Slurm:
         known = "Invalid job id" in answer.stderr or "not found" in answer.stdout + answer.stderr
         return [] if known else Silent(refusals.understood(answer)[0])
 
-    def queues(self, user: str) -> Talk[list[QueueState] | Silent]:
+    def queues(self, user: str, /) -> Talk[list[QueueState] | Silent]:
         """Ask which partitions there are, what is free in them, and which of them the user may use."""
         shown = yield partitions.partitions()
         if shown.status != 0:
@@ -195,7 +195,7 @@ class Slurm:
         associations = yield partitions.associations(user)
         return partitions.states(shown.stdout, free.stdout, partitions.mine(groups, associations))
 
-    def trial(self, queue: QueueState) -> Talk[Start | Refused | Silent]:
+    def trial(self, queue: QueueState, /) -> Talk[Start | Refused | Silent]:
         """Ask when a job of one core, of an hour where so long ones are allowed, would start in a partition."""
         answer = yield partitions.trial(queue.name, queue.account, queue.max_time)
         return partitions.start(answer)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from packhorse.model.command import Answer, Command, Talk
-from packhorse.model.job import Ended, Job, Refused, Request, Submitted, Unsure
+from packhorse.model.job import Details, Ended, Job, Refused, Request, Submitted, Unsure
+from packhorse.model.queues import QueueState, Start
 from packhorse.schedulers.brackets import job_id, listed, numeral
-from packhorse.schedulers.script import Variables
+from packhorse.schedulers.script import Shell, Variables
 from packhorse.schedulers.spool import FOLLOWS, LAST, WAVE, first_lines
 from packhorse.schedulers.talk import Silent
-from packhorse.schedulers.torque import options, queue, reasons, refusals
+from packhorse.schedulers.torque import options, queue, queues, reasons, refusals, unsayable
 
 T = TypeVar("T")
 UNKNOWN_JOB, WRONG_STATE = 153, 170  # PBSE_UNKJOBID and PBSE_BADSTATE, of which a shell sees the last byte
@@ -23,6 +24,7 @@ class Torque:
     """TORQUE 4.2 and 6.1. Needs qsub, qstat, qdel and qrls; no accounting."""
 
     name = "torque"
+    programs: tuple[str, ...] = ("qsub", "qstat", "qdel", "qrls")
     # qsub(1B). An element's job is 26[3].host, its array's 26[].host.
     variables = Variables(
         element='"${PBS_ARRAYID:-0}"',
@@ -31,6 +33,9 @@ class Torque:
         wave=WAVE,
         last=LAST,
         follows=FOLLOWS,
+    )
+    shell = Shell(
+        submit="qsub", index="PBS_ARRAYID", launcher="mpirun", folder=('cd "$PBS_O_WORKDIR" || exit',)
     )
     memory_words: tuple[str, ...] = tuple(f"job killed: {word} " for word in ("mem", "vmem", "pmem", "pvmem"))
     node_words: tuple[str, ...] = ()
@@ -45,6 +50,14 @@ class Torque:
     def first(self, output: str, /) -> list[str]:
         """Return the lines that make a job print where others can read it while it runs."""
         return first_lines(output, self.variables.element)
+
+    def unsayable(self, request: Request) -> list[str]:
+        """Return what the #PBS lines cannot carry as the user has said it."""
+        return unsayable.unsayable(request)
+
+    def threads(self, request: Request) -> str:
+        """Return the cores of a process: those of the job on a node, shared out among its processes."""
+        return '"${PBS_NUM_PPN:-1}"' if request.tasks == 1 else f'"{max(1, request.cores // request.tasks)}"'
 
     def submit(self, script: str, arguments: list[str], request: Request) -> list[str]:
         """Return the argv that submits a script, with what differs from one submission to the next."""
@@ -104,26 +117,75 @@ class Torque:
             return ""
         return refusals.understood(answer)[0]
 
+    def is_job(self, word: str) -> bool:
+        """Tell whether a word is the number of a job, an array or an element: 26, 26[], 26[3], with the server or not."""
+        return job_id(word) is not None
+
+    def split(self, word: str) -> tuple[str, int | None]:
+        """Return a job's number, of an element that of its array, and the number of the element."""
+        found = job_id(word)
+        return (found.job, found.element) if found else (word, None)
+
+    def own(self, script: str, arguments: list[str], token: str, name: str = "") -> list[str]:
+        """Return the argv that submits a user's script, whose own head says what it asks for."""
+        return options.own(script, arguments, token, name)
+
+    def history(self, user: str, _days: int, /) -> Talk[list[Ended] | Silent]:
+        """Ask how a user's jobs ended that the server still remembers, keep_completed seconds long."""
+        numbers = yield from _numbers(user, ended=True)
+        if isinstance(numbers, Silent):
+            return numbers
+        ends = yield from _details(numbers, queue.endings)
+        return ends
+
+    def details(self, job: str) -> Talk[list[Details] | Silent]:
+        """Ask where a job works and writes, an element each; nothing where nobody knows such a job."""
+        return _details([job] if job_id(job) else [], queue.details_of)
+
+    def queues(self, _user: str, /) -> Talk[list[QueueState] | Silent]:
+        """Ask which queues there are. TORQUE does not say what is free in them."""
+        answer = yield queues.QUESTION
+        return queues.states(answer.stdout) if answer.status == 0 else Silent(refusals.understood(answer)[0])
+
+    def trial(self, _queue: QueueState, /) -> Talk[Start | Refused | Silent]:
+        """Say that TORQUE cannot say when a job would start."""
+        return _unknown()
+
     def reason(self, word: str) -> str:
         """Return why a job waits, in plain words; a comment of the scheduler is returned as it is."""
         return reasons.plain(word)
+
+    def waits(self, word: str) -> Literal["waiting", "held", "dependent"]:
+        """Return by a reason whether a job waits for its turn, is held, or waits for another job."""
+        return reasons.waits(word)
 
     def stuck(self, word: str) -> str:
         """Return what ends a wait that never ends by itself, with JOB and RUN in it; nothing where it may end."""
         return reasons.stuck(word)
 
 
+def _unknown() -> Talk[Start | Refused | Silent]:
+    yield from ()
+    return Silent("TORQUE does not say when a job would start")
+
+
 def _jobs(user: str, *, ended: bool) -> Talk[list[Job] | Silent]:
     """Ask for a user's jobs, also those that have `ended` and are remembered."""
+    numbers = yield from _numbers(user, ended=ended)
+    if isinstance(numbers, Silent):
+        return numbers
+    found = yield from _details(numbers, queue.rows)
+    return found
+
+
+def _numbers(user: str, *, ended: bool) -> Talk[list[str] | Silent]:
     answer = yield queue.user_jobs(user)
     if answer.status != 0:
         return Silent(refusals.understood(answer)[0])
     found = listed(answer.stdout)
     if not found and answer.stdout.strip():
         return Silent(f"qstat's answer cannot be read: {answer.stdout.strip()[:200]!r}")
-    numbers = [number for number, letter in found if ended or letter != "C"]
-    told = yield from _details(numbers, queue.rows)
-    return told
+    return [number for number, letter in found if ended or letter != "C"]
 
 
 def _details(numbers: Sequence[str], read: Callable[[str, Sequence[str]], list[T]]) -> Talk[list[T] | Silent]:

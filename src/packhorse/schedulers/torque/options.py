@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import shlex
+
 from packhorse.model.job import Request
 from packhorse.schedulers.amounts import clock
-from packhorse.schedulers.spool import name, spool_file, told
+from packhorse.schedulers.brackets import job_id
+from packhorse.schedulers.spool import WAITS, name, spool_file, told
 
 MAIL = {"begin": "b", "end": "e", "fail": "a"}
 
@@ -17,8 +20,11 @@ def directives(request: Request) -> list[str]:
     said = ["-S /bin/bash", f"-N {name(request.name)}"]
     said += [f"-A {request.account}"] if request.account else []
     said += [f"-q {request.partition}"] if request.partition else []
+    said += [f"-t {_indices(request)}"] if request.indices else []
+    said += [f"-W depend={_waits(request)}"] if request.waits else []
     said += [f"-l {resource}" for resource in _resources(request)]
-    said += [f"-r {'y' if request.requeue else 'n'}", "-j oe"]
+    said += [f"-r {'y' if request.requeue else 'n'}"] if request.requeue is not None else []
+    said += _files(request)
     if request.mail and request.mail_when:
         said += [f"-M {request.mail}", f"-m {''.join(MAIL[when] for when in request.mail_when)}"]
     else:
@@ -28,15 +34,56 @@ def directives(request: Request) -> list[str]:
 
 def _resources(request: Request) -> list[str]:
     """Return what -l asks for, one a line; `mem` is all of a job's, on all its nodes."""
-    nodes = f"nodes={request.nodes}:ppn={request.cores}"
+    nodes = f"nodes={request.nodes}" + (f":ppn={request.cores}" if request.cores else "")
     if request.gpus:
         kind = request.gres.partition(":")[2]  # a kind of GPU is a property of the node
         nodes += f":gpus={request.gpus}" + (f":{kind}" if kind else "")
     said = [nodes]
     said += [f"mem={request.memory * request.nodes}mb"] if request.memory is not None else []
+    said += [f"pmem={request.core_memory}mb"] if request.core_memory is not None else []
     said += [f"walltime={clock(max(60, request.seconds))}"] if request.seconds is not None else []
     said += [f"qos={request.qos}"] if request.qos else []
     return said + (["naccesspolicy=singlejob"] if request.whole_nodes else [])
+
+
+def _indices(request: Request) -> str:
+    """Return the elements of an array; TORQUE knows ranges and lists of them, and no steps."""
+    parts = []
+    for first, last, step in request.indices:
+        if step > 1:
+            parts += [str(number) for number in range(first, last + 1, step)]
+        else:
+            parts.append(str(first) if first == last else f"{first}-{last}")
+    return ",".join(parts) + (f"%{request.throttle}" if request.throttle else "")
+
+
+def _waits(request: Request) -> str:
+    """Return what a job waits for; of an array another word, since the plain one is taken and never fulfilled."""
+    said = []
+    for wait in request.waits:
+        found, kind = job_id(wait.job), WAITS.get(wait.until, "afterok")
+        if found is not None and found.array and found.element is None:
+            kind = f"{'afterstart' if kind == 'after' else kind}array"
+        said.append(f"{kind}:{wait.job}")
+    return ",".join(said)
+
+
+def _files(request: Request) -> list[str]:
+    """Return where a user's job writes: the server fills in $PBS_JOBID, and an array adds its -ELEMENT."""
+    said = [] if request.error else ["-j oe"]
+    for option, path in (("-o", request.output), ("-e", request.error)):
+        if path:
+            filled = path.replace("{job}", "$PBS_JOBID")
+            said.append(f"{option} {filled.replace('-{element}', '').replace('{element}', '')}")
+    return said
+
+
+def own(script: str, arguments: list[str], token: str, called: str) -> list[str]:
+    """Return the argv that submits a user's script under a name, told its arguments by -F."""
+    argv = ["qsub", f"-v{told(token, [])}"]
+    argv += [f"-N{name(called)}"] if called else []
+    argv += [f"-F{shlex.join(arguments)}"] if arguments else []
+    return [*argv, script]
 
 
 def submission(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from packhorse.model.command import Command
-from packhorse.model.job import Ended, How, Job
+from packhorse.model.job import Details, Ended, How, Job
 from packhorse.schedulers.amounts import mebibytes, moment, seconds
 from packhorse.schedulers.brackets import Id, job_id
 from packhorse.schedulers.spool import token_in
@@ -98,7 +98,37 @@ def _ended(job: Id, told: dict[str, str]) -> Ended:
         cpu=seconds(told.get("resources_used.cput", "")),
         memory=mebibytes(told.get("resources_used.mem", "")),
         node=_node(told),
+        name=told.get("Job_Name", ""),
+        queue=told.get("queue", ""),
+        nodes=_count(told.get("Resource_List.nodect", "")),
+        asked_memory=mebibytes(told.get("Resource_List.mem", "")),
+        limit=seconds(told.get("Resource_List.walltime", "")),
+        end=moment(told.get("comp_time", "")),
     )
+
+
+def _count(text: str) -> int | None:
+    return int(text) if text.isdigit() else None
+
+
+def details_of(text: str, numbers: Iterable[str]) -> list[Details]:
+    """Return where jobs work and write. A path has the host in front that the file is copied to."""
+    return [
+        Details(
+            job=job.job,
+            element=job.element,
+            name=told.get("Job_Name", ""),
+            word=told.get("job_state", ""),
+            folder=told.get("init_work_dir", ""),
+            output=_path(told.get("Output_Path", "")),
+            error="" if told.get("Join_Path", "n") != "n" else _path(told.get("Error_Path", "")),
+        )
+        for job, told in _asked_for(text, numbers)
+    ]
+
+
+def _path(text: str) -> str:
+    return text.partition(":")[2] or text
 
 
 def _how(status: str) -> tuple[How, int | None, int | None]:

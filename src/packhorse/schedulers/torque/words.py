@@ -22,16 +22,22 @@ def state(word: str) -> State:
     return STATES.get(word, "UNKNOWN")
 
 
-def records(text: str) -> list[tuple[Id, dict[str, str]]]:
-    """Return the jobs of `qstat -f` with their attributes; long values are wrapped with a tab, unless -1 forbids it."""
-    found: list[tuple[Id, dict[str, str]]] = []
+def attributes(text: str, head: str) -> list[tuple[str, dict[str, str]]]:
+    """Return what begins with `head` in `qstat -f`, by name, with its attributes.
+
+    Long values are wrapped with a tab, unless -1 forbids it.
+    """
+    found: list[tuple[str, dict[str, str]]] = []
     for line in text.replace("\n\t", "").splitlines():
-        if line.startswith("Job Id: "):
-            job = job_id(line.removeprefix("Job Id: ").strip())
-            if job is not None:
-                found.append((job, {}))
-            continue
+        if line.startswith(head):
+            found.append((line.removeprefix(head).strip(), {}))
         row = _ROW.fullmatch(line)
         if row and found:
             found[-1][1][row[1]] = row[2].strip()
     return found
+
+
+def records(text: str) -> list[tuple[Id, dict[str, str]]]:
+    """Return the jobs of `qstat -f` with their attributes."""
+    jobs = [(job_id(name), told) for name, told in attributes(text, "Job Id: ")]
+    return [(job, told) for job, told in jobs if job is not None]

@@ -1,0 +1,43 @@
+"""What a user may ask for and the head of a TORQUE script cannot carry as it is."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from packhorse.model.job import Request
+from packhorse.schedulers.brackets import job_id
+from packhorse.schedulers.spool import name
+
+_WORD = re.compile(r"[\w.@+:/,=-]+")
+
+
+def unsayable(request: Request) -> list[str]:
+    """Return a sentence for each thing that cannot be said, or would come out as something else."""
+    return [*_names(request), *_files(request), *_jobs(request)]
+
+
+def _names(request: Request) -> Iterator[str]:
+    if request.name != name(request.name):
+        yield f"the title {request.name!r} becomes {name(request.name)!r}: a job's name has no other signs"
+    for what in ("partition", "account", "qos", "mail", "gres"):
+        said = getattr(request, what)
+        if said and not _WORD.fullmatch(said):
+            yield f"the {what} {said!r} is not one word of letters, digits and . _ @ + : / - signs"
+    for option in request.options:
+        if not option.startswith("-") or not option.isprintable():
+            yield f"the option {option!r} is not one line that begins with -"
+
+
+def _files(request: Request) -> Iterator[str]:
+    for path in (request.output, request.error):
+        if re.search(r"[\s:,\\]", path):
+            yield f"the file name {path!r} has a blank, a colon, a comma or a backslash, which qsub reads as its own"
+
+
+def _jobs(request: Request) -> Iterator[str]:
+    for wait in request.waits:
+        if job_id(wait.job) is None:
+            yield f"{wait.job!r} is no job of TORQUE: its number is 26, 26.server, or 26[].server for an array"
+        elif wait.until == "each":
+            yield "TORQUE cannot let the elements of an array wait for those of another one by one"
