@@ -116,7 +116,7 @@ def test_login_nodes_are_known_by_pattern_and_by_first_label() -> None:
         ("partitions: {a: null}", "1:14", "no partition 'a'", "extends"),
         ("extends: bee", "1:10", "no site bee", "another"),
         ("extends: [bee]", "1:10", "must be a text", "one text"),
-        ("scheduler: sge", "1:12", "slurm, torque, local", "Known here"),
+        ("scheduler: sge", "1:12", "slurm, torque, openpbs, local", "Known here"),
         ("hosts: 'login[12]'", "1:8", "no pattern of host names", "login*"),
         ("hosts: '*'", "1:8", "no pattern of host names", "login*"),
         ("max_array_index: -1", "1:18", "at least 0", "whole number"),

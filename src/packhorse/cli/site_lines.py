@@ -10,7 +10,12 @@ from packhorse.model.site import Site
 from packhorse.model.siteparts import NodeKind, Part, Partition, Sourced, Storage
 from packhorse.plan.amounts import counted, size, span
 
-SCHEDULERS = {"slurm": "Slurm", "torque": "TORQUE", "local": "no scheduler: tasks run where you are"}
+SCHEDULERS = {
+    "slurm": "Slurm",
+    "torque": "TORQUE",
+    "openpbs": "OpenPBS or PBS Pro",
+    "local": "no scheduler: tasks run where you are",
+}
 PARTITIONS = ("partition", "nodes", "cores", "memory", "GPUs", "time", "longest", "")
 STORAGE = ("storage", "where", "for", "quota", "files", "backup", "deleted")
 # What people ask of every cluster, by the keys that answer it.

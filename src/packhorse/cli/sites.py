@@ -14,7 +14,7 @@ from packhorse.cli.writing import print_schema
 if TYPE_CHECKING:
     from packhorse.app.sites import KnownSite
 
-SCHEDULERS = {"slurm": "Slurm", "torque": "TORQUE", "local": "no scheduler"}
+SCHEDULERS = {"slurm": "Slurm", "torque": "TORQUE", "openpbs": "OpenPBS or PBS Pro", "local": "no scheduler"}
 
 
 class SiteCommands(click.Group):

@@ -30,7 +30,7 @@ class Site(Struct, frozen=True, kw_only=True, omit_defaults=True):
     title: str = ""
     about: str = ""  # what it is for
     aliases: tuple[str, ...] = ()  # other words for it
-    scheduler: Literal["local", "slurm", "torque"] = "slurm"
+    scheduler: Literal["local", "slurm", "torque", "openpbs"] = "slurm"
     scheduler_version: str = ""
     system: str = ""  # the operating system and the kind of machine, for people
     interconnect: str = ""

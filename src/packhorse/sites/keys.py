@@ -50,7 +50,9 @@ SITE: dict[str, Key] = {
     "about": text("What it is for.", "General computing; GPUs are on another"),
     "aliases": words("Other words for it.", "dept", ["dept", "department"]),
     "extends": Key(schema.text("Another site, of which this one says only what differs.", "testbed")),
-    "scheduler": choice("What jobs are given to (default: slurm).", ("slurm", "torque", "local"), "torque"),
+    "scheduler": choice(
+        "What jobs are given to (default: slurm).", ("slurm", "torque", "openpbs", "local"), "torque"
+    ),
     "scheduler_version": word("Its version.", "23.11.4"),
     "system": text("The operating system, and what machine it is.", "RHEL 8"),
     "interconnect": text("What connects its nodes.", "InfiniBand HDR"),
