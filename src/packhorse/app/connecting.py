@@ -257,3 +257,21 @@ def closing(connection: Connection) -> str:
     """Return when a connection will close."""
     whose = f", the rule of {connection.site.name}" if connection.site.idle else ""
     return f"it closes itself after {span(connection.idle)} without use{whose}"
+
+
+def settings_for(said: str, folder: Path) -> tuple[Site, str]:
+    """Return the lines of an ssh configuration with which other programs ride on the connection, and never log in."""
+    site, login = login_of(said, folder)
+    facts = facts_of(login)
+    told = f"no connection to {site.name}, or no free session: packhorse connect {site.name}"
+    lines = [
+        f"# Rides on the connection of packhorse connect {site.name}, and never logs in by itself.",
+        f"Host ph-{site.name}",
+        f"    HostName {facts.host}",
+        f"    User {facts.user}",
+        *([f"    Port {facts.port}"] if facts.port != "22" else []),
+        "    ControlMaster no",
+        f"    ControlPath {login.socket}",
+        f"    ProxyCommand sh -c 'echo \"{told}\" >&2; exit 1'",
+    ]
+    return site, "\n".join(lines)

@@ -27,6 +27,8 @@ COMMANDS = {
     "rerun": ("running", "Run finished tasks again and compare bit for bit."),
     "provenance": ("looking", "Show what made the results of a run."),
     "connect": ("connecting", "Log in to a site once, for all that follows."),
+    "shell": ("connecting", "Open a shell at a site, on its login node or in a job."),
+    "ssh-config": ("connecting", "Print what lets other programs ride on the connection."),
     "sites": ("sites", "List the places to run, and say what one has."),
     "du": ("keeping", "Say how much space runs take."),
     "rm": ("keeping", "Remove a run."),
@@ -48,7 +50,7 @@ class Commands(click.Group):
         if cmd_name not in COMMANDS:
             return None
         module = importlib.import_module(f"packhorse.cli.{COMMANDS[cmd_name][0]}")
-        found = getattr(module, cmd_name + "_command")
+        found = getattr(module, cmd_name.replace("-", "_") + "_command")
         assert isinstance(found, click.Command)
         return found
 

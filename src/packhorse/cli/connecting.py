@@ -50,6 +50,55 @@ def connect_command(site: str, only_check: bool, only_close: bool, as_json: bool
         _require(connection)
 
 
+@click.command(name="ssh-config")
+@click.argument("site")
+def ssh_config_command(site: str) -> None:
+    """Print the lines of ~/.ssh/config by which other programs ride on the connection.
+
+    ssh, scp, rsync, git, and VS Code Remote-SSH then know the host ph-SITE. It never logs in by itself.
+    """
+    from packhorse.app.connecting import settings_for
+
+    found, lines = settings_for(site, Path.cwd())
+    say(lines)
+    note(f"put this above every `Host *` of ~/.ssh/config; then: ssh ph-{found.name}")
+
+
+@click.command(name="shell")
+@click.argument("site")
+@click.option("--job", is_flag=True, help="Inside a job; also where any of the following is given.")
+@click.option("--cores", type=click.IntRange(min=1), help="Cores of the job (default: 1).")
+@click.option("--memory", metavar="SIZE", help="Memory of the job, such as '8 GB'.")
+@click.option("--gpus", type=click.IntRange(min=0), default=0, help="GPUs of the job.")
+@click.option("--time", metavar="TIME", help="How long it lasts at most, such as '2 h' (default: 1 h).")
+@click.option("--partition", metavar="NAME", help="The site's partition (default: one that fits).")
+@click.option("--account", metavar="NAME", help="The account that is charged.")
+@click.option("--qos", metavar="NAME", help="The quality of service.")
+@click.option("--attach", "to_attach", is_flag=True, help="Return to the job that was left, or cut off.")
+@click.pass_context
+def shell_command(ctx: click.Context, /, site: str, job: bool, to_attach: bool, **wishes: Any) -> None:
+    """Open a shell on a site's login node, or inside a job.
+
+    A job's shell runs in tmux or screen on the login node where one is there: a cut line ends nothing,
+    Ctrl-B D (screen: Ctrl-A D) leaves it running, and --attach returns to it.
+    """
+    from packhorse.app import shelling
+
+    folder = Path.cwd()
+    if to_attach:
+        found, status = shelling.attach(site, folder)
+    elif job or any(wishes.values()):
+        wanted = shelling.prepare(site, folder, shelling.Wish(**wishes))
+        note(wanted.line)
+        found, status = wanted.site, shelling.enter(wanted)
+    else:
+        ctx.exit(shelling.shell(site, folder))
+    if status == shelling.DETACHED:
+        note(f"the job goes on; packhorse shell {found.name} --attach returns to it")
+        status = 0
+    ctx.exit(status)
+
+
 def _where(connection: Connection) -> str:
     look, name = connection.look, connection.site.name
     if look.state == "busy":

@@ -47,6 +47,7 @@ class Facts(Struct, frozen=True, kw_only=True):
 
     host: str
     user: str
+    port: str
     name: str  # under which the host's key is kept
     files: tuple[str, ...]  # where keys are kept
     strict: bool  # the user's settings refuse unknown keys
@@ -173,6 +174,7 @@ def facts_of(login: Login) -> Facts:
     return Facts(
         host=host,
         user=known.get("user", ""),
+        port=port,
         name=name.lower(),
         files=tuple(str(Path(file).expanduser()) for file in files if file != "none"),
         strict=known.get("stricthostkeychecking") in ("yes", "true"),

@@ -1,0 +1,28 @@
+"""The line that gives a shell inside a job, in each scheduler's words."""
+
+from __future__ import annotations
+
+import pytest
+
+from packhorse.model.job import Request
+from packhorse.schedulers import DIALECTS, scheduler
+from packhorse.schedulers.interactive import interactive
+
+REQUEST = Request(
+    name="packhorse-shell", partition="gpu", account="my lab", cores=4, memory=2048, gpus=1, gres="gpu:a100",
+    seconds=7200, requeue=None,
+)  # fmt: skip
+LINES = {
+    "slurm": "srun --job-name=packhorse-shell|--account=my lab|--partition=gpu|--nodes=1|--ntasks-per-node=1|"
+    "--cpus-per-task=4|--mem=2048M|--gres=gpu:a100:1|--time=0-02:00:00|--pty|bash|-l",
+}
+
+
+@pytest.mark.parametrize("name", LINES)
+def test_what_a_script_would_ask_is_asked_by_the_program_for_shells(name: str) -> None:
+    program, _, words = LINES[name].partition(" ")
+    assert interactive(scheduler(name), REQUEST) == [program, *words.split("|")]
+
+
+def test_every_dialect_has_such_a_line() -> None:
+    assert {dialect.name for dialect in DIALECTS} == set(LINES)
