@@ -9,12 +9,16 @@ from packhorse.schedulers import DIALECTS, scheduler
 from packhorse.schedulers.interactive import interactive
 
 REQUEST = Request(
-    name="packhorse-shell", partition="gpu", account="my lab", cores=4, memory=2048, gpus=1, gres="gpu:a100",
+    name="packhorse-shell", partition="gpu", account="lab", cores=4, memory=2048, gpus=1, gres="gpu:a100",
     seconds=7200, requeue=None,
 )  # fmt: skip
 LINES = {
-    "slurm": "srun --job-name=packhorse-shell|--account=my lab|--partition=gpu|--nodes=1|--ntasks-per-node=1|"
+    "slurm": "srun --job-name=packhorse-shell|--account=lab|--partition=gpu|--nodes=1|--ntasks-per-node=1|"
     "--cpus-per-task=4|--mem=2048M|--gres=gpu:a100:1|--time=0-02:00:00|--pty|bash|-l",
+    "torque": "qsub -I|-S|/bin/bash|-N|packhorse-shell|-A|lab|-q|gpu|-l|nodes=1:ppn=4:gpus=1:a100|-l|mem=2048mb|"
+    "-l|walltime=02:00:00|-j|oe|-m|n",
+    "openpbs": "qsub -I|-S|/bin/bash|-N|packhorse-shell|-A|lab|-q|gpu|-l|select=1:ncpus=4:mem=2048mb:gpu:a100=1|"
+    "-l|walltime=02:00:00|-j|oe|-m|n",
 }
 
 
