@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
+import csv
+import json
+import os
+import shutil
 import textwrap
+import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
+
+import pexpect
+import pytest
 
 from remote.laptop import Laptop
 
@@ -15,6 +25,20 @@ parser.add_argument("--seed", type=int)
 given = parser.parse_args()
 rng = random.Random(given.seed)
 print(json.dumps({"mean": sum(rng.random() for _ in range(given.n)) / given.n}))
+"""
+SLOW = (
+    SIM
+    + """
+import time
+time.sleep(1.5)
+"""
+)
+USE = """
+import json, sys
+n = int(sys.argv[1])
+print(f"heard of {n}", file=sys.stderr)
+open(f"figure-{n}.txt", "w").write(f"figure of {n}")
+print(json.dumps({"x": n * int(open("input of mine/a.txt").read())}))
 """
 STUDY = """
 command: python sim.py --n {n} --seed {seed}
@@ -32,12 +56,238 @@ def project(place: Path, study: str = STUDY, **files: str) -> Path:
     return place
 
 
-def test_a_study_goes_there_runs_and_comes_home(laptop: Laptop) -> None:
-    assert laptop.connect("key")[0] == 0
-    place = project(laptop.home / "study of 'mine' $x")
-    done = laptop.run("run", "study.yaml", "--site", "key", cwd=place)
+@pytest.fixture
+def connected(laptop: Laptop) -> Laptop:
+    code, shown = laptop.connect("key")
+    assert code == 0, shown
+    return laptop
+
+
+def counting(laptop: Laptop) -> Path:
+    """Put a program before ssh on the laptop's PATH that notes each call and is ssh then; return where it notes."""
+    place = laptop.home / "bin"
+    place.mkdir()
+    notes = laptop.home / "ssh-calls"
+    real = shutil.which("ssh")
+    (place / "ssh").write_text(f'#!/bin/sh\necho "$*" | head -n 1 >> {notes}\nexec {real} "$@"\n')
+    (place / "ssh").chmod(0o755)
+    return notes
+
+
+def sessions(notes: Path) -> int:
+    """Return how many calls of ssh there were, those that only look at the master's socket left out."""
+    return sum("-O check" not in line for line in notes.read_text().splitlines() if "ControlPath" in line)
+
+
+def path_with(laptop: Laptop) -> dict[str, str]:
+    return {"PATH": f"{laptop.home / 'bin'}:{os.environ['PATH']}"}
+
+
+def until(what: str, ready: Callable[[], object], seconds: float = 90) -> None:
+    give_up = time.monotonic() + seconds
+    while not ready():
+        assert time.monotonic() < give_up, what
+        time.sleep(0.2)
+
+
+def table(place: Path, run: str = "runs/study") -> list[dict[str, str]]:
+    rows = csv.DictReader((place / run / "results.csv").read_text().splitlines())
+    return [{name: value for name, value in row.items() if not name.startswith("ph_")} for row in rows]
+
+
+@pytest.mark.parametrize("kind", ["key", "push", "code", "both"])
+def test_a_study_goes_there_runs_and_comes_home(laptop: Laptop, kind: str) -> None:
+    code, shown = laptop.connect(kind)
+    assert code == 0, shown
+    place = project(laptop.home / "study of 'mine' $x \n ü")
+    done = laptop.run("run", "study.yaml", "--site", kind, cwd=place)
     assert done.returncode == 0, done
     assert "40 of 40 tasks done" in done.stdout
-    local = laptop.run("run", "study.yaml", "--run", "here", cwd=place)
-    assert local.returncode == 0, local
-    assert laptop.gate.logins() == [laptop.gate.users["key"]]
+    here = laptop.run("run", "study.yaml", "--run", "runs/here", cwd=place)
+    assert here.returncode == 0, here
+    assert table(place) == table(place, "runs/here")
+    assert laptop.gate.logins() == [laptop.gate.users[kind]]
+
+
+def test_the_laptop_may_go_after_submitting(connected: Laptop) -> None:
+    place = project(connected.home / "study")
+    went = connected.run("run", "study.yaml", "--site", "key", "--detach", cwd=place)
+    assert went.returncode == 0, went
+    assert "packhorse status study" in went.stdout
+
+    def state() -> str:
+        said = connected.run("status", "study", "--json", cwd=place)
+        assert said.returncode == 0, said
+        return str(json.loads(said.stdout)["state"])
+
+    until("the run is over", lambda: state() == "done")
+    got = connected.run("collect", "study", cwd=place)
+    assert got.returncode == 0, got
+    assert len(table(place)) == 40
+    assert connected.gate.logins() == [connected.gate.users["key"]]
+
+
+def test_each_command_is_few_sessions(connected: Laptop) -> None:
+    place, notes = project(connected.home / "study"), counting(connected)
+    went = connected.run(
+        "run", "study.yaml", "--site", "key", "--detach", cwd=place, env=path_with(connected)
+    )
+    assert went.returncode == 0, went
+    assert sessions(notes) <= 2
+    for words in (
+        ("status", "study"),
+        ("collect", "study"),
+        ("cancel", "study"),
+        ("logs", "study", "--task", "3"),
+    ):
+        notes.write_text("")
+        done = connected.run(*words, cwd=place, env=path_with(connected))
+        assert done.returncode == 0, done
+        assert sessions(notes) == 1, words
+
+
+def test_the_login_is_lost_and_comes_back(connected: Laptop) -> None:
+    place = project(connected.home / "study", STUDY.replace("sim.py", "slow.py"), **{"slow.py": SLOW})
+    watching = connected.terminal("run", str(place / "study.yaml"), "--site", "key")
+    watching.expect("running on")
+    connected.gate.restart(cut=True)
+    watching.expect("packhorse connect key")
+    code, shown = connected.connect("key")
+    assert code == 0, shown
+    watching.expect("answers again", timeout=60)
+    watching.expect("40 of 40 tasks done", timeout=120)
+    watching.expect(pexpect.EOF)
+    assert connected.gate.logins() == [connected.gate.users["key"]] * 2
+
+
+def test_sshd_restarts_between_any_two_steps(connected: Laptop) -> None:
+    place = project(connected.home / "study")
+    steps = (
+        ("plan", "study.yaml", "--site", "key"),
+        ("run", "study.yaml", "--site", "key", "--detach"),
+        ("status", "study"),
+        ("run", "study.yaml", "--site", "key"),
+        ("collect", "study"),
+    )
+    for words in steps:
+        connected.gate.restart()
+        done = connected.run(*words, cwd=place)
+        assert done.returncode == 0, done
+    assert connected.gate.logins() == [connected.gate.users["key"]]
+
+
+def test_without_a_login_each_command_says_what_to_type(laptop: Laptop) -> None:
+    place = project(laptop.home / "study")
+    done = laptop.run("run", "study.yaml", "--site", "push", cwd=place)
+    assert done.returncode == 5
+    assert "log in again: packhorse connect push" in done.stderr
+    assert not laptop.gate.attempts()
+
+
+def test_data_artifacts_and_logs_travel(connected: Laptop) -> None:
+    place = connected.home / "study"
+    (place / "input of mine").mkdir(parents=True)
+    (place / "input of mine" / "a.txt").write_text("42")
+    project(
+        place,
+        """
+        command: python use.py {n}
+        parameters: {n: [1, 2, 3]}
+        data: [input of mine]
+        artifacts: ["figure-*.txt"]
+        """,
+        **{"use.py": USE},
+    )
+    done = connected.run("run", "study.yaml", "--site", "key", cwd=place)
+    assert done.returncode == 0, done
+    assert [row["x"] for row in table(place)] == ["42", "84", "126"]
+    assert (place / "runs/study/artifacts/2/figure-3.txt").read_text() == "figure of 3"
+    logs = connected.run("logs", "study", "--task", "1", cwd=place)
+    assert "heard of 2" in logs.stdout
+    said = connected.run("explain", "study", "--task", "1", cwd=place)
+    assert said.returncode == 0, said
+    again = connected.run("run", "study.yaml", "--site", "key", "--fresh", cwd=place)
+    assert again.returncode == 0, again
+
+
+def test_failed_tasks_are_told_and_run_again(connected: Laptop) -> None:
+    place = project(
+        connected.home / "study",
+        "command: python fail.py {n}\nparameters: {n: [1, 2, 3, 4]}\n",
+        **{
+            "fail.py": "import sys, json\nn = int(sys.argv[1])\nassert n != 3, 'three is bad'\nprint(json.dumps({'x': n}))\n"
+        },
+    )
+    done = connected.run("run", "study.yaml", "--site", "key", cwd=place)
+    assert done.returncode == 7, done
+    status = connected.run("status", "study", cwd=place)
+    assert "three is bad" in status.stdout, status
+    again = connected.run("retry", "study", "--keep", cwd=place)
+    assert again.returncode == 7, again
+    assert "three is bad" in again.stdout + again.stderr
+
+
+def test_a_run_is_cancelled_from_afar(connected: Laptop) -> None:
+    place = project(connected.home / "study", STUDY.replace("sim.py", "slow.py"), **{"slow.py": SLOW})
+    assert connected.run("run", "study.yaml", "--site", "key", "--detach", cwd=place).returncode == 0
+    done = connected.run("cancel", "study", cwd=place)
+    assert done.returncode == 0, done
+    assert "cancelled" in done.stdout
+    until(
+        "its jobs are gone",
+        lambda: (
+            json.loads(connected.run("status", "study", "--json", cwd=place).stdout)["state"] == "cancelled"
+        ),
+    )
+    more = connected.run("run", "study.yaml", "--site", "key", cwd=place)
+    assert more.returncode == 0, more
+    assert len(table(place)) == 40
+
+
+def test_status_of_many_tasks_is_a_few_bytes(connected: Laptop) -> None:
+    place = project(
+        connected.home / "study",
+        "function: work:half\ncode: work.py\nparameters: {i: {range: [0, 100000]}}\n",
+        **{"work.py": "def half(i):\n    return {'x': i * 0.5}\n"},
+    )
+    done = connected.run("run", "study.yaml", "--site", "key", "--detach", cwd=place)
+    assert done.returncode == 0, done
+    said: dict[str, Any] = {}
+
+    def over() -> bool:
+        said.update(json.loads(connected.run("status", "study", "--json", cwd=place).stdout))
+        return bool(said["state"] == "done")
+
+    until("all are done", over)
+    assert said["done"] == 100_000
+    assert not list((place / "runs/study/journal").glob("*"))  # status needs no journal
+    assert said["carried"]["bytes"] < 100_000
+    assert connected.run("collect", "study", cwd=place).returncode == 0
+    assert len(table(place)) == 100_000
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["echo hello from your files; echo and more >&2", "case $- in *i*) ;; *) return;; esac"],
+    ids=["prints", "returns early"],
+)
+def test_shell_files_that_print_or_return_early(connected: Laptop, line: str) -> None:
+    with connected.gate.startup("key", line):
+        place = project(connected.home / "study")
+        done = connected.run("run", "study.yaml", "--site", "key", cwd=place)
+    assert done.returncode == 0, done
+    assert len(table(place)) == 40
+
+
+def test_all_sessions_in_use_is_waited_for_and_never_a_new_login(connected: Laptop) -> None:
+    connected.gate.change("MaxSessions 1\n")
+    assert connected.run("connect", "key", "--close").returncode == 0
+    code, shown = connected.connect("key")
+    assert code == 0, shown
+    place = project(connected.home / "study")
+    with connected.session("key"):
+        done = connected.run("run", "study.yaml", "--site", "key", cwd=place)
+    assert done.returncode == 5
+    assert "too many sessions" in done.stderr
+    assert connected.run("run", "study.yaml", "--site", "key", cwd=place).returncode == 0
+    assert connected.gate.logins() == [connected.gate.users["key"]] * 2

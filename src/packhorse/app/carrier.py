@@ -23,7 +23,9 @@ from packhorse.run.directory import FOLDERS, RunDirectory
 from packhorse.run.files import write
 from packhorse.run.submissions import Submissions
 
-MUCH = 100 << 20  # bytes before whose sending their number is told
+MUCH = (
+    100 << 20
+)  # bytes before whose sending their number is told; artifacts of more come only when asked for
 # What only the site writes, or what stands only here.
 NOT_SENT = (
     "journal",
@@ -71,16 +73,16 @@ class Carrier:
     def bring(self) -> None:
         """Bring all of its journals and logs."""
 
-    def artifacts(self) -> int:
-        """Bring the files that tasks were asked to keep; return the bytes that came."""
-        return 0
+    def artifacts(self, most: int | None = None) -> str:  # noqa: ARG002 - nothing has to be brought
+        """Bring the files that tasks were asked to keep, unless they have more than so many bytes; say so then."""
+        return ""
 
-    def bring_all(self) -> None:
-        """Bring what is new: small files, journals, logs, artifacts."""
+    def bring_all(self, most: int | None = MUCH) -> str:
+        """Bring what is new: small files, journals, logs, artifacts; return a sentence about what stayed there."""
         with self.open():
             self.look()
             self.bring()
-            self.artifacts()
+            return self.artifacts(most)
 
     def send(self, told: Callable[[str], None]) -> None:
         """Send all that the site needs and has not."""
@@ -91,9 +93,13 @@ class Carrier:
     def drop(self, *names: str) -> None:
         """Remove files of the run directory there."""
 
-    def claim(self, wave: int) -> bool:
+    def claim(self, wave: int) -> bool:  # noqa: ARG002 - its folder here is the only one
         """Make a wave's folder there; tell whether nobody else did."""
-        return wave > 0
+        return True
+
+    def carried(self) -> dict[str, int]:
+        """Return the bytes that travelled in the session that is open."""
+        return {}
 
     def keeps_login(self) -> bool:
         """Tell whether the user wants the login to be kept in use for as long as somebody looks."""
@@ -207,13 +213,19 @@ class FarCarrier(Carrier):
             if kind == "journal":
                 (self.run.path / "ends" / head["name"]).unlink(missing_ok=True)
 
-    def artifacts(self) -> int:
+    def artifacts(self, most: int | None = None) -> str:
         """Bring artifacts that are not here yet, each whole."""
-        from packhorse.run.carrying import fetch
+        from packhorse.run.carrying import fetch, lacking
 
+        here = self.run.path / "artifacts"
         with self.there.open():
             listed = self.there.session.call("list", path=f"{self.folder}/artifacts")
-            return fetch(self.there.session, listed, self.run.path / "artifacts")
+            size = sum(row[1] for row in lacking(listed, here))
+            if most is not None and size > most:
+                site = self.there.site.name
+                return f"{size / 1e6:,.0f} MB of artifacts stay on {site}: packhorse get {self.run.path.name} brings them"
+            fetch(self.there.session, listed, here)
+            return ""
 
     # To there
 
@@ -269,6 +281,11 @@ class FarCarrier(Carrier):
         with self.there.open():
             made: bool = self.there.session.call("claim", path=f"{self.folder}/waves/{wave}")["made"]
         return made
+
+    def carried(self) -> dict[str, int]:
+        """Return the bytes that travelled in the session that is open, both ways."""
+        session = self.there.session
+        return {"bytes": session.sent + session.received}
 
     def keeps_login(self) -> bool:
         """Tell whether `packhorse connect --keep` was said."""

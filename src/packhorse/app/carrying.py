@@ -79,8 +79,7 @@ def get(said: str, here: Path | None, folder: Path, watcher: Watcher, told: Told
     """Fetch a file or folder `SITE:PATH`, or all that a run has brought forth there."""
     if ":" not in said:
         run = find_run(folder, said)
-        carrier = carrier_of(run)
-        carrier.bring_all()
+        carrier_of(run).bring_all(None)
         return Carried(place=str(run.path), bytes=0)
     site, path = split(said, "packhorse get hec:project/results")
     there = there_of(site, folder)

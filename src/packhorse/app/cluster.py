@@ -7,7 +7,7 @@ import time
 from msgspec import Struct
 
 from packhorse.app.arriving import OnSite, arrive
-from packhorse.app.carrier import Carrier
+from packhorse.app.carrier import MUCH, Carrier
 from packhorse.app.following import Follower, StillRunning
 from packhorse.app.looking import log_of
 from packhorse.app.queue import Queue
@@ -223,7 +223,11 @@ class SiteRunner:
     def close(self, runner: Runner, end: WaveEnd | None, begun: float) -> Outcome:
         """Merge the table and say how the run stands."""
         with RunLock(self.run.path, patience=LOCK_SECONDS, wait=True):
-            self.carrier.bring()
+            with self.carrier.open():
+                self.carrier.bring()
+                stayed = self.carrier.artifacts(MUCH)
+            if stayed:
+                self.watcher.say(stayed)
             if end is None or end.how == "done":
                 self._tidy()
             outcome = runner.close(end, begun)

@@ -31,10 +31,10 @@ class Collected(Struct, frozen=True, kw_only=True):
 
 def collect(run: RunDirectory) -> Collected:
     """Merge what a run has now, also while it works; of one that lives elsewhere what is new is brought first."""
-    carrier_of(run).bring_all()
+    stayed = carrier_of(run).bring_all()
     words, study = latest_words(run), frozen_study(run)
     merged = merge_table(run, words.space, words.fold, study, words.plan.code)
-    notes = (*merged.notes, *table_notes(merged, words.space, study))
+    notes = (*merged.notes, *table_notes(merged, words.space, study), *([stayed] if stayed else []))
     return Collected(merge=merged, fold=words.fold, notes=notes)
 
 

@@ -38,7 +38,8 @@ def status(
     about = run.about()
     carrier = carrier_of(run)
     with carrier.open():
-        return _status(run, about, carrier, chosen, accounting=accounting)
+        found = _status(run, about, carrier, chosen, accounting=accounting)
+        return found | ({"carried": carrier.carried()} if carrier.far else {})
 
 
 def _status(

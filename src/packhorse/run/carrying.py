@@ -116,12 +116,10 @@ def fetch(session: Session, listed: dict[str, Any], here: Path, told: Told | Non
     What came of one before it was cut stays beside it, to go on from. Returns the bytes that came.
     """
     folder, wanted, came = listed["path"], [], 0
-    for name, size, mtime, _ in listed["files"]:
-        path = here / inside(name) if name else here
-        if not _same(path, size, mtime):
-            part = part_of(path, size, mtime)
-            have = part.stat().st_size if part.exists() else 0
-            wanted.append((name, have if have <= size else 0))
+    for name, size, mtime, _ in lacking(listed, here):
+        part = part_of(here / name if name else here, size, mtime)
+        have = part.stat().st_size if part.exists() else 0
+        wanted.append((name, have if have <= size else 0))
     for head, blocks in give(session, folder, wanted) if wanted else ():
         if head["size"] < 0:
             raise RunError(f"{head['name'] or folder} vanished meanwhile", "the same command goes on")
@@ -139,6 +137,12 @@ def fetch(session: Session, listed: dict[str, Any], here: Path, told: Told | Non
         os.utime(part, (head["mtime"], head["mtime"]))
         part.replace(path)
     return came
+
+
+def lacking(listed: dict[str, Any], here: Path) -> list[list[Any]]:
+    """Return the rows of what the porter listed that are not here in the same size and age."""
+    rows: list[list[Any]] = listed["files"]
+    return [row for row in rows if not _same(here / inside(row[0]) if row[0] else here, row[1], row[2])]
 
 
 def part_of(path: Path, size: int, mtime: float) -> Path:
