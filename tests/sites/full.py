@@ -46,6 +46,7 @@ partitions:
     max_cores: 128
     max_gpus: 2
     max_user_jobs: 10
+    max_user_queued: 50
     max_user_gpus: 6
     default: true
     test: false
@@ -151,6 +152,7 @@ WORK = Partition(
     max_cores=128,
     max_gpus=2,
     max_user_jobs=10,
+    max_user_queued=50,
     max_user_gpus=6,
     default=True,
     by_request=True,

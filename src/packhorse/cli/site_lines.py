@@ -128,7 +128,8 @@ def _at_most(one: Partition) -> Iterator[str]:
     for most, what in ((one.max_nodes, "node"), (one.max_cores, "core"), (one.max_gpus, "GPU")):
         if most is not None:
             yield f"at most {counted(most, what)} a job"
-    for most, what in ((one.max_user_jobs, "running job"), (one.max_user_gpus, "GPU")):
+    user = ((one.max_user_jobs, "running job"), (one.max_user_queued, "job"), (one.max_user_gpus, "GPU"))
+    for most, what in user:
         if most is not None:
             yield f"at most {counted(most, what)} a user"
 

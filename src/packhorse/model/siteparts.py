@@ -52,6 +52,7 @@ class Partition(Part, frozen=True, kw_only=True, omit_defaults=True):
     max_cores: int | None = None  # of one job
     max_gpus: int | None = None  # of one job
     max_user_jobs: int | None = None  # that run at a time
+    max_user_queued: int | None = None  # that wait or run
     max_user_gpus: int | None = None  # at a time
     default: bool = False  # where a job goes that names no partition
     test: bool = False  # meant for short tests

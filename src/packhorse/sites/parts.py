@@ -71,6 +71,7 @@ PARTITION: dict[str, Key] = {
     "max_cores": count("The most cores that one job may have.", 1, 128),
     "max_gpus": count("The most GPUs that one job may have.", 1, 1),
     "max_user_jobs": count("Jobs of one user that run at a time, at most.", 1, 10),
+    "max_user_queued": count("Jobs of one user that wait or run, at most.", 1, 50),
     "max_user_gpus": count("GPUs that one user has at a time, at most.", 1, 6),
     "default": flag("Where a job goes that names no partition.", example=True),
     "test": flag("Meant for short tests, so that jobs start sooner.", example=True),

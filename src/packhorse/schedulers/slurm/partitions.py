@@ -192,6 +192,15 @@ def _by_account(said: dict[str, str], user: Mine) -> tuple[bool | None, str, str
     return False, f"{told}, and you have none of them" if allowed or qos else told, ""
 
 
+def closed_to(said: dict[str, str]) -> str:
+    """Return to whom alone a partition is open, nothing where it is open to all."""
+    groups = _words(said.get("AllowGroups", ""))
+    names = ("AllowAccounts", "DenyAccounts", "AllowQos", "DenyQos")
+    allowed, denied, qos, no_qos = (_words(said.get(name, "")) for name in names)
+    told = _told(allowed, denied, qos, no_qos)
+    return "; ".join(filter(None, (f"open only to {_group(groups)}" if groups else "", told)))
+
+
 def _told(
     allowed: tuple[str, ...], denied: tuple[str, ...], qos: tuple[str, ...], no_qos: tuple[str, ...]
 ) -> str:
