@@ -9,6 +9,7 @@ import click
 
 from packhorse.cli.output import as_object, json_option, say
 from packhorse.cli.site_lines import aligned
+from packhorse.cli.site_probe import probe_command
 from packhorse.cli.writing import print_schema
 
 if TYPE_CHECKING:
@@ -74,6 +75,9 @@ def show_command(name: str, as_json: bool) -> None:
     for row in site_lines(site):
         say(row)
     say(f"  described in {file.path}" + (" (shipped)" if file.origin == "shipped" else ""))
+
+
+sites_command.add_command(probe_command)
 
 
 @sites_command.command(name="schema")

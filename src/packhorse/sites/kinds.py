@@ -22,13 +22,18 @@ from packhorse.text.node import (
     found,
     refuse,
 )
-from packhorse.text.units import as_memory, as_time
+from packhorse.text.units import as_memory, as_time, duration_text, memory_text
 
 Read = Callable[[Node, str], Any]
 
 
+def plainly(value: Any) -> Any:
+    """Return a value as it stands in a file: as it is."""
+    return list(value) if isinstance(value, tuple) else value
+
+
 class Key(Struct, frozen=True):
-    """A key: its schema, and the function that reads a node, given what to call it in messages.
+    """A key: its schema, the function that reads a node, given what to call it in messages, and the one that writes.
 
     A key with `part` holds keys of its own. One that has neither needs more than its node; parse.py reads it.
     """
@@ -36,6 +41,7 @@ class Key(Struct, frozen=True):
     schema: dict[str, Any]
     read: Read | None = None
     part: Part | None = None
+    write: Callable[[Any], Any] = plainly
 
 
 class Part(Struct, frozen=True):
@@ -81,17 +87,25 @@ def count(description: str, least: int, *examples: int) -> Key:
 
 def memory(description: str, *examples: str) -> Key:
     """Return a key for an amount of memory or disk, in MiB."""
-    return Key(schema.text(description, *examples), as_memory)
+    return Key(schema.text(description, *examples), as_memory, write=memory_text)
 
 
 def time(description: str, *examples: str) -> Key:
     """Return a key for a time in whole seconds."""
-    return Key(schema.text(description, *examples), lambda node, what: math.ceil(as_time(node, what)))
+    return Key(
+        schema.text(description, *examples),
+        lambda node, what: math.ceil(as_time(node, what)),
+        write=duration_text,
+    )
 
 
 def moment(description: str, *examples: str) -> Key:
     """Return a key for a time in seconds with a fraction."""
-    return Key(schema.text(description, *examples), lambda node, what: float(as_time(node, what)))
+    return Key(
+        schema.text(description, *examples),
+        lambda node, what: float(as_time(node, what)),
+        write=duration_text,
+    )
 
 
 def flag(description: str, *, example: bool) -> Key:

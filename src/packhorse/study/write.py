@@ -2,80 +2,18 @@
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from packhorse.model.errors import UsageError
 from packhorse.study.levels import check_name
+from packhorse.text.write import yaml_text
 from packhorse.text.yaml import resolve
-
-# Where a text may stand without quotes; everything doubtful is quoted.
-_PLAIN = re.compile(r"[A-Za-z_/][ -~]*", re.ASCII)
-_UNSAFE = re.compile(r"[:#\"'\\\x00-\x1f]|\s$")
-# YAML's printable characters (YAML 1.2.2, section 5.1) without line breaks and the byte order mark.
-_UNPRINTABLE = re.compile(
-    "[^\\x20-\\x7e\\xa0-\\u2027\\u202a-\\ud7ff\\ue000-\\ufefe\\uff00-\\ufffd\\U00010000-\\U0010ffff]"
-)
 
 
 def study_text(study: Mapping[str, Any]) -> str:
-    """Return a YAML text that reads back as the same mapping of plain values."""
-    return "".join(_block(study, 0))
-
-
-def _block(values: Mapping[str, Any], indent: int) -> Iterable[str]:
-    pad = "  " * indent
-    for key, value in values.items():
-        name = _scalar(str(key), flow=True)
-        if isinstance(value, Mapping) and value and not _short(value):
-            yield f"{pad}{name}:\n"
-            yield from _block(value, indent + 1)
-        elif isinstance(value, list | tuple) and any(
-            isinstance(item, Mapping) or _long(item) for item in value
-        ):
-            yield f"{pad}{name}:\n"
-            yield from (f"{pad}  - {_flow(item)}\n" for item in value)
-        else:
-            yield f"{pad}{name}: {_flow(value) if isinstance(value, Mapping | list | tuple) else _scalar(value)}\n"
-
-
-def _short(values: Mapping[str, Any]) -> bool:
-    return len(values) == 1 and not any(isinstance(value, Mapping) for value in values.values())
-
-
-def _long(item: Any) -> bool:
-    return isinstance(item, str) and len(item) > 40
-
-
-def _flow(value: Any) -> str:
-    if isinstance(value, Mapping):
-        return (
-            "{"
-            + ", ".join(f"{_scalar(str(key), flow=True)}: {_flow(item)}" for key, item in value.items())
-            + "}"
-        )
-    if isinstance(value, list | tuple):
-        return "[" + ", ".join(map(_flow, value)) + "]"
-    return _scalar(value, flow=True)
-
-
-def _scalar(value: Any, *, flow: bool = False) -> str:
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, float):
-        return {"nan": ".nan", "inf": ".inf", "-inf": "-.inf"}.get(repr(value), repr(value))
-    if isinstance(value, int):
-        return str(value)
-    text = str(value)
-    bare = _PLAIN.fullmatch(text) and not _UNSAFE.search(text) and isinstance(resolve(text), str)
-    if bare and not (flow and re.search(r"[\[\]{},]", text)):
-        return text
-    quoted = json.dumps(text, ensure_ascii=False)
-    return _UNPRINTABLE.sub(lambda match: f"\\U{ord(match[0]):08x}", quoted)
+    """Return the text of a study file that reads back as the same mapping of plain values."""
+    return yaml_text(study)
 
 
 def map_study(

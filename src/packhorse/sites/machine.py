@@ -1,0 +1,137 @@
+"""What a login node tells beside its scheduler: one shell script that only looks, and how its answer is read."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator
+from typing import Literal
+
+from msgspec import Struct
+
+from packhorse.model.command import Answer, Command
+from packhorse.model.site import Site
+
+FENCE = "==packhorse=="
+QUESTIONS = {
+    "system": '( . /etc/os-release && echo "$PRETTY_NAME" )',
+    "host": "hostname",
+    "python": "python3 --version",
+    "rscript": "Rscript --version",
+    # Lmod reads `avail -t` as a search, environment-modules both; both print the list on standard error.
+    "avail": "module -t avail",
+    "loaded": "module -t list",
+    "lmod": 'echo "$LMOD_VERSION"',
+    # Only variables that name places, as others may be secrets.
+    "variables": "env | grep -Ei '^([a-z0-9_]*(scratch|storage|nobackup|workspace)[a-z0-9_]*|work|project|data)=/'",
+    "modules": 'echo "${MODULES_CMD:-$MODULESHOME}"',
+}
+_PLACE = re.compile(r"(\w+)=(/[\w/.+@-]+)")
+
+
+class Room(Struct, frozen=True, kw_only=True):
+    """The file system of a storage area: sizes in MiB, and how many files it has room for."""
+
+    area: str
+    path: str
+    size: int | None = None
+    free: int | None = None
+    files: int | None = None
+
+
+class Machine(Struct, frozen=True, kw_only=True):
+    """What a login node has."""
+
+    host: str = ""
+    system: str = ""
+    python: str = ""
+    rscript: str = ""
+    module_system: Literal["lmod", "environment-modules", ""] = ""
+    modules: tuple[str, ...] = ()
+    loaded: tuple[str, ...] = ()
+    places: dict[str, str] = {}  # variables that name a place for files
+    rooms: tuple[Room, ...] = ()
+    quotas: dict[str, str] = {}  # by their commands
+
+
+def look(site: Site | None) -> Command:
+    """Return the command that looks; a site's own quota commands and storage areas are looked at too."""
+    questions = dict(QUESTIONS)
+    for area in site.storage if site else ():
+        if area.path and "{" not in area.path:
+            questions[f"room {area.name}"] = f'df -Pk -- "{area.path}" && df -Pi -- "{area.path}"'
+    for command in site.quota_commands if site else ():
+        questions[f"quota {command}"] = command
+    setup = [*site.modules.setup, *site.setup] if site else []
+    lines = [f"{line} >/dev/null 2>&1" for line in dict.fromkeys(setup)]
+    for name, question in questions.items():
+        lines += [f"echo; echo {shlex.quote(f'{FENCE} {name}')}", f"{question} 2>&1 </dev/null"]
+    lines.append(f"echo; echo '{FENCE} end'")
+    # A login shell, since elsewhere `module` is often missing.
+    return Command(argv=("bash", "-lc", "\n".join(lines)), timeout=60.0)
+
+
+def read(answer: Answer) -> Machine:
+    """Return what a look found; what is missing was not found."""
+    parts = dict(_parts(answer.stdout))
+    modules = tuple(module_names(parts.get("avail", "")))
+    return Machine(
+        host=_line(parts.get("host", ""), r"[\w.-]+"),
+        system=_line(parts.get("system", ""), r"[\w(][^:]*"),
+        python=_line(parts.get("python", ""), r"Python (\d[\w.+]*)"),
+        rscript=_line(parts.get("rscript", ""), r".*R\w* .*version (\d[\d.]*).*"),
+        module_system=_module_system(parts),
+        modules=modules,
+        loaded=tuple(module_names(parts.get("loaded", ""))),
+        places=dict(_places(parts.get("variables", ""))),
+        rooms=tuple(_room(name[5:], text) for name, text in parts.items() if name.startswith("room ")),
+        quotas={name[6:]: text.strip() for name, text in parts.items() if name.startswith("quota ")},
+    )
+
+
+def module_names(text: str) -> Iterator[str]:
+    """Yield the modules of `module -t avail` or `module -t list`, without headings and marks of the default."""
+    for line in text.splitlines():
+        word = re.sub(r"\s*(\((?:default|D|L|L,D|loaded)\)|<[\w,:]*>)", "", line.strip())
+        if re.fullmatch(r"[\w][\w.+/-]*", word) and not word.endswith("/"):
+            yield word
+
+
+def _module_system(parts: dict[str, str]) -> Literal["lmod", "environment-modules", ""]:
+    if parts.get("lmod", "").strip():
+        return "lmod"
+    return "environment-modules" if parts.get("modules", "").strip() else ""
+
+
+def _parts(text: str) -> Iterator[tuple[str, str]]:
+    """Yield what stands between fences; what a login shell prints of itself stands before the first."""
+    for part in text.split(f"{FENCE} ")[1:]:
+        name, _, said = part.partition("\n")
+        yield name, said
+
+
+def _line(text: str, pattern: str) -> str:
+    """Return what a pattern finds in the first line that is like it; its group, where it has one."""
+    for line in text.splitlines():
+        match = re.fullmatch(pattern, line.strip())
+        if match:
+            return match[match.lastindex or 0]
+    return ""
+
+
+def _places(text: str) -> Iterator[tuple[str, str]]:
+    for line in text.splitlines():
+        match = _PLACE.fullmatch(line)
+        if match:
+            yield match[1], match[2]
+
+
+def _room(area: str, text: str) -> Room:
+    """Read `df -Pk` and `df -Pi`: a heading and a row each, whose last column is where it is mounted."""
+    rows = [line.split() for line in text.splitlines() if re.search(r"\d+%|\s-\s", line)]
+    sizes = [row for row in rows if len(row) >= 6]
+    if not sizes:
+        return Room(area=area, path="")
+    size, free = (int(word) // 1024 if word.isdigit() else None for word in (sizes[0][1], sizes[0][3]))
+    files = int(sizes[1][1]) if len(sizes) > 1 and sizes[1][1].isdigit() else None
+    return Room(area=area, path=sizes[0][-1], size=size, free=free, files=files or None)
