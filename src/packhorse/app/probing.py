@@ -106,8 +106,8 @@ def _told(place: Here | There, site: Site) -> Told:
     """Ask the scheduler that the site has, or whichever answers."""
     order = sorted(PROFILES, key=lambda name: name != site.scheduler)
     silent = []
-    for name in order:
-        told = talk(PROFILES[name](place.user), place.ask)
+    for ask in dict.fromkeys(PROFILES[name] for name in order):
+        told = talk(ask(place.user), place.ask)
         if not isinstance(told, Silent):
             return told
         silent.append(told.why)

@@ -8,14 +8,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from packhorse.cli.output import as_object, json_option, say
-from packhorse.cli.site_lines import aligned
+from packhorse.cli.site_lines import SCHEDULERS, aligned
 from packhorse.cli.site_probe import probe_command
 from packhorse.cli.writing import print_schema
 
 if TYPE_CHECKING:
     from packhorse.app.sites import KnownSite
-
-SCHEDULERS = {"slurm": "Slurm", "torque": "TORQUE", "openpbs": "OpenPBS or PBS Pro", "local": "no scheduler"}
 
 
 class SiteCommands(click.Group):
@@ -108,7 +106,7 @@ def _row(one: KnownSite) -> tuple[str, ...]:
     if retired is not None:
         instead = f"; see {', '.join(retired.successors)}" if retired.successors else ""
         return (one.name, one.site.title, f"gone{instead}", _place(one))
-    return (one.name, one.site.title, SCHEDULERS[one.site.scheduler], _place(one))
+    return (one.name, one.site.title, SCHEDULERS[one.site.scheduler].partition(":")[0], _place(one))
 
 
 def _place(one: KnownSite) -> str:

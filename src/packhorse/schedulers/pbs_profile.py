@@ -10,7 +10,9 @@ from packhorse.model.command import Command, Talk
 from packhorse.model.site import Site
 from packhorse.model.siteparts import NodeKind, Partition
 from packhorse.model.told import Told
+from packhorse.schedulers.amounts import mebibytes, seconds
 from packhorse.schedulers.talk import Silent
+from packhorse.schedulers.torque.queues import ACLS
 
 FACTS = frozenset({"scheduler", "scheduler_version", "partitions", "max_array_index"})
 PARTITION_FACTS = frozenset({"nodes", "cores", "memory", "gpus", "kinds", "default_time", "max_time"}) | {
@@ -24,10 +26,7 @@ PARTITION_FACTS = frozenset({"nodes", "cores", "memory", "gpus", "kinds", "defau
 _VERSION = re.compile(r"(?:Version|pbs_version)\s*[:=]\s*([\w.]+)", re.IGNORECASE)
 _TITLE = re.compile(r"(?:Queue: |Server )?(\S+)")
 _VALUE = re.compile(r"\s+([\w.]+) = ?(.*)")
-_CLOCK = re.compile(r"(?:(\d+):)?(\d+):(\d+):(\d+)|(\d+)")
-_SIZE = re.compile(r"(\d+)([kmgt]?)[bw]", re.IGNORECASE)
 _EACH_USER = re.compile(r"u:PBS_GENERIC=(\d+)")
-_KIB = {"": 1 / 1024, "k": 1, "m": 1024, "g": 1024**2, "t": 1024**3}
 
 
 def profile(_user: str) -> Talk[Told | Silent]:
@@ -50,7 +49,7 @@ def profile(_user: str) -> Talk[Told | Silent]:
     largest = _number(about.get("max_array_size") or about.get("max_job_array_size"))
     site = Site(
         name="",
-        scheduler="torque",
+        scheduler="openpbs" if found and found[0].startswith("pbs_version") else "torque",
         scheduler_version=found[1] if found else "",
         partitions=tuple(partitions),
         max_array_index=None if largest is None else largest - 1,
@@ -77,7 +76,7 @@ def _partition(
     own = _of_queue(name, said, nodes)
     kinds = [_several(kind, many) for kind, many in Counter(own).most_common()]
     usual = kinds[0] if kinds else NodeKind(name="")
-    closed = said.get("acl_group_enable") == "True" or said.get("acl_user_enable") == "True"
+    closed = [whom for key, whom in ACLS.items() if said.get(key) == "True"]
     stopped = said.get("enabled") == "False" or said.get("started") == "False"
     return Partition(
         name=name,
@@ -86,15 +85,15 @@ def _partition(
         memory=usual.memory,
         gpus=usual.gpus,
         kinds=tuple(kinds) if len(kinds) > 1 else (),
-        default_time=_seconds(said.get("resources_default.walltime")),
-        max_time=_seconds(said.get("resources_max.walltime")),
+        default_time=seconds(said.get("resources_default.walltime", "")),
+        max_time=seconds(said.get("resources_max.walltime", "")),
         max_nodes=_number(said.get("resources_max.nodect")),
         max_cores=_number(said.get("resources_max.ncpus") or said.get("resources_max.procs")),
         max_user_jobs=_number(said.get("max_user_run")) or _each_user(said.get("max_run")),
         max_user_queued=_number(said.get("max_user_queuable")) or _each_user(said.get("max_queued")),
         default=server.get("default_queue") == name,
-        by_request=closed,
-        open_to="the users and groups of its access list" if closed else "",
+        by_request=bool(closed),
+        open_to=", ".join(closed),
         doubt="it takes or starts no jobs now" if stopped else "",
     )
 
@@ -116,7 +115,7 @@ def _nodes(text: str) -> Iterator[tuple[dict[str, str], NodeKind]]:
     for _, said in blocks(text):
         status = dict(one.partition("=")[::2] for one in said.get("status", "").split(","))
         cores = _number(said.get("np") or said.get("resources_available.ncpus"))
-        memory = _mebibytes(status.get("physmem") or said.get("resources_available.mem"))
+        memory = mebibytes(status.get("physmem") or said.get("resources_available.mem") or "")
         gpus = _number(said.get("gpus") or said.get("resources_available.ngpus")) or 0
         name = f"{cores or '?'}core{memory or '?'}M" + (f"-{gpus}gpu" if gpus else "")
         yield said, NodeKind(name=name, cores=cores, memory=memory, gpus=gpus)
@@ -134,17 +133,3 @@ def _each_user(text: str | None) -> int | None:
     """Return the limit of every user of `[u:PBS_GENERIC=5]`."""
     found = _EACH_USER.search(text or "")
     return int(found[1]) if found else None
-
-
-def _seconds(text: str | None) -> int | None:
-    """Return the seconds of `04:00:00`, `3:00:00:00` or `14400`."""
-    found = _CLOCK.fullmatch(text or "")
-    if not found:
-        return None
-    days, hours, minutes, seconds, alone = (int(one or 0) for one in found.groups())
-    return alone or ((days * 24 + hours) * 60 + minutes) * 60 + seconds
-
-
-def _mebibytes(text: str | None) -> int | None:
-    found = _SIZE.fullmatch(text or "")
-    return int(int(found[1]) * _KIB[found[2].lower()] / 1024) if found else None

@@ -13,4 +13,5 @@ from packhorse.schedulers.talk import Silent
 PROFILES: dict[str, Callable[[str], Talk[Told | Silent]]] = {
     "slurm": slurm.profile,
     "torque": pbs_profile.profile,
+    "openpbs": pbs_profile.profile,
 }
