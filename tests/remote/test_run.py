@@ -6,15 +6,18 @@ import csv
 import json
 import os
 import shutil
+import subprocess
 import textwrap
 import time
 from collections.abc import Callable
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
 import pexpect
 import pytest
 
+from packhorse.run.delta import delta
 from remote.laptop import Laptop
 
 SIM = """
@@ -291,3 +294,82 @@ def test_all_sessions_in_use_is_waited_for_and_never_a_new_login(connected: Lapt
     assert "too many sessions" in done.stderr
     assert connected.run("run", "study.yaml", "--site", "key", cwd=place).returncode == 0
     assert connected.gate.logins() == [connected.gate.users["key"]] * 2
+
+
+def test_a_plan_says_where_the_run_will_live_and_with_which_python(connected: Laptop) -> None:
+    place = project(connected.home / "study")
+    said = connected.run("plan", "study.yaml", "--site", "key", "--script", cwd=place)
+    assert said.returncode == 0, said
+    home = connected.gate.cluster.home(connected.gate.users["key"])
+    assert f"the run will live in {home}/packhorse/runs/study-NEW there" in said.stdout
+    assert not (home / "packhorse/runs/study-NEW").exists()
+    assert "python3" in said.stdout
+    assert connected.run("connect", "key", "--close").returncode == 0
+    blind = connected.run("plan", "study.yaml", "--site", "key", cwd=place)
+    assert blind.returncode == 0, blind
+    assert "packhorse connect key" in blind.stdout
+
+
+def test_an_area_that_is_full_is_refused_and_another_named(connected: Laptop) -> None:
+    gate = connected.gate
+    small, big = (gate.cluster.workspace(gate.users["key"]) for _ in range(2))
+    connected.site(
+        "areas",
+        f"extends: key\nstorage:\n  small: {{path: {small}, purpose: [runs]}}\n"
+        f"  big: {{path: {big}, purpose: [scratch], purge: 4 weeks}}\n",
+    )
+    place = project(connected.home / "study")
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m,mode=777", "tmpfs", small], check=True)
+    try:
+        full = connected.run("run", "study.yaml", "--site", "areas", cwd=place)
+        assert full.returncode == 5, full
+        assert "has 2 MB free" in full.stderr
+        assert "--area big" in full.stderr
+        assert not list(small.rglob("job-base.sh"))
+        fits = connected.run("run", "study.yaml", "--site", "areas", "--area", "big", cwd=place)
+        assert fits.returncode == 0, fits
+        assert f"the run will live in {big}/packhorse/runs/study-" in fits.stderr
+        assert "bring results home by" in fits.stderr
+    finally:
+        subprocess.run(["umount", "--lazy", small], check=True)
+    unknown = connected.run("run", "study.yaml", "--site", "areas", "--area", "hoard", "--fresh", cwd=place)
+    assert unknown.returncode == 2
+    assert "its areas: small, big" in unknown.stderr
+
+
+def test_asking_ends_when_the_site_would_close_an_idle_login(connected: Laptop) -> None:
+    connected.site("brief", "extends: key\nidle: 4 s\n")
+    place = project(connected.home / "study", STUDY.replace("sim.py", "slow.py"), **{"slow.py": SLOW})
+    assert connected.run("connect", "brief", "--check").returncode == 0
+    left = connected.run("run", "study.yaml", "--site", "brief", cwd=place)
+    assert left.returncode == 0, left
+    assert "the run goes on without this command" in left.stderr
+    code, shown = connected.connect("brief", [], "--keep")
+    assert code == 0, shown
+    ended = connected.run("run", "study.yaml", "--site", "brief", cwd=place)
+    assert "40 of 40 tasks done" in ended.stdout, ended
+
+
+def test_only_what_is_new_of_a_snapshot_travels(connected: Laptop) -> None:
+    place = project(connected.home / "study")
+    for number in range(60):
+        (place / f"module_{number}.py").write_text("".join(f"x{n} = {n * number}\n" for n in range(1000)))
+    assert connected.run("run", "study.yaml", "--site", "key", cwd=place).returncode == 0
+    (place / "module_7.py").write_text("changed = True\n")
+    again = connected.run("run", "study.yaml", "--site", "key", "--keep", "--fresh", cwd=place)
+    assert again.returncode == 0, again
+    here = sorted((place / "runs/study").glob("code-*.tar"), key=lambda path: path.stat().st_mtime)
+    (there,) = connected.gate.cluster.home(connected.gate.users["key"]).glob(
+        f"packhorse/runs/study-*/{here[-1].name}"
+    )
+    assert there.read_bytes() == here[-1].read_bytes()
+    old, new = (path.read_bytes() for path in here)
+    pieces = delta(*here)
+    assert (
+        b"".join(
+            new[at : at + length] if offset < 0 else old[offset : offset + length]
+            for (offset, length), at in zip(pieces, accumulate([0, *(n for _, n in pieces)]), strict=False)
+        )
+        == new
+    )
+    assert sum(length for offset, length in pieces if offset < 0) < 5_000 < len(new) // 50

@@ -7,9 +7,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from packhorse.app.abroad import Abroad, abroad
-from packhorse.app.carrier import FarCarrier, far_folder
+from packhorse.app.mirror import FarCarrier, far_folder
 from packhorse.app.reach import There
 from packhorse.app.siting import Place
 from packhorse.app.source import Source
@@ -22,6 +23,7 @@ from packhorse.run.directory import RunDirectory
 from packhorse.run.submissions import Submissions
 from packhorse.schedulers import scheduler
 
+FILES = 100  # that a run needs at least: an area with fewer left is as good as full
 RUNNERS = ("python3", "python", "Rscript", "bash", "julia", "perl", "uv")
 
 
@@ -31,6 +33,7 @@ class OnSite(Struct, frozen=True):
     carrier: FarCarrier
     abroad: Abroad
     area: str  # of its data, as a path
+    place: Place  # with the modules that its interpreters need
 
     def places(self, data: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
         """Return where data stand there: by their digests, so that they are sent once for all runs."""
@@ -47,8 +50,10 @@ class OnSite(Struct, frozen=True):
             push(self.carrier.there, source.folder / name, place, watcher)
 
 
-def arrive(source: Source, place: Place, run: RunDirectory, there: There, watcher: Watcher) -> OnSite:
-    """Say hello, bring what the run has there, and find out what tasks find; one round trip if nothing is built."""
+def arrive(
+    source: Source, place: Place, run: RunDirectory, there: There, watcher: Watcher, *, build: bool = True
+) -> OnSite:
+    """Say hello, bring what the run has there, and find out what tasks find; without `build` nothing is made there."""
     areas = areas_of(place.site, place.asked.area)
     hello = there.say_hello(wanted(source.study, place.site), [one.path for one in areas])
     before = Submissions(run).cluster()
@@ -57,10 +62,16 @@ def arrive(source: Source, place: Place, run: RunDirectory, there: There, watche
         area = before.folder.partition("/packhorse/runs/")[0]
         carrier.look()
     else:
-        chosen, area = usable(place.site, areas, hello["paths"])
+        chosen, room = usable(place.site, areas, hello["paths"])
+        area = room["path"]
         carrier = FarCarrier(run, there, far_folder(area, run, source.study.name))
+        carrier.room = room
+        carrier.others = _others(areas, hello["paths"], chosen)
         watcher.say(f"the run will live in {carrier.folder} on {place.site.name}{_purged(chosen)}")
-    return OnSite(carrier, abroad(source, place, there, watcher), area)
+    found = abroad(source, place, there, watcher, build=build)
+    more = tuple(name for name in found.modules if name not in place.asked.modules)
+    asked = replace(place.asked, modules=(*place.asked.modules, *more))
+    return OnSite(carrier, found, area, replace(place, asked=asked))
 
 
 def wanted(study: Study, site: Site) -> list[str]:
@@ -90,20 +101,31 @@ def areas_of(site: Site, said: str = "") -> list[Storage]:
     return [*right, *others] or [Storage(name="home", path="~")]
 
 
-def usable(site: Site, areas: list[Storage], told: list[dict[str, Any]]) -> tuple[Storage, str]:
-    """Return the first area in which we may write, and its path there; raise RunError with what is wrong with each."""
+def usable(site: Site, areas: list[Storage], told: list[dict[str, Any]]) -> tuple[Storage, dict[str, Any]]:
+    """Return the first area in which we may write, and what was told of it; raise RunError with what is wrong with each."""
     wrong = []
     for area, about in zip(areas, told, strict=True):
-        if not about["path"]:
+        if about["path"] and about["files"] is not None and about["files"] < FILES:
+            wrong.append(f"{area.name} ({about['path']}): it can hold {about['files']} more files")
+        elif not about["path"]:
             wrong.append(f"{area.name} ({area.path}): {about['why']}")
         elif not about["writable"]:
             wrong.append(f"{area.name} ({about['path']}): you may not write there")
         else:
-            return area, about["path"]
+            return area, about
     raise RunError(
         f"no area of {site.name} can hold the run:\n  " + "\n  ".join(wrong),
         "name another: --area PATH, or cluster: {area: PATH} in the study",
     )
+
+
+def _others(areas: list[Storage], told: list[dict[str, Any]], chosen: Storage) -> str:
+    """Return options for the other areas that have more room than the chosen one."""
+    rooms = {
+        area.name: about.get("free", 0) for area, about in zip(areas, told, strict=True) if about["path"]
+    }
+    roomy = [name for name, free in rooms.items() if name != chosen.name and free > rooms[chosen.name]]
+    return " or ".join(f"--area {name}" for name in roomy)
 
 
 def _purged(area: Storage) -> str:

@@ -90,7 +90,7 @@ class SiteRunner:
         if not isinstance(self.reach, There):
             return None
         site = arrive(self.source, self.place, self.run, self.reach, self.watcher)
-        self.carrier = site.carrier
+        self.carrier, self.place = site.carrier, site.place
         self.kept = Submissions(self.run, self.carrier)
         return site
 

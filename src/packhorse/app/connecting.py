@@ -75,6 +75,15 @@ def check(said: str, folder: Path) -> Connection:
     return _connection(site, login, look(login))
 
 
+def keep_in_use(said: str, folder: Path, *, keep: bool) -> None:
+    """Say whether commands that watch may go on asking when the site would have closed a login that nobody uses."""
+    _, login = login_of(said, folder)
+    if keep:
+        login.kept.touch(mode=0o600)
+    else:
+        login.kept.unlink(missing_ok=True)
+
+
 def disconnect(said: str, folder: Path) -> tuple[Site, bool]:
     """Close the connection to a site; return whether there was one."""
     site, login = login_of(said, folder)

@@ -6,7 +6,7 @@ import shlex
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from packhorse.app.prepare import prepare
 from packhorse.app.select import Chosen, one_task
@@ -23,6 +23,10 @@ from packhorse.run.files import write
 from packhorse.run.local import cores, memory
 from packhorse.run.place import run_in_foreground, stand
 from packhorse.run.snapshot import pack
+
+if TYPE_CHECKING:
+    from packhorse.app.abroad import Abroad
+
 
 EXAMPLES = 2  # commands that `plan` shows
 
@@ -44,12 +48,14 @@ def write_study(script: Path, output: Path | None, *, replace: bool) -> tuple[Pa
     return path, f"parameters {', '.join(names)}" if names else "no parameters found in the script"
 
 
-def plan_study(source: Source, directory: Path | None = None, where: Sequence[str] = ()) -> dict[str, Any]:
-    """Return what a study would run; nothing is written."""
+def plan_study(
+    source: Source, directory: Path | None = None, where: Sequence[str] = (), abroad: Abroad | None = None
+) -> dict[str, Any]:
+    """Return what a study would run, here or in the surroundings that a site has; nothing is written."""
     study = source.study
     space = ParameterSpace.of(study)
     run = RunDirectory(directory or source.folder / "runs" / study.name)
-    prepared = prepare(source, run.path)
+    prepared = prepare(source, run.path, abroad=abroad)
     plan = Plan(wave=0, space=space.digest, total=space.size, tasks=space.size, code=prepared.identity.code)
     work = work_file(source, prepared, plan, space)
     slots = local_slots(

@@ -18,14 +18,15 @@ if TYPE_CHECKING:
 @click.argument("site")
 @click.option("--check", "only_check", is_flag=True, help="Say how the connection stands, and open none.")
 @click.option("--close", "only_close", is_flag=True, help="Close it.")
+@click.option("--keep", is_flag=True, help="Let `run` look on for longer than the site lets a login be idle.")
 @json_option
-def connect_command(site: str, only_check: bool, only_close: bool, as_json: bool) -> None:
+def connect_command(site: str, only_check: bool, only_close: bool, keep: bool, as_json: bool) -> None:
     """Log in to a site, once: everything else rides on this connection.
 
     ssh asks in this terminal for what the site wants: a password, a code, a push. Packhorse does not
     see the answers, keeps nothing, and never logs in by itself.
     """
-    from packhorse.app.connecting import check, closing, connect, disconnect
+    from packhorse.app.connecting import check, closing, connect, disconnect, keep_in_use
 
     folder = Path.cwd()
     if only_close:
@@ -35,6 +36,8 @@ def connect_command(site: str, only_check: bool, only_close: bool, as_json: bool
         else:
             say(f"closed the connection to {found.name}" if was_there else f"not connected to {found.name}")
         return
+    if not only_check:
+        keep_in_use(site, folder, keep=keep)
     connection, before = (check(site, folder), True) if only_check else connect(site, folder, note)
     if as_json:
         as_object(_about(connection))

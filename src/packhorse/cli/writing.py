@@ -51,10 +51,8 @@ def plan_command(
 
     place = taken(options)
     source = from_file(study, site_key(place))
-    found = plan_study(source, directory, where)
+    found = _on_site(source, place, directory, where) if place else plan_study(source, directory, where)
     found["notes"] += unknown_sites(source, site_key(place))
-    if place:
-        found |= _on_site(source, place, found, directory)
     if as_json:
         as_object(found)
         return
@@ -86,14 +84,14 @@ def plan_lines(found: dict[str, Any], where: tuple[str, ...]) -> list[str]:
 
 
 def _on_site(
-    source: Any, place: dict[str, Any], found: dict[str, Any], directory: Path | None
+    source: Any, place: dict[str, Any], directory: Path | None, where: tuple[str, ...]
 ) -> dict[str, Any]:
-    from packhorse.app.proposing import proposed
+    from packhorse.app.proposing import plan_on_site
 
     if "site" not in place:
         first = next(iter(place)).replace("_", "-")
         raise UsageError(f"--{first} needs --site", "packhorse sites lists the sites")
-    return {"site": proposed(source, place, found["missing"], directory)}
+    return plan_on_site(source, place, directory, where)
 
 
 def site_lines(site: dict[str, Any]) -> list[str]:
@@ -114,6 +112,8 @@ def site_lines(site: dict[str, Any]) -> list[str]:
         else (f"at most {hours(cost['hours_most'])} h and {hours(most)} core-hours")
     )
     rows.append(f"{expected}; {worst}; one wave uses at most {hours(cost['wave_core_hours'])} core-hours")
+    if site["folder"]:
+        rows.append(f"  the run will live in {site['folder']} there")
     rows += [f"  {note}" for note in (*site["notes"], *site["assumed"])]
     return rows
 

@@ -82,6 +82,50 @@ def put(wire, path, files):
     return {"path": said(top)}
 
 
+def patch(wire, path, old, row, pieces):
+    """Make a file ([name, size, mode, mtime]) of pieces of an old one ([offset, length]) and of new bytes ([-1, length]).
+
+    The new bytes follow, then the SHA-256 of all. Where the old file is not there, nothing is made: `made` tells.
+    """
+    top = expanded(path, wire.environ)
+    name, size, mode, mtime = row
+    full = joined(top, name)
+    part = part_of(full, size, mtime)
+    body = wire.body(sum(length for offset, length in pieces if offset < 0) + 32)
+    try:
+        with open(joined(top, old), "rb") as source, open(part, "wb") as stream:
+            total = hashlib.sha256()
+            for offset, length in pieces:
+                for block in body.blocks(length) if offset < 0 else blocks_of(source, offset, length):
+                    stream.write(block)
+                    total.update(block)
+        same = total.digest() == b"".join(body.blocks(32))
+        if same:
+            os.chmod(part, mode)
+            os.utime(part, (mtime, mtime))
+            os.rename(part, full)
+        else:
+            os.unlink(part)
+    except OSError as error:
+        if error.errno != errno.ENOENT:
+            raise
+        same = False
+    finally:
+        body.skip()
+    return {"made": same}
+
+
+def blocks_of(stream, offset, length):
+    """Yield a piece of a file."""
+    stream.seek(offset)
+    while length:
+        block = stream.read(min(length, BLOCK))
+        if not block:
+            return  # it is shorter than it was: the digest will say so
+        length -= len(block)
+        yield block
+
+
 def forget_parts(full):
     """Remove what had come of a file that has changed since."""
     folder, name = os.path.split(full)

@@ -166,6 +166,7 @@ VERBS = {
     "list": files.list_files,
     "begun": files.begun,
     "put": files.put,
+    "patch": files.patch,
     "give": files.give,
     "digest": files.digest,
     "claim": files.claim,

@@ -1,0 +1,254 @@
+"""A run on a site that is reached over ssh: its directory lives there, and the one here is a mirror of it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from packhorse.app.carrier import MUCH, Carrier
+from packhorse.app.reach import There
+from packhorse.model.command import Command
+from packhorse.model.errors import RunError
+from packhorse.run.directory import FOLDERS, RunDirectory
+from packhorse.run.files import write
+
+SPARE = 10 << 20  # bytes that a run needs beside what is sent: journals, logs
+# What only the site writes, or what stands only here.
+NOT_SENT = (
+    "journal",
+    "logs",
+    "artifacts",
+    "checkpoints",
+    "ends",
+    "work",
+    "lock",
+    "far.json",
+    "results.parquet",
+    "results.csv",
+    "failures.csv",
+)
+GROWING = ("journal", "logs")  # folders whose files only grow
+
+
+class FarCarrier(Carrier):
+    """A run on a site's file system, in `folder` there."""
+
+    far = True
+
+    def __init__(self, run: RunDirectory, there: There, folder: str, python: str = "") -> None:
+        super().__init__(run, there)
+        self.there, self.folder, self._python = there, folder, python
+        self.room: dict[str, Any] = {}  # of the area, as the porter told: path, free bytes
+        self.others = ""  # areas that have room, as options of the command line
+
+    @property
+    def path(self) -> str:
+        """The run directory there."""
+        return self.folder
+
+    @property
+    def python(self) -> str:
+        """The interpreter that answers us there; its compute nodes have it, too."""
+        return self._python or str(self.there.hello["python"])
+
+    # From there
+
+    def look(self, *commands: Command) -> None:
+        """Bring small files and the ends of journals, as far as they changed since the last look."""
+        marks = self._marks()
+        with self.there.open():
+            number = self.there.session.send("look", path=self.folder, known=marks)
+            for command in commands:
+                self.there.ahead(command)
+            said = self.there.session.result(number)
+        if not said["there"]:
+            raise RunError(
+                f"{self.folder} is gone from {self.there.site.name}",
+                f"purged or removed; what had come stands in {self.run.path}: packhorse collect {self.run.path}",
+            )
+        names = set(said["names"])
+        for name in ("stopped.json", "cancelled"):
+            if name not in names:
+                (self.run.path / name).unlink(missing_ok=True)
+        for name, text in said["files"].items():
+            self._keep(name, text)
+        for name, text in said["ends"].items():
+            self._keep(f"ends/{name.partition('/')[2]}", text)
+        kept = {name: mark for name, mark in {**marks, **said["marks"]}.items() if name in names}
+        if kept != marks:
+            write(self.run.path / "far.json", msgspec.json.encode({"known": kept}))
+
+    def _keep(self, name: str, text: str) -> None:
+        from packhorse.run.carrying import inside
+
+        path = self.run.path / inside(name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        data = text.encode("utf-8", "surrogateescape")
+        if name.startswith("waves/") and name.endswith("/plan.json"):
+            (path.parent / "leases").mkdir(exist_ok=True)
+        write(path, data)
+
+    def _marks(self) -> dict[str, list[int]]:
+        """Return what was told before; a mark whose file is gone here says nothing."""
+        try:
+            said = msgspec.json.decode((self.run.path / "far.json").read_bytes())
+            known: dict[str, list[int]] = said["known"]
+        except (FileNotFoundError, msgspec.MsgspecError, KeyError):
+            return {}
+        return {name: mark for name, mark in known.items() if self._has(name)}
+
+    def _has(self, name: str) -> bool:
+        kind, _, rest = name.partition("/")
+        if kind != "journal":
+            return (self.run.path / name).exists()
+        return (self.run.path / name).exists() or (self.run.path / "ends" / rest).exists()
+
+    def bring(self) -> None:
+        """Bring the new bytes of journals, packs and logs; what was cut off before goes on where it was cut."""
+        with self.there.open():
+            for kind in GROWING:
+                self._grow(kind)
+
+    def _grow(self, kind: str) -> None:
+        from packhorse.run.carrying import give, inside
+
+        session = self.there.session
+        here = self.run.path / kind
+        here.mkdir(exist_ok=True)
+        wanted = []
+        for name, size, *_ in session.call("list", path=f"{self.folder}/{kind}")["files"]:
+            have = _size(here / inside(name))
+            if size > have:
+                wanted.append((name, have))
+            elif kind == "journal":
+                (self.run.path / "ends" / name).unlink(missing_ok=True)
+        for head, blocks in give(session, f"{self.folder}/{kind}", wanted) if wanted else ():
+            path = here / inside(head["name"])
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with path.open("ab") as stream:
+                for block in blocks:
+                    stream.write(block)
+            if kind == "journal":
+                (self.run.path / "ends" / head["name"]).unlink(missing_ok=True)
+
+    def artifacts(self, most: int | None = None) -> str:
+        """Bring artifacts that are not here yet, each whole."""
+        from packhorse.run.carrying import fetch, lacking
+
+        here = self.run.path / "artifacts"
+        with self.there.open():
+            listed = self.there.session.call("list", path=f"{self.folder}/artifacts")
+            size = sum(row[1] for row in lacking(listed, here))
+            if most is not None and size > most:
+                site = self.there.site.name
+                return f"{size / 1e6:,.0f} MB of artifacts stay on {site}: packhorse get {self.run.path.name} brings them"
+            fetch(self.there.session, listed, here)
+            return ""
+
+    # To there
+
+    def send(self, told: Callable[[str], None]) -> None:
+        """Send every file of the run that is not there in the same size and age, the newest wave's plan at last."""
+        from packhorse.run.carrying import send
+
+        names = sorted(self._ours(), key=lambda name: (name.endswith("/plan.json"), name))
+        empty = [*FOLDERS, f"waves/{max(self.run.waves(), default=0)}/leases"]
+        with self.there.open():
+            self.there.session.send("folders", path=self.folder, names=empty)
+            self._send_delta()
+            send(
+                self.there.session,
+                self.folder,
+                [(name, self.run.path / name) for name in names],
+                before=lambda size: self._announce(size, told),
+            )
+
+    def _send_delta(self) -> None:
+        """Send of a new snapshot what the one before it had not; what cannot be made so is sent whole afterwards."""
+        from packhorse.run.delta import send_delta
+
+        tars = sorted(self.run.path.glob("code-*.tar"), key=lambda path: path.stat().st_mtime)
+        if len(tars) > 1:
+            send_delta(self.there.session, self.folder, tars[-2], tars[-1])
+
+    def _announce(self, size: int, told: Callable[[str], None]) -> None:
+        if size > MUCH:
+            told(f"sending {size / 1e6:,.0f} MB to {self.there.site.name}")
+        room = self.room
+        if room.get("free") is not None and size + SPARE > room["free"]:
+            raise RunError(
+                f"{room['path']} on {self.there.site.name} has {room['free'] / 1e6:,.0f} MB free,"
+                f" and {size / 1e6:,.0f} MB are to go there",
+                f"make space, or name another area: {self.others or '--area PATH'}",
+            )
+
+    def _ours(self) -> Iterable[str]:
+        """Yield the names of what we write; of waves only the newest, since others have their folders there."""
+        latest = max(self.run.waves(), default=0)
+        for folder, folders, files in os.walk(self.run.path):
+            inside = Path(folder).relative_to(self.run.path).as_posix()
+            top = inside.split("/")[0]
+            if top in NOT_SENT:
+                folders.clear()
+                continue
+            if inside == "waves":
+                folders[:] = [one for one in folders if one == str(latest)]
+            for name in files:
+                full = name if inside == "." else f"{inside}/{name}"
+                if full not in NOT_SENT and not name.startswith("."):
+                    yield full
+
+    def put(self, *names: str) -> None:
+        """Send small files now."""
+        from packhorse.run.carrying import put
+
+        with self.there.open():
+            put(self.there.session, self.folder, [(name, self.run.path / name, 0) for name in names])
+
+    def drop(self, *names: str) -> None:
+        """Remove files there."""
+        with self.there.open():
+            self.there.session.call("drop", path=self.folder, names=list(names))
+
+    def claim(self, wave: int) -> bool:
+        """Make a wave's folder there."""
+        with self.there.open():
+            made: bool = self.there.session.call("claim", path=f"{self.folder}/waves/{wave}")["made"]
+        return made
+
+    def carried(self) -> dict[str, int]:
+        """Return the bytes that travelled in the session that is open, both ways."""
+        session = self.there.session
+        return {"bytes": session.sent + session.received}
+
+    def keeps_login(self) -> bool:
+        """Tell whether `packhorse connect --keep` was said."""
+        return self.there.login.kept.exists()
+
+    def make_logs(self) -> None:
+        """Make the folder of logs there."""
+        with self.there.open():
+            self.there.session.call("folders", path=self.folder, names=["logs"])
+
+    def forget_wave(self, wave: int) -> None:
+        """Remove a wave here and there."""
+        super().forget_wave(wave)
+        names = ("plan.json", "work.json", "submission.json", "leases", "")
+        self.drop(*(f"waves/{wave}/{name}".rstrip("/") for name in names))
+
+
+def far_folder(area: str, run: RunDirectory, name: str) -> str:
+    """Return where a run lives below an area of a site: its name, and enough of its id to tell it from others."""
+    mark = run.about().id[:8] if run.exists else "NEW"
+    return f"{area.rstrip('/')}/packhorse/runs/{name}-{mark}"
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
