@@ -14,7 +14,7 @@ import subprocess
 import sys
 import time
 
-from packhorse.porter import files, runs
+from packhorse.porter import environments, files, runs, surroundings
 from packhorse.porter.login import login_environment
 from packhorse.porter.paths import BLOCK, Refused, expanded, raw, said, which
 
@@ -27,6 +27,7 @@ class Wire(object):
         self.environ = dict(os.environ)
         self.environ["LC_ALL"] = "C"
         self.environ.pop("LANGUAGE", None)
+        self.loaded = None  # the environment that modules left, once somebody loaded some
 
     def answer(self, value, data=b""):
         """Write one answer."""
@@ -125,19 +126,18 @@ def place(wire, path):
     }
 
 
-def run(wire, argv, timeout, env=None, unset=(), folder=None):
+def run(wire, argv, timeout, env=None, unset=(), base=None):
     """Run a command to its end; at its timeout its process group is killed."""
     heads = tuple(name[:-1] for name in unset if name.endswith("*"))
     environ = {
         name: value
-        for name, value in wire.environ.items()
+        for name, value in (base or wire.environ).items()
         if name not in unset and not (heads and name.startswith(heads))
     }
     environ.update(env or {})
     try:
         process = subprocess.Popen(
             [raw(word) for word in argv],
-            cwd=raw(folder) if folder else None,
             env={raw(name): raw(value) for name, value in environ.items()},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -159,6 +159,11 @@ def run(wire, argv, timeout, env=None, unset=(), folder=None):
     return {"status": status, "stdout": words[0], "stderr": words[1] + late}
 
 
+def run_loaded(wire, argv, timeout, env=None):
+    """Run a command among the modules that were loaded."""
+    return run(wire, argv, timeout, env, base=wire.loaded)
+
+
 VERBS = {
     "hello": hello,
     "run": run,
@@ -170,6 +175,16 @@ VERBS = {
     "digest": files.digest,
     "claim": files.claim,
     "drop": files.drop,
+    "run_loaded": run_loaded,
+    "loaded": surroundings.loaded,
+    "find": surroundings.find,
+    "environment": environments.environment,
+    "prepare": environments.prepare,
+    "build": environments.build,
+    "note_job": environments.note_job,
+    "release": environments.release,
+    "environments": environments.environments,
+    "forget": environments.forget,
 }
 
 
