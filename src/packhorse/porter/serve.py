@@ -14,7 +14,7 @@ import subprocess
 import sys
 import time
 
-from packhorse.porter import files, runs
+from packhorse.porter import environments, files, runs, surroundings
 from packhorse.porter.login import login_environment
 from packhorse.porter.paths import BLOCK, Refused, expanded, raw, said, which
 
@@ -27,6 +27,7 @@ class Wire(object):
         self.environ = dict(os.environ)
         self.environ["LC_ALL"] = "C"
         self.environ.pop("LANGUAGE", None)
+        self.loaded = None  # the environment that modules left, once somebody loaded some
 
     def answer(self, value, data=b""):
         """Write one answer."""
@@ -159,6 +160,12 @@ def run(wire, argv, timeout, env=None, unset=(), folder=None):
     return {"status": status, "stdout": words[0], "stderr": words[1] + late}
 
 
+def run_loaded(wire, argv, timeout, env=None):
+    """Run a command among the modules that were loaded."""
+    environ = wire.environ if wire.loaded is None else wire.loaded
+    return run(wire, argv, timeout, dict(environ, **(env or {})), ("*",))
+
+
 VERBS = {
     "hello": hello,
     "run": run,
@@ -172,6 +179,16 @@ VERBS = {
     "claim": files.claim,
     "folders": files.folders,
     "drop": files.drop,
+    "run_loaded": run_loaded,
+    "loaded": surroundings.loaded,
+    "find": surroundings.find,
+    "environment": environments.environment,
+    "prepare": environments.prepare,
+    "build": environments.build,
+    "note_job": environments.note_job,
+    "release": environments.release,
+    "environments": environments.environments,
+    "forget": environments.forget,
 }
 
 

@@ -95,7 +95,7 @@ def python_packages(python: str, env: Mapping[str, str], cache: Path | None = No
     """Return version, packages and BLAS of a Python interpreter; with a `note` instead where it cannot be asked."""
 
     def ask() -> dict[str, Any]:
-        said, trouble = _answer([python, "-c", PYTHON_PROBE], env, Path("/"))
+        said, trouble = ask_interpreter([python, "-c", PYTHON_PROBE], env, Path("/"))
         lines = [line for line in said.splitlines() if line.startswith("@packhorse ")]
         if not lines:
             return {"executable": python, "note": f"{python} did not tell its packages: {trouble}"}
@@ -115,11 +115,7 @@ def r_packages(
     """Return version, packages and BLAS of R as started in `folder`, so with its .Rprofile and renv."""
 
     def ask() -> dict[str, Any]:
-        said, trouble = _answer([rscript, "-e", R_PROBE], env, folder)
-        rows = [line.split("\t")[1:] for line in said.splitlines() if line.startswith("@packhorse\t")]
-        if not rows:
-            return {"executable": rscript, "note": f"{rscript} did not tell its packages: {trouble}"}
-        return {"executable": rscript, **_r_session(rows)}
+        return r_answer(rscript, *ask_interpreter([rscript, "-e", R_PROBE], env, folder))
 
     local = [str(folder / name) for name in (".Rprofile", "renv.lock", ".Renviron")]
     asked = [
@@ -128,6 +124,14 @@ def r_packages(
         *(env.get(name, "") for name in ("R_LIBS", "R_LIBS_USER", "R_HOME", "HOME")),
     ]
     return _remembered("r", asked, [rscript, *local], cache, ask)
+
+
+def r_answer(rscript: str, said: str, trouble: str) -> dict[str, Any]:
+    """Return what R_PROBE said, or why it said nothing."""
+    rows = [line.split("\t")[1:] for line in said.splitlines() if line.startswith("@packhorse\t")]
+    if not rows:
+        return {"executable": rscript, "note": f"{rscript} did not tell its packages: {trouble}"}
+    return {"executable": rscript, **_r_session(rows)}
 
 
 def _r_session(rows: list[list[str]]) -> dict[str, Any]:
@@ -160,7 +164,7 @@ def lock_files(folders: list[Path]) -> dict[str, str]:
     return found
 
 
-def _answer(argv: list[str], env: Mapping[str, str], folder: Path) -> tuple[str, str]:
+def ask_interpreter(argv: list[str], env: Mapping[str, str], folder: Path) -> tuple[str, str]:
     """Return what a program printed and, where that is nothing, why."""
     try:
         done = subprocess.run(

@@ -24,6 +24,7 @@ NAMED_DOCUMENTS = {
     "citation.cff",
 }
 NAMED_DOCUMENTS |= {".gitignore", ".gitattributes", ".editorconfig", ".mailmap"}
+NAMED_DOCUMENTS |= {"packhorse-lock.txt"}  # what it brings counts as the environment, where it was built
 SITES_FOLDER = "packhorse-sites"  # places to run, which decide no result
 STUDY_KEYS = {
     *("name", "command", "shell", "function", "parameters", "replicates", "seed", "seeding", "resources"),

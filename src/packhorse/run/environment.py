@@ -139,7 +139,7 @@ def _venv(place: Path, folder: Path) -> Interpreter:
 
 def _uv(word: str, folder: Path, env: Mapping[str, str]) -> Interpreter:
     project = _uv_project(word, folder)
-    uv = _find_uv(env)
+    uv = find_uv(env)
     if uv is None:
         raise RunError(
             f"environment: uv is to provide {project}, and uv is not installed",
@@ -179,7 +179,8 @@ def _uv_project(word: str, folder: Path) -> Path:
     )
 
 
-def _find_uv(env: Mapping[str, str]) -> str | None:
+def find_uv(env: Mapping[str, str]) -> str | None:
+    """Return uv from PATH, or from where its installers put it."""
     home = Path(env.get("HOME", "/nowhere"))
     places = os.pathsep.join([env.get("PATH", os.defpath), f"{home}/.local/bin", f"{home}/.cargo/bin"])
     return shutil.which("uv", path=places)

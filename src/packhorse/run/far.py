@@ -41,7 +41,15 @@ START = (
 )
 
 HERE = Path(__file__).parent.parent / "porter"
-PORTER = ("paths", "login", "files", "runs", "serve")  # each after those that it imports
+PORTER = (
+    "paths",
+    "login",
+    "files",
+    "runs",
+    "surroundings",
+    "environments",
+    "serve",
+)  # each after those that it imports
 LOADER = """
 import types
 for name, text in {modules!r}:

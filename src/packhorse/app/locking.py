@@ -1,0 +1,144 @@
+"""Which packages a study's tasks need elsewhere: its lock, or one that is made of what is installed here and kept."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from pathlib import Path
+
+from msgspec import Struct
+
+from packhorse.app.source import Source
+from packhorse.app.watch import Watcher
+from packhorse.model.errors import RunError
+from packhorse.run.locks import (
+    Lock,
+    covers,
+    find_lock,
+    keep_lock,
+    loose_names,
+    oldest_python,
+    uv_lock,
+    wanted_python,
+)
+from packhorse.run.needs import Needs, needs_of
+
+
+class Wanted(Struct, frozen=True, kw_only=True):
+    """What is wanted of an environment: `lock` None where the standard library is enough.
+
+    `minor` is the version of Python that fits best ("3.11"), `strict` where the user named it.
+    """
+
+    lock: Lock | None
+    needs: Needs
+    minor: str = ""
+    strict: bool = False
+    oldest: tuple[int, int] = (3, 6)
+    notes: tuple[str, ...] = ()
+
+
+def wanted(source: Source, watcher: Watcher, *, lock: bool = True) -> Wanted:
+    """Return what a study's tasks need; a lock is made, and kept beside the study, where there is none.
+
+    Without `lock` only the code is read. Raises RunError where a package that is imported cannot be had from an index.
+    """
+    study, folder, root = source.study, source.folder, source.root
+    needs = needs_of(study, folder, root)
+    said = re.fullmatch(r"python(3\.\d+)", study.command[0]) if study.command else None
+    named = said[1] if said else wanted_python(folder, root)
+    minor = named or _here(source)
+    oldest = max(needs.oldest, oldest_python(folder, root) or needs.oldest)
+    found, notes = _lock(source, needs, watcher) if lock else (None, ())
+    return Wanted(
+        lock=found,
+        needs=needs,
+        minor=named or (found.python if found and found.python else minor),
+        strict=bool(named),
+        oldest=oldest,
+        notes=notes,
+    )
+
+
+def _lock(source: Source, needs: Needs, watcher: Watcher) -> tuple[Lock | None, tuple[str, ...]]:
+    asked = source.study.environment.kind
+    if asked == "uv":
+        return uv_lock(_project(source)), ()
+    if asked == "none" and needs.files and not needs.modules:
+        return None, ()  # the standard library is enough, whatever the project has a lock for
+    return _made(source, needs, find_lock(source.folder, source.root), watcher)
+
+
+def _here(source: Source) -> str:
+    """Return the version of the Python that runs the study here: 3.11."""
+    from packhorse.app.cache import cache_folder
+    from packhorse.record.packages import python_packages
+
+    python = _interpreter(source)
+    found = python_packages(python, os.environ, cache_folder()).get("version", "") if python else ""
+    return ".".join(found.split(".")[:2]) if found else f"{sys.version_info[0]}.{sys.version_info[1]}"
+
+
+def brings(source: Source, modules: list[str]) -> dict[str, list[str]]:
+    """Return {module: packages} for modules that something installed here brings."""
+    from packhorse.record.pins import bringers, installed
+
+    python = _interpreter(source)
+    return bringers(installed(python, os.environ) if python else {}, modules)
+
+
+def _interpreter(source: Source) -> str:
+    """Return the Python that runs the study here, "" where there is none."""
+    from packhorse.run.environment import resolve
+
+    if source.study.environment.kind == "uv":
+        python = _project(source) / ".venv" / "bin" / "python"
+        return str(python) if python.exists() else ""
+    try:
+        return resolve(source.study.environment, source.folder, env=os.environ).python
+    except RunError:
+        return ""
+
+
+def _project(source: Source) -> Path:
+    word = source.study.environment.path
+    start = source.folder if word in {"", ".", "true"} else (source.folder / word)
+    return next((place for place in (start, *start.parents) if (place / "uv.lock").is_file()), start)
+
+
+def _made(
+    source: Source, needs: Needs, lock: Lock | None, watcher: Watcher
+) -> tuple[Lock | None, tuple[str, ...]]:
+    """Return a lock that covers what is imported: the one found, or one made of what is installed here."""
+    before = covers(lock) if lock is not None else []
+    if lock is not None and (before is None or set(needs.modules) <= set(before)):
+        return lock, ()
+    if not needs.modules and source.study.environment.kind == "none":
+        return lock, ()  # a program of which nothing could be read
+    from packhorse.record.pins import installed, pins_of
+
+    python = _interpreter(source)
+    found = installed(python, os.environ) if python else {}
+    named, file = loose_names(source.folder, source.root)
+    modules = sorted({*needs.modules, *(before or [])})
+    pins = pins_of(found, modules, named, source.root)
+    if pins.only_here:
+        raise RunError(
+            f"these packages are only on this machine: {'; '.join(pins.only_here)}",
+            "put their code beside the study, or publish them and name them in a requirements.txt with their versions",
+        )
+    if not pins.lines:
+        unknown = [name for name in needs.certain if name in pins.unknown]
+        if unknown:
+            notes = (
+                f"{', '.join(unknown)}: imported, but not installed here, so nobody knows which package it is",
+            )
+            return lock, notes
+        return lock, ()
+    why = f"from {python}" + (f" and {file}" if named else "")
+    lock = keep_lock(source.folder, pins.python, modules, list(pins.lines), why)
+    watcher.say(
+        f"made {Path(lock.path).name} beside the study: the {len(pins.lines)} packages that its code needs, as they are here"
+    )
+    return lock, pins.notes
