@@ -146,6 +146,9 @@ class SiteRunner:
         proposal = propose(study, self.place, count(todo.ranges), todo.fold)
         for note in proposal.notes:
             self.watcher.say(note)
+        if runner.site is not None:  # first what may not fit there: nothing is planned before it has come
+            self.carrier.send(self.watcher.say)
+            runner.site.send_data(self.source, runner.prepared.data, self.watcher)
         self.kept.keep_cluster(
             ClusterRun(
                 site=self.place.site,
@@ -170,8 +173,6 @@ class SiteRunner:
         intent = self._intent(plan.wave, proposal)
         self.kept.keep(intent)  # before the plan, without which the wave does not exist
         runner.write_wave(plan)
-        if runner.site is not None:
-            runner.site.send_data(self.source, runner.prepared.data, self.watcher)
         self.carrier.send(self.watcher.say)
         submitter = Submitter(self.carrier, self.queue, self.watcher)
         submitter.waves_ahead += proposal.cost.waves - 1
