@@ -183,7 +183,7 @@ def _numbers(user: str, *, ended: bool) -> Talk[list[str] | Silent]:
     if answer.status != 0:
         return Silent(refusals.understood(answer)[0])
     found = listed(answer.stdout)
-    if not found and answer.stdout.strip():
+    if found is None:
         return Silent(f"qstat's answer cannot be read: {answer.stdout.strip()[:200]!r}")
     return [number for number, letter in found if ended or letter != "C"]
 
