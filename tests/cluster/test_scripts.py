@@ -13,7 +13,7 @@ from scripts.plans import CASES, Case, rendered
 
 def said(case: Case, home: Path, job: str) -> Iterator[list[str]]:
     """Render a case for somebody; yield what stands behind `sbatch` for each of its golden files."""
-    for name, text in rendered(case, home, job).items():
+    for name, text in rendered(case, home, job=job).items():
         if not name.endswith(".sh"):
             yield shlex.split(text)[2:]  # behind sbatch --parsable
     folder = next(home.rglob("waves"))
