@@ -29,6 +29,8 @@ COMMANDS = {
     "connect": ("connecting", "Log in to a site once, for all that follows."),
     "shell": ("connecting", "Open a shell at a site, on its login node or in a job."),
     "ssh-config": ("connecting", "Print what lets other programs ride on the connection."),
+    "queues": ("jobs", "Say what is free at a site, and where a job starts soonest."),
+    "jobs": ("jobs", "List all your jobs on all your sites."),
     "sites": ("sites", "List the places to run, and say what one has."),
     "du": ("keeping", "Say how much space runs take."),
     "rm": ("keeping", "Remove a run."),
