@@ -23,6 +23,7 @@ PROGRAMS = {
     "shellcheck": "shellcheck",
     "ps": "ps",
     "time": "time",
+    "modules": "modulecmd",
 }
 FOREIGN = ("PACKHORSE_", "SLURM_", "PBS_", "GIT_")
 BIN = Path(sys.executable).parent

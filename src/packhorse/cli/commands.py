@@ -32,6 +32,7 @@ COMMANDS = {
     "queues": ("jobs", "Say what is free at a site, and where a job starts soonest."),
     "jobs": ("jobs", "List all your jobs on all your sites."),
     "sites": ("sites", "List the places to run, and say what one has."),
+    "modules": ("modules", "List a site's modules, and say what is found with them."),
     "du": ("keeping", "Say how much space runs take."),
     "rm": ("keeping", "Remove a run."),
     "doctor": ("keeping", "Check this machine and the runs here."),
