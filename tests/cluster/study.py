@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import shutil
 import subprocess
 import time
 from collections.abc import Callable
@@ -45,7 +44,7 @@ class Project:
         site: str = "testbed",
     ) -> None:
         self.cluster, self.tasks, self.site = cluster, tasks, site
-        self.user = cluster.users[0] if cluster.users else "alice"
+        self.user = "alice"
         self.folder = cluster.workspace(self.user)
         self.path = self.folder / "runs" / "work"
         self.write("study.yaml", STUDY.format(tasks=tasks, more=more))
@@ -57,9 +56,7 @@ class Project:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
         path.chmod(mode)
-        if not self.cluster.one_user:
-            for one in (path, path.parent):
-                shutil.chown(one, self.user, self.user)
+        self.cluster.give(self.user, path, path.parent)
         return path
 
     def packhorse(

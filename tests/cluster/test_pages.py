@@ -1,8 +1,7 @@
-"""Pages about clusters are true: a user types what they tell, on the real cluster."""
+"""Pages about clusters are true: alice types what they tell, on the real cluster."""
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import pytest
@@ -13,22 +12,20 @@ from docs.pages import CLUSTERED, PROGRESS, ROOT, Command, File, matches, steps
 
 @pytest.mark.parametrize("page", CLUSTERED, ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_every_console_block_prints_what_it_shows(cluster: Cluster, page: Path) -> None:
-    user = cluster.users[0] if cluster.users else "alice"
-    folder = cluster.workspace(user)
+    folder = cluster.workspace("alice")
     for step in steps(page):
         if isinstance(step, File):
             path = folder / step.name
             path.write_text(step.content, encoding="utf-8")
-            if not cluster.one_user:
-                shutil.chown(path, user, user)
+            cluster.give("alice", path)
         else:
-            follow(cluster, step, page, folder, user)
+            follow(cluster, step, page, folder)
 
 
-def follow(cluster: Cluster, step: Command, page: Path, folder: Path, user: str) -> None:
-    """Let a user type a command of a page, and compare."""
+def follow(cluster: Cluster, step: Command, page: Path, folder: Path) -> None:
+    """Let alice type a command of a page, and compare."""
     argv = ["bash", "-c", f"exec 2>&1\n{step.text}"]
-    done = cluster.run(user, argv, cwd=folder, env={"COLUMNS": "100"}, timeout=180)
+    done = cluster.run("alice", argv, cwd=folder, env={"COLUMNS": "100"}, timeout=180)
     place = f"{page.name}:{step.line}"
     assert done.returncode == step.status, f"{place}: $ {step.text}\n{done.stdout}"
     if step.shown:

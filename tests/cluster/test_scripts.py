@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,9 +26,7 @@ def test_sbatch_takes_every_script_and_submission(cluster: Cluster) -> None:
     for case in CASES:
         home = cluster.workspace("alice")
         words = list(said(case, home, job))
-        if not cluster.one_user:
-            for path in (home, *home.rglob("*")):
-                shutil.chown(path, "alice", "alice")
+        cluster.give("alice", home, *home.rglob("*"))
         for argv in words:
             told = cluster.run("alice", ["sbatch", "--test-only", *argv], cwd=home)
             if told.returncode or "to start at" not in told.stderr:
