@@ -211,7 +211,7 @@ def test_what_a_job_of_ones_own_prints_is_shown_and_followed(hand: Hand, cluster
     hand.write("talk.sh", text)
     (hand.folder / "out dir").mkdir()
     if not cluster.one_user:
-        shutil.chown(hand.folder / "out dir", hand.user, hand.user)
+        hand.cluster.give(hand.user, hand.folder / "out dir")
     job = hand.sbatch("--output=out dir/%x-%j.txt", "--error=errors.txt", "--job-name=talk", "talk.sh")
     hand.until({job: "running"})
     followed = hand.run("packhorse", "logs", f"testbed:{job}", "--follow")
