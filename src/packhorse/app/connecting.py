@@ -83,7 +83,7 @@ def disconnect(said: str, folder: Path) -> tuple[Site, bool]:
 
 def login_of(said: str, folder: Path) -> tuple[Site, Login]:
     """Return a site and where one logs in; raise UsageError or RunError where that is not said, or not to be done."""
-    site = _site(said, folder)
+    site = site_or_host(said, folder)
     if site.retired is not None:
         after = " or ".join(site.retired.successors)
         hint = f"packhorse connect {site.retired.successors[0]}" if after else ""
@@ -103,7 +103,8 @@ def login_of(said: str, folder: Path) -> tuple[Site, Login]:
     return site, login_to(site.name, site.login, cache_folder())
 
 
-def _site(said: str, folder: Path) -> Site:
+def site_or_host(said: str, folder: Path) -> Site:
+    """Return a site by its name; raise UsageError that tells what to write for a host that nobody has described."""
     try:
         return find_site(said, folder)
     except UsageError as error:
