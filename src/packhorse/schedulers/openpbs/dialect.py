@@ -8,7 +8,9 @@ from typing import Literal, TypeVar
 from packhorse.model.command import Answer, Command, Talk
 from packhorse.model.job import Details, Ended, Job, Refused, Request, Submitted, Unsure
 from packhorse.model.queues import QueueState, Start
+from packhorse.schedulers import pbs_head
 from packhorse.schedulers.brackets import job_id, listed, numeral
+from packhorse.schedulers.heads import Head
 from packhorse.schedulers.openpbs import options, queue, queues, reasons, refusals, unsayable
 from packhorse.schedulers.openpbs.queue import Record
 from packhorse.schedulers.openpbs.words import records
@@ -129,6 +131,10 @@ class OpenPBS:
     def own(self, script: str, arguments: list[str], token: str, name: str = "") -> list[str]:
         """Return the argv that submits a user's script, whose own head says what it asks for."""
         return options.own(script, arguments, token, name)
+
+    def head(self, text: str) -> Head:
+        """Return what the #PBS lines of a user's script ask for."""
+        return pbs_head.head(text)
 
     def history(self, user: str, _days: int, /) -> Talk[list[Ended] | Silent]:
         """Ask how a user's jobs ended, as long as the site keeps its history."""
