@@ -16,25 +16,21 @@ SLURM, TORQUE, OPENPBS = scheduler("slurm"), scheduler("torque"), scheduler("ope
 
 
 USUAL: dict[str, Any] = {
-
-        "name": "",
-        "partition": "",
-        "seconds": None,
-        "account": "",
-        "qos": "",
-        "memory": None,
-        "core_memory": None
-    ,
-
-        "nodes": 1,
-        "tasks": 1,
-        "cores": 1,
-        "gpus": 0,
-        "gres": "gpu",
-        "output": "",
-        "error": "",
-        "whole_nodes": False
-    ,
+    "name": "",
+    "partition": "",
+    "seconds": None,
+    "account": "",
+    "qos": "",
+    "memory": None,
+    "core_memory": None,
+    "nodes": 1,
+    "tasks": 1,
+    "cores": 1,
+    "gpus": 0,
+    "gres": "gpu",
+    "output": "",
+    "error": "",
+    "whole_nodes": False,
     "indices": (),
 }
 
