@@ -24,6 +24,7 @@ PROGRAMS = {
     "ps": "ps",
     "time": "time",
     "modules": "modulecmd",
+    "qsub": "qsub",
 }
 FOREIGN = ("PACKHORSE_", "SLURM_", "PBS_", "GIT_")
 BIN = Path(sys.executable).parent

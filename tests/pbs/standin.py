@@ -5,7 +5,7 @@ others. Its answers have the form of captured ones; what a real server says is i
 every job at its end, looks for jobs that may start.
 
 `standin.py DIALECT FOLDER PROGRAM ARGUMENTS`; the folder has `jobs.json`, scripts and outputs, and `moods.json`: what the next calls
-of qsub say in place of the truth.
+of qsub say in place of the truth. With `away` in it nobody answers, with `closed` no job starts.
 """
 
 from __future__ import annotations
@@ -83,6 +83,8 @@ class Server:
         return all(one["state"] == "C" for one in job["elements"].values())
 
     def _start_what_may(self) -> None:
+        if (self.folder / "closed").exists():
+            return
         running = sum(one["state"] == "R" for job in self.jobs for one in job["elements"].values())
         for job in self.jobs:
             ahead = [self.named(word) for word in job["after"]]
