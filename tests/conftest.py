@@ -23,6 +23,8 @@ PROGRAMS = {
     "shellcheck": "shellcheck",
     "ps": "ps",
     "time": "time",
+    "modules": "modulecmd",
+    "qsub": "qsub",
 }
 FOREIGN = ("PACKHORSE_", "SLURM_", "PBS_", "GIT_")
 BIN = Path(sys.executable).parent

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import shutil
 import subprocess
 import time
 from collections.abc import Callable
@@ -45,7 +44,8 @@ class Project:
         site: str = "testbed",
     ) -> None:
         self.cluster, self.tasks, self.site = cluster, tasks, site
-        self.folder = cluster.workspace("alice")
+        self.user = "alice"
+        self.folder = cluster.workspace(self.user)
         self.path = self.folder / "runs" / "work"
         self.write("study.yaml", STUDY.format(tasks=tasks, more=more))
         self.write("work.py", WORK.replace("SECONDS", str(seconds)).replace("MISCHIEF", mischief))
@@ -56,16 +56,14 @@ class Project:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
         path.chmod(mode)
-        if not self.cluster.one_user:
-            for one in (path, path.parent):
-                shutil.chown(one, "alice", "alice")
+        self.cluster.give(self.user, path, path.parent)
         return path
 
     def packhorse(
         self, *words: str, timeout: float = 300, env: Any = None
     ) -> subprocess.CompletedProcess[str]:
         """Run packhorse as alice in the project's folder."""
-        return self.cluster.run("alice", ["packhorse", *words], cwd=self.folder, timeout=timeout, env=env)
+        return self.cluster.run(self.user, ["packhorse", *words], cwd=self.folder, timeout=timeout, env=env)
 
     def run(self, *words: str, timeout: float = 300) -> dict[str, Any]:
         """Run the study on the cluster to its end, which must be good; return what it said."""
@@ -77,7 +75,7 @@ class Project:
     def start(self, *words: str, env: Any = None) -> subprocess.Popen[str]:
         """Start the same, and return at once."""
         argv = ["packhorse", "run", "study.yaml", "--site", self.site, "--json", *words]
-        return self.cluster.start_as("alice", argv, cwd=self.folder, env=env)
+        return self.cluster.start_as(self.user, argv, cwd=self.folder, env=env)
 
     def end(self, process: subprocess.Popen[str], timeout: float = 300) -> dict[str, Any]:
         """Wait for a run that was started; it must end well."""
@@ -158,7 +156,7 @@ class Project:
 
     def jobs(self) -> list[str]:
         """Return alice's jobs that wait or run, with their states."""
-        done = self.cluster.run("alice", ["squeue", "--noheader", "--me", "--format=%i %T %j"])
+        done = self.cluster.run(self.user, ["squeue", "--noheader", "--me", "--format=%i %T %j"])
         return done.stdout.splitlines()
 
     def story(self) -> str:

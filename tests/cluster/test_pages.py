@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import pytest
@@ -18,8 +17,7 @@ def test_every_console_block_prints_what_it_shows(cluster: Cluster, page: Path) 
         if isinstance(step, File):
             path = folder / step.name
             path.write_text(step.content, encoding="utf-8")
-            if not cluster.one_user:
-                shutil.chown(path, "alice", "alice")
+            cluster.give("alice", path)
         else:
             follow(cluster, step, page, folder)
 

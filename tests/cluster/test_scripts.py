@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from scripts.plans import CASES, Case, rendered
 
 def said(case: Case, home: Path, job: str) -> Iterator[list[str]]:
     """Render a case for somebody; yield what stands behind `sbatch` for each of its golden files."""
-    for name, text in rendered(case, home, job).items():
+    for name, text in rendered(case, home, job=job).items():
         if not name.endswith(".sh"):
             yield shlex.split(text)[2:]  # behind sbatch --parsable
     folder = next(home.rglob("waves"))
@@ -27,9 +26,7 @@ def test_sbatch_takes_every_script_and_submission(cluster: Cluster) -> None:
     for case in CASES:
         home = cluster.workspace("alice")
         words = list(said(case, home, job))
-        if not cluster.one_user:
-            for path in (home, *home.rglob("*")):
-                shutil.chown(path, "alice", "alice")
+        cluster.give("alice", home, *home.rglob("*"))
         for argv in words:
             told = cluster.run("alice", ["sbatch", "--test-only", *argv], cwd=home)
             if told.returncode or "to start at" not in told.stderr:

@@ -28,9 +28,7 @@ def table(path: Path) -> list[dict[str, str]]:
 def test_the_coverage_example_has_the_table_that_it_has_here(cluster: Cluster) -> None:
     folder = cluster.workspace("alice") / "coverage"
     shutil.copytree(ROOT / "examples/coverage", folder, ignore=shutil.ignore_patterns("runs", "__pycache__"))
-    if not cluster.one_user:
-        for path in (folder, *folder.rglob("*")):
-            shutil.chown(path, "alice", "alice")
+    cluster.give("alice", folder, *folder.rglob("*"))
     argv = ["packhorse", "run", "study.yaml", "--json"]
     there = cluster.run("alice", [*argv, "--site", "testbed"], cwd=folder)
     assert there.returncode == 0, there.stderr

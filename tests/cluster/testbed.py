@@ -49,7 +49,7 @@ class Cluster:
         self.directory = directory
         said = json.loads((directory / "cluster.json").read_text())
         self.one_user: bool = not said["root"]
-        self.users: tuple[str, ...] = tuple(said["users"])
+        self.users: tuple[str, ...] = tuple(said["users"]) or ("me",)
         self.memory_limited_by: str = said["limits"]  # cgroup/v1, cgroup/v2, none
         self.accounting: bool = said["accounting"]
         self.ports: int = said["ports"]
@@ -57,10 +57,16 @@ class Cluster:
         self.frozen: set[str] = set()
         self._numbers = itertools.count(1)
 
+    def called(self, user: str) -> str:
+        """Return what the cluster calls a user; tests say alice and bob, whatever PACKHORSE_CLUSTER_USERS says."""
+        if self.one_user:
+            return pwd.getpwuid(os.geteuid()).pw_name
+        return dict(zip(("alice", "bob"), self.users, strict=False)).get(user, user)
+
     def environment(self, user: str = "") -> dict[str, str]:
         """Return what a program of a user sees after logging in."""
         path = [self.directory / "packhorse/current/bin", "/usr/local/bin", "/usr/bin", "/bin"]
-        name = user if user and not self.one_user else pwd.getpwuid(os.geteuid()).pw_name
+        name = self.called(user) if user else pwd.getpwuid(os.geteuid()).pw_name
         return {
             "HOME": str(self.home(user)) if user else os.environ.get("HOME", "/"),
             "USER": name,
@@ -103,13 +109,13 @@ class Cluster:
     ) -> subprocess.Popen[str]:
         """Start a program as a user of the cluster, in a process group of its own, and return it."""
         seen: dict[str, str | None] = {**self.environment(user), **(env or {})}
-        entry = None if self.one_user else pwd.getpwnam(user)
+        entry = None if self.one_user else pwd.getpwnam(self.called(user))
         who = {} if entry is None else {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
         if host:
             if entry is None:
                 pytest.skip("a host name for one program needs root")
             name_it = 'hostname "$0"; exec setpriv --reuid "$1" --regid "$1" --init-groups -- "${@:2}"'
-            argv, who = ["unshare", "--uts", "bash", "-c", name_it, host, user, *argv], {}
+            argv, who = ["unshare", "--uts", "bash", "-c", name_it, host, entry.pw_name, *argv], {}
         return subprocess.Popen(
             [str(word) for word in argv],
             cwd=cwd or self.home(user),
@@ -133,17 +139,21 @@ class Cluster:
 
     def home(self, user: str) -> Path:
         """Return the home of a user."""
-        return self.directory / "home" / ("me" if self.one_user else user)
+        return self.directory / "home" / ("me" if self.one_user else self.called(user))
 
     def workspace(self, user: str) -> Path:
         """Return a new folder of a user."""
         top = self.home(user) / "tests"
         place = top / f"{os.getpid()}-{next(self._numbers)}"
         place.mkdir(parents=True)
-        if not self.one_user:
-            for path in (top, place):
-                shutil.chown(path, user, user)
+        self.give(user, top, place)
         return place
+
+    def give(self, user: str, *paths: Path) -> None:
+        """Make files and folders a user's own."""
+        if not self.one_user:
+            for path in paths:
+                shutil.chown(path, self.called(user), self.called(user))
 
     def mails(self) -> list[str]:
         """Return the mails that Slurm sent so far, the oldest first: `To:` and `Subject:` lines and the text."""

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import shutil
 import signal
 import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -274,6 +277,58 @@ def test_a_node_that_the_scheduler_does_not_know_is_not_left_out(desk: Make) -> 
     said = one.go_on(wave)
     assert said.count("asking again") == 1
     assert one.jobs()[0][1:3] == ["wave", f"--comment=packhorse-{one.run.about().id}-2"]
+
+
+def test_a_bad_node_takes_nothing_where_the_scheduler_sends_elements_there_all_the_same(desk: Make) -> None:
+    one = desk(STUDY)
+    wave = one.first_wave(elements=1, slots=1, seconds=20)
+    here = platform.node().split(".")[0]
+    pretend(one, wave, good(0), host="n1", element=0)
+    pretend(one, wave, bad("FAILED", 1, 2, 3), host=here, element=1)
+    one.go_on(wave)
+    assert one.run.work(2)["avoid"] == [here]
+    begun = time.monotonic()
+    said = ended(one.start(2))
+    assert said == f"every task failed on {here} before; nothing is begun here\n"
+    assert time.monotonic() - begun > 0.9, "it keeps its job for a while, a twentieth of its time"
+    assert one.leases(2) == []
+    (one.path / "waves/2/work.json").write_text(json.dumps({**one.run.work(2), "avoid": ["n7"]}))
+    ended(one.start(2))
+    assert one.leases(2), "elsewhere it works"
+
+
+def test_a_wave_that_is_held_is_released_when_something_follows_it(desk: Make) -> None:
+    one = desk(STUDY, release=[sys.executable, "{SPOOL}/submit.py", "{SPOOL}", "release", "{job}"])
+    one.said["release"] = [word.replace("{SPOOL}", str(one.spool)) for word in one.said["release"]]
+    wave = one.first_wave()
+    one.go_on(wave)
+    sent, after, release = one.jobs()
+    assert (sent[1], after[1:3], release[1:]) == (
+        "wave",
+        ["after", f"--dependency={sent[0]}"],
+        ["release", sent[0]],
+    )
+    submission = one.kept.of(2)
+    assert submission is not None
+    assert submission.released >= submission.submitted > 0
+
+
+def test_a_continuation_that_died_before_it_released_is_finished_by_the_next(
+    desk: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = desk(STUDY, release=["true", "{job}"])
+    wave = one.first_wave()
+    one.go_on(wave)
+    one.jobs()
+    path = one.path / "waves/2/submission.json"
+    said = json.loads(path.read_text())
+    path.write_text(json.dumps({**said, "released": 0, "continuation": ""}))
+    told = one.go_on(wave, "--seconds", "4")
+    assert "wave 2 is held back; releasing it" in told
+    assert [row[1] for row in one.jobs()] == ["after"], "and what follows it, which was missing, too"
+    submission = one.kept.of(2)
+    assert submission is not None
+    assert submission.released > 0
 
 
 def test_a_scheduler_that_is_away_does_not_bring_a_bad_node_back(desk: Make) -> None:

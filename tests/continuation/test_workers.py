@@ -183,8 +183,10 @@ def test_tasks_know_the_deadline_and_only_what_is_theirs(desk: Make, project: Pr
     assert abs(header["deadline"] - header["started"] - 80) < 20
 
 
+# Not every scheduler tells a job that it was started before.
+@pytest.mark.parametrize("told", [("--restart", "1"), ()])
 def test_an_element_started_again_takes_up_its_own_and_nobody_elses(
-    desk: Make, project: Project, tmp_path: Path
+    desk: Make, project: Project, tmp_path: Path, told: tuple[str, ...]
 ) -> None:
     folder = gate(project, tmp_path, free=20)
     one = desk(gated(folder, 60))
@@ -199,7 +201,7 @@ def test_an_element_started_again_takes_up_its_own_and_nobody_elses(
     until(lambda: not marked(one.path))
     (folder / "free").write_text("100")
     before = {record["index"] for record in one.lines("index")}
-    ended(one.start(wave, 0, "--restart", "1"))
+    ended(one.start(wave, 0, *told))
     done = {record["index"] for record in one.lines("index")}
     assert len(one.lines("index")) == len(done), "nothing ran twice"
     theirs = [
@@ -210,7 +212,7 @@ def test_an_element_started_again_takes_up_its_own_and_nobody_elses(
     ]
     assert 0 < 60 - len(done) <= len(theirs)
     assert before < done
-    ended(one.start(wave, 1, "--restart", "1"))
+    ended(one.start(wave, 1, *told))
     assert {record["index"] for record in one.lines("index")} == set(range(60))
 
 

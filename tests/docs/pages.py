@@ -5,6 +5,7 @@ A page says with comments, which a reader does not see, what the test needs to k
     <!-- file: sim.py -->     the next fenced block is the content of this file
     <!-- exit: 7 -->          the last command of the next console block leaves with this exit status
     <!-- cluster: why -->     the commands need a cluster: tests/cluster types them
+    <!-- laptop: hec -->      they are typed on a laptop that is connected to this site: tests/remote types them
 
 In a console block a line that begins with `$ ` is a command, and what follows is what it prints, standard error
 included. `...` stands for anything within a line; a line that is `...` alone stands for any lines. Where nothing is
@@ -22,6 +23,12 @@ ROOT = Path(__file__).parents[2]
 REFERENCE = ROOT / "docs" / "reference"
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
 CLUSTERED = [page for page in PAGES if "<!-- cluster: " in page.read_text(encoding="utf-8")]
+# Of a page that is typed on a laptop, the site.
+LAPTOP = {
+    page: found[1]
+    for page in PAGES
+    if (found := re.search(r"<!-- laptop: (\S+) -->", page.read_text(encoding="utf-8")))
+}
 # Where there is no terminal, a run that takes more than ten seconds says how far it is.
 PROGRESS = re.compile(r"^[\d,]+ of [\d,]+ tasks, [\d.,]+/s.*\n", re.MULTILINE)
 

@@ -12,6 +12,7 @@ import pytest
 
 from docs.pages import (
     CLUSTERED,
+    LAPTOP,
     PAGES,
     PROGRESS,
     REFERENCE,
@@ -27,7 +28,9 @@ from docs.pages import (
 from packhorse.cli.commands import COMMANDS, packhorse
 
 TUTORED = [
-    page for page in PAGES if page not in CLUSTERED and any(isinstance(step, Command) for step in steps(page))
+    page
+    for page in PAGES
+    if page not in CLUSTERED and page not in LAPTOP and any(isinstance(step, Command) for step in steps(page))
 ]
 
 

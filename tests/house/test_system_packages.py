@@ -70,7 +70,7 @@ def test_root_installs_what_is_missing(machine, tmp_path: Path) -> None:
     update, install = (tmp_path / "asked").read_text().splitlines()
     assert update == "update"
     assert install.endswith(
-        "r-base-core parallel rsync shellcheck procps time "
+        "r-base-core parallel rsync shellcheck procps time environment-modules slurm-wlm-torque "
         "munge slurmctld slurmd slurm-client slurmdbd mariadb-server "
         "openssh-server gcc libpam0g-dev libpam-google-authenticator tmux screen slurm-wlm-mysql-plugin"
     )
@@ -121,7 +121,7 @@ def test_every_marker_of_a_program_is_told_of(machine) -> None:
 
 def test_a_machine_that_has_everything_hears_nothing(tmp_path: Path) -> None:
     daemons = ("munged", "slurmctld", "slurmd", "sbatch", "slurmdbd", "mariadbd", "sshd")
-    others = ("parallel", "rsync", "shellcheck", "ps", "time", "gcc", "tmux", "screen")
+    others = ("parallel", "rsync", "shellcheck", "ps", "time", "modulecmd", "qsub", "gcc", "tmux", "screen")
     for name in ("Rscript", *others, *daemons):
         (tmp_path / name).write_text("#!/bin/sh\n")
         (tmp_path / name).chmod(0o755)

@@ -33,6 +33,7 @@ class Gate:
         self._log = cluster.directory / "log" / "sshd.out"
         self._seen = self._log.stat().st_size
         self._attempts = self.factor("attempts").stat().st_size
+        self._hurt = False
 
     def factor(self, name: str) -> Path:
         """Return a file of what the second factors are checked against."""
@@ -107,11 +108,13 @@ class Gate:
 
     def change(self, text: str) -> None:
         """Have lines of sshd_config otherwise, such as `MaxSessions 2`."""
+        self._hurt = True
         (self.place / "changed.conf").write_text(text)
         self.restart()
 
     def freeze(self) -> None:
         """Let connections hang, as those of a network that is gone do; see `thaw`."""
+        self._hurt = True
         self._do("freeze", "sshd")
 
     def thaw(self) -> None:
@@ -119,8 +122,10 @@ class Gate:
         self._do("thaw", "sshd")
 
     def repair(self) -> None:
-        """Undo what a test changed, and end all connections."""
+        """Undo what a test changed; where that was sshd, end all connections."""
         self.push("approve")
+        if not self._hurt:
+            return
         self._do("thaw", "sshd")
         (self.place / "changed.conf").write_text("")
         self.restart(cut=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import time
@@ -23,7 +24,7 @@ def test_a_user_logs_in_once_and_everything_else_rides_on_that(laptop: Laptop, g
     status, shown = laptop.connect(kind)
     assert status == 0
     assert f"connected to {kind} as {gate.users[kind]} on testbed-login\n" in shown
-    assert "it closes itself after 8 h without use" in shown
+    assert re.search(r"it closes itself after 8 h without use \(not before \d\d:\d\d\)", shown)
     for words in (["--check"], []):
         again = laptop.run("connect", kind, *words)
         assert again.returncode == 0, again.stderr
@@ -229,9 +230,43 @@ def test_the_settings_of_ssh_count_and_those_that_would_spoil_a_login_do_not(
     laptop.site("push", "extends: testbed\nlogin: behind\nidle: 1 h\n")
     status, shown = laptop.connect("push")
     assert status == 0, shown
-    assert "it closes itself after 1 h without use, the rule of push" in shown
+    assert re.search(
+        r"it closes itself after 1 h without use \(not before \d\d:\d\d\), the rule of push", shown
+    )
     assert "on testbed-login" in laptop.run("connect", "push", "--check").stdout
     assert gate.logins() == [gate.users["key"], gate.users["push"]]
+
+
+def test_a_key_with_a_passphrase_and_a_key_in_an_agent_log_in(laptop: Laptop, gate: Gate) -> None:
+    key = laptop.home / "key"
+    protect = ["ssh-keygen", "-q", "-p", "-P", "", "-N", "open sesame", "-f", str(key)]
+    subprocess.run(protect, check=True, stdout=subprocess.DEVNULL)
+    assert laptop.connect("key", [("Enter passphrase for key", "open sesame")])[0] == 0
+    laptop.run("connect", "key", "--close")
+    agent = laptop.home / "agent"
+    with subprocess.Popen(["ssh-agent", "-D", "-a", str(agent)], stdout=subprocess.DEVNULL) as process:
+        try:
+            gate.cluster.until("the agent listens", agent.is_socket)
+            adding = ["ssh-add", str(gate.place / "user_key")]
+            environment = {**os.environ, "SSH_AUTH_SOCK": str(agent)}
+            subprocess.run(adding, env=environment, check=True, capture_output=True)
+            laptop.prefer(f"IdentityAgent {agent}")
+            assert laptop.connect("key", [])[0] == 0
+        finally:
+            process.terminate()
+    assert gate.logins() == [gate.users["key"]] * 2
+
+
+def test_settings_that_take_no_unknown_key_are_obeyed(laptop: Laptop, gate: Gate) -> None:
+    laptop.trust("")
+    laptop.prefer("StrictHostKeyChecking yes", "LogLevel QUIET")
+    status, shown = laptop.connect("key", [])
+    assert status == 5
+    assert (
+        f"your settings take no unknown key: put the site's (ask its help desk) into {laptop.known_hosts}"
+        in shown
+    )
+    assert gate.logins() == []
 
 
 REFUSED = {

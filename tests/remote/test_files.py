@@ -92,7 +92,7 @@ def test_a_part_with_other_bytes_is_never_taken_for_the_file(connected: Laptop) 
     ("words", "said"),
     [
         (("put", "none", "key:"), "none does not exist"),
-        (("put", "one", "nowhere:"), "no site of Packhorse"),
+        (("put", "one", "nowhere:"), "no site 'nowhere'"),
         (("put", "one", "two"), "names no site"),
         (("get", "key:none"), "there is no none on key"),
         (("put", "one", "push:"), "packhorse connect push"),

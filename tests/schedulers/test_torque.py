@@ -313,9 +313,8 @@ def test_many_jobs_are_asked_for_in_several_questions() -> None:
     row = (
         "{}.pbs01.example.org    alice       batch    x      1     1      1       --   01:00:00 R  01:00:00\n"
     )
-    answer, heard = answers(
-        Answer(status=0, stdout="".join(map(row.format, range(120)))), *[Answer(status=0)] * 3
-    )
+    table = "\n------\n" + "".join(map(row.format, range(120)))
+    answer, heard = answers(Answer(status=0, stdout=table), *[Answer(status=0)] * 3)
     assert talk(TORQUE.jobs("alice"), answer) == []
     assert [len(argv) - 4 for argv in heard[1:]] == [50, 50, 20]
 

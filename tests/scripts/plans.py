@@ -1,10 +1,12 @@
-"""Plans of many kinds, and what Packhorse says to Slurm for them: the job scripts, and the argv of submissions.
+"""Plans of many kinds, and what Packhorse says to batch systems for them: the job scripts, and the argv of submissions.
 
 `python tests/scripts/plans.py` writes the files in golden/ anew; `git diff` then shows what changed for users.
 """
 
 from __future__ import annotations
 
+import itertools
+import re
 import shlex
 import sys
 import tempfile
@@ -26,6 +28,11 @@ from packhorse.study.parse import parse_study
 from packhorse.worker.commands import filled, places
 
 GOLDEN = Path(__file__).parent / "golden"
+JOBS = {
+    "slurm": "85",
+    "torque": "85[].pbs01.example.org",
+    "openpbs": "85[].pbs01",
+}  # a dialect, and a job's number
 HOME = "/home/ada"  # of whom the golden files are
 PYTHON = "/opt/packhorse/bin/python"
 TESTBED = (SHIPPED / "testbed.yaml").read_text(encoding="utf-8")
@@ -91,9 +98,9 @@ CASES = (
 )
 
 
-def site_of(case: Case) -> Site:
-    """Return the testbed with what a case has beside it."""
-    text = TESTBED + case.site
+def site_of(case: Case, dialect: str) -> Site:
+    """Return the testbed with what a case has beside it, as if it were of a dialect's scheduler."""
+    text = TESTBED.replace("scheduler: slurm", f"scheduler: {dialect}") + case.site
     for old, new in case.replaced.items():
         text = text.replace(old, new)
     return parse_site(text, name="testbed", path="testbed.yaml", base=_no_other)
@@ -103,14 +110,16 @@ def _no_other(node: object) -> Site:
     raise AssertionError(node)
 
 
-def rendered(case: Case, home: Path, job: str = "85") -> dict[str, str]:
+def rendered(case: Case, home: Path, dialect: str = "slurm", job: str = "") -> dict[str, str]:
     """Return what a case's golden files hold: `NAME.sh` as written, and one line of a shell for each argv."""
     text = f"name: coverage\ncommand: python sim.py {{n}}\nparameters: {{n: [1]}}\n{case.study}\n"
+    text = text if dialect == "slurm" else text.replace("--nice=100", "-p 10")
+    job = job or JOBS[dialect]
     study = parse_study(text, path="study.yaml", read=_no_file)
     run = RunDirectory.create(home / case.folder / "runs" / "coverage", "coverage")
-    place = Place(site=site_of(case), asked=study.cluster)
-    found, dialect = propose(study, place, case.tasks), scheduler("slurm")
-    render(Carrier(run, Here(place.site)), place, dialect, found.request(place, study), found.rungs, Caps())
+    place = Place(site=site_of(case, dialect), asked=study.cluster)
+    found, speaker = propose(study, place, case.tasks), scheduler(dialect)
+    render(Carrier(run, Here(place.site)), place, speaker, found.request(place, study), found.rungs, Caps())
     said = msgspec.json.decode((run.path / "waves" / "continue.json").read_bytes())
     script, token = str(run.path / "waves" / "job-base.sh"), f"packhorse-0123456789ab-{case.wave}"
     elements = found.shape.elements
@@ -122,7 +131,10 @@ def rendered(case: Case, home: Path, job: str = "85") -> dict[str, str]:
         ),
         "ahead": filled(said["submit"], ahead),
         "after": filled(said["after"], after),
-        "notice": filled((said["mail"] or {"argv": []})["argv"], {"text": "coverage: 100 of 100 tasks"}),
+        "notice": filled(
+            (said["mail"] or {"argv": []})["argv"],
+            {"text": re.sub(speaker.not_in_names, "_", "coverage: 100 of 100 tasks")},
+        ),
     }
     shown = {}
     for name in case.shows:
@@ -134,12 +146,13 @@ def rendered(case: Case, home: Path, job: str = "85") -> dict[str, str]:
     return shown
 
 
-def golden(case: Case) -> dict[str, str]:
-    """Return the same as it would be in Ada's home, with her Python."""
+def golden(case: Case, dialect: str) -> dict[str, str]:
+    """Return the same as it would be in Ada's home, with her Python; of other dialects than Slurm's in a folder of its own."""
     with tempfile.TemporaryDirectory() as home:
-        found = rendered(case, Path(home))
+        found = rendered(case, Path(home), dialect)
+    folder = "" if dialect == "slurm" else f"{dialect}/"
     return {
-        name: text.replace(home, HOME).replace(shlex.quote(sys.executable), PYTHON)
+        folder + name: text.replace(home, HOME).replace(shlex.quote(sys.executable), PYTHON)
         for name, text in found.items()
     }
 
@@ -149,8 +162,9 @@ def _no_file(name: str) -> bytes:
 
 
 if __name__ == "__main__":
-    for old in GOLDEN.iterdir():
+    for old in GOLDEN.rglob("*.*"):
         old.unlink()
-    for one in CASES:
-        for file, content in golden(one).items():
+    for spoken, one in itertools.product(JOBS, CASES):
+        for file, content in golden(one, spoken).items():
+            (GOLDEN / file).parent.mkdir(exist_ok=True)
             (GOLDEN / file).write_text(content, encoding="utf-8")

@@ -8,23 +8,25 @@ from pathlib import Path
 import pytest
 
 from packhorse.schedulers.script import Raw, job_script
-from scripts.plans import CASES, GOLDEN, Case, golden, rendered
+from scripts.plans import CASES, GOLDEN, JOBS, Case, golden, rendered
 
-SCRIPTS = sorted(GOLDEN.glob("*.sh"))
+SCRIPTS = sorted(GOLDEN.rglob("*.sh"))
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_what_slurm_is_told_is_what_the_golden_files_say(case: Case) -> None:
-    for name, text in golden(case).items():
+@pytest.mark.parametrize("dialect", JOBS)
+def test_what_a_scheduler_is_told_is_what_the_golden_files_say(case: Case, dialect: str) -> None:
+    for name, text in golden(case, dialect).items():
         kept = (GOLDEN / name).read_text(encoding="utf-8")
         assert text == kept, f"{name} is another; python tests/scripts/plans.py writes it anew"
 
 
 def test_every_golden_file_is_of_a_plan() -> None:
-    assert {path.name for path in GOLDEN.iterdir()} == {name for case in CASES for name in golden(case)}
+    kept = {str(path.relative_to(GOLDEN)) for path in GOLDEN.rglob("*") if path.is_file()}
+    assert kept == {name for dialect in JOBS for case in CASES for name in golden(case, dialect)}
 
 
-@pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: str(path.relative_to(GOLDEN)))
 def test_bash_reads_every_script(path: Path) -> None:
     done = subprocess.run(["bash", "-n", path], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")

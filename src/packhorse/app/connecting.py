@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
-import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -92,8 +92,7 @@ def disconnect(said: str, folder: Path) -> tuple[Site, bool]:
 
 def login_of(said: str, folder: Path) -> tuple[Site, Login]:
     """Return a site and where one logs in; raise UsageError or RunError where that is not said, or not to be done."""
-    check_sharing(sys.platform)
-    site = _site(said, folder)
+    site = site_or_host(said, folder)
     if site.retired is not None:
         after = " or ".join(site.retired.successors)
         hint = f"packhorse connect {site.retired.successors[0]}" if after else ""
@@ -113,17 +112,8 @@ def login_of(said: str, folder: Path) -> tuple[Site, Login]:
     return site, login_to(site.name, site.login, cache_folder())
 
 
-def check_sharing(system: str) -> None:
-    """Refuse a platform whose ssh cannot share a connection: Windows' own, and those of Git and Cygwin there."""
-    if system in ("win32", "cygwin", "msys"):
-        raise RunError(
-            "the ssh of Windows cannot share one login, so that every step would log in anew",
-            "use WSL (wsl --install), and Packhorse inside it; your Windows files are in /mnt/c\n"
-            "without it: packhorse run on the cluster's own login node works, and so does everything without --site",
-        )
-
-
-def _site(said: str, folder: Path) -> Site:
+def site_or_host(said: str, folder: Path) -> Site:
+    """Return a site by its name; raise UsageError that tells what to write for a host that nobody has described."""
     try:
         return find_site(said, folder)
     except UsageError as error:
@@ -206,7 +196,7 @@ def _refusal(site: Site, facts: Facts, said: str) -> RunError:
     texts = {
         "unknown": (
             f"the key of {facts.host} is not known here and was not accepted, so you were not logged in",
-            f"compare its fingerprint ({_page(site)}), then {again} and answer yes",
+            _to_trust(site, facts, again),
         ),
         "name": (
             f"no machine is called {facts.host}",
@@ -224,6 +214,12 @@ def _refusal(site: Site, facts: Facts, said: str) -> RunError:
     }  # fmt: skip
     message, hint = texts.get(kind, (f"ssh could not log in to {site.name}; its words stand above", again))
     return RunError(message, hint)
+
+
+def _to_trust(site: Site, facts: Facts, again: str) -> str:
+    if facts.strict and facts.files:
+        return f"your settings take no unknown key: put the site's ({_page(site)}) into {facts.files[0]}"
+    return f"compare its fingerprint ({_page(site)}), then {again} and answer yes"
 
 
 def _denied(site: Site, facts: Facts) -> list[str]:
@@ -265,7 +261,8 @@ def _changed_key(site: Site, facts: Facts, said: str) -> RunError:
 def closing(connection: Connection) -> str:
     """Return when a connection will close."""
     whose = f", the rule of {connection.site.name}" if connection.site.idle else ""
-    return f"it closes itself after {span(connection.idle)} without use{whose}"
+    until = time.strftime("%H:%M", time.localtime(time.time() + connection.idle))
+    return f"it closes itself after {span(connection.idle)} without use (not before {until}){whose}"
 
 
 def settings_for(said: str, folder: Path) -> tuple[Site, str]:

@@ -10,8 +10,9 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
+from packhorse.app.connecting import site_or_host
 from packhorse.app.reach import Here, There, reach
-from packhorse.app.sites import find_site, this_site
+from packhorse.app.sites import this_site
 from packhorse.model.errors import RunError, UsageError
 from packhorse.model.site import Site
 from packhorse.model.siteparts import Sourced, Storage
@@ -43,11 +44,12 @@ class Probe(Struct, frozen=True, kw_only=True):
     machine: Machine
     changes: tuple[Change, ...]
     site: Site
+    new: bool  # whether nobody had described its partitions
 
     def text(self) -> str:
         """Return the site as a file."""
         about = ["Written by packhorse sites probe; it is yours to correct."]
-        if self.known is None:
+        if self.new:
             about += [
                 "What a machine does not tell, and this file should (packhorse sites schema has all keys):"
             ]
@@ -56,21 +58,22 @@ class Probe(Struct, frozen=True, kw_only=True):
 
 
 def probe(said: str | None, folder: Path, name: str = "") -> Probe:
-    """Ask a cluster what it is: a site, the login of one that nobody described, or the one on which this is.
+    """Ask a cluster what it is: a site, or the one on which this is, whose name is `name` where nobody described it.
 
-    `name` is that of a site that nobody described. Raises RunError where no scheduler answers.
+    Raises RunError where no scheduler answers.
     """
-    known = _known(said, folder)
-    site = known or Site(name=name or _name(said), login=said or "")
-    place: Here | There = reach(site) if said else Here(site)
+    known = site_or_host(said, folder) if said else this_site(folder)
+    site = known or Site(name=name or _name())
+    place = reach(site) if said else Here(site)
     with place.open():
         if isinstance(place, There):
             place.say_hello([], [])
         told = _told(place, site)
         seen = machine.read(place.ask(machine.look(known)))
     changes = tuple(differences(known, told)) if known else ()
-    merged = _seen(laid_over(site, told), seen, new=known is None)
-    return Probe(known=known, told=told, machine=seen, changes=changes, site=_dated(merged, seen, known))
+    new = not site.partitions
+    merged = _dated(_seen(laid_over(site, told), seen, new=new), seen, new=new)
+    return Probe(known=known, told=told, machine=seen, changes=changes, site=merged, new=new)
 
 
 def write(found: Probe, path: Path) -> None:
@@ -85,32 +88,21 @@ def write(found: Probe, path: Path) -> None:
         raise UsageError(f"{path} cannot be written: {error.strerror}") from None
 
 
-def _known(said: str | None, folder: Path) -> Site | None:
-    if said is None:
-        return this_site(folder)
-    try:
-        return find_site(said, folder)
-    except UsageError:
-        if "." in said or "@" in said:  # a host, and no name of a site
-            return None
-        raise
-
-
-def _name(said: str | None) -> str:
-    """Return a name for a site that nobody described: the first label of its host."""
-    host = (said or platform.node()).rpartition("://")[2].rpartition("@")[2]
-    return host.partition(".")[0].partition(":")[0] or "cluster"
+def _name() -> str:
+    """Return a name for the cluster on which this is: the first label of this machine's."""
+    return platform.node().partition(".")[0] or "cluster"
 
 
 def _told(place: Here | There, site: Site) -> Told:
     """Ask the scheduler that the site has, or whichever answers."""
     order = sorted(PROFILES, key=lambda name: name != site.scheduler)
     silent = []
-    for ask in dict.fromkeys(PROFILES[name] for name in order):
+    for ask in dict.fromkeys(PROFILES[name] for name in order):  # TORQUE and OpenPBS are asked alike
         told = talk(ask(place.user), place.ask)
         if not isinstance(told, Silent):
             return told
-        silent.append(told.why)
+        names = " or ".join(name for name in order if PROFILES[name] is ask)
+        silent.append(f"{names}: {told.why}")
     hint = "packhorse sites probe SITE asks another machine; on a login node, probe needs no name"
     raise RunError(f"no scheduler answers on {place.site.name}: {'; '.join(silent)}", hint)
 
@@ -135,10 +127,10 @@ def _seen(site: Site, seen: Machine, *, new: bool) -> Site:
     return replace(site, **more)
 
 
-def _dated(site: Site, seen: Machine, known: Site | None) -> Site:
+def _dated(site: Site, seen: Machine, *, new: bool) -> Site:
     today = time.strftime("%Y-%m-%d")
     source = f"packhorse sites probe on {seen.host or 'the cluster'}"
-    if known is None:
+    if new:
         return replace(site, source=source, date=today)
     others = tuple(one for one in site.sources if one.name != "partitions")
     return replace(site, sources=(*others, Sourced(name="partitions", source=source, date=today)))

@@ -22,12 +22,12 @@ CONTINUE_SECONDS = 900
 TOKEN = "{token}"  # noqa: S105 - the place of one
 ABOUT_WAVE = """\
 One job of a Packhorse run: a worker that takes tasks until none is left, or until its time is nearly over.
-Packhorse submits it as an array. ${wave} is the wave, ${last} the number of the array's last job, and ${follows} the
-wave before it, where jobs may not submit jobs, so that this one was queued beforehand.
+Packhorse submits it as an array: ${wave} is the wave, ${last} the number of the array's last job.
+Where jobs may not submit jobs, so that this one was queued beforehand, ${follows} is the wave before it.
 The worker tells each task how many threads it may use (OMP_NUM_THREADS and the like): the cores it asked for."""
 ABOUT_CONTINUATION = """\
-Starts when the jobs of wave ${wave} have ended, however they ended, and submits another wave for the tasks that they
-left without a result. Nobody has to be there for that."""
+Starts when the jobs of wave ${wave} have ended, however they ended, and submits another wave for the tasks
+that they left without a result. Nobody has to be there for that."""
 CONTINUE_MEMORY = 600  # MiB, for a million tasks
 
 
@@ -89,9 +89,10 @@ def element_request(base: Request, rung: Rung) -> Request:
 def wave_script(carrier: Carrier, place: Place, dialect: Scheduler, base: Request, rung: Rung) -> str:
     """Return the job script of one element: it becomes a worker."""
     names = dialect.variables
+    last = names.last if names.last.isidentifier() else f"${names.last}"
     program = [carrier.python, "-S", "-E", f"{carrier.path}/worker.pyz", "work"]
     program += [_under(carrier, f'"/waves/${names.wave}/work.json"'), "--element", Raw(names.element)]
-    program += ["--elements", Raw(f'"$((${names.last} + 1))"')]
+    program += ["--elements", Raw(f'"$(({last} + 1))"')]
     program += ["--restart", Raw(names.restart)] if names.restart else []
     program += ["--owner", Raw(names.job), "--follows", Raw(f'"${{{names.follows}:-0}}"')]
     program += ["--slots", str(rung.slots), "--seconds", str(rung.seconds or 0)]

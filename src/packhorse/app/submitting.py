@@ -10,18 +10,16 @@ from msgspec.structs import replace
 
 from packhorse.app.carrier import Carrier
 from packhorse.app.queue import Queue
+from packhorse.app.sending import AGAIN_SECONDS, SUBMIT_SECONDS, find_job, send_job
 from packhorse.app.watch import Watcher
 from packhorse.model.command import Command
 from packhorse.model.errors import RunError
-from packhorse.model.job import Refused, Submitted, Unsure
+from packhorse.model.job import Refused
 from packhorse.model.submission import Submission, token_of
 from packhorse.run.submissions import Submissions
 from packhorse.worker.commands import filled, places
 
-SUBMIT_SECONDS = 60.0  # a scheduler under load may take this long to answer
-AGAIN_SECONDS = (1.0, 5.0, 15.0)  # between tries where the scheduler says that asking again can help
 AHEAD = 3  # waves to queue beforehand where jobs may not submit jobs, beside those that are expected
-FIND_SECONDS = 12.0  # how long a job whose answer was lost is looked for at once; later looks find it too
 
 
 class Submitter:
@@ -129,28 +127,8 @@ class Submitter:
 
     def _submit(self, argv: Sequence[str], token: str) -> str | Refused:
         """Return the job's number, or "" where nobody knows it yet."""
-        said: Submitted | Refused | Unsure = Refused("", transient=True)
-        for pause in (*AGAIN_SECONDS, 0.0):
-            command = Command(argv=tuple(argv), timeout=SUBMIT_SECONDS, unset=self.queue.dialect.unset)
-            said = self.queue.dialect.submitted(self.queue.ask(command))
-            self.queue.shared.forget()
-            if isinstance(said, Refused) and said.transient and pause:
-                self.watcher.say(f"the scheduler does not take jobs now ({said.why}); asking again")
-                time.sleep(pause)
-                continue
-            break
-        if isinstance(said, Submitted):
-            return said.job
-        if isinstance(said, Refused):
-            return said
-        self.watcher.warn(f"nobody knows whether the scheduler took the job ({said.why}); looking for it")
-        return self.find(token)
+        return send_job(self.queue, argv, token, self.watcher)
 
     def find(self, token: str) -> str:
         """Look for a job by its token; return its number, or "" while it is not to be found."""
-        give_up = time.monotonic() + FIND_SECONDS
-        while True:
-            found = self.queue.find(token)
-            if isinstance(found, str) or time.monotonic() > give_up:
-                return found if isinstance(found, str) else ""
-            time.sleep(min(2.0, self.queue.site.poll))
+        return find_job(self.queue, token)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from packhorse.app.sharing import check_sharing
 from packhorse.cli.output import as_object, json_option, note, say
 from packhorse.model.errors import RunError
 
@@ -26,6 +28,7 @@ def connect_command(site: str, only_check: bool, only_close: bool, keep: bool, a
     ssh asks in this terminal for what the site wants: a password, a code, a push. Packhorse does not
     see the answers, keeps nothing, and never logs in by itself.
     """
+    check_sharing(sys.platform)
     from packhorse.app.connecting import check, closing, connect, disconnect, keep_in_use
 
     folder = Path.cwd()
@@ -60,6 +63,7 @@ def ssh_config_command(site: str) -> None:
 
     ssh, scp, rsync, git, and VS Code Remote-SSH then know the host ph-SITE. It never logs in by itself.
     """
+    check_sharing(sys.platform)
     from packhorse.app.connecting import settings_for
 
     found, lines = settings_for(site, Path.cwd())
@@ -85,6 +89,7 @@ def shell_command(ctx: click.Context, /, site: str, job: bool, to_attach: bool, 
     A job's shell runs in tmux or screen on the login node where one is there: a cut line ends nothing,
     Ctrl-B D (screen: Ctrl-A D) leaves it running, and --attach returns to it.
     """
+    check_sharing(sys.platform)
     from packhorse.app import shelling
 
     folder = Path.cwd()

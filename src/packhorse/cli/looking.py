@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from packhorse.cli.output import (
     as_object,
+    job_of,
     json_option,
     number,
     run_argument,
@@ -17,6 +18,10 @@ from packhorse.cli.output import (
     tasks,
     where_option,
 )
+from packhorse.model.errors import UsageError
+
+if TYPE_CHECKING:
+    from packhorse.app.byhand import Named
 
 
 @click.command(name="status")
@@ -98,17 +103,27 @@ def runs_command(as_json: bool) -> None:
 
 
 @click.command(name="logs")
-@run_argument
+@click.argument("run", required=False, metavar="[RUN|SITE:JOB]")
 @task_option
 @click.option("--failed", is_flag=True, help="What failed tasks printed, up to twenty (the default).")
 @where_option
+@click.option("--follow", is_flag=True, help="Of a job: show what it prints as it comes, until it ends.")
 @json_option
 def logs_command(
-    run: str | None, task: int | None, failed: bool, where: tuple[str, ...], as_json: bool
+    run: str | None, task: int | None, failed: bool, where: tuple[str, ...], follow: bool, as_json: bool
 ) -> None:
-    """Show what a task printed; without --task, what failed tasks printed."""
+    """Show what a task printed; without --task, what failed tasks printed.
+
+    SITE:JOB shows what a job of yours printed, also one that you submitted by hand.
+    """
     from packhorse.app.looking import logs
 
+    job = job_of(run)
+    if job is not None:
+        _job_logs(job, follow=follow, as_json=as_json)
+        return
+    if follow:
+        raise UsageError("--follow is for a job: SITE:JOB", "packhorse run STUDY --site SITE follows a run")
     found = logs(Path.cwd(), run, task, where, failed=failed)
     if as_json:
         as_object({"logs": [{"task": index, "text": text} for index, text in found]})
@@ -119,6 +134,24 @@ def logs_command(
         if not text.startswith("== task"):
             say(f"== task {index} ==")
         say(text.rstrip("\n"))
+
+
+def _job_logs(job: Named, *, follow: bool, as_json: bool) -> None:
+    from packhorse.app.byhand import follow_job, logs_of_job
+
+    if follow:
+        follow_job(job, lambda text: print(text, end="", flush=True))
+        return
+    found, more = logs_of_job(job)
+    if as_json:
+        as_object({"logs": [{"heading": heading, "text": text} for heading, text in found]})
+        return
+    for heading, text in found:
+        if heading:
+            say(heading)
+        say(text.rstrip("\n"))
+    if more:
+        say(more)
 
 
 @click.command(name="explain")

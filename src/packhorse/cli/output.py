@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 import sys
 import time
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from packhorse.app.watch import Progress, Watcher
+
+if TYPE_CHECKING:
+    from packhorse.app.byhand import Named
 
 LINE_SECONDS = 10.0  # between lines of progress where there is no terminal
 
@@ -19,6 +23,15 @@ where_option = click.option(
 )
 task_option = click.option("--task", type=int, help="The task's index (ph_index in the table).")
 run_argument = click.argument("run", required=False)
+
+
+def job_of(said: str | None) -> Named | None:
+    """Return the job that SITE:JOB names; None for a run's name."""
+    if said is None or ":" not in said:
+        return None
+    from packhorse.app.byhand import named_job
+
+    return named_job(said, Path.cwd())
 
 
 def say(text: str = "") -> None:

@@ -12,6 +12,7 @@ from packhorse.cli.output import (
     Lines,
     Quiet,
     as_object,
+    job_of,
     json_option,
     run_argument,
     say,
@@ -180,12 +181,21 @@ def retry_command(
 
 
 @click.command(name="cancel")
-@run_argument
+@click.argument("run", required=False, metavar="[RUN|SITE:JOB]")
 def cancel_command(run: str | None) -> None:
-    """Stop a run, here or on its site; finished tasks are kept and the same command continues."""
+    """Stop a run, here or on its site; finished tasks are kept and the same command continues.
+
+    SITE:JOB cancels a job of yours by its number, also one that you submitted by hand.
+    """
     from packhorse.app.keeping import cancel
 
-    say(cancel(Path.cwd(), run))
+    job = job_of(run)
+    if job is None:
+        say(cancel(Path.cwd(), run))
+        return
+    from packhorse.app.byhand import cancel_job
+
+    say(cancel_job(job))
 
 
 @click.command(name="rerun")

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 def probe_command(site: str | None, output: Path | None, as_json: bool) -> None:
     """Ask a cluster what it is, and say what differs from its file; nothing is changed there.
 
-    SITE is a site's name, or the host of a cluster that nobody has described; without it this machine is asked.
+    SITE is a site's name; without it this machine is asked, which must be a login node.
     """
     import msgspec
 

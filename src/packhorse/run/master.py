@@ -127,6 +127,7 @@ def open_master(login: Login, facts: Facts, idle: int) -> str:
         f"StrictHostKeyChecking={'yes' if facts.strict else 'ask'}",
         "RemoteCommand=none",
         "ClearAllForwardings=yes",
+        "LogLevel=INFO",  # banners and reasons; nothing of it is said more quietly because of the user's settings
         *PULSE,
         *([] if facts.timeout else [f"ConnectTimeout={REACH_SECONDS}"]),
     ]

@@ -7,7 +7,7 @@ import re
 from msgspec import Struct
 
 _ID = re.compile(r"(\d+)(?:\[(\d*)\])?(?:\.(\S+))?")
-_ROW = 10  # columns of `qstat -u`
+_ROW = 11  # columns of `qstat -u`
 
 
 class Id(Struct, frozen=True):
@@ -40,8 +40,18 @@ def numeral(text: str) -> int:
     return found.number if found else 0
 
 
-def listed(text: str) -> list[tuple[str, str]]:
-    """Return (number, state letter) of each job in `qstat -u`; what stands behind a number's dot may be cut."""
-    rows = [line.split() for line in text.splitlines()]
-    jobs = [(fields[0].partition(".")[0], fields[-2]) for fields in rows if len(fields) > _ROW]
-    return [(number, letter) for number, letter in jobs if job_id(number)]
+def listed(text: str) -> list[tuple[str, str]] | None:
+    """Return (number, state letter) of each job in `qstat -u`, None where nobody can read it.
+
+    What stands behind a number's dot may be cut. The jobs stand below a line of dashes.
+    """
+    found = []
+    _, dashes, rows = text.partition("\n---")
+    for line in rows.splitlines()[1:]:
+        fields = line.split()
+        number = fields[0].partition(".")[0] if fields else ""
+        if fields and (len(fields) < _ROW or not job_id(number)):
+            return None
+        if fields:
+            found.append((number, fields[-2]))
+    return found if dashes or not text.strip() else None

@@ -9,6 +9,7 @@ from msgspec import Struct
 from packhorse.model.command import Answer, Command, Talk
 from packhorse.model.job import Details, Ended, Job, Refused, Request, Submitted, Unsure
 from packhorse.model.queues import QueueState, Start
+from packhorse.schedulers.heads import Head
 from packhorse.schedulers.script import Shell, Variables
 
 __all__ = ["Answer", "Command", "Scheduler", "Silent", "Talk"]
@@ -95,6 +96,9 @@ class Scheduler(Protocol):
 
     def own(self, script: str, arguments: list[str], token: str, name: str = "") -> list[str]:
         """Return the argv that submits a user's script, whose own head says what it asks for."""
+
+    def head(self, text: str) -> Head:
+        """Return what the head of a user's script asks for, as far as it is understood."""
 
     def history(self, user: str, days: int, /) -> Talk[list[Ended] | Silent]:
         """Ask how a user's jobs of the last days ended, also those of nobody's run, as far as anything still knows."""

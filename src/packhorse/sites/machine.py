@@ -62,10 +62,15 @@ def look(site: Site | None) -> Command:
             questions[f"room {area.name}"] = f'df -Pk -- "{area.path}" && df -Pi -- "{area.path}"'
     for command in site.quota_commands if site else ():
         questions[f"quota {command}"] = command
+    return fenced(site, questions)
+
+
+def fenced(site: Site | None, questions: dict[str, str]) -> Command:
+    """Return one command that asks several questions of a shell as jobs have it; `answers` takes its answer apart."""
     setup = [*site.modules.setup, *site.setup] if site else []
     lines = [f"{line} >/dev/null 2>&1" for line in dict.fromkeys(setup)]
     for name, question in questions.items():
-        lines += [f"echo; echo {shlex.quote(f'{FENCE} {name}')}", f"{question} 2>&1 </dev/null"]
+        lines += [f"echo; echo {shlex.quote(f'{FENCE} {name}')}", f"{{ {question}; }} 2>&1 </dev/null"]
     lines.append(f"echo; echo '{FENCE} end'")
     # A login shell, since elsewhere `module` is often missing.
     return Command(argv=("bash", "-lc", "\n".join(lines)), timeout=60.0)
@@ -73,7 +78,7 @@ def look(site: Site | None) -> Command:
 
 def read(answer: Answer) -> Machine:
     """Return what a look found; what is missing was not found."""
-    parts = dict(_parts(answer.stdout))
+    parts = answers(answer)
     modules = tuple(module_names(parts.get("avail", "")))
     return Machine(
         host=_line(parts.get("host", ""), r"[\w.-]+"),
@@ -103,11 +108,10 @@ def _module_system(parts: dict[str, str]) -> Literal["lmod", "environment-module
     return "environment-modules" if parts.get("modules", "").strip() else ""
 
 
-def _parts(text: str) -> Iterator[tuple[str, str]]:
-    """Yield what stands between fences; what a login shell prints of itself stands before the first."""
-    for part in text.split(f"{FENCE} ")[1:]:
-        name, _, said = part.partition("\n")
-        yield name, said
+def answers(answer: Answer) -> dict[str, str]:
+    """Return what stands between fences; what a login shell prints of itself stands before the first."""
+    parts = (part.partition("\n") for part in answer.stdout.split(f"{FENCE} ")[1:])
+    return {name: said for name, _, said in parts}
 
 
 def _line(text: str, pattern: str) -> str:

@@ -11,8 +11,8 @@
 #SBATCH --open-mode=append
 
 # One job of a Packhorse run: a worker that takes tasks until none is left, or until its time is nearly over.
-# Packhorse submits it as an array. $1 is the wave, $2 the number of the array's last job, and $3 the
-# wave before it, where jobs may not submit jobs, so that this one was queued beforehand.
+# Packhorse submits it as an array: $1 is the wave, $2 the number of the array's last job.
+# Where jobs may not submit jobs, so that this one was queued beforehand, $3 is the wave before it.
 # The worker tells each task how many threads it may use (OMP_NUM_THREADS and the like): the cores it asked for.
 
 # The program takes the place of this shell, so its exit status is the job's.

@@ -8,7 +8,9 @@ from typing import Literal, TypeVar
 from packhorse.model.command import Answer, Command, Talk
 from packhorse.model.job import Details, Ended, Job, Refused, Request, Submitted, Unsure
 from packhorse.model.queues import QueueState, Start
+from packhorse.schedulers import pbs_head
 from packhorse.schedulers.brackets import job_id, listed, numeral
+from packhorse.schedulers.heads import Head
 from packhorse.schedulers.openpbs import options, queue, queues, reasons, refusals, unsayable
 from packhorse.schedulers.openpbs.queue import Record
 from packhorse.schedulers.openpbs.words import records
@@ -130,6 +132,10 @@ class OpenPBS:
         """Return the argv that submits a user's script, whose own head says what it asks for."""
         return options.own(script, arguments, token, name)
 
+    def head(self, text: str) -> Head:
+        """Return what the #PBS lines of a user's script ask for."""
+        return pbs_head.head(text)
+
     def history(self, user: str, _days: int, /) -> Talk[list[Ended] | Silent]:
         """Ask how a user's jobs ended, as long as the site keeps its history."""
         numbers = yield from _numbers(user, "-x")
@@ -184,7 +190,7 @@ def _numbers(user: str, *options: str) -> Talk[list[str] | Silent]:
     if answer.status != 0:
         return Silent(refusals.understood(answer)[0])
     found = listed(answer.stdout)
-    if not found and answer.stdout.strip():
+    if found is None:
         return Silent(f"qstat's answer cannot be read: {answer.stdout.strip()[:200]!r}")
     return [number for number, _ in found]
 

@@ -40,7 +40,8 @@ def _resources(request: Request) -> list[str]:
         memory = request.core_memory * max(1, request.cores)
     chunk += f":mem={memory}mb" if memory is not None else ""
     if request.gpus:
-        chunk += f":{'ngpus' if request.gres == 'gpu' else request.gres}={request.gpus}"
+        # A kind of GPU has no name that all sites share; the queue decides, or an option of the user's.
+        chunk += f":{'ngpus' if request.gres.partition(':')[0] == 'gpu' else request.gres}={request.gpus}"
     place = (["scatter"] if request.nodes > 1 else []) + (["excl"] if request.whole_nodes else [])
     said = [chunk, *([f"place={':'.join(place)}"] if place else [])]
     said += [f"walltime={clock(max(60, request.seconds))}"] if request.seconds is not None else []

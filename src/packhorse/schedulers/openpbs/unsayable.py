@@ -24,6 +24,8 @@ def _names(request: Request) -> Iterator[str]:
         said = getattr(request, what)
         if said and not _WORD.fullmatch(said):
             yield f"the {what} {said!r} is not one word of letters, digits and . _ @ + : / - signs"
+    if request.gpus and ":" in request.gres:
+        yield f"the kind of GPU in {request.gres!r} has no name that all sites of OpenPBS share; say it as an option"
     for option in request.options:
         if not option.startswith("-") or not option.isprintable():
             yield f"the option {option!r} is not one line that begins with -"

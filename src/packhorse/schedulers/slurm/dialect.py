@@ -8,10 +8,12 @@ from typing import Literal
 from packhorse.model.command import Answer, Command, Talk
 from packhorse.model.job import Details, Ended, Job, Refused, Request, Submitted, Unsure
 from packhorse.model.queues import QueueState, Start
+from packhorse.schedulers.heads import Head
 from packhorse.schedulers.script import Shell, Variables
 from packhorse.schedulers.slurm import (
     accounting,
     details,
+    head,
     options,
     partitions,
     queue,
@@ -157,6 +159,10 @@ class Slurm:
         """Return the argv that submits a user's script, whose own head says what it asks for."""
         named = [f"--job-name={name}"] if name else []
         return ["sbatch", "--parsable", f"--comment={token}", *named, script, *arguments]
+
+    def head(self, text: str) -> Head:
+        """Return what the #SBATCH lines of a user's script ask for."""
+        return head.head(text)
 
     def history(self, user: str, days: int, /) -> Talk[list[Ended] | Silent]:
         """Ask how a user's jobs of the last days ended: sacct, and squeue for the newest and where nobody else knows."""

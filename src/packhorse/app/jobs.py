@@ -1,0 +1,157 @@
+"""All of a user's jobs on all their sites, also those submitted by hand; each site is asked as seldom as it allows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
+
+from packhorse.app.cache import cache_folder
+from packhorse.app.jobrows import Names, Row, rows
+from packhorse.app.mysites import my_sites
+from packhorse.app.queue import Queue
+from packhorse.app.reach import There, reach
+from packhorse.model.errors import PackhorseError
+from packhorse.model.job import Ended
+from packhorse.model.site import Site
+from packhorse.run.directory import RunDirectory, list_runs
+from packhorse.run.shared import SharedAnswer
+from packhorse.run.submissions import Submissions
+from packhorse.run.talking import talk
+from packhorse.schedulers.talk import Silent
+
+AT_ONCE = 8  # sites that are asked at a time
+DAYS = 3  # of jobs that ended
+
+
+class Wanted(Struct, frozen=True, kw_only=True):
+    """Which jobs: those that wait or run, those that ended in the last days, or both."""
+
+    alive: bool = True
+    ended: bool = False
+    days: int = DAYS
+
+
+class SiteJobs(Struct, frozen=True, kw_only=True):
+    """The jobs of one site, when it was asked; or why it did not answer, and what to type."""
+
+    site: str
+    poll: float = 60.0  # seconds between two questions
+    idle: int | None = None  # seconds after which a login that does nothing ends, where we ride on one
+    asked: float = 0.0
+    rows: tuple[Row, ...] = ()
+    silent: str = ""
+    hint: str = ""
+
+
+class AllJobs(Struct, frozen=True, kw_only=True):
+    """The jobs of all sites that were asked, and the sites that were not, with the reason."""
+
+    sites: tuple[SiteJobs, ...]
+    left_out: dict[str, str] = {}
+
+    @property
+    def alive(self) -> bool:
+        """Whether anything waits or runs, as far as is known."""
+        return any(row.alive for site in self.sites for row in site.rows)
+
+
+def all_jobs(folder: Path, named: Sequence[str], wanted: Wanted) -> AllJobs:
+    """Return the jobs on the sites that were named, or on all of the user's own; a silent site hides no other."""
+    mine = my_sites(folder, named)
+    names = {site.name: names_of(folder, site) for site in mine.sites}
+
+    def ask(site: Site) -> SiteJobs:
+        return jobs_of(site, wanted, names[site.name])
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        found = tuple(pool.map(ask, mine.sites))
+    return AllJobs(sites=found, left_out=mine.left_out)
+
+
+def pace(found: AllJobs) -> tuple[float, float | None]:
+    """Return how often the sites may be asked, and for how long: where one is reached over a login, by its idle rule."""
+    idle = [site.idle for site in found.sites if site.idle is not None]
+    return min((site.poll for site in found.sites), default=60.0), min(idle, default=None)
+
+
+def jobs_of(site: Site, wanted: Wanted, names: Names) -> SiteJobs:
+    """Return the jobs of one site."""
+    found = _answered(site, wanted, names)
+    return replace(found, poll=site.poll, idle=site.idle if isinstance(reach(site), There) else None)
+
+
+def _answered(site: Site, wanted: Wanted, names: Names) -> SiteJobs:
+    how = reach(site)
+    queue = Queue(site, how)
+    try:
+        if _all_fresh(queue, wanted):
+            return _ask(queue, wanted, names)
+        with how.open():
+            if isinstance(how, There):
+                how.say_hello(list(queue.dialect.programs), [])
+            return _ask(queue, wanted, names)
+    except PackhorseError as error:
+        return SiteJobs(site=site.name, silent=error.message, hint=error.hint)
+
+
+def _all_fresh(queue: Queue, wanted: Wanted) -> bool:
+    """Whether all that is wanted was asked so lately that the site need not be reached."""
+    shared = [queue.shared] * wanted.alive + [_history(queue, wanted.days)] * wanted.ended
+    return all(one.fresh(queue.site.poll) for one in shared)
+
+
+def _ask(queue: Queue, wanted: Wanted, names: Names) -> SiteJobs:
+    name, dialect = queue.site.name, queue.dialect
+    jobs = queue.jobs()
+    if jobs.silent:
+        hint = f"packhorse jobs {name} asks again; the jobs go on by themselves"
+        return SiteJobs(site=name, asked=jobs.asked, silent=jobs.silent, hint=hint)
+    over: list[Ended] = []
+    silent = ""
+    if wanted.ended:
+        _, said = _history(queue, wanted.days).get(queue.site.poll, lambda: _ask_history(queue, wanted.days))
+        silent = said if isinstance(said, str) else ""
+        over = [] if silent else msgspec.convert(said, list[Ended])
+    found = rows(dialect, name, jobs.jobs, over, names)
+    shown = tuple(row for row in found if (wanted.alive if row.alive else wanted.ended))
+    return SiteJobs(site=name, asked=jobs.asked, rows=shown, silent=silent)
+
+
+def _history(queue: Queue, days: int) -> SharedAnswer:
+    return SharedAnswer(cache_folder() / f"history-{queue.site.name}-{days}.json")
+
+
+def _ask_history(queue: Queue, days: int) -> Any:
+    said = talk(queue.dialect.history(queue.user, days), queue.ask)
+    return said.why if isinstance(said, Silent) else msgspec.to_builtins(said)
+
+
+def names_of(folder: Path, site: Site) -> Names:
+    """Return which jobs of a site belong to which runs under runs/, by what these have written down."""
+    by_id: dict[str, str] = {}
+    by_job: dict[str, str] = {}
+    for run in list_runs(folder):
+        try:
+            by_id[run.about().id] = run.path.name
+            by_job |= dict.fromkeys(_numbers(run, site), run.path.name)
+        except (PackhorseError, OSError, msgspec.MsgspecError):
+            continue  # `packhorse runs` says what is wrong with it
+    return Names(by_id=by_id, by_job=by_job)
+
+
+def _numbers(run: RunDirectory, site: Site) -> Iterator[str]:
+    kept = Submissions(run)
+    for wave in run.waves():
+        sent = kept.of(wave)
+        if sent is not None and sent.site == site.name:
+            yield from _some((sent.job, sent.continuation))
+
+
+def _some(words: Iterable[str]) -> Iterator[str]:
+    return (word for word in words if word)

@@ -1,0 +1,117 @@
+"""Jobs as rows for a person, from what real Slurms said of them."""
+
+from __future__ import annotations
+
+import pytest
+
+from packhorse.app.jobrows import ALIVE, Names, Row, about, rows, state_words
+from packhorse.model.job import Ended, Job
+from packhorse.run.talking import talk
+from packhorse.schedulers import scheduler
+from packhorse.schedulers.talk import Silent
+from schedulers.captured import VERSIONS, cases
+
+SLURM = scheduler("slurm")
+NOBODY = Names()
+
+
+def captured(version: str) -> list[Row]:
+    jobs = talk(SLURM.jobs("alice"), lambda _: cases(version)["squeue_all_pinned_noarray"].answer)
+    assert not isinstance(jobs, Silent)
+    found = rows(SLURM, "testbed", jobs, [], NOBODY)
+    assert {row.job for row in found} == {job.job for job in jobs if job.state != "GONE"}
+    for row in found:
+        ours = [job for job in jobs if job.job == row.job]
+        assert sum(row.counts.values()) in (0, sum(job.elements for job in ours))
+    return found
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_queue_has_a_row_for_each_job_and_array_what_runs_first(version: str) -> None:
+    found = captured(version)
+    assert len({row.job for row in found}) == len(found)
+    running = [row.state == "running" for row in found]
+    assert running == sorted(running, reverse=True)
+    by_name = {row.name: row for row in found}
+    assert by_name["held"].state == "held"
+    assert by_name["dep"].state == "dependent"
+    assert "scontrol release" in about(by_name["held"])
+    assert f"packhorse cancel testbed:{by_name['depnever'].job}" in about(by_name["depnever"])
+    assert "left" in about(by_name["run"])
+    assert "2 running" in state_words(by_name["throttle"])
+    for row in found:
+        assert row.alive
+        assert "RUN" not in about(row)
+        assert "JOB" not in about(row)
+
+
+def test_an_array_counts_its_elements_also_those_that_ended() -> None:
+    jobs = [
+        Job(job="7", state="RUNNING", word="RUNNING", element=2, elapsed=60, limit=600, node="n1"),
+        Job(job="7", state="RUNNING", word="RUNNING", element=3, elapsed=90, limit=600, node="n2"),
+        Job(job="7", state="QUEUED", word="PENDING", elements=6, reason="JobArrayTaskLimit", limit=600),
+    ]
+    ended = [Ended(job="7", element=0, how="done"), Ended(job="7", element=1, how="memory")]
+    (row,) = rows(SLURM, "s", jobs, ended, Names(by_job={"7": "fits"}))
+    assert row.counts == {"running": 2, "waiting": 6, "done": 1, "out of memory": 1}
+    assert (row.left, row.nodes, row.run) == (540, ("n1", "n2"), "fits")
+    assert about(row).startswith("on n1, n2 for 1 min 30 s of 10 min; 9 min left; as many elements")
+
+
+def test_a_job_that_ended_says_what_it_used_of_what_it_asked_for() -> None:
+    said = Ended(
+        job="9", how="failed", exit=3, cores=4, nodes=2, elapsed=100, cpu=200.0, memory=300, name="fit"
+    )
+    said = Ended(
+        **{name: getattr(said, name) for name in said.__struct_fields__}
+        | {"asked_memory": 4096, "limit": 3600, "end": "2026-11-21T23:19:30"}
+    )
+    (row,) = rows(SLURM, "s", [], [said], NOBODY)
+    assert (
+        about(row)
+        == "exit status 3; took 1 min 40 s of 1 h; used 50% of 4 cores and 300 MB of 2 GB; ended 2026-11-21 23:19:30"
+    )
+
+
+@pytest.mark.parametrize(
+    ("ended", "state", "words"),
+    [
+        (Ended(job="1", how="cancelled", by="0", word="CANCELLED"), "cancelled", "by an administrator"),
+        (Ended(job="1", how="cancelled", by="1001", word="CANCELLED"), "cancelled", ""),
+        (Ended(job="1", how="failed", signal=11), "failed", "killed by signal 11"),
+        (Ended(job="1", how="timeout", elapsed=3600, limit=3600), "timed out", "took 1 h of 1 h"),
+        (Ended(job="1", how="node", node="n1"), "node failed", ""),
+        (Ended(job="1", how="unknown", word="WARP"), "ended (WARP)", ""),
+        (Ended(job="1", how="done", elapsed=0, cores=1, cpu=0.0), "done", "took 0 s"),
+    ],
+)
+def test_endings_in_plain_words(ended: Ended, state: str, words: str) -> None:
+    (row,) = rows(SLURM, "s", [], [ended], NOBODY)
+    assert (state_words(row), about(row)) == (state, words)
+    assert row.state not in ALIVE
+
+
+def test_an_ended_array_tells_what_went_wrong_first() -> None:
+    ended = [
+        Ended(job="5", element=one, how="failed" if one == 3 else "done", exit=one == 3) for one in range(9)
+    ]
+    (row,) = rows(SLURM, "s", [], ended, NOBODY)
+    assert state_words(row) == "1 failed, 8 done"
+    assert row.exit is None
+
+
+def test_a_job_is_named_by_the_run_of_its_token() -> None:
+    names = Names(by_id={"0a1b": "means"}, by_job={"8": "fits"})
+    jobs = [
+        Job(job="7", state="QUEUED", token="packhorse-0a1b-2-next"),
+        Job(job="8", state="QUEUED"),
+        Job(job="9", state="QUEUED", token="packhorse-0a1bc-1"),
+    ]
+    assert [row.run for row in rows(SLURM, "s", jobs, [], names)] == ["means", "fits", ""]
+
+
+def test_states_that_nobody_knows_are_told_as_they_are() -> None:
+    (row,) = rows(SLURM, "s", [Job(job="7", state="UNKNOWN", word="REVOKED")], [], NOBODY)
+    assert state_words(row) == "unknown (REVOKED)"
+    (ending,) = rows(SLURM, "s", [Job(job="7", state="RUNNING", word="COMPLETING")], [], NOBODY)
+    assert state_words(ending) == "running (completing)"

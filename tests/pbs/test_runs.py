@@ -1,0 +1,195 @@
+"""Whole runs on a TORQUE and an OpenPBS that are stand-ins: their jobs really run, here."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+from typing import Any
+
+import pytest
+
+from pbs.conftest import Site
+from schedulers.captured import cases
+
+WORK = """
+    import json, pathlib, sys, time
+    n = int(sys.argv[1])
+    time.sleep(float(sys.argv[2]))
+    print(json.dumps({"twice": 2 * n}))
+"""
+VERSIONS = {"torque": "6.1.3", "openpbs": "23.06.06"}
+
+
+def study(site: Site, tasks: int = 24, seconds: float = 0.02, **more: Any) -> None:
+    site.project.write(work_py=WORK)
+    site.project.study(
+        command=f"python work.py {{n}} {seconds}",
+        parameters={"n": {"range": [tasks]}},
+        resources={"time": "1 min", "memory": "50 MB"},
+        cluster={"max_jobs": 2},
+        **more,
+    )
+
+
+def run(site: Site, *words: str, code: int = 0) -> str:
+    return site.project.run("--site", "mine", *words, code=code)
+
+
+def check(site: Site, tasks: int = 24) -> None:
+    """The table is complete and right."""
+    assert site.project.rows("n", "twice") == [(n, 2 * n) for n in range(tasks)], site.story()
+
+
+def captured(site: Site, name: str) -> dict[str, Any]:
+    """Return a mood that says what a real server said."""
+    answer = cases(VERSIONS[site.dialect])[name].answer
+    return {"stdout": answer.stdout, "stderr": answer.stderr, "status": answer.status}
+
+
+def test_the_stand_in_says_that_it_is_one(site: Site) -> None:
+    said = subprocess.run(["qsub", "--version"], capture_output=True, text=True, check=True).stdout
+    assert said.startswith("a stand-in")
+
+
+def test_a_study_runs_to_its_table(site: Site) -> None:
+    study(site)
+    said = run(site)
+    check(site)
+    assert "24 of 24 tasks done" in said
+    first, follower = site.jobs()[:2]
+    assert "-h" in first["argv"]
+    assert follower["after"] == ["0[]." + ("pbs01.example.org" if site.dialect == "torque" else "pbs01")]
+    assert site.tokens()[:2] == ["1", "1-next"]
+    submission = json.loads((site.project.directory / "waves/1/submission.json").read_text())
+    assert submission["released"] >= submission["submitted"]
+    assert (site.project.directory / "waves/1/owner").read_text() == submission["job"]
+    logs = sorted(path.name for path in (site.project.directory / "logs").glob("job-*.out"))
+    assert logs == ["job-1-0.out", "job-1-1.out"], "each element prints where Packhorse looks"
+
+
+def test_a_single_job_is_enough_for_a_small_study(site: Site) -> None:
+    study(site, tasks=1)
+    run(site)
+    check(site, 1)
+    assert site.jobs()[0]["array"] == (site.dialect == "torque"), "OpenPBS knows no array of one element"
+
+
+def test_what_a_wave_leaves_is_run_by_the_next_without_anybody(site: Site) -> None:
+    study(site, tasks=60, seconds=0.1)
+    run(site, "--detach")
+    for element in site.until(lambda: len(site.running()) == 2 and site.running()):
+        os.killpg(element["shell"], signal.SIGKILL)  # the node dies
+    site.until((site.project.directory / "stopped.json").exists)
+    assert json.loads((site.project.directory / "stopped.json").read_text())["why"] == "done"
+    assert site.tokens() == ["1", "1-next", "2", "2-next"]
+    site.project.command("collect", "s")
+    check(site, 60)
+    said = site.project.command("status", "s")
+    assert "wave 2" in said
+
+
+def test_a_job_whose_answer_was_lost_is_found_again(site: Site) -> None:
+    study(site)
+    site.mood({"takes": True, "stdout": "", "stderr": "qsub: End of File\n", "status": 11})
+    said = run(site)
+    assert "nobody knows whether the scheduler took the job" in said
+    check(site)
+    assert site.tokens()[:2] == ["1", "1-next"], "it was not sent again"
+
+
+def test_what_a_real_server_refused_is_told_and_leaves_nothing(site: Site) -> None:
+    study(site)
+    site.mood(captured(site, "qsub-refused-walltime-over-limit"))
+    said = run(site, code=5)
+    assert "the site refuses the job: the job asks for more time" in said
+    assert site.jobs() == []
+    run(site)
+    check(site)
+
+
+def test_a_server_that_is_away_for_a_while_is_asked_again(site: Site) -> None:
+    study(site)
+    site.mood(captured(site, "qsub-server-stopped"))
+    assert "asking again" in run(site)
+    check(site)
+
+
+def test_status_says_how_jobs_stand(site: Site) -> None:
+    study(site, tasks=400, seconds=0.1)
+    run(site, "--detach")
+    site.until(site.running)
+    said = site.project.command("status", "s")
+    assert "2 jobs running on n01" in said
+    (site.folder / "away").touch()
+    site.until(lambda: "the scheduler does not answer" in site.project.command("status", "s"), 10)
+    (site.folder / "away").unlink()
+    said = site.project.command("cancel", "s")
+    assert "cancel" in said
+    site.until(lambda: not site.running())
+    assert len(site.jobs()) == 2, "a wave, and what would have followed it"
+    stand = site.until(lambda: (s := site.project.command("status", "s")) and "cancelled" in s and s)
+    assert "400" in stand
+
+
+def test_a_wave_that_somebody_deletes_is_followed_by_none(site: Site) -> None:
+    study(site, tasks=400, seconds=0.1)
+    run(site, "--detach")
+    site.until(lambda: len(site.running()) == 2)
+    job = json.loads((site.project.directory / "waves/1/submission.json").read_text())["job"]
+    subprocess.run(["qdel", job], check=True)
+    site.until((site.project.directory / "stopped.json").exists)
+    assert json.loads((site.project.directory / "stopped.json").read_text())["why"] == "cancelled"
+    assert site.tokens() == ["1", "1-next"]
+
+
+def test_failed_tasks_run_again_when_they_are_told_to(site: Site) -> None:
+    study(site)
+    site.project.write(
+        work_py="""
+        import json, pathlib, sys
+        n = int(sys.argv[1])
+        if n == 7 and not pathlib.Path(sys.argv[3]).exists():
+            sys.exit("not yet")
+        print(json.dumps({"twice": 2 * n}))
+        """
+    )
+    mark = site.folder / "mark"
+    site.project.study(
+        command=f"python work.py {{n}} 0 {mark}", parameters={"n": {"range": [24]}}, cluster={"max_jobs": 2}
+    )
+    run(site, code=7)
+    mark.touch()
+    site.project.command("retry", "s")
+    check(site)
+    assert "2" in site.tokens()
+
+
+def test_a_run_that_died_before_its_wave_was_released_is_finished_by_the_next(site: Site) -> None:
+    study(site)
+    site.mood({"takes": True}, {"hangs": True})
+    first = site.project.start("run", "study.yaml", "--site", "mine")
+    site.until(lambda: site.jobs() and (site.folder / "moods.json").read_text() == "[]")
+    os.killpg(first.pid, signal.SIGKILL)
+    first.communicate()
+    (held,) = site.jobs()
+    assert held["held"]
+    assert "qrls" in site.project.command("status", "s")
+    run(site)
+    check(site)
+    assert site.tokens()[:2] == ["1", "1-next"]
+
+
+@pytest.mark.parametrize("site", ["torque"], indirect=True)
+def test_later_waves_are_queued_beforehand_where_jobs_may_not_submit(site: Site) -> None:
+    study(site, tasks=40, seconds=0.1)
+    path = site.project.path / "packhorse-sites/mine.yaml"
+    path.write_text(path.read_text() + "compute_submits: false\n")
+    run(site, "--detach")
+    assert [job["held"] for job in site.jobs()] == [False] * 4
+    for element in site.until(lambda: len(site.running()) == 2 and site.running()):
+        os.killpg(element["shell"], signal.SIGKILL)
+    site.until((site.project.directory / "stopped.json").exists)
+    site.project.command("collect", "s")
+    check(site, 40)

@@ -1,0 +1,151 @@
+"""What the head of a script that a user wrote asks for, in the words of each scheduler."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from packhorse.model.job import Request
+from packhorse.schedulers import scheduler
+
+SLURM, TORQUE, OPENPBS = scheduler("slurm"), scheduler("torque"), scheduler("openpbs")
+
+
+USUAL: dict[str, Any] = {
+    "name": "",
+    "partition": "",
+    "seconds": None,
+    "account": "",
+    "qos": "",
+    "memory": None,
+    "core_memory": None,
+    "nodes": 1,
+    "tasks": 1,
+    "cores": 1,
+    "gpus": 0,
+    "gres": "gpu",
+    "output": "",
+    "error": "",
+    "whole_nodes": False,
+    "indices": (),
+}
+
+
+def lines(prefix: str, *options: str) -> str:
+    return "\n".join(["#!/bin/bash", *(f"{prefix} {one}" for one in options), "", "hostname", ""])
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (["-p gpu -t 20", "-A lab --qos=short"], {"partition": "gpu", "seconds": 1200, "account": "lab", "qos": "short"}),
+        (["--time=1-12", "-J 'my fit'"], {"seconds": 129600, "name": "my fit"}),
+        (["--time 1-12:30"], {"seconds": 131400}),
+        (["--time=10:30"], {"seconds": 630}),
+        (["--time=UNLIMITED", "--mem=0"], {"seconds": None, "memory": None}),
+        (["--mem=4G", "-N 2-4 --ntasks-per-node=3 -c4"], {"memory": 4096, "nodes": 2, "tasks": 3, "cores": 12}),
+        (["-N2", "-n 7"], {"nodes": 2, "tasks": 4, "cores": 4}),
+        (["-n 500"], {"nodes": 1, "tasks": 1, "cores": 1}),  # they may go to as many nodes as there are
+        (["--mem-per-cpu=500MB", "--gres=gpu:a100:2"], {"core_memory": 500, "gpus": 2, "gres": "gpu:a100"}),
+        (["--gpus-per-node=v100:4"], {"gpus": 4, "gres": "gpu:v100"}),
+        (["-G 4", "--nodes=2"], {"gpus": 2, "nodes": 2}),
+        (["--gres=gpu"], {"gpus": 1, "gres": "gpu"}),
+        (["-a 1-10:3,20%2"], {"indices": ((1, 10, 3), (20, 20, 1))}),
+        (["-o logs/%j.out # what it prints", "-e err"], {"output": "logs/%j.out", "error": "err"}),
+        (["--exclusive"], {"whole_nodes": True}),
+        (["--time=5", "--time=6"], {"seconds": 360}),
+        (["--requeue --hold -p debug"], {"partition": "debug"}),
+        (["-H -p debug"], {"partition": "debug"}),
+        (["--comment='unfinished"], {}),
+    ],
+)  # fmt: skip
+def test_a_slurm_head(options: list[str], expected: dict[str, Any]) -> None:
+    found = SLURM.head(lines("#SBATCH", *options)).request
+    assert {name: getattr(found, name) for name in USUAL} == USUAL | expected
+
+
+FULL = Request(
+    name="my fit",
+    partition="gpu",
+    account="lab",
+    qos="short",
+    indices=((0, 12, 4), (20, 20, 1)),
+    nodes=2,
+    tasks=2,
+    cores=8,
+    memory=4000,
+    gpus=2,
+    gres="gpu:a100",
+    seconds=5400,
+    output="out.txt",
+    error="err.txt",
+)
+
+
+def test_a_head_that_packhorse_writes_is_read_back() -> None:
+    written = "\n".join(["#!/bin/bash", *SLURM.directives(FULL), "hostname"])
+    assert SLURM.head(written).request == FULL
+    for dialect in (TORQUE, OPENPBS):
+        found = dialect.head(
+            "\n".join(["#!/bin/bash", *dialect.directives(replace(FULL, indices=()))])
+        ).request
+        for name in ("partition", "account", "nodes", "cores", "gpus", "seconds"):
+            assert getattr(found, name) == getattr(FULL, name), (dialect.name, name)
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (["-N fit", "-l nodes=2:ppn=4,walltime=1:30:00", "-q serial"], {"nodes": 2, "cores": 4, "seconds": 5400, "partition": "serial"}),
+        (["-l mem=8gb", "-l nodes=2"], {"memory": 4096, "nodes": 2}),
+        (["-l pmem=500mb", "-t 1-10%2"], {"core_memory": 500, "indices": ((1, 10, 1),)}),
+        (["-l select=3:ncpus=8:mem=4gb:ngpus=1+1:ncpus=2"], {"nodes": 3, "cores": 8, "memory": 4096, "gpus": 1}),
+        (["-o host:logs/out -e errors -j oe", "-A lab"], {"output": "logs/out", "error": "errors", "account": "lab"}),
+        (["-l nodes=n7+n8:ppn=2"], {"nodes": 1, "cores": 1}),
+        (["-V -q long"], {"partition": "long"}),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("dialect", [TORQUE, OPENPBS], ids=["torque", "openpbs"])
+def test_a_pbs_head(dialect: Any, options: list[str], expected: dict[str, Any]) -> None:
+    found = dialect.head(lines("#PBS", *options)).request
+    assert {name: getattr(found, name) for name in expected} == expected
+
+
+def test_lines_after_the_first_command_do_not_count() -> None:
+    text = "#!/bin/bash\n#SBATCH --time=5\n# a comment\n\nhostname\n#SBATCH --time=6\n# SBATCH --mem=5G\n"
+    head = SLURM.head(text)
+    assert head.request.seconds == 300
+    assert head.notes == (
+        "line 6: #SBATCH after the first command is a comment; move it up",
+        "line 7: with a blank behind # it is a comment; write #SBATCH",
+    )
+
+
+def test_lines_of_another_scheduler_are_told() -> None:
+    (note,) = SLURM.head("#!/bin/bash\n#PBS -l walltime=1:00:00\nhostname\n").notes
+    assert note.startswith("line 2: #PBS is for TORQUE and PBS; here such lines begin with #SBATCH")
+    (note,) = TORQUE.head("#!/bin/bash\n#SBATCH --time=5\nhostname\n").notes
+    assert note.startswith("line 2: #SBATCH is for Slurm; here such lines begin with #PBS")
+    assert SLURM.head("#!/bin/bash\n#SBATCH --time=5\n#PBS -l walltime=1:00:00\nhostname\n").notes == ()
+
+
+def test_a_job_that_works_elsewhere_says_so() -> None:
+    assert SLURM.head("#!/bin/bash\n#SBATCH -D /scratch/me\n").folder == "/scratch/me"
+    assert TORQUE.head("#!/bin/bash\n#PBS -d /scratch/me\n").folder == "/scratch/me"
+
+
+@given(st.lists(st.text(max_size=30), max_size=6), st.sampled_from(["#SBATCH ", "#PBS "]))
+def test_any_text_can_be_a_head(parts: list[str], prefix: str) -> None:
+    text = "#!/bin/bash\n" + "\n".join(prefix + part for part in parts)
+    for dialect in (SLURM, TORQUE, OPENPBS):
+        dialect.head(text)
+
+
+@given(st.text(alphabet="-=:,%+0123456789gGmM naltpNJ", max_size=40))
+def test_any_values_can_stand_in_a_head(text: str) -> None:
+    SLURM.head(f"#SBATCH {text}\n")
+    TORQUE.head(f"#PBS {text}\n")

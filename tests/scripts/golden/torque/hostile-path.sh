@@ -1,0 +1,29 @@
+#!/bin/bash
+#PBS -S /bin/bash
+#PBS -N coverage
+#PBS -q general
+#PBS -l nodes=1:ppn=7
+#PBS -l walltime=01:00:00
+#PBS -r y
+#PBS -j oe
+#PBS -m n
+
+# One job of a Packhorse run: a worker that takes tasks until none is left, or until its time is nearly over.
+# Packhorse submits it as an array: $PACKHORSE_WAVE is the wave, $PACKHORSE_LAST the number of the array's last job.
+# Where jobs may not submit jobs, so that this one was queued beforehand, $PACKHORSE_FOLLOWS is the wave before it.
+# The worker tells each task how many threads it may use (OMP_NUM_THREADS and the like): the cores it asked for.
+
+# This scheduler shows what a job printed only when it has ended, starts it in the home folder, and gives it a
+# login's PATH. So here is where it prints, and it stands and finds programs where it was submitted.
+exec >>'/home/ada/it'"'"'s "my" study --really $(x) `y` \ %a λ→ü/runs/coverage/logs/job-'"$PACKHORSE_WAVE"-"${PBS_ARRAYID:-0}".out 2>&1
+cd "${PBS_O_WORKDIR:-.}" || exit
+export PATH="${PBS_O_PATH:-$PATH}"
+
+# The program takes the place of this shell, so its exit status is the job's.
+exec /opt/packhorse/bin/python -S -E '/home/ada/it'"'"'s "my" study --really $(x) `y` \ %a λ→ü/runs/coverage/worker.pyz' work '/home/ada/it'"'"'s "my" study --really $(x) `y` \ %a λ→ü/runs/coverage'"/waves/$PACKHORSE_WAVE/work.json" \
+    --element "${PBS_ARRAYID:-0}" \
+    --elements "$((PACKHORSE_LAST + 1))" \
+    --owner "${PBS_JOBID/\[*\]/[]}" \
+    --follows "${PACKHORSE_FOLLOWS:-0}" \
+    --slots 7 \
+    --seconds 3600

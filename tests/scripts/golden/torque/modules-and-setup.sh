@@ -1,0 +1,42 @@
+#!/bin/bash
+#PBS -S /bin/bash
+#PBS -N coverage
+#PBS -q general
+#PBS -l nodes=1:ppn=7
+#PBS -l walltime=01:00:00
+#PBS -r y
+#PBS -j oe
+#PBS -m n
+
+# One job of a Packhorse run: a worker that takes tasks until none is left, or until its time is nearly over.
+# Packhorse submits it as an array: $PACKHORSE_WAVE is the wave, $PACKHORSE_LAST the number of the array's last job.
+# Where jobs may not submit jobs, so that this one was queued beforehand, $PACKHORSE_FOLLOWS is the wave before it.
+# The worker tells each task how many threads it may use (OMP_NUM_THREADS and the like): the cores it asked for.
+
+# This scheduler shows what a job printed only when it has ended, starts it in the home folder, and gives it a
+# login's PATH. So here is where it prints, and it stands and finds programs where it was submitted.
+exec >>/home/ada/study/runs/coverage/logs/job-"$PACKHORSE_WAVE"-"${PBS_ARRAYID:-0}".out 2>&1
+cd "${PBS_O_WORKDIR:-.}" || exit
+export PATH="${PBS_O_PATH:-$PATH}"
+
+trap 'echo "packhorse: the job ended before its program started; the lines above say why" >&2' EXIT
+
+# What every job on this site does first.
+source /etc/profile
+
+# What the study asks for: the first line that fails ends the job.
+set -e
+module load r/4.5.1
+module load openblas
+export R_LIBS_USER=~/R
+ulimit -c 0
+
+# The program takes the place of this shell, so its exit status is the job's.
+exec /opt/packhorse/bin/python -S -E /home/ada/study/runs/coverage/worker.pyz work /home/ada/study/runs/coverage"/waves/$PACKHORSE_WAVE/work.json" \
+    --element "${PBS_ARRAYID:-0}" \
+    --elements "$((PACKHORSE_LAST + 1))" \
+    --owner "${PBS_JOBID/\[*\]/[]}" \
+    --follows "${PACKHORSE_FOLLOWS:-0}" \
+    --slots 7 \
+    --seconds 3600 \
+    --scratch "$TMPDIR"
