@@ -190,6 +190,17 @@ def test_without_a_connection_a_shell_says_to_log_in(laptop: Laptop, gate: Gate)
     assert gate.attempts() == []
 
 
+def test_where_all_sessions_are_in_use_a_shell_says_so(connected: Laptop, gate: Gate) -> None:
+    gate.change("MaxSessions 1")
+    connected.run("connect", "key", "--close")
+    connected.connect("key")
+    with connected.session("key"):
+        talk = connected.terminal("shell", "key")
+        talk.expect_exact("too many sessions at once on the connection to key")
+        talk.expect(pexpect.EOF)
+    assert gate.logins() == [gate.users["key"]] * 2
+
+
 def test_other_programs_ride_on_the_connection_and_never_log_in(laptop: Laptop, gate: Gate) -> None:
     block = laptop.run("ssh-config", "key")
     assert block.returncode == 0
