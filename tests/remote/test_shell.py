@@ -127,6 +127,20 @@ def without(gate: Gate, tmp_path: Path) -> Iterator[object]:
     profile.write_text(before)
 
 
+def test_on_the_login_node_itself_a_job_needs_no_connection(connected: Laptop, gate: Gate) -> None:
+    talk = connected.terminal("shell", "key")
+    talk.expect_exact("$ ")
+    talk.sendline("packhorse shell testbed --job --cores 2")
+    talk.expect_exact("--cpus-per-task=2 --time=0-01:00:00 --pty bash -l")
+    talk.expect_exact("$ ")
+    assert answer(talk, "$(hostname)-$SLURM_CPUS_PER_TASK") == "n1-2"
+    talk.sendline("exit")
+    assert answer(talk, "$(hostname)") == "testbed-login"
+    talk.sendline("exit")
+    talk.expect(pexpect.EOF)
+    assert gate.logins() == [gate.users["key"]]
+
+
 def test_where_there_is_no_tmux_screen_keeps_the_job(connected: Laptop, gate: Gate, without) -> None:
     without("tmux")
     talk = connected.terminal("shell", "key", "--job", "--partition", "debug")
