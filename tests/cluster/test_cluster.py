@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import os
 import pwd
 import shutil
@@ -226,6 +227,7 @@ def test_down_removes_everything_that_up_made(cluster: Cluster, another, place: 
             "processes": processes_of(place),
             "made": sorted(place.iterdir()),
             "mailboxes": sorted(Path("/var/mail").glob("*")),
+            "sshd's folder": Path("/run/sshd").exists(),
         }
 
     before = of_machine()
@@ -240,6 +242,9 @@ def test_down_removes_everything_that_up_made(cluster: Cluster, another, place: 
         assert pwd.getpwnam("ph-carol").pw_dir == str(place / "second/home/ph-carol")
         device = (place / "second/dev/gpu0").stat()
         assert stat.S_ISCHR(device.st_mode)
+        assert pwd.getpwnam("ph-carol-duo").pw_dir == str(place / "second/home/ph-carol-duo")
+    if (cluster.directory / "sshd").exists():
+        assert service(place).read_text().startswith(f"# Packhorse's test cluster in {place}/second\n")
     # A job goes too, and what a user that goes had left running beside it.
     second.run("ph-carol", ["sbatch", "--wrap=sleep 1234"])
     left = None if cluster.one_user else second.start_as("ph-carol", ["sleep", "1235"])
@@ -249,6 +254,29 @@ def test_down_removes_everything_that_up_made(cluster: Cluster, another, place: 
         assert left.wait(timeout=10) == -signal.SIGKILL
         left.communicate()
     assert of_machine() == before
+
+
+def service(place: Path) -> Path:
+    """Return the PAM service of the second cluster's sshd."""
+    name = hashlib.sha256(str(place / "second").encode()).hexdigest()[:8]
+    return Path("/etc/pam.d") / f"packhorse-sshd-{name}"
+
+
+def test_a_pam_service_of_somebody_else_is_refused_and_left_alone(
+    cluster: Cluster, another, place: Path
+) -> None:
+    if not (cluster.directory / "sshd").exists():
+        pytest.skip("no sshd: without root, or scripts/system-packages")
+    theirs = service(place)
+    theirs.write_text("auth required pam_deny.so\n")
+    try:
+        refused = another(*LEAN)
+        assert refused.returncode == 1
+        assert f"{theirs} is there already and is not of this cluster. It was left alone." in refused.stdout
+        assert theirs.read_text() == "auth required pam_deny.so\n"
+        assert not (place / "second").exists()
+    finally:
+        theirs.unlink()
 
 
 def processes_of(place: Path) -> list[str]:

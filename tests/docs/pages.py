@@ -5,6 +5,7 @@ A page says with comments, which a reader does not see, what the test needs to k
     <!-- file: sim.py -->     the next fenced block is the content of this file
     <!-- exit: 7 -->          the last command of the next console block leaves with this exit status
     <!-- cluster: why -->     the commands need a cluster: tests/cluster types them
+    <!-- stand-in: torque --> they need this scheduler: tests/pbs types them, with a stand-in for its programs
     <!-- laptop: hec -->      they are typed on a laptop that is connected to this site: tests/remote types them
 
 In a console block a line that begins with `$ ` is a command, and what follows is what it prints, standard error
@@ -23,12 +24,18 @@ ROOT = Path(__file__).parents[2]
 REFERENCE = ROOT / "docs" / "reference"
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
 CLUSTERED = [page for page in PAGES if "<!-- cluster: " in page.read_text(encoding="utf-8")]
-# Of a page that is typed on a laptop, the site.
-LAPTOP = {
-    page: found[1]
-    for page in PAGES
-    if (found := re.search(r"<!-- laptop: (\S+) -->", page.read_text(encoding="utf-8")))
-}
+
+
+def _said(what: str) -> dict[Path, str]:
+    """Return the pages that say something of themselves, and what."""
+    found = {page: re.search(rf"<!-- {what}: (\S+) -->", page.read_text(encoding="utf-8")) for page in PAGES}
+    return {page: match[1] for page, match in found.items() if match}
+
+
+LAPTOP = _said("laptop")  # of a page that is typed on a laptop, the site
+STANDIN = _said(
+    "stand-in"
+)  # of one that is typed where a scheduler is that the tests have not, the scheduler
 # Where there is no terminal, a run that takes more than ten seconds says how far it is.
 PROGRESS = re.compile(r"^[\d,]+ of [\d,]+ tasks, [\d.,]+/s.*\n", re.MULTILINE)
 

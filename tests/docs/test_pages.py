@@ -17,6 +17,7 @@ from docs.pages import (
     PROGRESS,
     REFERENCE,
     ROOT,
+    STANDIN,
     Command,
     File,
     anchors,
@@ -30,7 +31,7 @@ from packhorse.cli.commands import COMMANDS, packhorse
 TUTORED = [
     page
     for page in PAGES
-    if page not in CLUSTERED and page not in LAPTOP and any(isinstance(step, Command) for step in steps(page))
+    if page not in {*CLUSTERED, *LAPTOP, *STANDIN} and any(isinstance(step, Command) for step in steps(page))
 ]
 
 

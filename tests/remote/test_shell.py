@@ -127,6 +127,20 @@ def without(gate: Gate, tmp_path: Path) -> Iterator[object]:
     profile.write_text(before)
 
 
+def test_on_the_login_node_itself_a_job_needs_no_connection(connected: Laptop, gate: Gate) -> None:
+    talk = connected.terminal("shell", "key")
+    talk.expect_exact("$ ")
+    talk.sendline("packhorse shell testbed --job --cores 2")
+    talk.expect_exact("--cpus-per-task=2 --time=0-01:00:00 --pty bash -l")
+    talk.expect_exact("$ ")
+    assert answer(talk, "$(hostname)-$SLURM_CPUS_PER_TASK") == "n1-2"
+    talk.sendline("exit")
+    assert answer(talk, "$(hostname)") == "testbed-login"
+    talk.sendline("exit")
+    talk.expect(pexpect.EOF)
+    assert gate.logins() == [gate.users["key"]]
+
+
 def test_where_there_is_no_tmux_screen_keeps_the_job(connected: Laptop, gate: Gate, without) -> None:
     without("tmux")
     talk = connected.terminal("shell", "key", "--job", "--partition", "debug")
@@ -188,6 +202,17 @@ def test_without_a_connection_a_shell_says_to_log_in(laptop: Laptop, gate: Gate)
     talk.expect_exact("log in again: packhorse connect push")
     talk.expect(pexpect.EOF)
     assert gate.attempts() == []
+
+
+def test_where_all_sessions_are_in_use_a_shell_says_so(connected: Laptop, gate: Gate) -> None:
+    gate.change("MaxSessions 1")
+    connected.run("connect", "key", "--close")
+    connected.connect("key")
+    with connected.session("key"):
+        talk = connected.terminal("shell", "key")
+        talk.expect_exact("too many sessions at once on the connection to key")
+        talk.expect(pexpect.EOF)
+    assert gate.logins() == [gate.users["key"]] * 2
 
 
 def test_other_programs_ride_on_the_connection_and_never_log_in(laptop: Laptop, gate: Gate) -> None:

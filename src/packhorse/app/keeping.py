@@ -132,7 +132,12 @@ def doctor(where: Path) -> list[dict[str, Any]]:
         _row("cores", str(cores())),
         _row("memory", f"{available or '?'} MiB available", well=enough, cure="close programs"),
     ]
-    for name, use in (("git", "provenance"), ("Rscript", "R scripts"), ("uv", "environment: uv")):
+    for name, use in (
+        ("git", "provenance"),
+        ("Rscript", "R scripts"),
+        ("uv", "environment: uv"),
+        ("ssh", "clusters from a laptop"),
+    ):
         found = shutil.which(name)
         rows.append(_row(name, found or f"not found; needed for {use} only"))
     free = shutil.disk_usage(where).free

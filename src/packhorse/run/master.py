@@ -27,7 +27,7 @@ LOOK_SECONDS = 10.0  # for ssh and ssh-keygen to read files of this machine
 REACH_SECONDS = 30  # for a host that does not answer at all, where the user's settings name no time
 # A master whose network is gone ends after a minute, and does not hang for hours. This holds no idle login open:
 # ControlPersist ends the master when the site would.
-PULSE = ("ServerAliveInterval=20", "ServerAliveCountMax=3")
+PULSE = ("ServerAliveInterval=15", "ServerAliveCountMax=3")
 MARK = "packhorse-here"
 # Words that mean the same to every shell. What its files print stands before the mark.
 WHO = f"echo; echo {MARK}; id -un; hostname; echo {MARK}"
