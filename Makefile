@@ -56,8 +56,9 @@ bench: .venv/with-test .venv/with-bench ## measure against the peers, side by si
 	@scripts/system-packages
 	@scripts/bench
 
-bench-cluster: .venv/with-test .venv/with-bench ## measure on a real Slurm, beside plain arrays and submitit
+bench-cluster: .venv/with-test .venv/with-bench ## measure on a real Slurm and sshd, beside plain arrays, submitit, tar, rsync
 	@PYTHONPATH=bench:tests $(python) bench/cluster/rates.py
+	@PYTHONPATH=bench:tests $(python) bench/cluster/files.py
 
 lock: .venv/with-test ## resolve requirements/*.in anew (LOCK=--upgrade takes newer versions)
 	@scripts/lock .venv/bin/uv $(LOCK)
