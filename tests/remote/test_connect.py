@@ -53,7 +53,8 @@ def test_a_push_that_is_denied_is_explained_in_the_words_of_the_site(laptop: Lap
     assert told[0] == f"packhorse: push did not let {gate.users['push']} in"
     assert told[1:] == [
         "  a password or code mistyped, or a push that was not approved in time: packhorse connect push",
-        f"  another name there? you tried as {gate.users['push']}; `login: NAME@127.0.0.1` in the site's file says another",
+        f"  another name there? you tried as {gate.users['push']}; to try another, write this line to {laptop.sites}/push.yaml:",
+        "    login: NAME@127.0.0.1",
         "  a new account: accounts of today cannot be used yet",
         "  until an account can be used: up to 24 h",
         "  help: help@example.org",
