@@ -129,3 +129,5 @@ class Details(Struct, frozen=True, kw_only=True, omit_defaults=True):
     script: str = ""
     output: str = ""  # files as paths; nothing: not known
     error: str = ""  # nothing: errors go where the output goes
+    waits: bool = False  # it has not begun
+    late: bool = False  # it runs, and its files come when it has ended

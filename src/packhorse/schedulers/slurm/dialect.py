@@ -155,6 +155,14 @@ class Slurm:
         job, _, element = word.partition("_")
         return job, number(element)
 
+    def same_job(self, typed: str, job: str) -> bool:
+        """Tell whether a number is that of a job."""
+        return typed == job
+
+    def element_of(self, job: str, element: int) -> str:
+        """Return the number of an element of an array: 12_3."""
+        return f"{job}_{element}"
+
     def own(self, script: str, arguments: list[str], token: str, name: str = "") -> list[str]:
         """Return the argv that submits a user's script, whose own head says what it asks for."""
         named = [f"--job-name={name}"] if name else []
