@@ -31,6 +31,7 @@ COMMANDS = {
     "ssh-config": ("connecting", "Print what lets other programs ride on the connection."),
     "queues": ("jobs", "Say what is free at a site, and where a job starts soonest."),
     "jobs": ("jobs", "List all your jobs on all your sites."),
+    "script": ("scripting", "Make a job script for a site, checked before anything is sent."),
     "sites": ("sites", "List the places to run, and say what one has."),
     "modules": ("modules", "List a site's modules, and say what is found with them."),
     "du": ("keeping", "Say how much space runs take."),

@@ -44,6 +44,7 @@ class Request(Struct, frozen=True, kw_only=True, omit_defaults=True):
     core_memory: int | None = None  # for each core, in place of `memory`
     gpus: int = 0  # on each node
     gres: str = "gpu"
+    constraint: str = ""  # what a node must have, in the site's word
     seconds: int | None = None
     whole_nodes: bool = False
     output: str = ""

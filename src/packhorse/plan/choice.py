@@ -39,14 +39,14 @@ def choose(work: Work, site: Site, asked: Cluster) -> Choice:
     return Choice(partition=None, reasons=(*general, *found.reasons)) if general else found
 
 
-def require(choice: Choice, site: Site) -> Partition:
+def require(choice: Choice, site: Site, what: str = "study") -> Partition:
     """Return the chosen partition; raise RunError with every reason where there is none."""
     if choice.partition is not None:
         return choice.partition
     said = "; ".join(dict.fromkeys(reason.text for reason in choice.reasons))
     advice = "; ".join(dict.fromkeys(reason.advice for reason in choice.reasons if reason.advice))
     hint = advice or f"packhorse sites show {site.name}"
-    raise RunError(f"the study does not fit {site.name}: {said}", hint)
+    raise RunError(f"the {what} does not fit {site.name}: {said}", hint)
 
 
 def _only_gpus_are_known(work: Work, site: Site, asked: Cluster) -> bool:

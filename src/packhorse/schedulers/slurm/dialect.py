@@ -42,6 +42,7 @@ class Slurm:
         submit="sbatch",
         index="SLURM_ARRAY_TASK_ID",
         launcher="srun",
+        log="{name}-{job}-{element}.out",
         # srun(1): from 22.05 to 23.02 it did not take over how many cores the job has for each process.
         launch=('export SRUN_CPUS_PER_TASK="${SLURM_CPUS_PER_TASK:-1}"',),
     )
