@@ -18,6 +18,7 @@ When = Literal["begin", "end", "fail"]
 ENVIRONMENTS = ("conda", "venv", "uv")
 _PART = re.compile(r"(\d{1,9})(?:-(\d{1,9})(?::(\d{1,9}))?)?", re.ASCII)
 _SCRIPT = re.compile(r"(?:^|[\s/'\"])([\w.+-]+)\.(?:py|R|r|jl|sh|m)\b")
+_BEFORE = {"srun", "mpirun", "mpiexec", "time", "exec", "env", "nice"}  # words before a program
 # What Slurm's users write in a file's name (sbatch(1), filename pattern), and what it is called here.
 _PATTERNS = {"%j": "{job}", "%A": "{job}", "%a": "{element}", "%x": "{name}", "%%": "%"}
 _ADDRESS = re.compile(r"[^\s@,;]+@[^\s@,;]+|[\w.-]+")
@@ -83,8 +84,10 @@ def _counted(form: Form) -> None:
 def name_of(command: str) -> str:
     """Return a job's title where none is given: the script that it runs, else its first program."""
     script = _SCRIPT.search(command)
-    first = (command.split() or ["job"])[0]
-    return script[1] if script else re.sub(r"[^\w.+-]", "", first.rpartition("/")[2]) or "job"
+    if script:
+        return script[1]
+    words = [word for word in command.split() if word not in _BEFORE and not re.match(r"-|\w+=", word)]
+    return re.sub(r"[^\w.+-]", "", (words or ["job"])[0].rpartition("/")[2]) or "job"
 
 
 def memory_of(said: str, what: str = "") -> int | None:

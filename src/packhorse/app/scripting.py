@@ -28,6 +28,7 @@ from packhorse.schedulers.plain_script import Plain, environment_lines, module_l
 from packhorse.schedulers.talk import Scheduler
 from packhorse.study.serial import plainly_serial
 
+_HELP = "packhorse script --help says what each option takes"
 SOURCE_BYTES = 1 << 20  # of a script that is read; larger ones are no programs that a person wrote
 
 
@@ -74,7 +75,7 @@ def make_script(form: Form, folder: Path) -> Script:
     request = _settled(asked, form, partition, dialect)
     wrong = dialect.unsayable(request)
     if wrong:
-        raise UsageError(f"{dialect.shell.submit} cannot be told this: {wrong[0]}", "\n".join(wrong[1:]))
+        raise UsageError(f"{dialect.shell.submit} cannot be told this: {wrong[0]}", "\n".join([*wrong[1:], _HELP]))
     text = _text(form, request, site, partition, dialect)
     complaint = fault(text)
     if complaint:
@@ -203,7 +204,8 @@ def _sentence(request: Request) -> str:
     parts.append(f"{size(request.core_memory)} a core" if request.core_memory else "")
     said = " and ".join(part for part in parts if part) or "a part"
     where = f"{said} of a node" if request.nodes == 1 else f"{said} on each of {request.nodes} nodes"
-    shared = f" for {request.tasks} processes" if request.tasks > 1 else ""
+    processes = request.tasks * request.nodes
+    shared = f", shared by {processes} processes," if request.tasks > 1 else ""
     time = f" for {span(request.seconds)}" if request.seconds is not None else ""
     array = f"{counted(elements(request), 'job')}, each with " if request.indices else ""
     return f"{array}{where}{shared}{time}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -82,7 +81,7 @@ def _size(form: Form, site: Site, chosen: Partition | None) -> Form:
         time=_line(
             "How long may it run?",
             form.time or duration_text(usual),
-            lambda said: _some(said) or reading.time_of(said),
+            reading.time_of,
         ),
         nodes=_number("How many nodes?", form.nodes, 1),
     )

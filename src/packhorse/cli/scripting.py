@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from packhorse.cli.output import as_object, json_option, note, say
-from packhorse.model.errors import UsageError
 from packhorse.model.form import Form
 
 if TYPE_CHECKING:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator
 
 from msgspec.structs import replace
@@ -10,18 +9,19 @@ from msgspec.structs import replace
 from packhorse.model.job import Request
 from packhorse.model.site import Partition, Site
 from packhorse.plan.amounts import counted, size, span
-from packhorse.plan.choice import Choice
+from packhorse.plan.choice import Choice, no_such, unchecked, undescribed
 from packhorse.plan.fit import Reason, What, at_most, elsewhere
 
 
 def place_job(request: Request, site: Site) -> Choice:
     """Return the partition that a job goes to: the one it names, the site's default, else the first that fits."""
     general = tuple(site_limits(request, site))
-    if not site.partitions:
-        note = f"nobody has described the partitions of {site.name}, so none of their limits was checked"
-        unknown = Partition(name=request.partition, gpus=request.gpus)
-        return Choice(partition=None if general else unknown, reasons=general, notes=(note,))
-    found = _named(request, site) if request.partition else _first(request, site)
+    if undescribed(site, request.partition, request.gpus):
+        found = unchecked(site, request.partition, request.gpus)
+    elif request.partition:
+        found = _named(request, site)
+    else:
+        found = _first(request, site)
     return Choice(partition=None, reasons=(*general, *found.reasons)) if general else found
 
 
@@ -58,27 +58,13 @@ def job_limits(request: Request, site: Site, partition: Partition) -> list[Reaso
 def _named(request: Request, site: Site) -> Choice:
     partition = site.partition(request.partition)
     if partition is None:
-        return Choice(partition=None, reasons=(_no_such(site, request.partition),))
+        return Choice(partition=None, reasons=(no_such(site, request.partition, option),))
     reasons = tuple(_told(request, site, partition))
     if not partition.by_request:
         return Choice(partition=None if reasons else partition, reasons=reasons)
     who = f": {partition.open_to}" if partition.open_to else ""
     note = f"{partition.name} is open only to whom {site.name} has let in{who}"
     return Choice(partition=None if reasons else partition, reasons=reasons, notes=(note,))
-
-
-def _no_such(site: Site, name: str) -> Reason:
-    now = next((one.name for one in site.partitions if name in one.was), None)
-    if now is not None:
-        return Reason(
-            what="partition",
-            text=f"{name} of {site.name} has another name now",
-            advice=option("partition", now),
-        )
-    known = [one.name for one in site.partitions]
-    near = difflib.get_close_matches(name, known, n=1)
-    advice = option("partition", near[0]) if near else f"it has {', '.join(known)}"
-    return Reason(what="partition", text=f"{site.name} has no partition {name}", advice=advice)
 
 
 def _first(request: Request, site: Site) -> Choice:
@@ -157,13 +143,20 @@ def _sizes(request: Request, site: Site, partition: Partition) -> Iterator[Reaso
         said = f"asks {size(memory)}" if memory else f"asks for no memory, so it is given {size(given)}"
         text = f"the job {said} on each node; {nodes} {size(partition.memory)}"
         yield Reason(what="memory", text=text)
+    yield from _gpus(request, partition)
+
+
+def _gpus(request: Request, partition: Partition) -> Iterator[Reason]:
     if request.gpus > partition.gpus:
-        text = f"the job asks {counted(request.gpus, 'GPU')} on each node; {nodes} {partition.gpus or 'none'}"
-        yield Reason(what="gpus", text=text)
-    gpus = request.gpus * request.nodes
-    if partition.max_user_gpus is not None and gpus > partition.max_user_gpus:
-        text = f"the job asks {counted(gpus, 'GPU')}; {partition.name} gives a user {partition.max_user_gpus} at a time"
-        yield Reason(what="gpus", text=text)
+        has = f"nodes of {partition.name} have {partition.gpus or 'none'}"
+        yield Reason(what="gpus", text=f"the job asks {counted(request.gpus, 'GPU')} on each node; {has}")
+    together = request.gpus * request.nodes
+    for most, who in ((partition.max_gpus, "a job"), (partition.max_user_gpus, "a user")):
+        if most is not None and together > most:
+            text = f"the job asks {counted(together, 'GPU')}; {partition.name} gives {who} {most}"
+            yield Reason(
+                what="gpus", text=text, advice=option("gpus", f"{max(1, most // request.nodes)} or fewer")
+            )
 
 
 def _node_memory(request: Request) -> int | None:

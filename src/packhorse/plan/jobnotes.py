@@ -50,13 +50,13 @@ def _sooner(request: Request, site: Site, partition: Partition) -> Iterator[str]
         return
     for one in site.partitions:
         alike = one.test and not one.by_request and bool(one.gpus) == bool(request.gpus)
-        if alike and not job_limits(request, site, one):
+        if alike and one.max_time is not None and not job_limits(request, site, one):
             sooner = f"the job fits into {one.name} ({_extent(one)}), where jobs usually start sooner"
             yield f"{sooner}: {option('partition', one.name)}"
 
 
 def _extent(one: Partition) -> str:
-    longest = f"jobs up to {span(one.max_time)}" if one.max_time else "for tests"
+    longest = f"jobs up to {span(one.max_time or 0)}"
     nodes = one.max_nodes or one.nodes
     return longest if nodes is None else f"{counted(nodes, 'node')}, {longest}"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 
@@ -19,4 +20,6 @@ def fault(text: str) -> str:
         )
     except subprocess.TimeoutExpired:
         return ""
-    return "" if done.returncode == 0 else done.stderr.strip() or "bash cannot read it"
+    if done.returncode == 0:
+        return ""
+    return re.sub(r"^.*?: line \d+: ", "", done.stderr.strip(), flags=re.MULTILINE) or "bash cannot read it"

@@ -10,8 +10,9 @@ from msgspec import Struct
 
 from packhorse.schedulers.script import Shell
 
-# What numerical libraries ask for how many threads to start (OpenMP, OpenBLAS, MKL, numexpr, BLIS, R's parallel).
-THREADS = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS", "BLIS_NUM_THREADS", "MC_CORES")
+# What numerical libraries ask for how many threads to start, beside OMP_NUM_THREADS.
+THREADS = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+_R = re.compile(r"(?<![\w.-])Rscript(?![\w.-])|(?<![\w.-])R (?:CMD|-|<)")
 _PYTHON = re.compile(r"(?<![\w.-])(?:python[\d.]*|ipython|jupyter|torchrun|\S+\.py)(?![\w/])")
 # A variable or the home at a path's beginning is the shell's business, all that follows is taken as it is.
 _BEGINNING = re.compile(r"(~(?=/|$)|\$[A-Za-z_]\w*|\$\{[A-Za-z_]\w*\})(.*)", re.DOTALL)
@@ -94,7 +95,9 @@ def _comments(rows: Iterable[str]) -> list[str]:
 
 def _threads(plain: Plain) -> list[str]:
     others = " ".join(f'{name}="$OMP_NUM_THREADS"' for name in THREADS)
-    return [f"export OMP_NUM_THREADS={plain.threads}", f"export {others}"]
+    rows = [f"export OMP_NUM_THREADS={plain.threads}", f"export {others}"]
+    # The processes that R's parallel starts: mclapply by itself takes two.
+    return [*rows, 'export MC_CORES="$OMP_NUM_THREADS"'] if _R.search(plain.commands) else rows
 
 
 def _unbuffered(commands: str) -> list[str]:
