@@ -494,7 +494,7 @@ def test_a_users_script_may_ask_for_an_array_and_wait() -> None:
         "#PBS -t 0-9,12,16,20,30%2",
         "#PBS -W depend=afteranyarray:26[].x,afterstartarray:27[].x,afterok:28.x,afternotok:29.x",
         "#PBS -l nodes=1",
-        "#PBS -l pmem=500mb",
+        "#PBS -l mem=500mb",
         "#PBS -o /r/$PBS_JOBID.out",
         "#PBS -e /r/$PBS_JOBID.err",
         "#PBS -m n",

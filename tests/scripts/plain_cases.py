@@ -73,7 +73,7 @@ SITES = (
     case("bede", "python train.py", site="bede", account="bdlan01", gpus=1, time="2 h"),
     case("penguins", "python fit.py", site="penguins", cores=8, environment="venv:.venv", time="2 h"),
 )  # fmt: skip
-DIALECTS = ("slurm",)
+DIALECTS = ("slurm", "torque", "openpbs")
 OTHERS = tuple(
     case(f"{dialect}-{kind}", command, "nobody has described", scheduler=dialect, **words)
     for dialect in DIALECTS[1:]

@@ -156,7 +156,7 @@ words = st.text(min_size=1, max_size=12) | st.text(
 )
 
 
-@settings(max_examples=60)
+@settings(max_examples=100)
 @given(words, words, words, words)
 def test_nothing_that_a_user_writes_breaks_a_script(name: str, log: str, module: str, folder: str) -> None:
     plain = on_testbed("echo said", time="5 h").text.splitlines()

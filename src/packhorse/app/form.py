@@ -26,6 +26,7 @@ _ADDRESS = re.compile(r"[^\s@,;]+@[^\s@,;]+|[\w.-]+")
 
 def request_of(form: Form) -> Request:
     """Return what a form asks of a scheduler; raise UsageError or StudyError for the first word that cannot be read."""
+    _printable(form)
     _counted(form)
     name = form.name or name_of(form.command)
     tasks = form.tasks or form.nodes
@@ -65,6 +66,16 @@ def request_of(form: Form) -> Request:
         requeue=None,
         options=form.options,
     )
+
+
+def _printable(form: Form) -> None:
+    """Refuse what no line of a shell can hold, and modules that are no word of one line."""
+    lines = [form.command, form.environment, form.log, form.error_log, *form.setup]
+    if any("\0" in line for line in lines):
+        raise UsageError("there is a NUL character in what the job shall do", "take it out")
+    for module in form.modules:
+        if not module.isprintable():
+            raise UsageError(f"the module {module!r} has a line break or a tab", "name one module at a time")
 
 
 def _counted(form: Form) -> None:
@@ -169,7 +180,7 @@ def file_of(said: str, name: str, what: str) -> str:
             raise UsageError(f"{what}: '{found[0]}' in '{said}' is not understood", hint)
         return _PATTERNS[found[0]]
 
-    return re.sub(r"%.?", place, said.strip()).replace("{name}", file_word(name))
+    return re.sub(r"%.?", place, said if said.strip() else "").replace("{name}", file_word(name))
 
 
 def file_word(name: str) -> str:
@@ -179,7 +190,7 @@ def file_word(name: str) -> str:
 
 def environment_of(said: str) -> tuple[str, str]:
     """Read `conda:stats`, `venv:.venv`, `uv`: the kind of an environment, and its name or folder."""
-    kind, _, name = said.strip().partition(":")
+    kind, _, name = said.partition(":")
     if kind not in ENVIRONMENTS or (not name and kind != "uv"):
         hint = (
             "write --environment conda:NAME, venv:FOLDER, or uv:FOLDER (of the project; uv alone: this one)"

@@ -75,7 +75,9 @@ def make_script(form: Form, folder: Path) -> Script:
     request = _settled(asked, form, partition, dialect)
     wrong = dialect.unsayable(request)
     if wrong:
-        raise UsageError(f"{dialect.shell.submit} cannot be told this: {wrong[0]}", "\n".join([*wrong[1:], _HELP]))
+        raise UsageError(
+            f"{dialect.shell.submit} cannot be told this: {wrong[0]}", "\n".join([*wrong[1:], _HELP])
+        )
     text = _text(form, request, site, partition, dialect)
     complaint = fault(text)
     if complaint:
@@ -202,7 +204,8 @@ def _sentence(request: Request) -> str:
     parts.append(counted(request.gpus, "GPU") if request.gpus else "")
     parts.append(size(request.memory) if request.memory else "")
     parts.append(f"{size(request.core_memory)} a core" if request.core_memory else "")
-    said = " and ".join(part for part in parts if part) or "a part"
+    *first, last = [part for part in parts if part] or ["a part"]
+    said = " and ".join([", ".join(first), last] if first else [last])
     where = f"{said} of a node" if request.nodes == 1 else f"{said} on each of {request.nodes} nodes"
     processes = request.tasks * request.nodes
     shared = f", shared by {processes} processes," if request.tasks > 1 else ""
@@ -231,7 +234,8 @@ def _left(request: Request, site: Site, partition: Partition, dialect: Scheduler
             f"Time: the default of {partition.name or site.name}, {given} (--time asks for more or less)."
         )
     if not request.output and dialect.shell.own_log:
-        rows.append(f"Output and errors: {dialect.shell.own_log}.")
+        own = dialect.shell.own_log.replace("NAME", _one_line(request.name))
+        rows.append(f"Output and errors: {own}.")
     return rows
 
 

@@ -39,7 +39,11 @@ class OpenPBS:
         follows=FOLLOWS,
     )
     shell = Shell(
-        submit="qsub", index="PBS_ARRAY_INDEX", launcher="mpirun", folder=('cd "$PBS_O_WORKDIR" || exit',)
+        submit="qsub",
+        index="PBS_ARRAY_INDEX",
+        launcher="mpirun",
+        own_log="NAME.oNUMBER, which is there when the job has ended",
+        folder=('cd "$PBS_O_WORKDIR" || exit',),
     )
     memory_words: tuple[str, ...] = ("job killed: mem ", "job killed: vmem ")
     node_words: tuple[str, ...] = ()

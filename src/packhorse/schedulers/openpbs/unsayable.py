@@ -1,4 +1,4 @@
-"""What a user may ask for and the head of a OpenPBS script cannot carry as it is."""
+"""What a user may ask for and the head of an OpenPBS script cannot carry as it is."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from packhorse.model.job import Request
 from packhorse.schedulers.brackets import job_id
 from packhorse.schedulers.spool import name
 
+_PATH = re.compile(r"[\w.+/@=%{}-]*")
 _WORD = re.compile(r"[\w.@+:/,=-]+")
 
 
@@ -20,7 +21,7 @@ def unsayable(request: Request) -> list[str]:
 def _names(request: Request) -> Iterator[str]:
     if request.name != name(request.name):
         yield f"the title {request.name!r} becomes {name(request.name)!r}: a job's name has no other signs"
-    for what in ("partition", "account", "qos", "mail", "gres"):
+    for what in ("partition", "account", "qos", "mail", "gres", "constraint"):
         said = getattr(request, what)
         if said and not _WORD.fullmatch(said):
             yield f"the {what} {said!r} is not one word of letters, digits and . _ @ + : / - signs"
@@ -33,8 +34,9 @@ def _names(request: Request) -> Iterator[str]:
 
 def _files(request: Request) -> Iterator[str]:
     for path in (request.output, request.error):
-        if re.search(r"[\s:,\\]", path):
-            yield f"the file name {path!r} has a blank, a colon, a comma or a backslash, which qsub reads as its own"
+        if not _PATH.fullmatch(path):
+            safe = "safe are letters, digits and . _ + - / @ = %"
+            yield f"the file name {path!r} has signs that qsub reads as its own; {safe}"
 
 
 def _array(request: Request) -> Iterator[str]:

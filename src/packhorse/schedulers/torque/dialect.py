@@ -37,7 +37,11 @@ class Torque:
         follows=FOLLOWS,
     )
     shell = Shell(
-        submit="qsub", index="PBS_ARRAYID", launcher="mpirun", folder=('cd "$PBS_O_WORKDIR" || exit',)
+        submit="qsub",
+        index="PBS_ARRAYID",
+        launcher="mpirun",
+        own_log="NAME.oNUMBER, which is there when the job has ended",
+        folder=('cd "$PBS_O_WORKDIR" || exit',),
     )
     memory_words: tuple[str, ...] = tuple(f"job killed: {word} " for word in ("mem", "vmem", "pmem", "pvmem"))
     node_words: tuple[str, ...] = ()
