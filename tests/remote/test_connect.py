@@ -129,6 +129,19 @@ def test_the_socket_of_a_master_that_was_killed_is_removed(laptop: Laptop, gate:
     assert gate.logins() == [gate.users["key"]] * 2
 
 
+def test_a_master_that_hangs_is_replaced(laptop: Laptop, gate: Gate) -> None:
+    laptop.connect("key")
+    (hanging,) = laptop.masters()
+    os.kill(hanging, signal.SIGSTOP)
+    try:
+        status, shown = laptop.connect("key")
+        assert status == 0, shown
+        assert laptop.run("connect", "key", "--check").returncode == 0
+        assert gate.logins() == [gate.users["key"]] * 2
+    finally:
+        os.kill(hanging, signal.SIGKILL)
+
+
 def test_an_sshd_that_is_restarted_keeps_its_connections_and_one_that_dies_does_not(
     laptop: Laptop, gate: Gate
 ) -> None:
@@ -185,7 +198,8 @@ def test_what_a_bashrc_does_is_coped_with_or_told(
 ) -> None:
     with gate.startup("key", line):
         found, shown = laptop.connect("key")
-    assert (found, told in shown) == (status, True), shown
+        assert (found, told in shown) == (status, True), shown
+        assert laptop.run("connect", "key", "--check").returncode == status
     assert gate.logins() == [gate.users["key"]]
 
 

@@ -51,8 +51,8 @@ def connect(said: str, folder: Path, tell: Callable[[str], None]) -> tuple[Conne
     site, login = login_of(said, folder)
     with alone(login):
         before = look(login)
-        if before.state in ("open", "busy"):
-            return _connection(site, login, before), True
+        if before.state in ("open", "busy", "mute"):
+            return _usable(_connection(site, login, before)), True
         if before.state == "silent":
             tell(f"the connection to {site.name} does not answer, so it is closed and opened anew")
             close(login)
@@ -61,14 +61,12 @@ def connect(said: str, folder: Path, tell: Callable[[str], None]) -> tuple[Conne
         if not known_keys(facts) and not facts.strict:
             tell(_unknown_key(site, facts))
         tell(f"logging in to {facts.host} as {facts.user}")
+        login.socket.unlink(missing_ok=True)  # of a master that hangs; ssh would leave it, and share nothing
         wrong = open_master(login, facts, site.idle or IDLE)
         if wrong:
             name = _login_line(said, site, f"NAME@{facts.host}", folder)
             raise _refusal(site, facts, wrong, name)
-    after = look(login)
-    if after.state != "open":
-        raise _useless(site, after)
-    return _connection(site, login, after), False
+    return _usable(_connection(site, login, look(login))), False
 
 
 def check(said: str, folder: Path) -> Connection:
@@ -171,14 +169,27 @@ def _page(site: Site) -> str:
     return site.documentation[0] if site.documentation else site.access.help or "ask its help desk"
 
 
-def _useless(site: Site, found: Look) -> RunError:
-    """Return what it means that one is logged in, and a command does not run."""
-    if found.state == "busy":
-        return RunError(
-            f"{site.name} let you in and allows no session", "ask the site whether ssh may run commands there"
-        )
-    hint = "a startup file there, such as .bashrc, may end every shell (exit), or wait for an answer"
-    return RunError(f"{site.name} let you in, but does not run a command", hint)
+def trouble(connection: Connection) -> RunError | None:
+    """Return why nothing can ride on a connection, None where it can, if only in a while."""
+    name = connection.site.name
+    return {
+        "closed": RunError(f"not connected to {name}", f"packhorse connect {name}"),
+        "silent": RunError(
+            f"{name} does not answer on the connection: the network may be gone",
+            f"wait for the network, or begin anew: packhorse connect {name}",
+        ),
+        "mute": RunError(
+            f"{name} let you in, but does not run a command",
+            "a startup file there, such as .bashrc, may end every shell that has no terminal (exit)",
+        ),
+    }.get(connection.look.state)
+
+
+def _usable(connection: Connection) -> Connection:
+    found = trouble(connection)
+    if found is not None:
+        raise found
+    return connection
 
 
 def _refusal(site: Site, facts: Facts, said: str, name: str) -> RunError:
