@@ -11,10 +11,11 @@ from packhorse.model.queues import QueueState, Start
 from packhorse.schedulers import pbs_head
 from packhorse.schedulers.brackets import element_of, job_id, listed, numeral, same_job
 from packhorse.schedulers.heads import Head
+from packhorse.schedulers.pbs_unsayable import unsayable
 from packhorse.schedulers.script import Shell, Variables
 from packhorse.schedulers.spool import FOLLOWS, LAST, WAVE, first_lines
 from packhorse.schedulers.talk import Silent
-from packhorse.schedulers.torque import options, queue, queues, reasons, refusals, unsayable
+from packhorse.schedulers.torque import options, queue, queues, reasons, refusals
 
 T = TypeVar("T")
 UNKNOWN_JOB, WRONG_STATE = 153, 170  # PBSE_UNKJOBID and PBSE_BADSTATE, of which a shell sees the last byte
@@ -59,7 +60,7 @@ class Torque:
 
     def unsayable(self, request: Request) -> list[str]:
         """Return what the #PBS lines cannot carry as the user has said it."""
-        return unsayable.unsayable(request)
+        return list(unsayable(request, "TORQUE"))
 
     def threads(self, request: Request) -> str:
         """Return the cores of a process: those of the job on a node, shared out among its processes."""
