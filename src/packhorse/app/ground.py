@@ -153,7 +153,7 @@ class Ground:
     def python_of_uv(self, version: str) -> dict[str, Any] | None:
         """Return a Python that uv has or can fetch there, None where it cannot."""
         uv = self.uv()
-        words = [uv, "python", "find", version]
+        words = [uv, "python", "find", "--no-project", "--system", version]
         found = self.ask(words, env=self.uv_variables)
         if found.status != 0:
             self.watcher.say(f"{self.site.name} has no Python {version}: uv fetches it")
