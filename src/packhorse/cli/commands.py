@@ -34,6 +34,7 @@ COMMANDS = {
     "script": ("scripting", "Make a job script for a site, checked before anything is sent."),
     "sites": ("sites", "List the places to run, and say what one has."),
     "modules": ("modules", "List a site's modules, and say what is found with them."),
+    "env": ("environments", "List the environments that were built on a site, or remove some."),
     "du": ("keeping", "Say how much space runs take."),
     "rm": ("keeping", "Remove a run."),
     "doctor": ("keeping", "Check this machine and the runs here."),
