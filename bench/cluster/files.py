@@ -16,9 +16,9 @@ from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
 
+from cluster.rates import cluster_up
 from timing import interleave, judge, report
 
-from cluster.rates import cluster_up
 from remote.gate import Gate
 from remote.laptop import Laptop, Run
 

@@ -53,6 +53,9 @@ MaxArraySize=10001
 MaxJobCount=20000
 MinJobAge=300
 JobRequeue=1
+# Nothing preempts anything as long as no partition has another PriorityTier; tests make one that has.
+PreemptType=preempt/partition_prio
+PreemptMode=REQUEUE
 # Quick for tests: jobs start when they are submitted, and what is lost is lost within half a minute.
 SchedulerType=sched/backfill
 SchedulerParameters=batch_sched_delay=0,sched_interval=1,sched_min_interval=0,bf_interval=1,bf_continue

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from packhorse import task
-    from packhorse.api import Run, Study
+    from packhorse.api import Run, Study, script
     from packhorse.api import open_run as open
     from packhorse.model import errors
 
     __version__: str
 
-__all__ = ["Run", "Study", "__version__", "errors", "open", "task"]
+__all__ = ["Run", "Study", "__version__", "errors", "open", "script", "task"]
 
 
 def __getattr__(name: str) -> Any:
@@ -22,7 +22,7 @@ def __getattr__(name: str) -> Any:
 
     if name == "__version__":
         return version("packhorse")
-    if name in ("Run", "Study", "open"):
+    if name in ("Run", "Study", "open", "script"):
         return getattr(import_module("packhorse.api"), "open_run" if name == "open" else name)
     if name in ("errors", "task"):
         return import_module("packhorse.model.errors" if name == "errors" else "packhorse.task")

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     import pandas as pd
     import polars as pl
 
+    from packhorse.app.scripting import Script
+
 StrPath = str | os.PathLike[str]
 
 
@@ -229,6 +231,80 @@ class Run:
 def open_run(path: StrPath) -> Run:
     """Open a run directory, by its path or by its name under runs/."""
     return Run(find_run(Path.cwd(), os.fspath(path)).path)
+
+
+def script(
+    command: str,
+    *,
+    site: str = "",
+    scheduler: str = "",
+    name: str = "",
+    partition: str = "",
+    kind: str = "",
+    account: str = "",
+    qos: str = "",
+    time: str = "",
+    nodes: int = 1,
+    tasks: int | None = None,
+    cores: int | None = None,
+    memory: str | int = "",
+    memory_per_core: str | int = "",
+    gpus: int = 0,
+    array: str = "",
+    after: str | Sequence[str] = (),
+    log: str = "",
+    error_log: str = "",
+    mail: str = "",
+    mail_when: str | Sequence[str] = (),
+    modules: str | Sequence[str] = (),
+    environment: str = "",
+    setup: str | Sequence[str] = (),
+    options: str | Sequence[str] = (),
+    folder: StrPath | None = None,
+) -> Script:
+    """Return a job script for a site; the keywords are the options of `packhorse script`.
+
+    `command` is one line of the shell or several. The result's `text` is the script, `notes` what is worth knowing,
+    and `save` writes it. Raises UsageError, StudyError for a word that cannot be read, RunError for a job that
+    cannot run there.
+    """
+    from packhorse.app.scripting import make_script
+    from packhorse.model.form import Form
+
+    form = Form(
+        command=command,
+        site=site,
+        scheduler=scheduler,
+        name=name,
+        partition=partition,
+        kind=kind,
+        account=account,
+        qos=qos,
+        time=time,
+        nodes=nodes,
+        tasks=tasks,
+        cores=cores,
+        memory=str(memory),
+        memory_per_core=str(memory_per_core),
+        gpus=gpus,
+        array=array,
+        after=_texts(after),
+        log=log,
+        error_log=error_log,
+        mail=mail,
+        mail_when=",".join(_texts(mail_when)),
+        modules=_texts(modules),
+        environment=environment,
+        setup=_texts(setup),
+        options=_texts(options),
+    )
+    return make_script(form, Path.cwd() if folder is None else Path(folder))
+
+
+def _texts(said: str | Sequence[str]) -> tuple[str, ...]:
+    if isinstance(said, str):
+        return (said,) if said else ()
+    return tuple(said)
 
 
 def _calling_file() -> Path | None:

@@ -90,6 +90,8 @@ def test_the_accounting_is_asked_only_for_waves_that_ended_badly(run: RunDirecto
     assert accounting.asked == [["82", "83"]]  # the fourth still runs
     with_endings([wave(1), wave(2)], run, accounting, 0)  # type: ignore[arg-type]
     assert len(accounting.asked) == 1
+    with_endings([wave(1), wave(2, broken=2, stopped=1)], run, accounting, 2)  # type: ignore[arg-type]
+    assert accounting.asked[1:] == [["82"]]  # it runs, and one of its workers was told to end
 
 
 def test_what_a_job_said_is_told_only_where_none_began(run: RunDirectory) -> None:

@@ -98,6 +98,12 @@ class Project:
         said: dict[str, Any] = json.loads(done.stdout)
         return said
 
+    def told(self) -> str:
+        """Return what `packhorse status` prints to a person."""
+        done = self.packhorse("status", "work")
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
     def until(self, what: str, ready: Callable[[], object], seconds: float = 120) -> None:
         """Wait until something is so, with the run's story where it does not come to be."""
         give_up = time.monotonic() + seconds

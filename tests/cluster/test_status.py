@@ -8,13 +8,6 @@ from cluster.study import Project
 from cluster.testbed import Cluster
 
 
-def said(project: Project) -> str:
-    """Return what `packhorse status` prints."""
-    done = project.packhorse("status", "work")
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
 def test_a_job_that_waits_says_why_and_who_is_needed(cluster: Cluster) -> None:
     project = Project(cluster, tasks=20, more='cluster: {options: ["--begin=now+1hour"]}')
     job = project.detach()["job"]
@@ -23,18 +16,18 @@ def test_a_job_that_waits_says_why_and_who_is_needed(cluster: Cluster) -> None:
     assert status["jobs"]["needs"] == ""
     assert status["jobs"]["start"]
     project.until(
-        "Slurm has looked at it", lambda: "job waiting (its earliest start has not" in said(project)
+        "Slurm has looked at it", lambda: "job waiting (its earliest start has not" in project.told()
     )
-    assert "expected to start at 20" in said(project)
+    assert "expected to start at 20" in project.told()
     held = cluster.run("alice", ["scontrol", "hold", job])
     assert held.returncode == 0, held.stderr
     project.until("it is seen that it is held", lambda: project.status()["jobs"]["needs"])
-    assert f"(it is held); this never ends by itself: scontrol release {job} lets it start" in said(project)
+    assert f"(it is held); this never ends by itself: scontrol release {job} lets it start" in project.told()
     assert cluster.run("alice", ["scontrol", "release", job]).returncode == 0
     project.until("it waits for its time again", lambda: not project.status()["jobs"]["needs"])
     assert project.packhorse("cancel", "work").returncode == 0
     project.until("it is seen that it is cancelled", lambda: project.status()["state"] == "cancelled")
-    assert "packhorse run study.yaml --site testbed runs what is missing" in said(project)
+    assert "packhorse run study.yaml --site testbed runs what is missing" in project.told()
 
 
 def test_jobs_that_run_say_where_and_how_many_tasks_at_a_time(cluster: Cluster) -> None:
@@ -44,7 +37,7 @@ def test_jobs_that_run_say_where_and_how_many_tasks_at_a_time(cluster: Cluster) 
     project.until("it is seen that it runs", lambda: project.status()["state"] == "running")
     sent, jobs = project.submission(), project.status()["jobs"]
     assert jobs["at_a_time"] == jobs["running"] * sent["slots"]
-    line = next(row for row in said(project).splitlines() if "testbed:" in row)
+    line = next(row for row in project.told().splitlines() if "testbed:" in row)
     assert " running on n" in line or cluster.one_user
     assert f"{sent['elements'] * sent['slots']} tasks at a time" in line
     project.until_over()
@@ -56,7 +49,7 @@ def test_waves_say_why_there_was_another(cluster: Cluster) -> None:
     project = Project(cluster, tasks=200, more="resources: {memory: 100 MB}", mischief=mischief)
     project.detach()
     project.until_over()
-    told = said(project)
+    told = project.told()
     first, second = project.status()["jobs"]["waves"][:2]
     assert (first["counts"], second["counts"]) == ({"OK": 199, "MEMORY": 1}, {"OK": 1})
     assert f"wave 1: 200 tasks in {first['jobs']} job" in told
@@ -73,8 +66,8 @@ def test_who_cancelled_is_said(cluster: Cluster) -> None:
     project.until_over()
     project.until("its jobs are gone", lambda: project.status()["state"] == "cancelled")
     if cluster.accounting:
-        project.until("the accounting has it", lambda: "cancelled by you" in said(project), 30)
-    told = said(project)
+        project.until("the accounting has it", lambda: "cancelled by you" in project.told(), 30)
+    told = project.told()
     assert "cancelled: jobs of wave 1 were cancelled" in told
     assert "packhorse run study.yaml --site testbed runs what is missing" in told
 
@@ -85,7 +78,7 @@ def test_a_module_that_is_not_there_is_told_in_its_own_words(cluster: Cluster) -
     assert done.returncode == 7, (done.stdout, done.stderr)
     assert "waves in a row had no new result" in done.stderr
     assert "say why; mend it, then packhorse run study.yaml --site testbed" in done.stderr
-    told = said(project)
+    told = project.told()
     assert "no job began to work; one said: " in told
     assert "module: command not found" in told
 
@@ -100,7 +93,7 @@ def test_a_retry_uses_the_site_of_the_run(cluster: Cluster) -> None:
         "run", "study.yaml", "--site", "./elsewhere.yaml", "--account", "lab", "--partition", "debug"
     )
     assert done.returncode == 7, done.stderr
-    assert "packhorse retry work runs them again" in said(project)
+    assert "packhorse retry work runs them again" in project.told()
     site.unlink()
     flag.touch()
     done = project.packhorse("retry", "work", "--json")

@@ -120,6 +120,7 @@ def check_line(said: str, place: str) -> None:
     assert words[0] in COMMANDS, f"{place}: no such command"
     script = [word for word in words[1:] if word.endswith((".py", ".R"))]
     own = words[1 : words.index(script[0])] if words[0] == "run" and script else words[1:]
+    own = own[: own.index("--")] if "--" in own else own  # what follows is the job's
     command = packhorse.get_command(click.Context(packhorse), words[0])
     assert command is not None
     if isinstance(command, click.Group) and own and not own[0].startswith("-"):

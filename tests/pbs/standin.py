@@ -128,6 +128,7 @@ def qsub(server: Server, arguments: list[str]) -> int:
             return 2
         with server.open():
             job["number"] = len(server.jobs)
+            job["output"] = job["output"] or f"{job['folder']}/{job['name']}.o{job['number']}"
             (server.folder / f"{job['number']}.SC").write_text(job.pop("script"))
             server.jobs.append(job)
             number = server.number(job)
@@ -172,7 +173,7 @@ def _asked(server: Server, arguments: list[str]) -> Job | str:
         "after": [target] if depend else [],
         "throttle": int(span[3] or 0) if span else 0,
         "told": dict(pair.split("=", 1) for pair in options.get("-v", "").split(",") if pair),
-        "output": options.get("-o", ""),
+        "output": options.get("-o", ""),  # absent: NAME.oNUMBER beside the script
         "argv": arguments,
         "folder": str(Path.cwd()),
         "path": os.environ["PATH"],
@@ -261,8 +262,22 @@ def qstat(server: Server, arguments: list[str]) -> int:
             file=sys.stderr,
         )
         return 255 if server.dialect == "openpbs" else 111
-    options, words = getopt.getopt(arguments, "u:f1txF:")
+    options, words = getopt.getopt(arguments, "u:f1txF:Q")
     flags = {name for name, _ in options}
+    if "-Q" in flags:
+        queue = {
+            "queue_type": "Execution",
+            "enabled": "True",
+            "started": "True",
+            "resources_max": {"walltime": "24:00:00"},
+        }
+        rows = (f"    {name} = {value}" for name, value in _flat(queue))
+        say(
+            "\n".join(["Queue: batch", *rows])
+            if server.dialect == "torque"
+            else json.dumps({"Queue": {"batch": queue}})
+        )
+        return 0
     with server.open():
         if "-u" in flags:
             return _listed(server, ended="-x" in flags or server.dialect == "torque")
@@ -305,7 +320,8 @@ def _told(server: Server, job: Job, names: list[str]) -> Iterator[tuple[str, dic
     waits = any(one and not server.over(one[0]) for one in ahead)
     holds = ("u" if job["held"] else "") + ("s" if waits else "")
     both = {"Job_Name": job["name"], "Job_Owner": f"{USER}@{server.host}", "queue": "batch", "Variable_List": job["told"],
-            "Resource_List": {"walltime": "01:00:00"}, "init_work_dir": job["folder"], "comment": "a stand-in"}  # fmt: skip
+            "Resource_List": {"walltime": "01:00:00"}, "init_work_dir": job["folder"], "comment": "a stand-in",
+            "Join_Path": "oe", "Output_Path": f"{server.host}:{job['output']}"}  # fmt: skip
     if server.dialect == "openpbs" and job["array"]:
         yield (
             server.number(job),

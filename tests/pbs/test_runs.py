@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 from typing import Any
@@ -193,3 +194,38 @@ def test_later_waves_are_queued_beforehand_where_jobs_may_not_submit(site: Site)
     site.until((site.project.directory / "stopped.json").exists)
     site.project.command("collect", "s")
     check(site, 40)
+
+
+SCRIPT = """#!/bin/bash
+#PBS -N fit
+#PBS -l walltime=00:20:00
+cd "$PBS_O_WORKDIR" && echo fitting
+test ! -e slow || sleep 600
+"""
+
+
+def test_jobs_that_were_sent_by_hand_are_listed_cancelled_and_read(site: Site) -> None:
+    study(site, tasks=400, seconds=0.1)
+    run(site, "--detach")
+    folder = site.project.path
+    (folder / "slow").touch()
+    site.project.file("fit.sh", SCRIPT)
+    for words in ([], ["-h"], ["-J0-1" if site.dialect == "openpbs" else "-t0-1"]):
+        subprocess.run(["qsub", *words, "fit.sh"], cwd=folder, check=True, capture_output=True)
+    site.until(lambda: len(site.running()) == 4)
+    command = site.project.command
+    said = command("jobs", "mine")
+    assert "(run s)" in said
+    assert re.search(r"s-next \(run s\) +dependent +it waits for another job to end", said)
+    assert re.search(r"3\.pbs01\S* +fit +held +it is held", said)
+    assert "comes when it has ended" in command("logs", "mine:2")
+    assert "has not begun" in command("logs", "mine:3")
+    assert "cancelled job 3" in command("cancel", "mine:3")
+    assert "cancelled job 4" in command("cancel", "mine:4"), "an array, without its brackets"
+    (folder / "slow").unlink()
+    assert "cancelled job 2" in command("cancel", "mine:2")
+    site.until(lambda: len(site.running()) == 2)
+    assert "fitting" in command("logs", "mine:2")
+    assert "batch" in command("queues", "mine")
+    assert "no number of a job" in command("cancel", "mine:2_1", code=2)
+    assert "fit" in command("jobs", "mine", "--ended")

@@ -53,7 +53,8 @@ def test_a_push_that_is_denied_is_explained_in_the_words_of_the_site(laptop: Lap
     assert told[0] == f"packhorse: push did not let {gate.users['push']} in"
     assert told[1:] == [
         "  a password or code mistyped, or a push that was not approved in time: packhorse connect push",
-        f"  another name there? you tried as {gate.users['push']}; `login: NAME@127.0.0.1` in the site's file says another",
+        f"  another name there? you tried as {gate.users['push']}; to try another, write this line to {laptop.sites}/push.yaml:",
+        "    login: NAME@127.0.0.1",
         "  a new account: accounts of today cannot be used yet",
         "  until an account can be used: up to 24 h",
         "  help: help@example.org",
@@ -128,6 +129,19 @@ def test_the_socket_of_a_master_that_was_killed_is_removed(laptop: Laptop, gate:
     assert gate.logins() == [gate.users["key"]] * 2
 
 
+def test_a_master_that_hangs_is_replaced(laptop: Laptop, gate: Gate) -> None:
+    laptop.connect("key")
+    (hanging,) = laptop.masters()
+    os.kill(hanging, signal.SIGSTOP)
+    try:
+        status, shown = laptop.connect("key")
+        assert status == 0, shown
+        assert laptop.run("connect", "key", "--check").returncode == 0
+        assert gate.logins() == [gate.users["key"]] * 2
+    finally:
+        os.kill(hanging, signal.SIGKILL)
+
+
 def test_an_sshd_that_is_restarted_keeps_its_connections_and_one_that_dies_does_not(
     laptop: Laptop, gate: Gate
 ) -> None:
@@ -184,7 +198,8 @@ def test_what_a_bashrc_does_is_coped_with_or_told(
 ) -> None:
     with gate.startup("key", line):
         found, shown = laptop.connect("key")
-    assert (found, told in shown) == (status, True), shown
+        assert (found, told in shown) == (status, True), shown
+        assert laptop.run("connect", "key", "--check").returncode == status
     assert gate.logins() == [gate.users["key"]]
 
 

@@ -17,7 +17,7 @@ LINES = {
     "--cpus-per-task=4|--mem=2048M|--gres=gpu:a100:1|--time=0-02:00:00|--pty|bash|-l",
     "torque": "qsub -I|-S|/bin/bash|-N|packhorse-shell|-A|lab|-q|gpu|-l|nodes=1:ppn=4:gpus=1:a100|-l|mem=2048mb|"
     "-l|walltime=02:00:00|-j|oe|-m|n",
-    "openpbs": "qsub -I|-S|/bin/bash|-N|packhorse-shell|-A|lab|-q|gpu|-l|select=1:ncpus=4:mem=2048mb:gpu:a100=1|"
+    "openpbs": "qsub -I|-S|/bin/bash|-N|packhorse-shell|-A|lab|-q|gpu|-l|select=1:ncpus=4:mem=2048mb:ngpus=1|"
     "-l|walltime=02:00:00|-j|oe|-m|n",
 }
 

@@ -57,10 +57,10 @@ EXPECTED: dict[str, list[tuple[object, ...]]] = {
     "croot": [("cancelled", None, None, "0")],
     "crun": [("cancelled", None, None, "1001")],
     "csig": [("failed", None, 10, "")],
-    "duplicates_nodefailrq": [],  # it runs again
-    "duplicates_ok": [("done", 0, None, "")],
-    "duplicates_requeued": [],
-    "duplicates_requeuehold": [],
+    "duplicates_nodefailrq": [("node", None, None, "")],  # it runs again
+    "duplicates_ok": [("requeued", None, None, ""), ("done", 0, None, "")],
+    "duplicates_requeued": [("requeued", None, None, "")],
+    "duplicates_requeuehold": [("requeued", None, None, "")],
     "exit3": [("failed", 3, None, "")],
     "held": [],
     "nodefail": [("node", None, None, "")],
@@ -93,6 +93,9 @@ DIFFERENT: dict[tuple[str, str], list[tuple[object, ...]]] = {
     ("22.05.8", "cstep"): [("failed", 9, None, "")],
     ("23.11.11", "cstep"): [("failed", 9, None, "")],
     ("25.11.7", "cstep"): [("failed", 137, None, "")],
+    # 23.11: its node failed when it had been started again; 25.11 repeated one that had ended well.
+    ("23.11.11", "duplicates_requeued"): [("requeued", None, None, ""), ("node", None, None, "")],
+    ("25.11.7", "duplicates_ok"): [("done", 0, None, "")],
     (TESTBED, "arr"): [("done", 0, None, ""), ("done", 0, None, ""), ("failed", 4, None, "")],
     (TESTBED, "oom"): [("memory", None, None, "")],
 }
@@ -281,10 +284,13 @@ def test_a_step_that_root_ended_otherwise_was_not_killed_for_memory() -> None:
     assert ended(row() + "\n" + step)[0].how == "done"
 
 
-def test_only_the_last_start_of_a_job_counts() -> None:
-    first = [row(State="REQUEUED"), row(JobID="61.batch", State="OUT_OF_MEMORY", MaxRSS="900M")]
+def test_each_start_of_a_job_counts_for_itself() -> None:
+    first = [row(State="PREEMPTED"), row(JobID="61.batch", State="CANCELLED", MaxRSS="900M")]
     last = [row(), row(JobID="61.batch", MaxRSS="5M")]
-    assert [(one.how, one.memory) for one in ended("\n".join(first + last))] == [("done", 5)]
+    found = ended("\n".join(first + last))
+    assert [(one.how, one.memory) for one in found] == [("preempted", 900), ("done", 5)]
+    # A job whose number came round again is another one.
+    assert [one.how for one in ended("\n".join([row(State="FAILED"), row()]))] == ["done"]
 
 
 def test_rows_of_other_jobs_are_left_out() -> None:

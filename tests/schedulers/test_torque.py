@@ -494,7 +494,7 @@ def test_a_users_script_may_ask_for_an_array_and_wait() -> None:
         "#PBS -t 0-9,12,16,20,30%2",
         "#PBS -W depend=afteranyarray:26[].x,afterstartarray:27[].x,afterok:28.x,afternotok:29.x",
         "#PBS -l nodes=1",
-        "#PBS -l pmem=500mb",
+        "#PBS -l mem=500mb",
         "#PBS -o /r/$PBS_JOBID.out",
         "#PBS -e /r/$PBS_JOBID.err",
         "#PBS -m n",
@@ -520,6 +520,18 @@ def test_a_jobs_number_is_told_from_its_elements() -> None:
         assert TORQUE.is_job(word)
         assert TORQUE.split(word) == said
     assert not TORQUE.is_job("26_3")
+    for typed, same in {
+        "26": True,
+        "26[]": True,
+        f"26[].{HOST}": True,
+        "26.other": False,
+        "27": False,
+        "x": False,
+    }.items():
+        assert TORQUE.same_job(typed, f"26[].{HOST}") == same
+    assert not TORQUE.same_job("26[]", f"26.{HOST}")
+    assert TORQUE.element_of(f"26[].{HOST}", 3) == f"26[3].{HOST}"
+    assert TORQUE.element_of("26[]", 3) == "26[3]"
 
 
 def test_where_a_job_works_and_writes() -> None:
@@ -529,8 +541,16 @@ def test_where_a_job_works_and_writes() -> None:
             job=f"2.{HOST}", name="train-net", word="C", folder="/home/alice", output="/home/alice/train.out"
         )
     ]
+    answer, heard = answers("qstat-f-unknown-job", "qstat-f-t-array")
+    found = talk(TORQUE.details("27"), answer)
+    assert heard[1][-1] == "27[]", "an array without its brackets"
+    assert isinstance(found, list)
+    assert (len(found), found[0].waits, found[0].late) == (10, True, False)
+    answer, _ = answers("qstat-f-running")
+    (running,) = talk(TORQUE.details("25"), answer)  # type: ignore[misc]
+    assert (running.waits, running.late) == (False, True), "its output comes at its end"
     answer, _ = answers("qstat-f-unknown-job")
-    assert talk(TORQUE.details("99999"), answer) == []
+    assert talk(TORQUE.details("99999.x"), answer) == []
 
 
 def test_queues_and_what_they_allow() -> None:

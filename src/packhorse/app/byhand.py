@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -68,7 +69,7 @@ def cancel_job(named: Named) -> str:
         ours = _living(queue, named)
         if not ours:
             raise _no_such(queue, named)
-        wrong = queue.cancel([named.word])
+        wrong = queue.cancel([named.word if named.element is not None else ours[0].job])
         if wrong:
             raise RunError(
                 f"{named.site.name} did not take the cancellation: {wrong}", "the same command tries again"
@@ -85,7 +86,8 @@ def _living(queue: Queue, named: Named) -> list[Job]:
             f"the scheduler of {named.site.name} does not answer: {found.silent}",
             "the same command tries again",
         )
-    return [job for job in found.jobs if job.job == named.job and job.state != "GONE"]
+    same = queue.dialect.same_job
+    return [job for job in found.jobs if same(named.job, job.job) and job.state != "GONE"]
 
 
 def _no_such(queue: Queue, named: Named) -> RunError:
@@ -121,10 +123,10 @@ def outputs(queue: Queue, named: Named) -> list[Output]:
 
 
 def _files(one: Details) -> Iterator[Output]:
-    # Of a job that waits, Slurm names the file to come.
+    # Of a job that waits, a scheduler names the file to come.
     for path, errors in ((one.output, False), (one.error, True)):
         if path and path != "/dev/null":
-            yield Output(path=path, element=one.element, errors=errors, waits=one.word == "PENDING")
+            yield Output(path=path, element=one.element, errors=errors, waits=one.waits, late=one.late)
 
 
 def logs_of_job(named: Named) -> tuple[list[tuple[str, str]], str]:
@@ -132,11 +134,15 @@ def logs_of_job(named: Named) -> tuple[list[tuple[str, str]], str]:
     with asking(named.site) as queue:
         files = outputs(queue, named)
         shown = [(_heading(named, one, len(files)), tail(queue.reach, one)) for one in files[:SHOWN]]
+        another = _element(queue, named, files[-1])
     more = len(files) - SHOWN
-    said = (
-        f"and {more:,} more; one of them: packhorse logs {named.site.name}:{named.job}_N" if more > 0 else ""
-    )
-    return shown, said
+    return shown, f"and {more:,} more; one of them: {another}" if more > 0 else ""
+
+
+def _element(queue: Queue, named: Named, one: Output) -> str:
+    """Return the command for what one element of an array printed."""
+    word = queue.dialect.element_of(named.job, one.element or 0)
+    return shlex.join(["packhorse", "logs", f"{named.site.name}:{word}"])
 
 
 def _heading(named: Named, one: Output, number: int) -> str:
@@ -154,13 +160,15 @@ def follow_job(named: Named, show: Callable[[str], None]) -> None:
         if any(one.element != first.element for one in others):
             raise UsageError(
                 f"job {named.word} is an array: name the element to follow",
-                f"packhorse logs {named.site.name}:{named.job}_{first.element} --follow",
+                f"{_element(queue, named, first)} --follow",
             )
         at = 0
         while True:
             # What was written before the job was seen to be gone is all there is.
             alive = any(
-                job.element in (named.element, None) for job in queue.jobs().jobs if job.job == named.job
+                job.element in (named.element, None)
+                for job in queue.jobs().jobs
+                if queue.dialect.same_job(named.job, job.job)
             )
             text, at = newer(queue.reach, first, at)
             if text:

@@ -51,8 +51,8 @@ def connect(said: str, folder: Path, tell: Callable[[str], None]) -> tuple[Conne
     site, login = login_of(said, folder)
     with alone(login):
         before = look(login)
-        if before.state in ("open", "busy"):
-            return _connection(site, login, before), True
+        if before.state in ("open", "busy", "mute"):
+            return _usable(_connection(site, login, before)), True
         if before.state == "silent":
             tell(f"the connection to {site.name} does not answer, so it is closed and opened anew")
             close(login)
@@ -60,13 +60,13 @@ def connect(said: str, folder: Path, tell: Callable[[str], None]) -> tuple[Conne
         facts = facts_of(login)
         if not known_keys(facts) and not facts.strict:
             tell(_unknown_key(site, facts))
+        tell(f"logging in to {facts.host} as {facts.user}")
+        login.socket.unlink(missing_ok=True)  # of a master that hangs; ssh would leave it, and share nothing
         wrong = open_master(login, facts, site.idle or IDLE)
         if wrong:
-            raise _refusal(site, facts, wrong)
-    after = look(login)
-    if after.state != "open":
-        raise _useless(site, after)
-    return _connection(site, login, after), False
+            name = _login_line(said, site, f"NAME@{facts.host}", folder)
+            raise _refusal(site, facts, wrong, name)
+    return _usable(_connection(site, login, look(login))), False
 
 
 def check(said: str, folder: Path) -> Connection:
@@ -93,17 +93,12 @@ def disconnect(said: str, folder: Path) -> tuple[Site, bool]:
 def login_of(said: str, folder: Path) -> tuple[Site, Login]:
     """Return a site and where one logs in; raise UsageError or RunError where that is not said, or not to be done."""
     site = site_or_host(said, folder)
-    if site.retired is not None:
-        after = " or ".join(site.retired.successors)
-        hint = f"packhorse connect {site.retired.successors[0]}" if after else ""
-        raise UsageError(
-            f"{site.name} is gone since {site.retired.date}" + (f"; its place took {after}" if after else ""),
-            hint,
-        )
     if site.scheduler == "local":
         raise UsageError(f"{site.name} is where you are: there is nothing to log in to")
     if not site.login:
-        raise UsageError(f"nobody has said where one logs in to {site.name}", _login_line(said, site, folder))
+        host = next((host for host in site.hosts if "." in host and not set("*?") & set(host)), "HOST")
+        message = f"nobody has said where one logs in to {site.name}"
+        raise UsageError(message, _login_line(said, site, f"YOU@{host}", folder))
     if site.has_login(platform.node()):
         raise UsageError(
             f"this machine is a login node of {site.name}, so no connection is needed",
@@ -139,14 +134,13 @@ def _is_host(said: str) -> bool:
         return False
 
 
-def _login_line(said: str, site: Site, folder: Path) -> str:
-    """Return which line is to be added to which file."""
-    host = next((host for host in site.hosts if "." in host and not set("*?") & set(host)), "HOST")
+def _login_line(said: str, site: Site, login: str, folder: Path) -> str:
+    """Return which line is to be written to which file."""
     file = find_file(said, folder)
     if file.origin != "shipped":
-        return f"add this line to {file.path}:\n  login: YOU@{host}"
-    place = user_folder() or folder / "packhorse-sites"
-    return f"write {place / (site.name + '.yaml')} with these lines:\n  extends: {site.name}\n  login: YOU@{host}"
+        return f"write this line to {file.path}:\n  login: {login}"
+    place = (user_folder() or folder / "packhorse-sites") / f"{site.name}.yaml"
+    return f"write {place} with these lines:\n  extends: {site.name}\n  login: {login}"
 
 
 def _check_terminal(site: Site) -> None:
@@ -175,22 +169,35 @@ def _page(site: Site) -> str:
     return site.documentation[0] if site.documentation else site.access.help or "ask its help desk"
 
 
-def _useless(site: Site, found: Look) -> RunError:
-    """Return what it means that one is logged in, and a command does not run."""
-    if found.state == "busy":
-        return RunError(
-            f"{site.name} let you in and allows no session", "ask the site whether ssh may run commands there"
-        )
-    hint = "a startup file there, such as .bashrc, may end every shell (exit), or wait for an answer"
-    return RunError(f"{site.name} let you in, but does not run a command", hint)
+def trouble(connection: Connection) -> RunError | None:
+    """Return why nothing can ride on a connection, None where it can, if only in a while."""
+    name = connection.site.name
+    return {
+        "closed": RunError(f"not connected to {name}", f"packhorse connect {name}"),
+        "silent": RunError(
+            f"{name} does not answer on the connection: the network may be gone",
+            f"wait for the network, or begin anew: packhorse connect {name}",
+        ),
+        "mute": RunError(
+            f"{name} let you in, but does not run a command",
+            "a startup file there, such as .bashrc, may end every shell that has no terminal (exit)",
+        ),
+    }.get(connection.look.state)
 
 
-def _refusal(site: Site, facts: Facts, said: str) -> RunError:
-    """Return why one was not let in, with what the site says of that."""
+def _usable(connection: Connection) -> Connection:
+    found = trouble(connection)
+    if found is not None:
+        raise found
+    return connection
+
+
+def _refusal(site: Site, facts: Facts, said: str, name: str) -> RunError:
+    """Return why one was not let in, with what the site says of that; `name` tells how to log in by another name."""
     kind = failure(said)
     again = f"packhorse connect {site.name}"
     if kind == "denied":
-        return RunError(f"{site.name} did not let {facts.user} in", "\n".join(_denied(site, facts)))
+        return RunError(f"{site.name} did not let {facts.user} in", "\n".join(_denied(site, facts, name)))
     if kind == "changed":
         return _changed_key(site, facts, said)
     texts = {
@@ -222,15 +229,13 @@ def _to_trust(site: Site, facts: Facts, again: str) -> str:
     return f"compare its fingerprint ({_page(site)}), then {again} and answer yes"
 
 
-def _denied(site: Site, facts: Facts) -> list[str]:
+def _denied(site: Site, facts: Facts, name: str) -> list[str]:
     """Return what "permission denied" can mean at a site, the likely things first."""
     access = site.access
     lines = [
-        f"a password or code mistyped, or a push that was not approved in time: packhorse connect {site.name}"
+        f"a password or code mistyped, or a push that was not approved in time: packhorse connect {site.name}",
+        f"another name there? you tried as {facts.user}; to try another, {name}",
     ]
-    lines.append(
-        f"another name there? you tried as {facts.user}; `login: NAME@{facts.host}` in the site's file says another"
-    )
     if access.denied:
         lines.append(f"a new account: {access.denied}")
     if access.delay:

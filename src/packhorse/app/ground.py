@@ -30,7 +30,7 @@ class Ground:
         self.said_by_modules: list[str] = []
         self.programs: dict[str, str] = {}
         self.pythons: list[dict[str, Any]] = []
-        self._top = ""
+        self._top, self._loaded = "", False
         self._uv: list[str] | None = None
 
     # Where things are kept
@@ -46,16 +46,16 @@ class Ground:
         return self._top
 
     def _area(self) -> str:
-        """Return the area for environments, else one that every node sees and nobody purges; a home is the last."""
-        places = [one for one in self.site.storage if one.path and not one.local]
-        right = [one for one in places if "environments" in one.purpose]
-        others = [
-            one for one in places if not one.purge and not {"home", "archive"} & {*one.purpose, one.name}
-        ]
+        """Return the area for environments, else the one asked for, else one for code or runs that nobody purges."""
         asked = self.place.asked
-        if not right and asked.area.startswith(("/", "~", "$")):
+        right = self.site.area("environments")
+        if right is None and asked.area.startswith(("/", "~", "$")):
             return asked.area
-        path = next((one.path for one in (*right, *others)), "~")
+        others = [self.site.area("code"), self.site.area("runs")]
+        found = [
+            one for one in (right, *(one for one in others if one and not one.purge)) if one and not one.local
+        ]
+        path = next((one.path for one in found if one.path), "~")
         return path.replace("{account}", asked.account).replace("{project}", asked.account)
 
     def _check(self, named: str, about: dict[str, Any]) -> None:
@@ -78,6 +78,9 @@ class Ground:
         if modules or asked.modules or asked.setup:
             own = ["set +e", *self.site.setup, *self.site.modules.setup, "set -e"]
             lines = [*own, *self._loads((*modules, *asked.modules)), *asked.setup]
+        if not lines and not self._loaded:
+            return
+        self._loaded = bool(lines)
         found = self.session.call("loaded", 90.0, lines=lines)
         self.said_by_modules = found["said"]
         if found["status"] != 0:
@@ -153,7 +156,7 @@ class Ground:
     def python_of_uv(self, version: str) -> dict[str, Any] | None:
         """Return a Python that uv has or can fetch there, None where it cannot."""
         uv = self.uv()
-        words = [uv, "python", "find", version]
+        words = [uv, "python", "find", "--no-project", "--system", version]
         found = self.ask(words, env=self.uv_variables)
         if found.status != 0:
             self.watcher.say(f"{self.site.name} has no Python {version}: uv fetches it")

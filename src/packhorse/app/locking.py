@@ -12,6 +12,8 @@ from msgspec import Struct
 from packhorse.app.source import Source
 from packhorse.app.watch import Watcher
 from packhorse.model.errors import RunError
+from packhorse.model.study import Environment
+from packhorse.plan.amounts import counted
 from packhorse.run.locks import (
     Lock,
     covers,
@@ -95,8 +97,10 @@ def _interpreter(source: Source) -> str:
     if source.study.environment.kind == "uv":
         python = _project(source) / ".venv" / "bin" / "python"
         return str(python) if python.exists() else ""
+    # An interpreter that the study names is one of the site.
+    said = source.study.environment
     try:
-        return resolve(source.study.environment, source.folder, env=os.environ).python
+        return resolve(Environment() if said.kind == "python" else said, source.folder, env=os.environ).python
     except RunError:
         return ""
 
@@ -112,7 +116,8 @@ def _made(
 ) -> tuple[Lock | None, tuple[str, ...]]:
     """Return a lock that covers what is imported: the one found, or one made of what is installed here."""
     before = covers(lock) if lock is not None else []
-    if lock is not None and (before is None or set(needs.modules) <= set(before)):
+    new = set(needs.modules) - set(before or ())
+    if lock is not None and (before is None or not new):
         return lock, ()
     if not needs.modules and source.study.environment.kind == "none":
         return lock, ()  # a program of which nothing could be read
@@ -121,24 +126,23 @@ def _made(
     python = _interpreter(source)
     found = installed(python, os.environ) if python else {}
     named, file = loose_names(source.folder, source.root)
-    modules = sorted({*needs.modules, *(before or [])})
+    modules = {*needs.modules, *(before or ())}
     pins = pins_of(found, modules, named, source.root)
     if pins.only_here:
         raise RunError(
             f"these packages are only on this machine: {'; '.join(pins.only_here)}",
             "put their code beside the study, or publish them and name them in a requirements.txt with their versions",
         )
-    if not pins.lines:
-        unknown = [name for name in needs.certain if name in pins.unknown]
-        if unknown:
-            notes = (
-                f"{', '.join(unknown)}: imported, but not installed here, so nobody knows which package it is",
-            )
-            return lock, notes
-        return lock, ()
+    notes = pins.notes
+    if lost := [name for name in needs.certain if name in pins.unknown]:
+        notes += (f"{', '.join(lost)}: not installed here, so nobody knows which package brings it",)
+    if not pins.lines or (lock is not None and new <= set(pins.unknown)):
+        return lock, notes
     why = f"from {python}" + (f" and {file}" if named else "")
-    lock = keep_lock(source.folder, pins.python, modules, list(pins.lines), why)
+    known = sorted(modules - set(pins.unknown))
+    lock = keep_lock(source.folder, pins.python, known, list(pins.lines), why)
+    name, count = Path(lock.path).name, len(pins.lines)
     watcher.say(
-        f"made {Path(lock.path).name} beside the study: the {len(pins.lines)} packages that its code needs, as they are here"
+        f"made {name} beside the study: the {counted(count, 'package')} that its code needs, as they are here"
     )
-    return lock, pins.notes
+    return lock, notes

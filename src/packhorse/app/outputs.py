@@ -18,6 +18,7 @@ class Output(Struct, frozen=True, kw_only=True):
     element: int | None = None
     errors: bool = False
     waits: bool = False  # the job has not begun
+    late: bool = False  # the file comes when the job has ended
 
 
 def tail(how: Reach, one: Output) -> str:
@@ -26,6 +27,8 @@ def tail(how: Reach, one: Output) -> str:
     if size is None:
         if one.waits:
             return f"(the job has not begun; it will write to {one.path})\n"
+        if one.late:
+            return f"(the job runs; {one.path} comes when it has ended)\n"
         return f"({one.path} is not there: the job wrote elsewhere, or the file was removed)\n"
     text, _ = newer(how, one, max(0, size - TAIL))
     if size > TAIL:

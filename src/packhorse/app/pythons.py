@@ -17,6 +17,7 @@ from packhorse.app.building import Builder, Recipe
 from packhorse.app.ground import Ground
 from packhorse.app.locking import Wanted
 from packhorse.model.errors import RunError
+from packhorse.plan.amounts import counted
 from packhorse.record.packages import PYTHON_PROBE
 from packhorse.run.environment import Interpreter
 
@@ -160,8 +161,7 @@ def built(ground: Ground, builder: Builder, wanted: Wanted) -> Found:
             whole = builder.get(prepared(ground, recipe, wanted, about, Path(folder)))
     software = whole["found"]
     lock = wanted.lock
-    count = len(software.get("packages", ()))
-    made = f"{count} packages of {Path(lock.path).name}" if lock else "no packages"
+    made = f"{counted(lock.count, 'package')} of {Path(lock.path).name}" if lock else "no packages"
     described = f"Python {software['version']} with {made}, {recipe.folder} on {ground.site.name}"
     interpreter = _interpreter(recipe.folder, described)
     told = {"folder": recipe.folder, "lock": recipe.about, "built": whole["built"]}
@@ -203,9 +203,9 @@ def recipe_of(ground: Ground, wanted: Wanted, about: Mapping[str, Any]) -> Recip
         "implementation": about["implementation"],
         "machine": about["machine"],
     }
-    counted = [kept[name] for name in ("lock", "python", "implementation", "machine")]
-    digest = hashlib.sha256(json.dumps(counted).encode()).hexdigest()[:16]
-    said = f"{lock.count} packages of {kept['file']}" if lock else "no packages"
+    told = [kept[name] for name in ("lock", "python", "implementation", "machine")]
+    digest = hashlib.sha256(json.dumps(told).encode()).hexdigest()[:16]
+    said = f"{counted(lock.count, 'package')} of {kept['file']}" if lock else "no packages"
     return Recipe(
         folder=f"{ground.top}/environments/{digest}",
         about=kept,

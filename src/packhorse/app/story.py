@@ -45,7 +45,8 @@ JOBS = {
 class Wave(Struct, frozen=True, kw_only=True):
     """One wave that was submitted. `counts` are tasks by outcome, `broken` workers that ended before their time.
 
-    `ended` are jobs by how the accounting says that they ended, other than well; empty where nobody was asked.
+    `stopped` are those of them that were told to end, as before a preemption. `ended` are jobs by how the accounting
+    says that they ended, other than well; empty where nobody was asked.
     """
 
     wave: int
@@ -60,6 +61,7 @@ class Wave(Struct, frozen=True, kw_only=True):
     workers: int
     broken: int
     counts: dict[str, int]
+    stopped: int = 0
     ended: dict[str, int] = {}
 
 
@@ -71,7 +73,7 @@ def waves_of(run: RunDirectory) -> list[Wave]:
 
 
 def _wave(run: RunDirectory, plan: Plan, sent: Submission) -> Wave:
-    journals = run.ends(plan.wave)
+    ends = [tail(path).end for path in run.ends(plan.wave)]
     counts = tasks_done(run, plan.wave)
     counts["MISSING"] = max(0, plan.tasks - sum(counts.values()))
     return Wave(
@@ -84,8 +86,9 @@ def _wave(run: RunDirectory, plan: Plan, sent: Submission) -> Wave:
         memory=sent.memory,
         seconds=sent.seconds,
         left_out=sent.exclude,
-        workers=len(journals),
-        broken=sum(tail(path).end not in ("done", "deadline") for path in journals),
+        workers=len(ends),
+        broken=sum(end not in ("done", "deadline") for end in ends),
+        stopped=ends.count("stopped"),
         counts={name: number for name, number in counts.items() if number},
     )
 
@@ -93,9 +96,13 @@ def _wave(run: RunDirectory, plan: Plan, sent: Submission) -> Wave:
 def with_endings(waves: Sequence[Wave], run: RunDirectory, queue: Queue, working: int) -> list[Wave]:
     """Return waves with how their jobs ended, where some of them ended badly and the accounting answers.
 
-    `working` is the wave whose jobs still wait or run, 0 for none.
+    `working` is the wave whose jobs still wait or run, 0 for none; a worker of it without an end may be at work.
     """
-    bad = [one for one in waves if one.wave != working and one.job and (one.broken or not one.workers)]
+    bad = [
+        one
+        for one in waves
+        if one.job and (one.stopped if one.wave == working else one.broken or not one.workers)
+    ]
     told = queue.ended(run.about().id, [one.job for one in bad][-SHOWN:]) if bad else []
     return [_with(one, [ended for ended in told if ended.job == one.job]) for one in waves]
 

@@ -10,7 +10,6 @@ import click
 
 from packhorse.app.sharing import check_sharing
 from packhorse.cli.output import as_object, json_option, note, say
-from packhorse.model.errors import RunError
 
 if TYPE_CHECKING:
     from packhorse.app.connecting import Connection
@@ -29,7 +28,7 @@ def connect_command(site: str, only_check: bool, only_close: bool, keep: bool, a
     see the answers, keeps nothing, and never logs in by itself.
     """
     check_sharing(sys.platform)
-    from packhorse.app.connecting import check, closing, connect, disconnect, keep_in_use
+    from packhorse.app.connecting import check, closing, connect, disconnect, keep_in_use, trouble
 
     folder = Path.cwd()
     if only_close:
@@ -52,8 +51,9 @@ def connect_command(site: str, only_check: bool, only_close: bool, keep: bool, a
             note(
                 f"note: files of your login there print text in plain commands ({line}), which breaks scp and sftp"
             )
-    if only_check:
-        _require(connection)
+    lame = trouble(connection)
+    if lame is not None:
+        raise lame
 
 
 @click.command(name="ssh-config")
@@ -124,15 +124,3 @@ def _about(connection: Connection) -> dict[str, Any]:
         "host": look.host,
         "closes_after": connection.idle,
     }
-
-
-def _require(connection: Connection) -> None:
-    """Raise RunError where nothing can ride on the connection."""
-    name = connection.site.name
-    if connection.look.state == "closed":
-        raise RunError(f"not connected to {name}", f"packhorse connect {name}")
-    if connection.look.state == "silent":
-        raise RunError(
-            f"{name} does not answer on the connection: the network may be gone",
-            f"wait for the network, or begin anew: packhorse connect {name}",
-        )

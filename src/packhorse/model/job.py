@@ -44,6 +44,7 @@ class Request(Struct, frozen=True, kw_only=True, omit_defaults=True):
     core_memory: int | None = None  # for each core, in place of `memory`
     gpus: int = 0  # on each node
     gres: str = "gpu"
+    constraint: str = ""  # what a node must have, in the site's word
     seconds: int | None = None
     whole_nodes: bool = False
     output: str = ""
@@ -129,3 +130,5 @@ class Details(Struct, frozen=True, kw_only=True, omit_defaults=True):
     script: str = ""
     output: str = ""  # files as paths; nothing: not known
     error: str = ""  # nothing: errors go where the output goes
+    waits: bool = False  # it has not begun
+    late: bool = False  # it runs, and its files come when it has ended

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Callable
 
 from msgspec import Struct
 
@@ -29,8 +30,8 @@ def choose(work: Work, site: Site, asked: Cluster) -> Choice:
 
     One that is open only by request is never chosen by itself, and one meant for tests only for a study that fits whole.
     """
-    if not site.partitions or _only_gpus_are_known(work, site, asked):
-        found = _undescribed(work, site, asked)
+    if undescribed(site, asked.partition, work.resources.gpus):
+        found = unchecked(site, asked.partition, work.resources.gpus)
     elif asked.partition:
         found = _named(work, site, asked)
     else:
@@ -39,43 +40,45 @@ def choose(work: Work, site: Site, asked: Cluster) -> Choice:
     return Choice(partition=None, reasons=(*general, *found.reasons)) if general else found
 
 
-def require(choice: Choice, site: Site) -> Partition:
+def require(choice: Choice, site: Site, what: str = "study") -> Partition:
     """Return the chosen partition; raise RunError with every reason where there is none."""
     if choice.partition is not None:
         return choice.partition
     said = "; ".join(dict.fromkeys(reason.text for reason in choice.reasons))
     advice = "; ".join(dict.fromkeys(reason.advice for reason in choice.reasons if reason.advice))
     hint = advice or f"packhorse sites show {site.name}"
-    raise RunError(f"the study does not fit {site.name}: {said}", hint)
+    raise RunError(f"the {what} does not fit {site.name}: {said}", hint)
 
 
-def _only_gpus_are_known(work: Work, site: Site, asked: Cluster) -> bool:
-    """Tell whether a site's partitions for work without GPUs are those that nobody has described."""
+def undescribed(site: Site, partition: str, gpus: int) -> bool:
+    """Tell whether nobody has described a site's partitions, or only those for work with GPUs, which this is not."""
     others = [one for one in site.partitions if one.default or "gpu" not in one.purpose]
-    return not others and not work.resources.gpus and not asked.partition
+    return not site.partitions or not (others or gpus or partition)
 
 
-def _undescribed(work: Work, site: Site, asked: Cluster) -> Choice:
+def unchecked(site: Site, partition: str, gpus: int) -> Choice:
+    """Return the choice of a partition that nobody has described."""
     which = " for work without GPUs" if site.partitions else ""
     note = f"nobody has described the partitions of {site.name}{which}, so none of their limits was checked"
-    return Choice(partition=Partition(name=asked.partition, gpus=work.resources.gpus), notes=(note,))
+    return Choice(partition=Partition(name=partition, gpus=gpus), notes=(note,))
 
 
 def _named(work: Work, site: Site, asked: Cluster) -> Choice:
     partition = site.partition(asked.partition)
     if partition is None:
-        return Choice(partition=None, reasons=(_no_such(site, asked.partition),))
+        return Choice(partition=None, reasons=(no_such(site, asked.partition, write),))
     reasons = tuple(unfit(work, site, partition, asked))
     note = f"{partition.name} is open only to whom {site.name} has let in"
     notes = (note,) if partition.by_request else ()
     return Choice(partition=None if reasons else partition, reasons=reasons, notes=notes)
 
 
-def _no_such(site: Site, name: str) -> Reason:
+def no_such(site: Site, name: str, written: Callable[[str, str], str]) -> Reason:
+    """Return the refusal of a partition that a site does not have, with the name that was meant."""
     known = [one.name for one in site.partitions]
     renamed = [one.name for one in site.partitions if name in one.was]
     near = renamed or difflib.get_close_matches(name, known, n=1)
-    advice = write("partition", near[0]) if near else f"it has {', '.join(known)}"
+    advice = written("partition", near[0]) if near else f"it has {', '.join(known)}"
     now = f" any more; it is called {renamed[0]}" if renamed else ""
     return Reason(what="partition", text=f"{site.name} has no partition {name}{now}", advice=advice)
 

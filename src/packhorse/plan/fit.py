@@ -15,7 +15,17 @@ from packhorse.plan.jobtime import longest_job, needed, usable
 from packhorse.plan.work import Work
 
 What = Literal[
-    "account", "partition", "time", "memory", "cores", "gpus", "nodes", "array", "submit", "core-hours"
+    "account",
+    "partition",
+    "time",
+    "memory",
+    "cores",
+    "gpus",
+    "nodes",
+    "array",
+    "submit",
+    "core-hours",
+    "mail",
 ]
 
 
@@ -118,21 +128,32 @@ _AMOUNTS: dict[What, tuple[Callable[[Partition], int | None], Callable[[int], st
 
 
 def _elsewhere(what: What, work: Work, site: Site, asked: Cluster) -> str:
-    """Say which partition fits; where none does, how much there is at most."""
-    fitting = [one for one in _nearest_first(site) if not limits(work, one, asked)]
+    """Say which partition fits; where none does, what else there is to do."""
+    found = elsewhere(what, site, lambda one: not limits(work, one, asked), write)
+    if found:
+        return found
+    if what == "time":
+        return "let tasks be shorter, or save where they are (checkpoint: true)"
+    return at_most(what, site)
+
+
+def elsewhere(
+    what: What, site: Site, fits: Callable[[Partition], bool], written: Callable[[str, str], str]
+) -> str:
+    """Say which partition fits, in the words of `written` for a key and its value; nothing where none does."""
+    fitting = [one for one in _nearest_first(site) if fits(one)]
     if not fitting:
-        return _at_most(what, site)
+        return ""
     nearest = fitting[0]
     amount, words = _AMOUNTS[what]
     has = amount(nearest)
     known = "fits" if has is None else f"has {words(has)}"
     let_in = " once the site has let you in," if nearest.by_request else ""
-    return f"{nearest.name} {known}:{let_in} {write('partition', nearest.name)}"
+    return f"{nearest.name} {known}:{let_in} {written('partition', nearest.name)}"
 
 
-def _at_most(what: What, site: Site) -> str:
-    if what == "time":
-        return "let tasks be shorter, or save where they are (checkpoint: true)"
+def at_most(what: What, site: Site) -> str:
+    """Say how much of something the nodes of a site have at most."""
     amount, words = _AMOUNTS[what]
     most = max(site.partitions, key=lambda one: amount(one) or 0)
     has = amount(most)

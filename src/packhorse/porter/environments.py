@@ -28,6 +28,8 @@ def environment(wire, path):
         answer["alive"] = content(os.path.join(claim, b"alive.json"))
         answer["failed"] = content(os.path.join(claim, b"failed.json"))
         answer["job"] = content(os.path.join(claim, b"job.json"))
+        for process in wire.started:
+            process.poll()  # one that has ended stays in sight until somebody asks
         answer["gone"] = is_gone(answer["alive"])
     answer["tail"] = tail(top + LOG)
     return answer
@@ -106,6 +108,7 @@ def build(wire, path, source, orders):
             start_new_session=True,
             close_fds=True,
         )
+        wire.started.append(process)
         keep(
             os.path.join(claim, b"alive.json"),
             json.dumps({"host": socket.gethostname(), "pid": process.pid, "beat": 0}),

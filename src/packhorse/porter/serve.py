@@ -28,6 +28,7 @@ class Wire(object):
         self.environ["LC_ALL"] = "C"
         self.environ.pop("LANGUAGE", None)
         self.loaded = None  # the environment that modules left, once somebody loaded some
+        self.started = []  # processes that outlive this session
 
     def answer(self, value, data=b""):
         """Write one answer."""

@@ -19,7 +19,7 @@ ABOUT = (
 )
 # On the PATH by name; platform-python is the one of RHEL 8 that is always there.
 NAMES = ("python3", "python") + tuple("python3.%d" % minor for minor in range(6, 20))
-PLACES = ("/usr/bin/python3", "/usr/local/bin/python3", "/usr/libexec/platform-python")
+PLACES = ("/usr/libexec/platform-python",)
 # What a shell sets for itself.
 OWN = ("_", "SHLVL", "PWD", "OLDPWD")
 

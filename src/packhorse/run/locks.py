@@ -37,8 +37,9 @@ class Lock(Struct, frozen=True, kw_only=True):
 
     @property
     def digest(self) -> str:
-        """Return what tells it from any other lock."""
-        whole = json.dumps([self.kind, self.text, self.files], sort_keys=True)
+        """Return what tells it from any other lock; its comments do not."""
+        lines = [line for line in self.text.splitlines() if line and not line.startswith("#")]
+        whole = json.dumps([self.kind, lines, self.files], sort_keys=True)
         return hashlib.sha256(whole.encode()).hexdigest()
 
     @property

@@ -34,9 +34,12 @@ WHO = f"echo; echo {MARK}; id -un; hostname; echo {MARK}"
 
 
 class Look(Struct, frozen=True, kw_only=True):
-    """What the master connection is like: open, busy (no session is free), silent (no answer), or closed."""
+    """What the master connection is like.
 
-    state: Literal["open", "busy", "silent", "closed"]
+    open; busy: no session is free; mute: commands are not run; silent: no answer comes; closed: there is none.
+    """
+
+    state: Literal["open", "busy", "mute", "silent", "closed"]
     user: str = ""
     host: str = ""
     noise: str = ""  # what the login's files print in a plain command
@@ -71,7 +74,7 @@ def look(login: Login, seconds: float = ANSWER_SECONDS) -> Look:
         user, _, host = parts[1].strip().partition("\n")
         return Look(state="open", user=user.strip(), host=host.strip(), noise=parts[0].strip())
     if login.alive():
-        return Look(state="busy" if done.returncode == 255 else "silent")
+        return Look(state="busy" if done.returncode == 255 else "mute")
     return Look(state="closed")
 
 

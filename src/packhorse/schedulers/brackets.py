@@ -40,6 +40,20 @@ def numeral(text: str) -> int:
     return found.number if found else 0
 
 
+def same_job(typed: str, job: str) -> bool:
+    """Tell whether a number that a user typed is that of a job; the server and an array's brackets may be absent."""
+    mine, theirs = job_id(typed), job_id(job)
+    if mine is None or theirs is None or mine.number != theirs.number:
+        return False
+    return (not mine.array or theirs.array) and (not mine.server or mine.server == theirs.server)
+
+
+def element_of(job: str, element: int) -> str:
+    """Return the number of an element of an array."""
+    number, _, server = job.replace("[]", "").partition(".")
+    return f"{number}[{element}]{f'.{server}' if server else ''}"
+
+
 def listed(text: str) -> list[tuple[str, str]] | None:
     """Return (number, state letter) of each job in `qstat -u`, None where nobody can read it.
 

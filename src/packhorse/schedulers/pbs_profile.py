@@ -11,8 +11,8 @@ from packhorse.model.site import Site
 from packhorse.model.siteparts import NodeKind, Partition
 from packhorse.model.told import Told
 from packhorse.schedulers.amounts import mebibytes, seconds
+from packhorse.schedulers.pbs_queues import ACLS
 from packhorse.schedulers.talk import Silent
-from packhorse.schedulers.torque.queues import ACLS
 
 FACTS = frozenset({"scheduler", "scheduler_version", "partitions", "max_array_index"})
 PARTITION_FACTS = frozenset({"nodes", "cores", "memory", "gpus", "kinds", "default_time", "max_time"}) | {

@@ -31,6 +31,8 @@ class Shell(Struct, frozen=True, kw_only=True):
     submit: str  # the program that takes the script
     index: str  # the variable that holds the number of an array's element
     launcher: str  # what starts a program's processes on all nodes
+    log: str = ""  # a good name for a job's output, with {name}, {job} and {element}; "": what the scheduler calls it
+    own_log: str = ""  # what the scheduler calls it
     folder: tuple[str, ...] = ()  # shell lines that go to the folder from which the job was sent
     launch: tuple[str, ...] = ()  # shell lines before the launcher is used
 

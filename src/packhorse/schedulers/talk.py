@@ -94,6 +94,12 @@ class Scheduler(Protocol):
     def split(self, word: str) -> tuple[str, int | None]:
         """Return a job's number, as `Job.job` has it, and that of the element; None: the whole job."""
 
+    def same_job(self, typed: str, job: str) -> bool:
+        """Tell whether a number that a user typed, as `split` returns it, is that of a job, as `Job.job` has it."""
+
+    def element_of(self, job: str, element: int) -> str:
+        """Return the number of an element of an array."""
+
     def own(self, script: str, arguments: list[str], token: str, name: str = "") -> list[str]:
         """Return the argv that submits a user's script, whose own head says what it asks for."""
 

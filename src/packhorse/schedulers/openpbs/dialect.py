@@ -9,7 +9,7 @@ from packhorse.model.command import Answer, Command, Talk
 from packhorse.model.job import Details, Ended, Job, Refused, Request, Submitted, Unsure
 from packhorse.model.queues import QueueState, Start
 from packhorse.schedulers import pbs_head
-from packhorse.schedulers.brackets import job_id, listed, numeral
+from packhorse.schedulers.brackets import element_of, job_id, listed, numeral, same_job
 from packhorse.schedulers.heads import Head
 from packhorse.schedulers.openpbs import options, queue, queues, reasons, refusals, unsayable
 from packhorse.schedulers.openpbs.queue import Record
@@ -39,7 +39,11 @@ class OpenPBS:
         follows=FOLLOWS,
     )
     shell = Shell(
-        submit="qsub", index="PBS_ARRAY_INDEX", launcher="mpirun", folder=('cd "$PBS_O_WORKDIR" || exit',)
+        submit="qsub",
+        index="PBS_ARRAY_INDEX",
+        launcher="mpirun",
+        own_log="NAME.oNUMBER, which is there when the job has ended",
+        folder=('cd "$PBS_O_WORKDIR" || exit',),
     )
     memory_words: tuple[str, ...] = ("job killed: mem ", "job killed: vmem ")
     node_words: tuple[str, ...] = ()
@@ -128,6 +132,14 @@ class OpenPBS:
         found = job_id(word)
         return (found.job, found.element) if found else (word, None)
 
+    def same_job(self, typed: str, job: str) -> bool:
+        """Tell whether a number, with the server and the brackets of an array or without, is that of a job."""
+        return same_job(typed, job)
+
+    def element_of(self, job: str, element: int) -> str:
+        """Return the number of an element of an array: 26[3].server."""
+        return element_of(job, element)
+
     def own(self, script: str, arguments: list[str], token: str, name: str = "") -> list[str]:
         """Return the argv that submits a user's script, whose own head says what it asks for."""
         return options.own(script, arguments, token, name)
@@ -146,7 +158,10 @@ class OpenPBS:
 
     def details(self, job: str) -> Talk[list[Details] | Silent]:
         """Ask where a job works and writes, an element each; nothing where nobody knows such a job."""
-        return _details([job] if job_id(job) else [], queue.details_of, "-x")
+        found = yield from _details([job] if job_id(job) else [], queue.details_of, "-x")
+        if found == [] and job.isdigit():  # an array without its brackets
+            found = yield from _details([f"{job}[]"], queue.details_of, "-x")
+        return found
 
     def queues(self, _user: str, /) -> Talk[list[QueueState] | Silent]:
         """Ask which queues there are. OpenPBS does not say what is free in them."""

@@ -42,6 +42,7 @@ def _resources(request: Request) -> list[str]:
     if request.gpus:
         # A kind of GPU has no name that all sites share; the queue decides, or an option of the user's.
         chunk += f":{'ngpus' if request.gres.partition(':')[0] == 'gpu' else request.gres}={request.gpus}"
+    chunk += f":{request.constraint}" if request.constraint else ""
     place = (["scatter"] if request.nodes > 1 else []) + (["excl"] if request.whole_nodes else [])
     said = [chunk, *([f"place={':'.join(place)}"] if place else [])]
     said += [f"walltime={clock(max(60, request.seconds))}"] if request.seconds is not None else []

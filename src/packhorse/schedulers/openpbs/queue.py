@@ -133,6 +133,8 @@ def details_of(records: Sequence[Record], numbers: Iterable[str]) -> list[Detail
             folder=str(told.get("Variable_List", {}).get("PBS_O_WORKDIR", "")),
             output=_path(told.get("Output_Path"), job.element),
             error="" if told.get("Join_Path", "n") != "n" else _path(told.get("Error_Path"), job.element),
+            waits=state(str(told.get("job_state"))) == "QUEUED",
+            late=state(str(told.get("job_state"))) == "RUNNING",
         )
         for job, told in asked
         if job.element is not None or job.number not in whole

@@ -1,54 +1,30 @@
-"""Reading `qstat -Q -f`: the queues of an OpenPBS server, what they allow, and who may use them."""
+"""Reading `qstat -Q -f -F json`: the queues of an OpenPBS server."""
 
 from __future__ import annotations
 
 import json
-import re
 from typing import Any
 
 from packhorse.model.command import Command
 from packhorse.model.queues import QueueState
-from packhorse.schedulers.amounts import seconds
+from packhorse.schedulers.pbs_queues import queue_state
 
 QUESTION = Command(argv=("qstat", "-Q", "-f", "-F", "json"))
-_COUNT = re.compile(r"(\w+):(\d+)")
-# pbs_queue_attributes(7B).
-ACLS = {
-    "acl_user_enable": "named users",
-    "acl_group_enable": "named groups",
-    "acl_host_enable": "named hosts",
-}
 
 
 def states(text: str) -> list[QueueState] | None:
-    """Return the queues of an answer, None where nobody can read it. OpenPBS does not say which nodes a queue has."""
+    """Return the queues of an answer, None where nobody can read it."""
     try:
         queues = json.loads(text).get("Queue", {})
-        return [_state(name, told) for name, told in queues.items()]
+        return [queue_state(name, _flat(told)) for name, told in queues.items()]
     except (ValueError, AttributeError, TypeError):
         return None
 
 
-def _state(name: str, told: dict[str, Any]) -> QueueState:
-    counts = {word: int(count) for word, count in _COUNT.findall(told.get("state_count", ""))}
-    closed = [word for word in ("enabled", "started") if told.get(word, "True") != "True"]
-    open_to = [whom for key, whom in ACLS.items() if told.get(key) == "True"]
-    most, usual = told.get("resources_max", {}), told.get("resources_default", {})
-    return QueueState(
-        name=name,
-        open="started" not in closed,
-        word=" and ".join(f"not {word}" for word in closed),
-        running=counts.get("Running", 0) + counts.get("Exiting", 0),
-        waiting=sum(counts.get(word, 0) for word in ("Queued", "Held", "Waiting", "Transit")),
-        default_time=seconds(str(usual.get("walltime", ""))),
-        max_time=seconds(str(most.get("walltime", ""))),
-        max_nodes=most.get("nodect"),
-        may=False if "enabled" in closed else (None if open_to else True),
-        rights=_rights(closed, open_to),
-    )
-
-
-def _rights(closed: list[str], open_to: list[str]) -> str:
-    if "enabled" in closed:
-        return "it takes no jobs now"
-    return f"open only to {', '.join(open_to)}; whether you are among them is not known" if open_to else ""
+def _flat(told: dict[str, Any]) -> dict[str, str]:
+    """Return attributes with those of an attribute beside them, as text says them: `resources_max.walltime`."""
+    found: dict[str, str] = {}
+    for name, said in told.items():
+        inner = said.items() if isinstance(said, dict) else [("", said)]
+        found |= {f"{name}.{one}" if one else name: str(value) for one, value in inner}
+    return found

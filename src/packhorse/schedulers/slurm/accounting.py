@@ -30,6 +30,9 @@ HOW: dict[str, How] = {
     "REQUEUED": "requeued",
 }
 
+# How a start ends that Slurm itself repeats. Other words of an earlier row are of a job whose number came round again.
+AGAIN = frozenset(("PREEMPTED", "NODE_FAIL", "BOOT_FAIL", "REQUEUED"))
+
 _ID = re.compile(r"(\d+)(?:\+\d+)?(?:_(?:(\d+)|\[([^\]]*)\]?))?(?:\.(\S+))?")
 
 
@@ -58,8 +61,11 @@ class Row(Struct, frozen=True):
 
 
 def sacct(jobs: Iterable[str]) -> Command:
-    """Return the question how jobs ended; with --jobs and no times, sacct looks at all there is (sacct(1), --starttime)."""
-    return _sacct((f"--jobs={','.join(jobs)}",), FIELDS)
+    """Return the question how jobs ended, also before they were started again (--duplicates).
+
+    With --jobs and no times, sacct looks at all there is (sacct(1), --starttime).
+    """
+    return _sacct(("--duplicates", f"--jobs={','.join(jobs)}"), FIELDS)
 
 
 def of_days(user: str, days: int) -> Command:
@@ -75,10 +81,12 @@ def _sacct(options: tuple[str, ...], fields: tuple[str, ...]) -> Command:
 def endings(text: str, fields: tuple[str, ...] = FIELDS) -> list[Ended]:
     """Return how the jobs of sacct's answer ended; those that wait or run are left out.
 
-    sacct may say PENDING or RUNNING seconds after the end, and nothing at all of a new job.
+    A job that was started again has one value for each start that ended. sacct may say PENDING or RUNNING seconds
+    after the end, and nothing at all of a new job.
     """
     jobs: dict[tuple[str, int | None, str], Row] = {}
     steps: dict[tuple[str, int | None, str], list[Row]] = {}
+    before: list[tuple[Row, list[Row]]] = []
     for line in text.splitlines():
         row = _row(line, len(fields))
         if row is not None:
@@ -86,9 +94,12 @@ def endings(text: str, fields: tuple[str, ...] = FIELDS) -> list[Ended]:
             if row.step:
                 steps.setdefault(place, []).append(row)
             else:
-                jobs[place] = row  # an earlier row of the same job is an earlier start of it
-                steps.pop(place, None)
-    return [ended for place, row in jobs.items() if _over(row) for ended in _ended(row, steps.get(place, []))]
+                earlier, its = jobs.get(place), steps.pop(place, [])
+                if earlier is not None and earlier.word in AGAIN:
+                    before.append((earlier, its))
+                jobs[place] = row
+    last = [(row, steps.get(place, [])) for place, row in jobs.items() if _over(row)]
+    return [ended for row, its in (*before, *last) for ended in _ended(row, its)]
 
 
 def of_queue(job: Job) -> Ended:

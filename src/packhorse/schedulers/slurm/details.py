@@ -79,6 +79,7 @@ def _shown(said: dict[str, str]) -> Details:
         script=said.get("Command", ""),
         output="" if waiting else output,
         error="" if waiting or error == output else error,
+        waits=said.get("JobState") == "PENDING",
     )
 
 
@@ -126,6 +127,7 @@ def _kept(place: re.Match[str], said: dict[str, str]) -> Details:
         folder=said["WorkDir"],
         output=path(named.get("output", usual)),
         error=path(error) if error else "",
+        waits=said["State"] == "PENDING",
     )
 
 

@@ -42,6 +42,7 @@ class Slurm:
         submit="sbatch",
         index="SLURM_ARRAY_TASK_ID",
         launcher="srun",
+        log="{name}-{job}-{element}.out",
         # srun(1): from 22.05 to 23.02 it did not take over how many cores the job has for each process.
         launch=('export SRUN_CPUS_PER_TASK="${SLURM_CPUS_PER_TASK:-1}"',),
     )
@@ -154,6 +155,14 @@ class Slurm:
         """Return a job's number and that of the element."""
         job, _, element = word.partition("_")
         return job, number(element)
+
+    def same_job(self, typed: str, job: str) -> bool:
+        """Tell whether a number is that of a job."""
+        return typed == job
+
+    def element_of(self, job: str, element: int) -> str:
+        """Return the number of an element of an array: 12_3."""
+        return f"{job}_{element}"
 
     def own(self, script: str, arguments: list[str], token: str, name: str = "") -> list[str]:
         """Return the argv that submits a user's script, whose own head says what it asks for."""

@@ -50,6 +50,7 @@ def _standing(request: Request) -> dict[str, str | None]:
         "--mem=": _memory(request),
         "--mem-per-cpu=": f"{request.core_memory}M" if request.core_memory is not None else None,
         "--gres=": f"{request.gres}:{request.gpus}" if request.gpus else None,
+        "--constraint=": request.constraint or None,
         "--exclusive": "" if request.whole_nodes else None,
         # A minute is the least that Slurm can tell apart, and 0 would ask for no limit at all.
         "--time=": None if request.seconds is None else written_time(max(60, request.seconds)),

@@ -20,7 +20,7 @@ def _names(request: Request) -> Iterator[str]:
     if not request.name.isprintable() or "|" in request.name:
         # squeue's answer has a | between its columns.
         yield f"the title {request.name!r} has a line break, a tab or a |, which Slurm's lists cannot show"
-    for what in ("partition", "account", "qos", "mail", "gres"):
+    for what in ("partition", "account", "qos", "mail", "gres", "constraint"):
         said = getattr(request, what)
         if said and not _WORD.fullmatch(said):
             yield f"the {what} {said!r} is not one word of letters, digits and . _ @ + : / - signs"

@@ -9,12 +9,13 @@ from packhorse.model.command import Answer, Command, Talk
 from packhorse.model.job import Details, Ended, Job, Refused, Request, Submitted, Unsure
 from packhorse.model.queues import QueueState, Start
 from packhorse.schedulers import pbs_head
-from packhorse.schedulers.brackets import job_id, listed, numeral
+from packhorse.schedulers.brackets import element_of, job_id, listed, numeral, same_job
 from packhorse.schedulers.heads import Head
+from packhorse.schedulers.pbs_unsayable import unsayable
 from packhorse.schedulers.script import Shell, Variables
 from packhorse.schedulers.spool import FOLLOWS, LAST, WAVE, first_lines
 from packhorse.schedulers.talk import Silent
-from packhorse.schedulers.torque import options, queue, queues, reasons, refusals, unsayable
+from packhorse.schedulers.torque import options, queue, queues, reasons, refusals
 
 T = TypeVar("T")
 UNKNOWN_JOB, WRONG_STATE = 153, 170  # PBSE_UNKJOBID and PBSE_BADSTATE, of which a shell sees the last byte
@@ -37,7 +38,11 @@ class Torque:
         follows=FOLLOWS,
     )
     shell = Shell(
-        submit="qsub", index="PBS_ARRAYID", launcher="mpirun", folder=('cd "$PBS_O_WORKDIR" || exit',)
+        submit="qsub",
+        index="PBS_ARRAYID",
+        launcher="mpirun",
+        own_log="NAME.oNUMBER, which is there when the job has ended",
+        folder=('cd "$PBS_O_WORKDIR" || exit',),
     )
     memory_words: tuple[str, ...] = tuple(f"job killed: {word} " for word in ("mem", "vmem", "pmem", "pvmem"))
     node_words: tuple[str, ...] = ()
@@ -55,7 +60,7 @@ class Torque:
 
     def unsayable(self, request: Request) -> list[str]:
         """Return what the #PBS lines cannot carry as the user has said it."""
-        return unsayable.unsayable(request)
+        return list(unsayable(request, "TORQUE"))
 
     def threads(self, request: Request) -> str:
         """Return the cores of a process: those of the job on a node, shared out among its processes."""
@@ -128,6 +133,14 @@ class Torque:
         found = job_id(word)
         return (found.job, found.element) if found else (word, None)
 
+    def same_job(self, typed: str, job: str) -> bool:
+        """Tell whether a number, with the server and the brackets of an array or without, is that of a job."""
+        return same_job(typed, job)
+
+    def element_of(self, job: str, element: int) -> str:
+        """Return the number of an element of an array: 26[3].server."""
+        return element_of(job, element)
+
     def own(self, script: str, arguments: list[str], token: str, name: str = "") -> list[str]:
         """Return the argv that submits a user's script, whose own head says what it asks for."""
         return options.own(script, arguments, token, name)
@@ -146,7 +159,10 @@ class Torque:
 
     def details(self, job: str) -> Talk[list[Details] | Silent]:
         """Ask where a job works and writes, an element each; nothing where nobody knows such a job."""
-        return _details([job] if job_id(job) else [], queue.details_of)
+        found = yield from _details([job] if job_id(job) else [], queue.details_of)
+        if found == [] and job.isdigit():  # an array without its brackets
+            found = yield from _details([f"{job}[]"], queue.details_of)
+        return found
 
     def queues(self, _user: str, /) -> Talk[list[QueueState] | Silent]:
         """Ask which queues there are. TORQUE does not say what is free in them."""

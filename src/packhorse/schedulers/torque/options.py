@@ -38,9 +38,13 @@ def _resources(request: Request) -> list[str]:
     if request.gpus:
         kind = request.gres.partition(":")[2]  # a kind of GPU is a property of the node
         nodes += f":gpus={request.gpus}" + (f":{kind}" if kind else "")
+    nodes += f":{request.constraint}" if request.constraint else ""
     said = [nodes]
-    said += [f"mem={request.memory * request.nodes}mb"] if request.memory is not None else []
-    said += [f"pmem={request.core_memory}mb"] if request.core_memory is not None else []
+    memory = request.memory
+    if memory is None and request.core_memory is not None:
+        # Not pmem, by which a single process could have no more than the share of one core.
+        memory = request.core_memory * max(1, request.cores)
+    said += [f"mem={memory * request.nodes}mb"] if memory is not None else []
     said += [f"walltime={clock(max(60, request.seconds))}"] if request.seconds is not None else []
     said += [f"qos={request.qos}"] if request.qos else []
     return said + (["naccesspolicy=singlejob"] if request.whole_nodes else [])

@@ -122,6 +122,8 @@ def details_of(text: str, numbers: Iterable[str]) -> list[Details]:
             folder=told.get("init_work_dir", ""),
             output=_path(told.get("Output_Path", "")),
             error="" if told.get("Join_Path", "n") != "n" else _path(told.get("Error_Path", "")),
+            waits=state(told.get("job_state", "")) == "QUEUED",
+            late=state(told.get("job_state", "")) == "RUNNING",
         )
         for job, told in _asked_for(text, numbers)
     ]

@@ -1,0 +1,155 @@
+"""A site without ssh, for tests of what happens on it: the session's process is a shell on this machine.
+
+It is a double of the connection alone: the porter, the shell, the programs and the files are real. The far end has an
+environment of its own, so nothing of the test's gets there but by the session.
+"""
+
+from __future__ import annotations
+
+import shutil
+import zipfile
+from pathlib import Path
+from typing import Any
+
+from packhorse.app.reach import There
+from packhorse.app.siting import Place
+from packhorse.app.source import Source, from_file
+from packhorse.app.watch import Watcher
+from packhorse.model.site import Site, Storage
+from packhorse.model.study import Cluster
+from packhorse.run.ssh import Login
+
+
+class Loop(Login, frozen=True, kw_only=True):
+    """A login whose sessions are shells here."""
+
+    variables: dict[str, str]
+
+    def riding(self, *_: str) -> list[str]:
+        words = [f"{name}={value}" for name, value in self.variables.items()]
+        return ["env", "-i", *words, "sh", "-c"]
+
+    def alive(self) -> bool:
+        return True
+
+
+class Heard(Watcher):
+    """Remembers what was said."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+        self.warned: list[str] = []
+
+    def say(self, text: str) -> None:
+        self.said.append(text)
+
+    def warn(self, text: str) -> None:
+        self.warned.append(text)
+
+
+class Loopback:
+    """A site with a PATH of its own: `bin` in `folder`, in which `program` puts what it has."""
+
+    def __init__(self, folder: Path, **facts: Any) -> None:
+        self.folder, self.area = folder, folder / "area"
+        self.bin = folder / "bin"
+        for place in (self.area, self.bin, folder / "home"):
+            place.mkdir(parents=True)
+        for name in (
+            "sh",
+            "bash",
+            "env",
+            "cat",
+            "ls",
+            "uname",
+            "test",
+            "mkdir",
+            "rm",
+            "sleep",
+            "dirname",
+            "sed",
+        ):
+            self.program(name)
+        self.variables = {"PATH": str(self.bin), "HOME": str(folder / "home"), "LANG": "C.UTF-8"}
+        area = Storage(name="fast", path=str(self.area), purpose=("environments",))
+        self.site = Site(name="loop", login="loop", storage=(area,), **facts)
+        self.heard = Heard()
+
+    def program(self, name: str, target: str = "") -> None:
+        """Give the site a program of this machine."""
+        found = target or shutil.which(name)
+        assert found, name
+        (self.bin / name).symlink_to(found)
+
+    def script(self, name: str, text: str) -> Path:
+        """Give the site a program that is a shell script."""
+        path = self.bin / name
+        path.unlink(missing_ok=True)
+        path.write_text(f"#!/bin/sh\n{text}\n")
+        path.chmod(0o755)
+        return path
+
+    def there(self) -> There:
+        """Return the site as it is reached."""
+        there = There(self.site, "loop")
+        there.login = Loop(
+            site="loop", destination="loop", socket=self.folder / "none", variables=self.variables
+        )
+        return there
+
+    def place(self, **asked: Any) -> Place:
+        """Return the site as a study's jobs ask for it."""
+        return Place(site=self.site, asked=Cluster(**asked))
+
+    @property
+    def environments(self) -> list[Path]:
+        """The environments that are whole."""
+        return sorted(
+            path.parent for path in self.area.glob("packhorse/environments/*/packhorse-environment.json")
+        )
+
+
+def study(folder: Path, files: dict[str, str], text: str = "command: python sim.py\n") -> Source:
+    """Write a study with its files, and return it."""
+    for name, content in {**files, "study.yaml": text}.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content)
+    return from_file(folder / "study.yaml")
+
+
+def wheel(
+    folder: Path,
+    name: str,
+    version: str,
+    needs: tuple[str, ...] = (),
+    *,
+    script: str = "",
+    tag: str = "py3-none-any",
+) -> Path:
+    """Make a wheel of one module, in which the package says its version; `script` is a command that it brings."""
+    about = f"{name}-{version}.dist-info"
+    lines = [f"Requires-Dist: {one}\n" for one in needs]
+    files = {
+        f"{name}.py": f"VERSION = {version!r}\n\ndef main():\n    print({name!r}, VERSION)\n",
+        f"{about}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{''.join(lines)}",
+        f"{about}/WHEEL": f"Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: {tag}\n",
+        f"{about}/top_level.txt": f"{name}\n",
+    }
+    if script:
+        files[f"{about}/entry_points.txt"] = f"[console_scripts]\n{script} = {name}:main\n"
+    files[f"{about}/RECORD"] = "".join(f"{one},,\n" for one in [*files, f"{about}/RECORD"])
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{name}-{version}-{tag}.whl"
+    with zipfile.ZipFile(path, "w") as archive:
+        for inside, text in files.items():
+            archive.writestr(inside, text)
+    return path
+
+
+def unpacked(venv: Path, *wheels: Path) -> None:
+    """Install wheels into a virtual environment, as quickly as they unpack."""
+    (place,) = venv.glob("lib/python3*/site-packages")
+    for path in wheels:
+        with zipfile.ZipFile(path) as archive:
+            archive.extractall(place)

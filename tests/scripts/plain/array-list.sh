@@ -1,0 +1,25 @@
+#!/bin/bash
+# fit: 5 jobs, each with 1 core of a node for 5 h, at testbed.
+# To send it: sbatch fit.sh
+#SBATCH --job-name=fit
+#SBATCH --partition=general
+#SBATCH --array=0-12:4,20
+#SBATCH --nodes=1
+#SBATCH --ntasks-per-node=1
+#SBATCH --cpus-per-task=1
+#SBATCH --time=0-05:00:00
+#SBATCH --output=fit-%A-%a.out
+# Memory: the default of testbed, 100 MB for each core (--memory asks for more or less).
+
+# From here on the first command that fails ends the job, with its exit status.
+set -eo pipefail
+
+# Libraries start no more threads than the job has cores; by themselves they would take all of a node.
+export OMP_NUM_THREADS="${SLURM_CPUS_PER_TASK:-1}"
+export OPENBLAS_NUM_THREADS="$OMP_NUM_THREADS" MKL_NUM_THREADS="$OMP_NUM_THREADS" NUMEXPR_NUM_THREADS="$OMP_NUM_THREADS"
+
+# Python writes to the log at once, and not when it ends.
+export PYTHONUNBUFFERED=1
+
+# What the job does. This is one element of an array; $SLURM_ARRAY_TASK_ID is its number.
+python3 fit.py

@@ -1,0 +1,31 @@
+#!/bin/bash
+# train: 1 core and 1 GPU of a node for 1 d 6 h, at hec.
+# To send it: sbatch train.sh
+#SBATCH --job-name=train
+#SBATCH --partition=gpu-medium
+#SBATCH --nodes=1
+#SBATCH --ntasks-per-node=1
+#SBATCH --cpus-per-task=1
+#SBATCH --gres=gpu:nvidia_h200_nvl:1
+#SBATCH --time=1-06:00:00
+#SBATCH --output=train-%j.out
+# Memory: the default of hec, 500 MB for each core (--memory asks for more or less).
+
+# What every job at hec does first.
+source /etc/profile
+
+# From here on the first command that fails ends the job, with its exit status.
+set -eo pipefail
+
+# Programs that are not there by themselves.
+module add miniforge
+
+# Libraries start no more threads than the job has cores; by themselves they would take all of a node.
+export OMP_NUM_THREADS="${SLURM_CPUS_PER_TASK:-1}"
+export OPENBLAS_NUM_THREADS="$OMP_NUM_THREADS" MKL_NUM_THREADS="$OMP_NUM_THREADS" NUMEXPR_NUM_THREADS="$OMP_NUM_THREADS"
+
+# Python writes to the log at once, and not when it ends.
+export PYTHONUNBUFFERED=1
+
+# What the job does.
+python train.py

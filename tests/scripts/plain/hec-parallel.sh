@@ -1,0 +1,25 @@
+#!/bin/bash
+# solve: 16 cores of a node, shared by 16 processes, for 2 h, at hec.
+# To send it: sbatch solve.sh
+#SBATCH --job-name=solve
+#SBATCH --partition=parallel
+#SBATCH --nodes=1
+#SBATCH --ntasks-per-node=16
+#SBATCH --cpus-per-task=1
+#SBATCH --constraint=node_type=10Geth64G
+#SBATCH --time=0-02:00:00
+#SBATCH --output=solve-%j.out
+# Memory: the default of hec, 500 MB for each core (--memory asks for more or less).
+
+# What every job at hec does first.
+source /etc/profile
+
+# From here on the first command that fails ends the job, with its exit status.
+set -eo pipefail
+
+# Libraries start no more threads than the job has cores; by themselves they would take all of a node.
+export OMP_NUM_THREADS="${SLURM_CPUS_PER_TASK:-1}"
+export OPENBLAS_NUM_THREADS="$OMP_NUM_THREADS" MKL_NUM_THREADS="$OMP_NUM_THREADS" NUMEXPR_NUM_THREADS="$OMP_NUM_THREADS"
+
+# What the job does.
+mpirun ./solve

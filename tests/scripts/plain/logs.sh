@@ -1,0 +1,23 @@
+#!/bin/bash
+# hostname: 1 core of a node for 5 h, at testbed.
+# To send it: mkdir -p logs && sbatch hostname.sh
+# The folder of the log must be there before the job starts, or the job ends without a word.
+#SBATCH --job-name=hostname
+#SBATCH --partition=general
+#SBATCH --nodes=1
+#SBATCH --ntasks-per-node=1
+#SBATCH --cpus-per-task=1
+#SBATCH --time=0-05:00:00
+#SBATCH --output=logs/hostname-%j.out
+#SBATCH --error=logs/hostname-%j.err
+# Memory: the default of testbed, 100 MB for each core (--memory asks for more or less).
+
+# From here on the first command that fails ends the job, with its exit status.
+set -eo pipefail
+
+# Libraries start no more threads than the job has cores; by themselves they would take all of a node.
+export OMP_NUM_THREADS="${SLURM_CPUS_PER_TASK:-1}"
+export OPENBLAS_NUM_THREADS="$OMP_NUM_THREADS" MKL_NUM_THREADS="$OMP_NUM_THREADS" NUMEXPR_NUM_THREADS="$OMP_NUM_THREADS"
+
+# What the job does.
+hostname

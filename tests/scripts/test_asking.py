@@ -1,0 +1,153 @@
+"""`packhorse script --interactive` on a real terminal: questions with usual answers, asked again where they do not fit."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pexpect
+import pytest
+
+import packhorse
+
+COMMAND = Path(sys.executable).parent / "packhorse"
+ENTER, CLEAR = "\r", "\x15"
+
+
+class Person:
+    """Somebody at a terminal, who answers questions by their words."""
+
+    def __init__(self, line: str, folder: Path) -> None:
+        # A terminal says where its cursor is when it is asked; this one does not, and waiting for that is cut short.
+        seen = {**os.environ, "PROMPT_TOOLKIT_NO_CPR": "1", "TERM": "xterm"}
+        self.terminal = pexpect.spawn(
+            "bash",
+            ["-c", line],
+            cwd=folder,
+            env=seen,
+            encoding="utf-8",
+            timeout=30,
+            dimensions=(50, 150),
+            echo=False,
+        )
+
+    def says(self, *dialogue: tuple[str, str]) -> None:
+        """Wait for the words of each question in turn, and type the answer over the usual one."""
+        for words, answer in dialogue:
+            self.terminal.expect_exact(words)
+            # Lines wrap again when all of the question, with its usual answer, has been drawn.
+            self.terminal.expect_exact("\x1b[?7h")
+            self.terminal.send(answer)
+
+    def left(self) -> tuple[int | None, str]:
+        """Wait for the end; return the exit status, and what was still said."""
+        self.terminal.expect(pexpect.EOF)
+        self.terminal.close()
+        return self.terminal.exitstatus, self.terminal.before
+
+
+Start = Callable[[str], Person]
+
+
+@pytest.fixture
+def at(tmp_path: Path) -> Iterator[Start]:
+    people: list[Person] = []
+
+    def start(words: str) -> Person:
+        people.append(Person(f"exec {shlex.quote(str(COMMAND))} script -i {words}", tmp_path))
+        return people[-1]
+
+    yield start
+    for person in people:
+        person.terminal.close(force=True)
+
+
+def typed(text: str) -> str:
+    """Return what a person types to say something else than what stands there."""
+    return f"{CLEAR}{text}{ENTER}"
+
+
+def test_the_usual_answers_make_a_script_that_is_all_of_standard_output(at: Start, tmp_path: Path) -> None:
+    person = at("--site testbed > job.sh")
+    person.says(
+        ("Which site?", ENTER),
+        ("What shall the job run?", typed("python3 fit.py")),
+        ("Its title?", ENTER),
+        ("Which partition?", ENTER),
+        ("How long may it run?", typed("6 h")),
+        ("How many nodes?", ENTER),
+        ("How many processes in all", ENTER),
+        ("How many cores on each node?", typed("2")),
+        ("How much memory on each node?", ENTER),
+        ("Many jobs with a number each", ENTER),
+        ("Modules to load?", typed("r/4.5.1 openblas")),
+        ("An environment", ENTER),
+        ("Mail to which address?", ENTER),
+        ("Write the script to?", typed("")),
+    )
+    assert person.left()[0] == 0
+    wanted = packhorse.script(
+        "python3 fit.py",
+        site="testbed",
+        time="6 h",
+        cores=2,
+        modules=["r/4.5.1", "openblas"],
+        partition="general",
+        folder=tmp_path,
+    )
+    assert (tmp_path / "job.sh").read_text() == wanted.text
+
+
+def test_what_does_not_fit_is_told_and_asked_again_with_the_answers_given(at: Start, tmp_path: Path) -> None:
+    person = at("--site testbed 'echo hello' --partition debug --mail ada@example.org")
+    first = [
+        ("Which site?", ENTER),
+        ("What shall the job run?", ENTER),
+        ("Its title?", ENTER),
+        ("Which partition?", ENTER),
+    ]
+    rest = [
+        ("How many nodes?", ENTER),
+        ("How many processes in all", ENTER),
+        ("How many cores on each node?", ENTER),
+        ("How much memory on each node?", ENTER),
+        ("Many jobs with a number each", ENTER),
+        ("Modules to load?", ENTER),
+        ("An environment", ENTER),
+        ("Mail to which address?", ENTER),
+        ("Mail at begin, end, fail?", typed("end")),
+        ("Write the script to?", ENTER),
+    ]
+    person.says(*first, ("How long may it run?", typed("5 h")), *rest)
+    person.terminal.expect_exact(
+        "that is not possible: the job does not fit testbed: the job asks 5 h; debug allows 4 h"
+    )
+    person.says(*first, ("How long may it run?", typed("3 h")), *rest)
+    status, said = person.left()
+    assert (status, "wrote echo.sh" in said) == (0, True)
+    text = (tmp_path / "echo.sh").read_text()
+    assert "#SBATCH --time=0-03:00:00\n" in text
+    assert "#SBATCH --mail-type=END\n" in text
+    assert text.endswith("\necho hello\n")
+
+
+def test_an_answer_that_cannot_be_read_is_refused_where_it_is_typed(at: Start) -> None:
+    person = at("--site testbed 'echo hello'")
+    person.says(
+        ("Which site?", ENTER),
+        ("What shall the job run?", ENTER),
+        ("Its title?", ENTER),
+        ("Which partition?", ENTER),
+    )
+    person.says(("How long may it run?", typed("90")))
+    person.terminal.expect_exact("The time '90' has no unit")
+    person.terminal.send(typed("90 min"))
+    person.says(("How many nodes?", typed("0")))
+    person.terminal.expect_exact("write a whole number from 1 on")
+    person.terminal.sendintr()
+    status, said = person.left()
+    assert status == 130
+    assert "Traceback" not in said
