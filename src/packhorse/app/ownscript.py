@@ -9,9 +9,10 @@ from pathlib import Path, PurePosixPath
 from msgspec import Struct
 from msgspec.structs import replace
 
-from packhorse.app.arriving import areas_of, usable
+from packhorse.app.arriving import areas_of, purged, usable
 from packhorse.app.bringing import Brought, brought
-from packhorse.app.carrier import MUCH, far_folder
+from packhorse.app.carrying import MUCH
+from packhorse.app.mirror import far_folder
 from packhorse.app.mysites import with_jobs
 from packhorse.app.queue import Queue
 from packhorse.app.reach import There, reach
@@ -66,7 +67,7 @@ def submit(
     with queue.reach.open():
         area, needs = "", Brought(files={})
         if isinstance(queue.reach, There):
-            area, needs = _area(queue.reach, queue), brought(script.text, script.root, wish.along)
+            area, needs = _area(queue.reach, queue, watcher), brought(script.text, script.root, wish.along)
         elif wish.along:
             watcher.say("the job works in this folder, so nothing has to be brought there")
         run = RunDirectory.create(next_run(here / "runs", plain_name(name)), name, folders=())
@@ -91,11 +92,14 @@ def submit(
                 shutil.rmtree(run.path)
 
 
-def _area(there: There, queue: Queue) -> str:
+def _area(there: There, queue: Queue, watcher: Watcher) -> str:
     """Say hello, and return the path of the area in which the job's folder will be."""
     areas = areas_of(there.site)
     hello = there.say_hello(list(queue.dialect.programs), [one.path for one in areas])
-    return usable(there.site, areas, hello["paths"])[1]
+    chosen, room = usable(there.site, areas, hello["paths"])
+    path: str = room["path"]
+    watcher.say(f"the job's folder will be in {path}{purged(chosen)}")
+    return path
 
 
 def checked(path: Path, site: Site, here: Path, watcher: Watcher) -> Script:
