@@ -103,6 +103,11 @@ def test_an_array_is_a_run_of_its_elements(hand: Hand, cluster: Cluster) -> None
         ("#!/bin/bash\r\nhostname\r\n", "bad.sh:1: it has line ends of Windows"),
         ("hostname\n", "let its first line be #!/bin/bash"),
         ("#!/bin/bash\n# caf\udce9\n", "bad.sh:2: no UTF-8 text"),
+        ("#!/bin/bash\n#SBATCH -p debug -t 5:00:00\nhostname\n", "the job asks 5 h; debug allows 4 h"),
+        ("#!/bin/bash\n#SBATCH --gres=gpu:a100:1\nhostname\n", "in the head of bad.sh: "),
+        ("#!/bin/bash\n#SBATCH -c 99\nhostname\n", "the job asks 99 cores on each node; nodes of general have 8"),
+        ("#!/bin/bash\n#SBATCH -p nosuch\nhostname\n", "testbed has no partition nosuch"),
+        ("#!/bin/bash\n#SBATCH --array=0-10001\nhostname\n", "the array has an element 10001; at testbed 10000 is the last"),
         ("#!/bin/bash\n#SBATCH --frobnicate\nhostname\n", "testbed refuses the job: Slurm does not understand an option"),
     ],
 )  # fmt: skip
@@ -114,6 +119,11 @@ def test_what_cannot_run_is_refused_and_leaves_nothing(hand: Hand, text: str, co
     assert done.returncode != 0
     assert complaint in done.stderr
     assert not list(hand.folder.glob("runs/*/*"))
+
+
+def test_a_script_may_name_several_partitions(hand: Hand) -> None:
+    hand.write("two.sh", "#!/bin/bash\n#SBATCH -p debug,general -t 1:00:00 --hold\nhostname\n")
+    assert submit(hand, "two.sh")["job"]
 
 
 def test_lines_that_are_passed_over_are_told(hand: Hand) -> None:

@@ -20,10 +20,12 @@ from packhorse.app.sending import send_job
 from packhorse.app.single import next_run, plain_name
 from packhorse.app.watch import Watcher
 from packhorse.model.errors import RunError, UsageError
-from packhorse.model.job import Refused
+from packhorse.model.job import Refused, Request
 from packhorse.model.ownjob import OwnJob
 from packhorse.model.site import Site
 from packhorse.model.submission import token_of
+from packhorse.plan.choice import require
+from packhorse.plan.joblimits import place_job
 from packhorse.run.directory import RunDirectory
 from packhorse.run.files import write
 from packhorse.run.ownjobs import FILE, keep_job, own_job
@@ -110,7 +112,22 @@ def checked(path: Path, site: Site, here: Path, watcher: Watcher) -> Script:
     head = scheduler(site.scheduler).head(text)
     for note in head.notes:
         watcher.warn(f"{path}: {note}")
+    for note in _placed(head.request, site, path):
+        watcher.warn(note)
     return Script(path=full, text=text, root=root, head=head)
+
+
+def _placed(request: Request, site: Site, path: Path) -> tuple[str, ...]:
+    """Return what is worth knowing of where a job goes; raise RunError with every limit that it does not keep."""
+    usual = next((one.name for one in site.partitions if one.default), "")
+    named = request.partition.split(",") if request.partition else [usual]
+    choices = [place_job(replace(request, partition=name), site) for name in named]
+    choice = next((one for one in choices if one.partition is not None), choices[0])
+    try:
+        require(choice, site, "job")
+    except RunError as error:
+        raise RunError(error.message, f"in the head of {path}: {error.hint}") from None
+    return choice.notes
 
 
 def _read(path: Path) -> str:
