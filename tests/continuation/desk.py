@@ -110,9 +110,11 @@ class Desk:
                 found.append([path.name, *json.loads(path.read_text())["argv"]])
         return found
 
-    def start(self, wave: int, element: int = 0, *more: object, owner: str = "7") -> subprocess.Popen[str]:
-        """Start one element of a wave's array as the worker that it is."""
-        submission = self.kept.of(wave)
+    def start(
+        self, wave: int, element: int = 0, *more: object, owner: str = "7", **process: Any
+    ) -> subprocess.Popen[str]:
+        """Start one element of a wave's array as the worker that it is; one queued beforehand is like the wave before."""
+        submission = self.kept.of(wave) or self.kept.of(wave - 1)
         assert submission is not None
         argv = [
             *self.python,
@@ -127,6 +129,7 @@ class Desk:
         return subprocess.Popen(
             argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
             env={**os.environ, "TMPDIR": str(self.scratch()), "SLURM_JOB_ID": "7", "SLURMD_NODENAME": "n1"},
+            **process,
         )  # fmt: skip
 
     def scratch(self) -> Path:

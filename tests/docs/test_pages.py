@@ -118,6 +118,7 @@ def check_line(said: str, place: str) -> None:
     if not words or words[0].startswith("-") or words[0].isupper():
         return
     assert words[0] in COMMANDS, f"{place}: no such command"
+    words = words[: words.index("--")] if "--" in words else words  # what follows is a script's own
     script = [word for word in words[1:] if word.endswith((".py", ".R"))]
     own = words[1 : words.index(script[0])] if words[0] == "run" and script else words[1:]
     own = own[: own.index("--")] if "--" in own else own  # what follows is the job's

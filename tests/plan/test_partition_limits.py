@@ -56,3 +56,14 @@ def test_work_without_gpus_goes_to_the_scheduler_s_default_where_only_gpus_are_d
     assert "for work without GPUs" in found.notes[0]
     assert choose(taking(60, 4, gpus=1), site, Cluster()).partition == GPU
     assert choose(taking(60, 4), site, Cluster(partition="h100-single")).partition == GPU
+
+
+def test_a_wave_has_no_more_jobs_than_one_user_may_have_at_a_time() -> None:
+    many = taking(600, 100_000)
+    assert shape_of(many, replace(SITE, max_user_cores=512), SERIAL, Cluster()).elements == 512
+    assert shape_of(many, SITE, replace(SERIAL, max_user_jobs=50), Cluster()).elements == 50
+    assert shape_of(many, SITE, replace(SERIAL, max_user_queued=50), Cluster()).elements == 49
+    large = taking(600, 100_000, memory=2048 - 64)
+    assert shape_of(large, replace(SITE, max_user_memory=20 * 1024), SERIAL, Cluster()).elements == 10
+    gpus = taking(600, 100_000, gpus=1)
+    assert shape_of(gpus, SITE, replace(GPU, max_user_gpus=6), Cluster()).elements == 6

@@ -239,6 +239,25 @@ def test_a_login_node_is_known_by_its_name(project: Path, write: Write) -> None:
     assert this_site(project, "ant12.example.org") is None
 
 
+@pytest.mark.parametrize(
+    ("host", "name"),
+    [
+        ("wayland-2022", "hec"),
+        ("wayland-2022.hec.lancaster.ac.uk", "hec"),
+        ("wayland-2022.hec.lancs.ac.uk", "hec"),
+        ("quartz.uits.iu.edu", "quartz"),
+        ("bigred200.uits.iu.edu", "bigred200"),
+        ("login2.bede.dur.ac.uk", "bede"),
+        ("icefloe-fe.lancs.ac.uk", "penguins"),
+        ("login2.elsewhere.ac.uk", None),
+        ("karst.uits.iu.edu", None),
+    ],
+)
+def test_login_nodes_of_the_shipped_sites_are_known(project: Path, host: str, name: str | None) -> None:
+    found = this_site(project, host)
+    assert (found.name if found else None) == name
+
+
 def test_the_site_of_a_login_node_is_the_one_whose_file_counts(project: Path, write: Write) -> None:
     write("project/testbed.yaml", "extends: testbed\ntitle: ours")
     found = this_site(project, "testbed-login.example.org")

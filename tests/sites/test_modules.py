@@ -92,6 +92,62 @@ def test_a_login_shell_without_modules_is_told_what_to_write(packhorse: Run, tmp
     assert "modules: {setup" in done.stderr
 
 
+@pytest.fixture
+def study(site: Path) -> Path:
+    """Return a study in Python that needs a package that this Python has, one that none has, and one of its own."""
+    folder = site.parent
+    (folder / "own.py").write_text("import json\n")
+    (folder / "sim.py").write_text(
+        "import own, msgspec, no_such_package_anywhere\nfrom collections import abc\n"
+    )
+    path = folder / "study.yaml"
+    path.write_text("command: python sim.py {n}\nparameters: {n: [1, 2]}\n")
+    return path
+
+
+@pytest.mark.modules
+def test_packages_of_a_study_are_found_or_missing_with_given_modules(
+    packhorse: Run, site: Path, study: Path
+) -> None:
+    done = packhorse("modules", str(site), "--module", "python/3.12", "--study", str(study))
+    assert done.returncode == 5
+    assert f"python3: {sys.version.split()[0]} at {site.parent.parent / 'snake' / 'python3'}" in done.stdout
+    rows = [row.strip() for row in done.stdout.splitlines()]
+    assert "msgspec: found" in rows
+    assert "no_such_package_anywhere: missing" in rows
+    assert not [row for row in rows if row.startswith(("own:", "json:", "collections:"))]
+    assert "no_such_package_anywhere" in done.stderr
+    said = packhorse("modules", str(site), "--module", "python/3.12", "--study", str(study), "--json")
+    assert json.loads(said.stdout)["python"]["packages"] == {
+        "msgspec": True,
+        "no_such_package_anywhere": False,
+    }
+
+
+@pytest.mark.modules
+def test_the_modules_that_a_study_names_for_the_site_are_loaded(
+    packhorse: Run, site: Path, study: Path
+) -> None:
+    study.write_text(study.read_text() + "sites: {ant: {cluster: {modules: [python/3.12, r/4.5.1]}}}\n")
+    (study.parent / "sim.py").write_text("import msgspec\n")
+    done = packhorse("modules", str(site), "--study", str(study))
+    assert done.returncode == 0, done.stderr
+    assert "with python/3.12, r/4.5.1:" in done.stdout
+    assert "Rscript: 4.5.1" in done.stdout
+
+
+@pytest.mark.modules
+@pytest.mark.r
+def test_packages_of_a_study_in_r_are_asked_of_rscript(packhorse: Run, site: Path, study: Path) -> None:
+    (study.parent / "sim.R").write_text("library(stats)\nx <- noSuchPackage::f(1)\n")
+    study.write_text("command: Rscript sim.R {n}\nparameters: {n: [1, 2]}\n")
+    done = packhorse("modules", str(site), "--study", str(study))
+    assert done.returncode == 5
+    rows = [row.strip() for row in done.stdout.splitlines()]
+    assert "stats: found" in rows
+    assert "noSuchPackage: missing" in rows
+
+
 LMOD = """\
 /opt/modulefiles/Core:
 gcc/

@@ -67,7 +67,7 @@ def arrive(
         carrier = FarCarrier(run, there, far_folder(area, run, source.study.name))
         carrier.room = room
         carrier.others = _others(areas, hello["paths"], chosen)
-        watcher.say(f"the run will live in {carrier.folder} on {place.site.name}{_purged(chosen)}")
+        watcher.say(f"the run will live in {carrier.folder} on {place.site.name}{purged(chosen)}")
     found = abroad(source, place, there, watcher, build=build)
     more = tuple(name for name in found.modules if name not in place.asked.modules)
     asked = replace(place.asked, modules=(*place.asked.modules, *more))
@@ -128,7 +128,8 @@ def _others(areas: list[Storage], told: list[dict[str, Any]], chosen: Storage) -
     return " or ".join(f"--area {name}" for name in roomy)
 
 
-def _purged(area: Storage) -> str:
+def purged(area: Storage) -> str:
+    """Return until when files of an area have to be brought home; nothing where they stay."""
     if not area.purge:
         return ""
     day = datetime.now(UTC).astimezone() + timedelta(seconds=area.purge)

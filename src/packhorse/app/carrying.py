@@ -15,6 +15,7 @@ from packhorse.app.watch import Watcher
 from packhorse.model.errors import UsageError
 from packhorse.run.carrying import Told, fetch, send
 from packhorse.run.directory import find_run
+from packhorse.run.ownjobs import own_job
 
 MUCH = 100 << 20  # bytes before whose sending their number is told
 
@@ -79,6 +80,12 @@ def get(said: str, here: Path | None, folder: Path, watcher: Watcher, told: Told
     """Fetch a file or folder `SITE:PATH`, or all that a run has brought forth there."""
     if ":" not in said:
         run = find_run(folder, said)
+        own = own_job(run)
+        if own is not None:
+            from packhorse.app.ownruns import bring_own
+
+            place, came = bring_own(run, own)
+            return Carried(place=str(place), bytes=came)
         carrier_of(run).bring_all(None)
         return Carried(place=str(run.path), bytes=0)
     site, path = split(said, "packhorse get hec:project/results")

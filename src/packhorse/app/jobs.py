@@ -20,6 +20,7 @@ from packhorse.model.errors import PackhorseError
 from packhorse.model.job import Ended
 from packhorse.model.site import Site
 from packhorse.run.directory import RunDirectory, list_runs
+from packhorse.run.ownjobs import own_job
 from packhorse.run.shared import SharedAnswer
 from packhorse.run.submissions import Submissions
 from packhorse.run.talking import talk
@@ -146,6 +147,9 @@ def names_of(folder: Path, site: Site) -> Names:
 
 
 def _numbers(run: RunDirectory, site: Site) -> Iterator[str]:
+    own = own_job(run)
+    if own is not None and own.site.name == site.name:
+        yield from _some((own.job,))
     kept = Submissions(run)
     for wave in run.waves():
         sent = kept.of(wave)

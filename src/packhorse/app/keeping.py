@@ -16,6 +16,7 @@ from packhorse.model.errors import PackhorseError, RunError
 from packhorse.run.directory import RunDirectory, find_run, list_runs
 from packhorse.run.local import cores, memory
 from packhorse.run.lock import held_by
+from packhorse.run.ownjobs import own_job
 
 CANCEL_SECONDS = 40.0
 CANCEL_LOOKS = 3  # at the queue, since a wave may be submitted while another is cancelled
@@ -26,6 +27,14 @@ def cancel(where: Path, said: str | None) -> str:
     run = find_run(where, said)
     if (run.path / "cluster.json").exists():
         return _cancel_jobs(run)
+    if own_job(run) is not None:
+        from packhorse.app.ownruns import cancel_own
+
+        return cancel_own(run)
+    return _stop_process(run)
+
+
+def _stop_process(run: RunDirectory) -> str:
     holder = held_by(run.path)
     if holder is None:
         return f"nothing works on {run.path} now"
@@ -114,6 +123,11 @@ def remove(where: Path, said: str, *, sure: bool) -> str:
         from packhorse.app.run import leave_site
 
         leave_site(run, keep=True)
+    own = own_job(run)
+    if own is not None:
+        from packhorse.app.ownruns import refuse_while_alive
+
+        refuse_while_alive(run, own)
     about = _size(run)
     if not sure:
         message = f"{run.path} has {about['files']} files, {about['bytes']:,} bytes; nothing was removed"

@@ -19,6 +19,7 @@ from packhorse.model.space import ParameterSpace
 from packhorse.results.fold import Fold
 from packhorse.run.directory import About, RunDirectory, find_run, list_runs
 from packhorse.run.lock import held_by
+from packhorse.run.ownjobs import own_job
 
 if TYPE_CHECKING:  # runs of this machine need none of it
     from packhorse.app.queue import Queue
@@ -36,6 +37,11 @@ def status(
     """
     run = find_run(where, said)
     about = run.about()
+    own = own_job(run)
+    if own is not None:
+        from packhorse.app.ownruns import own_status
+
+        return own_status(run, own)
     carrier = carrier_of(run)
     with carrier.open():
         found = _status(run, about, carrier, chosen, accounting=accounting)
@@ -297,7 +303,7 @@ def provenance(where: Path, said: str | None) -> dict[str, Any]:
     run = find_run(where, said)
     file = run.path / "provenance.json"
     if not file.exists():
-        raise RunError(f"{run.path} has no provenance yet", "packhorse run study.yaml")
+        raise run.unplanned()
     found: dict[str, Any] = msgspec.json.decode(file.read_bytes())
     found["waves"] = [
         {

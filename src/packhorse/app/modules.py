@@ -13,6 +13,8 @@ from packhorse.app.source import from_file
 from packhorse.model.command import Answer, Command
 from packhorse.model.errors import RunError
 from packhorse.model.site import Site
+from packhorse.run.needs import needs_of
+from packhorse.run.rneeds import r_packages_of
 from packhorse.sites import modules
 from packhorse.sites.modules import Loaded
 
@@ -59,6 +61,8 @@ def try_modules(said: str, names: Sequence[str], study: Path | None, folder: Pat
     if study is not None:
         source = from_file(study, said)
         names = names or source.study.cluster.modules
+        python = needs_of(source.study, source.folder, source.root).modules
+        r = r_packages_of(source.study, source.folder)[1]
     answer = _ask(site, modules.trial(site, names, python, r))
     return Trial(site=site, modules=tuple(names), loaded=modules.tried(answer, python, r))
 

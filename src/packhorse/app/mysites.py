@@ -14,6 +14,7 @@ from packhorse.app.sites import find_site, known_sites
 from packhorse.model.errors import UsageError
 from packhorse.model.site import Site
 from packhorse.run.directory import list_runs
+from packhorse.run.ownjobs import own_job
 from packhorse.run.ssh import login_to
 from packhorse.run.submissions import Submissions
 
@@ -77,7 +78,7 @@ def _sites_of_runs(folder: Path) -> set[str]:
     found = set()
     for run in list_runs(folder):
         try:
-            cluster = Submissions(run).cluster()
+            cluster = Submissions(run).cluster() or own_job(run)
         except (OSError, msgspec.MsgspecError):
             continue
         if cluster is not None:

@@ -36,8 +36,8 @@ def run_script(
     interpreter = resolve(Environment(), folder, env=os.environ)
     argv = script_command(word, interpreter, folder, env=os.environ)
     command = [one.replace("{", "{{").replace("}", "}}") for one in (*argv, *arguments)]
-    source = from_mapping({"name": _name(path.stem), "command": command, "result": "auto"}, folder)
-    run = directory or _next(folder / "runs", _name(path.stem))
+    source = from_mapping({"name": plain_name(path.stem), "command": command, "result": "auto"}, folder)
+    run = directory or next_run(folder / "runs", plain_name(path.stem))
     return source, Options(run=run, everything=True)
 
 
@@ -49,7 +49,7 @@ def map_source(
 
     said = map_study(template, assignments, **keys)
     if save is None:
-        said.setdefault("name", _name(_script_of(template)))
+        said.setdefault("name", plain_name(_script_of(template)))
         return from_mapping(said, here)
     from packhorse.app.source import from_file
     from packhorse.study.write import study_text
@@ -71,11 +71,12 @@ def _script_of(template: str) -> str:
     )
 
 
-def _name(stem: str) -> str:
+def plain_name(stem: str) -> str:
+    """Return a word that can name a run's folder."""
     return re.sub(r"[^\w.-]+", "-", stem).strip("-.") or "script"
 
 
-def _next(runs: Path, name: str) -> Path:
+def next_run(runs: Path, name: str) -> Path:
     """Return a new run directory: a script that is run again is another run."""
     number = 1
     while (runs / f"{name}-{number}").exists():

@@ -48,11 +48,9 @@ class Words:
 
 def latest_words(run: RunDirectory) -> Words:
     """Return how a run stands; raise RunError where nothing was planned yet."""
-    from packhorse.model.errors import RunError
-
     plan = run.latest()
     if plan is None:
-        raise RunError(f"{run.path} has no wave yet", "packhorse run study.yaml")
+        raise run.unplanned()
     return Words(run, plan, frozen_study(run).defaults)
 
 

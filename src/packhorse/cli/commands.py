@@ -29,6 +29,7 @@ COMMANDS = {
     "connect": ("connecting", "Log in to a site once, for all that follows."),
     "shell": ("connecting", "Open a shell at a site, on its login node or in a job."),
     "ssh-config": ("connecting", "Print what lets other programs ride on the connection."),
+    "submit": ("submitting", "Send a job script of your own to a site."),
     "queues": ("jobs", "Say what is free at a site, and where a job starts soonest."),
     "jobs": ("jobs", "List all your jobs on all your sites."),
     "script": ("scripting", "Make a job script for a site, checked before anything is sent."),

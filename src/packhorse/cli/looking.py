@@ -52,6 +52,8 @@ def status_lines(found: dict[str, Any]) -> list[str]:
     """Return a run's state as sentences."""
     from packhorse.app.looking import cause_line
 
+    if "script" in found:
+        return [f"{found['name']}: {found['line']}", f"  {found['run']}"]
     if found["state"] == "empty":
         return [f"{found['name']}: nothing was run yet"]
     said = f"{found['name']}: {found['state']}, {number(found['done'])} of {tasks(found['tasks'])} done"
@@ -95,6 +97,8 @@ def runs_command(as_json: bool) -> None:
     for one in found:
         if one["state"] == "unreadable":
             say(f"{one['name']}: cannot be read: {one['why']}")
+        elif "script" in one:
+            say(f"{Path(one['run']).name}: {one['state']}, {one['script']} on {one['site']}")
         else:
             done = f"{number(one.get('done', 0))} of {tasks(one['tasks'])} done"
             failed = f", {number(one['failed'])} failed" if one.get("failed") else ""
@@ -118,7 +122,7 @@ def logs_command(
     """
     from packhorse.app.looking import logs
 
-    job = job_of(run)
+    job = job_of(run) or _own_job(run)
     if job is not None:
         _job_logs(job, follow=follow, as_json=as_json)
         return
@@ -134,6 +138,19 @@ def logs_command(
         if not text.startswith("== task"):
             say(f"== task {index} ==")
         say(text.rstrip("\n"))
+
+
+def _own_job(run: str | None) -> Named | None:
+    """Return the job of a run that is a script of the user's own."""
+    from packhorse.run.directory import find_run
+    from packhorse.run.ownjobs import own_job
+
+    found = find_run(Path.cwd(), run)
+    if own_job(found) is None:
+        return None
+    from packhorse.app.ownruns import named
+
+    return named(found)
 
 
 def _job_logs(job: Named, *, follow: bool, as_json: bool) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from packhorse.cli.output import as_object, json_option, say
+from packhorse.cli.site_choice import choose_command
 from packhorse.cli.site_lines import SCHEDULERS, aligned
 from packhorse.cli.site_probe import probe_command
 from packhorse.cli.writing import print_schema
@@ -75,6 +76,7 @@ def show_command(name: str, as_json: bool) -> None:
     say(f"  described in {file.path}" + (" (shipped)" if file.origin == "shipped" else ""))
 
 
+sites_command.add_command(choose_command)
 sites_command.add_command(probe_command)
 
 

@@ -8,6 +8,7 @@ the scheduler and a start; small ones, since a large one waits for an emptier no
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -141,8 +142,23 @@ def most_elements(resources: Resources, site: Site, partition: Partition, asked:
         limits.append(site.max_array_index + 1)
     if site.max_jobs is not None:
         limits.append(site.max_jobs - 1)  # the job that goes on afterwards needs a place, too
+    limits += list(_user_limits(resources, site, partition, slots))
     known = [limit for limit in limits if limit is not None]
     return max(1, min(known)) if known else 2**31
+
+
+def _user_limits(resources: Resources, site: Site, partition: Partition, slots: int) -> Iterator[int]:
+    """Yield how many elements one user may have, by what all of their jobs may have together."""
+    if partition.max_user_queued is not None:
+        yield partition.max_user_queued - 1
+    if partition.max_user_jobs is not None:
+        yield partition.max_user_jobs
+    if site.max_user_cores is not None:
+        yield site.max_user_cores // (slots * resources.cpus)
+    if partition.max_user_gpus is not None and resources.gpus:
+        yield partition.max_user_gpus // (slots * resources.gpus)
+    if site.max_user_memory is not None and resources.memory:
+        yield site.max_user_memory // (slots * resources.memory + WORKER)
 
 
 def usable_nodes(partition: Partition) -> int | None:

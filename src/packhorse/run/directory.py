@@ -45,14 +45,16 @@ class RunDirectory:
         self.path = path
 
     @classmethod
-    def create(cls, path: Path, name: str, study: str = "") -> RunDirectory:
+    def create(
+        cls, path: Path, name: str, study: str = "", folders: tuple[str, ...] = FOLDERS
+    ) -> RunDirectory:
         """Make a run directory, mode 700."""
         path.mkdir(parents=True, exist_ok=True)
         path.chmod(0o700)
         if path.parent.name == "runs" and not (path.parent / ".gitignore").exists():
             # Otherwise git calls the project changed after every run.
             write(path.parent / ".gitignore", "*\n", 0o644)
-        for folder in FOLDERS:
+        for folder in folders:
             (path / folder).mkdir(parents=True, exist_ok=True)
         about = About(id=secrets.token_hex(8), name=name, created=now(), study=study)
         write(path / "run.json", msgspec.json.encode(about))
@@ -79,6 +81,14 @@ class RunDirectory:
             )
             raise RunError(message, "update Packhorse, or choose another directory with --run")
         return about
+
+    def unplanned(self) -> RunError:
+        """Return what it means that a run has no wave: it is young, or no study."""
+        if (self.path / "job.json").exists():
+            name = self.path.name
+            message = f"{name} is a script of your own and no study, so it has no tasks"
+            return RunError(message, f"packhorse status {name}, packhorse logs {name}")
+        return RunError(f"{self.path} has no wave yet", "packhorse run study.yaml")
 
     def mark(self) -> str:
         """Return what tells this run's processes: its id and inode, since a copied run has the same id."""

@@ -4,7 +4,6 @@ It reads journals, decides, writes the next wave, and says to the scheduler what
 submission. A wave belongs to who makes its folder, so two of these never both plan.
 """
 
-import datetime
 import os
 import re
 import shutil
@@ -13,28 +12,12 @@ import time
 from packhorse.worker import commands
 from packhorse.worker.commands import sentence
 from packhorse.worker.files import read_json, write_json
-from packhorse.worker.history import History, settle
-from packhorse.worker.ranges import count, spread, without
-from packhorse.worker.rungs import choose
+from packhorse.worker.next_wave import NextWave, Stop
 from packhorse.worker.words import TooNew
 
-PROBE = 20  # first tasks, spread over the space, as a plan of the package has them
 PLANNING = 30.0  # seconds between making a wave's folder and its plan, at most
 PATIENCE = 120.0  # seconds in which another continuation that planned has also submitted
-LATENCY = 30.0  # seconds until a file is seen by another machine, where the site does not say
-
-
-DISK_SECONDS = 10.0  # between two tries on a disk that refuses
 RELEASE_SECONDS = 5.0  # between two tries to release a job
-PLAN_SECONDS = 180.0  # in which an element that plans for its whole array has done so
-
-
-class Stop(Exception):
-    """Nothing more is submitted."""
-
-    def __init__(self, why, text):
-        Exception.__init__(self, text)
-        self.why, self.text = why, text
 
 
 class NotOurs(Exception):
@@ -46,10 +29,10 @@ def go_on(run, wave, seconds):
     run = os.path.abspath(run)
     following = Continuation(run, wave, seconds)
     try:
-        following.work_patiently()
+        following.patiently(following.work)
     except Stop as stop:
-        write_json(os.path.join(run, "stopped.json"), {"why": stop.why, "text": stop.text, "wave": wave})
         sentence("nothing more is submitted: %s" % stop.text)
+        following.over(stop)
         following.mail(stop)
     except NotOurs as other:
         sentence(str(other))
@@ -59,109 +42,19 @@ def go_on(run, wave, seconds):
     return 0
 
 
-def take_over(run, wave, job, elements):
-    """Plan what a wave left missing, for an array that was queued before anybody knew; tell whether there is anything.
-
-    Where jobs may not submit jobs, waves are queued beforehand. The first element to come plans for all of them.
-    """
-    run, target = os.path.abspath(run), wave + 1
-    if os.path.exists(os.path.join(run, "stopped.json")):
-        sentence("this run is over; there is nothing to do")
-        return False
-    while wave > 1 and not os.path.exists(os.path.join(run, "waves", str(wave), "plan.json")):
-        wave -= 1  # who should have planned that one died
-    planning = Continuation(run, wave, PLAN_SECONDS)
-    if not planning.claim(target):
-        return planning.wait_for_plan(target)
-    try:
-        planning.plan_for(target, job, elements)
-        return True
-    except Stop as stop:
-        os.rmdir(planning.path(target))
-        write_json(os.path.join(run, "stopped.json"), {"why": stop.why, "text": stop.text, "wave": wave})
-        sentence("nothing is left to do: %s" % stop.text)
-        return False
-
-
-class Continuation(object):
+class Continuation(NextWave):
     """What follows one wave of one run."""
-
-    def __init__(self, run, wave, seconds):
-        self.run, self.wave = run, wave
-        self.give_up = time.monotonic() + seconds
-        self.said = read_json(os.path.join(run, "waves", "continue.json"))
-        self.latency = min(float(self.said.get("latency") or LATENCY), seconds / 2.0)
-        self.unset = self.said.get("unset", ())
-
-    def path(self, wave, name=""):
-        """Return a file of a wave, or its folder."""
-        return os.path.join(self.run, "waves", str(wave), *([name] if name else []))
 
     def work(self):
         """Decide and act; raise Stop or NotOurs where nothing is submitted."""
         if not os.path.exists(self.path(self.wave, "submission.json")):
             raise NotOurs("wave %d was not submitted to a scheduler" % self.wave)
         self._leave_to_newer()
-        self._check_wanted()
+        self.check_wanted()
         self._check_owner()
-        history, choice = self._decide()
+        history, choice = self.decide()
         wave = self._make_folder()
-        self._submit(self._write(history, choice, wave))
-
-    def work_patiently(self):
-        """Work, and once more where the disk refuses: it may be full, or its server away for a while."""
-        while True:
-            try:
-                return self.work()
-            except OSError as error:
-                if time.monotonic() + DISK_SECONDS > self.give_up:
-                    raise Stop("refused", "the run directory could not be used: %s" % error) from error
-                sentence(
-                    "the run directory cannot be used now (%s); trying again in %d s" % (error, DISK_SECONDS)
-                )
-                time.sleep(DISK_SECONDS)
-
-    def claim(self, wave):
-        """Make a wave's folder; tell whether it was us."""
-        try:
-            os.mkdir(self.path(wave), 0o700)
-            return True
-        except FileExistsError:
-            return False
-
-    def wait_for_plan(self, wave):
-        """Wait for who made a wave's folder; tell whether there is anything to do."""
-        while time.monotonic() < self.give_up:
-            if os.path.exists(self.path(wave, "plan.json")):
-                return True
-            if os.path.exists(os.path.join(self.run, "stopped.json")) or not os.path.isdir(self.path(wave)):
-                return False
-            time.sleep(0.5)
-        sentence("nobody planned wave %d" % wave)
-        return False
-
-    def plan_for(self, target, job, elements):
-        """Plan a wave for an array that runs already, which has the resources of the first rung."""
-        self._check_wanted()
-        self.said = dict(self.said, rungs=self.said["rungs"][:1])
-        history, choice = self._decide()
-        submission = self._write(history, choice, target)
-        submission.update(job=job, elements=elements, submitted=time.time())
-        write_json(self.path(target, "submission.json"), submission)
-
-    def _decide(self):
-        """Read what there is; return it and what is to be done; raise Stop where that is nothing."""
-        silent = settle(self.run, self.wave, self.latency)
-        if silent:
-            sentence(
-                "%d workers of wave %d left no last word; what they have written counts" % (silent, self.wave)
-            )
-        history = History(self.run, self.wave)
-        choice = choose(history, self.said)
-        if choice.tasks:  # else what was cancelled had nothing to do any more
-            self._check_cancelled(history)
-        self._judge(history, choice)
-        return history, choice
+        self._submit(self.write(history, choice, wave))
 
     # Whether there is anything to do
 
@@ -211,10 +104,6 @@ class Continuation(object):
                 return True
             time.sleep(min(1.0, self.latency))
 
-    def _check_wanted(self):
-        if os.path.exists(os.path.join(self.run, "cancelled")):
-            raise Stop("cancelled", "the run was cancelled")
-
     def _check_owner(self):
         """Wait for the array that works on the wave, where an answer was lost and the wave was submitted twice."""
         submission = read_json(self.path(self.wave, "submission.json"))
@@ -232,38 +121,6 @@ class Continuation(object):
                 "job %s works on wave %d and not job %s; waiting for it" % (owner, self.wave, first)
             )
 
-    def _check_cancelled(self, history):
-        asked, submission = self.said.get("asked"), history.submissions[self.wave]
-        if not asked or not submission["job"]:
-            return
-        argv = commands.filled(asked["argv"], {"job": submission["job"]})
-        status, said, complaint = commands.ask(argv, self.unset)
-        if status != 0:
-            sentence("the scheduler does not say how the wave ended (%s)" % (complaint or status))
-        elif commands.says(asked["cancelled"], said):
-            raise Stop("cancelled", "jobs of wave %d were cancelled" % self.wave)
-
-    def _judge(self, history, choice):
-        """Raise Stop where another wave has no sense."""
-        if not choice.tasks:
-            raise Stop("done", _done(history, choice))
-        if history.stops and not any(history.ok.values()):
-            raise Stop("failing", history.stops[0] or "the first tasks all failed in one way")
-        chain, idle = history.chain, self.said.get("idle") or 2
-        if (
-            len(chain) >= idle
-            and not any(history.ok.get(wave) for wave in chain[:idle])
-            and not history.saved()
-        ):
-            left = count(choice.tasks)
-            raise Stop("idle", "%d waves in a row had no new result; %d tasks are left" % (idle, left))
-        waves, hours = self.said.get("waves"), self.said.get("core_hours")
-        if waves and len(chain) >= waves:
-            raise Stop("cap", "%d waves were allowed, and %d tasks are left" % (waves, count(choice.tasks)))
-        if hours and history.core_hours() >= hours:
-            said = "%.1f core-hours of %.1f are used, and %d tasks are left"
-            raise Stop("cap", said % (history.core_hours(), hours, count(choice.tasks)))
-
     # The next wave
 
     def _make_folder(self):
@@ -275,43 +132,6 @@ class Continuation(object):
                 return number
             except FileExistsError:
                 continue  # somebody was quicker
-
-    def _write(self, history, choice, wave):
-        """Write the next wave, its plan last; return its submission."""
-        rung, plan = choice.rung, _plan(history, choice, wave)
-        submission = self._intent(history, choice, wave)
-        os.mkdir(self.path(wave, "leases"), 0o700)
-        work = dict(read_json(self.path(self.wave, "work.json")), wave=wave, look=False)
-        work["memory"] = rung.get("task_memory")
-        work["avoid"] = submission["exclude"]
-        write_json(self.path(wave, "work.json"), work)
-        write_json(self.path(wave, "submission.json"), submission)
-        write_json(self.path(wave, "plan.json"), plan)
-        said = "wave %d: %d tasks in %d jobs of %d tasks at a time (%s)"
-        sentence(said % (wave, plan["tasks"], submission["elements"], rung["slots"], choice.why))
-        return submission
-
-    def _intent(self, history, choice, wave):
-        last, rung = history.submissions[self.wave], choice.rung
-        return dict(
-            last,
-            wave=wave,
-            token="packhorse-%s-%d" % (self.said["run"], wave),
-            rung=rung["name"],
-            elements=choice.elements,
-            slots=rung["slots"],
-            cores=rung["cores"],
-            memory=rung.get("memory"),
-            seconds=rung.get("seconds"),
-            exclude=history.excluded(),
-            argv=[],
-            intended=time.time(),
-            job="",
-            submitted=0,
-            released=0,
-            continuation="",
-            refused="",
-        )
 
     def _submit(self, submission):
         """Submit a wave and then what follows it."""
@@ -333,7 +153,7 @@ class Continuation(object):
         submission["argv"] = argv_of("")
         write_json(self.path(wave, "submission.json"), submission)
         try:
-            job = commands.submit(argv_of, self.unset, self.give_up, self._check_wanted)
+            job = commands.submit(argv_of, self.unset, self.give_up, self.check_wanted)
         except commands.Refused as refused:
             if not refused.lost:  # nothing of this wave can ever start, so it never was
                 shutil.rmtree(self.path(wave))
@@ -361,7 +181,7 @@ class Continuation(object):
             return commands.filled(self.said["after"], commands.places(script, wave, token, job=job))
 
         try:
-            job = commands.submit(argv_of, self.unset, self.give_up, self._check_wanted)
+            job = commands.submit(argv_of, self.unset, self.give_up, self.check_wanted)
         except commands.Refused as refused:
             said = "wave %d runs, but nothing will follow it by itself (%s); `packhorse run` goes on"
             sentence(said % (wave, refused))
@@ -404,53 +224,3 @@ def _number(job):
     """Return the digits that a job's number begins with: `85`, `85[].server`, `85[3].server` are one array."""
     found = re.match(r"\d+", job)
     return found.group() if found else job
-
-
-def _done(history, choice):
-    """Return how the run stands when nothing is left to run."""
-    counts = dict(history.origin["before"])
-    for word, number in history.words.counts().items():
-        counts[word] = counts.get(word, 0) + number
-    said = "%d of %d tasks ended well" % (counts.get("OK", 0), history.origin["total"])
-    others = {"FAILED": "failed", "TIMEOUT": "met their time limit", "MEMORY": "ran out of memory"}
-    for word, text in others.items():
-        if counts.get(word):
-            said += ", %d %s" % (counts[word], text)
-    if choice.hopeless:
-        said += "; %d met the deadline of a job that they had from its start" % count(choice.hopeless)
-        said += " and saved no newer checkpoint: they need more time than the site gives"
-    return said
-
-
-def _plan(history, choice, wave):
-    """Return the next wave's plan, in the form that the package writes."""
-    last, tasks = history.plans[history.wave], choice.tasks
-    before = dict(history.origin["before"])
-    left = history.words.counts_without(tasks)
-    for word, number in left.items():
-        before[word] = before.get(word, 0) + number
-    probe = _first(history, choice)
-    return dict(
-        last,
-        wave=wave,
-        follows=history.wave,
-        kind="retry" if choice.overrules else "run",
-        tasks=count(tasks),
-        probe=probe,
-        ranges=without(tasks, [[index, index + 1] for index in probe]),
-        unreadable=[],
-        before={word: number for word, number in before.items() if number and word != "MISSING"},
-        created=datetime.datetime.now(datetime.timezone.utc).astimezone().replace(microsecond=0).isoformat(),
-    )
-
-
-def _first(history, choice):
-    """Return the tasks to start first: what a deadline cut off, to have all of a job's time, then a spread of the rest."""
-    places = max(PROBE, choice.elements * choice.rung["slots"])
-    cut = [index for index in sorted(history.words.cut) if _within(choice.tasks, index)][:places]
-    rest = without(choice.tasks, [[index, index + 1] for index in cut])
-    return cut + (spread(rest, places - len(cut)) if count(choice.tasks) > 2 * PROBE else [])
-
-
-def _within(ranges, index):
-    return any(a <= index < b for a, b in ranges)

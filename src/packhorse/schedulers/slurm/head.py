@@ -47,7 +47,7 @@ def _request(said: Mapping[str, str]) -> Request:
     return Request(
         name=said.get("--job-name", ""),
         indices=ranges,
-        partition=said.get("--partition", "").partition(",")[0],
+        partition=said.get("--partition", ""),  # of several the job goes to one where it starts first
         account=said.get("--account", ""),
         qos=said.get("--qos", ""),
         nodes=nodes,
