@@ -259,7 +259,7 @@ NOTES = [
     ({"array": "10", "time": "5 h"}, "for 10 of them, write --array 1-10"),
     ({"site": "hec", "partition": "parallel"}, "parallel is for parallel jobs, and this one has one core: --partition serial"),
     ({"site": "bede", "account": "x", "partition": "gpu", "gpus": 1, "cores": 4}, "cores and memory follow the GPUs"),
-    ({"site": "hec", "partition": "astro-tier1", "gpus": 0}, "open only to whom hec has let in: its group only"),
+    ({"site": "hec", "partition": "astro-tier1", "gpus": 0}, "open only to whom hec has let in: its group"),
     ({"log": "logs/a.out", "time": "5 h"}, "mkdir -p logs"),
 ]  # fmt: skip
 
