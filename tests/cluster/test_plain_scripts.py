@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 from pathlib import Path
 from typing import Any
@@ -18,8 +19,22 @@ from packhorse.app.scripting import make_script
 from packhorse.app.sites import find_site
 from packhorse.model.errors import RunError
 from packhorse.model.form import Form
+from packhorse.plan.joblimits import elements
 from packhorse.schedulers import scheduler
-from scripts.plain_cases import HOSTILE, TESTBED, made
+from scripts.plain_cases import HOSTILE, TESTBED, Case, made
+
+# What the cluster's nodes lack, for a bash that is started by a job: modules, and environments that are there.
+STUBS = """
+module() { echo "module $*"; }
+conda() { if [[ $1 == info ]]; then echo "$PLACE/conda"; else echo "conda $*"; fi; }
+export -f module conda
+"""
+# What a real TORQUE or OpenPBS says to a job, and Slurm's qsub does not.
+NAMES = """
+export PBS_O_WORKDIR="$SLURM_SUBMIT_DIR" PBS_ARRAYID=$SLURM_ARRAY_TASK_ID PBS_ARRAY_INDEX=$SLURM_ARRAY_TASK_ID
+export PBS_NUM_PPN=$SLURM_CPUS_ON_NODE NCPUS=$SLURM_CPUS_ON_NODE
+cd /
+"""
 
 
 class Desk:
@@ -32,9 +47,11 @@ class Desk:
     def put(self, name: str, text: str) -> Path:
         """Write a file of the user."""
         path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
         if not self.cluster.one_user:
-            shutil.chown(path, self.user, self.user)
+            for one in (path, path.parent):
+                shutil.chown(one, self.user, self.user)
         return path
 
     def refusal(self, text: str, name: str = "job.sh") -> str:
@@ -78,6 +95,69 @@ def test_sbatch_takes_every_script_for_the_testbed(desk: Desk) -> None:
         if told and not ("account" in case.words and not desk.cluster.accounting):
             refused[case.name] = told
     assert not refused
+
+
+def test_every_script_runs_to_its_end_when_it_is_sent_as_it_says(cluster: Cluster) -> None:
+    cases = [case for case in TESTBED if cluster.accounting or "account" not in case.words]
+    desks = {case.name: Desk(cluster) for case in cases}
+    jobs = {case.name: sent_as_told(desks[case.name], case) for case in cases}
+    for name, (job, number) in jobs.items():
+        states = cluster.ended(job, 90)
+        logs = "".join(path.read_text() for path in desks[name].folder.rglob("*.[oe][ur][tr]"))
+        assert states == ["COMPLETED"] * number, f"{name}: {logs}"
+
+
+def sent_as_told(desk: Desk, case: Case) -> tuple[str, int]:
+    """Type the line that a script tells to type; return the job, and how many elements it has."""
+    script = made(case, desk.folder)
+    text = waiting_for_real_jobs(desk, script.text) if case.name == "after" else script.text
+    (line,) = [
+        row.removeprefix("# To send it: ") for row in text.splitlines() if row.startswith("# To send it: ")
+    ]
+    *make, send = line.split(" && ")
+    desk.put(shlex.split(send)[-1], text)
+    stubs = desk.put("stubs.sh", STUBS)
+    for place in (
+        "conda/etc/profile.d/conda.sh",
+        ".venv/bin/activate",
+        f"{HOSTILE}/bin/activate",
+        "envs/my stats/bin/activate",
+    ):
+        desk.put(place, "")
+    env = {"BASH_ENV": str(stubs), "PLACE": str(desk.folder), "HOME": str(desk.folder)}
+    words = " && ".join([*make, send.replace("sbatch", "sbatch --parsable")])
+    sent = desk.cluster.run(desk.user, ["bash", "-c", words], cwd=desk.folder, env=env)
+    assert sent.returncode == 0, (case.name, sent.stderr)
+    return sent.stdout.strip(), max(1, elements(script.request))
+
+
+def waiting_for_real_jobs(desk: Desk, text: str) -> str:
+    """Return a script that waits for jobs which are there, and end as it wants."""
+    ends = {"85": "true", "86": "false", "87": "false", "88": "true"}
+    for number, line in ends.items():
+        job = desk.send("\n".join(["#!/bin/bash", "#SBATCH --output=/dev/null", line, ""]))
+        text = text.replace(f":{number}", f":{job}")
+    return text.replace(",aftercorr:89_2", "")  # which is for arrays
+
+
+@pytest.mark.qsub
+@pytest.mark.parametrize("dialect", ["torque", "openpbs"])
+def test_a_script_for_pbs_runs_through_slurms_qsub(desk: Desk, dialect: str) -> None:
+    show = 'echo "$PWD $OMP_NUM_THREADS"\nbash -c "exit 3"\necho never'
+    script = packhorse.script(
+        show, scheduler=dialect, cores=1, time="2 min", name="shown", folder=desk.folder
+    )
+    names, job = desk.put("names.sh", NAMES), desk.put("job.sh", script.text)
+    argv = ["/usr/bin/qsub", "-j", "oe", "-o", "shown.out", "-v", f"BASH_ENV={names}", str(job)]
+    sent = desk.cluster.run(desk.user, argv, cwd=desk.folder)
+    assert sent.returncode == 0, sent.stderr
+    number = sent.stdout.strip()
+    assert desk.cluster.ended(number) == ["FAILED"]
+    shown = desk.cluster.ask("scontrol", "--oneliner", "show", "job", number)
+    assert "JobName=shown " in shown
+    assert "TimeLimit=00:02:00 " in shown
+    assert "ExitCode=3:0 " in shown
+    assert (desk.folder / "shown.out").read_text() == f"{desk.folder} 1\n"
 
 
 def test_the_parts_of_a_job_get_what_was_asked(desk: Desk) -> None:

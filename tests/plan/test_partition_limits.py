@@ -43,6 +43,15 @@ def test_a_partition_for_several_nodes_takes_no_tasks_of_one() -> None:
     assert "at least 2 nodes" in reason.text
 
 
+def test_where_resources_follow_gpus_work_without_them_is_refused() -> None:
+    site = Site(name="gpus", partitions=(replace(GPU, by_gpu=True),))
+    found = choose(taking(60, 4), site, Cluster())
+    assert found.partition is None
+    assert "by their GPUs" in found.reasons[0].text
+    assert found.reasons[0].advice == "write gpus: 1 under resources"
+    assert choose(taking(60, 4, gpus=1), site, Cluster()).partition is not None
+
+
 def test_an_old_name_is_told_the_new_one() -> None:
     (reason,) = choose(taking(60, 4), SITE, Cluster(partition="hopper")).reasons
     assert reason.text == "two has no partition hopper any more; it is called h100-single"

@@ -14,8 +14,11 @@ import packhorse
 from packhorse.app.scripting import Script
 
 GOLDEN = Path(__file__).parent / "plain"
-SERIAL = "import json, sys\nprint(json.dumps({'n': int(sys.argv[-1])}))\n"
-FILES = {"fit.py": SERIAL, "fit.R": "cat(mean(rnorm(100)), '\\n')\n"}
+FILES = {
+    "fit.py": "import json, sys\nprint(json.dumps(sys.argv[1:]))\n",
+    "fit.R": "cat(mean(rnorm(100)), '\\n')\n",
+    "Makefile": "all:\n\t@echo made\n",
+}
 HOSTILE = 'it\'s "my" $(id) `id` $HOME \\ * # 5% {n} λ'
 
 

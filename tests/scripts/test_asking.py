@@ -119,16 +119,19 @@ def test_what_does_not_fit_is_told_and_asked_again_with_the_answers_given(at: St
         ("An environment", ENTER),
         ("Mail to which address?", ENTER),
         ("Mail at begin, end, fail?", typed("end")),
-        ("Write the script to?", ENTER),
     ]
-    person.says(*first, ("How long may it run?", typed("5 h")), *rest)
+    (tmp_path / "echo.sh").write_text("mine")
+    person.says(*first, ("How long may it run?", typed("5 h")), *rest, ("Write the script to?", ENTER))
+    person.terminal.expect_exact("it is there already")
+    person.terminal.send(typed("job.sh"))
     person.terminal.expect_exact(
         "that is not possible: the job does not fit testbed: the job asks 5 h; debug allows 4 h"
     )
-    person.says(*first, ("How long may it run?", typed("3 h")), *rest)
+    person.says(*first, ("How long may it run?", typed("3 h")), *rest, ("Write the script to?", ENTER))
     status, said = person.left()
-    assert (status, "wrote echo.sh" in said) == (0, True)
-    text = (tmp_path / "echo.sh").read_text()
+    assert (status, "wrote job.sh" in said) == (0, True)
+    assert (tmp_path / "echo.sh").read_text() == "mine"
+    text = (tmp_path / "job.sh").read_text()
     assert "#SBATCH --time=0-03:00:00\n" in text
     assert "#SBATCH --mail-type=END\n" in text
     assert text.endswith("\necho hello\n")

@@ -180,6 +180,12 @@ def test_nothing_that_a_user_writes_breaks_a_script(name: str, log: str, module:
         assert place == folder.rstrip("/") + "/bin/activate"
 
 
+def test_a_log_in_a_folder_has_a_name_and_the_folder_is_made_first() -> None:
+    text = on_testbed("true", name="--mine", log="-my logs/", array="1-2").text
+    assert '#SBATCH --output="-my logs/mine-%A-%a.out"\n' in text
+    assert "# To send it: mkdir -p './-my logs' && sbatch mine.sh\n" in text
+
+
 REFUSED = [
     ({"time": "8 days"}, "the job asks 8 d; general allows 7 d", "--time '7 d' or less"),
     ({"partition": "debug", "time": "5 h"}, "debug allows 4 h", "general has 7 d: --partition general"),
@@ -230,6 +236,9 @@ MISREAD = [
     ({"mail": "ada@example.org, bob@example.org"}, "is no mail address"),
     ({"mail": "ada@example.org", "mail_when": "start"}, "no mail is sent at 'start'"),
     ({"log": "%q.out"}, "'%q' in '%q.out' is not understood"),
+    ({"log": "logs/%j/a.out"}, "has the job's number in it"),
+    ({"log": "~/logs/a.out"}, "begins with what only a shell fills in"),
+    ({"log": "$SCRATCH/a.out"}, "begins with what only a shell fills in"),
     ({"environment": "stats"}, "the environment 'stats' cannot be read"),
     ({"kind": "a100"}, "no nodes of the kind 'a100'"),
     ({"name": "a\nb"}, "the title"),
@@ -259,8 +268,10 @@ NOTES = [
     ({"array": "10", "time": "5 h"}, "for 10 of them, write --array 1-10"),
     ({"site": "hec", "partition": "parallel"}, "parallel is for parallel jobs, and this one has one core: --partition serial"),
     ({"site": "bede", "account": "x", "partition": "gpu", "gpus": 1, "cores": 4}, "cores and memory follow the GPUs"),
-    ({"site": "hec", "partition": "astro-tier1", "gpus": 0}, "open only to whom hec has let in: its group only"),
+    ({"site": "hec", "partition": "astro-tier1", "gpus": 0}, "open only to whom hec has let in: its group"),
     ({"log": "logs/a.out", "time": "5 h"}, "mkdir -p logs"),
+    ({"site": "bede", "account": "x", "partition": "gh", "gpus": 1}, "submit with ghbatch"),
+    ({"site": "quartz", "account": "x", "modules": ["r/3.6"]}, "r/3.6 is not among the modules known at quartz: r/4.4.1"),
 ]  # fmt: skip
 
 

@@ -80,6 +80,13 @@ def test_gpus_do_not_lie_idle_for_a_job_that_is_too_large_without(tmp_path: Path
     assert any("whose GPUs would lie idle" in why for why in found.why)
 
 
+def test_a_site_whose_resources_follow_gpus_takes_no_job_without(tmp_path: Path) -> None:
+    found = job(tmp_path, cores=1)["bede"]
+    assert not found.fits
+    assert "by their GPUs" in found.why[0]
+    assert job(tmp_path, cores=1)["bigred200"].fits, "nobody has described where it goes there"
+
+
 def test_a_site_that_needs_an_account_says_so_and_is_not_refused_for_it(tmp_path: Path) -> None:
     without = job(tmp_path, cores=1)["quartz"]
     assert without.fits

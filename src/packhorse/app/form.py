@@ -180,12 +180,16 @@ def file_of(said: str, name: str, what: str) -> str:
             raise UsageError(f"{what}: '{found[0]}' in '{said}' is not understood", hint)
         return _PATTERNS[found[0]]
 
-    return re.sub(r"%.?", place, said if said.strip() else "").replace("{name}", file_word(name))
+    path = re.sub(r"%.?", place, said if said.strip() else "").replace("{name}", file_word(name))
+    if re.search(r"\{(?:job|element)\}.*/", path):
+        message = f"{what}: the folder in '{said}' has the job's number in it, and must be there before there is one"
+        raise UsageError(message, "put the number into the file's name: logs/{job}.out")
+    return path
 
 
 def file_word(name: str) -> str:
     """Return a title as part of a file's name."""
-    return re.sub(r"[^\w.+-]+", "_", name).strip("_") or "job"
+    return re.sub(r"[^\w.+-]+", "_", name).strip("_").lstrip("-.") or "job"
 
 
 def environment_of(said: str) -> tuple[str, str]:

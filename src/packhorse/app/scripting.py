@@ -141,9 +141,9 @@ def _settled(asked: Request, form: Form, partition: Partition, dialect: Schedule
     elif form.cores is None and partition.whole_nodes:
         cores = partition.cores or cores
     log = asked.output
-    if not log and dialect.shell.log:
+    if dialect.shell.log and (not log or log.endswith("/")):
         pattern = dialect.shell.log if asked.indices else dialect.shell.log.replace("-{element}", "")
-        log = pattern.replace("{name}", reading.file_word(asked.name))
+        log += pattern.replace("{name}", reading.file_word(asked.name))
     return replace(
         asked,
         partition=partition.name,
@@ -182,16 +182,25 @@ def _about(form: Form, request: Request, site: Site, dialect: Scheduler) -> list
     """Return what the script is, and how it is sent."""
     file = form.file or f"{reading.file_word(request.name)}.sh"
     folders = _log_folders(request)
-    make = f"mkdir -p {shlex.join(folders)} && " if folders else ""
+    make = f"{_make(folders)} && " if folders else ""
     rows = [
         f"{_one_line(request.name)}: {_sentence(request)}, at {site.name}.",
-        f"To send it: {make}{dialect.shell.submit} {shlex.quote(file)}",
+        f"To send it: {make}{dialect.shell.submit} {_path(file)}",
     ]
     if folders:
         rows.append(
             "The folder of the log must be there before the job starts, or the job ends without a word."
         )
     return rows
+
+
+def _make(folders: list[str]) -> str:
+    return " ".join(["mkdir -p", *map(_path, folders)])
+
+
+def _path(path: str) -> str:
+    """Return a path as a word of the shell that no program takes for an option."""
+    return shlex.quote(f"./{path}" if path.startswith("-") else path)
 
 
 def _one_line(text: str) -> str:
@@ -248,8 +257,10 @@ def _notes(
         found.append(f"in {partition.name} cores and memory follow the GPUs: leave --cores and --memory out")
     folders = _log_folders(request)
     if folders:
-        found.append(f"the log's folder must be there before the job starts: mkdir -p {shlex.join(folders)}")
-    return found + _missing_module(form, site)
+        found.append(f"the log's folder must be there before the job starts: {_make(folders)}")
+    if partition.about:
+        found.append(f"{partition.name}: {partition.about}")
+    return [*found, *_missing_module(form, site), *_unknown_modules(form, site)]
 
 
 def _programs(command: str, folder: Path, index: str) -> Programs:
@@ -282,3 +293,14 @@ def _missing_module(form: Form, site: Site) -> list[str]:
         if module and re.search(rf"(?<![\w./-]){program}3?(?![\w.-])", form.command):
             return [f"at {site.name} the module {module} brings {program}: --module {module}"]
     return []
+
+
+def _unknown_modules(form: Form, site: Site) -> list[str]:
+    """Tell of modules of which the site is known to have other versions."""
+    found = []
+    for name in form.modules:
+        program = name.partition("/")[0]
+        known = [one for one in site.modules.known if one.partition("/")[0] == program]
+        if known and name not in known and "/" in name:
+            found.append(f"{name} is not among the modules known at {site.name}: {', '.join(known)}")
+    return found

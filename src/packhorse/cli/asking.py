@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 Check = Callable[[str], Any]
 
 
-def ask_script(form: Form, folder: Path) -> tuple[Form, Script]:
+def ask_script(form: Form, folder: Path, *, force: bool = False) -> tuple[Form, Script]:
     """Return the form as it was answered, and its script; what does not fit is told and asked again."""
     from packhorse.app.scripting import make_script
 
@@ -32,6 +32,7 @@ def ask_script(form: Form, folder: Path) -> tuple[Form, Script]:
     note("Enter takes the answer that stands there; Ctrl-C leaves.")
     while True:
         form = _asked(form, folder)
+        form = replace(form, file=_file(form, folder, force))
         try:
             return form, make_script(form, folder)
         except PackhorseError as error:
@@ -67,8 +68,18 @@ def _asked(form: Form, folder: Path) -> Form:
     form = _mail(form, site)
     if site.account_needed or form.account:
         form = replace(form, account=_line("Which account is charged?", form.account, _some))
-    file = form.file or f"{reading.file_word(form.name)}.sh"
-    return replace(form, file=_line("Write the script to? (empty: show it)", file))
+    return form
+
+
+def _file(form: Form, folder: Path, force: bool) -> str:
+    from packhorse.app.form import file_word
+
+    def free(said: str) -> None:
+        if said.strip() and (folder / said.strip()).exists() and not force:
+            raise UsageError("it is there already: name another file, or use --force")
+
+    usual = form.file or f"{file_word(form.name)}.sh"
+    return _line("Write the script to? (empty: show it)", usual, free)
 
 
 def _size(form: Form, site: Site, chosen: Partition | None) -> Form:

@@ -92,7 +92,7 @@ def script_command(
     if interactive:
         from packhorse.cli.asking import ask_script
 
-        form, script = ask_script(form, Path.cwd())
+        form, script = ask_script(form, Path.cwd(), force=force)
         output = Path(form.file) if form.file else None
     else:
         script = make_script(form, Path.cwd())

@@ -52,7 +52,7 @@ def require(choice: Choice, site: Site, what: str = "study") -> Partition:
 
 def undescribed(site: Site, partition: str, gpus: int) -> bool:
     """Tell whether nobody has described a site's partitions, or only those for work with GPUs, which this is not."""
-    others = [one for one in site.partitions if one.default or "gpu" not in one.purpose]
+    others = [one for one in site.partitions if one.default or one.by_gpu or "gpu" not in one.purpose]
     return not site.partitions or not (others or gpus or partition)
 
 

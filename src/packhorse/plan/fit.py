@@ -112,6 +112,9 @@ def _sizes(work: Work, partition: Partition) -> Iterator[Reason]:
     if most is not None and needs.cpus > most:
         allowed = nodes if most == partition.cores else f"a job of {partition.name} may have"
         yield Reason(what="cores", text=f"a task asks {counted(needs.cpus, 'core')}; {allowed} {most}")
+    if partition.by_gpu and not needs.gpus:
+        text = f"jobs of {partition.name} are given cores and memory by their GPUs, and a task asks for none"
+        yield Reason(what="gpus", text=text, advice="write gpus: 1 under resources")
     if needs.gpus > partition.job_gpus:
         allowed = nodes if partition.job_gpus == partition.gpus else f"a job of {partition.name} may have"
         text = f"a task asks {counted(needs.gpus, 'GPU')}; {allowed} {partition.job_gpus or 'none'}"

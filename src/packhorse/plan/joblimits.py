@@ -147,6 +147,9 @@ def _sizes(request: Request, site: Site, partition: Partition) -> Iterator[Reaso
 
 
 def _gpus(request: Request, partition: Partition) -> Iterator[Reason]:
+    if partition.by_gpu and not request.gpus:
+        text = f"jobs of {partition.name} are given cores and memory by their GPUs, and the job asks for none"
+        yield Reason(what="gpus", text=text, advice=option("gpus", "1"))
     if request.gpus > partition.gpus:
         has = f"nodes of {partition.name} have {partition.gpus or 'none'}"
         yield Reason(what="gpus", text=f"the job asks {counted(request.gpus, 'GPU')} on each node; {has}")

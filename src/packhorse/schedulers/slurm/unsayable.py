@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from packhorse.model.job import Request
 
 _JOB = re.compile(r"\d+(_\d+)?", re.ASCII)
+_EXPANDED = re.compile(r"~|\$\{?\w")
 _WORD = re.compile(r"[\w.@+:/,=-]+")
 
 
@@ -32,6 +33,8 @@ def _files(request: Request) -> Iterator[str]:
             yield f"the file name {path!r} has a line break or a tab, and a line of the script has to hold it"
         elif "\\" in path:
             yield f"the file name {path!r} has a backslash, by which Slurm no longer fills in numbers"
+        elif _EXPANDED.match(path):
+            yield f"the file name {path!r} begins with what only a shell fills in: write the whole path"
 
 
 def _jobs(request: Request) -> Iterator[str]:
