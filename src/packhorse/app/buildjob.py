@@ -42,7 +42,8 @@ def submit_build(ground: Ground, claim: str, argv: Sequence[str], seconds: int) 
         requeue=False,
     )
     loads = [f"{site.modules.load} {shlex.quote(name)}" for name in (*ground.modules, *asked.modules)]
-    text = job_script(dialect.directives(request), ABOUT, loads, argv, (*site.setup, *site.modules.setup))
+    lines = [*loads, *asked.setup]
+    text = job_script(dialect.directives(request), ABOUT, lines, argv, (*site.setup, *site.modules.setup))
     with tempfile.TemporaryDirectory(prefix="packhorse-") as folder:
         path = Path(folder) / "job.sh"
         path.write_text(text, encoding="utf-8")
