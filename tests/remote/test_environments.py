@@ -45,7 +45,7 @@ def project(laptop: Laptop, there: Path, **files: str) -> Path:
 
 
 def site(laptop: Laptop, there: Path, *lines: str) -> None:
-    areas = f"storage:\n  - {{name: fast, path: {there}, purpose: [environments, runs]}}\n"
+    areas = f"storage:\n  fast: {{path: {there}, purpose: [environments, runs]}}\n"
     laptop.site(
         "key", "extends: testbed\nlogin: login-key\n" + areas + "".join(f"{line}\n" for line in lines)
     )
@@ -101,16 +101,18 @@ def test_a_build_that_fails_submits_nothing_and_says_why(laptop: Laptop, there: 
     assert json.loads(listed.stdout)["environments"] == []
 
 
-def test_a_job_that_builds_and_is_cancelled_is_told(laptop: Laptop, there: Path) -> None:
-    place = project(
-        laptop,
-        there,
-        **{
-            "study.yaml": STUDY.format(wheels=there / "wheels").replace(
-                "setup: [", "setup: [scancel $SLURM_JOB_ID; sleep 60, "
-            )
-        },
+def test_a_job_that_ends_before_it_builds_is_told(laptop: Laptop, there: Path) -> None:
+    place = project(laptop, there)
+    study = (place / "study.yaml").read_text()
+    # What the login node can do and a node cannot.
+    (place / "study.yaml").write_text(
+        study.replace(
+            'setup: ["', 'setup: ["test -z \\"$SLURM_JOB_ID\\" || { echo no such module; false; }", "'
+        )
     )
     site(laptop, there, "build_on: job")
     done = laptop.run("run", "--site", "key", cwd=place)
     assert done.returncode == 5, done
+    assert "it ended before it began to build" in done.stderr
+    assert "no such module" in done.stderr
+    assert not list(there.glob("packhorse/environments/*.new"))

@@ -102,11 +102,9 @@ def _python(ground: Ground, source: Source, *, build: bool) -> Found:
 def _builder(ground: Ground) -> Builder:
     if ground.site.build_on != "job":
         return Builder(ground.there, ground.watcher, None)
-    from packhorse.app.buildjob import submit_build
+    from packhorse.app.buildjob import JobBuilds
 
-    return Builder(
-        ground.there, ground.watcher, lambda claim, argv: submit_build(ground, claim, argv, BUILD_SECONDS)
-    )
+    return Builder(ground.there, ground.watcher, JobBuilds(ground, BUILD_SECONDS))
 
 
 def _checked(ground: Ground, source: Source, found: Found, want: Wanted) -> Found:
