@@ -38,7 +38,6 @@ class JobBuilds:
 
     def submit(self, claim: str, argv: Sequence[str]) -> str:
         """Submit the job in which an environment is built, and return its number; raise RunError where the site refuses."""
-        site, asked = self.ground.site, self.ground.place.asked
         text = self._script(claim, argv)
         with tempfile.TemporaryDirectory(prefix="packhorse-") as folder:
             path = Path(folder) / "job.sh"
@@ -53,7 +52,7 @@ class JobBuilds:
         what = (
             "refuses the job that builds the environment" if isinstance(said, Refused) else "did not answer"
         )
-        raise RunError(f"{site.name} {what}: {said.why}", "the same command tries again")
+        raise RunError(f"{self.ground.site.name} {what}: {said.why}", "the same command tries again")
 
     def is_over(self, job: str) -> bool:
         """Tell whether a job neither waits nor runs; the scheduler is asked as seldom as the site allows."""
