@@ -166,17 +166,18 @@ def test_a_watch_ends_when_nothing_waits_or_runs(hand: Hand) -> None:
 
 
 def test_a_site_is_asked_no_more_often_than_it_allows(hand: Hand) -> None:
-    hand.write("packhorse-sites/rare.yaml", "extends: testbed\npoll: 1 h\n")
+    rare = f"rare-{hand.folder.name}"  # an answer is kept for the next session, too
+    hand.write(f"packhorse-sites/{rare}.yaml", "extends: testbed\npoll: 1 h\n")
     first = hand.sbatch("--hold", "sleep.sh")
-    shown = hand.run("packhorse", "jobs", "rare")
+    shown = hand.run("packhorse", "jobs", rare)
     assert f"  {first}  sleep.sh  held" in shown
     second = hand.sbatch("--hold", "sleep.sh")
-    again = hand.run("packhorse", "jobs", "rare")
+    again = hand.run("packhorse", "jobs", rare)
     assert f"  {first}  sleep.sh  held" in again
     assert second not in again
     assert second in hand.run("packhorse", "jobs", "testbed")
-    hand.run("packhorse", "cancel", f"rare:{second}")
-    assert second not in hand.run("packhorse", "jobs", "rare")  # who changes something sees it
+    hand.run("packhorse", "cancel", f"{rare}:{second}")
+    assert second not in hand.run("packhorse", "jobs", rare)  # who changes something sees it
 
 
 def test_a_silent_scheduler_is_told_in_one_line(hand: Hand, cluster: Cluster) -> None:
