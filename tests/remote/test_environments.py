@@ -71,6 +71,7 @@ def test_the_python_is_told_by_the_plan_and_runs_the_tasks(laptop: Laptop, there
     )
     assert {row["python"] for row in rows(place)} == {f"{environment}/bin/python"}
     assert {row["version"] for row in rows(place)} == {"1.0"}
+    (place / "study.yaml").write_text((place / "study.yaml").read_text().replace("3]", "3, 4]"))
     plan = laptop.run("plan", "--site", "key", cwd=place)
     assert f"1 package of requirements.txt, {environment}" in plan.stdout
     told = json.loads(laptop.run("provenance", "--json", cwd=place).stdout)
