@@ -265,3 +265,13 @@ def test_jobs_of_ones_own_are_cancelled_by_number_and_no_others(hand: Hand, clus
 def test_a_held_job_has_written_nothing(hand: Hand) -> None:
     job = hand.sbatch("--hold", "sleep.sh")
     assert "the job has not begun; it will write to" in hand.run("packhorse", "logs", f"testbed:{job}")
+
+
+def test_without_an_accounting_the_last_minutes_are_known(hand: Hand, cluster: Cluster) -> None:
+    with cluster.changed(accounting="no"):
+        failed = hand.sbatch("--wrap=exit 3")
+        rows = hand.until({failed: "failed"}, "--ended")
+        assert "cpu_used" not in rows[failed]
+        assert " failed " in hand.line(failed, "--all")
+        queues = json.loads(hand.run("packhorse", "queues", "testbed", "--json"))["queues"]
+        assert {one["state"]["may"] for one in queues} == {True}
