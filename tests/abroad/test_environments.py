@@ -564,6 +564,21 @@ def test_a_plan_tells_of_an_environment_without_building_it(laptop: Laptop, site
     assert laptop.ask(source, build=False).digest == built.digest
 
 
+def test_a_plan_makes_nothing_here_or_there(laptop: Laptop, site: Loopback) -> None:
+    laptop.install("alpha-1.0")
+    (site.bin / "uv").unlink()
+    source = laptop.study()
+    (source.folder / ".python-version").write_text("3.99\n")
+    with pytest.raises(RunError, match=r"needs Python 3.99"):
+        laptop.ask(source, build=False)
+    (source.folder / ".python-version").unlink()
+    found = laptop.ask(source, build=False)
+    assert "1 package of packhorse-lock.txt, to be built in" in found.said[0]
+    assert not (source.folder / "packhorse-lock.txt").exists()
+    assert list(site.area.iterdir()) == []
+    assert laptop.ask(source).interpreter.python == found.interpreter.python
+
+
 @pytest.mark.parametrize("uv", [False, True])
 def test_where_the_site_reaches_no_index_the_packages_are_fetched_here(
     laptop: Laptop, site: Loopback, monkeypatch: pytest.MonkeyPatch, uv: bool

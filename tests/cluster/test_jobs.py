@@ -165,6 +165,21 @@ def test_a_watch_ends_when_nothing_waits_or_runs(hand: Hand) -> None:
     assert shown.endswith("testbed: no jobs of yours\n")
 
 
+def test_a_site_is_asked_no_more_often_than_it_allows(hand: Hand) -> None:
+    rare = f"rare-{hand.folder.name}"  # an answer is kept for the next session, too
+    hand.write(f"packhorse-sites/{rare}.yaml", "extends: testbed\npoll: 1 h\n")
+    first = hand.sbatch("--hold", "sleep.sh")
+    shown = hand.run("packhorse", "jobs", rare)
+    assert f"  {first}  sleep.sh  held" in shown
+    second = hand.sbatch("--hold", "sleep.sh")
+    again = hand.run("packhorse", "jobs", rare)
+    assert f"  {first}  sleep.sh  held" in again
+    assert second not in again
+    assert second in hand.run("packhorse", "jobs", "testbed")
+    hand.run("packhorse", "cancel", f"{rare}:{second}")
+    assert second not in hand.run("packhorse", "jobs", rare)  # who changes something sees it
+
+
 def test_a_silent_scheduler_is_told_in_one_line(hand: Hand, cluster: Cluster) -> None:
     cluster.kill("slurmctld")
     hand.cluster.until(
@@ -250,3 +265,13 @@ def test_jobs_of_ones_own_are_cancelled_by_number_and_no_others(hand: Hand, clus
 def test_a_held_job_has_written_nothing(hand: Hand) -> None:
     job = hand.sbatch("--hold", "sleep.sh")
     assert "the job has not begun; it will write to" in hand.run("packhorse", "logs", f"testbed:{job}")
+
+
+def test_without_an_accounting_the_last_minutes_are_known(hand: Hand, cluster: Cluster) -> None:
+    with cluster.changed(accounting="no"):
+        failed = hand.sbatch("--wrap=exit 3")
+        rows = hand.until({failed: "failed"}, "--ended")
+        assert "cpu_used" not in rows[failed]
+        assert " failed " in hand.line(failed, "--all")
+        queues = json.loads(hand.run("packhorse", "queues", "testbed", "--json"))["queues"]
+        assert {one["state"]["may"] for one in queues} == {True}

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import shutil
+import subprocess
+
+import pytest
 
 from cluster.study import Project
 from cluster.testbed import Cluster
@@ -19,7 +23,7 @@ def test_a_job_that_waits_says_why_and_who_is_needed(cluster: Cluster) -> None:
         "Slurm has looked at it", lambda: "job waiting (its earliest start has not" in project.told()
     )
     assert "expected to start at 20" in project.told()
-    held = cluster.run("alice", ["scontrol", "hold", job])
+    held = cluster.run("alice", ["scontrol", "uhold", job])  # as a user, where she runs the cluster
     assert held.returncode == 0, held.stderr
     project.until("it is seen that it is held", lambda: project.status()["jobs"]["needs"])
     assert f"(it is held); this never ends by itself: scontrol release {job} lets it start" in project.told()
@@ -104,4 +108,54 @@ def test_a_retry_uses_the_site_of_the_run(cluster: Cluster) -> None:
     assert "--account=lab" in (project.path / "waves/job-base.sh").read_text()
     kept = json.loads((project.path / "cluster.json").read_text())["chosen"]
     assert kept == {"site": "./elsewhere.yaml", "account": "lab", "partition": "debug"}
+    project.check()
+
+
+@pytest.mark.parametrize("cure", ["release", "cancel"])
+def test_a_job_that_could_not_be_started_says_who_is_needed_and_goes_on(cluster: Cluster, cure: str) -> None:
+    """Its node has no place for it (a file where slurmd's folder should be), so Slurm puts it back and holds it."""
+    project = Project(cluster, tasks=200, more="cluster: {options: ['--nodelist=n2']}")
+    spool = cluster.directory / "spool/n2"
+    away = spool.rename(spool.with_name("away"))
+    spool.touch()
+    try:
+        job = project.detach()["job"]
+        project.until("all of it is held", lambda: "(it could not be started and is held);" in project.told())
+    finally:
+        spool.unlink()
+        away.rename(spool)
+    assert f"this never ends by itself: scontrol release {job} lets it start" in project.told()
+    if cure == "release":
+        released = cluster.run("alice", ["scontrol", "release", job])
+        assert released.returncode == 0, released.stderr
+        project.until_over()
+        project.collect()
+        assert project.waves() == [1]
+    else:
+        assert project.packhorse("cancel", "work").returncode == 0
+        project.run()
+        project.check()
+        assert project.waves() == [1, 2]
+
+
+def test_jobs_that_slurm_has_forgotten_are_lost_and_the_run_goes_on(cluster: Cluster) -> None:
+    """As when slurmctld dies before it has written down that it took them: what it had written before is put back."""
+    state, before = cluster.directory / "state", cluster.directory / "before"
+    project = Project(cluster, tasks=200)
+    cluster.ask("scontrol", "update", "partitionname=general", "state=down")
+    try:
+        subprocess.run(["cp", "--archive", state, before], check=True)
+        project.detach()
+        assert project.status()["state"] == "waiting"
+        cluster.kill("slurmctld")
+        shutil.rmtree(state)
+        before.rename(state)
+        cluster.start("slurmctld")
+        cluster.until("slurmctld answers", lambda: cluster.run("alice", ["scontrol", "ping"]).returncode == 0)
+    finally:
+        shutil.rmtree(before, ignore_errors=True)
+        cluster.ask("scontrol", "update", "partitionname=general", "state=up")
+    project.until("it is seen that they are lost", lambda: project.status()["state"] == "lost")
+    assert "packhorse run study.yaml --site testbed" in project.told()
+    project.run()
     project.check()

@@ -66,8 +66,9 @@ def test_a_study_runs_to_its_table(site: Site) -> None:
     submission = json.loads((site.project.directory / "waves/1/submission.json").read_text())
     assert submission["released"] >= submission["submitted"]
     assert (site.project.directory / "waves/1/owner").read_text() == submission["job"]
-    logs = sorted(path.name for path in (site.project.directory / "logs").glob("job-*.out"))
-    assert logs == ["job-1-0.out", "job-1-1.out"], "each element prints where Packhorse looks"
+    logs = sorted((site.project.directory / "logs").glob("job-*.out"))
+    assert [path.name for path in logs] == ["job-1-0.out", "job-1-1.out"]
+    assert all('"end"' in path.read_text() for path in logs), "each element prints where Packhorse looks"
 
 
 def test_a_single_job_is_enough_for_a_small_study(site: Site) -> None:

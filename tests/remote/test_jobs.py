@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 
 from remote.gate import Gate
 from remote.laptop import Laptop
+from remote.test_run import counting, sessions
 
 FIT = """#!/bin/bash
 #SBATCH --time=10
@@ -70,6 +72,34 @@ def test_jobs_of_all_sites_and_those_that_cannot_be_reached(connected: Laptop, g
     assert connected.run("cancel", f"key:{job}").stdout == f"cancelled job {job} of key (wrap)\n"
     assert "general" in connected.run("queues", "key").stdout
     assert gate.logins() == [user]
+
+
+def test_every_command_is_one_session_on_the_login(connected: Laptop, gate: Gate, work: Path) -> None:
+    notes = counting(connected)
+    path = {"PATH": f"{connected.home / 'bin'}:{os.environ['PATH']}"}
+    commands = [
+        ["jobs", "key"],
+        ["jobs", "key", "--all"],
+        ["queues", "key"],
+        ["submit", "fit.sh", "--site", "key"],
+        ["status", "fit-1"],
+        ["logs", "fit-1"],
+    ]
+    for words in commands:
+        notes.write_text("")
+        done = connected.run(*words, cwd=work, env=path)
+        assert done.returncode == 0, (words, done.stderr)
+        assert sessions(notes) <= 1, (words, notes.read_text())
+    assert gate.logins() == [gate.users["key"]]
+
+
+def test_a_watch_over_a_login_ends_with_the_sites_rule(laptop: Laptop, gate: Gate) -> None:
+    laptop.site("brief", "extends: testbed\nlogin: login-key\npoll: 1 s\nidle: 4 s\n")
+    assert laptop.connect("brief", [])[0] == 0
+    gate.cluster.run(gate.users["key"], ["sbatch", "--hold", "--wrap=true"])
+    shown = laptop.run("jobs", "brief", "--watch")
+    assert shown.returncode == 0, shown.stderr
+    assert "the watch ends with the site's rule for logins that do nothing; --keep watches on" in shown.stdout
 
 
 def test_a_script_goes_there_with_what_it_needs_and_its_results_come_home(

@@ -45,14 +45,12 @@ def abroad(source: Source, place: Place, there: There, watcher: Watcher, *, buil
     is false: then it is only told where it would be.
     """
     study = source.study
-    ground = Ground(place, there, watcher)
+    ground = Ground(place, there, watcher, build=build)
     ground.load()
     python, r = _speaks_python(study), _speaks_r(study)
     words = _words(study)
     ground.find([*words, "python", "python3", "uv"], _places(study), pythons=python)
-    found = (
-        _python(ground, source, build=build) if python or _wants_environment(ground, study, words) else None
-    )
+    found = _python(ground, source) if python or _wants_environment(ground, study, words) else None
     interpreter = found.interpreter if found else _any_python(there)
     software: dict[str, Any] = {"python": found.software} if found and found.software else {}
     said = [interpreter.description] if found else []
@@ -76,23 +74,23 @@ def abroad(source: Source, place: Place, there: There, watcher: Watcher, *, buil
     )
 
 
-def _python(ground: Ground, source: Source, *, build: bool) -> Found:
+def _python(ground: Ground, source: Source) -> Found:
     """Return the Python of the tasks."""
     study = source.study
     kind, word = study.environment.kind, study.environment.path
     if kind == "python":
         found = named_python(ground, word)
-        return _checked(ground, source, found, wanted(source, ground.watcher, lock=False))
+        return _checked(ground, source, found, wanted(source, ground.watcher, lock="none"))
     if kind == "venv" and (about := _venv_there(ground, word)):
         found = plain(ground, about, kind="venv")
-        return _checked(ground, source, found, wanted(source, ground.watcher, lock=False))
-    want = wanted(source, ground.watcher)
+        return _checked(ground, source, found, wanted(source, ground.watcher, lock="none"))
+    want = wanted(source, ground.watcher, lock="kept" if ground.build else "told")
     if want.lock is None and kind == "none":
         about, notes = best_python(ground, want)
         if not study.shell or _is_called(ground, study.shell, about):
             return _checked(ground, source, plain(ground, about, notes=(*notes, *want.notes)), want)
     builder = _builder(ground)
-    if not build:
+    if not ground.build:
         found = expected(ground, builder, want)
         if not found.software:
             return found
@@ -102,11 +100,9 @@ def _python(ground: Ground, source: Source, *, build: bool) -> Found:
 def _builder(ground: Ground) -> Builder:
     if ground.site.build_on != "job":
         return Builder(ground.there, ground.watcher, None)
-    from packhorse.app.buildjob import submit_build
+    from packhorse.app.buildjob import JobBuilds
 
-    return Builder(
-        ground.there, ground.watcher, lambda claim, argv: submit_build(ground, claim, argv, BUILD_SECONDS)
-    )
+    return Builder(ground.there, ground.watcher, JobBuilds(ground, BUILD_SECONDS))
 
 
 def _checked(ground: Ground, source: Source, found: Found, want: Wanted) -> Found:

@@ -6,7 +6,7 @@ import shlex
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from msgspec import Struct
 
@@ -56,13 +56,21 @@ class Recipe(Struct, frozen=True, kw_only=True):
     offline: tuple[dict[str, Any], ...] = ()  # the steps with those wheels
 
 
+class Jobs(Protocol):
+    """Jobs that build."""
+
+    def submit(self, claim: str, argv: Sequence[str]) -> str:
+        """Submit the job that runs a builder, and return its number."""
+
+    def is_over(self, job: str) -> bool:
+        """Tell whether a job neither waits nor runs."""
+
+
 class Builder:
     """Builds on one site, in the session that is open."""
 
-    def __init__(
-        self, there: There, watcher: Watcher, submit: Callable[[str, Sequence[str]], str] | None
-    ) -> None:
-        self.there, self.watcher, self.submit = there, watcher, submit
+    def __init__(self, there: There, watcher: Watcher, jobs: Jobs | None) -> None:
+        self.there, self.watcher, self.jobs = there, watcher, jobs
         self.site = there.site.name
 
     def whole(self, folder: str) -> dict[str, Any] | None:
@@ -135,12 +143,12 @@ class Builder:
                 "probe": PYTHON_PROBE,
                 "about": recipe.about,
                 "seconds": BUILD_SECONDS,
-                "job": self.submit is not None,
+                "job": self.jobs is not None,
             }
             source = BUILDER.read_text(encoding="utf-8")
             started = session.call("build", path=recipe.folder, source=source, orders=orders)
-            if self.submit is not None:
-                job = self.submit(claim, started["argv"])
+            if self.jobs is not None:
+                job = self.jobs.submit(claim, started["argv"])
                 session.call("note_job", path=recipe.folder, job={"job": job})
                 self.watcher.say(f"the environment is built on {self.site} in job {job}")
         except BaseException:
@@ -158,8 +166,9 @@ class Builder:
             while True:
                 found = self.there.session.call("environment", path=recipe.folder)
                 known = self._known(found)
-                if known is not None or found.get("failed") or not found["claimed"]:
-                    return known, found.get("failed")
+                failed = found.get("failed") or self._lost(found)
+                if known is not None or failed or not found["claimed"]:
+                    return known, failed
                 now = time.monotonic()
                 alive = found["alive"] or {}
                 if alive.get("beat") != beat:
@@ -176,6 +185,23 @@ class Builder:
             raise Stopped(
                 f"the environment is built on {self.site} without this command", "the same command goes on"
             ) from None
+
+    def _lost(self, found: Mapping[str, Any]) -> dict[str, Any] | None:
+        """Return what became of a job that ended before its builder began, None while nothing speaks for that."""
+        job = (found.get("job") or {}).get("job", "")
+        if not job or found["alive"] or self.jobs is None or not self.jobs.is_over(job):
+            return None
+        time.sleep(self.there.site.latency)  # until what a node wrote is seen here
+        again = self.there.session.call("environment", path=found["path"])
+        if again["whole"] or again.get("alive") or again.get("failed"):
+            return None
+        output = [f"{found['path']}.new/job.out"]
+        said = self.there.session.call("run", argv=["tail", "-n", "20", *output], timeout=20.0)["stdout"]
+        return {
+            "argv": ["job", job],
+            "status": "it ended before it began to build",
+            "lines": said.splitlines(),
+        }
 
     def _patience(self, found: Mapping[str, Any], waited: float) -> float:
         """Return how long there may be no sign of life: a job may have to wait in the queue."""
@@ -200,7 +226,8 @@ class Builder:
         elif failed["status"] == -9:
             why = "was killed"
         else:
-            why = f"failed (exit status {failed['status']})"
+            status = failed["status"]
+            why = f"failed ({f'exit status {status}' if isinstance(status, int) else status})"
         hint = (
             f"{cure(failed, self.there.site.name, offline=offline)}\nthe whole log: {recipe.folder}.log there"
         )

@@ -23,7 +23,8 @@ PYTHON_SECONDS = 600.0  # for uv to fetch a Python
 class Ground:
     """One site, as a study's tasks find it."""
 
-    def __init__(self, place: Place, there: There, watcher: Watcher) -> None:
+    def __init__(self, place: Place, there: There, watcher: Watcher, *, build: bool = True) -> None:
+        self.build = build  # whether anything may be made there
         self.place, self.there, self.watcher = place, there, watcher
         self.site, self.session = place.site, there.session
         self.modules: tuple[str, ...] = ()  # that jobs load beside those that the study names
@@ -124,7 +125,7 @@ class Ground:
         for path in self._uv_places():
             if re.match(r"uv \d", self.ask([path, "--version"]).stdout):
                 return path
-        return self._bring() if bring else ""
+        return self._bring() if bring and self.build else ""
 
     def _uv_places(self) -> list[str]:
         if self._uv is None:
@@ -156,9 +157,11 @@ class Ground:
     def python_of_uv(self, version: str) -> dict[str, Any] | None:
         """Return a Python that uv has or can fetch there, None where it cannot."""
         uv = self.uv()
+        if not uv:
+            return None
         words = [uv, "python", "find", "--no-project", "--system", version]
         found = self.ask(words, env=self.uv_variables)
-        if found.status != 0:
+        if found.status != 0 and self.build:
             self.watcher.say(f"{self.site.name} has no Python {version}: uv fetches it")
             self.ask([uv, "python", "install", version], PYTHON_SECONDS, self.uv_variables)
             found = self.ask(words, env=self.uv_variables)

@@ -83,22 +83,41 @@ def pace(found: AllJobs) -> tuple[float, float | None]:
 
 def jobs_of(site: Site, wanted: Wanted, names: Names) -> SiteJobs:
     """Return the jobs of one site."""
-    found = _answered(site, wanted, names)
-    return replace(found, poll=site.poll, idle=site.idle if isinstance(reach(site), There) else None)
+    return _answered(site, [wanted], names)
 
 
-def _answered(site: Site, wanted: Wanted, names: Names) -> SiteJobs:
+def job_of(site: Site, job: str, names: Names, days: int) -> SiteJobs:
+    """Return one job of a site, looked for among those that wait or run, and then among those that ended."""
+    return _answered(site, [Wanted(), Wanted(ended=True, days=days)], names, job)
+
+
+def _answered(site: Site, wanted: Sequence[Wanted], names: Names, job: str = "") -> SiteJobs:
+    """Return what a site answers; of what is wanted the first that has the job is enough."""
     how = reach(site)
     queue = Queue(site, how)
     try:
-        if _all_fresh(queue, wanted):
-            return _ask(queue, wanted, names)
-        with how.open():
-            if isinstance(how, There):
-                how.say_hello(list(queue.dialect.programs), [])
-            return _ask(queue, wanted, names)
+        found = _one(_ask(queue, wanted[0], names), job) if _all_fresh(queue, wanted[0]) else None
+        if found is None or not (found.rows or found.silent or len(wanted) == 1):
+            found = _in_a_session(queue, wanted, names, job)
     except PackhorseError as error:
-        return SiteJobs(site=site.name, silent=error.message, hint=error.hint)
+        found = SiteJobs(site=site.name, silent=error.message, hint=error.hint)
+    return replace(found, poll=site.poll, idle=site.idle if isinstance(how, There) else None)
+
+
+def _in_a_session(queue: Queue, wanted: Sequence[Wanted], names: Names, job: str) -> SiteJobs:
+    with queue.reach.open():
+        if isinstance(queue.reach, There):
+            queue.reach.say_hello(list(queue.dialect.programs), [])
+        found = SiteJobs(site=queue.site.name)
+        for one in wanted:
+            found = _one(_ask(queue, one, names), job)
+            if found.rows or found.silent:
+                break
+        return found
+
+
+def _one(found: SiteJobs, job: str) -> SiteJobs:
+    return replace(found, rows=tuple(row for row in found.rows if row.job == job)) if job else found
 
 
 def _all_fresh(queue: Queue, wanted: Wanted) -> bool:

@@ -6,6 +6,7 @@ import os
 import re
 import sys
 from pathlib import Path
+from typing import Literal
 
 from msgspec import Struct
 
@@ -14,12 +15,13 @@ from packhorse.app.watch import Watcher
 from packhorse.model.errors import RunError
 from packhorse.model.study import Environment
 from packhorse.plan.amounts import counted
+from packhorse.run.files import write
 from packhorse.run.locks import (
     Lock,
     covers,
     find_lock,
-    keep_lock,
     loose_names,
+    made_lock,
     oldest_python,
     uv_lock,
     wanted_python,
@@ -41,10 +43,11 @@ class Wanted(Struct, frozen=True, kw_only=True):
     notes: tuple[str, ...] = ()
 
 
-def wanted(source: Source, watcher: Watcher, *, lock: bool = True) -> Wanted:
+def wanted(source: Source, watcher: Watcher, *, lock: Literal["kept", "told", "none"]) -> Wanted:
     """Return what a study's tasks need; a lock is made, and kept beside the study, where there is none.
 
-    Without `lock` only the code is read. Raises RunError where a package that is imported cannot be had from an index.
+    A lock that is only to be told is not written; without one only the code is read. Raises RunError where a package that
+    is imported cannot be had from an index.
     """
     study, folder, root = source.study, source.folder, source.root
     needs = needs_of(study, folder, root)
@@ -52,7 +55,7 @@ def wanted(source: Source, watcher: Watcher, *, lock: bool = True) -> Wanted:
     named = said[1] if said else wanted_python(folder, root)
     minor = named or _here(source)
     oldest = max(needs.oldest, oldest_python(folder, root) or needs.oldest)
-    found, notes = _lock(source, needs, watcher) if lock else (None, ())
+    found, notes = _lock(source, needs, watcher, keep=lock == "kept") if lock != "none" else (None, ())
     return Wanted(
         lock=found,
         needs=needs,
@@ -63,13 +66,22 @@ def wanted(source: Source, watcher: Watcher, *, lock: bool = True) -> Wanted:
     )
 
 
-def _lock(source: Source, needs: Needs, watcher: Watcher) -> tuple[Lock | None, tuple[str, ...]]:
+def _lock(
+    source: Source, needs: Needs, watcher: Watcher, *, keep: bool
+) -> tuple[Lock | None, tuple[str, ...]]:
     asked = source.study.environment.kind
     if asked == "uv":
         return uv_lock(_project(source)), ()
     if asked == "none" and needs.files and not needs.modules:
         return None, ()  # the standard library is enough, whatever the project has a lock for
-    return _made(source, needs, find_lock(source.folder, source.root), watcher)
+    lock, notes, made = _made(source, needs, find_lock(source.folder, source.root))
+    if made and lock is not None and keep:
+        write(Path(lock.path), lock.text, 0o644)
+        count = counted(lock.count, "package")
+        watcher.say(
+            f"made {Path(lock.path).name} beside the study: the {count} that its code needs, as they are here"
+        )
+    return lock, notes
 
 
 def _here(source: Source) -> str:
@@ -111,16 +123,14 @@ def _project(source: Source) -> Path:
     return next((place for place in (start, *start.parents) if (place / "uv.lock").is_file()), start)
 
 
-def _made(
-    source: Source, needs: Needs, lock: Lock | None, watcher: Watcher
-) -> tuple[Lock | None, tuple[str, ...]]:
-    """Return a lock that covers what is imported: the one found, or one made of what is installed here."""
+def _made(source: Source, needs: Needs, lock: Lock | None) -> tuple[Lock | None, tuple[str, ...], bool]:
+    """Return a lock that covers what is imported: the one found, or one made (True) of what is here."""
     before = covers(lock) if lock is not None else []
     new = set(needs.modules) - set(before or ())
     if lock is not None and (before is None or not new):
-        return lock, ()
+        return lock, (), False
     if not needs.modules and source.study.environment.kind == "none":
-        return lock, ()  # a program of which nothing could be read
+        return lock, (), False  # a program of which nothing could be read
     from packhorse.record.pins import installed, pins_of
 
     python = _interpreter(source)
@@ -137,12 +147,7 @@ def _made(
     if lost := [name for name in needs.certain if name in pins.unknown]:
         notes += (f"{', '.join(lost)}: not installed here, so nobody knows which package brings it",)
     if not pins.lines or (lock is not None and new <= set(pins.unknown)):
-        return lock, notes
+        return lock, notes, False
     why = f"from {python}" + (f" and {file}" if named else "")
     known = sorted(modules - set(pins.unknown))
-    lock = keep_lock(source.folder, pins.python, known, list(pins.lines), why)
-    name, count = Path(lock.path).name, len(pins.lines)
-    watcher.say(
-        f"made {name} beside the study: the {counted(count, 'package')} that its code needs, as they are here"
-    )
-    return lock, notes
+    return made_lock(source.folder, pins.python, known, list(pins.lines), why), notes, True

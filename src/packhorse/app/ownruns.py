@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from packhorse.app.byhand import Named, asking, cancel_job
 from packhorse.app.jobrows import Names, Row, about, state_words
-from packhorse.app.jobs import DAYS, Wanted, jobs_of
+from packhorse.app.jobs import DAYS, job_of
 from packhorse.app.outputs import Output
 from packhorse.app.ownscript import with_files
 from packhorse.app.reach import There
@@ -97,19 +97,17 @@ def _row(run: RunDirectory, own: OwnJob) -> tuple[Row | None, str]:
         return before, ""
     names = Names(by_job={own.job: run.path.name})
     days = max(DAYS, 1 + int((time.time() - own.submitted) // 86400))
-    for wanted in (Wanted(), Wanted(ended=True, days=days)):
-        found = jobs_of(own.site, wanted, names)
-        row = next((row for row in found.rows if row.job == own.job), None)
-        if row is not None:
-            if row.alive:
-                return row, ""
-            if before is None or row.end:
-                keep_job(run, replace(own, end=msgspec.to_builtins(row)))
-                return row, ""
-            return before, ""
-        if found.silent and before is None:
-            return None, f"{found.silent}{'; ' if found.hint else ''}{found.hint}"
-    return before, ""
+    found = job_of(own.site, own.job, names, days)
+    if not found.rows:
+        told = f"{found.silent}{'; ' if found.hint else ''}{found.hint}"
+        return before, "" if before is not None else told
+    (row,) = found.rows
+    if row.alive:
+        return row, ""
+    if before is not None and not row.end:
+        return before, ""
+    keep_job(run, replace(own, end=msgspec.to_builtins(row)))
+    return row, ""
 
 
 def named(run: RunDirectory) -> Named | None:

@@ -38,8 +38,7 @@ def plan_on_site(
         found = plan_study(source, directory, where, site.abroad if site else None)
         carrier = site.carrier if site else _carrier(source, place, run, how)
         found["site"] = _proposed(source, site.place if site else place, carrier, found["missing"])
-    if site is not None:
-        found["site"]["notes"][:0] = [f"tasks run with {said}" for said in site.abroad.said]
+        found["site"]["environment"] = list(site.abroad.said) if site else []
     if isinstance(how, There) and site is None:
         note = f"there is no login to {place.site.name} now, so its Python and folders are not known: packhorse connect"
         found["site"]["notes"].append(f"{note} {place.site.name}")

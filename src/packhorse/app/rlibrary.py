@@ -39,7 +39,8 @@ def r_on(ground: Ground, source: Source) -> RFound:
         )
     minor, theirs = f"{found[1]}.{found[2]}", found[3]
     library = f"{ground.top}/R/{minor}"
-    ground.session.call("claim", path=library)
+    if ground.build:
+        ground.session.call("claim", path=library)
     # What the user has installed before stays in reach.
     libraries = f"{library}:{theirs}" if theirs and theirs != "NULL" else library
     # A library of renv does not come along with the code, and a job is no place to fill one.

@@ -116,17 +116,16 @@ def leave_site(run: RunDirectory, *, keep: bool = False) -> None:
 def open_run(directory: Path, source: Source) -> RunDirectory:
     """Open a study's run directory, or make it."""
     run = RunDirectory(directory.absolute())
-    if run.exists:
-        about = run.about()
-        if about.name != source.study.name:
-            message = f"{run.path} is the run of the study {about.name!r}, not of {source.study.name!r}"
-            raise RunError(message, "choose another directory with --run, or another name in the study")
-        return run
-    if run.path.exists() and any(run.path.iterdir()):
-        raise RunError(
-            f"{run.path} exists, is not empty and is not a run", "choose another directory with --run"
-        )
-    return RunDirectory.create(run.path, source.study.name, str(source.path or ""))
+    if run.is_foreign:
+        message = f"{run.path} exists, is not empty and is not a run"
+        raise RunError(message, "choose another directory with --run")
+    if not run.exists:
+        RunDirectory.create(run.path, source.study.name, str(source.path or ""))
+    about = run.about()
+    if about.name != source.study.name:
+        message = f"{run.path} is the run of the study {about.name!r}, not of {source.study.name!r}"
+        raise RunError(message, "choose another directory with --run, or another name in the study")
+    return run
 
 
 class Runner:

@@ -114,6 +114,7 @@ def site_lines(site: dict[str, Any]) -> list[str]:
     rows.append(f"{expected}; {worst}; one wave uses at most {hours(cost['wave_core_hours'])} core-hours")
     if site["folder"]:
         rows.append(f"  the run will live in {site['folder']} there")
+    rows += [f"  with {what}" for what in site.get("environment", ())]
     rows += [f"  {note}" for note in (*site["notes"], *site["assumed"])]
     return rows
 

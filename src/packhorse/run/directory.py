@@ -15,7 +15,7 @@ from msgspec import Struct
 from packhorse.model.errors import RunError, UsageError
 from packhorse.model.plan import Plan
 from packhorse.model.space import ParameterSpace
-from packhorse.run.files import write
+from packhorse.run.files import write, write_once
 
 FORMAT = "packhorse-run"
 VERSION = 1
@@ -48,7 +48,7 @@ class RunDirectory:
     def create(
         cls, path: Path, name: str, study: str = "", folders: tuple[str, ...] = FOLDERS
     ) -> RunDirectory:
-        """Make a run directory, mode 700."""
+        """Make a run directory, mode 700; of several who make it at once, the first says what it is."""
         path.mkdir(parents=True, exist_ok=True)
         path.chmod(0o700)
         if path.parent.name == "runs" and not (path.parent / ".gitignore").exists():
@@ -57,13 +57,22 @@ class RunDirectory:
         for folder in folders:
             (path / folder).mkdir(parents=True, exist_ok=True)
         about = About(id=secrets.token_hex(8), name=name, created=now(), study=study)
-        write(path / "run.json", msgspec.json.encode(about))
+        write_once(path / "run.json", msgspec.json.encode(about))
         return cls(path)
 
     @property
     def exists(self) -> bool:
         """Whether this is a run directory."""
         return (self.path / "run.json").is_file()
+
+    @property
+    def is_foreign(self) -> bool:
+        """Whether files are here that are no run's, nor the beginning of one that is being made."""
+        if self.exists:
+            return False
+        files = (one for one in self.path.rglob("*") if not one.is_dir())
+        found = self.path.is_file() or any(not one.name.startswith(".run.json.") for one in files)
+        return found and not self.exists  # somebody may have made it meanwhile
 
     def about(self) -> About:
         """Return what the directory says of itself; refuse a newer format."""

@@ -13,7 +13,6 @@ from typing import Any, Literal
 from msgspec import Struct
 
 from packhorse.model.errors import RunError
-from packhorse.run.files import write
 
 OURS = "packhorse-lock.txt"  # made where there is no other lock; `run.code` does not count it as code
 HEAD = "# Made by packhorse"
@@ -113,8 +112,8 @@ def oldest_python(folder: Path, root: Path) -> tuple[int, int] | None:
     return None
 
 
-def keep_lock(folder: Path, python: str, modules: list[str], lines: list[str], why: str) -> Lock:
-    """Write the lock that was made for a study beside it."""
+def made_lock(folder: Path, python: str, modules: list[str], lines: list[str], why: str) -> Lock:
+    """Return the lock that is made for a study, and belongs beside it."""
     head = (
         f"{HEAD} for Python {python}, {why}.\n"
         "# Environments on other machines are built from it. Commit it with the study; edit it as you like, or\n"
@@ -122,7 +121,6 @@ def keep_lock(folder: Path, python: str, modules: list[str], lines: list[str], w
         f"# imported: {', '.join(modules)}\n"
     )
     text = head + "".join(f"{line}\n" for line in lines)
-    write(folder / OURS, text, 0o644)
     return Lock(kind="requirements", path=str(folder / OURS), text=text, python=python)
 
 
