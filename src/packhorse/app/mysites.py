@@ -34,7 +34,7 @@ def my_sites(folder: Path, named: Sequence[str] = ()) -> Mine:
     mine, left = [], {}
     for one in known_sites(folder):
         if one.site is None:
-            left[one.name] = "its file cannot be read"
+            left[one.name] = "cannot be read (packhorse sites says why)"
         elif one.site.scheduler == "local" or one.site.retired is not None:
             continue
         elif one.name in of_runs or is_mine(one.site):
@@ -88,5 +88,5 @@ def _sites_of_runs(folder: Path) -> set[str]:
 
 def _why_not(site: Site) -> str:
     if site.login:
-        return f"not connected (packhorse connect {site.name})"
-    return "this machine is none of its login nodes, and its file does not say where one logs in"
+        return "not connected (packhorse connect SITE)"
+    return "not reached from here, and no jobs are known there (packhorse connect SITE says how)"

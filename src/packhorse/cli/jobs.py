@@ -73,10 +73,10 @@ def job_lines(found: AllJobs) -> Iterator[str]:
         yield "no site of yours: you are connected to none, and this machine is no login node"
     for one in found.sites:
         yield from _site_lines(one)
-    if found.left_out:
-        names = list(found.left_out)
+    for why in dict.fromkeys(found.left_out.values()):
+        names = [name for name, reason in found.left_out.items() if reason == why]
         more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-        yield f"not asked: {', '.join(names[:SHOWN])}{more}; packhorse jobs SITE asks one, packhorse connect SITE logs in"
+        yield f"not asked: {', '.join(names[:SHOWN])}{more}: {why}"
 
 
 def _site_lines(one: SiteJobs) -> Iterator[str]:
