@@ -67,6 +67,7 @@ def make_script(form: Form, folder: Path) -> Script:
         raise UsageError(
             "what shall the job do?", "packhorse script 'python fit.py --n 100' --time '1 h' --site NAME"
         )
+    _check_program(form.command)
     site = site_of(form, folder)
     dialect = scheduler(site.scheduler)
     asked, narrowed = reading.request_of(form), _of_kind(site, form)
@@ -84,6 +85,16 @@ def make_script(form: Form, folder: Path) -> Script:
         raise UsageError("bash cannot read the command", complaint)
     notes = (*choice.notes, *_notes(form, request, narrowed, partition, folder, dialect))
     return Script(text=text, site=site, request=request, notes=tuple(dict.fromkeys(notes)))
+
+
+def _check_program(command: str) -> None:
+    """Refuse a script in a program's place, which the shell would look for in vain."""
+    first = command.split(maxsplit=1)[0]
+    runner = {".py": "python", ".R": "Rscript", ".r": "Rscript"}.get(Path(first).suffix)
+    if runner is not None and "/" not in first:
+        raise UsageError(
+            f"{first} is a script, and no program that a shell finds", f"write '{runner} {command.strip()}'"
+        )
 
 
 def site_of(form: Form, folder: Path) -> Site:

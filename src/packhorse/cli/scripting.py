@@ -61,7 +61,20 @@ def script_options(command: Any) -> Any:
     return command
 
 
-@click.command(name="script")
+class ScriptCommand(click.Command):
+    """A command that tells what to type where an option of the program is taken for its own."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the options."""
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            near = f" Did you mean {error.possibilities[0]}?" if error.possibilities else ""
+            own = "If it is your program's, put the command in quotes, or -- before it."
+            ctx.fail(f"No such option: {error.option_name}.{near} {own}")
+
+
+@click.command(name="script", cls=ScriptCommand)
 @click.argument("command", nargs=-1)
 @script_options
 @click.option(
