@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import platform
 import re
 import shutil
 import signal
 import subprocess
 import sys
+import tarfile
 import threading
 import time
 import venv
@@ -435,6 +437,64 @@ def test_a_uv_project_without_a_lock_is_told_how_to_make_one(laptop: Laptop) -> 
     with pytest.raises(RunError, match=r"has no uv.lock") as wrong:
         laptop.ask(source)
     assert "uv lock" in wrong.value.hint
+
+
+def offered(folder: Path) -> Path:
+    """Make what uv takes for an archive of this Python, and the list in which uv looks for such."""
+    inside = folder / "python" / "bin"
+    inside.mkdir(parents=True)
+    for name in ("python3", f"python{MINOR}"):
+        (inside / name).write_text(f'#!/bin/sh\nexec {PYTHON} "$@"\n')
+        (inside / name).chmod(0o755)
+    archive = folder / "python.tar.gz"
+    with tarfile.open(archive, "w:gz") as pack:
+        pack.add(folder / "python", "python")
+    major, minor, patch = sys.version_info[:3]
+    family = platform.machine()
+    about = {"name": "cpython", "arch": {"family": family, "variant": None}, "os": "linux", "libc": "gnu"}
+    about |= {
+        "major": major,
+        "minor": minor,
+        "patch": patch,
+        "prerelease": "",
+        "variant": None,
+        "build": "20250101",
+    }
+    about |= {"url": archive.as_uri(), "sha256": hashlib.sha256(archive.read_bytes()).hexdigest()}
+    path = folder / "downloads.json"
+    path.write_text(json.dumps({f"cpython-{major}.{minor}.{patch}-linux-{family}-gnu": about}))
+    return path
+
+
+def test_uv_is_sent_and_fetches_a_python_where_the_sites_own_is_too_old(
+    laptop: Laptop, site: Loopback, tmp_path: Path
+) -> None:
+    old, version = oldest_python()
+    if f"{version[0]}.{version[1]}" == MINOR:
+        pytest.skip("no old Python here")
+    for name in ("uv", "python3"):
+        (site.bin / name).unlink()
+    site.program("python3", old)
+    for name in ("UV_OFFLINE", "UV_PYTHON_DOWNLOADS"):
+        site.variables.pop(name)
+    (tmp_path / "uv.toml").write_text("no-index = true\n")
+    site.variables["UV_CONFIG_FILE"] = str(tmp_path / "uv.toml")
+    site.variables["UV_PYTHON_DOWNLOADS_JSON_URL"] = str(offered(tmp_path / "offer"))
+    (laptop.folder / "project").mkdir()
+    (laptop.folder / "project" / ".python-version").write_text(f"{MINOR}\n")
+    found = laptop.ask(laptop.study(requirements__txt="alpha==1.0\n"))
+    assert (
+        said(
+            found.interpreter.python,
+            "import alpha, sys; print(alpha.VERSION, '%d.%d' % sys.version_info[:2])",
+        )
+        == f"1.0 {MINOR}"
+    )
+    told = "\n".join(site.heard.said)
+    assert "loop has no uv: uv" in told
+    assert f"loop has no Python {MINOR}: uv fetches it" in told
+    assert (site.area / "packhorse" / "pythons").is_dir()
+    assert not (site.folder / "home" / ".local" / "bin").exists()
 
 
 # Failures, cuts and crowds

@@ -117,6 +117,7 @@ class Ground:
         return {
             "UV_CACHE_DIR": f"{self.top}/cache/uv",
             "UV_PYTHON_INSTALL_DIR": f"{self.top}/pythons",
+            "UV_PYTHON_INSTALL_BIN": "0",  # else it puts links into ~/.local/bin
             "PIP_CACHE_DIR": f"{self.top}/cache/pip",
         }
 
