@@ -117,3 +117,24 @@ def test_a_job_that_ends_before_it_builds_is_told(laptop: Laptop, there: Path) -
     assert "it ended before it began to build" in done.stderr
     assert "no such module" in done.stderr
     assert not list(there.glob("packhorse/environments/*.new"))
+
+
+R = 'cat(sprintf(\'{"library": "%s", "n": %s}\\n\', .libPaths()[1], commandArgs(TRUE)[1]))\n'
+
+
+@pytest.mark.r
+def test_tasks_of_r_find_the_users_library_and_a_missing_package_is_told_before(
+    laptop: Laptop, there: Path
+) -> None:
+    text = "command: Rscript sim.R {n}\nparameters: {n: [1, 2]}\n"
+    place = project(laptop, there, **{"study.yaml": text, "sim.R": f"library(bayez)\n{R}"})
+    site(laptop, there)
+    done = laptop.run("run", "--site", "key", cwd=place)
+    assert done.returncode == 5, done
+    assert "sim.R loads bayez, which R version" in done.stderr
+    assert "install.packages" in done.stderr
+    (place / "sim.R").write_text(R)
+    done = laptop.run("run", "--site", "key", cwd=place)
+    assert done.returncode == 0, done
+    (library,) = there.glob("packhorse/R/*")
+    assert {row["library"] for row in rows(place)} == {str(library)}

@@ -1,0 +1,58 @@
+"""A lock made of what is installed: what is needed below, on which conditions, and what no index has."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from packhorse.record.pins import pins_of
+
+
+def installed(**packages: Any) -> dict[str, Any]:
+    found = {}
+    for name, about in packages.items():
+        given = about if isinstance(about, dict) else {"requires": about}
+        row = {"name": name, "version": "1.0", "modules": [name], "requires": [], "direct": None}
+        found[name] = row | given
+    return {"version": "3.11", "packages": found}
+
+
+@pytest.mark.parametrize(
+    ("packages", "lines"),
+    [
+        ({"a": ["b>=1", "c (>2)"], "b": [], "c": [], "other": []}, ["a==1.0", "b==1.0", "c==1.0"]),
+        ({"a": ["b ; sys_platform == 'darwin'"], "b": ["c"], "c": []},
+         ["a==1.0", "b==1.0 ; (sys_platform == 'darwin')", "c==1.0 ; (sys_platform == 'darwin')"]),
+        ({"a": ["b ; sys_platform == 'darwin'", "c"], "b": [], "c": ["b"]}, ["a==1.0", "b==1.0", "c==1.0"]),
+        ({"a": ["b ; extra == 'plot'"], "b": []}, ["a==1.0"]),
+        ({"a": ["b[plot]"], "b": ["c ; extra == 'plot'", "d ; extra == 'doc'"], "c": [], "d": []},
+         ["a==1.0", "b==1.0", "c==1.0"]),
+        ({"a": ["missing"]}, ["a==1.0"]),
+        ({"a": ["b"], "b": ["a"]}, ["a==1.0", "b==1.0"]),
+        ({"a": {"version": "2.1+cu121"}}, ["a==2.1"]),
+        ({"a": {"direct": {"url": "https://example.org/a.git", "vcs_info": {"vcs": "git", "commit_id": "01"}}}},
+         ["a @ git+https://example.org/a.git@01"]),
+        ({"a": {"direct": {"url": "file:///feedstock/of/conda", "dir_info": {}}}}, ["a==1.0"]),
+        ({"a": {"modules": ["shared"]}, "b": {"modules": ["shared", "a"]}}, ["a==1.0", "b==1.0"]),
+    ],
+)  # fmt: skip
+def test_what_is_pinned(packages: dict[str, Any], lines: list[str], tmp_path: Path) -> None:
+    modules = ["shared"] if "shared" in str(packages) else ["a"]
+    assert list(pins_of(installed(**packages), modules, [], tmp_path).lines) == lines
+
+
+def test_a_project_that_is_installed_comes_as_code_and_brings_what_it_needs(tmp_path: Path) -> None:
+    direct = {"url": (tmp_path / "mine").as_uri(), "dir_info": {"editable": True}}
+    found = installed(mine={"requires": ["b"], "direct": direct}, b=[])
+    assert pins_of(found, ["mine"], [], tmp_path).lines == ("b==1.0",)
+
+
+def test_what_is_only_here_and_what_nobody_brings_is_told(tmp_path: Path) -> None:
+    place = tmp_path / "elsewhere"
+    place.mkdir()
+    found = installed(local={"direct": {"url": place.as_uri(), "dir_info": {}}})
+    pins = pins_of(found, ["local", "nobody"], [], tmp_path / "project")
+    assert pins.only_here == (f"local, from {place}",)
+    assert pins.unknown == ("nobody",)
