@@ -52,6 +52,7 @@ def work_file(
         "path": list(prepared.path),
         "unset": list(prepared.unset),
         "cpus": study.resources.cpus,
+        "gpus": study.resources.gpus,
         "memory": study.resources.memory,
         "artifacts": list(study.artifacts),
         "everything": everything,

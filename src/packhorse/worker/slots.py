@@ -7,7 +7,7 @@ import socket
 import subprocess
 import time
 
-from packhorse.worker import process
+from packhorse.worker import gpus, process
 from packhorse.worker.channel import Messages, message
 from packhorse.worker.fill import base_environment
 from packhorse.worker.function import CURRENT
@@ -53,11 +53,13 @@ class Slot(object):
         self.messages = Messages()
 
     def _program(self):
+        environ = dict(os.environ)
+        environ.update(gpus.part(environ, self.work.get("gpus"), self.number))
         if self.work["function"]:
-            variables = base_environment(self.work, self.place, os.environ)
+            variables = base_environment(self.work, self.place, environ)
             return self.work["python"] + [self.worker.archive], variables
         # The mark also stands on the launcher, so that one that outlives its worker is found like its task.
-        return self.worker.python + [self.worker.archive], dict(os.environ, PACKHORSE_RUN=self.work["mark"])
+        return self.worker.python + [self.worker.archive], dict(environ, PACKHORSE_RUN=self.work["mark"])
 
     def give(self, ranges):
         """Send index ranges."""
