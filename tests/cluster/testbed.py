@@ -213,9 +213,11 @@ class Cluster:
 
     def _clear(self) -> None:
         """Cancel what a test left behind, and let nodes be used that Slurm took out of use meanwhile."""
-        left = self.ask("squeue", "--noheader", "--format=%A").split()
+        # By their users: elements of an array whose first ones are forgotten are not found by number.
+        left = set(self.ask("squeue", "--noheader", "--format=%u").split())
+        for user in left:
+            self.ask("scancel", f"--user={user}")
         if left:
-            self.ask("scancel", *set(left))
             self.until("no job is left", lambda: not self.ask("squeue", "--noheader"), 90)
         drained = self.ask("sinfo", "--noheader", "--Node", "--states=drain", "--format=%N").split()
         if drained:
