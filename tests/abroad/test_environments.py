@@ -660,6 +660,49 @@ def test_where_the_site_reaches_no_index_the_packages_are_fetched_here(
     assert not list(site.area.glob("**/*.new"))
 
 
+ABROAD_LOCK = """\
+version = 1
+revision = 3
+requires-python = ">=3.9"
+
+[[package]]
+name = "alpha"
+version = "1.0"
+source = {{ registry = "{index}" }}
+wheels = [
+    {{ url = "{index}/alpha-1.0-py3-none-any.whl", hash = "sha256:{sha256}" }},
+]
+
+[[package]]
+name = "study"
+version = "0"
+source = {{ virtual = "." }}
+dependencies = [
+    {{ name = "alpha" }},
+]
+
+[package.metadata]
+requires-dist = [{{ name = "alpha" }}]
+"""
+
+
+def test_of_a_uv_project_too_the_packages_are_fetched_here(
+    laptop: Laptop, site: Loopback, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index = "http://127.0.0.1:9/simple"  # nobody listens there
+    for name in ("UV_OFFLINE", "UV_FIND_LINKS"):
+        site.variables.pop(name)
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(laptop.wheels))
+    right = hashlib.sha256((laptop.wheels / "alpha-1.0-py3-none-any.whl").read_bytes()).hexdigest()
+    project = UV_PROJECT.replace("dependencies = []", 'dependencies = ["alpha"]')
+    lock = ABROAD_LOCK.format(index=index, sha256=right)
+    text = "command: python sim.py\nenvironment: {uv: true}\n"
+    found = laptop.ask(laptop.study(text=text, pyproject__toml=project, uv__lock=lock))
+    assert said(found.interpreter.python, "import alpha; print(alpha.VERSION)") == "1.0"
+    assert any("fetched here and sent" in one for one in site.heard.said)
+
+
 def test_a_place_where_nothing_can_be_written_is_told(laptop: Laptop, site: Loopback) -> None:
     area = Storage(name="odd", path="$NOWHERE/x", purpose=("environments",))
     site.site = replace(site.site, storage=(area,))

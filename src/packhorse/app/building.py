@@ -13,7 +13,7 @@ from msgspec import Struct
 from packhorse.app.reach import There
 from packhorse.app.watch import Watcher
 from packhorse.model.errors import RunError, Stopped
-from packhorse.plan.amounts import span
+from packhorse.plan.amounts import counted, span
 from packhorse.record.packages import PYTHON_PROBE
 
 BUILD_SECONDS = 1800  # of the builder, which ends itself
@@ -94,11 +94,12 @@ class Builder:
     def get(self, recipe: Recipe) -> dict[str, Any]:
         """Return what is known of an environment, built now unless it is there; raise RunError where that fails."""
         whole = self.whole(recipe.folder)
-        offline = False
+        offline = self.jobs is not None and self.there.site.compute_internet is False
+        wheels = self._fetched(recipe) if whole is None and offline else None
         while whole is None:
             claim = self.there.session.call("prepare", path=recipe.folder)
             if claim["ours"]:
-                self._start(recipe, claim["folder"], offline=offline)
+                self._start(recipe, claim["folder"], wheels)
             elif self.there.session.call("environment", path=recipe.folder).get("failed"):
                 self.there.session.call(
                     "release", path=recipe.folder
@@ -110,22 +111,29 @@ class Builder:
             if failed is None:
                 continue
             self.there.session.call("release", path=recipe.folder)
-            if offline or recipe.wheels is None or not is_offline(failed):
-                raise self._failed(recipe, failed, offline=offline)
-            self.watcher.say(f"{self.site} reaches no package index: the packages are fetched here and sent")
-            offline = True
+            if wheels is not None or recipe.wheels is None or not is_offline(failed):
+                raise self._failed(recipe, failed, offline=wheels is not None)
+            wheels = self._fetched(recipe)
         return whole
 
-    def _start(self, recipe: Recipe, claim: str, *, offline: bool) -> None:
+    def _fetched(self, recipe: Recipe) -> Sequence[Path] | None:
+        """Return the packages, fetched here; before anything is claimed, since that can take long."""
+        if recipe.wheels is None:
+            return None
+        self.watcher.say(f"{self.site} reaches no package index: the packages are fetched here and sent")
+        found = recipe.wheels()
+        size = sum(path.stat().st_size for path in found) / 1e6
+        self.watcher.say(f"sending {counted(len(found), 'file')} to {self.site} ({size:,.1f} MB)")
+        return found
+
+    def _start(self, recipe: Recipe, claim: str, wheels: Sequence[Path] | None) -> None:
         from packhorse.run.carrying import put
 
         session = self.there.session
         try:
-            files = [*recipe.files]
-            if offline and recipe.wheels is not None:
-                files += [(f"wheels/{path.name}", path) for path in recipe.wheels()]
+            files = [*recipe.files, *((f"wheels/{path.name}", path) for path in wheels or ())]
             put(session, claim, [(name, path, 0) for name, path in files])
-            steps = recipe.offline if offline else recipe.steps
+            steps = recipe.steps if wheels is None else recipe.offline
             orders = {
                 "steps": [_placed(step, claim, recipe.folder) for step in steps],
                 "variables": {
@@ -171,8 +179,9 @@ class Builder:
                     return known, failed
                 now = time.monotonic()
                 alive = found["alive"] or {}
-                if alive.get("beat") != beat:
-                    beat, changed = alive.get("beat"), now
+                sign = (alive.get("beat"), found["received"])
+                if sign != beat:
+                    beat, changed = sign, now
                 if found["gone"] or now - changed > self._patience(found, now - begun):
                     self._take_over(recipe)
                     return None, None

@@ -25,6 +25,8 @@ from packhorse.run.environment import Interpreter
 MISSING_PROBE = (
     "import sys,importlib.util as u;print('@packhorse',*[n for n in sys.argv[1:] if u.find_spec(n) is None])"
 )
+UV_SYNC = ("sync", "--frozen", "--no-install-workspace", "--compile-bytecode")
+WHEELED = "wheels/lock.txt"  # in the claim, beside the wheels that were sent
 OLD_PIP = (3, 9)  # the pip inside older Pythons does not know today's wheels
 
 
@@ -220,7 +222,7 @@ def prepared(
     """Return the recipe with its steps and files: by uv where there is one or it is needed, else by venv and pip."""
     from msgspec.structs import replace
 
-    from packhorse.run.uv import wheels_for
+    from packhorse.run.uv import exported
 
     lock = wanted.lock
     needs_uv = (lock is not None and lock.kind == "uv") or not about["venv"]
@@ -243,35 +245,38 @@ def prepared(
     first = {"about": "making the environment", "argv": new}
     if lock is None:
         return replace(recipe, steps=(first,), variables=variables)
-    if lock.kind == "uv":
-        argv = [
-            uv,
-            "sync",
-            "--frozen",
-            "--no-install-workspace",
-            "--compile-bytecode",
-            "--project",
-            "{claim}/project",
-        ]
-        step = {"about": "installing packages", "argv": [*argv, "--python", python]}
-        files = _written(
-            folder, {f"project/{name}": text for name, text in {**lock.files, "uv.lock": lock.text}.items()}
-        )
-        return replace(recipe, steps=(first, step), files=files, variables=variables)
     pip = [uv, "pip", "install", "--python", "{final}/bin/python", "--compile-bytecode"] if uv else _pip()
-    here = ["--no-index", "--find-links", "{claim}/wheels"]
-    from_lock = ["--requirement", "{claim}/lock.txt"]
+    install: dict[str, Any] = {"about": "installing packages"}
+    here = [*pip, "--no-index", "--find-links", "{claim}/wheels", "--requirement", f"{{claim}}/{WHEELED}"]
+    found = replace(recipe, variables=variables, offline=(first, {**install, "argv": here}))
+    if lock.kind == "uv":
+        texts = {f"project/{name}": text for name, text in {**lock.files, "uv.lock": lock.text}.items()}
+        argv = [*UV_SYNC, "--project", "{claim}/project", "--python", python]
+        return replace(
+            found,
+            steps=(first, {**install, "argv": [uv, *argv]}),
+            files=_written(folder, texts),
+            wheels=lambda: fetched(exported(Path(lock.path).parent, os.environ), about, folder),
+        )
     steps: list[dict[str, Any]] = [first]
     if not uv and _pair(about["version"]) < OLD_PIP:
         steps.append({"about": "renewing pip", "argv": [*_pip(), "--upgrade", "pip"], "may_fail": True})
     return replace(
-        recipe,
-        steps=(*steps, {"about": "installing packages", "argv": [*pip, *from_lock]}),
-        offline=(first, {"about": "installing packages", "argv": [*pip, *here, *from_lock]}),
+        found,
+        steps=(*steps, {**install, "argv": [*pip, "--requirement", "{claim}/lock.txt"]}),
         files=_written(folder, {"lock.txt": lock.text}),
-        variables=variables,
-        wheels=lambda: wheels_for(lock.text, about, folder, os.environ),
+        wheels=lambda: fetched(lock.text, about, folder),
     )
+
+
+def fetched(text: str, about: Mapping[str, Any], folder: Path) -> list[Path]:
+    """Return the wheels of a lock in the words of pip, fetched here, and what pip is to install of them there."""
+    from packhorse.run.uv import wheels_for
+
+    found = wheels_for(text, about, folder, os.environ)
+    kept = folder / Path(WHEELED).name
+    kept.write_text(text, encoding="utf-8")
+    return [*found, kept]
 
 
 def _pip() -> list[str]:

@@ -31,6 +31,7 @@ def environment(wire, path):
         for process in wire.started:
             process.poll()  # one that has ended stays in sight until somebody asks
         answer["gone"] = is_gone(answer["alive"])
+        answer["received"] = extent(claim)[0]  # grows while files are sent, before anybody builds
     answer["tail"] = tail(top + LOG)
     return answer
 

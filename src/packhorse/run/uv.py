@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from packhorse.model.errors import RunError
-from packhorse.run.environment import find_uv
+from packhorse.run.environment import INSTALL_UV, find_uv
 
 FETCH_SECONDS = 900
 LAST = 12  # lines of a program that failed
@@ -26,7 +26,7 @@ def uv_for(system: str, machine: str, cache: Path, env: Mapping[str, str]) -> tu
 
     Raises RunError where none is to be had.
     """
-    here = find_uv(env) or shutil.which("uv", path=str(Path(sys.executable).parent))
+    here = uv_here(env)
     if here and (platform.system(), platform.machine()) == (system, machine):
         said = subprocess.run([here, "--version"], capture_output=True, text=True, timeout=30, check=False)
         found = re.search(r"\d+(\.\d+)+", said.stdout)
@@ -55,6 +55,26 @@ def _from_wheel(system: str, machine: str, cache: Path, env: Mapping[str, str]) 
     part.chmod(0o755)
     part.replace(place)
     return place, version
+
+
+def exported(project: Path, env: Mapping[str, str]) -> str:
+    """Return the lock of a uv project in the words of pip, without the project itself; RunError where uv is not here."""
+    uv = uv_here(env)
+    if not uv:
+        raise RunError("uv is not installed here, and only uv can read uv.lock", INSTALL_UV)
+    argv = [uv, "export", "--frozen", "--no-emit-workspace", "--no-header", "--project", str(project)]
+    done = subprocess.run(
+        argv, env=dict(env), stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False
+    )
+    if done.returncode:
+        said = "\n  ".join(done.stderr.strip().splitlines()[-LAST:])
+        raise RunError(f"uv cannot read {project / 'uv.lock'}:\n  {said}", "make it anew: uv lock")
+    return done.stdout
+
+
+def uv_here(env: Mapping[str, str]) -> str:
+    """Return the uv of this machine, also one beside the Python of packhorse; "" where there is none."""
+    return find_uv(env) or shutil.which("uv", path=str(Path(sys.executable).parent)) or ""
 
 
 def wheels_for(text: str, about: Mapping[str, Any], folder: Path, env: Mapping[str, str]) -> list[Path]:
