@@ -526,6 +526,15 @@ def test_a_failed_build_shows_its_command_its_last_lines_and_the_cure(
     assert said(found.interpreter.python, "import alpha; print(alpha.VERSION)") == "9.9"
 
 
+def test_nothing_goes_into_the_python_that_an_environment_is_made_of(laptop: Laptop, site: Loopback) -> None:
+    # As if somebody removed the environment meanwhile: its python would be the one that it was made of.
+    broken = f'{UV} "$@" || exit; case "$1" in venv) for last; do :; done; rm "$last/pyvenv.cfg";; esac'
+    site.script("uv", broken)
+    with pytest.raises(RunError, match=r"uv pip install .* failed") as wrong:
+        laptop.ask(laptop.study(requirements__txt="alpha==1.0\n"))
+    assert "No virtual environment found" in wrong.value.message
+
+
 @pytest.fixture
 def hold(site: Loopback, tmp_path: Path) -> Iterator[Path]:
     """Return a file as long as which is there, uv makes no environment on the site; beside it stands whom it holds."""

@@ -140,12 +140,12 @@ class Builder:
                     name: _filled(value, claim, recipe.folder) for name, value in recipe.variables.items()
                 },
                 "unset": [
-                    "VIRTUAL_ENV",
                     "PYTHONHOME",
                     "PYTHONPATH",
                     "PIP_USER",
                     "PIP_TARGET",
-                    "PIP_REQUIRE_VIRTUALENV",
+                    "PIP_PREFIX",
+                    "UV_SYSTEM_PYTHON",
                 ],
                 "python": f"{recipe.folder}/bin/python",
                 "probe": PYTHON_PROBE,

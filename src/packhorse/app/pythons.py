@@ -21,9 +21,10 @@ from packhorse.plan.amounts import counted
 from packhorse.record.packages import PYTHON_PROBE
 from packhorse.run.environment import Interpreter
 
-# Which of the modules named as arguments nothing would be found for.
+# Which of the modules named as arguments nothing would be found for; where one stands there are no modules of the study.
 MISSING_PROBE = (
-    "import sys,importlib.util as u;print('@packhorse',*[n for n in sys.argv[1:] if u.find_spec(n) is None])"
+    "import sys,importlib.util as u;sys.path[:]=[p for p in sys.path if p];"
+    "print('@packhorse',*[n for n in sys.argv[1:] if u.find_spec(n) is None])"
 )
 UV_SYNC = ("sync", "--frozen", "--no-install-workspace", "--compile-bytecode")
 WHEELED = "wheels/lock.txt"  # in the claim, beside the wheels that were sent
@@ -234,6 +235,8 @@ def prepared(
         "PIP_DISABLE_PIP_VERSION_CHECK": "1",
         "PIP_NO_INPUT": "1",
     }
+    # Were the environment taken away meanwhile, nothing may go into the Python that it was made of.
+    variables |= {"VIRTUAL_ENV": "{final}", "PIP_REQUIRE_VIRTUALENV": "1"}
     # A site without a way out lets connections hang: few tries, each short, before its packages are fetched here.
     variables |= {
         "PIP_RETRIES": "2",
@@ -245,7 +248,7 @@ def prepared(
     first = {"about": "making the environment", "argv": new}
     if lock is None:
         return replace(recipe, steps=(first,), variables=variables)
-    pip = [uv, "pip", "install", "--python", "{final}/bin/python", "--compile-bytecode"] if uv else _pip()
+    pip = [uv, "pip", "install", "--compile-bytecode"] if uv else _pip()
     install: dict[str, Any] = {"about": "installing packages"}
     here = [*pip, "--no-index", "--find-links", "{claim}/wheels", "--requirement", f"{{claim}}/{WHEELED}"]
     found = replace(recipe, variables=variables, offline=(first, {**install, "argv": here}))
