@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import subprocess
 import time
 from collections.abc import Callable
@@ -17,7 +18,7 @@ WORK = """
 import os, time
 
 def work(i, seed):
-    time.sleep(SECONDS)
+    time.sleep(0 if os.path.exists(HURRY) else SECONDS)
     MISCHIEF
     return {"twice": i * 2, "half": i / 2, "said": seed}
 """
@@ -48,7 +49,15 @@ class Project:
         self.folder = cluster.workspace(self.user)
         self.path = self.folder / "runs" / "work"
         self.write("study.yaml", STUDY.format(tasks=tasks, more=more))
-        self.write("work.py", WORK.replace("SECONDS", str(seconds)).replace("MISCHIEF", mischief))
+        self.write("work.py", self._work(seconds, mischief))
+
+    def _work(self, seconds: float, mischief: str) -> str:
+        said = {"SECONDS": str(seconds), "MISCHIEF": mischief, "HURRY": repr(str(self.folder / "hurry"))}
+        return re.sub("|".join(said), lambda found: said[found.group()], WORK)
+
+    def hurry(self) -> None:
+        """Let tasks take no time from now on: what the test is about has happened."""
+        (self.folder / "hurry").touch()
 
     def write(self, name: str, text: str, mode: int = 0o644) -> Path:
         """Write a file of alice's."""

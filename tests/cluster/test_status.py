@@ -44,6 +44,7 @@ def test_jobs_that_run_say_where_and_how_many_tasks_at_a_time(cluster: Cluster) 
     line = next(row for row in project.told().splitlines() if "testbed:" in row)
     assert " running on n" in line or cluster.one_user
     assert f"{sent['elements'] * sent['slots']} tasks at a time" in line
+    project.hurry()
     project.until_over()
     assert project.status()["jobs"]["hint"] == ""
 
@@ -89,7 +90,7 @@ def test_a_module_that_is_not_there_is_told_in_its_own_words(cluster: Cluster) -
 
 def test_a_retry_uses_the_site_of_the_run(cluster: Cluster) -> None:
     """The site is named by a file, which is gone when the failed tasks are to run again."""
-    project = Project(cluster, tasks=20, mischief="import os; assert i != 3 or os.path.exists(FLAG)")
+    project = Project(cluster, tasks=20, mischief="assert i != 3 or os.path.exists(FLAG)")
     flag = project.folder / "mended"
     project.write("work.py", (project.folder / "work.py").read_text().replace("FLAG", repr(str(flag))))
     site = project.write("elsewhere.yaml", "extends: testbed\npartitions: {general: {max_time: 2 h}}\n")

@@ -90,6 +90,7 @@ def test_a_cancelled_run_submits_nothing_more_and_can_go_on(cluster: Cluster) ->
     assert project.waves() == [1]
     kept = project.records()
     assert 100 < kept < project.tasks
+    project.hurry()
     project.run()
     project.check()
     assert project.status()["state"] == "done"
