@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import os
-import platform
 import pwd
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
-from packhorse.app.cache import cache_folder
 from packhorse.model.command import Answer, Command
 from packhorse.model.site import Site
-from packhorse.run.talking import ask
 
-if TYPE_CHECKING:  # what runs here needs none of it
+if TYPE_CHECKING:  # status of a run of this machine needs none of it, and starts sooner
     from packhorse.run.far import Session
 
 
@@ -58,6 +55,8 @@ class Here:
 
     def ask(self, command: Command) -> Answer:
         """Run a command."""
+        from packhorse.run.talking import ask
+
         return ask(command)
 
     def ahead(self, command: Command) -> None:
@@ -70,6 +69,7 @@ class There:
     far = True
 
     def __init__(self, site: Site, destination: str) -> None:
+        from packhorse.app.cache import cache_folder
         from packhorse.run.ssh import login_to
 
         self.site = site
@@ -124,6 +124,8 @@ class There:
 
 def reach(site: Site) -> Here | There:
     """Return how a site is reached from this machine."""
+    import platform
+
     if not site.login or site.scheduler == "local" or site.has_login(platform.node()):
         return Here(site)
     return There(site, site.login)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
+from functools import cache
 from typing import Any
 
 from packhorse.text.yaml import resolve
@@ -12,10 +13,6 @@ from packhorse.text.yaml import resolve
 # Where a text may stand without quotes; everything doubtful is quoted.
 _PLAIN = re.compile(r"[A-Za-z_/][ -~]*", re.ASCII)
 _UNSAFE = re.compile(r"[:#\"'\\\x00-\x1f]|\s$")
-# YAML's printable characters (YAML 1.2.2, section 5.1) without line breaks and the byte order mark.
-_UNPRINTABLE = re.compile(
-    "[^\\x20-\\x7e\\xa0-\\u2027\\u202a-\\ud7ff\\ue000-\\ufefe\\uff00-\\ufffd\\U00010000-\\U0010ffff]"
-)
 
 
 def yaml_text(values: Mapping[str, Any]) -> str:
@@ -73,4 +70,15 @@ def _scalar(value: Any, *, flow: bool = False) -> str:
     if bare and not (flow and re.search(r"[\[\]{},]", text)):
         return text
     quoted = json.dumps(text, ensure_ascii=False)
-    return _UNPRINTABLE.sub(lambda match: f"\\U{ord(match[0]):08x}", quoted)
+    return _unprintable().sub(lambda match: f"\\U{ord(match[0]):08x}", quoted)
+
+
+@cache
+def _unprintable() -> re.Pattern[str]:
+    """Return a pattern of what is not printable; made when it is needed, as that takes longer than all else here.
+
+    YAML's printable characters (YAML 1.2.2, section 5.1) without line breaks and the byte order mark.
+    """
+    return re.compile(
+        "[^\\x20-\\x7e\\xa0-\\u2027\\u202a-\\ud7ff\\ue000-\\ufefe\\uff00-\\ufffd\\U00010000-\\U0010ffff]"
+    )
