@@ -127,13 +127,13 @@ def test_what_is_given_back_is_run_by_a_worker_that_has_time(
     wave = one.first_wave(elements=1, slots=1, seconds=9)
     short = one.start(wave, 0, "--margin", "2")  # one element claims all, and meets a task that waits
     ended(short)
-    leases = one.leases(wave)
-    (back,) = [lease for lease in leases if "back" in lease]
-    assert back["start"] == back["stop"] == leases[-2]["stop"]
+    given = [lease for lease in one.leases(wave) if "back" in lease]  # several where the machine is slow
+    assert given
+    assert all(back["start"] == back["stop"] for back in given)
     (folder / "free").write_text("100")
     ended(one.start(wave, 1, "--seconds", "0"))
-    took = one.leases(wave)[-1]
-    assert leases[took["took"]] == back
+    leases = one.leases(wave)
+    assert [leases[lease["took"]] for lease in leases if "took" in lease] == given
     assert sorted(record["index"] for record in one.lines("index")) == list(range(30))
 
 
