@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from packhorse.app.abroad import Abroad, abroad
 from packhorse.app.mirror import FarCarrier, far_folder
 from packhorse.app.reach import There
+from packhorse.app.room import FILES, more_files, with_quotas
 from packhorse.app.siting import Place
 from packhorse.app.source import Source
 from packhorse.app.watch import Watcher
@@ -22,8 +23,8 @@ from packhorse.plan.amounts import span
 from packhorse.run.directory import RunDirectory
 from packhorse.run.submissions import Submissions
 from packhorse.schedulers import scheduler
+from packhorse.sites import quotas
 
-FILES = 100  # that a run needs at least: an area with fewer left is as good as full
 RUNNERS = ("python3", "python", "Rscript", "bash", "julia", "perl", "uv")
 
 
@@ -47,7 +48,7 @@ class OnSite(Struct, frozen=True):
         from packhorse.app.carrying import push
 
         for name, place in self.places(data).items():
-            push(self.carrier.there, source.folder / name, place, watcher)
+            push(self.carrier.there, source.folder / name, place, watcher, check=self.carrier.check_room)
 
 
 def arrive(
@@ -56,17 +57,20 @@ def arrive(
     """Say hello, bring what the run has there, and find out what tasks find; without `build` nothing is made there."""
     areas = areas_of(place.site, place.asked.area)
     hello = there.say_hello(wanted(source.study, place.site), [one.path for one in areas])
+    rooms = with_quotas(there, hello["paths"])
     before = Submissions(run).cluster()
     if before is not None and before.folder and before.site.name == place.site.name:
         carrier = FarCarrier(run, there, before.folder)
         area = before.folder.partition("/packhorse/runs/")[0]
         carrier.look()
+        carrier.room = next((one for one in rooms if one["path"] == area), {})
     else:
-        chosen, room = usable(place.site, areas, hello["paths"])
+        chosen, room = usable(place.site, areas, rooms)
         area = room["path"]
         carrier = FarCarrier(run, there, far_folder(area, run, source.study.name))
         carrier.room = room
-        carrier.others = _others(areas, hello["paths"], chosen)
+        carrier.others = _others(areas, rooms, chosen)
+        carrier.check_room()
         watcher.say(f"the run will live in {carrier.folder} on {place.site.name}{purged(chosen)}")
     found = abroad(source, place, there, watcher, build=build)
     more = tuple(name for name in found.modules if name not in place.asked.modules)
@@ -76,7 +80,7 @@ def arrive(
 
 def wanted(study: Study, site: Site) -> list[str]:
     """Return the programs to look for: the scheduler's, those that run scripts, and the study's own."""
-    words = [*scheduler(site.scheduler).programs, *RUNNERS]
+    words = [*scheduler(site.scheduler).programs, *RUNNERS, *quotas.PROGRAMS]
     first = study.command[0] if study.command and not study.shell else ""
     if first and "/" not in first and "{" not in first:
         words.append(first)
@@ -120,11 +124,14 @@ def usable(site: Site, areas: list[Storage], told: list[dict[str, Any]]) -> tupl
 
 
 def _others(areas: list[Storage], told: list[dict[str, Any]], chosen: Storage) -> str:
-    """Return options for the other areas that have more room than the chosen one."""
-    rooms = {
-        area.name: about.get("free", 0) for area, about in zip(areas, told, strict=True) if about["path"]
-    }
-    roomy = [name for name, free in rooms.items() if name != chosen.name and free > rooms[chosen.name]]
+    """Return options for the other areas that have room for more bytes or files than the chosen one."""
+    rooms = {area.name: about for area, about in zip(areas, told, strict=True) if about["path"]}
+    mine = rooms[chosen.name]
+    roomy = [
+        name
+        for name, one in rooms.items()
+        if name != chosen.name and (one["free"] > mine["free"] or more_files(one, mine))
+    ]
     return " or ".join(f"--area {name}" for name in roomy)
 
 

@@ -83,6 +83,18 @@ class Carrier:
         """Tell whether the user wants the login to be kept in use for as long as somebody looks."""
         return True
 
+    def leave(self) -> str:
+        """Bring all that the run has elsewhere, before it goes on in another place; return a sentence about what stays."""
+        return ""
+
+    def extent(self) -> tuple[int, int]:
+        """Return the bytes and files that the run has elsewhere."""
+        return 0, 0
+
+    def remove(self) -> bool:
+        """Remove what the run has elsewhere; tell whether there was anything."""
+        return False
+
     def make_logs(self) -> None:
         """Make the folder of logs, should it be missing."""
         (self.run.path / "logs").mkdir(exist_ok=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from msgspec import Struct
@@ -28,22 +28,34 @@ class Carried(Struct, frozen=True, kw_only=True):
     left: tuple[str, ...] = ()  # links to folders, sockets and the like
 
 
-def push(there: There, path: Path, place: str, watcher: Watcher, told: Told | None = None) -> int:
-    """Send a file or a folder to a path there, what is not there yet; return the bytes that went."""
+def push(
+    there: There,
+    path: Path,
+    place: str,
+    watcher: Watcher,
+    told: Told | None = None,
+    check: Callable[[int, int], None] | None = None,
+) -> int:
+    """Send a file or a folder to a path there, what is not there yet; return the bytes that went.
+
+    `check` learns how many bytes and files will go, and may refuse.
+    """
     folder = place
     if path.is_file():
         folder, slash, name = place.rpartition("/")
         folder = folder or slash or "~"
-        files = [(name, path)]
+        found = [(name, path)]
     else:
-        files = list(local_files(path))
+        found = list(local_files(path))
 
-    def announce(size: int) -> None:
+    def announce(size: int, files: int) -> None:
+        if check:
+            check(size, files)
         if size > MUCH:
             watcher.say(f"sending {size / 1e6:,.0f} MB of {path.name} to {there.site.name}")
 
     with there.open():
-        return send(there.session, folder, files, before=announce, told=told)
+        return send(there.session, folder, found, before=announce, told=told)
 
 
 def local_files(path: Path) -> Iterator[tuple[str, Path]]:

@@ -65,11 +65,13 @@ class SiteRunner:
         """
         with RunLock(self.run.path, patience=LOCK_SECONDS, wait=True) as lock, self.reach.open():
             site = self._settle_there()
-            runner = Runner(self.source, self.options, self.watcher, self.run, lock.descriptor, site)
-            runner.attached = False
             before = self.kept.cluster()
             if before is not None and before.site.name != self.place.site.name:
-                leave_site(self.run)
+                stays = leave_site(self.run)  # first, as it brings what has come to be there
+                if stays:
+                    self.watcher.say(stays)
+            runner = Runner(self.source, self.options, self.watcher, self.run, lock.descriptor, site)
+            runner.attached = False
             found = self._settled()
             latest = self.kept.latest()
             if found.state == "unknown":
@@ -147,8 +149,8 @@ class SiteRunner:
         for note in proposal.notes:
             self.watcher.say(note)
         if runner.site is not None:  # first what may not fit there: nothing is planned before it has come
-            self.carrier.send(self.watcher.say)
             runner.site.send_data(self.source, runner.prepared.data, self.watcher)
+            self.carrier.send(self.watcher.say)
         self.kept.keep_cluster(
             ClusterRun(
                 site=self.place.site,

@@ -8,6 +8,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -114,27 +115,45 @@ def _files(folder: Path) -> Iterator[tuple[Path, int]]:
             yield Path(entry.path), entry.stat(follow_symlinks=False).st_size
 
 
-def remove(where: Path, said: str, *, sure: bool) -> str:
-    """Remove a run's directory, unless something works on it."""
+def remove(where: Path, said: str, *, sure: bool, here: bool = False) -> str:
+    """Remove a run's directory, and the one on its site unless only what is `here`; never while something works on it."""
     run = find_run(where, said)
     if held_by(run.path) is not None:
         raise RunError(f"something works on {run.path}", f"packhorse cancel {run.path}")
+    carrier = carrier_of(run)
+    if here and carrier.far:
+        return _remove(run, said, f"; {carrier.path} on {carrier.reach.site.name} stays", sure=sure)
+    with carrier.open() if carrier.far else nullcontext():
+        _refuse_while_alive(run, carrier)
+        size, files = carrier.extent()
+        about = f"; {carrier.path} on {carrier.reach.site.name}: {files} files, {size:,} bytes"
+        if sure:
+            carrier.remove()  # first what can fail: without its note here nobody finds it again
+        return _remove(run, said, about if carrier.far else "", sure=sure)
+
+
+def _refuse_while_alive(run: RunDirectory, carrier: Carrier) -> None:
     if (run.path / "cluster.json").exists():
         from packhorse.app.run import leave_site
 
-        leave_site(run, keep=True)
+        leave_site(run, carrier, keep=True)
     own = own_job(run)
     if own is not None:
         from packhorse.app.ownruns import refuse_while_alive
 
         refuse_while_alive(run, own)
+
+
+def _remove(run: RunDirectory, said: str, elsewhere: str, *, sure: bool) -> str:
     about = _size(run)
     if not sure:
-        message = f"{run.path} has {about['files']} files, {about['bytes']:,} bytes; nothing was removed"
+        message = (
+            f"{run.path} has {about['files']} files, {about['bytes']:,} bytes{elsewhere}; nothing was removed"
+        )
         raise RunError(message, f"packhorse rm {said} --yes")
     run.about()  # never remove what is not a run
     shutil.rmtree(run.path)
-    return f"removed {run.path}: {about['files']} files, {about['bytes']:,} bytes"
+    return f"removed {run.path}: {about['files']} files, {about['bytes']:,} bytes{elsewhere}"
 
 
 def doctor(where: Path) -> list[dict[str, Any]]:

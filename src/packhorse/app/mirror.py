@@ -11,12 +11,13 @@ import msgspec
 
 from packhorse.app.carrier import MUCH, Carrier
 from packhorse.app.reach import There
+from packhorse.app.room import check_room
 from packhorse.model.command import Command
 from packhorse.model.errors import RunError
 from packhorse.run.directory import FOLDERS, RunDirectory
 from packhorse.run.files import write
 
-SPARE = 10 << 20  # bytes that a run needs beside what is sent: journals, logs
+REMOVE_SECONDS = 600.0  # for a slow file system to remove many files
 # What only the site writes, or what stands only here.
 NOT_SENT = (
     "journal",
@@ -164,7 +165,7 @@ class FarCarrier(Carrier):
                 self.there.session,
                 self.folder,
                 [(name, self.run.path / name) for name in names],
-                before=lambda size: self._announce(size, told),
+                before=lambda size, files: self._announce(size, files, told),
             )
 
     def _send_delta(self) -> None:
@@ -175,16 +176,17 @@ class FarCarrier(Carrier):
         if len(tars) > 1:
             send_delta(self.there.session, self.folder, tars[-2], tars[-1])
 
-    def _announce(self, size: int, told: Callable[[str], None]) -> None:
+    def _announce(self, size: int, files: int, told: Callable[[str], None]) -> None:
         if size > MUCH:
             told(f"sending {size / 1e6:,.0f} MB to {self.there.site.name}")
-        room = self.room
-        if room.get("free") is not None and size + SPARE > room["free"]:
-            raise RunError(
-                f"{room['path']} on {self.there.site.name} has {room['free'] / 1e6:,.0f} MB free,"
-                f" and {size / 1e6:,.0f} MB are to go there",
-                f"make space, or name another area: {self.others or '--area PATH'}",
-            )
+        self.check_room(size, files)
+
+    def check_room(self, size: int = 0, files: int = 0) -> None:
+        """Count on so much more; raise RunError where it has no room there, as far as that is known."""
+        check_room(self.there.site.name, self.room, self.others, size, files)
+        for what, less in (("free", size), ("files", files)):
+            if self.room.get(what) is not None:
+                self.room[what] -= less
 
     def _ours(self) -> Iterable[str]:
         """Yield the names of what we write; of waves only the newest, since others have their folders there."""
@@ -228,6 +230,30 @@ class FarCarrier(Carrier):
     def keeps_login(self) -> bool:
         """Tell whether `packhorse connect --keep` was said."""
         return self.there.login.kept.exists()
+
+    def leave(self) -> str:
+        """Bring all, as nothing is brought later; what the site has purged is gone."""
+        site = self.there.site.name
+        with self.there.open():
+            if not self.there.session.call("extent", REMOVE_SECONDS, path=self.folder)["files"]:
+                return f"{self.folder} is gone from {site}; the run goes on with what had come from there"
+            self.bring_all(None)
+        (self.run.path / "far.json").unlink(missing_ok=True)
+        return f"what this run has brought forth on {site} has come; {self.folder} stays there"
+
+    def extent(self) -> tuple[int, int]:
+        """Return the bytes and files of the directory there."""
+        with self.there.open():
+            said = self.there.session.call("extent", REMOVE_SECONDS, path=self.folder)
+        return said["size"], said["files"]
+
+    def remove(self) -> bool:
+        """Remove the directory there."""
+        with self.there.open():
+            said = self.there.session.call(
+                "remove", REMOVE_SECONDS, path=self.folder, run=self.run.about().id
+            )
+        return bool(said["removed"])
 
     def make_logs(self) -> None:
         """Make the folder of logs there."""

@@ -162,7 +162,7 @@ def _send(there: There, script: Script, parts: Brought, folder: str, watcher: Wa
     if parts.files:
         watcher.say(f"brings {', '.join(list(parts.files)[:6])}{' ...' if len(parts.files) > 6 else ''}")
 
-    def announce(size: int) -> None:
+    def announce(size: int, _files: int) -> None:
         if size > MUCH:
             watcher.say(f"sending {size / 1e6:,.0f} MB to {there.site.name}")
 

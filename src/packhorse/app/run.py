@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from msgspec import Struct
@@ -38,6 +38,9 @@ from packhorse.run.lock import RunLock
 from packhorse.run.snapshot import changed_files, pack
 from packhorse.run.submissions import Submissions
 from packhorse.run.survivors import end_survivors
+
+if TYPE_CHECKING:  # runs on this machine need none of it
+    from packhorse.app.carrier import Carrier
 
 IDLE_WAVES = 2  # waves without a new result after which something is wrong that repeating does not mend
 
@@ -82,7 +85,9 @@ def run_study(source: Source, options: Options, watcher: Watcher) -> Outcome:
     directory = options.run or source.folder / "runs" / source.study.name
     run = open_run(directory, source)
     with RunLock(run.path) as lock:
-        leave_site(run)
+        stays = leave_site(run)
+        if stays:
+            watcher.say(stays)
         ended = end_survivors(run.mark())
         if ended:
             watcher.say(f"ended {ended} process(es) that an interrupted run had left")
@@ -91,26 +96,33 @@ def run_study(source: Source, options: Options, watcher: Watcher) -> Outcome:
         return runner.close(end, begun)
 
 
-def leave_site(run: RunDirectory, *, keep: bool = False) -> None:
-    """Take a run from its site, but for the note where it was if `keep`; raise RunError while jobs wait or run there."""
+def leave_site(run: RunDirectory, carrier: Carrier | None = None, *, keep: bool = False) -> str:
+    """Take a run from its site with all that it has there, but for the note where it was if `keep`.
+
+    Return a sentence about what stays there. Raises RunError while jobs wait or run there.
+    """
     kept = Submissions(run)
     cluster = kept.cluster()
     if cluster is None:
-        return
+        return ""
     from packhorse.app.carrier import carrier_of
     from packhorse.app.queue import Queue
     from packhorse.app.standing import standing, standing_line
 
-    queue = Queue(cluster.site, carrier_of(run).reach)
-    found = standing(run, queue, queue.jobs(0))
-    if found.alive or found.state == "unknown":
-        site = cluster.site.name
-        raise RunError(
-            f"this run is on the site {site}: {standing_line(found)}",
-            f"packhorse run --site {site} follows it; packhorse cancel {run.path} ends it",
-        )
-    if not keep:
-        kept.forget_cluster()
+    carrier, site = carrier or carrier_of(run), cluster.site.name
+    queue = Queue(cluster.site, carrier.reach)
+    with carrier.open():
+        found = standing(run, queue, queue.jobs(0))
+        if found.alive or found.state == "unknown":
+            raise RunError(
+                f"this run is on the site {site}: {standing_line(found)}",
+                f"packhorse run --site {site} follows it; packhorse cancel {run.path} ends it",
+            )
+        if keep:
+            return ""
+        stays = carrier.leave()
+    kept.forget_cluster()
+    return stays
 
 
 def open_run(directory: Path, source: Source) -> RunDirectory:

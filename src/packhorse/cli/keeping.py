@@ -32,11 +32,17 @@ def du_command(run: str | None, as_json: bool) -> None:
 @click.command(name="rm")
 @click.argument("run")
 @click.option("--yes", is_flag=True, help="Remove it without asking.")
-def rm_command(run: str, yes: bool) -> None:
-    """Remove a run: its table, journals, logs and artifacts."""
+@click.option(
+    "--here", is_flag=True, help="Only what is on this machine; what the run has on its site stays."
+)
+def rm_command(run: str, yes: bool, here: bool) -> None:
+    """Remove a run: its table, journals, logs and artifacts, here and on the site where it ran.
+
+    Environments and data on the site stay, as other runs use them.
+    """
     from packhorse.app.keeping import remove
 
-    say(remove(Path.cwd(), run, sure=yes))
+    say(remove(Path.cwd(), run, sure=yes, here=here))
 
 
 @click.command(name="doctor")

@@ -10,6 +10,7 @@ import re
 import zlib
 
 BLOCK = 1 << 20
+ESCAPE = re.compile(rb"\\([0-7]{3})")  # of a space, for instance, in the table of mounts
 VARIABLE = re.compile(rb"\$(?:\w+|\{\w+\})")
 PART = b".packhorse-part"  # the ending of a file that has not come whole
 
@@ -65,6 +66,22 @@ def make_folders(path, mode):
         except OSError as error:
             if error.errno != errno.EEXIST:
                 raise
+
+
+def mounted(path, table="/proc/self/mounts"):
+    """Return the kind, the device and the place of the file system that a path is on; empty where nobody tells."""
+    real, found = os.path.realpath(path) + b"/", [b"", b"", b""]
+    try:
+        with open(table, "rb") as stream:
+            lines = stream.read().splitlines()
+    except OSError:
+        lines = []
+    for line in lines:
+        words = [ESCAPE.sub(lambda one: bytes([int(one.group(1), 8)]), word) for word in line.split()[:3]]
+        device, place, kind = words if len(words) == 3 else (b"", b"?", b"")
+        if real.startswith(place.rstrip(b"/") + b"/") and len(place) >= len(found[2]):
+            found = [kind, device, place]  # of several at one place the last lies on top
+    return [said(one) for one in found]
 
 
 def which(name, environ):

@@ -2,7 +2,9 @@
 
 import os
 
-from packhorse.porter.paths import expanded, said
+from packhorse.porter.environments import content, extent
+from packhorse.porter.environments import remove as removed
+from packhorse.porter.paths import Refused, expanded, said
 
 TAIL = 1 << 16  # bytes at a journal's end in which its last totals stand
 FAILED = 20  # lines of failed attempts told for each journal, so that status can say why
@@ -74,3 +76,20 @@ def journal_end(path, size):
     notes = [line for line in lines[:last] if line.startswith(b'"note"', 17)]
     ends = [line for line in lines[last:] if line.endswith(b"\n")]
     return header + b"".join(notes + bad + ends)
+
+
+def extent_of(wire, path):
+    """Tell how many bytes and files a run has here."""
+    size, files = extent(expanded(path, wire.environ))
+    return {"size": size, "files": files}
+
+
+def remove(wire, path, run):
+    """Remove the directory of a run that has this id; one that is gone already is no mistake."""
+    top = expanded(path, wire.environ)
+    if not os.path.isdir(top):
+        return {"removed": False}
+    about = content(os.path.join(top, b"run.json"))
+    if not isinstance(about, dict) or about.get("id") != run:
+        raise Refused("%s is not this run, and nothing was removed there" % said(top))
+    return {"removed": removed(top)}

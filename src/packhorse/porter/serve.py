@@ -16,7 +16,7 @@ import time
 
 from packhorse.porter import environments, files, runs, surroundings
 from packhorse.porter.login import login_environment
-from packhorse.porter.paths import BLOCK, Refused, expanded, raw, said, which
+from packhorse.porter.paths import BLOCK, Refused, expanded, mounted, raw, said, which
 
 
 class Wire(object):
@@ -116,7 +116,7 @@ def place(wire, path):
     there = full
     while not os.path.isdir(there) and there != os.path.dirname(there):
         there = os.path.dirname(there)
-    room = os.statvfs(there)
+    room, (kind, device, mount) = os.statvfs(there), mounted(there)
     return {
         "said": path,
         "path": said(full),
@@ -124,6 +124,9 @@ def place(wire, path):
         "writable": os.access(there, os.W_OK | os.X_OK),
         "free": room.f_bavail * room.f_frsize,
         "files": room.f_favail if room.f_files else None,
+        "kind": kind,
+        "device": device,
+        "mount": mount,
     }
 
 
@@ -171,6 +174,8 @@ VERBS = {
     "hello": hello,
     "run": run,
     "look": runs.look,
+    "extent": runs.extent_of,
+    "remove": runs.remove,
     "list": files.list_files,
     "begun": files.begun,
     "put": files.put,

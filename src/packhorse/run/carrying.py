@@ -89,12 +89,12 @@ def send(
     folder: str,
     files: Sequence[tuple[str, Path]],
     *,
-    before: Callable[[int], None] | None = None,
+    before: Callable[[int, int], None] | None = None,
     told: Told | None = None,
 ) -> int:
     """Send files that are not there in the same size and age, going on where a file was cut; return the bytes sent.
 
-    `before` learns how many bytes will go.
+    `before` learns how many bytes will go, of how many files.
     """
     rows = []
     for name, path in files:
@@ -104,7 +104,7 @@ def send(
     wanted = [(name, path, have) for (name, path), have in zip(files, begun, strict=True) if have >= 0]
     size: int = sum(row[1] - have for row, have in zip(rows, begun, strict=True) if have >= 0)
     if before:
-        before(size)
+        before(size, len(wanted))
     if wanted:
         put(session, folder, wanted, told)
     return size

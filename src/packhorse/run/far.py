@@ -45,9 +45,9 @@ PORTER = (
     "paths",
     "login",
     "files",
+    "environments",
     "runs",
     "surroundings",
-    "environments",
     "serve",
 )  # each after those that it imports
 LOADER = """
