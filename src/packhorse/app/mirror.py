@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,12 @@ from packhorse.model.command import Command
 from packhorse.model.errors import RunError
 from packhorse.run.directory import FOLDERS, RunDirectory
 from packhorse.run.files import write
+from packhorse.run.lock import alone
 
 REMOVE_SECONDS = 600.0  # for a slow file system to remove many files
+# Held while something is brought, as other commands on the same run may bring at the same time.
+LOCK, ARTIFACTS_LOCK = "far.lock", "artifacts.lock"
+ALONE_SECONDS = 60.0
 # What only the site writes, or what stands only here.
 NOT_SENT = (
     "journal",
@@ -28,11 +33,15 @@ NOT_SENT = (
     "work",
     "lock",
     "far.json",
+    LOCK,
+    ARTIFACTS_LOCK,
     "results.parquet",
     "results.csv",
     "failures.csv",
 )
 GROWING = ("journal", "logs")  # folders whose files only grow
+TOLD = re.compile(r"stopped\.json|cancelled|waves/\d+/(plan\.json|work\.json|submission\.json|owner)")
+JOURNAL = re.compile(r"journal/[^/\0]+\.ndjson")
 
 
 class FarCarrier(Carrier):
@@ -60,12 +69,15 @@ class FarCarrier(Carrier):
 
     def look(self, *commands: Command) -> None:
         """Bring small files and the ends of journals, as far as they changed since the last look."""
-        marks = self._marks()
-        with self.there.open():
+        with self.there.open(), alone(self.run.path / LOCK, ALONE_SECONDS):
+            marks = self._marks()
             number = self.there.session.send("look", path=self.folder, known=marks)
             for command in commands:
                 self.there.ahead(command)
-            said = self.there.session.result(number)
+            self._take(marks, self.there.session.result(number))
+
+    def _take(self, marks: dict[str, list[int]], said: dict[str, Any]) -> None:
+        """Keep what a look told."""
         if not said["there"]:
             raise RunError(
                 f"{self.folder} is gone from {self.there.site.name}",
@@ -75,18 +87,16 @@ class FarCarrier(Carrier):
         for name in ("stopped.json", "cancelled"):
             if name not in names:
                 (self.run.path / name).unlink(missing_ok=True)
-        for name, text in said["files"].items():
-            self._keep(name, text)
-        for name, text in said["ends"].items():
-            self._keep(f"ends/{name.partition('/')[2]}", text)
+        told = [(name, text) for name, text in said["files"].items() if TOLD.fullmatch(name)]
+        ends = [(name, text) for name, text in said["ends"].items() if JOURNAL.fullmatch(name)]
+        for name, text in (*told, *((f"ends/{name.partition('/')[2]}", text) for name, text in ends)):
+            self._keep(name, text)  # nothing else here is the site's to say
         kept = {name: mark for name, mark in {**marks, **said["marks"]}.items() if name in names}
         if kept != marks:
             write(self.run.path / "far.json", msgspec.json.encode({"known": kept}))
 
     def _keep(self, name: str, text: str) -> None:
-        from packhorse.run.carrying import inside
-
-        path = self.run.path / inside(name)
+        path = self.run.path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         data = text.encode("utf-8", "surrogateescape")
         if name.startswith("waves/") and name.endswith("/plan.json"):
@@ -110,7 +120,7 @@ class FarCarrier(Carrier):
 
     def bring(self) -> None:
         """Bring the new bytes of journals, packs and logs; what was cut off before goes on where it was cut."""
-        with self.there.open():
+        with self.there.open(), alone(self.run.path / LOCK, ALONE_SECONDS):
             for kind in GROWING:
                 self._grow(kind)
 
@@ -130,7 +140,9 @@ class FarCarrier(Carrier):
         for head, blocks in give(session, f"{self.folder}/{kind}", wanted) if wanted else ():
             path = here / inside(head["name"])
             path.parent.mkdir(parents=True, exist_ok=True)
-            with path.open("ab") as stream:
+            # Each byte at its place, so that two commands that bring the same write the same.
+            with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600), "wb") as stream:
+                stream.seek(head["from"])
                 for block in blocks:
                     stream.write(block)
             if kind == "journal":
@@ -141,7 +153,7 @@ class FarCarrier(Carrier):
         from packhorse.run.carrying import fetch, lacking
 
         here = self.run.path / "artifacts"
-        with self.there.open():
+        with self.there.open(), alone(self.run.path / ARTIFACTS_LOCK, ALONE_SECONDS):
             listed = self.there.session.call("list", path=f"{self.folder}/artifacts")
             size = sum(row[1] for row in lacking(listed, here))
             if most is not None and size > most:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from packhorse.model.errors import RunError
+from packhorse.run.answers import Given, checked, nonsense
 from packhorse.run.far import Session
 
 BLOCK = 1 << 20
@@ -66,11 +66,14 @@ def give(
     """
     number = session.send("give", path=folder, files=[list(one) for one in files])
     session.settle(before=number)
-    for _ in files:
-        head: dict[str, Any] = json.loads(session.line())
+    for name, offset in files:
+        head = session.said(session.line())
         if "id" in head:  # something went wrong before the first file
-            session.waiting[head.pop("id")] = head
+            session.take(head)
             break
+        checked(session.login.site, head, Given)
+        if head["name"] != name or (head["size"] >= 0 and head.get("from") != offset):
+            raise nonsense(session.login.site, name)
         yield head, _checked(session, head) if head["size"] >= 0 else iter(())
     session.result(number)
 

@@ -20,6 +20,7 @@ from typing import Any
 
 from packhorse.model.command import Answer, Command
 from packhorse.model.errors import RunError, Unreachable
+from packhorse.run.answers import SHAPES, checked, nonsense
 from packhorse.run.ssh import Login
 from packhorse.run.turns import turn
 
@@ -27,6 +28,7 @@ ANSWER_SECONDS = 60.0  # without a byte from the other end
 START_SECONDS = 60.0  # for shell and Python at the other end; a home on a busy server can be slow
 BLOCK = 1 << 20
 MUCH = 1 << 15  # bytes to send before which the answers that are under way are read
+LONGEST = 1 << 28  # bytes of a line; that of a folder of a million files has less
 LOST = 255  # of ssh: the connection, not the command
 
 # The login shell may be any; what stands between single quotes means the same to all of them (no newline, no
@@ -70,6 +72,7 @@ class Session:
         self.login, self.sessions = login, sessions
         self.process: subprocess.Popen[bytes] | None = None
         self.waiting: dict[int, dict[str, Any] | None] = {}
+        self.asked: dict[int, str] = {}  # the verbs
         self.number = 0
         self.sent = self.received = 0  # bytes
         self._buffer = bytearray()
@@ -128,18 +131,18 @@ class Session:
         line = json.dumps({"id": self.number, "do": do, **said}).encode() + b"\n"
         if much or len(line) > MUCH:
             self.settle()
-        self.waiting[self.number] = None
+        self.waiting[self.number], self.asked[self.number] = None, do
         self.write(line)
         return self.number
 
     def result(self, number: int, patience: float = ANSWER_SECONDS) -> dict[str, Any]:
         """Return the answer to a question; raise RunError where it went wrong or does not come."""
         self._await(number, patience)
-        found = self.waiting.pop(number)
+        found, do = self.waiting.pop(number), self.asked.pop(number)
         assert found is not None
         if "wrong" in found:
             raise RunError(f"{self.login.site}: {found['wrong']}", _cure(found, self.login.site))
-        return found
+        return checked(self.login.site, found, SHAPES[do]) if do in SHAPES else found
 
     def call(self, do: str, patience: float = ANSWER_SECONDS, **said: Any) -> dict[str, Any]:
         """Ask, and return the answer."""
@@ -155,8 +158,26 @@ class Session:
 
     def _await(self, number: int, patience: float) -> None:
         while self.waiting[number] is None:
-            answer = self._answer(patience)
-            self.waiting[answer.pop("id")] = answer
+            if not self._open:
+                self._hello()
+            self.take(self.said(self.line(patience)))
+
+    def said(self, line: bytes) -> dict[str, Any]:
+        """Return what a line of the porter says."""
+        try:
+            answer = json.loads(line)
+        except ValueError:
+            answer = None
+        if not isinstance(answer, dict):
+            raise nonsense(self.login.site, line.decode("utf-8", "replace"))
+        return answer
+
+    def take(self, answer: dict[str, Any]) -> None:
+        """Take an answer to a question that waits for one."""
+        number = answer.pop("id", None)
+        if not isinstance(number, int) or self.waiting.get(number, answer) is not None:
+            raise nonsense(self.login.site, "to no question")
+        self.waiting[number] = answer
 
     def ask_later(self, command: Command) -> int:
         """Send a command without waiting for what it says."""
@@ -177,12 +198,6 @@ class Session:
     def ask(self, command: Command) -> Answer:
         """Run a command there, as `packhorse.run.talking.ask` does here."""
         return self.answer_of(self.ask_later(command), command)
-
-    def _answer(self, patience: float) -> dict[str, Any]:
-        if not self._open:
-            self._hello()
-        answer: dict[str, Any] = json.loads(self.line(patience))
-        return answer
 
     def _hello(self) -> None:
         """Skip what the shell's files print, up to the porter's word."""
@@ -205,6 +220,8 @@ class Session:
         searched = 0
         while (end := self._buffer.find(b"\n", searched)) < 0:
             searched = len(self._buffer)
+            if searched > LONGEST:
+                raise nonsense(self.login.site, "a line without an end")
             self._more(patience)
         found = bytes(self._buffer[:end])
         del self._buffer[: end + 1]

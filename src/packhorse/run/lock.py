@@ -5,6 +5,8 @@ from __future__ import annotations
 import fcntl
 import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from packhorse.model.errors import RunError
@@ -63,6 +65,25 @@ class RunLock:
 
     def __exit__(self, *_: object) -> None:
         os.close(self.descriptor)
+
+
+@contextmanager
+def alone(path: Path, seconds: float) -> Iterator[None]:
+    """Hold a file's lock; after so many seconds go on without it, since whoever holds it hangs."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    give_up = time.monotonic() + seconds
+    try:
+        while True:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > give_up:
+                    break
+                time.sleep(0.02)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def held_by(directory: Path) -> int | None:

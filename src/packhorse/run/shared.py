@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from packhorse.run.files import write
+from packhorse.run.lock import alone
 
 LOCK_SECONDS = 90.0  # longer than a scheduler's client may take
 
@@ -30,7 +28,7 @@ class SharedAnswer:
         """
         found = self._read(oldest)
         if found is None:
-            with self._locked():
+            with alone(self.path.with_suffix(".lock"), LOCK_SECONDS):
                 found = self._read(oldest)  # another process may have asked while we waited
                 if found is None:
                     answer = ask()
@@ -54,20 +52,3 @@ class SharedAnswer:
             return (asked, said["answer"]) if 0 <= time.time() - asked <= oldest else None
         except (OSError, ValueError, KeyError, TypeError, msgspec.MsgspecError):
             return None
-
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
-        descriptor = os.open(self.path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        give_up = time.monotonic() + LOCK_SECONDS
-        try:
-            while True:
-                try:
-                    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    break
-                except BlockingIOError:
-                    if time.monotonic() > give_up:
-                        break  # whoever holds it hangs: better to ask twice than never
-                    time.sleep(0.05)
-            yield
-        finally:
-            os.close(descriptor)
