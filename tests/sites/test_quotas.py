@@ -83,7 +83,8 @@ server:/export/home  2000  3000  4000  10  0  15
     ),
     "mmlsquota -Y, the grace is over": (
         GPFS_AREA,
-        HEAD + "mmlsquota::0:1:::gpfs0:USR:1001:me:2500000:2097152:3145728:0:expired:1000:0:0:0:none:e:on:off:::\n",
+        HEAD
+        + "mmlsquota::0:1:::gpfs0:USR:1001:me:2500000:2097152:3145728:0:expired:1000:0:0:0:none:e:on:off:::\n",
         (0, None),
     ),
 }
