@@ -70,7 +70,7 @@ def test_root_installs_what_is_missing(machine, tmp_path: Path) -> None:
     update, install = (tmp_path / "asked").read_text().splitlines()
     assert update == "update"
     assert install.endswith(
-        "r-base-core parallel rsync shellcheck procps time environment-modules slurm-wlm-torque "
+        "r-base-core parallel rsync shellcheck procps time environment-modules slurm-wlm-torque tcsh fish zsh "
         "munge slurmctld slurmd slurm-client slurmdbd mariadb-server "
         "openssh-server gcc libpam0g-dev libpam-google-authenticator tmux screen slurm-wlm-mysql-plugin"
     )

@@ -209,6 +209,11 @@ def test_data_artifacts_and_logs_travel(connected: Laptop) -> None:
     assert "heard of 2" in logs.stdout
     said = connected.run("explain", "study", "--task", "1", cwd=place)
     assert said.returncode == 0, said
+    assert "to repeat it by hand on key:" in said.stdout
+    lines = said.stdout.partition("by hand on key:\n")[2]
+    user = connected.gate.users["key"]
+    repeated = connected.gate.cluster.run(user, ["sh", "-ec", lines])
+    assert json.loads(repeated.stdout) == {"x": 84}, repeated
     again = connected.run("run", "study.yaml", "--site", "key", "--fresh", cwd=place)
     assert again.returncode == 0, again
 

@@ -98,8 +98,9 @@ def get(said: str, here: Path | None, folder: Path, watcher: Watcher, told: Told
 
             place, came = bring_own(run, own)
             return Carried(place=str(place), bytes=came)
+        before = _bytes(run.path)
         carrier_of(run).bring_all(None)
-        return Carried(place=str(run.path), bytes=0)
+        return Carried(place=str(run.path), bytes=max(0, _bytes(run.path) - before))
     site, path = split(said, "packhorse get hec:project/results")
     there = there_of(site, folder)
     with there.open():
@@ -119,6 +120,11 @@ def get(said: str, here: Path | None, folder: Path, watcher: Watcher, told: Told
             watcher.say(f"fetching up to {size / 1e6:,.0f} MB from {there.site.name}")
         came = fetch(there.session, listed, target, told)
     return Carried(place=str(target), bytes=came, left=tuple(listed["other"]))
+
+
+def _bytes(folder: Path) -> int:
+    """Return the bytes of all files under a folder."""
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
 def split(said: str, example: str) -> tuple[str, str]:

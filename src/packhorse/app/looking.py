@@ -238,7 +238,8 @@ def log_of(run: RunDirectory, fold: Fold, index: int) -> str:
 def explain(where: Path, said: str | None, task: int | None, chosen: Sequence[str]) -> dict[str, Any]:
     """Return what a task ran, where, with what, and how to repeat it by hand."""
     run = find_run(where, said)
-    carrier_of(run).bring()
+    carrier = carrier_of(run)
+    carrier.bring()
     words = latest_words(run)
     index = one_task(words.space, task, chosen)
     found = words.fold.record(index)
@@ -266,22 +267,23 @@ def explain(where: Path, said: str | None, task: int | None, chosen: Sequence[st
         answer["record"] = kept
         answer["host"] = journal.header.host if journal.header else ""
         answer["journal"] = journal.path.name
-    answer["repeat"] = repeat(run, work, words.space, index)
+    answer["site"] = carrier.reach.site.name if carrier.far else ""
+    answer["repeat"] = repeat(carrier.path, work, words.space, index)
     return answer
 
 
-def repeat(run: RunDirectory, work: dict[str, Any], space: ParameterSpace, index: int) -> list[str]:
-    """Return the lines of a shell that run one task again by hand."""
+def repeat(run: str, work: dict[str, Any], space: ParameterSpace, index: int) -> list[str]:
+    """Return the lines of a shell that run one task again by hand, where the run's directory is."""
     from packhorse.worker.fill import Task, environment, fill
     from packhorse.worker.place import Place
     from packhorse.worker.workfile import complete
 
-    full = complete(work, str(run.path))
+    full = complete(work, run)
     place = Place(str(Path(tempfile.gettempdir()) / f"packhorse-{work['run']}-{index}"), 0, full)
     task = Task(full, space.arithmetic, place, index)
     rows = [
         f"mkdir -p {shlex.quote(place.code)} {shlex.quote(place.scratch)}",
-        f"tar -xf {shlex.quote(str(run.path / work['snapshot']))} -C {shlex.quote(place.code)}",
+        f"tar -xf {shlex.quote(run + '/' + work['snapshot'])} -C {shlex.quote(place.code)}",
         f"cd {shlex.quote(place.folder)}",
     ]
     rows += [f"ln -sfn {shlex.quote(target)} {shlex.quote(name)}" for name, target in work["links"]]

@@ -198,7 +198,7 @@ def explain_command(run: str | None, task: int | None, where: tuple[str, ...], a
     if record.get("cause"):
         say(f"  cause: {record['cause']}")
     say(f"  code {found['code']}, environment {found['environment'] or 'none'}, python {found['python']}")
-    say("to repeat it by hand:")
+    say(f"to repeat it by hand{' on ' + found['site'] if found['site'] else ''}:")
     for row in found["repeat"]:
         say(f"  {row}")
 

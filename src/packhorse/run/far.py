@@ -34,7 +34,8 @@ LOST = 255  # of ssh: the connection, not the command
 # The login shell may be any; what stands between single quotes means the same to all of them (no newline, no
 # exclamation mark, which csh would take). The Python of RHEL 8 that is always there is platform-python.
 START = (
-    "exec /bin/sh -c 'for p in python3 python3.13 python3.12 python3.11 python3.9 /usr/bin/python3 "
+    "exec /bin/sh -c 'for p in python3 python3.14 python3.13 python3.12 python3.11 python3.10 python3.9 python3.8 "
+    "python3.6 /usr/bin/python3 "
     "/usr/libexec/platform-python /usr/local/bin/python3; do "
     '"$p" -S -E -c "import sys; sys.exit(sys.version_info < (3, 6))" 2>/dev/null && '
     'exec "$p" -S -E -c "import sys, zlib; s = sys.stdin.buffer; '
