@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 
 from packhorse.porter.paths import mounted
 from remote.laptop import Laptop
-from remote.test_run import project
+from remote.test_run import project, table
 
 LFS = """#!/bin/sh
 # stand-in: answers as lfs-quota(1) does, since there is no Lustre here
@@ -119,3 +120,32 @@ def test_the_file_system_of_a_path_is_the_longest_that_fits(tmp_path: Path) -> N
     assert mounted(bytes(inside), str(table)) == ["lustre", "10.0.0.1@o2ib:/s", str(tmp_path / "with space")]
     assert mounted(b"/elsewhere", str(table)) == ["ext4", "/dev/sda1", "/"]
     assert mounted(b"/elsewhere", str(tmp_path / "none")) == ["", "", ""]
+
+
+def test_a_disk_that_fills_while_the_run_is_sent_is_told_and_the_same_command_goes_on(
+    connected: Laptop,
+) -> None:
+    gate = connected.gate
+    area = gate.cluster.workspace(gate.users["key"])
+    connected.site("areas", f"extends: key\nstorage:\n  one: {{path: {area}, purpose: [runs]}}\n")
+    place = project(connected.home / "study")
+    (place / "big.py").write_bytes(b"#" * 8_000_000)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=30m,mode=777", "tmpfs", area], check=True)
+    try:
+        # Full, and not seen when it was asked: quotas of groups and projects are so.
+        (area / "packhorse").mkdir()
+        subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", "size=1m,mode=777", "tmpfs", area / "packhorse"], check=True
+        )
+        full = connected.run("run", "study.yaml", "--site", "areas", cwd=place)
+        assert full.returncode == 5, full
+        assert "No space left on device" in full.stderr
+        assert "packhorse sites show areas" in full.stderr
+        assert not list(area.rglob("plan.json"))
+        subprocess.run(["mount", "-o", "remount,size=30m", area / "packhorse"], check=True)
+        again = connected.run("run", "study.yaml", "--site", "areas", cwd=place)
+        assert again.returncode == 0, again
+        assert len(table(place)) == 40
+    finally:
+        subprocess.run(["umount", "--lazy", area / "packhorse"], check=True)
+        subprocess.run(["umount", "--lazy", area], check=True)
