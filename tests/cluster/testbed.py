@@ -45,6 +45,8 @@ def script(
 class Cluster:
     """A Slurm that is up, its users, and ways to break it. Everything broken is repaired after the test."""
 
+    _numbers = itertools.count(1)  # of workspaces, in one row for all of a session's objects
+
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         said = json.loads((directory / "cluster.json").read_text())
@@ -55,7 +57,6 @@ class Cluster:
         self.ports: int = said["ports"]
         self.broken: set[str] = set()
         self.frozen: set[str] = set()
-        self._numbers = itertools.count(1)
 
     def called(self, user: str) -> str:
         """Return what the cluster calls a user; tests say alice and bob, whatever PACKHORSE_CLUSTER_USERS says."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -117,7 +118,12 @@ def test_a_script_goes_there_with_what_it_needs_and_its_results_come_home(
     assert (came / "logs" / "out.txt").exists()
     assert not (came / "not needed.bin").exists()
     assert "nothing new came" in connected.run("get", "fit-1", cwd=work).stdout
-    assert "fit.sh (run fit-1)  done" in connected.run("jobs", "key", "--ended", cwd=work).stdout
+    until(
+        "the accounting knows it",
+        lambda: re.search(
+            r"fit\.sh \(run fit-1\) +done", connected.run("jobs", "key", "--ended", cwd=work).stdout
+        ),
+    )
     assert gate.logins() == [gate.users["key"]]
 
 
