@@ -7,6 +7,7 @@ import json
 import os
 import platform
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -528,7 +529,7 @@ def test_a_failed_build_shows_its_command_its_last_lines_and_the_cure(
 
 def test_nothing_goes_into_the_python_that_an_environment_is_made_of(laptop: Laptop, site: Loopback) -> None:
     # As if somebody removed the environment meanwhile: its python would be the one that it was made of.
-    broken = f'{UV} "$@" || exit; case "$1" in venv) for last; do :; done; rm "$last/pyvenv.cfg";; esac'
+    broken = f'{shlex.quote(UV)} "$@" || exit; case "$1" in venv) for last; do :; done; rm "$last/pyvenv.cfg";; esac'
     site.script("uv", broken)
     with pytest.raises(RunError, match=r"uv pip install .* failed") as wrong:
         laptop.ask(laptop.study(requirements__txt="alpha==1.0\n"))
@@ -541,7 +542,7 @@ def hold(site: Loopback, tmp_path: Path) -> Iterator[Path]:
     path = tmp_path / "hold"
     path.touch()
     held = f'case "$1" in venv) echo $$ >> {path}.pid; while [ -e {path} ]; do sleep 0.05; done;; esac'
-    site.script("uv", f'{held}\nexec {UV} "$@"')
+    site.script("uv", f'{held}\nexec {shlex.quote(UV)} "$@"')
     yield path
     path.unlink(missing_ok=True)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -119,3 +120,38 @@ def test_a_full_disk_there_is_told(connected: Laptop) -> None:
     assert done.returncode == 5
     assert "No space left on device" in done.stderr
     assert "make space there" in done.stderr
+
+
+@pytest.mark.rsync
+@pytest.mark.parametrize("works", [True, False], ids=["rsync works", "rsync fails"])
+def test_large_files_go_by_rsync_and_without_it_all_the_same(connected: Laptop, works: bool) -> None:
+    """A program before rsync on the laptop's PATH notes each call; it is rsync then, or fails."""
+    notes, real = connected.home / "calls", shutil.which("rsync")
+    (connected.home / "bin").mkdir()
+    stand_in = connected.home / "bin" / "rsync"
+    stand_in.write_text(
+        f"#!/bin/sh\necho called >> {notes}\n" + (f'exec {real} "$@"\n' if works else "exit 12\n")
+    )
+    stand_in.chmod(0o755)
+    path = {"PATH": f"{connected.home / 'bin'}:{os.environ['PATH']}"}
+    whole = os.urandom(1_000_003) * 70
+    name = "big 'file' of $x\n ü"
+    (connected.home / name).write_bytes(whole)
+    (connected.home / name).chmod(0o640)
+    place = connected.gate.cluster.workspace(connected.gate.users["key"])
+    about = (connected.home / name).stat()
+    begun = part_of(place / name, about.st_size, about.st_mtime)
+    begun.write_bytes(whole[:2_000_000])  # as of a transfer that was cut
+    os.chown(begun, place.stat().st_uid, place.stat().st_gid)
+    went = connected.run("put", name, f"key:{place}/", env=path)
+    assert went.returncode == 0, went
+    there = place / name
+    assert there.read_bytes() == whole
+    assert (there.stat().st_mode & 0o777, int(there.stat().st_mtime)) == (0o640, int(about.st_mtime))
+    assert list(place.iterdir()) == [there]
+    back = connected.run("get", f"key:{there}", "back", "--json", env=path)
+    assert back.returncode == 0, back
+    assert (connected.home / "back").read_bytes() == whole
+    assert json.loads(back.stdout)["bytes"] == len(whole)
+    assert notes.read_text() == "called\n" * 2
+    assert connected.gate.logins() == [connected.gate.users["key"]]

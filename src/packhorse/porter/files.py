@@ -11,8 +11,8 @@ from packhorse.porter.paths import BLOCK, PART, Refused, expanded, joined, make_
 def list_files(wire, path):
     """List a file, or all files under a folder: relative name, size, mtime, mode; links and others are named."""
     top, found, other = expanded(path, wire.environ), [], []
-    if top is None or not os.path.lexists(top):
-        return {"path": said(top or b""), "kind": "", "files": [], "other": []}
+    if not os.path.lexists(top):
+        return {"path": said(top), "kind": "", "files": [], "other": []}
     if not os.path.isdir(top):
         about = os.stat(top)
         row = ["", about.st_size, about.st_mtime, stat.S_IMODE(about.st_mode)]
@@ -124,6 +124,22 @@ def blocks_of(stream, offset, length):
             return  # it is shorter than it was: the digest will say so
         length -= len(block)
         yield block
+
+
+def name(wire, path, row):
+    """Give a file ([name, size, mode, mtime]) whose part came another way its name, if it has its size."""
+    name, size, mode, mtime = row
+    full = joined(expanded(path, wire.environ), name)
+    part = part_of(full, size, mtime)
+    try:
+        if os.path.getsize(part) != size:
+            return {"named": False}
+    except OSError:
+        return {"named": False}
+    os.chmod(part, mode)
+    os.utime(part, (mtime, mtime))
+    os.rename(part, full)
+    return {"named": True}
 
 
 def forget_parts(full):

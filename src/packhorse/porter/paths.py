@@ -35,16 +35,23 @@ def said(name):
     return name.decode("utf-8", "surrogateescape")
 
 
-def expanded(path, environ):
-    """Return an absolute path for one with ~ and variables of a login shell; None where a variable is not set."""
+def expanded(path, environ, strict=False):  # noqa: FBT002 - Python 3.6 has no better word for it
+    """Return an absolute path for one with ~ and variables of a login shell.
+
+    A $ may also be a character of a name: of one that is there, and where no such variable is set (with `strict`, which
+    is for areas, None is returned then).
+    """
+    home = raw(pwd.getpwuid(os.getuid()).pw_dir)
     words = raw(path)
     if words == b"~" or words.startswith(b"~/"):
-        words = raw(pwd.getpwuid(os.getuid()).pw_dir) + words[1:]
-    names = [found.strip(b"${}") for found in VARIABLE.findall(words)]
-    if any(not environ.get(said(name)) for name in names):
-        return None
-    words = VARIABLE.sub(lambda found: raw(environ[said(found.group().strip(b"${}"))]), words)
-    return os.path.normpath(os.path.join(raw(pwd.getpwuid(os.getuid()).pw_dir), words))
+        words = home + words[1:]
+    names = [said(found.strip(b"${}")) for found in VARIABLE.findall(words)]
+    if names and not os.path.lexists(os.path.join(home, words)):
+        if all(environ.get(name) for name in names):
+            words = VARIABLE.sub(lambda found: raw(environ[said(found.group().strip(b"${}"))]), words)
+        elif strict:
+            return None
+    return os.path.normpath(os.path.join(home, words))
 
 
 def joined(top, name):

@@ -110,7 +110,7 @@ def hello(wire, programs, paths=()):
 
 def place(wire, path):
     """Return what a path with ~ and variables means here, and how much may be written there."""
-    full = expanded(path, wire.environ)
+    full = expanded(path, wire.environ, strict=True)
     if full is None:
         return {"said": path, "path": "", "why": "a variable in it is not set"}
     there = full
@@ -181,6 +181,7 @@ VERBS = {
     "put": files.put,
     "patch": files.patch,
     "give": files.give,
+    "name": files.name,
     "digest": files.digest,
     "claim": files.claim,
     "folders": files.folders,

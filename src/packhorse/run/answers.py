@@ -64,6 +64,7 @@ class Listed(TypedDict):
 class Begun(TypedDict):
     """What is there of files that are to come."""
 
+    path: str
     found: list[int]
 
 
@@ -74,6 +75,12 @@ class Given(TypedDict):
     size: Annotated[int, msgspec.Meta(ge=-1)]
     mode: NotRequired[Size]
     mtime: NotRequired[float]
+
+
+class Named(TypedDict):
+    """Whether a file that came another way got its name."""
+
+    named: bool
 
 
 class Made(TypedDict):
@@ -96,6 +103,7 @@ SHAPES: dict[str, Any] = {
     "look": Look,
     "list": Listed,
     "begun": Begun,
+    "name": Named,
     "patch": Made,
     "claim": Made,
     "extent": Extent,

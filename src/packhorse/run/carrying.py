@@ -11,6 +11,7 @@ from typing import Any
 from packhorse.model.errors import RunError
 from packhorse.run.answers import Given, checked, nonsense
 from packhorse.run.far import Session
+from packhorse.run.rsync import carries, pulled, pushed
 
 BLOCK = 1 << 16  # what a pipe holds; blocks of 1 MiB, which no cache holds, took three times the time
 SAME_AGE = 0.001  # seconds; file systems round times differently
@@ -103,14 +104,39 @@ def send(
     for name, path in files:
         about = path.stat()
         rows.append([name, about.st_size, about.st_mtime])
-    begun = session.call("begun", path=folder, files=rows)["found"]
+    told_there = session.call("begun", path=folder, files=rows)
+    begun = told_there["found"]
     wanted = [(name, path, have) for (name, path), have in zip(files, begun, strict=True) if have >= 0]
     size: int = sum(row[1] - have for row, have in zip(rows, begun, strict=True) if have >= 0)
     if before:
         before(size, len(wanted))
+    wanted = _without_large(session, str(told_there["path"]), wanted, told)
     if wanted:
         put(session, folder, wanted, told)
     return size
+
+
+def _without_large(
+    session: Session, folder: str, wanted: list[tuple[str, Path, int]], told: Told | None
+) -> list[tuple[str, Path, int]]:
+    """Send large files by rsync where that can be; return those that are left to send."""
+    left = []
+    for number, (name, path, have) in enumerate(wanted):
+        about = path.stat()
+        if not carries(session, about.st_size - have):
+            left.append((name, path, have))
+            continue
+        session.call("folders", path=folder, names=[name.rpartition("/")[0]])
+        part = part_of(Path(folder) / name, about.st_size, about.st_mtime)
+        row = [name, about.st_size, about.st_mode & 0o777, about.st_mtime]
+        if (
+            not pushed(session, str(path.resolve()), str(part))
+            or not session.call("name", path=folder, row=row)["named"]
+        ):
+            return [*left, *wanted[number:]]  # what one does not do, the next will not either
+        if told:
+            told(about.st_size - have)
+    return left
 
 
 def fetch(session: Session, listed: dict[str, Any], here: Path, told: Told | None = None) -> int:
@@ -118,11 +144,12 @@ def fetch(session: Session, listed: dict[str, Any], here: Path, told: Told | Non
 
     What came of one before it was cut stays beside it, to go on from. Returns the bytes that came.
     """
-    folder, wanted, came = listed["path"], [], 0
+    folder, wanted = listed["path"], []
     for name, size, mtime, _ in lacking(listed, here):
         part = part_of(here / name if name else here, size, mtime)
         have = part.stat().st_size if part.exists() else 0
         wanted.append((name, have if have <= size else 0))
+    wanted, came = _fetch_large(session, listed, here, wanted, told)
     for head, blocks in give(session, folder, wanted) if wanted else ():
         if head["size"] < 0:
             raise RunError(f"{head['name'] or folder} vanished meanwhile", "the same command goes on")
@@ -140,6 +167,31 @@ def fetch(session: Session, listed: dict[str, Any], here: Path, told: Told | Non
         os.utime(part, (head["mtime"], head["mtime"]))
         part.replace(path)
     return came
+
+
+def _fetch_large(
+    session: Session, listed: dict[str, Any], here: Path, wanted: list[tuple[str, int]], told: Told | None
+) -> tuple[list[tuple[str, int]], int]:
+    """Fetch large files by rsync where that can be; return those that are left to fetch, and the bytes that came."""
+    rows, left, came = {row[0]: row for row in listed["files"]}, [], 0
+    for number, (name, have) in enumerate(wanted):
+        _, size, mtime, mode = rows[name]
+        path = here / name if name else here
+        if not carries(session, size - have):
+            left.append((name, have))
+            continue
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = part_of(path.absolute(), size, mtime)
+        there = f"{listed['path']}/{name}" if name else listed["path"]
+        if not pulled(session, there, str(part)) or part.stat().st_size != size:
+            return [*left, *wanted[number:]], came
+        part.chmod(mode)
+        os.utime(part, (mtime, mtime))
+        part.replace(path)
+        came += size - have
+        if told:
+            told(size - have)
+    return left, came
 
 
 def lacking(listed: dict[str, Any], here: Path) -> list[list[Any]]:
