@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shlex
 import signal
 import sys
 import time
@@ -35,7 +36,8 @@ class Site:
         (folder / "bin").mkdir(parents=True)
         for name in ("qsub", "qstat", "qdel", "qrls"):
             program = folder / "bin" / name
-            program.write_text(f'#!/bin/sh\nexec {sys.executable} {STANDIN} {dialect} {folder} {name} "$@"\n')
+            argv = shlex.join(map(str, (sys.executable, STANDIN, dialect, folder, name)))
+            program.write_text(f'#!/bin/sh\nexec {argv} "$@"\n')
             program.chmod(0o755)
         project.file("packhorse-sites/mine.yaml", SITE.format(dialect=dialect))
 
