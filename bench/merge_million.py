@@ -17,8 +17,8 @@ from timing import judge
 from packhorse.model.plan import Plan
 from packhorse.model.space import ParameterSpace
 from packhorse.model.study import Factor, Study
-from packhorse.run.directory import RunDirectory
-from packhorse.run.files import write
+from packhorse.rundir.directory import RunDirectory
+from packhorse.rundir.files import write
 from packhorse.worker.journal import line
 
 TASKS = 1_000_000

@@ -21,19 +21,19 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
-from packhorse.app.main_script import importable_name
-from packhorse.app.run import Options, run_study
-from packhorse.app.source import Source, from_keywords
-from packhorse.app.watch import Outcome
+from packhorse.app.runs.run import run_study
+from packhorse.execution.run_model import Options, Outcome
 from packhorse.model.errors import RunError
 from packhorse.model.space import ParameterSpace
-from packhorse.run.directory import RunDirectory, find_run
+from packhorse.project.main_module import importable_name
+from packhorse.project.source import Source, from_keywords
+from packhorse.rundir.directory import RunDirectory, find_run
 
 if TYPE_CHECKING:
     import pandas as pd
     import polars as pl
 
-    from packhorse.app.scripting import Script
+    from packhorse.app.jobs.script import Script
 
 StrPath = str | os.PathLike[str]
 
@@ -88,13 +88,13 @@ class Study:
         return (self.space[index] for index in range(self.space.size))
 
     def __repr__(self) -> str:
-        from packhorse.app.writing import product
+        from packhorse.app.studies.plan import product
 
         return f"Study {self.name}: {self.space.size:,} tasks = {product(self.space)}"
 
     def plan(self) -> dict[str, Any]:
         """Return what would run here: how many tasks, examples of them, how many are finished."""
-        from packhorse.app.writing import plan_study
+        from packhorse.app.studies.plan import plan_study
 
         return plan_study(self.source)
 
@@ -115,8 +115,8 @@ class Study:
         Raises what the command's exit code would say, such as TasksFailed and Stopped, unless `check` is
         false; what keeps a run from starting is raised in any case.
         """
-        from packhorse.cli.closing import closing_lines, judge
         from packhorse.cli.output import Lines, Quiet, note
+        from packhorse.cli.run_report import closing_lines, judge
 
         _refuse_inside_task()
         place = None if directory is None else Path(directory)
@@ -171,7 +171,7 @@ class Run:
 
     def status(self) -> dict[str, Any]:
         """Return how the run stands now: state, tasks, done, failed, missing, causes."""
-        from packhorse.app.looking import status
+        from packhorse.app.inspect.status import status
 
         return status(self.path, str(self.path))
 
@@ -198,27 +198,27 @@ class Run:
         self, by: Sequence[str] = (), of: Sequence[str] = (), quantiles: Sequence[float] = ()
     ) -> pl.DataFrame:
         """Return means and so on by group, as asked for or as the study says."""
-        from packhorse.app.summary import summarise_run
+        from packhorse.app.inspect.summary import summarise_run
 
         self._table("results.parquet")
         return summarise_run(self.path, str(self.path), by, of, quantiles, ())
 
     def collect(self) -> Run:
         """Merge what is finished now, also while tasks run."""
-        from packhorse.app.collect import collect
+        from packhorse.app.inspect.collect import collect
 
         collect(RunDirectory(self.path))
         return self
 
     def logs(self, task: int) -> str:
         """Return what a task printed."""
-        from packhorse.app.looking import logs
+        from packhorse.app.inspect.logs import logs
 
         return logs(self.path, str(self.path), task, (), failed=False)[0][1]
 
     def provenance(self) -> dict[str, Any]:
         """Return what made the results: code, environment, machine, data, waves."""
-        from packhorse.app.looking import provenance
+        from packhorse.app.inspect.provenance import provenance
 
         return provenance(self.path, str(self.path))
 
@@ -268,7 +268,7 @@ def script(
     and `save` writes it. Raises UsageError, StudyError for a word that cannot be read, RunError for a job that
     cannot run there.
     """
-    from packhorse.app.scripting import make_script
+    from packhorse.app.jobs.script import make_script
     from packhorse.model.form import Form
 
     form = Form(

@@ -23,12 +23,12 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from packhorse.app.abroad import Abroad, abroad
-from packhorse.app.source import Source
+from packhorse.environments.remote import RemoteEnvironment, remote_environment
 from packhorse.model.errors import RunError
 from packhorse.model.siteparts import Modules, Storage
-from packhorse.run.code import code_digest
-from packhorse.run.snapshot import list_files
+from packhorse.project.source import Source
+from packhorse.snapshot.code import code_digest
+from packhorse.snapshot.snapshot import list_files
 from remote.loopback import Heard, Loopback, study, unpacked, wheel
 from worker.old import oldest_python
 
@@ -62,11 +62,15 @@ class Laptop:
     def install(self, *names: str) -> None:
         unpacked(self.venv, *(self.wheels / f"{name}-py3-none-any.whl" for name in names))
 
-    def ask(self, source: Source, *, heard: Heard | None = None, build: bool = True, **asked: Any) -> Abroad:
+    def ask(
+        self, source: Source, *, heard: Heard | None = None, build: bool = True, **asked: Any
+    ) -> RemoteEnvironment:
         there = self.site.there()
         with there.open():
             there.say_hello(["sh", "bash"], [])
-            return abroad(source, self.site.place(**asked), there, heard or self.site.heard, build=build)
+            return remote_environment(
+                source, self.site.place(**asked), there, heard or self.site.heard, build=build
+            )
 
 
 @pytest.fixture
@@ -547,8 +551,8 @@ def hold(site: Loopback, tmp_path: Path) -> Iterator[Path]:
     path.unlink(missing_ok=True)
 
 
-def in_background(laptop: Laptop, source: Source) -> tuple[threading.Thread, Heard, list[Abroad]]:
-    heard, found = Heard(), list[Abroad]()
+def in_background(laptop: Laptop, source: Source) -> tuple[threading.Thread, Heard, list[RemoteEnvironment]]:
+    heard, found = Heard(), list[RemoteEnvironment]()
     thread = threading.Thread(target=lambda: found.append(laptop.ask(source, heard=heard)))
     thread.start()
     return thread, heard, found
@@ -604,7 +608,7 @@ def test_a_build_goes_on_when_the_laptop_is_gone(laptop: Laptop, site: Loopback,
         try:
             with there.open():
                 there.say_hello(["sh", "bash"], [])
-                abroad(source, site.place(), there, site.heard)
+                remote_environment(source, site.place(), there, site.heard)
         except RunError as error:
             killed.append(error)
 

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from packhorse.app.advice import next_step, retry, why_stopped
+from packhorse.cluster.next_step import next_step, retry, why_stopped
 from packhorse.model.site import Site
 from packhorse.model.submission import ClusterRun, Stopped
-from packhorse.run.directory import RunDirectory
-from packhorse.run.submissions import Submissions
+from packhorse.rundir.directory import RunDirectory
+from packhorse.rundir.submissions import Submissions
 
 
 def a_run(folder: Path, **chosen: str) -> RunDirectory:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from packhorse.app.following import pause
+from packhorse.cluster.monitor import pause
 
 
 def test_looking_makes_a_run_longer_by_a_tenth_of_a_second_or_a_twentieth() -> None:

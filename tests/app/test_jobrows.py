@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from packhorse.app.jobrows import ALIVE, Names, Row, about, rows, state_words
+from packhorse.cluster.job_table import ALIVE, Names, Row, about, rows, state_words
 from packhorse.model.job import Ended, Job
-from packhorse.run.talking import talk
+from packhorse.runtime.dialogue import run_dialogue
 from packhorse.schedulers import scheduler
-from packhorse.schedulers.talk import Silent
+from packhorse.schedulers.scheduler import NoReply
 from schedulers.captured import VERSIONS, cases
 
 SLURM = scheduler("slurm")
@@ -16,8 +16,8 @@ NOBODY = Names()
 
 
 def captured(version: str) -> list[Row]:
-    jobs = talk(SLURM.jobs("alice"), lambda _: cases(version)["squeue_all_pinned_noarray"].answer)
-    assert not isinstance(jobs, Silent)
+    jobs = run_dialogue(SLURM.jobs("alice"), lambda _: cases(version)["squeue_all_pinned_noarray"].answer)
+    assert not isinstance(jobs, NoReply)
     found = rows(SLURM, "testbed", jobs, [], NOBODY)
     assert {row.job for row in found} == {job.job for job in jobs if job.state != "GONE"}
     for row in found:

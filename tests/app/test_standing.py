@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from packhorse.app.queue import Jobs, Queue
-from packhorse.app.standing import standing, standing_line
+from packhorse.cluster.job_state import job_state, job_state_line
+from packhorse.cluster.queue import Jobs, Queue
 from packhorse.model.job import Job
 from packhorse.model.site import Site
 from packhorse.model.submission import token_of
-from packhorse.run.directory import RunDirectory
+from packhorse.rundir.directory import RunDirectory
 from packhorse.schedulers.slurm import queue as squeue
 from schedulers.captured import named
 
@@ -50,8 +50,8 @@ def jobs_of(run: RunDirectory, *jobs: Job, following: bool = False) -> Jobs:
 
 @pytest.mark.parametrize("job", CAPTURED.values(), ids=lambda job: f"{job.state} {job.reason}")
 def test_every_captured_job_is_told(run: RunDirectory, queue: Queue, job: Job) -> None:
-    found = standing(run, queue, jobs_of(run, job))
-    said = standing_line(found)
+    found = job_state(run, queue, jobs_of(run, job))
+    said = job_state_line(found)
     if job.state == "QUEUED":
         assert found.state == "waiting"
         assert f" waiting ({queue.dialect.reason(job.reason)})" in said
@@ -64,22 +64,22 @@ def test_every_captured_job_is_told(run: RunDirectory, queue: Queue, job: Job) -
 
 def test_a_reason_that_never_passes_is_told_first(run: RunDirectory, queue: Queue) -> None:
     pair = (CAPTURED["QUEUED", "Resources"], CAPTURED["QUEUED", "JobHeldUser"])
-    found = standing(run, queue, jobs_of(run, *pair))
+    found = job_state(run, queue, jobs_of(run, *pair))
     assert found.reason.startswith("it is held; it is next")
-    assert "scontrol release" in standing_line(found)
+    assert "scontrol release" in job_state_line(found)
 
 
 def test_the_job_that_follows_is_told_when_nothing_else_is_there(run: RunDirectory, queue: Queue) -> None:
     held = jobs_of(run, CAPTURED["QUEUED", "JobHeldUser"], following=True)
-    found = standing(run, queue, held)
+    found = job_state(run, queue, held)
     assert found.state == "following"
     assert (
         "the job that looks for what it left waits (it is held); this never ends by itself"
-        in standing_line(found)
+        in job_state_line(found)
     )
 
 
 def test_a_silent_scheduler_is_no_empty_queue(run: RunDirectory, queue: Queue) -> None:
-    found = standing(run, queue, Jobs(1.0, silent="the Slurm controller cannot be reached"))
+    found = job_state(run, queue, Jobs(1.0, silent="the Slurm controller cannot be reached"))
     assert (found.state, found.alive) == ("unknown", False)
-    assert "the jobs go on by themselves" in standing_line(found)
+    assert "the jobs go on by themselves" in job_state_line(found)

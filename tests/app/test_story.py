@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from packhorse.app.story import Wave, last_words, story_lines, with_endings
+from packhorse.cluster.wave_history import Wave, last_words, wave_lines, with_endings
 from packhorse.model.job import Ended
-from packhorse.run.directory import RunDirectory
+from packhorse.rundir.directory import RunDirectory
 
 
 def wave(number: int, **said: Any) -> Wave:
@@ -40,7 +40,7 @@ def run(tmp_path: Path) -> RunDirectory:
 
 
 def test_each_wave_says_why_it_was_needed() -> None:
-    rows = story_lines(
+    rows = wave_lines(
         [
             wave(1, counts={"OK": 90, "MEMORY": 3, "UNFINISHED": 2, "MISSING": 5}),
             wave(2, tasks=3, jobs=1, rung="memory", memory=1664, counts={"OK": 3}),
@@ -57,7 +57,7 @@ def test_each_wave_says_why_it_was_needed() -> None:
 
 
 def test_old_waves_are_summed_up() -> None:
-    rows = story_lines([wave(number, left_out=("n3",)) for number in range(1, 13)])
+    rows = wave_lines([wave(number, left_out=("n3",)) for number in range(1, 13)])
     assert rows[0] == "9 earlier waves: 900 tasks done"
     assert [row.partition(":")[0] for row in rows[1:]] == ["wave 10", "wave 11", "wave 12"]
     assert "n3" not in "".join(rows)  # it was left out long before
@@ -78,7 +78,7 @@ def test_old_waves_are_summed_up() -> None:
 )
 def test_how_jobs_ended_is_told(run: RunDirectory, ended: Ended, said: str) -> None:
     accounting = Accounting(ended, Ended(job="81", how="done"), Ended(job="99", how="node"))
-    (row,) = story_lines(with_endings([wave(1, broken=1)], run, accounting, 0))  # type: ignore[arg-type]
+    (row,) = wave_lines(with_endings([wave(1, broken=1)], run, accounting, 0))  # type: ignore[arg-type]
     assert f"; jobs: {said}" in row
     assert row.count(" 1 ") == 1  # neither what ended well nor another run's job
 

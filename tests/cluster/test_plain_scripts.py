@@ -14,12 +14,12 @@ from msgspec.structs import replace
 
 import packhorse
 from cluster.testbed import Cluster
-from packhorse.app.form import request_of
-from packhorse.app.scripting import make_script
-from packhorse.app.sites import find_site
+from packhorse.app.jobs.job_form import request_of
+from packhorse.app.jobs.script import make_script
 from packhorse.model.errors import RunError
 from packhorse.model.form import Form
 from packhorse.plan.joblimits import elements
+from packhorse.project.sites import find_site
 from packhorse.schedulers import scheduler
 from scripts.plain_cases import HOSTILE, TESTBED, Case, made
 

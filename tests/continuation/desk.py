@@ -14,12 +14,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from packhorse.app.run import Options, Runner, open_run
-from packhorse.app.source import from_file
-from packhorse.app.watch import Watcher
+from packhorse.execution.run_model import Options
+from packhorse.execution.runner import Runner, open_run
 from packhorse.model.submission import Submission, token_of
-from packhorse.run.lock import RunLock
-from packhorse.run.submissions import Submissions
+from packhorse.project.reporter import Reporter
+from packhorse.project.source import from_file
+from packhorse.rundir.lock import RunLock
+from packhorse.rundir.submissions import Submissions
 from running.project import Project
 
 # Takes a job as sbatch does: notes it, prints its number. `mood` says what goes wrong, a word a call.
@@ -69,7 +70,7 @@ class Desk:
         """Plan what is missing and submit it, as `run --site` does; return the job."""
         with RunLock(self.path) as lock:
             runner = Runner(
-                from_file(self.project.path / "study.yaml"), Options(), Watcher(), self.run, lock.descriptor
+                from_file(self.project.path / "study.yaml"), Options(), Reporter(), self.run, lock.descriptor
             )
             todo = runner.begin()
             assert todo is not None

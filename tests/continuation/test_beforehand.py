@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from continuation.desk import Desk, ended
-from packhorse.app.words import latest_words
+from packhorse.rundata.outcomes import latest_outcomes
 from packhorse.worker import next_wave
-from packhorse.worker.beforehand import Queued, take_over
+from packhorse.worker.preplanned import Queued, take_over
 
 Make = Callable[..., Desk]
 STUDY: dict[str, Any] = {"command": "echo {n}", "parameters": {"n": {"range": [50]}}}
@@ -26,7 +26,7 @@ def element(desk: Desk, number: int, **process: Any) -> subprocess.Popen[str]:
 
 def check(desk: Desk) -> None:
     """All that the first wave left, which is everything, was planned once and done."""
-    assert latest_words(desk.run).fold.counts["OK"] == 50
+    assert latest_outcomes(desk.run).fold.counts["OK"] == 50
     assert [plan.wave for plan in desk.run.plans()] == [1, 2]
     submission = desk.kept.of(2)
     assert submission is not None

@@ -17,8 +17,8 @@ from typing import Any
 import pytest
 
 from continuation.desk import Desk, ended
-from packhorse.app.words import latest_words
 from packhorse.plan.waves import planned_ranges
+from packhorse.rundata.outcomes import latest_outcomes
 from packhorse.worker.journal import line
 from running.project import Project, bits, marked, until
 from worker.old import oldest_python
@@ -137,7 +137,7 @@ def test_the_oldest_python_decides_the_same(desk: Make, project: Project) -> Non
     one.go_on(wave)
     assert tasks(one, 2) == set(range(1, 50, 2))
     assert one.run.plan(2).probe[0] == 1, "what a deadline cut off comes first"
-    assert latest_words(one.run).fold.counts["MISSING"] == 24
+    assert latest_outcomes(one.run).fold.counts["MISSING"] == 24
     assert one.run.plan(2).before == {"OK": 25}
 
 
@@ -257,7 +257,7 @@ def test_tasks_of_a_bad_host_run_elsewhere(desk: Make) -> None:
     assert (plan.kind, submission.exclude) == ("retry", ("n2",))
     assert "--exclude=n2" in one.jobs()[0]
     assert plan.before == {"OK": 20, "FAILED": 3}
-    assert latest_words(one.run).fold.state(30) == "MISSING", "status says so, too"
+    assert latest_outcomes(one.run).fold.state(30) == "MISSING", "status says so, too"
     # The next wave has bad luck once more; the node of the first is still left out.
     pretend(one, 2, good(21, 22) + bad("FAILED", 30), host="n1", element=0)
     pretend(one, 2, bad("FAILED", 31, 42, 43), host="n4", element=1)

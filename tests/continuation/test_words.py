@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from packhorse.results.fold import Retry, fold
 from packhorse.results.journal import read_journals
-from packhorse.worker.words import WORDS, Journal, Overruled, Words, journal_paths
+from packhorse.worker.outcomes import WORDS, Journal, Outcomes, Overruled, journal_paths
 from results.journals import header_of, space_of, write_journal
 
 SPACE = space_of()  # twelve tasks
@@ -114,8 +114,8 @@ def joined(ranges: list[tuple[int, int]]) -> list[tuple[int, int]]:
     return joined(ranges)
 
 
-def folded(directory: Path, ranges: Any, plans: list[dict[str, Any]]) -> Words:
-    words, overruled = Words(ranges), Overruled(plans)
+def folded(directory: Path, ranges: Any, plans: list[dict[str, Any]]) -> Outcomes:
+    words, overruled = Outcomes(ranges), Overruled(plans)
     for journal in sorted(map(Journal, journal_paths(directory / "journal")), key=Journal.order):
         if journal.header and journal.header["space"] == SPACE.digest:
             words.take(journal, overruled)
@@ -137,7 +137,7 @@ def test_a_million_tasks_cost_a_few_bytes_each(tmp_path: Path) -> None:
     rows += [line({"index": i, "seed": 2**62, "begin": 1.5, "json": {"y": 0.1}}) for i in part]
     (folder / "1-0-0-h-1-ab.ndjson").write_bytes(b"".join(rows))
     tracemalloc.start()
-    words = Words([[0, space.size]])
+    words = Outcomes([[0, space.size]])
     (path,) = journal_paths(folder)
     words.take(Journal(path), Overruled([]))
     missing = words.with_word("MISSING")

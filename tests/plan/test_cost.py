@@ -7,12 +7,12 @@ from hypothesis import given
 
 from packhorse.model.site import Partition, Site
 from packhorse.model.study import Cluster, Resources
-from packhorse.plan.amounts import hours, size, span
 from packhorse.plan.cost import Cost, assumptions, cost_of, over_cap
 from packhorse.plan.rungs import rungs_of
 from packhorse.plan.shape import shape_of
 from packhorse.plan.work import Work
 from packhorse.text import units
+from packhorse.text.amounts import hours, size, span
 from plan.clusters import GENERAL, GPU, HOUR, HOURLY, TESTBED, fitting, taking
 
 

@@ -11,12 +11,12 @@ from msgspec.structs import replace
 
 from packhorse.model.site import Partition, Site
 from packhorse.model.study import Cluster, Resources
-from packhorse.plan.amounts import span
 from packhorse.plan.jobtime import usable, waves
 from packhorse.plan.rungs import rungs_of
 from packhorse.plan.shape import Shape, shape_of, usable_nodes
 from packhorse.plan.work import Work
 from packhorse.text import units
+from packhorse.text.amounts import span
 from plan.clusters import (
     DAY,
     GENERAL,

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from packhorse.cli import main
-from packhorse.run.far import Session
+from packhorse.ssh.session import Session
 
 when, number, notes = sys.argv[1], int(sys.argv[2]), sys.argv[3]
 send = Session.send

@@ -11,13 +11,13 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-from packhorse.app.reach import There
-from packhorse.app.siting import Place
-from packhorse.app.source import Source, from_file
-from packhorse.app.watch import Watcher
 from packhorse.model.site import Site, Storage
 from packhorse.model.study import Cluster
-from packhorse.run.ssh import Login
+from packhorse.project.placement import Place
+from packhorse.project.reporter import Reporter
+from packhorse.project.source import Source, from_file
+from packhorse.remote.transport import SshTransport
+from packhorse.ssh.login import Login
 
 
 class Loop(Login, frozen=True, kw_only=True):
@@ -33,7 +33,7 @@ class Loop(Login, frozen=True, kw_only=True):
         return True
 
 
-class Heard(Watcher):
+class Heard(Reporter):
     """Remembers what was said."""
 
     def __init__(self) -> None:
@@ -89,9 +89,9 @@ class Loopback:
         path.chmod(0o755)
         return path
 
-    def there(self) -> There:
+    def there(self) -> SshTransport:
         """Return the site as it is reached."""
-        there = There(self.site, "loop")
+        there = SshTransport(self.site, "loop")
         there.login = Loop(
             site="loop", destination="loop", socket=self.folder / "none", variables=self.variables
         )

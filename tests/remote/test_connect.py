@@ -12,7 +12,7 @@ import pexpect
 import pytest
 from msgspec.structs import replace
 
-from packhorse.run.ssh import login_to
+from packhorse.ssh.login import login_to
 from remote.gate import Gate
 from remote.laptop import Laptop
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from packhorse.run.carrying import part_of
+from packhorse.ssh.file_transfer import part_of
 from remote.laptop import Laptop
 
 NAMES = (

@@ -51,7 +51,7 @@ source = zlib.decompress(sys.stdin.buffer.read(int(sys.stdin.buffer.readline()))
 sys.argv = ["-c", sys.argv[-1]]
 mischief = open({mischief!r}).read()
 wrong = "true = module.Wire.answer\\n" + mischief + "\\nmodule.Wire.answer = answer\\n"
-exec(compile(source.replace("module.main()", wrong + "module.main()"), "porter", "exec"))
+exec(compile(source.replace("module.main()", wrong + "module.main()"), "agent", "exec"))
 """
 
 

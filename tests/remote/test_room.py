@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from packhorse.porter.paths import mounted
+from packhorse.agent.paths import mounted
 from remote.laptop import Laptop
 from remote.test_run import project, table
 

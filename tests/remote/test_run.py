@@ -17,7 +17,7 @@ from typing import Any
 import pexpect
 import pytest
 
-from packhorse.run.delta import delta
+from packhorse.ssh.delta import delta
 from remote.laptop import Laptop
 
 SIM = """

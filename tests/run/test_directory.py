@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from packhorse.run.directory import RunDirectory
+from packhorse.rundir.directory import RunDirectory
 
 
 def test_several_who_make_a_run_at_once_make_one(tmp_path: Path) -> None:

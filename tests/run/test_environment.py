@@ -12,8 +12,8 @@ import pytest
 
 from packhorse.model.errors import RunError
 from packhorse.model.study import Environment
-from packhorse.run.environment import Interpreter, resolve
-from packhorse.run.programs import resolve_command, script_command
+from packhorse.runtime.interpreter import Interpreter, resolve
+from packhorse.runtime.programs import resolve_command, script_command
 
 NONE = Environment()
 # Keeps the environment it finds, as the real one does, and writes a lock where there is none.

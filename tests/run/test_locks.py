@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from packhorse.run.locks import (
+from packhorse.runtime.package_lock import (
     Lock,
     covers,
     find_lock,

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from packhorse.model.study import Study
-from packhorse.run.needs import needs_of
-from packhorse.run.rneeds import r_packages_of
+from packhorse.snapshot.python_imports import python_imports
+from packhorse.snapshot.r_packages import r_packages_of
 
 
 def written(folder: Path, files: dict[str, str]) -> Path:
@@ -45,7 +45,7 @@ def test_what_a_script_imports(tmp_path: Path, script: str, modules: list[str], 
         "spaces/one.py": "",
     }
     written(tmp_path, {"sim.py": script, **own})
-    found = needs_of(Study(name="x", command=("python", "sim.py", "{n}")), tmp_path, tmp_path)
+    found = python_imports(Study(name="x", command=("python", "sim.py", "{n}")), tmp_path, tmp_path)
     assert (list(found.modules), list(found.certain)) == (modules, certain)
 
 
@@ -61,7 +61,7 @@ def test_what_a_script_imports(tmp_path: Path, script: str, modules: list[str], 
 )
 def test_every_way_to_name_the_code_is_read(tmp_path: Path, study: Study) -> None:
     written(tmp_path, {"src/package/inner.py": "import deep", "package/inner.py": "import deep"})
-    assert needs_of(study, tmp_path, tmp_path).modules == ("deep",)
+    assert python_imports(study, tmp_path, tmp_path).modules == ("deep",)
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_every_way_to_name_the_code_is_read(tmp_path: Path, study: Study) -> Non
 )
 def test_the_oldest_python_that_code_can_be_for(tmp_path: Path, code: str, oldest: tuple[int, int]) -> None:
     written(tmp_path, {"sim.py": code})
-    assert needs_of(Study(name="x", command=("python", "sim.py")), tmp_path, tmp_path).oldest == oldest
+    assert python_imports(Study(name="x", command=("python", "sim.py")), tmp_path, tmp_path).oldest == oldest
 
 
 @pytest.mark.parametrize(

@@ -16,10 +16,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from packhorse.model.errors import SnapshotError
-from packhorse.run.code import SnapshotFile
-from packhorse.run.imports import editable_folders
-from packhorse.run.projectfiles import matcher
-from packhorse.run.snapshot import code_digest, data_digests, find_root, import_roots, list_files, pack
+from packhorse.snapshot.code import SnapshotFile
+from packhorse.snapshot.import_roots import editable_folders
+from packhorse.snapshot.project_files import matcher
+from packhorse.snapshot.snapshot import code_digest, data_digests, find_root, import_roots, list_files, pack
 
 HOSTILE = ["with space.py", "new\nline.py", "quo'te\".py", "-dash.py", "größe.py", "*.py", "back\\slash.py"]
 

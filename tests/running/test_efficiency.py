@@ -7,8 +7,8 @@ import json
 import pytest
 
 from packhorse.model.submission import Submission
-from packhorse.run.directory import RunDirectory
-from packhorse.run.submissions import Submissions
+from packhorse.rundir.directory import RunDirectory
+from packhorse.rundir.submissions import Submissions
 from running.project import Project, until
 
 # Ten megabytes for even tasks, two hundred for odd ones, which fail for want of memory at first.

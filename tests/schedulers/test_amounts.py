@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from packhorse.schedulers.amounts import clock, mebibytes, moment, seconds
-from packhorse.schedulers.brackets import job_id, listed
-from packhorse.schedulers.statuses import own_end
+from packhorse.schedulers.pbs.exit_status import own_end
+from packhorse.schedulers.pbs.job_ids import job_id, listed
+from packhorse.schedulers.quantities import clock, mebibytes, moment, seconds
 
 
 @given(st.integers(0, 10**7))

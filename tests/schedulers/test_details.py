@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from packhorse.model.command import Answer, Command
 from packhorse.model.job import Details
-from packhorse.run.talking import talk
+from packhorse.runtime.dialogue import run_dialogue
 from packhorse.schedulers import scheduler
+from packhorse.schedulers.scheduler import NoReply
 from packhorse.schedulers.slurm.details import MARK, PLACES
-from packhorse.schedulers.talk import Silent
 from schedulers.captured import VERSIONS, Case, cases, named, told
 
 SLURM = scheduler("slurm")
@@ -27,15 +27,15 @@ KNOWN = [
 
 def details(shown: Answer, kept: Answer | None = None) -> list[Details]:
     said = answered(shown, kept)
-    assert not isinstance(said, Silent), said
+    assert not isinstance(said, NoReply), said
     return said
 
 
-def answered(shown: Answer, kept: Answer | None = None) -> list[Details] | Silent:
+def answered(shown: Answer, kept: Answer | None = None) -> list[Details] | NoReply:
     def answer(command: Command) -> Answer:
         return shown if command.argv[0] == "scontrol" else kept or Answer(status=1)
 
-    return talk(SLURM.details("1"), answer)
+    return run_dialogue(SLURM.details("1"), answer)
 
 
 @pytest.mark.parametrize("case", KNOWN, ids=told)
@@ -79,7 +79,7 @@ def test_an_unknown_job_is_nothing_where_the_accounting_is_off(case: Case) -> No
 
 @pytest.mark.parametrize("case", named(r"^(ctlddown|hung|nomunge)_scontrol_job"), ids=told)
 def test_a_scheduler_that_is_away_does_not_make_a_job_unknown(case: Case) -> None:
-    assert isinstance(answered(case.answer), Silent)
+    assert isinstance(answered(case.answer), NoReply)
 
 
 def kept(name: str, version: str = "22.05.8") -> Answer:

@@ -10,13 +10,13 @@ import pytest
 from msgspec.structs import replace
 
 from packhorse.model.command import Answer, Command
-from packhorse.model.job import Details, Ended, Job, Refused, Request, Submitted, Unsure, Wait
+from packhorse.model.job import Details, Ended, Job, Refused, Request, SubmissionUnknown, Submitted, Wait
 from packhorse.model.queues import QueueState
-from packhorse.run.talking import talk
+from packhorse.runtime.dialogue import run_dialogue
 from packhorse.schedulers import scheduler
 from packhorse.schedulers.openpbs import queue
-from packhorse.schedulers.openpbs.words import records
-from packhorse.schedulers.talk import Silent
+from packhorse.schedulers.openpbs.fields import records
+from packhorse.schedulers.scheduler import NoReply
 from packhorse.worker.commands import filled, job_number, places, says
 from schedulers.captured import Case, cases, named, told
 
@@ -71,7 +71,7 @@ LOST = {
 def test_every_answer_of_qsub_has_its_meaning(case: Case) -> None:
     said = PBS.submitted(case.answer)
     if case.name in LOST:
-        assert isinstance(said, Unsure)
+        assert isinstance(said, SubmissionUnknown)
         assert LOST[case.name] in said.why
     elif case.name in NEVER or case.name in LATER:
         assert isinstance(said, Refused)
@@ -299,7 +299,7 @@ def with_token(name: str, token: str = TOKEN) -> Answer:
 
 def test_a_users_jobs_are_those_that_wait_or_run_with_their_tokens() -> None:
     answer, heard = answers(LISTED, with_token("qstat-f-t-json-array"))
-    found = talk(PBS.jobs("alice"), answer)
+    found = run_dialogue(PBS.jobs("alice"), answer)
     assert heard == [
         ("qstat", "-u", "alice"),
         ("qstat", "-f", "-t", "-F", "json", "11", "12", "17", "21", "27[]"),
@@ -310,14 +310,14 @@ def test_a_users_jobs_are_those_that_wait_or_run_with_their_tokens() -> None:
 
 def test_a_user_without_jobs_is_not_asked_further() -> None:
     answer, heard = answers(Answer(status=0))
-    assert talk(PBS.jobs("alice"), answer) == []
+    assert run_dialogue(PBS.jobs("alice"), answer) == []
     assert len(heard) == 1
 
 
 @pytest.mark.parametrize("name", ["qstat-xf-json-unknown-and-known", "qstat-F-json-unknown-job", "qstat-F-json-finished-without-x"])  # fmt: skip
 def test_jobs_that_go_between_two_questions_are_left_out(name: str) -> None:
     answer, _ = answers(LISTED, name)
-    assert talk(PBS.jobs("alice"), answer) == []
+    assert run_dialogue(PBS.jobs("alice"), answer) == []
 
 
 FAILED = named("^qstat-(server|dead|unknown-host|bad-option|F-json-server)", versions=(VERSION,))
@@ -327,8 +327,8 @@ FAILED = named("^qstat-(server|dead|unknown-host|bad-option|F-json-server)", ver
 def test_no_answer_is_never_an_empty_queue(case: Case) -> None:
     for said in ([case.answer], [LISTED, case.answer]):
         answer, _ = answers(*said)
-        found = talk(PBS.jobs("alice"), answer)
-        assert isinstance(found, Silent)
+        found = run_dialogue(PBS.jobs("alice"), answer)
+        assert isinstance(found, NoReply)
         assert found.why
 
 
@@ -336,33 +336,33 @@ def test_an_answer_that_is_cut_short_is_no_answer() -> None:
     whole = KNOWN["qstat-F-json-all"].answer.stdout
     for text in (whole[: len(whole) // 2], "[]", "<html>maintenance</html>", '"x"'):
         answer, _ = answers(LISTED, Answer(status=0, stdout=text))
-        assert isinstance(talk(PBS.jobs("alice"), answer), Silent)
+        assert isinstance(run_dialogue(PBS.jobs("alice"), answer), NoReply)
 
 
 def test_a_job_whose_answer_was_lost_is_found_by_its_token() -> None:
     answer, heard = answers(LISTED, with_token("qstat-f-t-json-array"), Answer(status=0))
-    assert talk(PBS.find(TOKEN, "alice"), answer) == "27[].pbs01"
+    assert run_dialogue(PBS.find(TOKEN, "alice"), answer) == "27[].pbs01"
     assert heard[2] == ("qstat", "-x", "-u", "alice")
     over = with_token("qstat-xft-array-finished-json")
     listed = Answer(status=0, stdout=LISTED.stdout.replace("27[]", "26[]"))
     answer, _ = answers(Answer(status=0), listed, over)
-    assert talk(PBS.find(TOKEN, "alice"), answer) == "26[].pbs01", "it ended in between"
+    assert run_dialogue(PBS.find(TOKEN, "alice"), answer) == "26[].pbs01", "it ended in between"
     answer, _ = answers(Answer(status=0), "qstat-x-no-history")
-    assert talk(PBS.find(TOKEN, "alice"), answer) is None
+    assert run_dialogue(PBS.find(TOKEN, "alice"), answer) is None
     answer, _ = answers("qstat-server-stopped", "qstat-server-stopped")
-    assert isinstance(talk(PBS.find(TOKEN, "alice"), answer), Silent)
+    assert isinstance(run_dialogue(PBS.find(TOKEN, "alice"), answer), NoReply)
 
 
 def test_endings_are_asked_where_there_is_a_history() -> None:
     answer, heard = answers("qstat-xf-walltime-killed")
-    found = talk(PBS.ended(["20.pbs01", "nonsense"]), answer)
+    found = run_dialogue(PBS.ended(["20.pbs01", "nonsense"]), answer)
     assert heard == [("qstat", "-x", "-f", "-t", "-F", "json", "20.pbs01")]
     assert isinstance(found, list)
     assert [end.how for end in found] == ["timeout"]
     empty = KNOWN["qstat-xf-no-history"].answer
     answer, _ = answers(empty)
-    silent = talk(PBS.ended(["64.pbs01"]), answer)
-    assert isinstance(silent, Silent)
+    silent = run_dialogue(PBS.ended(["64.pbs01"]), answer)
+    assert isinstance(silent, NoReply)
     assert "keeps no history" in silent.why
 
 
@@ -376,7 +376,7 @@ CANCELS = {
 @pytest.mark.parametrize("case", named("^qdel", versions=(VERSION,)), ids=told)
 def test_every_answer_of_qdel_has_its_meaning(case: Case) -> None:
     answer, heard = answers(case.answer)
-    said = talk(PBS.cancel(["47[].pbs01", ""]), answer)
+    said = run_dialogue(PBS.cancel(["47[].pbs01", ""]), answer)
     assert heard == [("qdel", "47[].pbs01")]
     expected = CANCELS.get(case.name, "")
     assert expected in said if expected else said == ""
@@ -471,15 +471,15 @@ def test_a_users_script_may_ask_for_an_array_and_wait() -> None:
         "#PBS -e /r/x.err",
         "#PBS -m n",
     ]
-    assert PBS.unsayable(asked) == []
-    assert len(PBS.unsayable(Request(name="x", indices=((0, 1, 1), (5, 6, 1)), output="/r/{job}"))) == 2
-    assert PBS.unsayable(Request(name="x", indices=((3, 3, 1),)))
+    assert PBS.unsupported(asked) == []
+    assert len(PBS.unsupported(Request(name="x", indices=((0, 1, 1), (5, 6, 1)), output="/r/{job}"))) == 2
+    assert PBS.unsupported(Request(name="x", indices=((3, 3, 1),)))
     assert PBS.own("a.sh", ["1"], "token") == ["qsub", "-f", "-vPACKHORSE_TOKEN=token", "a.sh", "1"]
 
 
 def test_where_a_job_works_and_writes() -> None:
     answer, heard = answers("qstat-xf-directives")
-    found = talk(PBS.details("2.pbs01"), answer)
+    found = run_dialogue(PBS.details("2.pbs01"), answer)
     assert heard == [("qstat", "-x", "-f", "-t", "-F", "json", "2.pbs01")]
     assert found == [
         Details(
@@ -487,27 +487,27 @@ def test_where_a_job_works_and_writes() -> None:
         )
     ]
     answer, _ = answers("qstat-xft-array-finished-json")
-    found = talk(PBS.details("26[]"), answer)
+    found = run_dialogue(PBS.details("26[]"), answer)
     assert isinstance(found, list)
     assert [one.output.rpartition("/")[2] for one in found] == [f"stp.o26.{n}" for n in (0, 3, 6, 9)]
 
 
 def test_queues_and_what_they_allow() -> None:
     answer, _ = answers(KNOWN["qstat-Q-f-json"].answer)
-    assert talk(PBS.queues("alice"), answer) == [
+    assert run_dialogue(PBS.queues("alice"), answer) == [
         QueueState(name="workq", running=1, waiting=4, may=True),
         QueueState(name="debug", running=0, waiting=0, default_time=1800, max_time=14400, max_nodes=1, may=True),
         QueueState(name="stopped", open=False, word="not enabled and not started", running=0, waiting=0, may=False, rights="it takes no jobs now"),
     ]  # fmt: skip
     answer, _ = answers(KNOWN["qstat-F-json-server-stopped"].answer, Answer(status=0, stdout="oops"))
-    assert isinstance(talk(PBS.queues("alice"), answer), Silent)
-    assert isinstance(talk(PBS.queues("alice"), answer), Silent)
-    assert isinstance(talk(PBS.trial(QueueState(name="workq")), answer), Silent)
+    assert isinstance(run_dialogue(PBS.queues("alice"), answer), NoReply)
+    assert isinstance(run_dialogue(PBS.queues("alice"), answer), NoReply)
+    assert isinstance(run_dialogue(PBS.trial(QueueState(name="workq")), answer), NoReply)
 
 
 def test_jobs_of_others_than_ours_are_in_the_history() -> None:
     answer, heard = answers(LISTED, "qstat-F-json-history")
-    found = talk(PBS.history("alice", 3), answer)
+    found = run_dialogue(PBS.history("alice", 3), answer)
     assert heard[0] == ("qstat", "-x", "-u", "alice")
     assert isinstance(found, list)
     assert all(end.how for end in found)

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from packhorse.model.command import Answer, Command
 from packhorse.model.job import Refused
 from packhorse.model.queues import QueueState, Start
-from packhorse.run.talking import talk
+from packhorse.runtime.dialogue import run_dialogue
 from packhorse.schedulers import scheduler
+from packhorse.schedulers.scheduler import NoReply
 from packhorse.schedulers.slurm.partitions import FREE
-from packhorse.schedulers.talk import Silent
 from schedulers.captured import VERSIONS, Case, cases, named, told
 
 SLURM = scheduler("slurm")
@@ -33,13 +33,13 @@ def accounts(version: str) -> Answer:
     return Answer(status=0, stdout="\n".join("|".join(row[place] for place in (0, 1, 3, 4)) for row in rows))
 
 
-def queues(answers: Mapping[str, Answer]) -> list[QueueState] | Silent:
+def queues(answers: Mapping[str, Answer]) -> list[QueueState] | NoReply:
     """Return the queues by what each program answers."""
 
     def answer(command: Command) -> Answer:
         return answers[command.argv[0]]
 
-    return talk(SLURM.queues("alice"), answer)
+    return run_dialogue(SLURM.queues("alice"), answer)
 
 
 def of_version(version: str, **other: Answer) -> dict[str, QueueState]:
@@ -51,7 +51,7 @@ def of_version(version: str, **other: Answer) -> dict[str, QueueState]:
         "sacctmgr": accounts(version),
     }
     found = queues({**answers, **other})
-    assert not isinstance(found, Silent), found
+    assert not isinstance(found, NoReply), found
     return {one.name: one for one in found}
 
 
@@ -96,7 +96,7 @@ def limited(version: str = "", groups: str = "alice", **said: str) -> QueueState
         "sacctmgr": accounts(version) if version else Answer(status=0, stdout=ALICE),
     }
     found = queues(answers)
-    assert not isinstance(found, Silent)
+    assert not isinstance(found, NoReply)
     return found[0]
 
 
@@ -138,7 +138,7 @@ def test_without_an_accounting_nobody_knows_whose_accounts_are_whose() -> None:
     shown = "PartitionName=a AllowGroups=ALL AllowAccounts=lab State=UP\nPartitionName=b State=UP"
     answers = {"scontrol": Answer(status=0, stdout=shown), "sinfo": Answer(status=1), "id": Answer(status=1)}
     found = queues({**answers, "sacctmgr": off})
-    assert not isinstance(found, Silent)
+    assert not isinstance(found, NoReply)
     assert [(one.may, one.rights) for one in found] == [
         (None, "open only to the account lab; which ones are yours is not known"),
         (True, ""),
@@ -149,12 +149,12 @@ def test_without_an_accounting_nobody_knows_whose_accounts_are_whose() -> None:
 @pytest.mark.parametrize("case", named(r"^(ctlddown|hung|nomunge)_scontrol"), ids=told)
 def test_a_scheduler_that_is_away_has_no_empty_list_of_queues(case: Case) -> None:
     if case.answer.status != 0:
-        assert isinstance(queues({"scontrol": case.answer}), Silent)
+        assert isinstance(queues({"scontrol": case.answer}), NoReply)
 
 
 @pytest.mark.parametrize("case", named(r"^(sbatch_testonly|ctlddown_sbatch_testonly)"), ids=told)
 def test_a_trial_gives_a_start_or_a_refusal(case: Case) -> None:
-    found = talk(SLURM.trial(QueueState(name="general")), lambda _: case.answer)
+    found = run_dialogue(SLURM.trial(QueueState(name="general")), lambda _: case.answer)
     if case.answer.status == 0:
         assert isinstance(found, Start)
         assert re.fullmatch(r"2026-11-2\dT\d\d:\d\d:\d\d", found.at)
@@ -171,8 +171,8 @@ def test_the_questions_change_nothing_and_name_hidden_partitions() -> None:
         asked.append(command)
         return Answer(status=0)
 
-    talk(SLURM.queues("alice"), answer)
-    talk(SLURM.trial(QueueState(name="a", account="lab", max_time=600)), answer)
+    run_dialogue(SLURM.queues("alice"), answer)
+    run_dialogue(SLURM.trial(QueueState(name="a", account="lab", max_time=600)), answer)
     assert [command.argv[0] for command in asked] == ["scontrol", "sinfo", "id", "sacctmgr", "sbatch"]
     assert "--all" in asked[0].argv
     assert "--all" in asked[1].argv

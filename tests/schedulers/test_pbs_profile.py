@@ -5,17 +5,17 @@ from __future__ import annotations
 import pytest
 
 from packhorse.model.command import Answer
+from packhorse.model.site_facts import SiteFacts
 from packhorse.model.siteparts import NodeKind, Partition
-from packhorse.model.told import Told
-from packhorse.schedulers.pbs_profile import profile
-from packhorse.schedulers.talk import Silent
+from packhorse.schedulers.pbs.profile import profile
+from packhorse.schedulers.scheduler import NoReply
 from schedulers.captured import cases
 
 HOUR = 3600
 QUEUES, SERVER, VERSION = "qstat-Q-f", "qmgr-list-server", "qstat-version"
 
 
-def told(*answers: Answer) -> Told | Silent:
+def told(*answers: Answer) -> SiteFacts | NoReply:
     """Lead the talk with these answers: queues, nodes, server, version."""
     steps = profile("alice")
     next(steps)
@@ -33,7 +33,7 @@ def captured(version: str, nodes: str) -> list[Answer]:
 
 def test_torque_tells_its_queues_and_nodes() -> None:
     found = told(*captured("6.1.3", "pbsnodes-a-running"))
-    assert isinstance(found, Told)
+    assert isinstance(found, SiteFacts)
     assert (found.site.scheduler, found.site.scheduler_version) == ("torque", "6.1.3")
     size = {"nodes": 2, "cores": 2, "memory": 24106}
     assert found.site.partitions == (
@@ -53,7 +53,7 @@ def test_torque_tells_its_queues_and_nodes() -> None:
 
 def test_openpbs_tells_its_queues_and_nodes() -> None:
     found = told(*captured("23.06.06", "pbsnodes-a"))
-    assert isinstance(found, Told)
+    assert isinstance(found, SiteFacts)
     assert (found.site.scheduler, found.site.scheduler_version) == ("openpbs", "23.06.06")
     assert found.site.max_array_index == 9999
     size = {"nodes": 1, "cores": 4, "memory": 24106}
@@ -76,7 +76,7 @@ def test_openpbs_tells_its_queues_and_nodes() -> None:
 )
 def test_queues_are_told_without_nodes(version: str, case: str) -> None:
     found = told(*captured(version, case))
-    assert isinstance(found, Told)
+    assert isinstance(found, SiteFacts)
     assert {one.cores for one in found.site.partitions} == {None}
     assert found.silent[0].startswith("pbsnodes: ")
 
@@ -86,7 +86,7 @@ def test_queues_are_told_without_nodes(version: str, case: str) -> None:
 )
 def test_a_server_that_is_away_is_silence(version: str, case: str) -> None:
     found = told(cases(version)[case].answer)
-    assert isinstance(found, Silent)
+    assert isinstance(found, NoReply)
     assert found.why
 
 
@@ -100,7 +100,7 @@ def test_nodes_belong_to_the_queue_that_needs_their_property_or_is_named_there()
         Answer(status=0, stdout=text) for text in (queues, nodes, "Server s\n    default_queue = gpu\n", "")
     ]
     found = told(*answers)
-    assert isinstance(found, Told)
+    assert isinstance(found, SiteFacts)
     fat, gpu = found.site.partitions
     assert fat == Partition(
         name="fat", nodes=1, cores=64, memory=1024, gpus=2, by_request=True, open_to="named groups"

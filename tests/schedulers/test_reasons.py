@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from packhorse.run.talking import talk
+from packhorse.runtime.dialogue import run_dialogue
 from packhorse.schedulers import scheduler
-from packhorse.schedulers.talk import Silent
+from packhorse.schedulers.scheduler import NoReply
 from schedulers.captured import Case, named, told
 from schedulers.reason_codes import CODES, LIMITS
 
@@ -127,8 +127,8 @@ def test_who_says_that_it_never_starts_also_says_what_to_do() -> None:
     "case", named(r"^squeue_(held|adminheld|requeuehold|dep|depnever|priority|begin|bob_limit)$"), ids=told
 )
 def test_held_and_dependent_jobs_are_told_from_those_that_wait_their_turn(case: Case) -> None:
-    jobs = talk(SLURM.jobs("alice"), lambda _: case.answer)
-    assert not isinstance(jobs, Silent)
+    jobs = run_dialogue(SLURM.jobs("alice"), lambda _: case.answer)
+    assert not isinstance(jobs, NoReply)
     expected = {"held": "held", "adminheld": "held", "requeuehold": "held", "dep": "dependent", "depnever": "dependent"}  # fmt: skip
     kind = expected.get(case.name.removeprefix("squeue_"), "waiting")
     assert {SLURM.waits(job.reason) for job in jobs if job.state == "QUEUED"} == {kind}

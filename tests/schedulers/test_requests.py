@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from packhorse.model.command import Command
 from packhorse.model.errors import UsageError
 from packhorse.model.job import Request, Wait
-from packhorse.run.talking import environment
+from packhorse.runtime.dialogue import environment
 from packhorse.schedulers import scheduler
 from packhorse.schedulers.script import Raw, job_script
 from packhorse.schedulers.slurm.accounting import FIELDS
@@ -171,12 +171,12 @@ def test_a_users_script_asks_for_all_in_its_head() -> None:
     ],
 )
 def test_what_a_head_cannot_carry_is_said(request_: Request, why: str) -> None:
-    (sentence,) = SLURM.unsayable(request_)
+    (sentence,) = SLURM.unsupported(request_)
     assert why in sentence
 
 
 def test_what_a_head_carries_is_not_refused() -> None:
-    assert SLURM.unsayable(replace(FULL, output='/it\'s "5" % $HOME/{job}.out', name="a 'b' $c é")) == []
+    assert SLURM.unsupported(replace(FULL, output='/it\'s "5" % $HOME/{job}.out', name="a 'b' $c é")) == []
 
 
 @given(st.text(min_size=1))

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 
 from packhorse.model.command import Answer, Command
 from packhorse.model.job import Ended
-from packhorse.run.talking import talk
+from packhorse.runtime.dialogue import run_dialogue
 from packhorse.schedulers import scheduler
+from packhorse.schedulers.scheduler import NoReply
 from packhorse.schedulers.slurm.accounting import FIELDS, MORE
 from packhorse.schedulers.slurm.queue import FORMAT
-from packhorse.schedulers.talk import Silent
 from schedulers.captured import TESTBED, VERSIONS, Case, cases, named, told
 
 SLURM = scheduler("slurm")
@@ -43,8 +43,8 @@ def ended(text: str, jobs: list[str] | None = None) -> list[Ended]:
     known = jobs or sorted(
         {line.partition("|")[0].partition("_")[0].partition(".")[0] for line in text.splitlines()}
     )
-    said = talk(SLURM.ended(known), lambda _: Answer(status=0, stdout=text))
-    assert not isinstance(said, Silent), said
+    said = run_dialogue(SLURM.ended(known), lambda _: Answer(status=0, stdout=text))
+    assert not isinstance(said, NoReply), said
     return said
 
 
@@ -138,10 +138,10 @@ def test_elements_that_never_started_are_told_one_by_one(version: str) -> None:
 
 @pytest.mark.parametrize("case", named(r"^(acctoff|dbddown|noconf|nomunge)_sacct(_|$)"), ids=told)
 def test_an_accounting_that_is_off_or_away_is_silent(case: Case) -> None:
-    said = talk(SLURM.ended(["1"]), lambda _: case.answer)
+    said = run_dialogue(SLURM.ended(["1"]), lambda _: case.answer)
     if case.answer.status == 0:
         return  # 22.05 answers some questions with an empty document
-    assert isinstance(said, Silent)
+    assert isinstance(said, NoReply)
     words = {
         "acctoff": "no accounting",
         "dbddown": "cannot be reached",
@@ -153,8 +153,8 @@ def test_an_accounting_that_is_off_or_away_is_silent(case: Case) -> None:
 
 @pytest.mark.parametrize("case", named(r"^sacct_(bad|garbage|field)_"), ids=told)
 def test_a_question_that_sacct_refuses_is_silent(case: Case) -> None:
-    said = talk(SLURM.ended(["1"]), lambda _: case.answer)
-    assert isinstance(said, Silent) == (case.answer.status != 0)
+    said = run_dialogue(SLURM.ended(["1"]), lambda _: case.answer)
+    assert isinstance(said, NoReply) == (case.answer.status != 0)
 
 
 @pytest.mark.parametrize("case", named(r"sacct_unknown_job_noheader$"), ids=told)
@@ -164,16 +164,16 @@ def test_a_job_that_the_accounting_does_not_know_is_absent(case: Case) -> None:
 
 @pytest.mark.parametrize("case", [case for case in named(r"sacct") if case not in WIDE], ids=told)
 def test_answers_to_other_questions_break_nothing(case: Case) -> None:
-    said = talk(SLURM.ended(["1", "61"]), lambda _: case.answer)
-    assert isinstance(said, list | Silent)
+    said = run_dialogue(SLURM.ended(["1", "61"]), lambda _: case.answer)
+    assert isinstance(said, list | NoReply)
 
 
 def test_nothing_is_asked_where_there_is_nothing_to_ask() -> None:
     def never(_: object) -> Answer:
         raise AssertionError("asked")
 
-    assert talk(SLURM.ended([]), never) == []
-    assert talk(SLURM.ended(["", "no number", "٣"]), never) == []
+    assert run_dialogue(SLURM.ended([]), never) == []
+    assert run_dialogue(SLURM.ended(["", "no number", "٣"]), never) == []
 
 
 def history(text: str, queue: str = "", *, off: bool = False) -> list[Ended]:
@@ -183,8 +183,8 @@ def history(text: str, queue: str = "", *, off: bool = False) -> list[Ended]:
         assert "--starttime=now-3days" in command.argv
         return Answer(status=1 if off else 0, stdout=text)
 
-    said = talk(SLURM.history("alice", 3), answer)
-    assert not isinstance(said, Silent), said
+    said = run_dialogue(SLURM.history("alice", 3), answer)
+    assert not isinstance(said, NoReply), said
     return said
 
 
@@ -222,8 +222,8 @@ def test_a_job_that_has_just_ended_is_known_to_squeue_alone() -> None:
 
 
 def test_a_history_that_nobody_tells_is_silent() -> None:
-    said = talk(SLURM.history("alice", 3), lambda _: Answer(status=1, stderr="squeue: error: x"))
-    assert isinstance(said, Silent)
+    said = run_dialogue(SLURM.history("alice", 3), lambda _: Answer(status=1, stderr="squeue: error: x"))
+    assert isinstance(said, NoReply)
 
 
 def row(**said: str) -> str:

@@ -5,17 +5,17 @@ from __future__ import annotations
 import pytest
 
 from packhorse.model.command import Answer
+from packhorse.model.site_facts import SiteFacts
 from packhorse.model.siteparts import NodeKind, Partition
-from packhorse.model.told import Told
+from packhorse.schedulers.scheduler import NoReply
 from packhorse.schedulers.slurm.profile import profile
-from packhorse.schedulers.talk import Silent
 from schedulers.captured import TESTBED, VERSIONS, cases
 
 HOUR, DAY = 3600, 86400
 NONE = Answer(status=1, stderr="not captured")
 
 
-def told(*answers: Answer, user: str = "alice") -> Told | Silent:
+def told(*answers: Answer, user: str = "alice") -> SiteFacts | NoReply:
     """Lead the talk with these answers: config, partitions, nodes, QOS, associations."""
     steps = profile(user)
     next(steps)
@@ -62,7 +62,7 @@ GPU = Partition(
 @pytest.mark.parametrize("version", [*VERSIONS, TESTBED])
 def test_every_version_tells_the_same_cluster(version: str) -> None:
     found = told(*captured(version))
-    assert isinstance(found, Told)
+    assert isinstance(found, SiteFacts)
     assert found.site.scheduler_version == version.removesuffix("-testbed")
     assert (found.site.max_array_index, found.site.default_memory) == (10000, 100)
     by_name = {one.name: one for one in found.site.partitions}
@@ -79,11 +79,11 @@ def test_every_version_tells_the_same_cluster(version: str) -> None:
 def test_the_accounting_says_what_one_user_may_have(version: str) -> None:
     bob = Answer(status=0, stdout="testbed|lab|bob||normal||1|3||\n")
     found = told(*captured(version, own=bob))
-    assert isinstance(found, Told)
+    assert isinstance(found, SiteFacts)
     assert found.site.max_jobs == 3
     short = Answer(status=0, stdout="testbed|lab|carol||short||||\n")
     found = told(*captured(version, own=short))
-    assert isinstance(found, Told)
+    assert isinstance(found, SiteFacts)
     assert found.site.max_jobs == 2
 
 
@@ -94,7 +94,7 @@ def test_a_controller_that_does_not_answer_is_silence_and_no_empty_cluster(versi
     if found is None:
         pytest.skip(f"{case} was not captured of {version}")
     said = told(found.answer)
-    assert isinstance(said, Silent)
+    assert isinstance(said, NoReply)
     assert said.why
 
 
@@ -103,7 +103,7 @@ def test_a_controller_that_does_not_answer_is_silence_and_no_empty_cluster(versi
 def test_partitions_are_told_without_accounting(version: str, case: str) -> None:
     down = cases(version)[case].answer
     found = told(*captured(version, qos=down, own=down))
-    assert isinstance(found, Told)
+    assert isinstance(found, SiteFacts)
     assert any(one.startswith("sacctmgr: ") for one in found.silent)
     assert "max_user_gpus" not in found.partition_facts
     assert GENERAL in found.site.partitions
@@ -163,6 +163,6 @@ def _partitions(shown: str, nodes: str, qos: str) -> tuple[Partition, ...]:
     config = Answer(status=0, stdout="MaxArraySize = 1001\nDefMemPerCPU = UNLIMITED\n")
     answers = [Answer(status=0, stdout=text) for text in (shown, nodes, qos, "c|a|u||normal||||\n")]
     found = told(config, *answers)
-    assert isinstance(found, Told)
+    assert isinstance(found, SiteFacts)
     assert (found.site.max_array_index, found.site.default_memory) == (1000, None)
     return found.site.partitions

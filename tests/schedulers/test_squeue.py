@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from packhorse.model.command import Answer, Command
 from packhorse.model.job import Job, State
-from packhorse.run.talking import talk
+from packhorse.runtime.dialogue import run_dialogue
 from packhorse.schedulers import scheduler
+from packhorse.schedulers.scheduler import NoReply
 from packhorse.schedulers.slurm.queue import FORMAT
-from packhorse.schedulers.talk import Silent
 from schedulers.captured import TESTBED, VERSIONS, Case, cases, named, told
 
 SLURM = scheduler("slurm")
@@ -27,13 +27,13 @@ PINNED = [
 OTHERS = [case for case in named(r"squeue") if case not in PINNED]
 
 
-def jobs_of(answer: Answer) -> list[Job] | Silent:
-    return talk(SLURM.jobs("alice"), lambda _: answer)
+def jobs_of(answer: Answer) -> list[Job] | NoReply:
+    return run_dialogue(SLURM.jobs("alice"), lambda _: answer)
 
 
 def read(answer: Answer) -> list[Job]:
     said = jobs_of(answer)
-    assert not isinstance(said, Silent), said
+    assert not isinstance(said, NoReply), said
     return said
 
 
@@ -143,9 +143,9 @@ def test_the_same_queue_reads_the_same_in_every_version(version: str) -> None:
 def test_a_failed_question_is_never_an_empty_queue(case: Case) -> None:
     said = jobs_of(case.answer)
     if case.version == "22.05.8" and "--json" in case.command:
-        assert isinstance(said, Silent)  # it has status 0, and text that is no queue
+        assert isinstance(said, NoReply)  # it has status 0, and text that is no queue
         return
-    assert isinstance(said, Silent)
+    assert isinstance(said, NoReply)
     words = {
         "ctlddown": "cannot be reached",
         "hung": "did not answer in time",
@@ -159,7 +159,7 @@ def test_a_failed_question_is_never_an_empty_queue(case: Case) -> None:
 @pytest.mark.parametrize("case", OTHERS, ids=told)
 def test_answers_to_other_questions_break_nothing(case: Case) -> None:
     said = jobs_of(case.answer)
-    if isinstance(said, Silent):
+    if isinstance(said, NoReply):
         assert said.why
     else:
         assert all(job.state in get_args(State) for job in said)
@@ -168,15 +168,15 @@ def test_answers_to_other_questions_break_nothing(case: Case) -> None:
 @pytest.mark.parametrize("case", named(r"squeue_user_(unknown|none)$"), ids=told)
 def test_a_user_whom_slurm_does_not_know_has_no_empty_queue(case: Case) -> None:
     if "Invalid user" in case.answer.stderr:
-        assert isinstance(jobs_of(case.answer), Silent)
+        assert isinstance(jobs_of(case.answer), NoReply)
     else:
         assert read(case.answer) == []
 
 
 def test_silence_and_a_missing_command_are_told() -> None:
-    assert jobs_of(Answer(status=None)) == Silent("the command did not end in time")
+    assert jobs_of(Answer(status=None)) == NoReply("the command did not end in time")
     gone = jobs_of(Answer(status=None, stderr="squeue: not found"))
-    assert isinstance(gone, Silent)
+    assert isinstance(gone, NoReply)
     assert "not on this machine" in gone.why
 
 
@@ -283,8 +283,8 @@ def test_cut_lines_and_foreign_words_never_break_the_reading(line: str, data: st
     assert all(job.elements >= 1 for job in found)
 
 
-def find(text: str, token: str) -> str | Silent | None:
-    return talk(SLURM.find(token, "alice"), lambda _: Answer(status=0, stdout=text))
+def find(text: str, token: str) -> str | NoReply | None:
+    return run_dialogue(SLURM.find(token, "alice"), lambda _: Answer(status=0, stdout=text))
 
 
 def test_a_job_is_found_by_its_token_also_when_it_has_just_ended() -> None:
@@ -306,10 +306,10 @@ def test_of_a_job_that_was_submitted_twice_the_first_that_lives_is_named() -> No
 
 
 def test_a_look_up_without_an_answer_is_not_an_absent_job() -> None:
-    said = talk(
+    said = run_dialogue(
         SLURM.find("packhorse-0a1b-1", "alice"), lambda _: Answer(status=1, stderr="slurm_load_jobs error: x")
     )
-    assert isinstance(said, Silent)
+    assert isinstance(said, NoReply)
 
 
 def test_the_look_up_asks_for_ended_jobs_too() -> None:
@@ -319,8 +319,8 @@ def test_the_look_up_asks_for_ended_jobs_too() -> None:
         commands.append(command)
         return Answer(status=0)
 
-    talk(SLURM.find("packhorse-0a1b-1", "alice"), answer)
-    talk(SLURM.jobs("alice"), answer)
+    run_dialogue(SLURM.find("packhorse-0a1b-1", "alice"), answer)
+    run_dialogue(SLURM.jobs("alice"), answer)
     assert "--states=all" in commands[0].argv
     assert "--states=all" not in commands[1].argv
     for command in commands:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from packhorse.model.command import Answer
-from packhorse.model.job import Refused, Submitted, Unsure
+from packhorse.model.job import Refused, SubmissionUnknown, Submitted
 from packhorse.schedulers import scheduler
 from schedulers.captured import Case, named, told
 
@@ -103,7 +103,7 @@ def test_every_answer_of_sbatch_has_its_meaning(case: Case) -> None:
             assert said.job in case.answer.stdout
             assert said.job.isdigit()
         case "lost":
-            assert isinstance(said, Unsure)
+            assert isinstance(said, SubmissionUnknown)
             assert words in said.why
         case _:
             assert isinstance(said, Refused)
@@ -154,7 +154,7 @@ def test_a_sites_notices_before_the_number_do_not_hide_it(case: Case, notice: st
 )  # fmt: skip
 def test_what_slurm_may_have_taken_is_never_called_refused(answer: Answer, words: str) -> None:
     said = SLURM.submitted(answer)
-    assert isinstance(said, Unsure)
+    assert isinstance(said, SubmissionUnknown)
     assert words in said.why
 
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from packhorse.model.command import Answer, Command, Talk
-from packhorse.run.talking import ask, environment, talk
+from packhorse.model.command import Answer, Command, Dialogue
+from packhorse.runtime.dialogue import ask, environment, run_dialogue
 
 
 def python(code: str, **more: object) -> Answer:
@@ -158,21 +158,21 @@ def test_the_environment_reaches_the_command(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_a_talk_is_led_from_command_to_answer_to_its_meaning() -> None:
-    def steps() -> Talk[int]:
+    def steps() -> Dialogue[int]:
         first = yield Command(argv=("echo", "20"))
         second = yield Command(argv=("expr", first.stdout.strip(), "+", "2"))
         return int(second.stdout)
 
-    assert talk(steps()) == 22
+    assert run_dialogue(steps()) == 22
 
 
 def test_a_talk_may_ask_nothing() -> None:
-    def steps() -> Talk[str]:
+    def steps() -> Dialogue[str]:
         if False:
             yield Command(argv=("never",))
         return "said"
 
-    assert talk(steps()) == "said"
+    assert run_dialogue(steps()) == "said"
 
 
 def test_a_talk_can_be_answered_by_somebody_else() -> None:
@@ -182,9 +182,9 @@ def test_a_talk_can_be_answered_by_somebody_else() -> None:
         asked.append(command.argv)
         return Answer(status=0, stdout="x")
 
-    def steps() -> Talk[str]:
+    def steps() -> Dialogue[str]:
         said = yield Command(argv=("a", "b"))
         return said.stdout
 
-    assert talk(steps(), answer) == "x"
+    assert run_dialogue(steps(), answer) == "x"
     assert asked == [("a", "b")]

@@ -8,11 +8,11 @@ import pytest
 from msgspec.structs import replace
 
 from packhorse.model.command import Answer, Command
-from packhorse.model.job import Details, Ended, Job, Refused, Request, Submitted, Unsure, Wait
+from packhorse.model.job import Details, Ended, Job, Refused, Request, SubmissionUnknown, Submitted, Wait
 from packhorse.model.queues import QueueState
-from packhorse.run.talking import talk
+from packhorse.runtime.dialogue import run_dialogue
 from packhorse.schedulers import scheduler
-from packhorse.schedulers.talk import Silent
+from packhorse.schedulers.scheduler import NoReply
 from packhorse.schedulers.torque import queue
 from packhorse.worker.commands import filled, job_number, places, says
 from schedulers.captured import Case, cases, named, told
@@ -71,7 +71,7 @@ LOST = {
 def test_every_answer_of_qsub_has_its_meaning(case: Case) -> None:
     said = TORQUE.submitted(case.answer)
     if case.name in LOST:
-        assert isinstance(said, Unsure)
+        assert isinstance(said, SubmissionUnknown)
         assert LOST[case.name] in said.why
     elif case.name in NEVER or case.name in LATER:
         assert isinstance(said, Refused)
@@ -93,12 +93,12 @@ def test_the_limit_on_jobs_is_one_that_passes() -> None:
 @pytest.mark.parametrize(
     ("answer", "kind"),
     [
-        (Answer(status=None, stderr="qsub: did not answer within 60 s\n"), Unsure),
+        (Answer(status=None, stderr="qsub: did not answer within 60 s\n"), SubmissionUnknown),
         (Answer(status=None, stderr="qsub: not found"), Refused),
         (Answer(status=0, stdout="Project lab: 12 hours left\n26[].pbs01.example.org\n"), Submitted),
         (Answer(status=0, stdout="2026\n0.pbs01.example.org\n"), Submitted),
-        (Answer(status=0, stdout="welcome\n"), Unsure),
-        (Answer(status=11, stdout="7.pbs01\n", stderr="qsub: End of File\n"), Unsure),
+        (Answer(status=0, stdout="welcome\n"), SubmissionUnknown),
+        (Answer(status=11, stdout="7.pbs01\n", stderr="qsub: End of File\n"), SubmissionUnknown),
         (Answer(status=1, stderr="qsub: please say which project pays\n"), Refused),
     ],
 )
@@ -280,7 +280,7 @@ def with_token(name: str, token: str = TOKENS) -> Answer:
 
 def test_a_users_jobs_are_those_that_wait_or_run_with_their_tokens() -> None:
     answer, heard = answers("qstat-u", with_token("qstat-f-t-array"))
-    found = talk(TORQUE.jobs("alice"), answer)
+    found = run_dialogue(TORQUE.jobs("alice"), answer)
     assert heard[0] == ("qstat", "-u", "alice")
     assert heard[1] == (
         "qstat",
@@ -305,7 +305,7 @@ def test_a_token_that_is_wrapped_is_found() -> None:
 
 def test_a_user_without_jobs_is_not_asked_further() -> None:
     answer, heard = answers(Answer(status=0))
-    assert talk(TORQUE.jobs("alice"), answer) == []
+    assert run_dialogue(TORQUE.jobs("alice"), answer) == []
     assert len(heard) == 1
 
 
@@ -315,13 +315,13 @@ def test_many_jobs_are_asked_for_in_several_questions() -> None:
     )
     table = "\n------\n" + "".join(map(row.format, range(120)))
     answer, heard = answers(Answer(status=0, stdout=table), *[Answer(status=0)] * 3)
-    assert talk(TORQUE.jobs("alice"), answer) == []
+    assert run_dialogue(TORQUE.jobs("alice"), answer) == []
     assert [len(argv) - 4 for argv in heard[1:]] == [50, 50, 20]
 
 
 def test_jobs_that_go_between_two_questions_are_left_out() -> None:
     answer, _ = answers("qstat-u", Answer(status=153, stdout=KNOWN["qstat-f-held"].answer.stdout, stderr="qstat: Unknown Job Id Error 31\n"))  # fmt: skip
-    found = talk(TORQUE.jobs("alice"), answer)
+    found = run_dialogue(TORQUE.jobs("alice"), answer)
     assert isinstance(found, list)
     assert [job.job for job in found] == [f"30.{HOST}"]
 
@@ -333,33 +333,33 @@ FAILED = named("^qstat-(server|dead|unknown-host|bad-option)", versions=(VERSION
 def test_no_answer_is_never_an_empty_queue(case: Case) -> None:
     for said in ([case.answer], [KNOWN["qstat-u"].answer, case.answer]):
         answer, _ = answers(*said)
-        found = talk(TORQUE.jobs("alice"), answer)
-        assert isinstance(found, Silent)
+        found = run_dialogue(TORQUE.jobs("alice"), answer)
+        assert isinstance(found, NoReply)
         assert found.why
     answer, _ = answers(Answer(status=0, stdout="<html>maintenance</html>\n"))
-    assert isinstance(talk(TORQUE.jobs("alice"), answer), Silent)
+    assert isinstance(run_dialogue(TORQUE.jobs("alice"), answer), NoReply)
 
 
 def test_a_job_whose_answer_was_lost_is_found_by_its_token() -> None:
     answer, heard = answers("qstat-u", with_token("qstat-f-t-array"))
-    assert talk(TORQUE.find(TOKENS, "alice"), answer) == f"27[].{HOST}"
+    assert run_dialogue(TORQUE.find(TOKENS, "alice"), answer) == f"27[].{HOST}"
     assert "0" in heard[1], "also those that have ended: the first job of all has the number 0"
     answer, _ = answers("qstat-u", with_token("qstat-f-t-array", "packhorse-0a1b-11"))
-    assert talk(TORQUE.find(TOKENS, "alice"), answer) is None
+    assert run_dialogue(TORQUE.find(TOKENS, "alice"), answer) is None
     answer, _ = answers("qstat-server-stopped")
-    assert isinstance(talk(TORQUE.find(TOKENS, "alice"), answer), Silent)
+    assert isinstance(run_dialogue(TORQUE.find(TOKENS, "alice"), answer), NoReply)
 
 
 def test_endings_are_asked_while_the_server_remembers() -> None:
     answer, heard = answers("qstat-f-walltime-killed")
-    found = talk(TORQUE.ended([f"23.{HOST}", "nonsense"]), answer)
+    found = run_dialogue(TORQUE.ended([f"23.{HOST}", "nonsense"]), answer)
     assert heard == [("qstat", "-f", "-1", "-t", f"23.{HOST}")]
     assert isinstance(found, list)
     assert [end.how for end in found] == ["timeout"]
     answer, _ = answers("qstat-f-left-the-server")
-    assert talk(TORQUE.ended([f"71.{HOST}"]), answer) == []
+    assert run_dialogue(TORQUE.ended([f"71.{HOST}"]), answer) == []
     answer, _ = answers("qstat-f-server-stopped")
-    assert isinstance(talk(TORQUE.ended([f"71.{HOST}"]), answer), Silent)
+    assert isinstance(run_dialogue(TORQUE.ended([f"71.{HOST}"]), answer), NoReply)
 
 
 CANCELS = {
@@ -378,11 +378,11 @@ CANCELS = {
 @pytest.mark.parametrize("case", named("^qdel", versions=(VERSION,)), ids=told)
 def test_every_answer_of_qdel_has_its_meaning(case: Case) -> None:
     answer, heard = answers(case.answer)
-    said = talk(TORQUE.cancel([f"27[].{HOST}", "", "0.x"]), answer)
+    said = run_dialogue(TORQUE.cancel([f"27[].{HOST}", "", "0.x"]), answer)
     assert heard == [("qdel", f"27[].{HOST}", "0.x")]
     expected = CANCELS.get(case.name, "")
     assert expected in said if expected else said == ""
-    assert talk(TORQUE.cancel([]), answer) == ""
+    assert run_dialogue(TORQUE.cancel([]), answer) == ""
 
 
 CANCELLED = {"qstat-f-deleted-queued", "qstat-f-deleted-running", "qstat-f-dependency-impossible"}
@@ -499,9 +499,11 @@ def test_a_users_script_may_ask_for_an_array_and_wait() -> None:
         "#PBS -e /r/$PBS_JOBID.err",
         "#PBS -m n",
     ]
-    assert TORQUE.unsayable(asked) == []
-    assert len(TORQUE.unsayable(Request(name="two words", account="a b", output="/a b", options=("x",)))) == 4
-    assert TORQUE.unsayable(Request(name="x", waits=(Wait("x", "end"), Wait("1", "each"))))
+    assert TORQUE.unsupported(asked) == []
+    assert (
+        len(TORQUE.unsupported(Request(name="two words", account="a b", output="/a b", options=("x",)))) == 4
+    )
+    assert TORQUE.unsupported(Request(name="x", waits=(Wait("x", "end"), Wait("1", "each"))))
     assert TORQUE.own("a.sh", ["1", "a b"], "token", "two words") == [
         "qsub",
         "-vPACKHORSE_TOKEN=token",
@@ -536,38 +538,38 @@ def test_a_jobs_number_is_told_from_its_elements() -> None:
 
 def test_where_a_job_works_and_writes() -> None:
     answer, _ = answers("qstat-f-completed-directives")
-    assert talk(TORQUE.details("2"), answer) == [
+    assert run_dialogue(TORQUE.details("2"), answer) == [
         Details(
             job=f"2.{HOST}", name="train-net", word="C", folder="/home/alice", output="/home/alice/train.out"
         )
     ]
     answer, heard = answers("qstat-f-unknown-job", "qstat-f-t-array")
-    found = talk(TORQUE.details("27"), answer)
+    found = run_dialogue(TORQUE.details("27"), answer)
     assert heard[1][-1] == "27[]", "an array without its brackets"
     assert isinstance(found, list)
     assert (len(found), found[0].waits, found[0].late) == (10, True, False)
     answer, _ = answers("qstat-f-running")
-    (running,) = talk(TORQUE.details("25"), answer)  # type: ignore[misc]
+    (running,) = run_dialogue(TORQUE.details("25"), answer)  # type: ignore[misc]
     assert (running.waits, running.late) == (False, True), "its output comes at its end"
     answer, _ = answers("qstat-f-unknown-job")
-    assert talk(TORQUE.details("99999.x"), answer) == []
+    assert run_dialogue(TORQUE.details("99999.x"), answer) == []
 
 
 def test_queues_and_what_they_allow() -> None:
     answer, _ = answers("qstat-Q-f")
-    assert talk(TORQUE.queues("alice"), answer) == [
+    assert run_dialogue(TORQUE.queues("alice"), answer) == [
         QueueState(name="debug", running=0, waiting=0, default_time=1800, max_time=14400, max_nodes=1, may=True),
         QueueState(name="stopped", open=False, word="not enabled and not started", running=0, waiting=0, may=False, rights="it takes no jobs now"),
         QueueState(name="batch", running=2, waiting=15, default_time=3600, may=True),
     ]  # fmt: skip
     answer, _ = answers("qstat-server-stopped")
-    assert isinstance(talk(TORQUE.queues("alice"), answer), Silent)
-    assert isinstance(talk(TORQUE.trial(QueueState(name="batch")), answer), Silent)
+    assert isinstance(run_dialogue(TORQUE.queues("alice"), answer), NoReply)
+    assert isinstance(run_dialogue(TORQUE.trial(QueueState(name="batch")), answer), NoReply)
 
 
 def test_jobs_of_others_than_ours_are_remembered_for_a_while() -> None:
     answer, heard = answers("qstat-u", "qstat-f-exit3")
-    found = talk(TORQUE.history("alice", 3), answer)
+    found = run_dialogue(TORQUE.history("alice", 3), answer)
     assert "22" in heard[1]
     assert isinstance(found, list)
     assert [(end.job, end.name, end.how) for end in found] == [(f"22.{HOST}", "fail3.sh", "failed")]

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import packhorse
-from packhorse.app.scripting import Script
+from packhorse.app.jobs.script import Script
 
 GOLDEN = Path(__file__).parent / "plain"
 FILES = {

@@ -15,13 +15,13 @@ from pathlib import Path
 
 import msgspec
 
-from packhorse.app.carrier import Carrier
-from packhorse.app.reach import Here
-from packhorse.app.rendering import Caps, render
-from packhorse.app.siting import Place, propose
+from packhorse.cluster.job_scripts import Caps, render
 from packhorse.model.site import Site
-from packhorse.run.directory import RunDirectory
-from packhorse.run.sitefiles import SHIPPED
+from packhorse.project.placement import Place, propose
+from packhorse.remote.run_store import RunStore
+from packhorse.remote.transport import LocalTransport
+from packhorse.rundir.directory import RunDirectory
+from packhorse.runtime.site_files import SHIPPED
 from packhorse.schedulers import scheduler
 from packhorse.sites.parse import parse_site
 from packhorse.study.parse import parse_study
@@ -119,7 +119,14 @@ def rendered(case: Case, home: Path, dialect: str = "slurm", job: str = "") -> d
     run = RunDirectory.create(home / case.folder / "runs" / "coverage", "coverage")
     place = Place(site=site_of(case, dialect), asked=study.cluster)
     found, speaker = propose(study, place, case.tasks), scheduler(dialect)
-    render(Carrier(run, Here(place.site)), place, speaker, found.request(place, study), found.rungs, Caps())
+    render(
+        RunStore(run, LocalTransport(place.site)),
+        place,
+        speaker,
+        found.request(place, study),
+        found.rungs,
+        Caps(),
+    )
     said = msgspec.json.decode((run.path / "waves" / "continue.json").read_bytes())
     script, token = str(run.path / "waves" / "job-base.sh"), f"packhorse-0123456789ab-{case.wave}"
     elements = found.shape.elements

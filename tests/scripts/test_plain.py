@@ -15,10 +15,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import packhorse
-from packhorse.app.scripting import Script
-from packhorse.app.sites import known_sites
+from packhorse.app.jobs.script import Script
 from packhorse.cli.commands import packhorse as commands
 from packhorse.model.errors import PackhorseError, RunError, StudyError, UsageError
+from packhorse.project.sites import known_sites
 from packhorse.schedulers.plain_script import Plain, plain_script
 from packhorse.schedulers.script import Shell
 from scripts.plain_cases import CASES, GOLDEN, Case, made

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from packhorse.app.choosing import request_of, sites_for_job, sites_for_study
+from packhorse.app.sites.choose import request_of, sites_for_job, sites_for_study
 from packhorse.model.errors import StudyError
 
 Run = Callable[..., CompletedProcess[str]]

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from packhorse.app.sites import known_sites
 from packhorse.model.site import Partition, Site
+from packhorse.model.site_facts import SiteFacts
 from packhorse.model.siteparts import NodeKind
-from packhorse.model.told import Told
-from packhorse.run.sitefiles import SHIPPED
+from packhorse.project.sites import known_sites
+from packhorse.runtime.site_files import SHIPPED
 from packhorse.sites.differences import Change, differences, laid_over
 from packhorse.sites.parse import parse_site
 from packhorse.sites.write import site_text
@@ -27,9 +27,9 @@ PARTITION_FACTS = frozenset(
 )
 
 
-def told(*partitions: Partition, **facts: object) -> Told:
+def told(*partitions: Partition, **facts: object) -> SiteFacts:
     site = replace(Site(name="", max_array_index=1000, default_memory=2000, partitions=partitions), **facts)
-    return Told(site=site, facts=FACTS, partition_facts=PARTITION_FACTS)
+    return SiteFacts(site=site, facts=FACTS, partition_facts=PARTITION_FACTS)
 
 
 def said(*partitions: Partition, **facts: object) -> list[Change]:
@@ -112,7 +112,9 @@ def test_where_nodes_are_not_alike_a_file_is_right_about_any_kind() -> None:
 
 
 def test_a_fact_that_was_not_told_is_no_difference() -> None:
-    silent = Told(site=Site(name=""), facts=frozenset({"scheduler_version"}), partition_facts=frozenset())
+    silent = SiteFacts(
+        site=Site(name=""), facts=frozenset({"scheduler_version"}), partition_facts=frozenset()
+    )
     assert differences(KNOWN, silent) == []
     assert laid_over(KNOWN, silent) == KNOWN
 

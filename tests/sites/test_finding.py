@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from packhorse.app.sites import find_file, find_site, known_sites, site_name, this_site
-from packhorse.app.siting import unknown_sites
-from packhorse.app.source import from_file, from_keywords
 from packhorse.model.errors import StudyError, UsageError
-from packhorse.run.code import SnapshotFile, code_digest
-from packhorse.run.sitefiles import user_folder
+from packhorse.project.placement import unknown_sites
+from packhorse.project.sites import find_file, find_site, known_sites, site_name, this_site
+from packhorse.project.source import from_file, from_keywords
+from packhorse.runtime.site_files import user_folder
+from packhorse.snapshot.code import SnapshotFile, code_digest
 
 Write = Callable[[str, str], Path]
 

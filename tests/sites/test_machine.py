@@ -11,7 +11,7 @@ import pytest
 from packhorse.model.command import Answer
 from packhorse.model.site import Site
 from packhorse.model.siteparts import Storage
-from packhorse.run.talking import ask
+from packhorse.runtime.dialogue import ask
 from packhorse.sites.machine import look, read
 
 

@@ -10,10 +10,10 @@ from typing import Any
 import jsonschema
 import pytest
 
-from packhorse.app.sites import find_site
 from packhorse.model.errors import StudyError
 from packhorse.model.site import Site
-from packhorse.run.sitefiles import SHIPPED
+from packhorse.project.sites import find_site
+from packhorse.runtime.site_files import SHIPPED
 from packhorse.sites.keys import SITE, json_schema
 from packhorse.sites.kinds import Key
 from packhorse.sites.parse import parse_site

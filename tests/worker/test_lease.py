@@ -39,7 +39,7 @@ while True:
 
 
 def test_racing_workers_share_all_positions_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from packhorse.run.archive import worker_archive
+    from packhorse.rundir.worker_archive import worker_archive
 
     archive = tmp_path / "worker.pyz"
     archive.write_bytes(worker_archive())

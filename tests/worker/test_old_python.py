@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from packhorse.run.archive import worker_archive
+from packhorse.rundir.worker_archive import worker_archive
 from packhorse.worker.space import Space
 from running.project import Project, bits
 from worker.old import oldest_python

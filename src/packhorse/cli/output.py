@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from packhorse.app.watch import Progress, Watcher
+from packhorse.project.reporter import Progress, Reporter
 
 if TYPE_CHECKING:
-    from packhorse.app.byhand import Named
+    from packhorse.cluster.job_lookup import Named
 
 LINE_SECONDS = 10.0  # between lines of progress where there is no terminal
 
@@ -29,7 +29,7 @@ def job_of(said: str | None) -> Named | None:
     """Return the job that SITE:JOB names; None for a run's name."""
     if said is None or ":" not in said:
         return None
-    from packhorse.app.byhand import named_job
+    from packhorse.cluster.job_lookup import named_job
 
     return named_job(said, Path.cwd())
 
@@ -99,7 +99,7 @@ def frame_lines(frame: Any) -> list[str]:
         return str(frame).splitlines()
 
 
-class Lines(Watcher):
+class Lines(Reporter):
     """Shows a run to a person: a bar on a terminal, plain lines elsewhere; all on standard error."""
 
     def __init__(self) -> None:

@@ -27,4 +27,4 @@ class Answer(Struct, frozen=True, kw_only=True):
 
 
 T = TypeVar("T")
-Talk: TypeAlias = Generator[Command, Answer, T]
+Dialogue: TypeAlias = Generator[Command, Answer, T]

@@ -73,7 +73,7 @@ class Refused(Struct, frozen=True):
     transient: bool
 
 
-class Unsure(Struct, frozen=True):
+class SubmissionUnknown(Struct, frozen=True):
     """Nobody knows whether the scheduler took a job: its answer was lost."""
 
     why: str

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from packhorse.model.site import Partition, Site
-from packhorse.plan.amounts import counted, hours, size, span
 from packhorse.plan.fit import Reason
 from packhorse.plan.jobtime import HOUR, SAFETY, START, waves
 from packhorse.plan.shape import Rung, Shape
 from packhorse.plan.work import ASSUMED, Work
+from packhorse.text.amounts import counted, hours, size, span
 
 
 class Cost(Struct, frozen=True, kw_only=True):

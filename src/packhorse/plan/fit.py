@@ -10,9 +10,9 @@ from msgspec.structs import replace
 
 from packhorse.model.site import Partition, Site
 from packhorse.model.study import Cluster
-from packhorse.plan.amounts import counted, size, span
 from packhorse.plan.jobtime import longest_job, needed, usable
 from packhorse.plan.work import Work
+from packhorse.text.amounts import counted, size, span
 
 What = Literal[
     "account",

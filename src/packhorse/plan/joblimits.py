@@ -8,9 +8,9 @@ from msgspec.structs import replace
 
 from packhorse.model.job import Request
 from packhorse.model.site import Partition, Site
-from packhorse.plan.amounts import counted, size, span
 from packhorse.plan.choice import Choice, no_such, unchecked, undescribed
 from packhorse.plan.fit import Reason, What, at_most, elsewhere
+from packhorse.text.amounts import counted, size, span
 
 
 def place_job(request: Request, site: Site) -> Choice:

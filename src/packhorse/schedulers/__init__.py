@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from packhorse.model.errors import UsageError
 from packhorse.schedulers.openpbs import OpenPBS
+from packhorse.schedulers.scheduler import Scheduler
 from packhorse.schedulers.slurm import Slurm
-from packhorse.schedulers.talk import Scheduler
 from packhorse.schedulers.torque import Torque
 
 DIALECTS: tuple[Scheduler, ...] = (Slurm(), Torque(), OpenPBS())

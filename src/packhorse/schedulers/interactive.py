@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 
 from packhorse.model.job import Request
-from packhorse.schedulers.talk import Scheduler
+from packhorse.schedulers.scheduler import Scheduler
 
 
 def interactive(dialect: Scheduler, request: Request) -> list[str]:

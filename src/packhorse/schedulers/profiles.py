@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from packhorse.model.command import Talk
-from packhorse.model.told import Told
-from packhorse.schedulers import pbs_profile
+from packhorse.model.command import Dialogue
+from packhorse.model.site_facts import SiteFacts
+from packhorse.schedulers.pbs import profile
+from packhorse.schedulers.scheduler import NoReply
 from packhorse.schedulers.slurm import profile as slurm
-from packhorse.schedulers.talk import Silent
 
-PROFILES: dict[str, Callable[[str], Talk[Told | Silent]]] = {
+PROFILES: dict[str, Callable[[str], Dialogue[SiteFacts | NoReply]]] = {
     "slurm": slurm.profile,
-    "torque": pbs_profile.profile,
-    "openpbs": pbs_profile.profile,
+    "torque": profile.profile,
+    "openpbs": profile.profile,
 }

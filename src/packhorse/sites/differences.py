@@ -9,8 +9,8 @@ from msgspec import Struct
 from msgspec.structs import fields, replace
 
 from packhorse.model.site import Site
+from packhorse.model.site_facts import SiteFacts
 from packhorse.model.siteparts import Partition
-from packhorse.model.told import Told
 from packhorse.sites.keys import SITE
 from packhorse.sites.kinds import Key
 from packhorse.sites.parts import PARTITION
@@ -29,7 +29,7 @@ class Change(Struct, frozen=True, kw_only=True):
     cluster: str = ""
 
 
-def differences(known: Site, told: Told) -> list[Change]:
+def differences(known: Site, told: SiteFacts) -> list[Change]:
     """Return in what a site's file differs from what its cluster tells."""
     own = [key for key in SITE if key in told.facts and key != "partitions"]
     found = list(_compare(known, told.site, own, SITE, ""))
@@ -51,7 +51,7 @@ def differences(known: Site, told: Told) -> list[Change]:
     return found
 
 
-def laid_over(known: Site, told: Told) -> Site:
+def laid_over(known: Site, told: SiteFacts) -> Site:
     """Return a site's file with what its cluster tells in place of what it said."""
     own = {key: getattr(told.site, key) for key in told.facts - {"partitions"}}
     if "partitions" not in told.facts:
@@ -68,7 +68,7 @@ def laid_over(known: Site, told: Told) -> Site:
     return replace(known, **own, partitions=tuple(before_first))
 
 
-def _laid(before: Partition, now: Partition, told: Told) -> Partition:
+def _laid(before: Partition, now: Partition, told: SiteFacts) -> Partition:
     keys = [key for key in told.partition_facts if not _right(key, before, now)]
     was = tuple(dict.fromkeys([*before.was, *([before.name] if now.name != before.name else [])]))
     kept = {"open_to": now.open_to} if "by_request" in keys else {}
@@ -76,7 +76,7 @@ def _laid(before: Partition, now: Partition, told: Told) -> Partition:
     return replace(before, name=now.name, was=was, **facts, **kept)
 
 
-def _same(known: Site, told: Told) -> dict[str, str]:
+def _same(known: Site, told: SiteFacts) -> dict[str, str]:
     """Return for each partition of the cluster what the file calls it: the same, an old name, or the most alike."""
     names = {one.name: one.name for one in told.site.partitions if known.partition(one.name)}
     left = [one for one in known.partitions if one.name not in names]
@@ -90,7 +90,7 @@ def _same(known: Site, told: Told) -> dict[str, str]:
     return names
 
 
-def _alike(before: Partition, now: Partition, told: Told) -> float:
+def _alike(before: Partition, now: Partition, told: SiteFacts) -> float:
     """Return which part of what the file says of a partition holds for another; 0 where it says next to nothing."""
     said = [key for key in told.partition_facts if getattr(before, key) != _default(key) and key != "kinds"]
     equal = sum(_right(key, before, now) for key in said)

@@ -17,16 +17,7 @@ from packhorse.study.generate import generate
 from packhorse.study.keys import CHUNKS, PARAMETERS
 from packhorse.study.levels import MOST_LEVELS, check_distinct, check_name, column, identity, level_value
 from packhorse.study.reading import Read, fetch
-from packhorse.text.node import (
-    Node,
-    as_integer,
-    as_text,
-    as_texts,
-    check_text,
-    entries,
-    mapping,
-    refuse,
-)
+from packhorse.text.node import Node, as_integer, as_text, as_texts, check_text, entries, mapping, refuse
 from packhorse.text.yaml import decode, parse_yaml
 
 _INTEGER = re.compile(r"-?(0|[1-9][0-9]{0,18})", re.ASCII)

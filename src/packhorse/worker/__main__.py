@@ -24,7 +24,7 @@ def main(arguments):
 
 def _has_work(options):
     """Tell whether the wave that an earlier one made necessary has work; whoever comes first plans it."""
-    from packhorse.worker.beforehand import take_over
+    from packhorse.worker.preplanned import take_over
 
     run = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(options.work_file))))
     return take_over(run, options.follows, options.owner, options.elements)

@@ -13,7 +13,7 @@ from packhorse.worker import commands
 from packhorse.worker.commands import sentence
 from packhorse.worker.files import read_json, write_json
 from packhorse.worker.next_wave import NextWave, Stop
-from packhorse.worker.words import TooNew
+from packhorse.worker.outcomes import TooNew
 
 PLANNING = 30.0  # seconds between making a wave's folder and its plan, at most
 PATIENCE = 120.0  # seconds in which another continuation that planned has also submitted

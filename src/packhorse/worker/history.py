@@ -5,8 +5,8 @@ import time
 
 from packhorse.worker import checkpoint
 from packhorse.worker.files import read_json
+from packhorse.worker.outcomes import Journal, Outcomes, Overruled, journal_paths, planned
 from packhorse.worker.ranges import to_ranges
-from packhorse.worker.words import Journal, Overruled, Words, journal_paths, planned
 
 BAD_HOST = 3  # failed tasks, and nothing else, that make a host a bad one where other hosts have results
 HOPELESS = 0.9  # of a worker's time: a task that had so much of it and did not end needs a longer job
@@ -22,7 +22,7 @@ class History(object):
         self.chain = self._chain()
         self.origin = self.plans[self.chain[-1]]  # it has the tasks of all that follow it, and more
         self.submissions = {n: read_json(self.path(n, "submission.json")) for n in self.plans}
-        self.words = Words(planned(self.origin))
+        self.words = Outcomes(planned(self.origin))
         self.ok = {}  # wave -> records of tasks that ended well
         self.hosts = {}  # host -> [tasks that ended well, tasks that failed]
         self.stops = []  # why workers found something wrong

@@ -27,7 +27,7 @@ HURRY_SECONDS = 1.5  # the same in a job that was told to end: a scheduler may k
 BATCH_SECONDS = 0.25  # work a slot is given at a time
 ANSWERS = 50  # of a slot that may wait for each other, so that they fit a socket's buffer
 PREFETCH_BELOW = 0.05  # tasks shorter than this are given before they are asked for
-MEMORY = 100  # tasks over which the pace is averaged
+PACE_WINDOW = 100  # tasks over which the pace is averaged
 LINGER, OF_JOB = (
     60.0,
     0.05,
@@ -383,7 +383,7 @@ class Worker(object):
     def _count(self, slot, outcome, wall, cpu, longest, count=1):
         now = time.monotonic()
         took, slot.asked = (now - slot.asked) / count, now
-        weight = min(1.0, count / min(self.done + 1, MEMORY)) if self.done else 1.0
+        weight = min(1.0, count / min(self.done + 1, PACE_WINDOW)) if self.done else 1.0
         self.pace += (took - self.pace) * weight
         self.done += count
         totals = self.totals

@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Literal, TypeVar
 
-from packhorse.model.command import Answer, Command, Talk
-from packhorse.model.job import Details, Ended, Job, Refused, Request, Submitted, Unsure
+from packhorse.model.command import Answer, Command, Dialogue
+from packhorse.model.job import Details, Ended, Job, Refused, Request, SubmissionUnknown, Submitted
 from packhorse.model.queues import QueueState, Start
-from packhorse.schedulers import pbs_head
-from packhorse.schedulers.brackets import element_of, job_id, listed, numeral, same_job
-from packhorse.schedulers.heads import Head
-from packhorse.schedulers.openpbs import options, queue, queues, reasons, refusals, unsayable
+from packhorse.schedulers.openpbs import options, queue, queues, reasons, refusals, unsupported
+from packhorse.schedulers.openpbs.fields import records
 from packhorse.schedulers.openpbs.queue import Record
-from packhorse.schedulers.openpbs.words import records
+from packhorse.schedulers.pbs import head
+from packhorse.schedulers.pbs.job_ids import element_of, job_id, listed, numeral, same_job
+from packhorse.schedulers.pbs.job_output import FOLLOWS, LAST, WAVE, first_lines
+from packhorse.schedulers.scheduler import NoReply
 from packhorse.schedulers.script import Shell, Variables
-from packhorse.schedulers.spool import FOLLOWS, LAST, WAVE, first_lines
-from packhorse.schedulers.talk import Silent
+from packhorse.schedulers.script_headers import ScriptHeader
 
 T = TypeVar("T")
 UNKNOWN_JOB, HISTORY = 153, 35  # PBSE_UNKJOBID and PBSE_HISTJOBID, of which a shell sees the last byte
@@ -59,9 +59,9 @@ class OpenPBS:
         """Return the lines that make a job print where others can read it while it runs."""
         return first_lines(output, self.variables.element)
 
-    def unsayable(self, request: Request) -> list[str]:
+    def unsupported(self, request: Request) -> list[str]:
         """Return what the #PBS lines cannot carry as the user has said it."""
-        return unsayable.unsayable(request)
+        return unsupported.unsupported(request)
 
     def threads(self, request: Request) -> str:
         """Return the cores of a process: those of the job on a node, shared out among its processes."""
@@ -84,36 +84,36 @@ class OpenPBS:
         """Return the argv that submits a script under the name {text}, which its mail names."""
         return ["qsub", "-f", "-N{text}", "-o/dev/null", script]
 
-    def submitted(self, answer: Answer) -> Submitted | Refused | Unsure:
+    def submitted(self, answer: Answer) -> Submitted | Refused | SubmissionUnknown:
         """Read qsub's answer."""
         return refusals.submitted(answer)
 
-    def jobs(self, user: str) -> Talk[list[Job] | Silent]:
+    def jobs(self, user: str) -> Dialogue[list[Job] | NoReply]:
         """Ask for all of a user's jobs that wait or run, the elements of arrays one by one."""
         return _jobs(user)
 
-    def find(self, token: str, user: str) -> Talk[str | Silent | None]:
+    def find(self, token: str, user: str) -> Dialogue[str | NoReply | None]:
         """Ask for the job that has a token in its variables, also one that ended, where the site keeps a history.
 
         Of several (a job was submitted twice) a living one is named, and of those the first.
         """
         found = yield from _jobs(user)
         ended = yield from _jobs(user, "-x")
-        if isinstance(found, Silent):
+        if isinstance(found, NoReply):
             return found
         alive = [job for job in found if job.token == token and job.state != "GONE"]
-        over = [job for job in ended if job.token == token] if not isinstance(ended, Silent) else []
+        over = [job for job in ended if job.token == token] if not isinstance(ended, NoReply) else []
         return min((job.job for job in alive or over), key=numeral, default=None)
 
     def asked(self, job: str) -> tuple[list[str], str]:
         """Return what prints all about an array's elements while the server remembers them, and what says deleted."""
         return ["qstat", "-x", "-f", "-t", job], CANCELLED
 
-    def ended(self, jobs: list[str]) -> Talk[list[Ended] | Silent]:
+    def ended(self, jobs: list[str]) -> Dialogue[list[Ended] | NoReply]:
         """Ask how jobs ended. Silent where a site keeps no history."""
         return _details([job for job in jobs if job_id(job)], queue.endings, "-x")
 
-    def cancel(self, jobs: list[str]) -> Talk[str]:
+    def cancel(self, jobs: list[str]) -> Dialogue[str]:
         """Cancel jobs with all their elements; qdel complains about those that have ended, which is not wrong."""
         known = [job for job in jobs if job_id(job)]
         if not known:
@@ -144,32 +144,32 @@ class OpenPBS:
         """Return the argv that submits a user's script, whose own head says what it asks for."""
         return options.own(script, arguments, token, name)
 
-    def head(self, text: str) -> Head:
+    def head(self, text: str) -> ScriptHeader:
         """Return what the #PBS lines of a user's script ask for."""
-        return pbs_head.head(text)
+        return head.head(text)
 
-    def history(self, user: str, _days: int, /) -> Talk[list[Ended] | Silent]:
+    def history(self, user: str, _days: int, /) -> Dialogue[list[Ended] | NoReply]:
         """Ask how a user's jobs ended, as long as the site keeps its history."""
         numbers = yield from _numbers(user, "-x")
-        if isinstance(numbers, Silent):
+        if isinstance(numbers, NoReply):
             return numbers
         ends = yield from _details(numbers, queue.endings, "-x")
         return ends
 
-    def details(self, job: str) -> Talk[list[Details] | Silent]:
+    def details(self, job: str) -> Dialogue[list[Details] | NoReply]:
         """Ask where a job works and writes, an element each; nothing where nobody knows such a job."""
         found = yield from _details([job] if job_id(job) else [], queue.details_of, "-x")
         if found == [] and job.isdigit():  # an array without its brackets
             found = yield from _details([f"{job}[]"], queue.details_of, "-x")
         return found
 
-    def queues(self, _user: str, /) -> Talk[list[QueueState] | Silent]:
+    def queues(self, _user: str, /) -> Dialogue[list[QueueState] | NoReply]:
         """Ask which queues there are. OpenPBS does not say what is free in them."""
         answer = yield queues.QUESTION
         found = queues.states(answer.stdout) if answer.status == 0 else None
-        return Silent(refusals.understood(answer)[0]) if found is None else found
+        return NoReply(refusals.understood(answer)[0]) if found is None else found
 
-    def trial(self, _queue: QueueState, /) -> Talk[Start | Refused | Silent]:
+    def trial(self, _queue: QueueState, /) -> Dialogue[Start | Refused | NoReply]:
         """Say that OpenPBS cannot say when a job would start."""
         return _unknown()
 
@@ -186,33 +186,33 @@ class OpenPBS:
         return reasons.stuck(word)
 
 
-def _unknown() -> Talk[Start | Refused | Silent]:
+def _unknown() -> Dialogue[Start | Refused | NoReply]:
     yield from ()
-    return Silent("OpenPBS does not say when a job would start")
+    return NoReply("OpenPBS does not say when a job would start")
 
 
-def _jobs(user: str, *options: str) -> Talk[list[Job] | Silent]:
+def _jobs(user: str, *options: str) -> Dialogue[list[Job] | NoReply]:
     """Ask for a user's jobs; with -x also those that have ended and are remembered."""
     numbers = yield from _numbers(user, *options)
-    if isinstance(numbers, Silent):
+    if isinstance(numbers, NoReply):
         return numbers
     found = yield from _details(numbers, queue.rows, *options)
     return found
 
 
-def _numbers(user: str, *options: str) -> Talk[list[str] | Silent]:
+def _numbers(user: str, *options: str) -> Dialogue[list[str] | NoReply]:
     answer = yield queue.user_jobs(user, *options)
     if answer.status != 0:
-        return Silent(refusals.understood(answer)[0])
+        return NoReply(refusals.understood(answer)[0])
     found = listed(answer.stdout)
     if found is None:
-        return Silent(f"qstat's answer cannot be read: {answer.stdout.strip()[:200]!r}")
+        return NoReply(f"qstat's answer cannot be read: {answer.stdout.strip()[:200]!r}")
     return [number for number, _ in found]
 
 
 def _details(
     numbers: Sequence[str], read: Callable[[Sequence[Record], Sequence[str]], list[T]], *options: str
-) -> Talk[list[T] | Silent]:
+) -> Dialogue[list[T] | NoReply]:
     """Ask for all about some jobs; those that are gone by now are left out.
 
     The status is looked at first: also a server that cannot be reached is answered with JSON, and one that keeps no
@@ -222,14 +222,14 @@ def _details(
     for question in queue.details(numbers, *options):
         answer = yield question
         if answer.status not in (0, UNKNOWN_JOB, HISTORY):
-            return Silent(refusals.understood(answer)[0])
+            return NoReply(refusals.understood(answer)[0])
         if not answer.stdout.strip():
             if answer.status == 0:
-                return Silent(refusals.understood(answer)[0])
+                return NoReply(refusals.understood(answer)[0])
             continue
         said = records(answer.stdout)
         if said is None:
-            return Silent(f"qstat's answer cannot be read: {answer.stdout.strip()[:200]!r}")
+            return NoReply(f"qstat's answer cannot be read: {answer.stdout.strip()[:200]!r}")
         found += read(said, numbers)
     return found
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from packhorse.model.job import Request
-from packhorse.schedulers.amounts import clock
-from packhorse.schedulers.spool import WAITS, name, spool_file, told
+from packhorse.schedulers.pbs.job_output import WAITS, name, spool_file, told
+from packhorse.schedulers.quantities import clock
 
 MAIL = {"begin": "b", "end": "e", "fail": "a"}
 ELEMENT = "^array_index^"  # in a path: the number of an array's element

@@ -7,11 +7,11 @@ from typing import Any
 
 from packhorse.model.command import Command
 from packhorse.model.job import Details, Ended, How, Job
-from packhorse.schedulers.amounts import mebibytes, moment, seconds
-from packhorse.schedulers.brackets import Id, job_id
-from packhorse.schedulers.openpbs.words import state
-from packhorse.schedulers.spool import TOKEN
-from packhorse.schedulers.statuses import TERMINATED, own_end
+from packhorse.schedulers.openpbs.fields import state
+from packhorse.schedulers.pbs.exit_status import TERMINATED, own_end
+from packhorse.schedulers.pbs.job_ids import Id, job_id
+from packhorse.schedulers.pbs.job_output import TOKEN
+from packhorse.schedulers.quantities import mebibytes, moment, seconds
 
 CHUNK = 50  # jobs in one question
 

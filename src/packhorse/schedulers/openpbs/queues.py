@@ -7,7 +7,7 @@ from typing import Any
 
 from packhorse.model.command import Command
 from packhorse.model.queues import QueueState
-from packhorse.schedulers.pbs_queues import queue_state
+from packhorse.schedulers.pbs.queues import queue_state
 
 QUESTION = Command(argv=("qstat", "-Q", "-f", "-F", "json"))
 

@@ -10,8 +10,8 @@ from msgspec.structs import replace
 
 from packhorse.model.command import Command
 from packhorse.model.job import Ended, How, Job
+from packhorse.schedulers.slurm.fields import elements, mebibytes, number, seconds, state, tres
 from packhorse.schedulers.slurm.queue import ENV, UNSET
-from packhorse.schedulers.slurm.words import elements, mebibytes, number, seconds, state, tres
 
 FIELDS = ("JobID", "State", "ExitCode", "End", "ElapsedRaw", "AllocCPUS", "TotalCPU", "MaxRSS", "NodeList")
 # What a list of jobs shows beside it. The one free text comes last: a name may hold the separator.

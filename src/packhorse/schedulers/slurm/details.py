@@ -7,8 +7,8 @@ import shlex
 
 from packhorse.model.command import Command
 from packhorse.model.job import Details
+from packhorse.schedulers.slurm.fields import number
 from packhorse.schedulers.slurm.queue import ENV, UNSET
-from packhorse.schedulers.slurm.words import number
 
 # scontrol prints values with blanks in them and escapes nothing; so a value goes up to the next key that is known to
 # follow. Each of these is a key of every version from 22.05 to 26.05, or stands behind one that is cut off here.

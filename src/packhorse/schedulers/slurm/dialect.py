@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from typing import Literal
 
-from packhorse.model.command import Answer, Command, Talk
-from packhorse.model.job import Details, Ended, Job, Refused, Request, Submitted, Unsure
+from packhorse.model.command import Answer, Command, Dialogue
+from packhorse.model.job import Details, Ended, Job, Refused, Request, SubmissionUnknown, Submitted
 from packhorse.model.queues import QueueState, Start
-from packhorse.schedulers.heads import Head
+from packhorse.schedulers.scheduler import NoReply
 from packhorse.schedulers.script import Shell, Variables
+from packhorse.schedulers.script_headers import ScriptHeader
 from packhorse.schedulers.slurm import (
     accounting,
     details,
@@ -19,10 +20,9 @@ from packhorse.schedulers.slurm import (
     queue,
     reasons,
     refusals,
-    unsayable,
+    unsupported,
 )
-from packhorse.schedulers.slurm.words import number
-from packhorse.schedulers.talk import Silent
+from packhorse.schedulers.slurm.fields import number
 
 _JOB = re.compile(r"\d+(?:_\d+)?", re.ASCII)
 
@@ -70,9 +70,9 @@ class Slurm:
         """Return nothing: Slurm writes a job's output while it runs, where its head says."""
         return []
 
-    def unsayable(self, request: Request) -> list[str]:
+    def unsupported(self, request: Request) -> list[str]:
         """Return what the #SBATCH lines cannot carry as the user has said it."""
-        return unsayable.unsayable(request)
+        return unsupported.unsupported(request)
 
     def threads(self, request: Request) -> str:
         """Return the cores of a process; SLURM_CPUS_PER_TASK is there only where the script asks for some."""
@@ -96,21 +96,21 @@ class Slurm:
         """Return the argv that submits a script under the name {text}, which its mail has in the subject."""
         return ["sbatch", "--parsable", "--job-name={text}", "--output=/dev/null", script]
 
-    def submitted(self, answer: Answer) -> Submitted | Refused | Unsure:
+    def submitted(self, answer: Answer) -> Submitted | Refused | SubmissionUnknown:
         """Read sbatch's answer."""
         return refusals.submitted(answer)
 
-    def jobs(self, user: str) -> Talk[list[Job] | Silent]:
+    def jobs(self, user: str) -> Dialogue[list[Job] | NoReply]:
         """Ask squeue for all of a user's jobs that wait or run; elements of an array that wait stand in one row."""
         return _queue(queue.user_jobs(user))
 
-    def find(self, token: str, user: str) -> Talk[str | Silent | None]:
+    def find(self, token: str, user: str) -> Dialogue[str | NoReply | None]:
         """Ask for the job that has a token in its comment, also one that ended within MinJobAge (slurm.conf(5)).
 
         Of several (a job was submitted twice) a living one is named, and of those the first.
         """
         found = yield from _queue(queue.user_jobs(user, "--states=all"))
-        if isinstance(found, Silent):
+        if isinstance(found, NoReply):
             return found
         ours = [job for job in found if job.token == token]
         alive = [job for job in ours if job.state != "GONE"]
@@ -124,7 +124,7 @@ class Slurm:
         argv = queue.squeue("--array", "--states=all", f"--jobs={job}", "--format=%T").argv
         return list(argv), r"\bCANCELLED"
 
-    def ended(self, jobs: list[str]) -> Talk[list[Ended] | Silent]:
+    def ended(self, jobs: list[str]) -> Dialogue[list[Ended] | NoReply]:
         """Ask sacct how jobs ended. Silent where a cluster keeps no accounting, or the database is away.
 
         For seconds after the end some elements of an array are absent, and one may stand there without its number.
@@ -134,10 +134,10 @@ class Slurm:
             return []
         answer = yield accounting.sacct(known)
         if answer.status != 0:
-            return Silent(refusals.understood(answer)[0])
+            return NoReply(refusals.understood(answer)[0])
         return [ended for ended in accounting.endings(answer.stdout) if ended.job in known]
 
-    def cancel(self, jobs: list[str]) -> Talk[str]:
+    def cancel(self, jobs: list[str]) -> Dialogue[str]:
         """Cancel jobs with all their elements, or elements. scancel says nothing of jobs that have ended."""
         known = [job for job in jobs if self.is_job(job)]
         if not known:
@@ -169,19 +169,19 @@ class Slurm:
         named = [f"--job-name={name}"] if name else []
         return ["sbatch", "--parsable", f"--comment={token}", *named, script, *arguments]
 
-    def head(self, text: str) -> Head:
+    def head(self, text: str) -> ScriptHeader:
         """Return what the #SBATCH lines of a user's script ask for."""
         return head.head(text)
 
-    def history(self, user: str, days: int, /) -> Talk[list[Ended] | Silent]:
+    def history(self, user: str, days: int, /) -> Dialogue[list[Ended] | NoReply]:
         """Ask how a user's jobs of the last days ended: sacct, and squeue for the newest and where nobody else knows."""
         newest = yield from _queue(queue.user_jobs(user, "--states=all"))
         answer = yield accounting.of_days(user, days)
-        if answer.status != 0 and isinstance(newest, Silent):
+        if answer.status != 0 and isinstance(newest, NoReply):
             return newest
         known = accounting.endings(answer.stdout, accounting.MORE) if answer.status == 0 else []
         places = {(ended.job, ended.element) for ended in known}
-        seen = [] if isinstance(newest, Silent) else newest
+        seen = [] if isinstance(newest, NoReply) else newest
         alive = {(job.job, job.element) for job in seen if job.state != "GONE"}
         fresh = [accounting.of_queue(job) for job in seen if job.state == "GONE"]
         return [
@@ -189,7 +189,7 @@ class Slurm:
             *(ended for ended in fresh if (ended.job, ended.element) not in places),
         ]
 
-    def details(self, job: str) -> Talk[list[Details] | Silent]:
+    def details(self, job: str) -> Dialogue[list[Details] | NoReply]:
         """Ask where a job works and writes, an element each; nothing where nobody knows such a job."""
         answer = yield details.shown(job)
         if answer.status == 0:
@@ -198,19 +198,19 @@ class Slurm:
         if older.status == 0:
             return details.of_sacct(older.stdout)
         known = "Invalid job id" in answer.stderr or "not found" in answer.stdout + answer.stderr
-        return [] if known else Silent(refusals.understood(answer)[0])
+        return [] if known else NoReply(refusals.understood(answer)[0])
 
-    def queues(self, user: str, /) -> Talk[list[QueueState] | Silent]:
+    def queues(self, user: str, /) -> Dialogue[list[QueueState] | NoReply]:
         """Ask which partitions there are, what is free in them, and which of them the user may use."""
         shown = yield partitions.partitions()
         if shown.status != 0:
-            return Silent(refusals.understood(shown)[0])
+            return NoReply(refusals.understood(shown)[0])
         free = yield partitions.free()
         groups = yield partitions.groups()
         associations = yield partitions.associations(user)
         return partitions.states(shown.stdout, free.stdout, partitions.mine(groups, associations))
 
-    def trial(self, queue: QueueState, /) -> Talk[Start | Refused | Silent]:
+    def trial(self, queue: QueueState, /) -> Dialogue[Start | Refused | NoReply]:
         """Ask when a job of one core, of an hour where so long ones are allowed, would start in a partition."""
         answer = yield partitions.trial(queue.name, queue.account, queue.max_time)
         return partitions.start(answer)
@@ -228,16 +228,16 @@ class Slurm:
         return reasons.stuck(word)
 
 
-def _queue(question: Command) -> Talk[list[Job] | Silent]:
+def _queue(question: Command) -> Dialogue[list[Job] | NoReply]:
     """Ask squeue. Its warnings do not count; a user it does not know, and an answer nobody can read, do."""
     answer = yield question
     if answer.status != 0:
-        return Silent(refusals.understood(answer)[0])
+        return NoReply(refusals.understood(answer)[0])
     if "Invalid user" in answer.stderr:  # said with status 0 and an empty queue
-        return Silent(f"Slurm does not know the user ({answer.stderr.strip()})")
+        return NoReply(f"Slurm does not know the user ({answer.stderr.strip()})")
     found = queue.rows(answer.stdout)
     if not found and answer.stdout.strip():
-        return Silent(f"squeue's answer cannot be read: {answer.stdout.strip()[:200]!r}")
+        return NoReply(f"squeue's answer cannot be read: {answer.stdout.strip()[:200]!r}")
     return found
 
 

@@ -6,8 +6,8 @@ import re
 from collections.abc import Mapping
 
 from packhorse.model.job import Request
-from packhorse.schedulers.heads import Head, notes, options
-from packhorse.schedulers.slurm.words import elements, number, whole_seconds
+from packhorse.schedulers.script_headers import ScriptHeader, notes, options
+from packhorse.schedulers.slurm.fields import elements, number, whole_seconds
 
 LONG = {
     "-A": "--account",
@@ -29,10 +29,10 @@ _SIZE = re.compile(r"(\d+)([KMGT]?)B?", re.IGNORECASE)
 _IN_MIB = {"": 1.0, "K": 1 / 1024, "M": 1.0, "G": 1024.0, "T": 1024.0**2}
 
 
-def head(text: str) -> Head:
+def head(text: str) -> ScriptHeader:
     """Return what a script asks for; of an option that stands there twice the last counts."""
     said = {LONG.get(one.name, one.name): one.value for one in options(text, "#SBATCH", FLAGS)}
-    return Head(request=_request(said), folder=said.get("--chdir", ""), notes=notes(text, "#SBATCH"))
+    return ScriptHeader(request=_request(said), folder=said.get("--chdir", ""), notes=notes(text, "#SBATCH"))
 
 
 def _request(said: Mapping[str, str]) -> Request:

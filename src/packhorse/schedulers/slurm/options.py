@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from packhorse.model.job import Request, Wait
-from packhorse.schedulers.slurm.words import written_array, written_time
+from packhorse.schedulers.slurm.fields import written_array, written_time
 
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f|]")
 _PLAIN = re.compile(r"[\w@%+=:,./\[\]-]*", re.ASCII)

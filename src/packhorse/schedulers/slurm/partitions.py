@@ -9,10 +9,10 @@ from msgspec import Struct
 from packhorse.model.command import Answer, Command
 from packhorse.model.job import Refused
 from packhorse.model.queues import QueueState, Start
+from packhorse.schedulers.scheduler import NoReply
+from packhorse.schedulers.slurm.fields import number, whole_seconds
 from packhorse.schedulers.slurm.queue import ENV, UNSET
 from packhorse.schedulers.slurm.refusals import understood
-from packhorse.schedulers.slurm.words import number, whole_seconds
-from packhorse.schedulers.talk import Silent
 
 FREE = "%R|%C|%F"  # name, cores and nodes as allocated/idle/other/total
 SMALL_MINUTES = 60  # of the job whose start is asked for
@@ -75,14 +75,14 @@ def _asks(*argv: str) -> Command:
     return Command(argv=argv, env=ENV, unset=UNSET)
 
 
-def start(answer: Answer) -> Start | Refused | Silent:
+def start(answer: Answer) -> Start | Refused | NoReply:
     """Read the answer to `trial`; sbatch prints it on standard error."""
     found = _START.search(answer.stderr) or _START.search(answer.stdout)
     if answer.status == 0 and found:
         return Start(found[1])
     why, verdict = understood(answer)
     if answer.status is None or verdict == "lost":
-        return Silent(why)
+        return NoReply(why)
     return Refused(why, transient=verdict == "later")
 
 

@@ -7,15 +7,15 @@ import re
 from msgspec import Struct
 from msgspec.structs import replace
 
-from packhorse.model.command import Command, Talk
+from packhorse.model.command import Command, Dialogue
 from packhorse.model.site import Site
+from packhorse.model.site_facts import SiteFacts
 from packhorse.model.siteparts import NodeKind, Partition
-from packhorse.model.told import Told
+from packhorse.schedulers.scheduler import NoReply
+from packhorse.schedulers.slurm.fields import mebibytes, number, whole_seconds
 from packhorse.schedulers.slurm.partitions import closed_to, partitions
 from packhorse.schedulers.slurm.queue import ENV, UNSET
 from packhorse.schedulers.slurm.refusals import understood
-from packhorse.schedulers.slurm.words import mebibytes, number, whole_seconds
-from packhorse.schedulers.talk import Silent
 
 NODES = "%P|%a|%l|%D|%c|%m|%G|%T|%f"
 QOS = "Name,Priority,MaxWall,MaxTRESPU,MaxJobsPU,MaxSubmitPU,MaxTRES,Flags"
@@ -55,11 +55,11 @@ class Limits(Struct, frozen=True, kw_only=True):
     gpus: int | None = None
 
 
-def profile(user: str) -> Talk[Told | Silent]:
+def profile(user: str) -> Dialogue[SiteFacts | NoReply]:
     """Ask a Slurm for its configuration, partitions and nodes, and its accounting, where it answers, for limits."""
     config = yield _asks("scontrol", "show", "config")
     if config.status != 0:
-        return Silent(understood(config)[0])
+        return NoReply(understood(config)[0])
     shown = yield partitions()
     nodes = yield _asks("sinfo", "--noheader", "--exact", "--all", f"--format={NODES}")
     qos = yield _asks("sacctmgr", "-n", "-P", "show", "qos", f"format={QOS}")
@@ -75,7 +75,7 @@ def profile(user: str) -> Talk[Told | Silent]:
     if accounting:
         site = _allowed(site, own.stdout, limits)
     site = replace(site, partitions=_partitions(shown.stdout, _kinds(nodes.stdout), limits))
-    return Told(
+    return SiteFacts(
         site=site,
         facts=FACTS | (USER_FACTS if accounting else frozenset()),
         partition_facts=PARTITION_FACTS | (PARTITION_USER_FACTS if accounting else frozenset()),

@@ -6,7 +6,7 @@ import re
 
 from packhorse.model.command import Command
 from packhorse.model.job import Job
-from packhorse.schedulers.slurm.words import elements, number, state, whole_seconds
+from packhorse.schedulers.slurm.fields import elements, number, state, whole_seconds
 
 # Free text comes last: names and comments may hold the separator.
 FORMAT = "%F|%K|%i|%T|%r|%S|%M|%l|%N|%j|%k"

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 
 from packhorse.model.command import Answer
-from packhorse.model.job import Refused, Submitted, Unsure
-from packhorse.schedulers import meanings
-from packhorse.schedulers.meanings import Meaning, Verdict
+from packhorse.model.job import Refused, SubmissionUnknown, Submitted
+from packhorse.schedulers import reply_rules
+from packhorse.schedulers.reply_rules import Meaning, Verdict
 
 # The texts are those of slurm_errno.c, with the details that sbatch prints before them. The last line says why a
 # command failed, since a site's plugins may print anything before it; the first meaning that fits holds.
@@ -110,14 +110,14 @@ _PREFIX = re.compile(
 _CHATTER = re.compile(r"^\s*$|retrying in \d|^Try .* for more information|If munged is up")
 
 
-def submitted(answer: Answer) -> Submitted | Refused | Unsure:
+def submitted(answer: Answer) -> Submitted | Refused | SubmissionUnknown:
     """Read sbatch's answer. A site's own notices may stand before the number."""
-    return meanings.submitted(answer, _NUMBER.findall(answer.stdout), *understood(answer))
+    return reply_rules.submitted(answer, _NUMBER.findall(answer.stdout), *understood(answer))
 
 
 def understood(answer: Answer) -> tuple[str, Verdict]:
     """Return why a command failed, in plain words with Slurm's own behind them, and what that means."""
-    return meanings.understood(answer, MEANINGS, _own_words)
+    return reply_rules.understood(answer, MEANINGS, _own_words)
 
 
 def _own_words(text: str) -> list[str]:

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Literal, TypeVar
 
-from packhorse.model.command import Answer, Command, Talk
-from packhorse.model.job import Details, Ended, Job, Refused, Request, Submitted, Unsure
+from packhorse.model.command import Answer, Command, Dialogue
+from packhorse.model.job import Details, Ended, Job, Refused, Request, SubmissionUnknown, Submitted
 from packhorse.model.queues import QueueState, Start
-from packhorse.schedulers import pbs_head
-from packhorse.schedulers.brackets import element_of, job_id, listed, numeral, same_job
-from packhorse.schedulers.heads import Head
-from packhorse.schedulers.pbs_unsayable import unsayable
+from packhorse.schedulers.pbs import head
+from packhorse.schedulers.pbs.job_ids import element_of, job_id, listed, numeral, same_job
+from packhorse.schedulers.pbs.job_output import FOLLOWS, LAST, WAVE, first_lines
+from packhorse.schedulers.pbs.unsupported import unsupported
+from packhorse.schedulers.scheduler import NoReply
 from packhorse.schedulers.script import Shell, Variables
-from packhorse.schedulers.spool import FOLLOWS, LAST, WAVE, first_lines
-from packhorse.schedulers.talk import Silent
+from packhorse.schedulers.script_headers import ScriptHeader
 from packhorse.schedulers.torque import options, queue, queues, reasons, refusals
 
 T = TypeVar("T")
@@ -58,9 +58,9 @@ class Torque:
         """Return the lines that make a job print where others can read it while it runs."""
         return first_lines(output, self.variables.element)
 
-    def unsayable(self, request: Request) -> list[str]:
+    def unsupported(self, request: Request) -> list[str]:
         """Return what the #PBS lines cannot carry as the user has said it."""
-        return list(unsayable(request, "TORQUE"))
+        return list(unsupported(request, "TORQUE"))
 
     def threads(self, request: Request) -> str:
         """Return the cores of a process: those of the job on a node, shared out among its processes."""
@@ -86,21 +86,21 @@ class Torque:
         """Return the argv that submits a script under the name {text}, which its mail names."""
         return ["qsub", "-N{text}", "-o/dev/null", script]
 
-    def submitted(self, answer: Answer) -> Submitted | Refused | Unsure:
+    def submitted(self, answer: Answer) -> Submitted | Refused | SubmissionUnknown:
         """Read qsub's answer."""
         return refusals.submitted(answer)
 
-    def jobs(self, user: str) -> Talk[list[Job] | Silent]:
+    def jobs(self, user: str) -> Dialogue[list[Job] | NoReply]:
         """Ask for all of a user's jobs that wait or run, the elements of arrays one by one."""
         return _jobs(user, ended=False)
 
-    def find(self, token: str, user: str) -> Talk[str | Silent | None]:
+    def find(self, token: str, user: str) -> Dialogue[str | NoReply | None]:
         """Ask for the job that has a token in its variables, also one that ended within keep_completed seconds.
 
         Of several (a job was submitted twice) a living one is named, and of those the first.
         """
         found = yield from _jobs(user, ended=True)
-        if isinstance(found, Silent):
+        if isinstance(found, NoReply):
             return found
         ours = [job for job in found if job.token == token]
         alive = [job for job in ours if job.state != "GONE"]
@@ -110,11 +110,11 @@ class Torque:
         """Return what prints all about an array's elements while the server remembers them, and what says deleted."""
         return list(queue.details([job])[0].argv), CANCELLED
 
-    def ended(self, jobs: list[str]) -> Talk[list[Ended] | Silent]:
+    def ended(self, jobs: list[str]) -> Dialogue[list[Ended] | NoReply]:
         """Ask how jobs ended; the server forgets them keep_completed seconds later, at many sites at once."""
         return _details([job for job in jobs if job_id(job)], queue.endings)
 
-    def cancel(self, jobs: list[str]) -> Talk[str]:
+    def cancel(self, jobs: list[str]) -> Dialogue[str]:
         """Cancel jobs with all their elements; qdel complains about those that have ended, which is not wrong."""
         known = [job for job in jobs if job_id(job)]
         if not known:
@@ -145,31 +145,31 @@ class Torque:
         """Return the argv that submits a user's script, whose own head says what it asks for."""
         return options.own(script, arguments, token, name)
 
-    def head(self, text: str) -> Head:
+    def head(self, text: str) -> ScriptHeader:
         """Return what the #PBS lines of a user's script ask for."""
-        return pbs_head.head(text)
+        return head.head(text)
 
-    def history(self, user: str, _days: int, /) -> Talk[list[Ended] | Silent]:
+    def history(self, user: str, _days: int, /) -> Dialogue[list[Ended] | NoReply]:
         """Ask how a user's jobs ended that the server still remembers, keep_completed seconds long."""
         numbers = yield from _numbers(user, ended=True)
-        if isinstance(numbers, Silent):
+        if isinstance(numbers, NoReply):
             return numbers
         ends = yield from _details(numbers, queue.endings)
         return ends
 
-    def details(self, job: str) -> Talk[list[Details] | Silent]:
+    def details(self, job: str) -> Dialogue[list[Details] | NoReply]:
         """Ask where a job works and writes, an element each; nothing where nobody knows such a job."""
         found = yield from _details([job] if job_id(job) else [], queue.details_of)
         if found == [] and job.isdigit():  # an array without its brackets
             found = yield from _details([f"{job}[]"], queue.details_of)
         return found
 
-    def queues(self, _user: str, /) -> Talk[list[QueueState] | Silent]:
+    def queues(self, _user: str, /) -> Dialogue[list[QueueState] | NoReply]:
         """Ask which queues there are. TORQUE does not say what is free in them."""
         answer = yield queues.QUESTION
-        return queues.states(answer.stdout) if answer.status == 0 else Silent(refusals.understood(answer)[0])
+        return queues.states(answer.stdout) if answer.status == 0 else NoReply(refusals.understood(answer)[0])
 
-    def trial(self, _queue: QueueState, /) -> Talk[Start | Refused | Silent]:
+    def trial(self, _queue: QueueState, /) -> Dialogue[Start | Refused | NoReply]:
         """Say that TORQUE cannot say when a job would start."""
         return _unknown()
 
@@ -186,37 +186,39 @@ class Torque:
         return reasons.stuck(word)
 
 
-def _unknown() -> Talk[Start | Refused | Silent]:
+def _unknown() -> Dialogue[Start | Refused | NoReply]:
     yield from ()
-    return Silent("TORQUE does not say when a job would start")
+    return NoReply("TORQUE does not say when a job would start")
 
 
-def _jobs(user: str, *, ended: bool) -> Talk[list[Job] | Silent]:
+def _jobs(user: str, *, ended: bool) -> Dialogue[list[Job] | NoReply]:
     """Ask for a user's jobs, also those that have `ended` and are remembered."""
     numbers = yield from _numbers(user, ended=ended)
-    if isinstance(numbers, Silent):
+    if isinstance(numbers, NoReply):
         return numbers
     found = yield from _details(numbers, queue.rows)
     return found
 
 
-def _numbers(user: str, *, ended: bool) -> Talk[list[str] | Silent]:
+def _numbers(user: str, *, ended: bool) -> Dialogue[list[str] | NoReply]:
     answer = yield queue.user_jobs(user)
     if answer.status != 0:
-        return Silent(refusals.understood(answer)[0])
+        return NoReply(refusals.understood(answer)[0])
     found = listed(answer.stdout)
     if found is None:
-        return Silent(f"qstat's answer cannot be read: {answer.stdout.strip()[:200]!r}")
+        return NoReply(f"qstat's answer cannot be read: {answer.stdout.strip()[:200]!r}")
     return [number for number, letter in found if ended or letter != "C"]
 
 
-def _details(numbers: Sequence[str], read: Callable[[str, Sequence[str]], list[T]]) -> Talk[list[T] | Silent]:
+def _details(
+    numbers: Sequence[str], read: Callable[[str, Sequence[str]], list[T]]
+) -> Dialogue[list[T] | NoReply]:
     """Ask for all about some jobs; those that are gone by now are left out."""
     found: list[T] = []
     for question in queue.details(numbers):
         answer = yield question
         if answer.status not in (0, UNKNOWN_JOB):
-            return Silent(refusals.understood(answer)[0])
+            return NoReply(refusals.understood(answer)[0])
         found += read(answer.stdout, numbers)
     return found
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import shlex
 
 from packhorse.model.job import Request
-from packhorse.schedulers.amounts import clock
-from packhorse.schedulers.brackets import job_id
-from packhorse.schedulers.spool import WAITS, name, spool_file, told
+from packhorse.schedulers.pbs.job_ids import job_id
+from packhorse.schedulers.pbs.job_output import WAITS, name, spool_file, told
+from packhorse.schedulers.quantities import clock
 
 MAIL = {"begin": "b", "end": "e", "fail": "a"}
 

@@ -6,11 +6,11 @@ from collections.abc import Iterable
 
 from packhorse.model.command import Command
 from packhorse.model.job import Details, Ended, How, Job
-from packhorse.schedulers.amounts import mebibytes, moment, seconds
-from packhorse.schedulers.brackets import Id, job_id
-from packhorse.schedulers.spool import token_in
-from packhorse.schedulers.statuses import TERMINATED, own_end
-from packhorse.schedulers.torque.words import records, state
+from packhorse.schedulers.pbs.exit_status import TERMINATED, own_end
+from packhorse.schedulers.pbs.job_ids import Id, job_id
+from packhorse.schedulers.pbs.job_output import token_in
+from packhorse.schedulers.quantities import mebibytes, moment, seconds
+from packhorse.schedulers.torque.fields import records, state
 
 UNSET = ("PBS_QSTAT_*",)
 CHUNK = 50  # jobs in one question

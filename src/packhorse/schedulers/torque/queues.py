@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from packhorse.model.command import Command
 from packhorse.model.queues import QueueState
-from packhorse.schedulers.pbs_queues import queue_state
-from packhorse.schedulers.torque.words import attributes
+from packhorse.schedulers.pbs.queues import queue_state
+from packhorse.schedulers.torque.fields import attributes
 
 QUESTION = Command(argv=("qstat", "-Q", "-f"))
 

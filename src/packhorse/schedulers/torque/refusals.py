@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 
 from packhorse.model.command import Answer
-from packhorse.model.job import Refused, Submitted, Unsure
-from packhorse.schedulers import meanings
-from packhorse.schedulers.meanings import Meaning, Verdict
+from packhorse.model.job import Refused, SubmissionUnknown, Submitted
+from packhorse.schedulers import reply_rules
+from packhorse.schedulers.reply_rules import Meaning, Verdict
 
 # The texts are those of pbs_error_db.h, with the details that the server puts behind MSG=.
 MEANINGS = (
@@ -62,14 +62,14 @@ _PREFIX = re.compile(r"^q\w+: +")
 _SUBMIT = re.compile(r"^submit error \((.*)\)$")
 
 
-def submitted(answer: Answer) -> Submitted | Refused | Unsure:
+def submitted(answer: Answer) -> Submitted | Refused | SubmissionUnknown:
     """Read qsub's answer. A site's own notices may stand before the number."""
-    return meanings.submitted(answer, _NUMBER.findall(answer.stdout), *understood(answer))
+    return reply_rules.submitted(answer, _NUMBER.findall(answer.stdout), *understood(answer))
 
 
 def understood(answer: Answer) -> tuple[str, Verdict]:
     """Return why a command failed, in plain words with TORQUE's own behind them, and what that means."""
-    return meanings.understood(answer, MEANINGS, _own_words)
+    return reply_rules.understood(answer, MEANINGS, _own_words)
 
 
 def _own_words(text: str) -> list[str]:

@@ -1,0 +1,1 @@
+"""Use cases that read runs: status, logs, explain, tables."""

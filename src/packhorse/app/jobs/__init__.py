@@ -1,0 +1,1 @@
+"""Use cases about jobs: script, submit, jobs, queues."""

@@ -1,0 +1,41 @@
+"""Make a study of one task from a script."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import Any
+from packhorse.execution.run_model import Options
+from packhorse.project.source import Source, from_mapping
+from packhorse.model.errors import UsageError
+from packhorse.model.study import Environment
+from packhorse.project.run_name import next_run, plain_name
+
+
+def run_script(
+    script: str, arguments: tuple[str, ...], directory: Path | None, here: Path
+) -> tuple[Source, Options]:
+    """Return the study of one task that runs a script with its arguments, and keeps all it writes.
+
+    The script sees the folder `here`, if it lies in it, else its own.
+    """
+    from packhorse.runtime.interpreter import resolve
+    from packhorse.runtime.programs import script_command
+
+    folder = here
+    if not Path(script).exists():
+        raise UsageError(
+            f"no file {script}", "packhorse run SCRIPT ARGUMENTS..., or packhorse run study.yaml"
+        )
+    path = Path(script).resolve()
+    if path.is_relative_to(folder):
+        word = path.relative_to(folder).as_posix()
+    else:
+        folder, word = path.parent, path.name
+    interpreter = resolve(Environment(), folder, env=os.environ)
+    argv = script_command(word, interpreter, folder, env=os.environ)
+    command = [one.replace("{", "{{").replace("}", "}}") for one in (*argv, *arguments)]
+    source = from_mapping({"name": plain_name(path.stem), "command": command, "result": "auto"}, folder)
+    run = directory or next_run(folder / "runs", plain_name(path.stem))
+    return source, Options(run=run, everything=True)

@@ -1,0 +1,1 @@
+"""Use cases about sites: choose, probe, modules, shell, put, get."""

@@ -1,0 +1,1 @@
+"""Use cases about study files: init, plan, try."""

@@ -1,0 +1,94 @@
+"""packhorse run."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+from typing import Any
+import click
+from packhorse.cli.output import (
+    Lines,
+    Quiet,
+    as_object,
+    job_of,
+    json_option,
+    run_argument,
+    say,
+    where_option,
+)
+from packhorse.cli.site_options import site_key, site_options, taken
+from packhorse.model.errors import TasksFailed, UsageError
+from packhorse.cli.runs.run_options import commit_first, run_and_report, stop_on_terminate, run_options
+
+
+STUDIES = (".yaml", ".yml")
+
+
+class RunCommand(click.Command):
+    """`run STUDY` takes options anywhere; `run SCRIPT` passes everything after the script on to it."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Find out which of the two it is."""
+        ctx.allow_interspersed_args = any(one.endswith(STUDIES) or Path(one).is_dir() for one in args)
+        ctx.ignore_unknown_options = False
+        return super().parse_args(ctx, args)
+
+
+@click.command(cls=RunCommand, name="run")
+@click.argument("target", required=False)
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+@click.option("--fresh", is_flag=True, help="Run all tasks again.")
+@click.option("--keep", is_flag=True, help="Keep finished tasks although code, environment or data changed.")
+@click.option("--old-code", is_flag=True, help="Run what is missing with the code of the finished tasks.")
+@click.option("--unchecked", is_flag=True, help="Leave the study's checks out; the provenance says so.")
+@run_options
+def run_command(
+    target: str | None, arguments: tuple[str, ...], as_json: bool, commit: str | None, **options: Any
+) -> None:
+    """Run a study, or a script once.
+
+    \b
+    packhorse run study.yaml               run what is missing, merge the table
+    packhorse run sim.py --n 100           run the script once from a snapshot of its project
+    packhorse run study.yaml --site NAME   run it there: submit, watch, collect
+
+    The same command continues an interrupted run, and follows one that is under way.
+    """
+    from packhorse.execution.run_model import Options
+    from packhorse.app.runs.single import run_script
+
+    reporter = Quiet() if as_json else Lines()
+    stop_on_terminate()
+    if target is None:
+        if not Path("study.yaml").exists():
+            raise UsageError(
+                "no study.yaml here", "packhorse init SCRIPT writes one; packhorse run SCRIPT runs one"
+            )
+        target = "study.yaml"
+    directory, jobs, detach = options.pop("directory"), options.pop("jobs"), options.pop("detach")
+    place = taken(options)
+    if target.endswith(STUDIES) or Path(target).is_dir():
+        if arguments:
+            raise UsageError(f"{' '.join(arguments)}: a study takes no arguments", "packhorse run --help")
+        source, directory = _study(Path(target), directory, site_key(place))
+        chosen = Options(run=directory, jobs=jobs, **options)
+    else:
+        ours = [word for word in arguments if word in ("--site", "--detach", "--partition", "--account")]
+        if ours:
+            reporter.say(
+                f"{ours[0]} after {target} is the script's own; what Packhorse shall read stands before it"
+            )
+        source, chosen = run_script(target, arguments, directory, Path.cwd())
+    commit_first(source, commit)
+    run_and_report(source, chosen, reporter, as_json, place, detach=detach)
+
+
+def _study(target: Path, directory: Path | None, site: str | None) -> tuple[Any, Path | None]:
+    """Return a study and where it runs; a run's directory stands for its study, perhaps made in Python."""
+    from packhorse.execution.saved_study import source_of
+    from packhorse.project.source import from_file
+    from packhorse.rundir.directory import RunDirectory
+
+    if RunDirectory(target).exists:
+        return source_of(RunDirectory(target.resolve()), site), directory or target.resolve()
+    return from_file(target, site), directory

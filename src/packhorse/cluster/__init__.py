@@ -1,0 +1,1 @@
+"""Jobs on a batch system: render, submit, monitor, look up."""

@@ -1,0 +1,188 @@
+"""Rendering what a run says to its batch system: the job scripts, and the argv of every later submission."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+
+import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
+
+from packhorse.model.job import Request
+from packhorse.plan.shape import Rung
+from packhorse.project.placement import Place
+from packhorse.remote.run_store import RunStore
+from packhorse.rundir.files import write
+from packhorse.schedulers.scheduler import Scheduler
+from packhorse.schedulers.script import Raw, job_script
+
+# Of a continuation's job: it folds journals, and asks again where a submission is refused.
+CONTINUE_SECONDS = 900
+TOKEN = "{token}"  # noqa: S105 - the place of one
+ABOUT_WAVE = """\
+One job of a Packhorse run: a worker that takes tasks until none is left, or until its time is nearly over.
+Packhorse submits it as an array: ${wave} is the wave, ${last} the number of the array's last job.
+Where jobs may not submit jobs, so that this one was queued beforehand, ${follows} is the wave before it.
+The worker tells each task how many threads it may use (OMP_NUM_THREADS and the like): the cores it asked for."""
+ABOUT_CONTINUATION = """\
+Starts when the jobs of wave ${wave} have ended, however they ended, and submits another wave for the tasks
+that they left without a result. Nobody has to be there for that."""
+CONTINUE_MEMORY = 600  # MiB, for a million tasks
+
+
+class Caps(Struct, frozen=True, kw_only=True):
+    """Where the continuation ends."""
+
+    waves: int = 100
+    core_hours: float | None = None
+    idle: int = 2  # waves without a new result
+
+
+def render(
+    store: RunStore, place: Place, dialect: Scheduler, base: Request, rungs: Sequence[Rung], caps: Caps
+) -> None:
+    """Write all that a later wave needs, before the first one is submitted.
+
+    `base` is the request of an element but for its size, which the rungs have.
+    """
+    folder = store.run.path / "waves"
+    for rung in rungs:
+        write(folder / f"job-{rung.name}.sh", wave_script(store, place, dialect, base, rung), 0o700)
+    write(folder / "continue.sh", continue_script(store, place, dialect, base), 0o700)
+    mail = place.asked.mail and place.asked.mail_when
+    if mail:
+        write(folder / "mail.sh", mail_script(place, dialect, base), 0o700)
+    said = {
+        "format": "packhorse-continue",
+        "version": 1,
+        "run": store.run.about().id,
+        "python": store.python,
+        "latency": place.site.latency,
+        "rungs": [_rung(store, rung) for rung in rungs],
+        "submit": dialect.template(_placed(store, base)),
+        "after": dialect.template(_following(store, base), after=True),
+        "release": dialect.release("{job}"),
+        "asked": _asked(dialect),
+        "unset": list(dialect.unset),
+        "memory_words": list(dialect.memory_words),
+        "node_words": list(dialect.node_words),
+        "compute_submits": place.site.compute_submits,
+        "mail": _mail(store, place, dialect, base) if mail else None,
+        **msgspec.to_builtins(caps),
+    }
+    write(folder / "continue.json", msgspec.json.format(msgspec.json.encode(said), indent=1))
+
+
+def element_request(base: Request, rung: Rung) -> Request:
+    """Return what one element of a wave asks for."""
+    return replace(
+        base,
+        cores=rung.cores,
+        memory=rung.memory,
+        gpus=rung.gpus,
+        seconds=rung.seconds,
+        whole_nodes=rung.whole_nodes,
+    )
+
+
+def wave_script(store: RunStore, place: Place, dialect: Scheduler, base: Request, rung: Rung) -> str:
+    """Return the job script of one element: it becomes a worker."""
+    names = dialect.variables
+    last = names.last if names.last.isidentifier() else f"${names.last}"
+    program = [store.python, "-S", "-E", f"{store.path}/worker.pyz", "work"]
+    program += [_under(store, f'"/waves/${names.wave}/work.json"'), "--element", Raw(names.element)]
+    program += ["--elements", Raw(f'"$(({last} + 1))"')]
+    program += ["--restart", Raw(names.restart)] if names.restart else []
+    program += ["--owner", Raw(names.job), "--follows", Raw(f'"${{{names.follows}:-0}}"')]
+    program += ["--slots", str(rung.slots), "--seconds", str(rung.seconds or 0)]
+    if place.site.scratch:
+        program += ["--scratch", Raw(f'"{place.site.scratch}"')]
+    head = dialect.directives(element_request(base, rung))
+    first, about = dialect.first(_output(store)), _about(ABOUT_WAVE, dialect)
+    return job_script(head, about, setup_lines(place), program, place.site.setup, first)
+
+
+def continue_script(store: RunStore, place: Place, dialect: Scheduler, base: Request) -> str:
+    """Return the job script that runs when wave $1 has ended, and submits what it left missing."""
+    request = replace(
+        base, name=f"{base.name}-next", cores=1, memory=CONTINUE_MEMORY, seconds=CONTINUE_SECONDS, options=()
+    )
+    program = [store.python, "-S", "-E", f"{store.path}/worker.pyz", "continue", store.path]
+    program += [Raw(f'"${dialect.variables.wave}"'), "--seconds", str(CONTINUE_SECONDS - 60)]
+    first, about = dialect.first(_output_after(store)), _about(ABOUT_CONTINUATION, dialect)
+    return job_script(dialect.directives(request), about, [], program, place.site.setup, first)
+
+
+def mail_script(place: Place, dialect: Scheduler, base: Request) -> str:
+    """Return the script of a job that does nothing, so that the scheduler sends a mail at its end.
+
+    A mail of an array would be one for each element, and some sites refuse arrays that ask for mail.
+    """
+    request = Request(
+        name=base.name,
+        partition=base.partition,
+        account=base.account,
+        qos=base.qos,
+        cores=1,
+        seconds=60,
+        mail=place.asked.mail,
+        mail_when=("end",),
+    )
+    about = "Does nothing: the mail at its end says how the run ended."
+    return job_script(dialect.directives(request), about, [], ["true"])
+
+
+def _mail(store: RunStore, place: Place, dialect: Scheduler, base: Request) -> dict[str, object]:
+    """Return how the one mail of a run is sent; `when` is fail where only bad news is wanted."""
+    argv = dialect.notice(f"{store.path}/waves/mail.sh")
+    when = "end" if "end" in place.asked.mail_when else "fail"
+    return {"argv": argv, "name": base.name, "when": when, "not_in_names": dialect.not_in_names}
+
+
+def setup_lines(place: Place) -> list[str]:
+    """Return the shell lines that the study wants before the worker: modules, then its own."""
+    loads = [f"module load {shlex.quote(name)}" for name in place.asked.modules]
+    return [*loads, *place.asked.setup]
+
+
+def _under(store: RunStore, rest: str) -> Raw:
+    return Raw(shlex.quote(store.path) + rest)
+
+
+def _rung(store: RunStore, rung: Rung) -> dict[str, object]:
+    script = f"{store.path}/waves/job-{rung.name}.sh"
+    return {**msgspec.to_builtins(rung), "script": script}
+
+
+def _placed(store: RunStore, base: Request) -> Request:
+    """Return the request of a wave with the places that each submission fills."""
+    output = _output(store)
+    return replace(base, token=TOKEN, elements=1, output=output, exclude=("{exclude}",), after="{job}")
+
+
+def _following(store: RunStore, base: Request) -> Request:
+    name, output = f"{base.name}-next", _output_after(store)
+    return replace(base, name=name, token=TOKEN, output=output, after="{job}", throttle=0)
+
+
+def _asked(dialect: Scheduler) -> dict[str, object]:
+    argv, cancelled = dialect.asked("{job}")
+    return {"argv": argv, "cancelled": cancelled}
+
+
+def _output(store: RunStore) -> str:
+    return f"{store.path}/logs/job-{{wave}}-{{element}}.out"
+
+
+def _output_after(store: RunStore) -> str:
+    # Beside its script, since a job whose output's folder is missing fails before its first line.
+    return f"{store.path}/waves/continue-{{wave}}.out"
+
+
+def _about(text: str, dialect: Scheduler) -> str:
+    names = dialect.variables
+    said = {"{wave}": names.wave, "{last}": names.last, "{follows}": names.follows}
+    for place, name in said.items():
+        text = text.replace(place, name)
+    return text

@@ -1,0 +1,1 @@
+"""Task environments: interpreters, packages and programs, on this machine and on sites."""

@@ -1,0 +1,135 @@
+"""What tasks find around them: an interpreter, programs, variables and packages; here, or on a site far away."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from packhorse.model.study import Study
+from packhorse.project.cache_dir import cache_dir
+from packhorse.project.source import Source
+from packhorse.runtime.interpreter import Interpreter
+from packhorse.runtime.programs import Program
+
+if TYPE_CHECKING:
+    from packhorse.environments.remote import RemoteEnvironment
+
+PYTHONS = ("python", "pypy")
+
+
+class TaskEnvironment:
+    """Those of this machine."""
+
+    notes: tuple[str, ...] = ()
+    path: tuple[str, ...] = ()  # it is in the variables already
+
+    def __init__(self, source: Source, environ: Mapping[str, str] | None) -> None:
+        from packhorse.runtime.interpreter import resolve
+
+        self.source, self.study = source, source.study
+        self.base = dict(os.environ if environ is None else environ)
+        self.interpreter: Interpreter = resolve(self.study.environment, source.folder, env=self.base)
+        self.environ = self.interpreter.environ(self.base)
+        self.environ.update((name, value) for name, value in self.study.env.items() if value is not None)
+
+    def program(self, command: tuple[str, ...]) -> Program:
+        """Return a command whose first word is resolved."""
+        from packhorse.runtime.programs import resolve_command
+
+        return resolve_command(command, self.interpreter, self.source.folder, env=self.base)
+
+    def changed(self) -> dict[str, str]:
+        """Return the variables that tasks have beside what they inherit."""
+        return {name: value for name, value in self.environ.items() if self.base.get(name) != value}
+
+    def unset(self) -> tuple[str, ...]:
+        """Return the variables that tasks do not inherit."""
+        return tuple(sorted(set(self.base) - set(self.environ)))
+
+    def editable(self, argv: tuple[str, ...]) -> Sequence[str]:
+        """Return the folders of the project that the interpreter imports from by an editable installation."""
+        from packhorse.snapshot.import_roots import editable_folders
+
+        if not languages(self.study, self.interpreter, argv).python:
+            return []
+        return editable_folders(self.interpreter.python, self.source.root)
+
+    def told(self, argv: tuple[str, ...], data: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the provenance."""
+        from packhorse.record import provenance
+
+        return provenance.collect(
+            self.study,
+            self.source.root,
+            self.source.folder,
+            languages=languages(self.study, self.interpreter, argv),
+            env=self.environ,
+            cache=cache_dir(),
+            data=data,
+        )
+
+
+class RemoteTaskEnvironment:
+    """Those of a site that is reached over ssh. Nothing of this machine's environment goes along."""
+
+    def __init__(self, source: Source, remote_environment: RemoteEnvironment) -> None:
+        self.source, self.study, self.remote_environment = source, source.study, remote_environment
+        self.interpreter = remote_environment.interpreter
+        self.notes, self.path = remote_environment.notes, remote_environment.interpreter.path
+
+    def program(self, command: tuple[str, ...]) -> Program:
+        """Return a command whose first word is resolved among the site's programs."""
+        from packhorse.runtime.programs import resolve_there
+
+        return resolve_there(command, self.interpreter, self.source.folder, self.remote_environment.programs)
+
+    def changed(self) -> dict[str, str]:
+        """Return the variables that the study sets, and those of its environment there."""
+        said = {name: value for name, value in self.study.env.items() if value is not None}
+        return {name: value for name, value in self.interpreter.variables.items() if value is not None} | said
+
+    def unset(self) -> tuple[str, ...]:
+        """Return the variables that tasks do not inherit from their job."""
+        names = [name for name, value in self.interpreter.variables.items() if value is None]
+        return tuple(sorted([*names, *(name for name, value in self.study.env.items() if value is None)]))
+
+    def editable(self, _argv: tuple[str, ...]) -> Sequence[str]:
+        """Return nothing: the project is not installed there."""
+        return []
+
+    def told(self, _argv: tuple[str, ...], data: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the provenance: code, data and this machine as here, the environment as there."""
+        from packhorse.record import provenance
+        from packhorse.record.provenance import Languages
+
+        found = provenance.collect(
+            self.study,
+            self.source.root,
+            self.source.folder,
+            languages=Languages(),
+            env={},
+            cache=cache_dir(),
+            data=data,
+        )
+        found["environment"] = {**self.remote_environment.told, "digest": self.remote_environment.digest}
+        return found
+
+
+def languages(study: Study, interpreter: Interpreter, argv: tuple[str, ...]) -> Any:
+    """Return the interpreters that take part in a study, as the provenance records them."""
+    from packhorse.record.provenance import Languages
+
+    name = Path(argv[0]).name
+    if study.function or name.startswith(PYTHONS):
+        return Languages(python=interpreter.python if study.function else argv[0])
+    if study.shell:
+        # A shell line may start anything: Python and R take part where it names them.
+        found = {}
+        if "python" in study.shell:
+            found["python"] = interpreter.python
+        return Languages(program="/bin/sh", **found)
+    if name in ("Rscript", "R"):
+        return Languages(rscript=argv[0])
+    return Languages(program=argv[0] if argv[0].startswith("/") else "")

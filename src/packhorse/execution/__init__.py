@@ -1,0 +1,1 @@
+"""Run a study: prepare, plan, claim, execute, report."""

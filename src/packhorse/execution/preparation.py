@@ -1,0 +1,134 @@
+"""What a wave needs beside its tasks: the snapshot, the environment, the data, and their digests."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from msgspec import Struct
+
+from packhorse.environments.local import RemoteTaskEnvironment, TaskEnvironment
+from packhorse.model.plan import Identity
+from packhorse.model.study import Study
+from packhorse.project.cache_dir import cache_dir
+from packhorse.project.source import Source
+from packhorse.runtime.interpreter import Interpreter
+from packhorse.snapshot.code import SnapshotFile
+
+if TYPE_CHECKING:
+    from packhorse.environments.remote import RemoteEnvironment
+
+
+class Prepared(Struct, frozen=True, kw_only=True):
+    """The project as it is now."""
+
+    files: tuple[SnapshotFile, ...]
+    left_out: tuple[tuple[str, str], ...]
+    interpreter: Interpreter
+    argv: tuple[str, ...]
+    environ: dict[str, str]
+    path: tuple[str, ...]  # folders to be first on the PATH that tasks inherit, beside what `environ` says
+    unset: tuple[str, ...]
+    search: tuple[str, ...]
+    identity: Identity
+    provenance: dict[str, Any]
+    data: dict[str, Any]
+    notes: tuple[str, ...]
+
+
+def prepare(
+    source: Source,
+    exclude: Path,
+    environ: Mapping[str, str] | None = None,
+    remote_environment: RemoteEnvironment | None = None,
+) -> Prepared:
+    """Look at code, environment and data; nothing is written but caches.
+
+    With `abroad` the tasks run on a site that is reached over ssh, in the surroundings that it has.
+    """
+    from packhorse.snapshot.data_files import data_digests
+    from packhorse.snapshot.import_roots import import_roots
+    from packhorse.snapshot.snapshot import list_files
+
+    study, folder, root = source.study, source.folder, source.root
+    around = (
+        TaskEnvironment(source, environ)
+        if remote_environment is None
+        else RemoteTaskEnvironment(source, remote_environment)
+    )
+    barred = [exclude, *(folder / name for name in study.data)]
+    listing = list_files(root, folder, code=study.code, include=study.include, exclude=barred)
+    argv, note = _argv(study, around)
+    data = data_digests(folder, study.data, cache_dir() / "data.json")
+    relative = folder.relative_to(root).as_posix()
+    told = around.told(argv, data)
+    return Prepared(
+        files=listing.files,
+        left_out=listing.left_out,
+        interpreter=around.interpreter,
+        argv=argv,
+        environ=around.changed(),
+        path=around.path,
+        unset=around.unset(),
+        search=tuple(import_roots(listing.files, relative, around.editable(argv))),
+        identity=Identity(
+            code=_code(source, listing.files), environment=told["environment"]["digest"], data=_digest(data)
+        ),
+        provenance=told,
+        data=data,
+        notes=tuple(one for one in (*around.interpreter.notes, *around.notes, note) if one),
+    )
+
+
+def _code(source: Source, files: Iterable[SnapshotFile]) -> str:
+    from packhorse.snapshot.code import code_digest
+
+    result = msgspec.json.encode(source.study.result).decode()
+    return code_digest(files, command=command_text(source.study), result=result, apart=_apart(source))
+
+
+def code_files(source: Source, files: Iterable[SnapshotFile]) -> list[SnapshotFile]:
+    """Return the files of a snapshot that its code digest counts."""
+    from packhorse.snapshot.code import counted
+
+    return counted(files, command_text(source.study), _apart(source))
+
+
+def _apart(source: Source) -> list[str]:
+    """Return the files that say what is run: the study, and what its parameters were read from.
+
+    More rows in them are growth, not a change of code. A file that the command itself names is read by tasks.
+    """
+    paths = [
+        source.folder / name for name in source.sources if Path(name).name not in command_text(source.study)
+    ]
+    paths += [source.path] if source.path else []
+    placed = [Path(os.path.normpath(path)) for path in paths]
+    return [path.relative_to(source.root).as_posix() for path in placed if path.is_relative_to(source.root)]
+
+
+def command_text(study: Study) -> str:
+    """Return what a study runs, as text that its code digest counts."""
+    return study.function or study.shell or "\0".join(study.command)
+
+
+def _argv(study: Study, around: TaskEnvironment | RemoteTaskEnvironment) -> tuple[tuple[str, ...], str]:
+    if study.function:
+        return (around.interpreter.python,), ""
+    if study.shell:
+        return ("/bin/sh", "-c", study.shell), ""
+    if "{" in study.command[0]:
+        return study.command, ""  # a placeholder chooses the program: it is looked up for each task
+    program = around.program(study.command)
+    return program.argv, program.note
+
+
+def _digest(value: Any) -> str:
+    if not value:
+        return ""
+    kept = {name: about["sha256"] for name, about in value.items()}
+    return hashlib.sha256(msgspec.json.encode(kept, order="sorted")).hexdigest()[:16]

@@ -1,1 +1,0 @@
-"""The porter: what answers a laptop on a login node. Standard library only, Python 3.6, also with `-S -E`."""

@@ -1,0 +1,1 @@
+"""The user's project: study sources, sites, names, reports of progress."""

@@ -1,0 +1,140 @@
+"""Where on a site a study runs, in which shape, and what that costs: known before anything is sent."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec import Struct, field
+from msgspec.structs import replace
+
+from packhorse.model.errors import RunError
+from packhorse.model.job import Request
+from packhorse.model.site import Partition, Site
+from packhorse.model.study import Cluster, Study
+from packhorse.plan.choice import choose, require
+from packhorse.plan.cost import Cost, assumptions, cost_of, over_cap
+from packhorse.plan.rungs import rungs_of
+from packhorse.plan.shape import Rung, Shape, shape_of
+from packhorse.plan.work import Work
+from packhorse.project.sites import find_site, site_name
+from packhorse.project.source import Source
+from packhorse.results.fold import Fold
+from packhorse.text import units
+from packhorse.text.amounts import counted, hours, span
+
+
+class Place(Struct, frozen=True, kw_only=True):
+    """A site, and what a study and its user ask of it."""
+
+    site: Site
+    asked: Cluster = Cluster()
+    said: dict[str, Any] = field(default_factory=dict)  # what the command line says, in its words
+
+
+class Proposal(Struct, frozen=True, kw_only=True):
+    """What would be submitted, and what that costs."""
+
+    name: str
+    partition: Partition
+    shape: Shape
+    rungs: tuple[Rung, ...]
+    cost: Cost
+    notes: tuple[str, ...]  # worth knowing before anything is sent
+    assumed: tuple[str, ...]
+
+    def request(self, place: Place, study: Study) -> Request:
+        """Return what each element asks for, but for its size, which the rungs have."""
+        asked = place.asked
+        return Request(
+            name=self.name,
+            partition=self.shape.partition,
+            account=asked.account,
+            qos=asked.qos,
+            throttle=self.shape.throttle,
+            gres=self.partition.gres if study.resources.gpus else "gpu",
+            options=asked.options,
+        )
+
+    def sentence(self) -> str:
+        """Return the shape and the price as one sentence."""
+        shape, cost = self.shape, self.cost
+        jobs = counted(shape.elements, "job")
+        each = f"{counted(shape.cores, 'core')} for {span(shape.seconds)}"
+        where = f" in {shape.partition}" if shape.partition else ""
+        return f"{jobs} of {each}{where}; {hours(cost.core_hours)} core-hours expected"
+
+
+def place_of(source: Source, site: str | Site, called: str = "", **said: Any) -> Place:
+    """Return a site (or that of a name), asked for what the study says and what the command line says over it.
+
+    `called` is the word for a site that is given. Raises UsageError for an unknown one, StudyError where a time
+    has no unit.
+    """
+    words = {name: value for name, value in said.items() if value is not None}
+    asked = dict(words)
+    if "job_time" in asked:
+        asked["job_time"] = int(units.duration(asked["job_time"], "--job-time"))
+    found = find_site(site, source.folder) if isinstance(site, str) else site
+    words["site"] = site if isinstance(site, str) else called or site.name
+    return Place(site=found, asked=replace(source.study.cluster, **asked), said=words)
+
+
+def unknown_sites(source: Source, used: str | None) -> list[str]:
+    """Return a sentence for each site that a study speaks of and nobody knows; `used` is the one it runs on.
+
+    Such a name may be a colleague's site, or one that is misspelt and whose words would never be used.
+    """
+    if not source.study.sites:
+        return []
+    from packhorse.runtime.site_files import site_files
+    from packhorse.text.node import nearest
+
+    names = [file.name for file in site_files(source.folder)]
+    known = dict.fromkeys([*names, *([site_name(used, source.folder)] if used else [])])
+    return [
+        f"sites: '{name}' in the study is no site here, so what it says is not used. {nearest(name, known)}"
+        for name in source.study.sites
+        if name not in known
+    ]
+
+
+def work_of(study: Study, tasks: int, fold: Fold | None) -> Work:
+    """Return the work that tasks are, by what the study says and what its journals measured."""
+    measured = longest = None
+    if fold is not None:
+        totals = [journal.totals for journal in fold.journals if journal.totals]
+        done = sum(number for one in totals for name, number in one.items() if name.isupper())
+        if done:
+            measured = sum(one.get("wall", 0.0) for one in totals) / done
+            longest = max(one.get("longest", 0.0) for one in totals)
+    return Work(
+        tasks=tasks,
+        resources=study.resources,
+        measured=measured,
+        longest=longest,
+        limit=study.time_limit,
+        checkpoint=study.checkpoint,
+    )
+
+
+def propose(study: Study, place: Place, tasks: int, fold: Fold | None = None) -> Proposal:
+    """Return the shape and the price of tasks on a site; raise RunError with every reason why they do not fit."""
+    site, asked = place.site, place.asked
+    work = work_of(study, tasks, fold)
+    chosen = choose(work, site, asked)
+    partition = require(chosen, site)
+    shape = shape_of(work, site, partition, asked)
+    rungs = rungs_of(work, shape, site, partition, asked)
+    cost = cost_of(work, shape, rungs)
+    beyond = over_cap(cost, asked.max_core_hours)
+    if beyond is not None:
+        raise RunError(beyond.text, beyond.advice)
+    return Proposal(
+        name=study.name,
+        partition=partition,
+        shape=shape,
+        rungs=rungs,
+        cost=cost,
+        notes=chosen.notes,
+        assumed=tuple(assumptions(work, site, partition, shape)),
+    )

@@ -1,0 +1,122 @@
+"""Where a study comes from: a file, a Python call, or one line of the shell."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from msgspec import Struct
+
+from packhorse.model.errors import StudyError, UsageError
+from packhorse.model.study import Study
+
+
+class Source(Struct, frozen=True, kw_only=True):
+    """A study, its text, and the folder its paths are relative to.
+
+    `sources` are the files, relative to the folder, that its parameters were read from, or that made it.
+    """
+
+    study: Study
+    text: str
+    folder: Path
+    path: Path | None = None
+    root: Path
+    sources: tuple[str, ...] = ()
+
+
+def from_file(said: str | Path, site: str | None = None) -> Source:
+    """Read a study file, as a site (its name, or its file's path) changes it.
+
+    Raises StudyError with file:line:column for anything wrong in it.
+    """
+    from packhorse.study.parse import parse_study
+    from packhorse.text.yaml import decode
+
+    path = Path(said)
+    if path.is_dir():
+        path = path / "study.yaml"
+    try:
+        raw = path.read_bytes()
+    except FileNotFoundError:
+        hint = "packhorse init SCRIPT writes one"
+        raise UsageError(f"no study {path}", hint) from None
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}") from None
+    folder = path.resolve().parent
+    text = decode(raw, str(path))
+    read = Reader(folder)
+    study = parse_study(text, path=str(path), read=read, site=_named(site, folder))
+    sources = tuple(read.names)
+    return Source(
+        study=study, text=text, folder=folder, path=path.resolve(), root=_root(folder), sources=sources
+    )
+
+
+def from_mapping(said: dict[str, Any], folder: Path) -> Source:
+    """Make a study of plain values, as `map` and `run SCRIPT` do."""
+    from packhorse.study.parse import parse_study
+    from packhorse.study.write import study_text
+
+    folder = folder.resolve()
+    text, read = study_text(said), Reader(folder)
+    try:
+        study = parse_study(text, path="the study", read=read)
+    except StudyError as error:
+        # Lines and columns are those of a text that the user has never seen.
+        raise StudyError(error.message, error.hint) from None
+    return Source(study=study, text=text, folder=folder, root=_root(folder), sources=tuple(read.names))
+
+
+def from_keywords(
+    keywords: dict[str, Any],
+    folder: Path,
+    path: Path,
+    *,
+    site: str | None = None,
+    sources: Iterable[str] = (),
+) -> Source:
+    """Make a study of Python values; `path` names it where no name is given, `sources` made it."""
+    from packhorse.study.make import make_study, plain_study
+    from packhorse.study.write import study_text
+
+    folder = folder.resolve()
+    read = Reader(folder)
+    study = make_study(path=str(path), read=read, site=_named(site, folder), **keywords)
+    text = study_text({"name": study.name, **plain_study(**keywords)})
+    return from_study(study, text, folder, (*sources, *read.names))
+
+
+def from_study(study: Study, text: str, folder: Path, sources: Iterable[str] = ()) -> Source:
+    """Take a study that is already checked."""
+    folder = folder.resolve()
+    return Source(study=study, text=text, folder=folder, root=_root(folder), sources=tuple(sources))
+
+
+def _named(site: str | None, folder: Path) -> str | None:
+    from packhorse.project.sites import site_name
+
+    return None if site is None else site_name(site, folder)
+
+
+def _root(folder: Path) -> Path:
+    from packhorse.snapshot.project_files import find_root
+
+    return find_root(folder)
+
+
+class Reader:
+    """Reads files beside a study for the study stage, and remembers their names."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.names: list[str] = []
+
+    def __call__(self, name: str) -> bytes:
+        """Return a file's bytes."""
+        path = self.folder / name
+        if path.is_dir():
+            raise StudyError(f"{name} is a folder; a file was expected")
+        self.names.append(name)
+        return path.read_bytes()

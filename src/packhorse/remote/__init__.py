@@ -1,0 +1,1 @@
+"""Reach a site: connection, transport, and the store that holds a run."""

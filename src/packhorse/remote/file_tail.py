@@ -1,0 +1,82 @@
+"""What jobs printed, read where it lies: here, or on a site over the session that is open."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from msgspec import Struct
+
+from packhorse.remote.transport import SshTransport, Transport
+
+TAIL = 1 << 20  # bytes of a file that are shown
+
+
+class Output(Struct, frozen=True, kw_only=True):
+    """A file to which a job, or an element, writes."""
+
+    path: str
+    element: int | None = None
+    errors: bool = False
+    waits: bool = False  # the job has not begun
+    late: bool = False  # the file comes when the job has ended
+
+
+def tail(how: Transport, one: Output) -> str:
+    """Return the end of a file; what is not there is said in a sentence."""
+    size = _size(how, one.path)
+    if size is None:
+        if one.waits:
+            return f"(the job has not begun; it will write to {one.path})\n"
+        if one.late:
+            return f"(the job runs; {one.path} comes when it has ended)\n"
+        return f"({one.path} is not there: the job wrote elsewhere, or the file was removed)\n"
+    text, _ = newer(how, one, max(0, size - TAIL))
+    if size > TAIL:
+        return f"(the last {TAIL >> 20} MB of {size >> 20} MB of {one.path})\n{text}"
+    return text or "(it printed nothing)\n"
+
+
+def newer(how: Transport, one: Output, at: int) -> tuple[str, int]:
+    """Return what a file has from a byte on, and where to go on; nothing while it is not there."""
+    data = _far(how, one.path, at) if isinstance(how, SshTransport) else _here(one.path, at)
+    # A character that is cut is read whole the next time.
+    whole = len(data)
+    for cut in range(1, min(4, len(data)) + 1):
+        if data[-cut] >= 0xC0:
+            whole = len(data) - cut if _cut(data[-cut:]) else len(data)
+            break
+    return data[:whole].decode("utf-8", "replace"), at + whole
+
+
+def _cut(tail_bytes: bytes) -> bool:
+    first = tail_bytes[0]
+    wanted = 4 if first >= 0xF0 else 3 if first >= 0xE0 else 2
+    return len(tail_bytes) < wanted
+
+
+def _size(how: Transport, path: str) -> int | None:
+    if isinstance(how, SshTransport):
+        found = how.session.call("list", path=path)
+        return int(found["files"][0][1]) if found["kind"] == "file" else None
+    try:
+        return Path(path).stat().st_size
+    except OSError:
+        return None
+
+
+def _here(path: str, at: int) -> bytes:
+    try:
+        with Path(path).open("rb") as stream:
+            stream.seek(at)
+            return stream.read(TAIL)
+    except OSError:
+        return b""
+
+
+def _far(how: SshTransport, path: str, at: int) -> bytes:
+    from packhorse.ssh.file_transfer import give
+
+    found = b""
+    for _, blocks in give(how.session, path, [("", at)]):
+        found += b"".join(blocks)
+    return found

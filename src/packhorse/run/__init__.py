@@ -1,1 +1,0 @@
-"""Running: the run directory, snapshots, environments and this machine's workers."""

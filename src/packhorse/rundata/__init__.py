@@ -1,0 +1,1 @@
+"""What a run directory says: outcomes, progress, failures, table."""

@@ -1,0 +1,65 @@
+"""What a run's journals say now: the word on each task of its present space."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from packhorse.model.plan import Plan
+from packhorse.model.space import ParameterSpace
+from packhorse.results.carry import carry_between
+from packhorse.results.fold import Fold, Retry, fold
+from packhorse.results.journal import Journal, read_journal
+from packhorse.rundir.directory import RunDirectory
+
+
+def read_outcomes(
+    run: RunDirectory, space: ParameterSpace, defaults: Mapping[str, Any], first: int = 1
+) -> Fold:
+    """Fold all journals of a run, those of older spaces carried over by key; waves before `first` do not count."""
+    from packhorse.plan.waves import planned_ranges
+
+    journals = counted(run, first)
+    digest = space.digest
+    retries, older = [], set()
+    for plan in run.plans():
+        older.add(plan.space)
+        if plan.kind == "retry":
+            retries.append(Retry(plan.wave, plan.space, planned_ranges(plan), plan.unreadable))
+    carry = {}
+    for old in older - {digest}:
+        carry[old] = carry_between(run.space(old), space, defaults)
+    return fold(space.size, journals, space=digest, carry=carry, retries=retries)
+
+
+def counted(run: RunDirectory, first: int = 1) -> list[Journal]:
+    """Read the journals of the waves that count."""
+    found = [read_journal(path) for path in run.journals() if int(path.name.split("-", 1)[0]) >= first]
+    return sorted(found, key=lambda journal: journal.order)
+
+
+class Outcomes:
+    """A run as it stands: its latest plan, that plan's space, and the fold of its journals."""
+
+    def __init__(self, run: RunDirectory, plan: Plan, defaults: Mapping[str, Any] | None = None) -> None:
+        self.run = run
+        self.plan = plan
+        self.space = run.space(plan.space)
+        self.fold = read_outcomes(run, self.space, defaults or {}, plan.first)
+
+
+def latest_outcomes(run: RunDirectory) -> Outcomes:
+    """Return how a run stands; raise RunError where nothing was planned yet."""
+    plan = run.latest()
+    if plan is None:
+        raise run.unplanned()
+    return Outcomes(run, plan, frozen_study(run).defaults)
+
+
+def frozen_study(run: RunDirectory) -> Any:
+    """Return the study as it was last planned."""
+    import msgspec
+
+    from packhorse.model.study import Study
+
+    return msgspec.json.decode((run.path / "study.json").read_bytes(), type=Study)

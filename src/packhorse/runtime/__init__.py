@@ -1,0 +1,1 @@
+"""Interpreters, programs and processes on this machine."""

@@ -1,0 +1,1 @@
+"""What TORQUE and OpenPBS share; each dialect keeps what differs."""

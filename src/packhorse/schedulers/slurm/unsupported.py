@@ -1,0 +1,49 @@
+"""What a user may ask for and the head of a Slurm script cannot carry as it is."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from packhorse.model.job import Request
+
+_JOB = re.compile(r"\d+(_\d+)?", re.ASCII)
+_EXPANDED = re.compile(r"~|\$\{?\w")
+_WORD = re.compile(r"[\w.@+:/,=-]+")
+
+
+def unsupported(request: Request) -> list[str]:
+    """Return a sentence for each thing that cannot be said, or would come out as something else."""
+    return [*_names(request), *_files(request), *_jobs(request), *_own(request)]
+
+
+def _names(request: Request) -> Iterator[str]:
+    if not request.name.isprintable() or "|" in request.name:
+        # squeue's answer has a | between its columns.
+        yield f"the title {request.name!r} has a line break, a tab or a |, which Slurm's lists cannot show"
+    for what in ("partition", "account", "qos", "mail", "gres", "constraint"):
+        said = getattr(request, what)
+        if said and not _WORD.fullmatch(said):
+            yield f"the {what} {said!r} is not one word of letters, digits and . _ @ + : / - signs"
+
+
+def _files(request: Request) -> Iterator[str]:
+    for path in (request.output, request.error):
+        if not path.isprintable():
+            yield f"the file name {path!r} has a line break or a tab, and a line of the script has to hold it"
+        elif "\\" in path:
+            yield f"the file name {path!r} has a backslash, by which Slurm no longer fills in numbers"
+        elif _EXPANDED.match(path):
+            yield f"the file name {path!r} begins with what only a shell fills in: write the whole path"
+
+
+def _jobs(request: Request) -> Iterator[str]:
+    for wait in request.waits:
+        if not _JOB.fullmatch(wait.job):
+            yield f"{wait.job!r} is no job of Slurm: its number has digits, and _N for an element of an array"
+
+
+def _own(request: Request) -> Iterator[str]:
+    for option in request.options:
+        if not option.startswith("-") or not option.isprintable():
+            yield f"the option {option!r} is not one line that begins with -"

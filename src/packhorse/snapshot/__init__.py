@@ -1,0 +1,1 @@
+"""The snapshot: which files are code or data, their digests, and the archive."""

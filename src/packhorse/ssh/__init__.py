@@ -1,0 +1,1 @@
+"""OpenSSH: one login, sessions on it, and files that travel through them."""

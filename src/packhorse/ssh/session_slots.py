@@ -1,0 +1,44 @@
+"""The sessions of one connection, counted over all processes of a user: a site allows few at a time."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from packhorse.model.errors import Unreachable
+from packhorse.ssh.login import Login
+
+TURN_SECONDS = 60.0  # for a session to become free
+
+
+@contextmanager
+def session_slot(login: Login, sessions: int) -> Iterator[None]:
+    """Hold one of the site's sessions, counted over all processes of the user."""
+    handles = [
+        os.open(login.socket.with_suffix(f".{number}"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        for number in range(max(1, sessions))
+    ]
+    give_up = time.monotonic() + TURN_SECONDS
+    try:
+        while not any(_locked(handle) for handle in handles):
+            if time.monotonic() > give_up:
+                raise Unreachable(
+                    f"{len(handles)} sessions on the connection to {login.site} are in use",
+                    "wait for the other commands of yours, then type the same again",
+                )
+            time.sleep(0.05)
+        yield
+    finally:
+        for handle in handles:
+            os.close(handle)
+
+
+def _locked(handle: int) -> bool:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
