@@ -46,7 +46,7 @@ class JobBuilds:
             put(self.ground.session, claim, [("job.sh", path, 0)])
         words = tuple(self.dialect.submit(f"{claim}/job.sh", [], self._request(claim)))
         command = Command(argv=words, timeout=SUBMIT_SECONDS, unset=self.dialect.unset)
-        said = self.dialect.submitted(self.ground.there.ask(command))
+        said = self.dialect.submitted(self.ground.there.run_command(command))
         if isinstance(said, Submitted):
             return said.job
         what = (
@@ -60,7 +60,7 @@ class JobBuilds:
         if now - self._asked < self.ground.site.poll:
             return False
         self._asked = now
-        said = run_dialogue(self.dialect.jobs(self.ground.there.user), self.ground.there.ask)
+        said = run_dialogue(self.dialect.jobs(self.ground.there.user), self.ground.there.run_command)
         return not isinstance(said, NoReply) and all(one.job != job or one.state == "GONE" for one in said)
 
     def _request(self, claim: str) -> Request:

@@ -36,6 +36,6 @@ def leave_site(run: RunDirectory, store: RunStore | None = None, *, keep: bool =
             )
         if keep:
             return ""
-        stays = store.leave()
+        stays = store.detach()
     kept.forget_cluster()
     return stays

@@ -233,7 +233,7 @@ class Runner:
     def _claim_wave(self) -> int:
         """Return the number of the next wave, which is ours."""
         wave = self.run.claim_wave()
-        if self.site is not None and not self.site.store.claim(wave):
+        if self.site is not None and not self.site.store.claim_wave(wave):
             (self.run.path / "waves" / str(wave)).rmdir()
             raise RunError("another wave of this run began meanwhile", "the same command follows it")
         return wave

@@ -12,25 +12,25 @@ from packhorse.rundir.directory import RunDirectory
 from packhorse.rundir.files import write
 
 
-class Carrier(Protocol):
-    """Brings what is written here to where the run lives."""
+class FileStore(Protocol):
+    """Uploads what is written here to where the run lives."""
 
-    def put(self, *names: str) -> None:
-        """Send files of the run directory."""
+    def upload(self, *names: str) -> None:
+        """Upload files of the run directory."""
 
-    def drop(self, *names: str) -> None:
-        """Remove files of the run directory there."""
+    def delete(self, *names: str) -> None:
+        """Delete files of the run directory there."""
 
 
 class Submissions:
-    """The submissions of one run. Reading never writes; what is written is handed to `carrier`, where there is one."""
+    """The submissions of one run. Reading never writes; what is written is uploaded by `store`, where there is one."""
 
-    def __init__(self, run: RunDirectory, store: Carrier | None = None) -> None:
+    def __init__(self, run: RunDirectory, store: FileStore | None = None) -> None:
         self.run, self.store = run, store
 
     def _carry(self, *names: str) -> None:
         if self.store is not None:
-            self.store.put(*names)
+            self.store.upload(*names)
 
     def cluster(self) -> ClusterRun | None:
         """Return where the run's jobs are, or None for a run of this machine."""
@@ -97,4 +97,4 @@ class Submissions:
         for name in ("cancelled", "stopped.json"):
             (self.run.path / name).unlink(missing_ok=True)
         if self.store is not None:
-            self.store.drop("cancelled", "stopped.json")
+            self.store.delete("cancelled", "stopped.json")

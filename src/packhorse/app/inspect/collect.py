@@ -22,7 +22,7 @@ class Collected(Struct, frozen=True, kw_only=True):
 
 def collect(run: RunDirectory) -> Collected:
     """Merge what a run has now, also while it works; of one that lives elsewhere what is new is brought first."""
-    stayed = open_store(run).bring_all()
+    stayed = open_store(run).fetch_all()
     words, study = latest_outcomes(run), frozen_study(run)
     merged = merge_table(run, words.space, words.fold, study, words.plan.code)
     notes = (*merged.notes, *table_notes(merged, words.space, study), *([stayed] if stayed else []))

@@ -28,7 +28,7 @@ class Efficiency(Struct, frozen=True, kw_only=True):
 def efficiency(where: Path, said: str | None) -> Efficiency:
     """Return how a run used what it asked for; raise RunError where no task has ended yet."""
     run = find_run(where, said)
-    open_store(run).bring_all()
+    open_store(run).fetch_all()
     waves = tuple(
         wave_use(wave, map(read_journal, paths), _given(run, wave, frozen_study(run)))
         for wave in run.waves()

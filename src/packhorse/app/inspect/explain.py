@@ -21,7 +21,7 @@ def explain(where: Path, said: str | None, task: int | None, chosen: Sequence[st
     """Return what a task ran, where, with what, and how to repeat it by hand."""
     run = find_run(where, said)
     store = open_store(run)
-    store.bring()
+    store.fetch_records()
     words = latest_outcomes(run)
     index = one_task(words.space, task, chosen)
     found = words.fold.record(index)
@@ -49,7 +49,7 @@ def explain(where: Path, said: str | None, task: int | None, chosen: Sequence[st
         answer["record"] = kept
         answer["host"] = journal.header.host if journal.header else ""
         answer["journal"] = journal.path.name
-    answer["site"] = store.transport.site.name if store.far else ""
+    answer["site"] = store.remote_site
     answer["repeat"] = repeat(store.path, work, words.space, index)
     return answer
 

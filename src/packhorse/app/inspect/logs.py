@@ -17,7 +17,7 @@ def logs(
 ) -> list[tuple[int, str]]:
     """Return (index, what it printed) of one task, or of up to twenty that failed."""
     run = find_run(where, said)
-    open_store(run).bring()
+    open_store(run).fetch_records()
     words = latest_outcomes(run)
     if task is None and (failed or not chosen):
         only = TaskFilter(words.space, chosen)

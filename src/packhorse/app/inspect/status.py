@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from packhorse.model.command import Command
 from packhorse.project.task_filter import TaskFilter
 from packhorse.remote.open_store import open_store
 from packhorse.remote.run_store import RunStore
@@ -40,19 +41,16 @@ def status(
     store = open_store(run)
     with store.open():
         found = _status(run, about, store, chosen, accounting=accounting)
-        return found | ({"carried": store.carried()} if store.far else {})
+        return found | store.transferred()
 
 
 def _status(
     run: RunDirectory, about: About, store: RunStore, chosen: Sequence[str], *, accounting: bool
 ) -> dict[str, Any]:
     """Return how a run stands; one that lives elsewhere is looked at there."""
-    if store.far:
-        from packhorse.cluster.queue import Queue
-
-        store.look(*Queue(store.transport.site, store.transport).announced())
-        if chosen:
-            store.bring()
+    store.refresh(lambda: _queue_commands(store))
+    if chosen:
+        store.fetch_records()
     plan = run.latest()
     found: dict[str, Any] = {"run": str(run.path), "name": about.name, "tasks": 0, "waves": len(run.waves())}
     if plan is None:
@@ -89,6 +87,13 @@ def _status(
         "causes": cause_list(run) if failed else [],
     }
     return found | jobs
+
+
+def _queue_commands(store: RunStore) -> list[Command]:
+    """Return the scheduler commands to start with the refresh of a run on a site."""
+    from packhorse.cluster.queue import Queue
+
+    return Queue(store.transport.site, store.transport).announced()
 
 
 def _jobs(store: RunStore, over: str, counts: dict[str, int], *, accounting: bool) -> dict[str, Any]:

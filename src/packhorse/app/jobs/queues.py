@@ -17,7 +17,7 @@ from packhorse.model.queues import QueueState, Start
 from packhorse.model.site import Site
 from packhorse.project.cache_dir import cache_dir
 from packhorse.project.user_sites import with_jobs
-from packhorse.remote.transport import SshTransport, transport_for
+from packhorse.remote.transport import transport_for
 from packhorse.rundir.shared_reply import SharedReply
 from packhorse.runtime.dialogue import run_dialogue
 from packhorse.schedulers.scheduler import NoReply
@@ -82,8 +82,7 @@ def site_queues(folder: Path, name: str) -> SiteQueues:
 
 def _reached(queue: Queue) -> Any:
     with queue.transport.open():
-        if isinstance(queue.transport, SshTransport):
-            queue.transport.say_hello(list(queue.dialect.programs), [])
+        queue.transport.identify(list(queue.dialect.programs))
         return _ask(queue)
 
 

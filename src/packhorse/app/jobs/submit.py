@@ -100,7 +100,7 @@ def submit(
 def _area(there: SshTransport, queue: Queue, reporter: Reporter) -> str:
     """Say hello, and return the path of the area in which the job's folder will be."""
     areas = areas_of(there.site)
-    hello = there.say_hello(list(queue.dialect.programs), [one.path for one in areas])
+    hello = there.locate(list(queue.dialect.programs), [one.path for one in areas])
     chosen, room = usable(there.site, areas, hello["paths"])
     path: str = room["path"]
     reporter.say(f"the job's folder will be in {path}{purged(chosen)}")

@@ -63,7 +63,7 @@ def _cancel_in(run: RunDirectory, store: RunStore) -> str:
     from packhorse.cluster.queue import Queue
     from packhorse.rundir.submissions import Submissions
 
-    store.look()
+    store.refresh()
     kept = Submissions(run, store)
     kept.cancel()
     queue = Queue(store.transport.site, store.transport)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from contextlib import nullcontext
 from pathlib import Path
 
 from packhorse.app.runs.du import size_of
@@ -21,15 +20,15 @@ def remove(where: Path, said: str, *, sure: bool, here: bool = False) -> str:
     if held_by(run.path) is not None:
         raise RunError(f"something works on {run.path}", f"packhorse cancel {run.path}")
     store = open_store(run)
-    if here and store.far:
+    if here and store.remote_folder:
         return _remove(run, said, f"; {store.path} on {store.transport.site.name} stays", sure=sure)
-    with store.open() if store.far else nullcontext():
+    with store.open():
         _refuse_while_alive(run, store)
-        size, files = store.extent()
+        size, files = store.remote_size()
         about = f"; {store.path} on {store.transport.site.name}: {files} files, {size:,} bytes"
         if sure:
-            store.remove()  # first what can fail: without its note here nobody finds it again
-        return _remove(run, said, about if store.far else "", sure=sure)
+            store.remove_remote()  # first what can fail: without its note here nobody finds it again
+        return _remove(run, said, about if store.remote_folder else "", sure=sure)
 
 
 def _refuse_while_alive(run: RunDirectory, store: RunStore) -> None:

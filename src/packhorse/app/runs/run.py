@@ -18,6 +18,7 @@ from packhorse.runtime.survivors import end_survivors
 
 if TYPE_CHECKING:  # runs on this machine need none of it
     pass
+from packhorse.execution.run_model import Options
 
 
 def run_on_site(

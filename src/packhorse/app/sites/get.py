@@ -26,7 +26,7 @@ def get(
             place, came = fetch_script_job(run, own)
             return Transferred(place=str(place), bytes=came)
         before = _bytes(run.path)
-        open_store(run).bring_all(None)
+        open_store(run).fetch_all(None)
         return Transferred(place=str(run.path), bytes=max(0, _bytes(run.path) - before))
     site, path = split(said, "packhorse get hec:project/results")
     there = ssh_transport(site, folder)

@@ -12,7 +12,7 @@ from packhorse.model.errors import RunError
 from packhorse.model.site import Site
 from packhorse.project.sites import find_site
 from packhorse.project.source import from_file
-from packhorse.remote.transport import SshTransport, transport_for
+from packhorse.remote.transport import transport_for
 from packhorse.sites import modules
 from packhorse.sites.modules import Loaded
 from packhorse.snapshot.python_imports import python_imports
@@ -70,6 +70,5 @@ def try_modules(said: str, names: Sequence[str], study: Path | None, folder: Pat
 def _ask(site: Site, command: Command) -> Answer:
     place = transport_for(site)
     with place.open():
-        if isinstance(place, SshTransport):
-            place.say_hello([], [])
-        return place.ask(command)
+        place.identify([])
+        return place.run_command(command)

@@ -66,10 +66,9 @@ def probe(said: str | None, folder: Path, name: str = "") -> Probe:
     site = known or Site(name=name or _name())
     place = transport_for(site) if said else LocalTransport(site)
     with place.open():
-        if isinstance(place, SshTransport):
-            place.say_hello([], [])
+        place.identify([])
         told = _told(place, site)
-        seen = machine.read(place.ask(machine.look(known)))
+        seen = machine.read(place.run_command(machine.look(known)))
     changes = tuple(differences(known, told)) if known else ()
     new = not site.partitions
     merged = _dated(_seen(laid_over(site, told), seen, new=new), seen, new=new)
@@ -98,7 +97,7 @@ def _told(place: LocalTransport | SshTransport, site: Site) -> SiteFacts:
     order = sorted(PROFILES, key=lambda name: name != site.scheduler)
     silent = []
     for ask in dict.fromkeys(PROFILES[name] for name in order):  # TORQUE and OpenPBS are asked alike
-        told = run_dialogue(ask(place.user), place.ask)
+        told = run_dialogue(ask(place.user), place.run_command)
         if not isinstance(told, NoReply):
             return told
         names = " or ".join(name for name in order if PROFILES[name] is ask)

@@ -52,7 +52,7 @@ def plan_on_site(
 def _arrived(
     source: Source, place: Place, run: RunDirectory, how: LocalTransport | SshTransport
 ) -> Iterator[OnSite | None]:
-    if not isinstance(how, SshTransport) or not how.login.alive():
+    if not isinstance(how, SshTransport) or not how.is_open():
         yield None
         return
     with how.open():
@@ -78,7 +78,7 @@ def _proposed(source: Source, place: Place, store: RunStore, tasks: int) -> dict
     script = wave_script(store, place, dialect, found.request(place, source.study), found.rungs[0])
     return {
         "name": place.site.name,
-        "folder": store.path if store.far else "",
+        "folder": store.remote_folder,
         "sentence": found.sentence(),
         "shape": msgspec.to_builtins(found.shape),
         "rungs": msgspec.to_builtins(found.rungs),
