@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
-import sys
 import time
-from collections.abc import Iterator
-from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
+
+from packhorse.model.errors import RunError
 from packhorse.remote.open_store import open_store
 from packhorse.remote.run_store import RunStore
-from packhorse.model.errors import PackhorseError, RunError
-from packhorse.rundir.directory import RunDirectory, find_run, list_runs
-from packhorse.runtime.local_worker import cores, memory
+from packhorse.rundir.directory import RunDirectory, find_run
 from packhorse.rundir.lock import held_by
 from packhorse.rundir.script_jobs import script_job
-
 
 CANCEL_SECONDS = 40.0
 
@@ -65,8 +59,8 @@ def _cancel_jobs(run: RunDirectory) -> str:
 
 
 def _cancel_in(run: RunDirectory, store: RunStore) -> str:
-    from packhorse.cluster.queue import Queue
     from packhorse.cluster.job_state import job_state
+    from packhorse.cluster.queue import Queue
     from packhorse.rundir.submissions import Submissions
 
     store.look()

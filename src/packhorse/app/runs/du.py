@@ -3,21 +3,11 @@
 from __future__ import annotations
 
 import os
-import shutil
-import signal
-import sys
-import time
 from collections.abc import Iterator
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
-from packhorse.remote.open_store import open_store
-from packhorse.remote.run_store import RunStore
-from packhorse.model.errors import PackhorseError, RunError
+
 from packhorse.rundir.directory import RunDirectory, find_run, list_runs
-from packhorse.runtime.local_worker import cores, memory
-from packhorse.rundir.lock import held_by
-from packhorse.rundir.script_jobs import script_job
 
 
 def sizes(where: Path, said: str | None) -> list[dict[str, Any]]:

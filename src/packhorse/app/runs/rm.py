@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import signal
-import sys
-import time
-from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
+
+from packhorse.app.runs.du import size_of
+from packhorse.model.errors import RunError
 from packhorse.remote.open_store import open_store
 from packhorse.remote.run_store import RunStore
-from packhorse.model.errors import PackhorseError, RunError
-from packhorse.rundir.directory import RunDirectory, find_run, list_runs
-from packhorse.runtime.local_worker import cores, memory
+from packhorse.rundir.directory import RunDirectory, find_run
 from packhorse.rundir.lock import held_by
 from packhorse.rundir.script_jobs import script_job
-from packhorse.app.runs.du import size_of
 
 
 def remove(where: Path, said: str, *, sure: bool, here: bool = False) -> str:

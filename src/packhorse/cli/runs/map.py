@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import signal
 from pathlib import Path
 from typing import Any
+
 import click
+
 from packhorse.cli.output import (
     Lines,
     Quiet,
-    as_object,
-    job_of,
-    json_option,
-    run_argument,
     say,
-    where_option,
 )
-from packhorse.cli.site_options import site_key, site_options, taken
-from packhorse.model.errors import TasksFailed, UsageError
-from packhorse.cli.runs.run_options import commit_first, run_and_report, stop_on_terminate, run_options
+from packhorse.cli.runs.run_options import commit_first, run_and_report, run_options, stop_on_terminate
+from packhorse.cli.site_options import taken
 
 
 @click.command(name="map", context_settings={"ignore_unknown_options": False})
@@ -52,8 +47,8 @@ def map_command(
     \b
     packhorse map 'python sim.py --n {n} --seed {seed}' n=10,20,50 --replicates 100
     """
-    from packhorse.execution.run_model import Options
     from packhorse.app.runs.map import map_source
+    from packhorse.execution.run_model import Options
 
     stop_on_terminate()
     place = taken(keys)

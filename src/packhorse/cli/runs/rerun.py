@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import signal
 from pathlib import Path
-from typing import Any
+
 import click
+
 from packhorse.cli.output import (
     Lines,
     Quiet,
     as_object,
-    job_of,
     json_option,
     run_argument,
     say,
     where_option,
 )
-from packhorse.cli.site_options import site_key, site_options, taken
-from packhorse.model.errors import TasksFailed, UsageError
+from packhorse.model.errors import TasksFailed
 
 
 @click.command(name="rerun")

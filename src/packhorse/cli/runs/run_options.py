@@ -5,19 +5,16 @@ from __future__ import annotations
 import signal
 from pathlib import Path
 from typing import Any
+
 import click
+
 from packhorse.cli.output import (
-    Lines,
-    Quiet,
     as_object,
-    job_of,
     json_option,
-    run_argument,
     say,
-    where_option,
 )
-from packhorse.cli.site_options import site_key, site_options, taken
-from packhorse.model.errors import TasksFailed, UsageError
+from packhorse.cli.site_options import site_key, site_options
+from packhorse.model.errors import UsageError
 
 
 def run_options(command: Any) -> Any:
@@ -61,8 +58,8 @@ def stop_on_terminate() -> None:
 def run_and_report(
     source: Any, options: Any, reporter: Any, as_json: bool, place: dict[str, Any], *, detach: bool = False
 ) -> None:
-    from packhorse.project.placement import unknown_sites
     from packhorse.cli.run_report import closing_lines, judge
+    from packhorse.project.placement import unknown_sites
 
     for note in unknown_sites(source, site_key(place)):
         reporter.warn(note)
