@@ -18,7 +18,7 @@ from packhorse.model.script_job import ScriptJob
 from packhorse.model.site import Site
 from packhorse.model.submission import token_of
 from packhorse.plan.choice import require
-from packhorse.plan.joblimits import place_job
+from packhorse.plan.job_limits import place_job
 from packhorse.project.reporter import Reporter
 from packhorse.project.run_name import next_run, plain_name
 from packhorse.project.user_sites import with_jobs
