@@ -44,9 +44,9 @@ class JobBuilds:
             path.write_text(text, encoding="utf-8")
             path.chmod(0o700)
             put(self.ground.session, claim, [("job.sh", path, 0)])
-        words = tuple(self.dialect.submit(f"{claim}/job.sh", [], self._request(claim)))
+        words = tuple(self.dialect.submit_argv(f"{claim}/job.sh", [], self._request(claim)))
         command = Command(argv=words, timeout=SUBMIT_SECONDS, unset=self.dialect.unset)
-        said = self.dialect.submitted(self.ground.there.run_command(command))
+        said = self.dialect.read_submission(self.ground.there.run_command(command))
         if isinstance(said, Submitted):
             return said.job
         what = (

@@ -94,7 +94,7 @@ def _ask(queue: Queue) -> Any:
     starts, refused, silent = {}, {}, ""
     usable = [one for one in states if one.open and one.may is not False and _shown(one)]
     for one in sorted(usable, key=lambda one: not one.default)[:TRIALS]:
-        said = run_dialogue(queue.dialect.trial(one), queue.ask)
+        said = run_dialogue(queue.dialect.estimate_start(one), queue.ask)
         if isinstance(said, Start):
             starts[one.name] = said.at
         elif isinstance(said, Refused):

@@ -17,8 +17,8 @@ from packhorse.model.form import Form
 from packhorse.model.job import Request
 from packhorse.model.site import Partition, Site
 from packhorse.plan.choice import require
-from packhorse.plan.joblimits import elements, place_job
-from packhorse.plan.jobnotes import Programs, job_notes
+from packhorse.plan.job_limits import elements, place_job
+from packhorse.plan.job_notes import Programs, job_notes
 from packhorse.project.sites import find_site, this_site
 from packhorse.rundir.files import write
 from packhorse.runtime.bash import fault

@@ -18,7 +18,7 @@ from packhorse.model.script_job import ScriptJob
 from packhorse.model.site import Site
 from packhorse.model.submission import token_of
 from packhorse.plan.choice import require
-from packhorse.plan.joblimits import place_job
+from packhorse.plan.job_limits import place_job
 from packhorse.project.reporter import Reporter
 from packhorse.project.run_name import next_run, plain_name
 from packhorse.project.user_sites import with_jobs
@@ -112,7 +112,7 @@ def checked(path: Path, site: Site, here: Path, reporter: Reporter) -> Script:
     text = _read(path)
     full = path.resolve()
     root = here.resolve() if full.is_relative_to(here.resolve()) else full.parent
-    head = scheduler(site.scheduler).head(text)
+    head = scheduler(site.scheduler).read_header(text)
     for note in head.notes:
         reporter.warn(f"{path}: {note}")
     for note in _placed(head.request, site, path):
@@ -187,7 +187,7 @@ def _make_logs(how: object, script: Script, folder: str) -> None:
 
 def _sent(run: RunDirectory, own: ScriptJob, queue: Queue, reporter: Reporter, title: str) -> ScriptJob:
     """Write the intent down, submit, and write the fact down."""
-    argv = queue.dialect.own(own.script, list(own.arguments), own.token, title)
+    argv = queue.dialect.submit_script_argv(own.script, list(own.arguments), own.token, title)
     own = replace(own, argv=tuple(argv), intended=time.time())
     save_script_job(run, own)
     job = send_job(queue, argv, own.token, reporter, own.folder)

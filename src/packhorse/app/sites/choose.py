@@ -16,7 +16,7 @@ from packhorse.model.site import Partition, Site
 from packhorse.model.siteparts import NodeKind
 from packhorse.plan.choice import Choice
 from packhorse.plan.fit import Reason
-from packhorse.plan.joblimits import job_limits, place_job, site_limits
+from packhorse.plan.job_limits import job_limits, place_job, site_limits
 from packhorse.project.placement import place_of, propose
 from packhorse.project.sites import known_sites
 from packhorse.project.source import from_file
