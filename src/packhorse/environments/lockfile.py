@@ -14,7 +14,7 @@ from packhorse.model.errors import RunError
 from packhorse.model.study import Environment
 from packhorse.project.reporter import Reporter
 from packhorse.project.source import Source
-from packhorse.rundir.files import write
+from packhorse.rundir.files import write_file
 from packhorse.runtime.package_lock import (
     Lock,
     covers,
@@ -76,7 +76,7 @@ def _lock(
         return None, ()  # the standard library is enough, whatever the project has a lock for
     lock, notes, made = _made(source, needs, find_lock(source.folder, source.root))
     if made and lock is not None and keep:
-        write(Path(lock.path), lock.text, 0o644)
+        write_file(Path(lock.path), lock.text, 0o644)
         count = counted(lock.count, "package")
         reporter.say(
             f"made {Path(lock.path).name} beside the study: the {count} that its code needs, as they are here"

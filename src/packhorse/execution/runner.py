@@ -30,7 +30,7 @@ from packhorse.rundata.outcomes import read_outcomes
 from packhorse.rundata.progress import WaveEnd
 from packhorse.rundata.table import has_results, merge_table, table_notes
 from packhorse.rundir.directory import RunDirectory, now
-from packhorse.rundir.files import write
+from packhorse.rundir.files import write_file
 from packhorse.rundir.worker_archive import keep_archive, task_library
 from packhorse.runtime.local_worker import cores, memory
 from packhorse.snapshot.snapshot import changed_files, pack
@@ -188,18 +188,18 @@ class Runner:
     def _write_files(self, identity: Identity) -> None:
         """Write everything of the run but its waves."""
         path = self.run.path
-        write(path / "study.yaml", self.source.text)
-        write(path / "study.json", msgspec.json.encode(replace(self.study, factors=())))
+        write_file(path / "study.yaml", self.source.text)
+        write_file(path / "study.json", msgspec.json.encode(replace(self.study, factors=())))
         self.run.write_space(self.space)
         keep_archive(path / "worker.pyz")
         for name, text in task_library().items():
-            write(path / "library" / name, text)
+            write_file(path / "library" / name, text)
         if not self._tar(identity).exists():
             pack(self.prepared.files, self._tar(identity))
         said = dict(self.prepared.provenance, created=now(), run=msgspec.to_builtins(self.run.about()))
         said["sources"] = list(self.source.sources)
         said["identity"] = msgspec.to_builtins(identity)
-        write(path / "provenance.json", msgspec.json.format(msgspec.json.encode(said), indent=1))
+        write_file(path / "provenance.json", msgspec.json.format(msgspec.json.encode(said), indent=1))
 
     def _tar(self, identity: Identity) -> Path:
         return self.run.path / f"code-{identity.code}.tar"

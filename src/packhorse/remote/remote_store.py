@@ -16,8 +16,8 @@ from packhorse.remote.free_space import check_room
 from packhorse.remote.run_store import ANNOUNCE_BYTES, RunStore
 from packhorse.remote.transport import SshTransport
 from packhorse.rundir.directory import FOLDERS, RunDirectory
-from packhorse.rundir.files import write
-from packhorse.rundir.lock import alone
+from packhorse.rundir.files import write_file
+from packhorse.rundir.lock import exclusive_lock
 
 REMOVE_SECONDS = 600.0  # for a slow file system to remove many files
 # Held while something is brought, as other commands on the same run may bring at the same time.
@@ -71,7 +71,7 @@ class RemoteRunStore(RunStore):
 
     def look(self, *commands: Command) -> None:
         """Bring small files and the ends of journals, as far as they changed since the last look."""
-        with self.there.open(), alone(self.run.path / LOCK, ALONE_SECONDS):
+        with self.there.open(), exclusive_lock(self.run.path / LOCK, ALONE_SECONDS):
             marks = self._marks()
             number = self.there.session.send("look", path=self.folder, known=marks)
             for command in commands:
@@ -95,7 +95,7 @@ class RemoteRunStore(RunStore):
             self._keep(name, text)  # nothing else here is the site's to say
         kept = {name: mark for name, mark in {**marks, **said["marks"]}.items() if name in names}
         if kept != marks:
-            write(self.run.path / "far.json", msgspec.json.encode({"known": kept}))
+            write_file(self.run.path / "far.json", msgspec.json.encode({"known": kept}))
 
     def _keep(self, name: str, text: str) -> None:
         path = self.run.path / name
@@ -103,7 +103,7 @@ class RemoteRunStore(RunStore):
         data = text.encode("utf-8", "surrogateescape")
         if name.startswith("waves/") and name.endswith("/plan.json"):
             (path.parent / "leases").mkdir(exist_ok=True)
-        write(path, data)
+        write_file(path, data)
 
     def _marks(self) -> dict[str, list[int]]:
         """Return what was told before; a mark whose file is gone here says nothing."""
@@ -122,7 +122,7 @@ class RemoteRunStore(RunStore):
 
     def bring(self) -> None:
         """Bring the new bytes of journals, packs and logs; what was cut off before goes on where it was cut."""
-        with self.there.open(), alone(self.run.path / LOCK, ALONE_SECONDS):
+        with self.there.open(), exclusive_lock(self.run.path / LOCK, ALONE_SECONDS):
             for kind in GROWING:
                 self._grow(kind)
 
@@ -155,7 +155,7 @@ class RemoteRunStore(RunStore):
         from packhorse.ssh.file_transfer import fetch, lacking
 
         here = self.run.path / "artifacts"
-        with self.there.open(), alone(self.run.path / ARTIFACTS_LOCK, ALONE_SECONDS):
+        with self.there.open(), exclusive_lock(self.run.path / ARTIFACTS_LOCK, ALONE_SECONDS):
             listed = self.there.session.call("list", path=f"{self.folder}/artifacts")
             size = sum(row[1] for row in lacking(listed, here))
             if most is not None and size > most:

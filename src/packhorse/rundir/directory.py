@@ -15,7 +15,7 @@ from msgspec import Struct
 from packhorse.model.errors import RunError, UsageError
 from packhorse.model.plan import Plan
 from packhorse.model.space import ParameterSpace
-from packhorse.rundir.files import write, write_once
+from packhorse.rundir.files import write_file, write_once
 
 FORMAT = "packhorse-run"
 VERSION = 1
@@ -53,7 +53,7 @@ class RunDirectory:
         path.chmod(0o700)
         if path.parent.name == "runs" and not (path.parent / ".gitignore").exists():
             # Otherwise git calls the project changed after every run.
-            write(path.parent / ".gitignore", "*\n", 0o644)
+            write_file(path.parent / ".gitignore", "*\n", 0o644)
         for folder in folders:
             (path / folder).mkdir(parents=True, exist_ok=True)
         about = About(id=secrets.token_hex(8), name=name, created=now(), study=study)
@@ -158,8 +158,8 @@ class RunDirectory:
         """Write a wave; the plan last, since a wave without plan does not exist."""
         folder = self.path / "waves" / str(plan.wave)
         (folder / "leases").mkdir(parents=True, exist_ok=True)
-        write(self.work_path(plan.wave), msgspec.json.encode(work))
-        write(self.plan_path(plan.wave), msgspec.json.encode(plan))
+        write_file(self.work_path(plan.wave), msgspec.json.encode(work))
+        write_file(self.plan_path(plan.wave), msgspec.json.encode(plan))
 
     def owned(self, work: dict[str, Any]) -> dict[str, Any]:
         """Return a work file that says which run its processes belong to."""
@@ -178,7 +178,7 @@ class RunDirectory:
         """Keep a parameter space under its digest; return the file's name."""
         name = f"space-{space.digest}.json"
         if not (self.path / name).exists():
-            write(self.path / name, space.encode())
+            write_file(self.path / name, space.encode())
         return name
 
     def space(self, digest: str) -> ParameterSpace:

@@ -7,7 +7,7 @@ import secrets
 from pathlib import Path
 
 
-def write(path: Path, data: bytes | str, mode: int = 0o600) -> None:
+def write_file(path: Path, data: bytes | str, mode: int = 0o600) -> None:
     """Replace a file: temporary name in the same folder, fsync, rename, fsync of the folder."""
     private = _private(path, data, mode)
     try:

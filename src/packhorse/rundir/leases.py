@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from packhorse.rundir.files import write
+from packhorse.rundir.files import write_file
 
 
 def close_leases(folder: Path, positions: int) -> None:
@@ -15,7 +15,7 @@ def close_leases(folder: Path, positions: int) -> None:
     if not names:
         return
     first = folder / "000000.json"
-    write(first, msgspec.json.encode({"start": positions, "stop": positions, "by": "over"}))
+    write_file(first, msgspec.json.encode({"start": positions, "stop": positions, "by": "over"}))
     for path in names:
         if path != first:
             path.unlink(missing_ok=True)

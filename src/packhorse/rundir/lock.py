@@ -68,7 +68,7 @@ class RunLock:
 
 
 @contextmanager
-def alone(path: Path, seconds: float) -> Iterator[None]:
+def exclusive_lock(path: Path, seconds: float) -> Iterator[None]:
     """Hold a file's lock; after so many seconds go on without it, since whoever holds it hangs."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     give_up = time.monotonic() + seconds
@@ -86,7 +86,7 @@ def alone(path: Path, seconds: float) -> Iterator[None]:
         os.close(descriptor)
 
 
-def held_by(directory: Path) -> int | None:
+def lock_holder(directory: Path) -> int | None:
     """Return the process that works on a run now, or None; 0 when it is there and unknown."""
     try:
         descriptor = os.open(directory / "lock", os.O_RDWR)

@@ -6,7 +6,7 @@ import msgspec
 
 from packhorse.model.script_job import ScriptJob
 from packhorse.rundir.directory import RunDirectory
-from packhorse.rundir.files import write
+from packhorse.rundir.files import write_file
 
 FILE = "job.json"
 
@@ -21,4 +21,4 @@ def script_job(run: RunDirectory) -> ScriptJob | None:
 
 def save_script_job(run: RunDirectory, said: ScriptJob) -> None:
     """Write it down."""
-    write(run.path / FILE, msgspec.json.format(msgspec.json.encode(said), indent=1))
+    write_file(run.path / FILE, msgspec.json.format(msgspec.json.encode(said), indent=1))

@@ -9,8 +9,8 @@ from typing import Any
 
 import msgspec
 
-from packhorse.rundir.files import write
-from packhorse.rundir.lock import alone
+from packhorse.rundir.files import write_file
+from packhorse.rundir.lock import exclusive_lock
 
 LOCK_SECONDS = 90.0  # longer than a scheduler's client may take
 
@@ -28,12 +28,12 @@ class SharedReply:
         """
         found = self._read(oldest)
         if found is None:
-            with alone(self.path.with_suffix(".lock"), LOCK_SECONDS):
+            with exclusive_lock(self.path.with_suffix(".lock"), LOCK_SECONDS):
                 found = self._read(oldest)  # another process may have asked while we waited
                 if found is None:
                     answer = ask()
                     found = time.time(), answer
-                    write(self.path, msgspec.json.encode({"asked": found[0], "answer": answer}))
+                    write_file(self.path, msgspec.json.encode({"asked": found[0], "answer": answer}))
         return found
 
     def fresh(self, oldest: float) -> bool:

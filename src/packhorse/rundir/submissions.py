@@ -9,7 +9,7 @@ import msgspec
 
 from packhorse.model.submission import ClusterRun, Stopped, Submission
 from packhorse.rundir.directory import RunDirectory
-from packhorse.rundir.files import write
+from packhorse.rundir.files import write_file
 
 
 class Carrier(Protocol):
@@ -41,7 +41,7 @@ class Submissions:
 
     def keep_cluster(self, said: ClusterRun) -> None:
         """Write where the run's jobs are."""
-        write(self.run.path / "cluster.json", msgspec.json.format(msgspec.json.encode(said), indent=1))
+        write_file(self.run.path / "cluster.json", msgspec.json.format(msgspec.json.encode(said), indent=1))
 
     def forget_cluster(self) -> None:
         """Forget the site: the run's next wave is this machine's."""
@@ -60,7 +60,7 @@ class Submissions:
 
     def keep(self, submission: Submission) -> None:
         """Write a submission."""
-        write(self.path(submission.wave), msgspec.json.encode(submission))
+        write_file(self.path(submission.wave), msgspec.json.encode(submission))
         self._carry(f"waves/{submission.wave}/submission.json")
 
     def latest(self) -> Submission | None:
@@ -84,7 +84,7 @@ class Submissions:
 
     def cancel(self) -> None:
         """Say that the user wants no further wave."""
-        write(self.run.path / "cancelled", "")
+        write_file(self.run.path / "cancelled", "")
         self._carry("cancelled")
 
     @property

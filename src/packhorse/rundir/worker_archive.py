@@ -11,7 +11,7 @@ from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
-from packhorse.rundir.files import write
+from packhorse.rundir.files import write_file
 
 ENTRY = "import sys\nfrom packhorse.worker.__main__ import main\nsys.exit(main(sys.argv[1:]))\n"
 # The travelling package must not hide an installed one from scripts that import it. A script whose function
@@ -41,7 +41,7 @@ def keep_archive(path: Path) -> None:
                 return
     except (OSError, KeyError, zipfile.BadZipFile):
         pass
-    write(path, worker_archive())
+    write_file(path, worker_archive())
 
 
 def worker_archive() -> bytes:

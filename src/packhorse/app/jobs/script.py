@@ -20,7 +20,7 @@ from packhorse.plan.choice import require
 from packhorse.plan.joblimits import elements, place_job
 from packhorse.plan.jobnotes import Programs, job_notes
 from packhorse.project.sites import find_site, this_site
-from packhorse.rundir.files import write
+from packhorse.rundir.files import write_file
 from packhorse.runtime.bash import fault
 from packhorse.schedulers import scheduler
 from packhorse.schedulers.plain_script import Plain, environment_lines, module_lines, plain_script
@@ -54,7 +54,7 @@ class Script(Struct, frozen=True, kw_only=True):
             raise UsageError(
                 f"there is no folder {place.parent}", f"mkdir -p {shlex.quote(str(place.parent))}"
             )
-        write(place, self.text, 0o644)
+        write_file(place, self.text, 0o644)
         return place
 
 

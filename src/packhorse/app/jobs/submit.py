@@ -28,7 +28,7 @@ from packhorse.remote.storage_area import areas_of, purged, usable
 from packhorse.remote.transfer import ANNOUNCE_BYTES
 from packhorse.remote.transport import SshTransport, transport_for
 from packhorse.rundir.directory import RunDirectory
-from packhorse.rundir.files import write
+from packhorse.rundir.files import write_file
 from packhorse.rundir.script_jobs import FILE, save_script_job, script_job
 from packhorse.schedulers import scheduler
 from packhorse.schedulers.script_headers import ScriptHeader
@@ -90,7 +90,7 @@ def submit(
             if isinstance(queue.transport, SshTransport):
                 _send(queue.transport, script, needs, own.folder, reporter)
             _make_logs(queue.transport, script, own.folder)
-            write(run.path / PurePosixPath(script.name).name, script.text)
+            write_file(run.path / PurePosixPath(script.name).name, script.text)
             return run, _sent(run, own, queue, reporter, wish.name)
         finally:
             if script_job(run) is None:  # nothing of it can ever start, so it never was

@@ -27,7 +27,7 @@ from packhorse.model.study import Study
 from packhorse.plan.waves import joined, local_slots, plan_wave
 from packhorse.results.fold import to_ranges
 from packhorse.rundir.directory import RunDirectory, find_run, now
-from packhorse.rundir.files import write
+from packhorse.rundir.files import write_file
 from packhorse.runtime.local_worker import cores
 from packhorse.rundir.lock import RunLock
 from packhorse.rundir.submissions import Submissions
