@@ -138,13 +138,13 @@ def fetch_script_job(run: RunDirectory, own: ScriptJob) -> tuple[Path, int]:
     """Fetch all that stands in the job's folder on its site; return where it came to stand, and the bytes that came."""
     if not own.far:
         raise UsageError(f"what {run.path.name} wrote stands here: {own.folder}")
-    from packhorse.ssh.file_transfer import fetch
+    from packhorse.ssh.file_transfer import download_missing
 
     place = run.path / FILES
     with asking(own.site) as queue:
         assert isinstance(queue.transport, SshTransport)
         listed = queue.transport.session.call("list", path=own.folder)
-        return place, fetch(queue.transport.session, listed, place)
+        return place, download_missing(queue.transport.session, listed, place)
 
 
 def refuse_while_alive(run: RunDirectory, own: ScriptJob) -> None:

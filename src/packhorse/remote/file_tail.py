@@ -74,9 +74,9 @@ def _here(path: str, at: int) -> bytes:
 
 
 def _far(how: SshTransport, path: str, at: int) -> bytes:
-    from packhorse.ssh.file_transfer import give
+    from packhorse.ssh.file_transfer import stream_files
 
     found = b""
-    for _, blocks in give(how.session, path, [("", at)]):
+    for _, blocks in stream_files(how.session, path, [("", at)]):
         found += b"".join(blocks)
     return found

@@ -127,20 +127,20 @@ class RemoteRunStore(RunStore):
                 self._grow(kind)
 
     def _grow(self, kind: str) -> None:
-        from packhorse.ssh.file_transfer import give, inside
+        from packhorse.ssh.file_transfer import check_inside, stream_files
 
         session = self.there.session
         here = self.run.path / kind
         here.mkdir(exist_ok=True)
         wanted = []
         for name, size, *_ in session.call("list", path=f"{self.folder}/{kind}")["files"]:
-            have = _size(here / inside(name))
+            have = _size(here / check_inside(name))
             if size > have:
                 wanted.append((name, have))
             elif kind == "journal":
                 (self.run.path / "ends" / name).unlink(missing_ok=True)
-        for head, blocks in give(session, f"{self.folder}/{kind}", wanted) if wanted else ():
-            path = here / inside(head["name"])
+        for head, blocks in stream_files(session, f"{self.folder}/{kind}", wanted) if wanted else ():
+            path = here / check_inside(head["name"])
             path.parent.mkdir(parents=True, exist_ok=True)
             # Each byte at its place, so that two commands that bring the same write the same.
             with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600), "wb") as stream:
@@ -152,30 +152,30 @@ class RemoteRunStore(RunStore):
 
     def artifacts(self, most: int | None = None) -> str:
         """Bring artifacts that are not here yet, each whole."""
-        from packhorse.ssh.file_transfer import fetch, lacking
+        from packhorse.ssh.file_transfer import download_missing, missing_rows
 
         here = self.run.path / "artifacts"
         with self.there.open(), exclusive_lock(self.run.path / ARTIFACTS_LOCK, ALONE_SECONDS):
             listed = self.there.session.call("list", path=f"{self.folder}/artifacts")
-            size = sum(row[1] for row in lacking(listed, here))
+            size = sum(row[1] for row in missing_rows(listed, here))
             if most is not None and size > most:
                 site = self.there.site.name
                 return f"{size / 1e6:,.0f} MB of artifacts stay on {site}: packhorse get {self.run.path.name} brings them"
-            fetch(self.there.session, listed, here)
+            download_missing(self.there.session, listed, here)
             return ""
 
     # To there
 
     def send(self, told: Callable[[str], None]) -> None:
         """Send every file of the run that is not there in the same size and age, the newest wave's plan at last."""
-        from packhorse.ssh.file_transfer import send
+        from packhorse.ssh.file_transfer import upload_missing
 
         names = sorted(self._ours(), key=lambda name: (name.endswith("/plan.json"), name))
         empty = [*FOLDERS, f"waves/{max(self.run.waves(), default=0)}/leases"]
         with self.there.open():
             self.there.session.send("folders", path=self.folder, names=empty)
             self._send_delta()
-            send(
+            upload_missing(
                 self.there.session,
                 self.folder,
                 [(name, self.run.path / name) for name in names],
@@ -220,10 +220,10 @@ class RemoteRunStore(RunStore):
 
     def put(self, *names: str) -> None:
         """Send small files now."""
-        from packhorse.ssh.file_transfer import put
+        from packhorse.ssh.file_transfer import upload_files
 
         with self.there.open():
-            put(self.there.session, self.folder, [(name, self.run.path / name, 0) for name in names])
+            upload_files(self.there.session, self.folder, [(name, self.run.path / name, 0) for name in names])
 
     def drop(self, *names: str) -> None:
         """Remove files there."""

@@ -21,7 +21,7 @@ from typing import Any
 from packhorse.model.command import Answer, Command
 from packhorse.model.errors import RunError, Unreachable
 from packhorse.ssh.login import Login
-from packhorse.ssh.replies import SHAPES, checked, nonsense
+from packhorse.ssh.replies import REPLY_TYPES, check_reply, malformed_reply
 from packhorse.ssh.session_slots import session_slot
 
 ANSWER_SECONDS = 60.0  # without a byte from the other end
@@ -143,7 +143,7 @@ class Session:
         assert found is not None
         if "wrong" in found:
             raise RunError(f"{self.login.site}: {found['wrong']}", _cure(found, self.login.site))
-        return checked(self.login.site, found, SHAPES[do]) if do in SHAPES else found
+        return check_reply(self.login.site, found, REPLY_TYPES[do]) if do in REPLY_TYPES else found
 
     def call(self, do: str, patience: float = ANSWER_SECONDS, **said: Any) -> dict[str, Any]:
         """Ask, and return the answer."""
@@ -170,14 +170,14 @@ class Session:
         except ValueError:
             answer = None
         if not isinstance(answer, dict):
-            raise nonsense(self.login.site, line.decode("utf-8", "replace"))
+            raise malformed_reply(self.login.site, line.decode("utf-8", "replace"))
         return answer
 
     def take(self, answer: dict[str, Any]) -> None:
         """Take an answer to a question that waits for one."""
         number = answer.pop("id", None)
         if not isinstance(number, int) or self.waiting.get(number, answer) is not None:
-            raise nonsense(self.login.site, "to no question")
+            raise malformed_reply(self.login.site, "to no question")
         self.waiting[number] = answer
 
     def ask_later(self, command: Command) -> int:
@@ -222,7 +222,7 @@ class Session:
         while (end := self._buffer.find(b"\n", searched)) < 0:
             searched = len(self._buffer)
             if searched > LONGEST:
-                raise nonsense(self.login.site, "a line without an end")
+                raise malformed_reply(self.login.site, "a line without an end")
             self._more(patience)
         found = bytes(self._buffer[:end])
         del self._buffer[: end + 1]

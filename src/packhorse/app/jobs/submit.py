@@ -158,7 +158,7 @@ def _read(path: Path) -> str:
 
 def _send(there: SshTransport, script: Script, parts: ScriptInputs, folder: str, reporter: Reporter) -> None:
     """Send the script and what it needs into the job's folder."""
-    from packhorse.ssh.file_transfer import send
+    from packhorse.ssh.file_transfer import upload_missing
 
     for note in parts.notes:
         reporter.say(note)
@@ -170,7 +170,7 @@ def _send(there: SshTransport, script: Script, parts: ScriptInputs, folder: str,
             reporter.say(f"sending {size / 1e6:,.0f} MB to {there.site.name}")
 
     files = {script.name: script.path, **parts.files}
-    send(there.session, folder, list(files.items()), before=announce)
+    upload_missing(there.session, folder, list(files.items()), before=announce)
 
 
 def _make_logs(how: object, script: Script, folder: str) -> None:
