@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
-import sys
 import time
-from collections.abc import Iterator
-from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
+
+from packhorse.model.errors import RunError
 from packhorse.remote.open_store import open_store
 from packhorse.remote.run_store import RunStore
-from packhorse.model.errors import PackhorseError, RunError
-from packhorse.rundir.directory import RunDirectory, find_run, list_runs
-from packhorse.runtime.local_worker import cores, memory
-from packhorse.rundir.lock import lock_holder
+from packhorse.rundir.directory import RunDirectory, find_run
+from packhorse.rundir.lock import held_by
 from packhorse.rundir.script_jobs import script_job
-
 
 CANCEL_SECONDS = 40.0
 
@@ -39,7 +33,7 @@ def cancel(where: Path, said: str | None) -> str:
 
 
 def _stop_process(run: RunDirectory) -> str:
-    holder = lock_holder(run.path)
+    holder = held_by(run.path)
     if holder is None:
         return f"nothing works on {run.path} now"
     if holder:
@@ -51,7 +45,7 @@ def _stop_process(run: RunDirectory) -> str:
             raise RunError(f"process {holder} belongs to another user", "ask them to stop it") from None
     give_up = time.monotonic() + CANCEL_SECONDS
     while time.monotonic() < give_up:
-        if lock_holder(run.path) is None:
+        if held_by(run.path) is None:
             return f"stopped {run.path}; finished tasks are kept, and the same command continues"
         time.sleep(0.1)
     raise RunError(f"process {holder} did not end within {CANCEL_SECONDS:g} s", f"kill -9 {holder}")
@@ -65,8 +59,8 @@ def _cancel_jobs(run: RunDirectory) -> str:
 
 
 def _cancel_in(run: RunDirectory, store: RunStore) -> str:
-    from packhorse.cluster.queue import Queue
     from packhorse.cluster.job_state import job_state
+    from packhorse.cluster.queue import Queue
     from packhorse.rundir.submissions import Submissions
 
     store.look()

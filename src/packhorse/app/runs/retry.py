@@ -3,36 +3,28 @@
 from __future__ import annotations
 
 import math
-import random
 import re
-import shutil
-import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
-import msgspec
+
 from msgspec.structs import replace
-from packhorse.remote.open_store import open_store
+
 from packhorse.app.inspect.collect import collect
 from packhorse.execution.run_model import Options, Retry
 from packhorse.execution.runner import to_do
-from packhorse.project.task_filter import TaskFilter
-from packhorse.project.sites import site_name
-from packhorse.project.source import Source, from_file, from_study
-from packhorse.project.reporter import Reporter
-from packhorse.execution.local_worker import run_worker
-from packhorse.rundata.outcomes import latest_outcomes, read_outcomes
+from packhorse.execution.saved_study import source_of
 from packhorse.model.errors import RunError, UsageError
-from packhorse.model.study import Study
-from packhorse.plan.waves import joined, local_slots, plan_wave
+from packhorse.plan.waves import joined
+from packhorse.project.sites import site_name
+from packhorse.project.source import Source
+from packhorse.project.task_filter import TaskFilter
+from packhorse.remote.open_store import open_store
 from packhorse.results.fold import to_ranges
-from packhorse.rundir.directory import RunDirectory, find_run, now
-from packhorse.rundir.files import write_file
-from packhorse.runtime.local_worker import cores
-from packhorse.rundir.lock import RunLock
+from packhorse.rundata.outcomes import latest_outcomes
+from packhorse.rundir.directory import find_run
 from packhorse.rundir.submissions import Submissions
 from packhorse.text import units
-from packhorse.execution.saved_study import source_of
 
 
 def retry_source(

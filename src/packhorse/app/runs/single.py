@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import re
 from pathlib import Path
-from typing import Any
+
 from packhorse.execution.run_model import Options
-from packhorse.project.source import Source, from_mapping
 from packhorse.model.errors import UsageError
 from packhorse.model.study import Environment
 from packhorse.project.run_name import next_run, plain_name
+from packhorse.project.source import Source, from_mapping
 
 
 def run_script(

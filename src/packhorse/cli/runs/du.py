@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+
 import click
+
 from packhorse.cli.output import as_object, json_option, number, run_argument, say, size
-from packhorse.model.errors import RunError
 
 
 @click.command(name="du")

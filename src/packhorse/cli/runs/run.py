@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import signal
 from pathlib import Path
 from typing import Any
+
 import click
+
 from packhorse.cli.output import (
     Lines,
     Quiet,
-    as_object,
-    job_of,
-    json_option,
-    run_argument,
-    say,
-    where_option,
 )
-from packhorse.cli.site_options import site_key, site_options, taken
-from packhorse.model.errors import TasksFailed, UsageError
-from packhorse.cli.runs.run_options import commit_first, run_and_report, stop_on_terminate, run_options
-
+from packhorse.cli.runs.run_options import commit_first, run_and_report, run_options, stop_on_terminate
+from packhorse.cli.site_options import site_key, taken
+from packhorse.model.errors import UsageError
 
 STUDIES = (".yaml", ".yml")
 
@@ -54,8 +48,8 @@ def run_command(
 
     The same command continues an interrupted run, and follows one that is under way.
     """
-    from packhorse.execution.run_model import Options
     from packhorse.app.runs.single import run_script
+    from packhorse.execution.run_model import Options
 
     reporter = Quiet() if as_json else Lines()
     stop_on_terminate()

@@ -1,0 +1,1 @@
+"""Use cases that start, stop or remove runs."""

@@ -1,0 +1,75 @@
+"""Run finished tasks again and compare the results bit for bit."""
+
+from __future__ import annotations
+
+import random
+import shutil
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from msgspec.structs import replace
+
+from packhorse.execution.local_worker import run_worker
+from packhorse.model.errors import RunError
+from packhorse.plan.waves import local_slots, plan_wave
+from packhorse.project.reporter import Reporter
+from packhorse.project.task_filter import TaskFilter
+from packhorse.rundata.outcomes import latest_outcomes, read_outcomes
+from packhorse.rundir.directory import RunDirectory, find_run, now
+from packhorse.rundir.files import write
+from packhorse.rundir.lock import RunLock
+from packhorse.runtime.local_worker import cores
+
+
+def rerun(
+    where: Path, said: str | None, sample: int, chosen: Sequence[str], jobs: int | None, reporter: Reporter
+) -> dict[str, Any]:
+    """Run a random sample of finished tasks again from the snapshot; compare results bit for bit."""
+    from packhorse.results.compare import compare
+
+    run = find_run(where, said)
+    words = latest_outcomes(run)
+    finished = [
+        i for a, b in TaskFilter(words.space, chosen).within(words.fold.ranges("OK")) for i in range(a, b)
+    ]
+    if not finished:
+        raise RunError("no finished task to run again", f"packhorse run {run.about().study or 'study.yaml'}")
+    picked = sorted(random.SystemRandom().sample(finished, min(sample, len(finished))))
+    with tempfile.TemporaryDirectory(prefix="rerun-", dir=run.path) as scratch:
+        again = _twin(run, words.plan.wave, Path(scratch) / "run", picked)
+        plan = again.plan(1)
+        slots = local_slots(
+            cores=cores(), memory=None, cpus=again.work(1)["cpus"], task_memory=None, asked=jobs
+        )
+        with RunLock(again.path) as lock:
+            run_worker(again, plan, slots=slots, lock=lock.descriptor, reporter=reporter)
+        found = compare(words.fold, read_outcomes(again, words.space, {}))
+    said = f"{found.same} of {len(picked)} finished tasks gave the same result again, bit for bit"
+    return {
+        "run": str(run.path),
+        "tasks": len(picked),
+        "same": found.same,
+        "differing": len(found.different),
+        "failed": len(picked) - found.compared,
+        "differences": [msgspec.to_builtins(one) for one in found.differences],
+        "said": said,
+    }
+
+
+def _twin(run: RunDirectory, wave: int, path: Path, picked: list[int]) -> RunDirectory:
+    """Make a run directory that runs these tasks with the snapshot and environment of a wave."""
+    twin = RunDirectory.create(path, run.about().name)
+    work, plan = run.work(wave), run.plan(wave)
+    space = run.space(plan.space)
+    twin.write_space(space)
+    for name in (work["snapshot"], "worker.pyz"):
+        shutil.copyfile(run.path / name, twin.path / name)
+    shutil.copytree(run.path / "library", twin.path / "library", dirs_exist_ok=True)
+    write(twin.path / "study.json", (run.path / "study.json").read_bytes())
+    draft = replace(plan, wave=1, kind="rerun", unreadable=(), before={}, first=1, created=now())
+    once_more = plan_wave(draft, [(index, index + 1) for index in picked])
+    twin.write_wave(once_more, twin.owned(dict(work, wave=1)))
+    return twin
