@@ -55,9 +55,9 @@ class LocalTransport:
 
     def ask(self, command: Command) -> Answer:
         """Run a command."""
-        from packhorse.runtime.dialogue import ask
+        from packhorse.runtime.dialogue import run_command
 
-        return ask(command)
+        return run_command(command)
 
     def ahead(self, command: Command) -> None:
         """Nothing travels."""
@@ -114,12 +114,12 @@ class SshTransport:
     def ask(self, command: Command) -> Answer:
         """Run a command there, in the environment of a login shell where a plain one knows no scheduler."""
         with self.open():
-            number = self._ahead.pop(command.argv, None) or self.session.ask_later(command)
-            return self.session.answer_of(number, command)
+            number = self._ahead.pop(command.argv, None) or self.session.start_command(command)
+            return self.session.command_result(number, command)
 
     def ahead(self, command: Command) -> None:
         """Send a command now, whose answer is read when it is asked."""
-        self._ahead[command.argv] = self.session.ask_later(command)
+        self._ahead[command.argv] = self.session.start_command(command)
 
 
 def transport_for(site: Site) -> LocalTransport | SshTransport:

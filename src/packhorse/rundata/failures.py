@@ -16,23 +16,25 @@ SHOWN = 8  # causes that are shown
 
 def cause_list(run: RunDirectory) -> list[dict[str, Any]]:
     """Return why tasks failed: outcome, exit or signal, the last line of stderr, how many, and examples."""
-    from packhorse.results.failures import causes, group
+    from packhorse.results.failures import group_failures, group_records
     from packhorse.results.journal import failed_attempts
 
     waves = run.waves()
     if len(waves) == 1:
         # No later wave can have overcome a failure, so the lines of the others need not be read.
         failed = [record for path in run.ends(waves[0]) for record in failed_attempts(path)]
-        return [msgspec.to_builtins(one) for one in group((record.index, record) for record in failed)]
-    return [msgspec.to_builtins(one) for one in causes(latest_outcomes(run).fold)]
+        return [
+            msgspec.to_builtins(one) for one in group_records((record.index, record) for record in failed)
+        ]
+    return [msgspec.to_builtins(one) for one in group_failures(latest_outcomes(run).fold)]
 
 
 def failure_lines(fold: Fold, run: str) -> list[str]:
     """Return the causes as lines, the commonest first."""
-    from packhorse.results.failures import causes
+    from packhorse.results.failures import group_failures
 
-    groups = causes(fold)
-    rows = ["  " + cause_line(msgspec.to_builtins(group)) for group in groups[:SHOWN]]
+    groups = group_failures(fold)
+    rows = ["  " + cause_line(msgspec.to_builtins(group_records)) for group_records in groups[:SHOWN]]
     if len(groups) > SHOWN:
         rows.append(f"  and {len(groups) - SHOWN} other causes: packhorse status {shlex.quote(run)}")
     if groups:
@@ -40,14 +42,16 @@ def failure_lines(fold: Fold, run: str) -> list[str]:
     return rows
 
 
-def cause_line(group: dict[str, Any]) -> str:
+def cause_line(group_records: dict[str, Any]) -> str:
     """Return one cause as a line."""
     how = {"FAILED": "failed", "TIMEOUT": "timed out", "MEMORY": "took too much memory"}
-    said = how.get(group["outcome"], group["outcome"].lower())
-    if group.get("signal") and group["outcome"] == "FAILED":  # a limit ends a task by a signal of ours
-        said += f" (signal {group['signal']})"
-    elif group.get("exit"):
-        said += f" (exit status {group['exit']})"
-    cause = f": {group['message']}" if group.get("message") else ""
-    shown = ", ".join(map(str, group["examples"][:3]))
-    return f"{group['count']:,} {said}{cause}; task {shown}"
+    said = how.get(group_records["outcome"], group_records["outcome"].lower())
+    if (
+        group_records.get("signal") and group_records["outcome"] == "FAILED"
+    ):  # a limit ends a task by a signal of ours
+        said += f" (signal {group_records['signal']})"
+    elif group_records.get("exit"):
+        said += f" (exit status {group_records['exit']})"
+    cause = f": {group_records['message']}" if group_records.get("message") else ""
+    shown = ", ".join(map(str, group_records["examples"][:3]))
+    return f"{group_records['count']:,} {said}{cause}; task {shown}"

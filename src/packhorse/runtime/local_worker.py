@@ -16,7 +16,7 @@ import msgspec
 WORKER_PATIENCE = 30.0  # seconds a worker may take to end its tasks after it was asked to
 
 
-def cores() -> int:
+def usable_cores() -> int:
     """Return the cores we may use: the affinity, or the cgroup's CPU limit where that is less."""
     affinity = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     quota = _cgroup("cpu.max")
@@ -27,7 +27,7 @@ def cores() -> int:
     return affinity
 
 
-def memory() -> int | None:
+def available_memory() -> int | None:
     """Return the memory available now, in MiB, or None where nothing tells."""
     found: list[int] = []
     try:

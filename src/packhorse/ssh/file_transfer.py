@@ -10,7 +10,7 @@ from typing import Any
 
 from packhorse.model.errors import RunError
 from packhorse.ssh.replies import FileHeader, check_reply, malformed_reply
-from packhorse.ssh.rsync import carries, pulled, pushed
+from packhorse.ssh.rsync import pull, push, worth_rsync
 from packhorse.ssh.session import Session
 
 BLOCK = 1 << 16  # what a pipe holds; blocks of 1 MiB, which no cache holds, took three times the time
@@ -123,14 +123,14 @@ def _without_large(
     left = []
     for number, (name, path, have) in enumerate(wanted):
         about = path.stat()
-        if not carries(session, about.st_size - have):
+        if not worth_rsync(session, about.st_size - have):
             left.append((name, path, have))
             continue
         session.call("folders", path=folder, names=[name.rpartition("/")[0]])
         part = part_of(Path(folder) / name, about.st_size, about.st_mtime)
         row = [name, about.st_size, about.st_mode & 0o777, about.st_mtime]
         if (
-            not pushed(session, str(path.resolve()), str(part))
+            not push(session, str(path.resolve()), str(part))
             or not session.call("name", path=folder, row=row)["named"]
         ):
             return [*left, *wanted[number:]]  # what one does not do, the next will not either
@@ -139,7 +139,9 @@ def _without_large(
     return left
 
 
-def download_missing(session: Session, listed: dict[str, Any], here: Path, told: OnBytes | None = None) -> int:
+def download_missing(
+    session: Session, listed: dict[str, Any], here: Path, told: OnBytes | None = None
+) -> int:
     """Fetch what the porter listed and is not here in the same size and age, each file whole or not at all.
 
     What came of one before it was cut stays beside it, to go on from. Returns the bytes that came.
@@ -177,13 +179,13 @@ def _fetch_large(
     for number, (name, have) in enumerate(wanted):
         _, size, mtime, mode = rows[name]
         path = here / name if name else here
-        if not carries(session, size - have):
+        if not worth_rsync(session, size - have):
             left.append((name, have))
             continue
         path.parent.mkdir(parents=True, exist_ok=True)
         part = part_of(path.absolute(), size, mtime)
         there = f"{listed['path']}/{name}" if name else listed["path"]
-        if not pulled(session, there, str(part)) or part.stat().st_size != size:
+        if not pull(session, there, str(part)) or part.stat().st_size != size:
             return [*left, *wanted[number:]], came
         part.chmod(mode)
         os.utime(part, (mtime, mtime))

@@ -98,7 +98,7 @@ class Session:
     def _start(self) -> None:
         self.word = f"packhorse-{secrets.token_hex(8)}"
         self.errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the session
-        argv = [*self.login.riding(), START + self.word]
+        argv = [*self.login.session_argv(), START + self.word]
         try:
             self.process = subprocess.Popen(
                 argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors, bufsize=0
@@ -180,7 +180,7 @@ class Session:
             raise malformed_reply(self.login.site, "to no question")
         self.waiting[number] = answer
 
-    def ask_later(self, command: Command) -> int:
+    def start_command(self, command: Command) -> int:
         """Send a command without waiting for what it says."""
         return self.send(
             "run",
@@ -191,14 +191,14 @@ class Session:
             folder=command.folder or None,
         )
 
-    def answer_of(self, number: int, command: Command) -> Answer:
+    def command_result(self, number: int, command: Command) -> Answer:
         """Return what a command said that was sent before."""
         said = self.result(number, command.timeout + ANSWER_SECONDS)
         return Answer(status=said["status"], stdout=said["stdout"], stderr=said["stderr"])
 
     def ask(self, command: Command) -> Answer:
         """Run a command there, as `packhorse.run.talking.ask` does here."""
-        return self.answer_of(self.ask_later(command), command)
+        return self.command_result(self.start_command(command), command)
 
     def _hello(self) -> None:
         """Skip what the shell's files print, up to the porter's word."""

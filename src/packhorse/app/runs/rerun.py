@@ -21,7 +21,7 @@ from packhorse.rundata.outcomes import latest_outcomes, read_outcomes
 from packhorse.rundir.directory import RunDirectory, find_run, now
 from packhorse.rundir.files import write_file
 from packhorse.rundir.lock import RunLock
-from packhorse.runtime.local_worker import cores
+from packhorse.runtime.local_worker import usable_cores
 
 
 def rerun(
@@ -42,7 +42,7 @@ def rerun(
         again = _twin(run, words.plan.wave, Path(scratch) / "run", picked)
         plan = again.plan(1)
         slots = local_slots(
-            cores=cores(), memory=None, cpus=again.work(1)["cpus"], task_memory=None, asked=jobs
+            cores=usable_cores(), memory=None, cpus=again.work(1)["cpus"], task_memory=None, asked=jobs
         )
         with RunLock(again.path) as lock:
             run_worker(again, plan, slots=slots, lock=lock.descriptor, reporter=reporter)
