@@ -8,8 +8,8 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from packhorse.results.carry import map_indices
 from packhorse.results.fold import Retry, fold, to_ranges
+from packhorse.results.index_map import map_indices
 from packhorse.results.journal import OUTCOMES, read_journals
 from results.journals import folded, space_of, write_journal
 

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from packhorse.results import journal, table
 from packhorse.results.journal import read_journal
-from packhorse.results.shape import decode_uniform
 from packhorse.results.table import merge_results
+from packhorse.results.uniform import decode_uniform
 from packhorse.worker.journal import line
 from results.journals import folded, header_of, space_of, write_journal
 

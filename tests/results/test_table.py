@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from packhorse.model.study import Result, Study
 from packhorse.results import table
-from packhorse.results.carry import map_indices
 from packhorse.results.columns import typed_column
+from packhorse.results.index_map import map_indices
 from packhorse.results.payload import cell
 from packhorse.results.table import merge_results, to_pandas
 from results.journals import folded, space_of, write_journal

@@ -46,8 +46,8 @@ def test_a_command_ended_by_a_signal_has_a_status() -> None:
 
 def test_there_is_no_input_to_wait_for() -> None:
     # The asking process has an input that never ends; a command must not read it.
-    code = "from packhorse.model.command import Command; from packhorse.run.talking import ask\n"
-    code += "print(ask(Command(argv=('cat',), timeout=60)).status)"
+    code = "from packhorse.model.command import Command; from packhorse.runtime.dialogue import run_command\n"
+    code += "print(run_command(Command(argv=('cat',), timeout=60)).status)"
     with subprocess.Popen(
         [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:
@@ -123,7 +123,7 @@ def test_an_interrupt_leaves_no_process_behind(monkeypatch: pytest.MonkeyPatch, 
         started.append(int(told.read_text()))
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("packhorse.run.talking._listen", interrupted)
+    monkeypatch.setattr("packhorse.runtime.dialogue._listen", interrupted)
     with pytest.raises(KeyboardInterrupt):
         run_command(Command(argv=("sh", "-c", f"echo $$ > '{told}'; exec sleep 600")))
     assert ends(started[0])

@@ -32,7 +32,7 @@ from packhorse.rundata.table import has_results, merge_table, table_notes
 from packhorse.rundir.directory import RunDirectory, now
 from packhorse.rundir.files import write_file
 from packhorse.rundir.worker_archive import keep_archive, task_library
-from packhorse.runtime.local_worker import available_memory, usable_cores
+from packhorse.runtime.capacity import available_memory, usable_cores
 from packhorse.snapshot.snapshot import changed_files, pack
 
 IDLE_WAVES = 2  # waves without a new result after which something is wrong that repeating does not mend

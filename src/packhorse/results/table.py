@@ -32,7 +32,7 @@ from packhorse.results.columns import (
 from packhorse.results.fold import Fold
 from packhorse.results.journal import OUTCOMES, Journal, Record
 from packhorse.results.payload import Payloads, Row, UnreadableError, result_format
-from packhorse.results.shape import decode_uniform
+from packhorse.results.uniform import decode_uniform
 
 if TYPE_CHECKING:
     import pandas as pd

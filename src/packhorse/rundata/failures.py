@@ -34,7 +34,7 @@ def failure_lines(fold: Fold, run: str) -> list[str]:
     from packhorse.results.failures import group_failures
 
     groups = group_failures(fold)
-    rows = ["  " + cause_line(msgspec.to_builtins(group_records)) for group_records in groups[:SHOWN]]
+    rows = ["  " + cause_line(msgspec.to_builtins(group)) for group in groups[:SHOWN]]
     if len(groups) > SHOWN:
         rows.append(f"  and {len(groups) - SHOWN} other causes: packhorse status {shlex.quote(run)}")
     if groups:
@@ -42,16 +42,16 @@ def failure_lines(fold: Fold, run: str) -> list[str]:
     return rows
 
 
-def cause_line(group_records: dict[str, Any]) -> str:
+def cause_line(group: dict[str, Any]) -> str:
     """Return one cause as a line."""
     how = {"FAILED": "failed", "TIMEOUT": "timed out", "MEMORY": "took too much memory"}
-    said = how.get(group_records["outcome"], group_records["outcome"].lower())
+    said = how.get(group["outcome"], group["outcome"].lower())
     if (
-        group_records.get("signal") and group_records["outcome"] == "FAILED"
+        group.get("signal") and group["outcome"] == "FAILED"
     ):  # a limit ends a task by a signal of ours
-        said += f" (signal {group_records['signal']})"
-    elif group_records.get("exit"):
-        said += f" (exit status {group_records['exit']})"
-    cause = f": {group_records['message']}" if group_records.get("message") else ""
-    shown = ", ".join(map(str, group_records["examples"][:3]))
-    return f"{group_records['count']:,} {said}{cause}; task {shown}"
+        said += f" (signal {group['signal']})"
+    elif group.get("exit"):
+        said += f" (exit status {group['exit']})"
+    cause = f": {group['message']}" if group.get("message") else ""
+    shown = ", ".join(map(str, group["examples"][:3]))
+    return f"{group['count']:,} {said}{cause}; task {shown}"

@@ -7,8 +7,8 @@ from typing import Any
 
 from packhorse.model.plan import Plan
 from packhorse.model.space import ParameterSpace
-from packhorse.results.carry import map_indices
 from packhorse.results.fold import Fold, Retry, fold
+from packhorse.results.index_map import map_indices
 from packhorse.results.journal import Journal, read_journal
 from packhorse.rundir.directory import RunDirectory
 

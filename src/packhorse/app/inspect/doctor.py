@@ -10,7 +10,7 @@ from typing import Any
 
 from packhorse.model.errors import PackhorseError
 from packhorse.rundir.directory import RunDirectory, list_runs
-from packhorse.runtime.local_worker import available_memory, usable_cores
+from packhorse.runtime.capacity import available_memory, usable_cores
 
 
 def doctor(where: Path) -> list[dict[str, Any]]:

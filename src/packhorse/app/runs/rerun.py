@@ -21,7 +21,7 @@ from packhorse.rundata.outcomes import latest_outcomes, read_outcomes
 from packhorse.rundir.directory import RunDirectory, find_run, now
 from packhorse.rundir.files import write_file
 from packhorse.rundir.lock import RunLock
-from packhorse.runtime.local_worker import usable_cores
+from packhorse.runtime.capacity import usable_cores
 
 
 def rerun(

@@ -17,7 +17,7 @@ from packhorse.project.source import Source
 from packhorse.project.task_filter import TaskFilter
 from packhorse.rundata.outcomes import read_outcomes
 from packhorse.rundir.directory import RunDirectory
-from packhorse.runtime.local_worker import available_memory, usable_cores
+from packhorse.runtime.capacity import available_memory, usable_cores
 
 if TYPE_CHECKING:
     from packhorse.environments.remote import RemoteEnvironment
