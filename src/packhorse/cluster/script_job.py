@@ -18,7 +18,7 @@ from packhorse.model.script_job import ScriptJob
 from packhorse.remote.file_tail import Output
 from packhorse.remote.transport import SshTransport
 from packhorse.rundir.directory import RunDirectory
-from packhorse.rundir.script_jobs import save_script_job, script_job
+from packhorse.rundir.submissions import read_script_job, save_script_job
 from packhorse.runtime.dialogue import run_dialogue
 
 FAILED = ("failed", "timed out", "out of memory", "cancelled", "node failed", "preempted")
@@ -113,7 +113,7 @@ def _row(run: RunDirectory, own: ScriptJob) -> tuple[Row | None, str]:
 
 def named(run: RunDirectory) -> Named | None:
     """Return the job of a run as `logs` and `cancel` take it; None for a run of a study."""
-    own = script_job(run)
+    own = read_script_job(run)
     if own is None:
         return None
     own = _found(run, own)

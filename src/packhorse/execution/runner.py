@@ -248,14 +248,14 @@ class Runner:
             data=self.site.places(self.prepared.data) if self.site else None,
         )
         work["tee"] = work["tee"] and self.attached
-        return self.run.owned(work)
+        return self.run.marked_work(work)
 
     def _work_here(self, plan: Plan) -> dict[str, Any]:
         """Return the work file for this machine, also where tasks run elsewhere."""
         if self.site is None:
             return self._work(plan)
         prepared = prepare(self.source, self.run.path)
-        return self.run.owned(work_file(self.source, prepared, plan, self.space))
+        return self.run.marked_work(work_file(self.source, prepared, plan, self.space))
 
     def _checks(self, identity: Identity) -> bool:
         if not self.study.checks:

@@ -52,7 +52,7 @@ def latest_outcomes(run: RunDirectory) -> Outcomes:
     """Return how a run stands; raise RunError where nothing was planned yet."""
     plan = run.latest()
     if plan is None:
-        raise run.unplanned()
+        raise run.no_wave_error()
     return Outcomes(run, plan, frozen_study(run).defaults)
 
 

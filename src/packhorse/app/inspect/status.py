@@ -15,7 +15,7 @@ from packhorse.rundata.outcomes import latest_outcomes
 from packhorse.rundata.progress import tasks_done
 from packhorse.rundir.directory import About, RunDirectory, find_run
 from packhorse.rundir.lock import lock_holder
-from packhorse.rundir.script_jobs import script_job
+from packhorse.rundir.submissions import read_script_job
 
 if TYPE_CHECKING:  # runs of this machine need none of it
     from packhorse.cluster.queue import Queue
@@ -32,7 +32,7 @@ def status(
     """
     run = find_run(where, said)
     about = run.about()
-    own = script_job(run)
+    own = read_script_job(run)
     if own is not None:
         from packhorse.cluster.script_job import script_job_status
 

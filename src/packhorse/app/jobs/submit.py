@@ -29,7 +29,7 @@ from packhorse.remote.transfer import ANNOUNCE_BYTES
 from packhorse.remote.transport import SshTransport, transport_for
 from packhorse.rundir.directory import RunDirectory
 from packhorse.rundir.files import write_file
-from packhorse.rundir.script_jobs import FILE, save_script_job, script_job
+from packhorse.rundir.submissions import JOB_FILE, read_script_job, save_script_job
 from packhorse.schedulers import scheduler
 from packhorse.schedulers.script_headers import ScriptHeader
 
@@ -93,7 +93,7 @@ def submit(
             write_file(run.path / PurePosixPath(script.name).name, script.text)
             return run, _sent(run, own, queue, reporter, wish.name)
         finally:
-            if script_job(run) is None:  # nothing of it can ever start, so it never was
+            if read_script_job(run) is None:  # nothing of it can ever start, so it never was
                 shutil.rmtree(run.path)
 
 
@@ -192,7 +192,7 @@ def _sent(run: RunDirectory, own: ScriptJob, queue: Queue, reporter: Reporter, t
     save_script_job(run, own)
     job = send_job(queue, argv, own.token, reporter, own.folder)
     if isinstance(job, Refused):
-        (run.path / FILE).unlink()
+        (run.path / JOB_FILE).unlink()
         hint = f"correct {own.script} and type the same again; packhorse sites show {own.site.name} lists the limits"
         raise RunError(f"{own.site.name} refuses the job: {job.why}", hint)
     if job:

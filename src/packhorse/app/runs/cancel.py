@@ -12,7 +12,7 @@ from packhorse.remote.open_store import open_store
 from packhorse.remote.run_store import RunStore
 from packhorse.rundir.directory import RunDirectory, find_run
 from packhorse.rundir.lock import lock_holder
-from packhorse.rundir.script_jobs import script_job
+from packhorse.rundir.submissions import read_script_job
 
 CANCEL_SECONDS = 40.0
 
@@ -25,7 +25,7 @@ def cancel(where: Path, said: str | None) -> str:
     run = find_run(where, said)
     if (run.path / "cluster.json").exists():
         return _cancel_jobs(run)
-    if script_job(run) is not None:
+    if read_script_job(run) is not None:
         from packhorse.cluster.script_job import cancel_script_job
 
         return cancel_script_job(run)

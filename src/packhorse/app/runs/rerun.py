@@ -71,5 +71,5 @@ def _twin(run: RunDirectory, wave: int, path: Path, picked: list[int]) -> RunDir
     write_file(twin.path / "study.json", (run.path / "study.json").read_bytes())
     draft = replace(plan, wave=1, kind="rerun", unreadable=(), before={}, first=1, created=now())
     once_more = plan_wave(draft, [(index, index + 1) for index in picked])
-    twin.write_wave(once_more, twin.owned(dict(work, wave=1)))
+    twin.write_wave(once_more, twin.marked_work(dict(work, wave=1)))
     return twin

@@ -12,7 +12,7 @@ from packhorse.remote.open_store import open_store
 from packhorse.remote.run_store import RunStore
 from packhorse.rundir.directory import RunDirectory, find_run
 from packhorse.rundir.lock import lock_holder
-from packhorse.rundir.script_jobs import script_job
+from packhorse.rundir.submissions import read_script_job
 
 
 def remove(where: Path, said: str, *, sure: bool, here: bool = False) -> str:
@@ -37,7 +37,7 @@ def _refuse_while_alive(run: RunDirectory, store: RunStore) -> None:
         from packhorse.execution.leave_site import leave_site
 
         leave_site(run, store, keep=True)
-    own = script_job(run)
+    own = read_script_job(run)
     if own is not None:
         from packhorse.cluster.script_job import refuse_while_alive
 

@@ -9,7 +9,7 @@ from packhorse.project.reporter import Reporter
 from packhorse.remote.open_store import open_store
 from packhorse.remote.transfer import ANNOUNCE_BYTES, Transferred, split, ssh_transport
 from packhorse.rundir.directory import find_run
-from packhorse.rundir.script_jobs import script_job
+from packhorse.rundir.submissions import read_script_job
 from packhorse.ssh.file_transfer import OnBytes, download_missing
 
 
@@ -19,7 +19,7 @@ def get(
     """Fetch a file or folder `SITE:PATH`, or all that a run has brought forth there."""
     if ":" not in said:
         run = find_run(folder, said)
-        own = script_job(run)
+        own = read_script_job(run)
         if own is not None:
             from packhorse.cluster.script_job import fetch_script_job
 

@@ -31,7 +31,7 @@ def try_task(said: str, task: int | None, where: Sequence[str]) -> tuple[int, li
         for name, text in task_library().items():
             write_file(run.path / "library" / name, text)
         plan = Plan(wave=0, space=space.digest, total=space.size, tasks=1, code=prepared.identity.code)
-        work = run.owned(work_file(source, prepared, plan, space))
+        work = run.marked_work(work_file(source, prepared, plan, space))
         standing = create_sandbox(work, run.path, Path(scratch) / "place")
         status, target = run_in_foreground(standing, space.frozen, index)
         return status, _tried(status, target, index, space)
