@@ -21,7 +21,7 @@ from packhorse.project.placement import Place, propose
 from packhorse.remote.run_store import LocalRunStore
 from packhorse.remote.transport import LocalTransport
 from packhorse.rundir.directory import RunDirectory
-from packhorse.runtime.site_files import SHIPPED
+from packhorse.runtime.site_files import SHIPPED_FOLDER
 from packhorse.schedulers import scheduler
 from packhorse.sites.parse import parse_site
 from packhorse.study.parse import parse_study
@@ -35,7 +35,7 @@ JOBS = {
 }  # a dialect, and a job's number
 HOME = "/home/ada"  # of whom the golden files are
 PYTHON = "/opt/packhorse/bin/python"
-TESTBED = (SHIPPED / "testbed.yaml").read_text(encoding="utf-8")
+TESTBED = (SHIPPED_FOLDER / "testbed.yaml").read_text(encoding="utf-8")
 
 
 @dataclass(frozen=True)

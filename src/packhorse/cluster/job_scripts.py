@@ -13,7 +13,7 @@ from packhorse.model.job import Request
 from packhorse.plan.shape import Rung
 from packhorse.project.placement import Place
 from packhorse.remote.run_store import RunStore
-from packhorse.rundir.files import write
+from packhorse.rundir.files import write_file
 from packhorse.schedulers.scheduler import Scheduler
 from packhorse.schedulers.script import Raw, job_script
 
@@ -48,11 +48,11 @@ def render(
     """
     folder = store.run.path / "waves"
     for rung in rungs:
-        write(folder / f"job-{rung.name}.sh", wave_script(store, place, dialect, base, rung), 0o700)
-    write(folder / "continue.sh", continue_script(store, place, dialect, base), 0o700)
+        write_file(folder / f"job-{rung.name}.sh", wave_script(store, place, dialect, base, rung), 0o700)
+    write_file(folder / "continue.sh", continue_script(store, place, dialect, base), 0o700)
     mail = place.asked.mail and place.asked.mail_when
     if mail:
-        write(folder / "mail.sh", mail_script(place, dialect, base), 0o700)
+        write_file(folder / "mail.sh", mail_script(place, dialect, base), 0o700)
     said = {
         "format": "packhorse-continue",
         "version": 1,
@@ -71,7 +71,7 @@ def render(
         "mail": _mail(store, place, dialect, base) if mail else None,
         **msgspec.to_builtins(caps),
     }
-    write(folder / "continue.json", msgspec.json.format(msgspec.json.encode(said), indent=1))
+    write_file(folder / "continue.json", msgspec.json.format(msgspec.json.encode(said), indent=1))
 
 
 def element_request(base: Request, rung: Rung) -> Request:

@@ -20,9 +20,8 @@ from packhorse.project.cache_dir import cache_dir
 from packhorse.project.user_sites import user_sites
 from packhorse.remote.transport import transport_for
 from packhorse.rundir.directory import RunDirectory, list_runs
-from packhorse.rundir.script_jobs import script_job
 from packhorse.rundir.shared_reply import SharedReply
-from packhorse.rundir.submissions import Submissions
+from packhorse.rundir.submissions import Submissions, read_script_job
 from packhorse.runtime.dialogue import run_dialogue
 from packhorse.schedulers.scheduler import NoReply
 
@@ -165,7 +164,7 @@ def names_of(folder: Path, site: Site) -> Names:
 
 
 def _numbers(run: RunDirectory, site: Site) -> Iterator[str]:
-    own = script_job(run)
+    own = read_script_job(run)
     if own is not None and own.site.name == site.name:
         yield from _some((own.job,))
     kept = Submissions(run)

@@ -37,5 +37,5 @@ def leave_site(run: RunDirectory, store: RunStore | None = None, *, keep: bool =
         if keep:
             return ""
         stays = store.detach()
-    kept.forget_cluster()
+    kept.remove_cluster()
     return stays

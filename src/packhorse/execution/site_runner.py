@@ -24,8 +24,7 @@ from packhorse.remote.transport import SshTransport, transport_for
 from packhorse.results.fold import Fold
 from packhorse.rundata.progress import WaveEnd
 from packhorse.rundata.task_log import log_of
-from packhorse.rundir.directory import RunDirectory
-from packhorse.rundir.leases import close_leases
+from packhorse.rundir.directory import RunDirectory, close_leases
 from packhorse.rundir.lock import RunLock
 from packhorse.rundir.submissions import Submissions
 
@@ -146,7 +145,7 @@ class SiteRunner:
         if runner.site is not None:  # first what may not fit there: nothing is planned before it has come
             runner.site.send_data(self.source, runner.prepared.data, self.reporter)
             self.store.upload_changes(self.reporter.say)
-        self.kept.keep_cluster(
+        self.kept.save_cluster(
             ClusterRun(
                 site=self.place.site,
                 user=self.queue.user,

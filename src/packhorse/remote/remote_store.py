@@ -16,8 +16,8 @@ from packhorse.remote.free_space import check_room
 from packhorse.remote.run_store import ANNOUNCE_BYTES, RunStore
 from packhorse.remote.transport import SshTransport
 from packhorse.rundir.directory import FOLDERS, RunDirectory
-from packhorse.rundir.files import write
-from packhorse.rundir.lock import alone
+from packhorse.rundir.files import write_file
+from packhorse.rundir.lock import exclusive_lock
 
 REMOVE_SECONDS = 600.0  # for a slow file system to remove many files
 # Held during a download, since other commands may download the same run at the same time.
@@ -83,7 +83,7 @@ class RemoteRunStore(RunStore):
 
     def refresh(self, commands: Callable[[], Iterable[Command]] = tuple) -> None:
         """Download small files and the ends of journals that changed since the last refresh."""
-        with self.ssh.open(), alone(self.run.path / LOCK, LOCK_SECONDS):
+        with self.ssh.open(), exclusive_lock(self.run.path / LOCK, LOCK_SECONDS):
             known = self._known_files()
             number = self.ssh.session.send("look", path=self.folder, known=known)
             for command in commands():
@@ -106,14 +106,14 @@ class RemoteRunStore(RunStore):
             self._save_file(name, text)
         merged = {name: mark for name, mark in {**known, **reply["marks"]}.items() if name in names}
         if merged != known:
-            write(self.run.path / KNOWN, msgspec.json.encode({"known": merged}))
+            write_file(self.run.path / KNOWN, msgspec.json.encode({"known": merged}))
 
     def _save_file(self, name: str, text: str) -> None:
         path = self.run.path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         if name.startswith("waves/") and name.endswith("/plan.json"):
             (path.parent / "leases").mkdir(exist_ok=True)
-        write(path, text.encode("utf-8", "surrogateescape"))
+        write_file(path, text.encode("utf-8", "surrogateescape"))
 
     def _known_files(self) -> dict[str, list[int]]:
         """Return size and time of each file that was downloaded and is still here."""
@@ -131,26 +131,26 @@ class RemoteRunStore(RunStore):
 
     def fetch_records(self) -> None:
         """Download the new bytes of journals, packs and logs; a download that was cut continues."""
-        with self.ssh.open(), alone(self.run.path / LOCK, LOCK_SECONDS):
+        with self.ssh.open(), exclusive_lock(self.run.path / LOCK, LOCK_SECONDS):
             for kind in GROWING:
                 self._fetch_growing(kind)
 
     def _fetch_growing(self, kind: str) -> None:
-        from packhorse.ssh.file_transfer import give, inside
+        from packhorse.ssh.file_transfer import check_inside, stream_files
 
         session = self.ssh.session
         folder = self.run.path / kind
         folder.mkdir(exist_ok=True)
         requests = []
         for name, size, *_ in session.call("list", path=f"{self.folder}/{kind}")["files"]:
-            path = folder / inside(name)
+            path = folder / check_inside(name)
             downloaded = path.stat().st_size if path.exists() else 0
             if size > downloaded:
                 requests.append((name, downloaded))
             elif kind == "journal":
                 (self.run.path / "ends" / name).unlink(missing_ok=True)
-        for head, blocks in give(session, f"{self.folder}/{kind}", requests) if requests else ():
-            path = folder / inside(head["name"])
+        for head, blocks in stream_files(session, f"{self.folder}/{kind}", requests) if requests else ():
+            path = folder / check_inside(head["name"])
             path.parent.mkdir(parents=True, exist_ok=True)
             # Each byte goes to its place, so that two commands that download the same write the same.
             with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600), "wb") as stream:
@@ -162,25 +162,25 @@ class RemoteRunStore(RunStore):
 
     def fetch_artifacts(self, most: int | None = None) -> str:
         """Download artifacts that are not here yet, each whole."""
-        from packhorse.ssh.file_transfer import fetch, lacking
+        from packhorse.ssh.file_transfer import download_missing, missing_rows
 
         folder = self.run.path / "artifacts"
-        with self.ssh.open(), alone(self.run.path / ARTIFACTS_LOCK, LOCK_SECONDS):
+        with self.ssh.open(), exclusive_lock(self.run.path / ARTIFACTS_LOCK, LOCK_SECONDS):
             listing = self.ssh.session.call("list", path=f"{self.folder}/artifacts")
-            size = sum(row[1] for row in lacking(listing, folder))
+            size = sum(row[1] for row in missing_rows(listing, folder))
             if most is not None and size > most:
                 return (
                     f"{size / 1e6:,.0f} MB of artifacts are still on {self.ssh.site.name};"
                     f" to download them: packhorse get {self.run.path.name}"
                 )
-            fetch(self.ssh.session, listing, folder)
+            download_missing(self.ssh.session, listing, folder)
             return ""
 
     # Upload
 
     def upload_changes(self, announce: Callable[[str], None]) -> None:
         """Upload every file of the run that the site lacks in this size and age, the newest plan last."""
-        from packhorse.ssh.file_transfer import send
+        from packhorse.ssh.file_transfer import upload_missing
 
         names = sorted(self._own_files(), key=lambda name: (name.endswith("/plan.json"), name))
         empty = [*FOLDERS, f"waves/{max(self.run.waves(), default=0)}/leases"]
@@ -193,7 +193,7 @@ class RemoteRunStore(RunStore):
         with self.ssh.open():
             self.ssh.session.send("folders", path=self.folder, names=empty)
             self._upload_snapshot_delta()
-            send(
+            upload_missing(
                 self.ssh.session,
                 self.folder,
                 [(name, self.run.path / name) for name in names],
@@ -201,7 +201,7 @@ class RemoteRunStore(RunStore):
             )
 
     def _upload_snapshot_delta(self) -> None:
-        """Upload what a new snapshot has beside the one before it; `send` uploads whole what this cannot rebuild."""
+        """Upload what a new snapshot has beside the one before it; `upload_missing` uploads whole what this cannot rebuild."""
         from packhorse.ssh.delta import send_delta
 
         tars = sorted(self.run.path.glob("code-*.tar"), key=lambda path: path.stat().st_mtime)
@@ -232,10 +232,10 @@ class RemoteRunStore(RunStore):
 
     def upload(self, *names: str) -> None:
         """Upload small files now."""
-        from packhorse.ssh.file_transfer import put
+        from packhorse.ssh.file_transfer import upload_files
 
         with self.ssh.open():
-            put(self.ssh.session, self.folder, [(name, self.run.path / name, 0) for name in names])
+            upload_files(self.ssh.session, self.folder, [(name, self.run.path / name, 0) for name in names])
 
     def delete(self, *names: str) -> None:
         """Delete files there."""

@@ -12,7 +12,7 @@ from packhorse.model.errors import UsageError
 from packhorse.project.reporter import Reporter
 from packhorse.remote.connection import login_of
 from packhorse.remote.transport import SshTransport
-from packhorse.ssh.file_transfer import Told, send
+from packhorse.ssh.file_transfer import OnBytes, upload_missing
 
 ANNOUNCE_BYTES = 100 << 20  # bytes before whose sending their number is told
 
@@ -30,7 +30,7 @@ def upload(
     path: Path,
     place: str,
     reporter: Reporter,
-    told: Told | None = None,
+    told: OnBytes | None = None,
     check: Callable[[int, int], None] | None = None,
 ) -> int:
     """Send a file or a folder to a path there, what is not there yet; return the bytes that went.
@@ -52,7 +52,7 @@ def upload(
             reporter.say(f"sending {size / 1e6:,.0f} MB of {path.name} to {there.site.name}")
 
     with there.open():
-        return send(there.session, folder, found, before=announce, told=told)
+        return upload_missing(there.session, folder, found, before=announce, told=told)
 
 
 def local_files(path: Path) -> Iterator[tuple[str, Path]]:

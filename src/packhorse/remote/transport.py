@@ -85,9 +85,9 @@ class LocalTransport:
 
     def run_command(self, command: Command) -> Answer:
         """Run a command."""
-        from packhorse.runtime.dialogue import ask
+        from packhorse.runtime.dialogue import run_command
 
-        return ask(command)
+        return run_command(command)
 
     def prefetch(self, command: Command) -> None:
         """Do nothing: there is no round trip to share."""
@@ -177,12 +177,12 @@ class SshTransport:
     def run_command(self, command: Command) -> Answer:
         """Run a command there, in the environment of a login shell where a plain one finds no scheduler."""
         with self.open():
-            number = self._prefetched.pop(command.argv, None) or self.session.ask_later(command)
-            return self.session.answer_of(number, command)
+            number = self._prefetched.pop(command.argv, None) or self.session.start_command(command)
+            return self.session.command_result(number, command)
 
     def prefetch(self, command: Command) -> None:
         """Send a command now, and read its answer in `run_command`."""
-        self._prefetched[command.argv] = self.session.ask_later(command)
+        self._prefetched[command.argv] = self.session.start_command(command)
 
     def file_size(self, path: str) -> int | None:
         """Return the bytes of a file there; None where there is no such file."""
@@ -191,9 +191,9 @@ class SshTransport:
 
     def read_file(self, path: str, offset: int) -> bytes:
         """Return all bytes of a file there from an offset on."""
-        from packhorse.ssh.file_transfer import give
+        from packhorse.ssh.file_transfer import stream_files
 
-        return b"".join(block for _, blocks in give(self.session, path, [("", offset)]) for block in blocks)
+        return b"".join(block for _, blocks in stream_files(self.session, path, [("", offset)]) for block in blocks)
 
     def make_folder(self, path: str) -> None:
         """Make a folder and its parents there."""

@@ -10,16 +10,16 @@ from typing import Any
 
 from packhorse.model.errors import PackhorseError
 from packhorse.rundir.directory import RunDirectory, list_runs
-from packhorse.runtime.local_worker import cores, memory
+from packhorse.runtime.capacity import available_memory, usable_cores
 
 
 def doctor(where: Path) -> list[dict[str, Any]]:
     """Return what was looked at, whether it is well, and what to do where it is not."""
-    version, available = sys.version.split()[0], memory()
+    version, available = sys.version.split()[0], available_memory()
     enough = available is None or available > 512
     rows = [
         _row("Python", version, well=sys.version_info >= (3, 11), cure="install Python 3.11 or newer"),
-        _row("cores", str(cores())),
+        _row("cores", str(usable_cores())),
         _row("memory", f"{available or '?'} MiB available", well=enough, cure="close programs"),
     ]
     for name, use in (

@@ -9,7 +9,7 @@ from msgspec import Struct
 from packhorse.model.errors import RunError
 from packhorse.model.study import Resources, Study
 from packhorse.remote.open_store import open_store
-from packhorse.results.efficiency import Given, WaveUse, fitting, wave_use
+from packhorse.results.efficiency import WaveRequest, WaveUse, fitting_request, wave_use
 from packhorse.results.journal import read_journal
 from packhorse.rundata.outcomes import frozen_study
 from packhorse.rundir.directory import RunDirectory, find_run
@@ -40,13 +40,13 @@ def efficiency(where: Path, said: str | None) -> Efficiency:
             f"packhorse status {run.path}",
         )
     asked = frozen_study(run).resources
-    return Efficiency(run=str(run.path), waves=waves, asked=asked, next=fitting(waves, asked))
+    return Efficiency(run=str(run.path), waves=waves, asked=asked, next=fitting_request(waves, asked))
 
 
-def _given(run: RunDirectory, wave: int, study: Study) -> Given:
+def _given(run: RunDirectory, wave: int, study: Study) -> WaveRequest:
     """Return what a wave asked for: a task's part from its work file, a job's from its submission."""
     work, submission = run.work(wave), Submissions(run).of(wave)
-    return Given(
+    return WaveRequest(
         cpus=work["cpus"],
         memory=work["memory"],
         time=work["time_limit"] or study.resources.time,

@@ -15,7 +15,7 @@ def provenance(where: Path, said: str | None) -> dict[str, Any]:
     run = find_run(where, said)
     file = run.path / "provenance.json"
     if not file.exists():
-        raise run.unplanned()
+        raise run.no_wave_error()
     found: dict[str, Any] = msgspec.json.decode(file.read_bytes())
     found["waves"] = [
         {

@@ -15,8 +15,8 @@ from packhorse.remote.run_store import RunStore
 from packhorse.rundata.outcomes import latest_outcomes
 from packhorse.rundata.progress import tasks_done
 from packhorse.rundir.directory import About, RunDirectory, find_run
-from packhorse.rundir.lock import held_by
-from packhorse.rundir.script_jobs import script_job
+from packhorse.rundir.lock import lock_holder
+from packhorse.rundir.submissions import read_script_job
 
 if TYPE_CHECKING:  # runs of this machine need none of it
     from packhorse.cluster.queue import Queue
@@ -33,7 +33,7 @@ def status(
     """
     run = find_run(where, said)
     about = run.about()
-    own = script_job(run)
+    own = read_script_job(run)
     if own is not None:
         from packhorse.cluster.script_job import script_job_status
 
@@ -55,7 +55,7 @@ def _status(
     found: dict[str, Any] = {"run": str(run.path), "name": about.name, "tasks": 0, "waves": len(run.waves())}
     if plan is None:
         return found | {"state": "empty", "counts": {}}
-    holder = held_by(run.path)
+    holder = lock_holder(run.path)
     if chosen:
         words = latest_outcomes(run)
         only = TaskFilter(words.space, chosen)

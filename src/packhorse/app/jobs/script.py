@@ -20,8 +20,8 @@ from packhorse.plan.choice import require
 from packhorse.plan.job_limits import elements, place_job
 from packhorse.plan.job_notes import Programs, job_notes
 from packhorse.project.sites import find_site, this_site
-from packhorse.rundir.files import write
-from packhorse.runtime.bash import fault
+from packhorse.rundir.files import write_file
+from packhorse.runtime.bash import syntax_error
 from packhorse.schedulers import scheduler
 from packhorse.schedulers.plain_script import Plain, environment_lines, module_lines, plain_script
 from packhorse.schedulers.scheduler import Scheduler
@@ -54,7 +54,7 @@ class Script(Struct, frozen=True, kw_only=True):
             raise UsageError(
                 f"there is no folder {place.parent}", f"mkdir -p {shlex.quote(str(place.parent))}"
             )
-        write(place, self.text, 0o644)
+        write_file(place, self.text, 0o644)
         return place
 
 
@@ -80,7 +80,7 @@ def make_script(form: Form, folder: Path) -> Script:
             f"{dialect.shell.submit} cannot be told this: {wrong[0]}", "\n".join([*wrong[1:], _HELP])
         )
     text = _text(form, request, site, partition, dialect)
-    complaint = fault(text)
+    complaint = syntax_error(text)
     if complaint:
         raise UsageError("bash cannot read the command", complaint)
     notes = (*choice.notes, *_notes(form, request, narrowed, partition, folder, dialect))

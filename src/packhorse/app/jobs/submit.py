@@ -28,8 +28,8 @@ from packhorse.remote.storage_area import areas_of, purged, usable
 from packhorse.remote.transfer import ANNOUNCE_BYTES
 from packhorse.remote.transport import SshTransport, transport_for
 from packhorse.rundir.directory import RunDirectory
-from packhorse.rundir.files import write
-from packhorse.rundir.script_jobs import FILE, save_script_job, script_job
+from packhorse.rundir.files import write_file
+from packhorse.rundir.submissions import JOB_FILE, read_script_job, save_script_job
 from packhorse.schedulers import scheduler
 from packhorse.schedulers.script_headers import ScriptHeader
 
@@ -90,10 +90,10 @@ def submit(
             if isinstance(queue.transport, SshTransport):
                 _send(queue.transport, script, needs, own.folder, reporter)
             _make_logs(queue.transport, script, own.folder)
-            write(run.path / PurePosixPath(script.name).name, script.text)
+            write_file(run.path / PurePosixPath(script.name).name, script.text)
             return run, _sent(run, own, queue, reporter, wish.name)
         finally:
-            if script_job(run) is None:  # nothing of it can ever start, so it never was
+            if read_script_job(run) is None:  # nothing of it can ever start, so it never was
                 shutil.rmtree(run.path)
 
 
@@ -158,7 +158,7 @@ def _read(path: Path) -> str:
 
 def _send(there: SshTransport, script: Script, parts: ScriptInputs, folder: str, reporter: Reporter) -> None:
     """Send the script and what it needs into the job's folder."""
-    from packhorse.ssh.file_transfer import send
+    from packhorse.ssh.file_transfer import upload_missing
 
     for note in parts.notes:
         reporter.say(note)
@@ -170,7 +170,7 @@ def _send(there: SshTransport, script: Script, parts: ScriptInputs, folder: str,
             reporter.say(f"sending {size / 1e6:,.0f} MB to {there.site.name}")
 
     files = {script.name: script.path, **parts.files}
-    send(there.session, folder, list(files.items()), before=announce)
+    upload_missing(there.session, folder, list(files.items()), before=announce)
 
 
 def _make_logs(how: object, script: Script, folder: str) -> None:
@@ -192,7 +192,7 @@ def _sent(run: RunDirectory, own: ScriptJob, queue: Queue, reporter: Reporter, t
     save_script_job(run, own)
     job = send_job(queue, argv, own.token, reporter, own.folder)
     if isinstance(job, Refused):
-        (run.path / FILE).unlink()
+        (run.path / JOB_FILE).unlink()
         hint = f"correct {own.script} and type the same again; packhorse sites show {own.site.name} lists the limits"
         raise RunError(f"{own.site.name} refuses the job: {job.why}", hint)
     if job:

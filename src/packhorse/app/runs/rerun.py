@@ -19,9 +19,9 @@ from packhorse.project.reporter import Reporter
 from packhorse.project.task_filter import TaskFilter
 from packhorse.rundata.outcomes import latest_outcomes, read_outcomes
 from packhorse.rundir.directory import RunDirectory, find_run, now
-from packhorse.rundir.files import write
+from packhorse.rundir.files import write_file
 from packhorse.rundir.lock import RunLock
-from packhorse.runtime.local_worker import cores
+from packhorse.runtime.capacity import usable_cores
 
 
 def rerun(
@@ -42,7 +42,7 @@ def rerun(
         again = _twin(run, words.plan.wave, Path(scratch) / "run", picked)
         plan = again.plan(1)
         slots = local_slots(
-            cores=cores(), memory=None, cpus=again.work(1)["cpus"], task_memory=None, asked=jobs
+            cores=usable_cores(), memory=None, cpus=again.work(1)["cpus"], task_memory=None, asked=jobs
         )
         with RunLock(again.path) as lock:
             run_worker(again, plan, slots=slots, lock=lock.descriptor, reporter=reporter)
@@ -68,8 +68,8 @@ def _twin(run: RunDirectory, wave: int, path: Path, picked: list[int]) -> RunDir
     for name in (work["snapshot"], "worker.pyz"):
         shutil.copyfile(run.path / name, twin.path / name)
     shutil.copytree(run.path / "library", twin.path / "library", dirs_exist_ok=True)
-    write(twin.path / "study.json", (run.path / "study.json").read_bytes())
+    write_file(twin.path / "study.json", (run.path / "study.json").read_bytes())
     draft = replace(plan, wave=1, kind="rerun", unreadable=(), before={}, first=1, created=now())
     once_more = plan_wave(draft, [(index, index + 1) for index in picked])
-    twin.write_wave(once_more, twin.owned(dict(work, wave=1)))
+    twin.write_wave(once_more, twin.marked_work(dict(work, wave=1)))
     return twin

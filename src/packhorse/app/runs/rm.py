@@ -10,14 +10,14 @@ from packhorse.model.errors import RunError
 from packhorse.remote.open_store import open_store
 from packhorse.remote.run_store import RunStore
 from packhorse.rundir.directory import RunDirectory, find_run
-from packhorse.rundir.lock import held_by
-from packhorse.rundir.script_jobs import script_job
+from packhorse.rundir.lock import lock_holder
+from packhorse.rundir.submissions import read_script_job
 
 
 def remove(where: Path, said: str, *, sure: bool, here: bool = False) -> str:
     """Remove a run's directory, and the one on its site unless only what is `here`; never while something works on it."""
     run = find_run(where, said)
-    if held_by(run.path) is not None:
+    if lock_holder(run.path) is not None:
         raise RunError(f"something works on {run.path}", f"packhorse cancel {run.path}")
     store = open_store(run)
     if here and store.remote_folder:
@@ -36,7 +36,7 @@ def _refuse_while_alive(run: RunDirectory, store: RunStore) -> None:
         from packhorse.execution.leave_site import leave_site
 
         leave_site(run, store, keep=True)
-    own = script_job(run)
+    own = read_script_job(run)
     if own is not None:
         from packhorse.cluster.script_job import refuse_while_alive
 

@@ -9,17 +9,17 @@ from packhorse.project.reporter import Reporter
 from packhorse.remote.open_store import open_store
 from packhorse.remote.transfer import ANNOUNCE_BYTES, Transferred, split, ssh_transport
 from packhorse.rundir.directory import find_run
-from packhorse.rundir.script_jobs import script_job
-from packhorse.ssh.file_transfer import Told, fetch
+from packhorse.rundir.submissions import read_script_job
+from packhorse.ssh.file_transfer import OnBytes, download_missing
 
 
 def get(
-    said: str, here: Path | None, folder: Path, reporter: Reporter, told: Told | None = None
+    said: str, here: Path | None, folder: Path, reporter: Reporter, told: OnBytes | None = None
 ) -> Transferred:
     """Fetch a file or folder `SITE:PATH`, or all that a run has brought forth there."""
     if ":" not in said:
         run = find_run(folder, said)
-        own = script_job(run)
+        own = read_script_job(run)
         if own is not None:
             from packhorse.cluster.script_job import fetch_script_job
 
@@ -45,7 +45,7 @@ def get(
         size = sum(row[1] for row in listed["files"])
         if size > ANNOUNCE_BYTES:
             reporter.say(f"fetching up to {size / 1e6:,.0f} MB from {there.site.name}")
-        came = fetch(there.session, listed, target, told)
+        came = download_missing(there.session, listed, target, told)
     return Transferred(place=str(target), bytes=came, left=tuple(listed["other"]))
 
 

@@ -7,11 +7,11 @@ from pathlib import Path
 from packhorse.model.errors import UsageError
 from packhorse.project.reporter import Reporter
 from packhorse.remote.transfer import Transferred, split, ssh_transport, upload
-from packhorse.ssh.file_transfer import Told
+from packhorse.ssh.file_transfer import OnBytes
 
 
 def put(
-    sources: list[Path], said: str, folder: Path, reporter: Reporter, told: Told | None = None
+    sources: list[Path], said: str, folder: Path, reporter: Reporter, told: OnBytes | None = None
 ) -> list[Transferred]:
     """Send files and folders to `SITE:PLACE`: into that folder, or where it ends in no slash and one is sent, as it."""
     site, place = split(said, "packhorse put FILE hec:project/")

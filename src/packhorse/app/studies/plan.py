@@ -17,7 +17,7 @@ from packhorse.project.source import Source
 from packhorse.project.task_filter import TaskFilter
 from packhorse.rundata.outcomes import read_outcomes
 from packhorse.rundir.directory import RunDirectory
-from packhorse.runtime.local_worker import cores, memory
+from packhorse.runtime.capacity import available_memory, usable_cores
 
 if TYPE_CHECKING:
     from packhorse.environments.remote import RemoteEnvironment
@@ -40,8 +40,8 @@ def plan_study(
     plan = Plan(wave=0, space=space.digest, total=space.size, tasks=space.size, code=prepared.identity.code)
     work = work_file(source, prepared, plan, space)
     slots = local_slots(
-        cores=cores(),
-        memory=memory(),
+        cores=usable_cores(),
+        memory=available_memory(),
         cpus=study.resources.cpus,
         task_memory=study.resources.memory,
         asked=None,

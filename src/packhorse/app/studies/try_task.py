@@ -13,7 +13,7 @@ from packhorse.model.space import ParameterSpace
 from packhorse.project.source import from_file
 from packhorse.project.task_filter import one_task
 from packhorse.rundir.directory import RunDirectory
-from packhorse.rundir.files import write
+from packhorse.rundir.files import write_file
 from packhorse.rundir.worker_archive import task_library
 from packhorse.runtime.sandbox import create_sandbox, run_in_foreground
 from packhorse.snapshot.snapshot import pack
@@ -29,9 +29,9 @@ def try_task(said: str, task: int | None, where: Sequence[str]) -> tuple[int, li
         prepared = prepare(source, source.folder / "runs" / source.study.name)
         pack(prepared.files, run.path / f"code-{prepared.identity.code}.tar")
         for name, text in task_library().items():
-            write(run.path / "library" / name, text)
+            write_file(run.path / "library" / name, text)
         plan = Plan(wave=0, space=space.digest, total=space.size, tasks=1, code=prepared.identity.code)
-        work = run.owned(work_file(source, prepared, plan, space))
+        work = run.marked_work(work_file(source, prepared, plan, space))
         standing = create_sandbox(work, run.path, Path(scratch) / "place")
         status, target = run_in_foreground(standing, space.frozen, index)
         return status, _tried(status, target, index, space)

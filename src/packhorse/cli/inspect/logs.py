@@ -58,10 +58,10 @@ def logs_command(
 def _own_job(run: str | None) -> Named | None:
     """Return the job of a run that is a script of the user's own."""
     from packhorse.rundir.directory import find_run
-    from packhorse.rundir.script_jobs import script_job
+    from packhorse.rundir.submissions import read_script_job
 
     found = find_run(Path.cwd(), run)
-    if script_job(found) is None:
+    if read_script_job(found) is None:
         return None
     from packhorse.cluster.script_job import named
 
