@@ -147,7 +147,7 @@ def _judge_end(outcome: Outcome) -> None:
 def _judge_site(outcome: Outcome) -> None:
     """Leave a run on a site that stopped before it was done; nothing where the run is this machine's."""
     from packhorse.cluster.next_step import next_step, why_stopped
-    from packhorse.model.submission import Stopped as Reason
+    from packhorse.model.submission import StopRecord as Reason
     from packhorse.rundir.directory import RunDirectory
     from packhorse.rundir.submissions import Submissions
 

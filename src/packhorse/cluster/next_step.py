@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from packhorse.cluster.job_state import called
-from packhorse.model.submission import ClusterRun, Stopped
+from packhorse.model.submission import ClusterRun, StopRecord
 from packhorse.rundir.directory import RunDirectory
 from packhorse.rundir.submissions import Submissions
 
@@ -20,7 +20,7 @@ WHY = {
 }
 
 
-def why_stopped(stopped: Stopped) -> str:
+def why_stopped(stopped: StopRecord) -> str:
     """Return why nothing more was submitted, as a sentence; nothing where the run is simply done."""
     if stopped.why == "done":
         return stopped.text if ";" in stopped.text else ""

@@ -6,8 +6,8 @@ from typing import Literal
 
 from msgspec import Struct
 
-State = Literal["QUEUED", "RUNNING", "GONE", "UNKNOWN"]
-How = Literal[
+JobState = Literal["QUEUED", "RUNNING", "GONE", "UNKNOWN"]
+EndCause = Literal[
     "done", "failed", "timeout", "memory", "node", "preempted", "cancelled", "requeued", "unknown"
 ]  # a job ended
 
@@ -66,7 +66,7 @@ class Submitted(Struct, frozen=True):
     job: str
 
 
-class Refused(Struct, frozen=True):
+class SubmissionRefused(Struct, frozen=True):
     """The scheduler did not take a job: why, in its words, and whether asking again later can help."""
 
     why: str
@@ -83,7 +83,7 @@ class Job(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What a scheduler says of a job, or of the elements of an array that it shows in one row."""
 
     job: str  # the array's number for an element
-    state: State
+    state: JobState
     word: str = ""  # the scheduler's own word: PENDING, COMPLETING, C
     element: int | None = None
     elements: int = 1  # how many the row stands for
@@ -101,7 +101,7 @@ class Ended(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     job: str
     element: int | None = None
-    how: How
+    how: EndCause
     word: str = ""  # the scheduler's own
     by: str = ""  # who cancelled it: a user's number
     exit: int | None = None

@@ -7,7 +7,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from packhorse.model.siteparts import (
+from packhorse.model.site_parts import (
     Access,
     Archive,
     LoginLimits,

@@ -35,7 +35,7 @@ class Submission(Struct, frozen=True, kw_only=True):
     refused: str = ""
 
 
-class Stopped(Struct, frozen=True, kw_only=True):
+class StopRecord(Struct, frozen=True, kw_only=True):
     """`stopped.json`: why the continuation submitted nothing more."""
 
     why: Literal["done", "idle", "cap", "cancelled", "failing", "refused"]

@@ -20,7 +20,7 @@ from packhorse.rundir.submissions import read_script_job
 
 if TYPE_CHECKING:  # runs of this machine need none of it
     from packhorse.cluster.queue import Queue
-    from packhorse.model.submission import Stopped
+    from packhorse.model.submission import StopRecord
 from packhorse.rundata.failures import cause_list
 
 
@@ -143,7 +143,7 @@ def _waves(run: RunDirectory, queue: Queue | None, working: int) -> dict[str, An
 
 
 def _next(
-    run: RunDirectory, stopped: Stopped | None, state: str, counts: dict[str, int], *, gone: bool
+    run: RunDirectory, stopped: StopRecord | None, state: str, counts: dict[str, int], *, gone: bool
 ) -> dict[str, Any]:
     """Return why nothing more is submitted, and what to type then; nothing of both while a run goes on."""
     from packhorse.cluster.next_step import next_step, why_stopped

@@ -12,7 +12,7 @@ from msgspec import Struct
 from packhorse.cluster.queue import Queue
 from packhorse.model.command import Command
 from packhorse.model.errors import RunError
-from packhorse.model.job import Refused
+from packhorse.model.job import SubmissionRefused
 from packhorse.model.queues import QueueState, Start
 from packhorse.model.site import Site
 from packhorse.project.cache_dir import cache_dir
@@ -97,7 +97,7 @@ def _ask(queue: Queue) -> Any:
         said = run_dialogue(queue.dialect.estimate_start(one), queue.ask)
         if isinstance(said, Start):
             starts[one.name] = said.at
-        elif isinstance(said, Refused):
+        elif isinstance(said, SubmissionRefused):
             refused[one.name] = said.why
         else:
             silent = said.why

@@ -13,7 +13,7 @@ from packhorse.cluster.queue import Queue
 from packhorse.cluster.script_job import with_files
 from packhorse.cluster.submit_job import send_job
 from packhorse.model.errors import RunError, UsageError
-from packhorse.model.job import Refused, Request
+from packhorse.model.job import Request, SubmissionRefused
 from packhorse.model.script_job import ScriptJob
 from packhorse.model.site import Site
 from packhorse.model.submission import token_of
@@ -191,7 +191,7 @@ def _sent(run: RunDirectory, own: ScriptJob, queue: Queue, reporter: Reporter, t
     own = replace(own, argv=tuple(argv), intended=time.time())
     save_script_job(run, own)
     job = send_job(queue, argv, own.token, reporter, own.folder)
-    if isinstance(job, Refused):
+    if isinstance(job, SubmissionRefused):
         (run.path / JOB_FILE).unlink()
         hint = f"correct {own.script} and type the same again; packhorse sites show {own.site.name} lists the limits"
         raise RunError(f"{own.site.name} refuses the job: {job.why}", hint)

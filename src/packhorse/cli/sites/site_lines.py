@@ -7,7 +7,7 @@ from typing import Any
 
 from packhorse.cli.output import number
 from packhorse.model.site import Site
-from packhorse.model.siteparts import NodeKind, Part, Partition, Sourced, Storage
+from packhorse.model.site_parts import NodeKind, Part, Partition, Sourced, Storage
 from packhorse.text.amounts import counted, size, span
 
 SCHEDULERS = {
