@@ -1,4 +1,7 @@
-"""The parts of a site that are described each for itself. Memory and quotas in MiB, times in seconds."""
+"""The parts of a site: partitions, storage areas, access and others.
+
+Memory and quotas are in MiB, times are in seconds.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ MailWhen = Literal["begin", "end", "fail"]
 
 
 class Part(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What every part says of itself: where its facts are from, of which day, and what nobody has verified."""
+    """The base of every part: the source of its facts, their date, and what has not been verified."""
 
     source: str = ""
     date: str = ""
@@ -20,7 +23,7 @@ class Part(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class NodeKind(Part, frozen=True, kw_only=True, omit_defaults=True):
-    """Nodes of one partition that are alike, where not all of them are. Sizes are those of one node."""
+    """A group of identical nodes in a partition of mixed nodes. Sizes are per node."""
 
     name: str
     nodes: int | None = None
@@ -29,11 +32,11 @@ class NodeKind(Part, frozen=True, kw_only=True, omit_defaults=True):
     gpus: int = 0
     gres: str = ""
     gpu: str = ""  # the model, for people
-    constraint: str = ""  # what a job asks for to get such a node
+    constraint: str = ""  # the feature that a job requests to get such a node
 
 
 class Partition(Part, frozen=True, kw_only=True, omit_defaults=True):
-    """A queue of a site. `cores`, `memory` and `gpus` are those of one node that a job gets; None is not known."""
+    """A partition or queue of a site. `cores`, `memory` and `gpus` are per node; None means not known."""
 
     name: str
     about: str = ""
@@ -42,89 +45,89 @@ class Partition(Part, frozen=True, kw_only=True, omit_defaults=True):
     cores: int | None = None
     memory: int | None = None
     gpus: int = 0
-    gres: str = "gpu"  # what a GPU is called in a request
+    gres: str = "gpu"  # the name of a GPU in a request
     gpu: str = ""  # the model, for people
-    kinds: tuple[NodeKind, ...] = ()  # where not all nodes are alike
+    kinds: tuple[NodeKind, ...] = ()  # where the nodes differ
     default_time: int | None = None
     max_time: int | None = None
-    min_nodes: int | None = None  # of one job
-    max_nodes: int | None = None  # of one job
-    max_cores: int | None = None  # of one job
-    max_gpus: int | None = None  # of one job
-    max_user_jobs: int | None = None  # that run at a time
-    max_user_queued: int | None = None  # that wait or run
+    min_nodes: int | None = None  # per job
+    max_nodes: int | None = None  # per job
+    max_cores: int | None = None  # per job
+    max_gpus: int | None = None  # per job
+    max_user_jobs: int | None = None  # running at a time
+    max_user_queued: int | None = None  # queued or running
     max_user_gpus: int | None = None  # at a time
-    default: bool = False  # where a job goes that names no partition
+    default: bool = False  # used by jobs that name no partition
     test: bool = False  # meant for short tests
-    by_request: bool = False  # open only to whom the site has let in
-    open_to: str = ""  # whom the site lets in
-    whole_nodes: bool = False  # a job is given, and charged for, whole nodes
-    by_gpu: bool = False  # cores and memory follow the GPUs that a job asks for
-    was: tuple[str, ...] = ()  # names that it had, and that are refused now
+    by_request: bool = False  # open only to users that the site has admitted
+    open_to: str = ""  # which users the site admits
+    whole_nodes: bool = False  # a job gets whole nodes, and is charged for them
+    by_gpu: bool = False  # cores and memory follow the number of GPUs requested
+    was: tuple[str, ...] = ()  # former names, which are refused now
 
     @property
     def job_cores(self) -> int | None:
-        """The most cores that a job may have on a node."""
-        return min((one for one in (self.cores, self.max_cores) if one is not None), default=None)
+        """The maximum number of cores of a job on one node; None: not known."""
+        return min((limit for limit in (self.cores, self.max_cores) if limit is not None), default=None)
 
     @property
     def job_gpus(self) -> int:
-        """The most GPUs that a job may have on a node."""
+        """The maximum number of GPUs of a job on one node."""
         return self.gpus if self.max_gpus is None else min(self.gpus, self.max_gpus)
 
 
 class Storage(Part, frozen=True, kw_only=True, omit_defaults=True):
-    """A place for files. Its `path` may hold variables of the user's shell, and {account} or {project}."""
+    """A storage area. Its `path` may hold shell variables, and {account} or {project}."""
 
     name: str
     path: str = ""
-    purpose: tuple[Use, ...] = ()  # what it is right for
+    purpose: tuple[Use, ...] = ()  # what it is suited for
     quota: int | None = None  # MiB
-    inodes: int | None = None  # files and folders, at most
+    inodes: int | None = None  # the maximum number of files and folders
     quota_per: Literal["user", "project"] = "user"
     backup: bool | None = None
-    retention: str = ""  # how long backups, and files, are kept
+    retention: str = ""  # how long backups and files are kept
     purge: int | None = None  # seconds after which files are deleted
-    purge_clock: Literal["write", "access"] = "write"  # since when
-    local: bool = False  # to one node; else every node sees it
+    purge_clock: Literal["write", "access"] = "write"  # the time from which `purge` counts
+    local: bool = False  # visible on one node only
     speed: str = ""
     about: str = ""
 
 
 class Archive(Part, frozen=True, kw_only=True, omit_defaults=True):
-    """Where results are kept for years, and what it takes."""
+    """An archive for results, and the files that it accepts."""
 
     title: str = ""
     quota: int | None = None
-    modules: tuple[str, ...] = ()  # that bring its programs
-    min_file: int | None = None  # MiB; smaller files belong into a bundle
-    max_file: int | None = None  # MiB, of a file in a bundle
-    closed: str = ""  # when it is not there
+    modules: tuple[str, ...] = ()  # that provide its programs
+    min_file: int | None = None  # MiB; smaller files must be bundled
+    max_file: int | None = None  # MiB, of one file in a bundle
+    closed: str = ""  # when it is unavailable
     about: str = ""
 
 
 class Modules(Part, frozen=True, kw_only=True, omit_defaults=True):
-    """How programs are loaded at a site."""
+    """The module system of a site."""
 
     system: Literal["lmod", "environment-modules", ""] = ""
     load: str = "module load"
-    setup: tuple[str, ...] = ()  # shell lines after which `module` is there, in a shell that is no login
+    setup: tuple[str, ...] = ()  # shell lines that define `module` in a shell that is not a login shell
     loaded: tuple[str, ...] = ()  # by default
     known: tuple[str, ...] = ()
-    python: str = ""  # the module that brings python3
-    r: str = ""  # the module that brings Rscript
+    python: str = ""  # the module that provides python3
+    r: str = ""  # the module that provides Rscript
 
 
 class Mail(Part, frozen=True, kw_only=True, omit_defaults=True):
-    """What a site says of the scheduler's mail."""
+    """The scheduler's email at a site."""
 
-    when: tuple[MailWhen, ...] = ()  # what it may be asked for; nothing: not known
-    addresses: str = ""  # what an address must end with
+    when: tuple[MailWhen, ...] = ()  # the events that a job may request; empty: not known
+    addresses: str = ""  # the suffix that an address must have
     about: str = ""
 
 
 class LoginLimits(Part, frozen=True, kw_only=True, omit_defaults=True):
-    """What processes on a login node may use."""
+    """Limits for processes on a login node."""
 
     cpu_time: int | None = None
     memory: int | None = None
@@ -133,26 +136,26 @@ class LoginLimits(Part, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Access(Part, frozen=True, kw_only=True, omit_defaults=True):
-    """Who may use a site, and how one comes in."""
+    """Who may use a site, and how to get an account."""
 
     who: str = ""
     steps: tuple[str, ...] = ()
-    delay: str = ""  # until an account can be used
-    asks: str = ""  # what a login asks for: password, second factor
-    keys: str = ""  # what the site says of SSH keys
-    denied: str = ""  # what "permission denied" means on a fresh account
-    help: str = ""  # whom to ask
-    help_not: str = ""  # and when not
+    delay: str = ""  # until a new account works
+    asks: str = ""  # what a login requires: password, second factor
+    keys: str = ""  # the site's rules for SSH keys
+    denied: str = ""  # the meaning of "permission denied" on a new account
+    help: str = ""  # contact for questions
+    help_not: str = ""  # when not to contact them
 
 
 class Retired(Part, frozen=True, kw_only=True, omit_defaults=True):
-    """That a site is gone, since `date`, and which sites took its place."""
+    """The retirement of a site on `date`, and the sites that replaced it."""
 
     successors: tuple[str, ...] = ()
     about: str = ""
 
 
 class Sourced(Part, frozen=True, kw_only=True, omit_defaults=True):
-    """Where one fact of a site is from, where that is not the source of the site as a whole."""
+    """The source of one fact, where it differs from the source of the whole site."""
 
     name: str  # the fact's key
