@@ -6,8 +6,9 @@ import shlex
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from packhorse.environments.task_environment import TaskEnvironment
 from packhorse.execution.preparation import prepare
 from packhorse.execution.work_file import work_file
 from packhorse.model.plan import Plan
@@ -19,10 +20,6 @@ from packhorse.rundata.outcomes import read_outcomes
 from packhorse.rundir.directory import RunDirectory
 from packhorse.runtime.capacity import available_memory, usable_cores
 
-if TYPE_CHECKING:
-    from packhorse.environments.remote import RemoteEnvironment
-
-
 EXAMPLES = 2  # commands that `plan` shows
 
 
@@ -30,13 +27,13 @@ def plan_study(
     source: Source,
     directory: Path | None = None,
     where: Sequence[str] = (),
-    remote_environment: RemoteEnvironment | None = None,
+    environment: TaskEnvironment | None = None,
 ) -> dict[str, Any]:
-    """Return what a study would run, here or in the surroundings that a site has; nothing is written."""
+    """Return what a study would run, here or with the task environment of a site; nothing is written."""
     study = source.study
     space = ParameterSpace.of(study)
     run = RunDirectory(directory or source.folder / "runs" / study.name)
-    prepared = prepare(source, run.path, remote_environment=remote_environment)
+    prepared = prepare(source, run.path, environment)
     plan = Plan(wave=0, space=space.digest, total=space.size, tasks=space.size, code=prepared.identity.code)
     work = work_file(source, prepared, plan, space)
     slots = local_slots(

@@ -1,9 +1,8 @@
-"""What a study would ask of a site: shape, price, job script; nothing is sent."""
+"""Plan a study on a site: shape, cost and job script; nothing is submitted."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,60 +10,49 @@ import msgspec
 
 from packhorse.app.studies.plan import plan_study
 from packhorse.cluster.job_scripts import wave_script
-from packhorse.execution.run_model import OnSite
-from packhorse.execution.site_setup import arrive
+from packhorse.execution.site_setup import SiteSetup, set_up_site, unreached_site
 from packhorse.model.errors import RunError
 from packhorse.project.placement import Place, place_of, propose
 from packhorse.project.reporter import Reporter
 from packhorse.project.source import Source
-from packhorse.remote.open_store import open_store
-from packhorse.remote.remote_store import RemoteRunStore, remote_folder
 from packhorse.remote.run_store import RunStore
-from packhorse.remote.storage_area import areas_of
-from packhorse.remote.transport import LocalTransport, SshTransport, transport_for
+from packhorse.remote.transport import transport_for
 from packhorse.rundata.outcomes import latest_outcomes
 from packhorse.rundir.directory import RunDirectory
 from packhorse.schedulers import scheduler
 
 
 def plan_on_site(
-    source: Source, said: dict[str, Any], directory: Path | None, where: Sequence[str] = ()
+    source: Source, options: dict[str, Any], directory: Path | None, where: Sequence[str] = ()
 ) -> dict[str, Any]:
-    """Return what a study would run on a site and what it would ask for; raise RunError with every reason against it.
+    """Return what a study would run on a site and what it would ask for; nothing is built or submitted.
 
-    A site that is reached over ssh is asked what tasks find there, where a login is open; nothing is built or sent.
+    A site reached over ssh is asked what tasks find there where a login is open. Raises RunError with every
+    reason against the plan.
     """
-    place = place_of(source, **said)
+    place = place_of(source, **options)
     run = RunDirectory((directory or source.folder / "runs" / source.study.name).absolute())
-    how = transport_for(place.site)
-    with _arrived(source, place, run, how) as site:
-        found = plan_study(source, directory, where, site.remote_environment if site else None)
-        store = site.store if site else _store(source, place, run, how)
-        found["site"] = _proposed(source, site.place if site else place, store, found["missing"])
-        found["site"]["environment"] = list(site.remote_environment.said) if site else []
-    if isinstance(how, SshTransport) and site is None:
-        note = f"there is no login to {place.site.name} now, so its Python and folders are not known: packhorse connect"
-        found["site"]["notes"].append(f"{note} {place.site.name}")
-    return found
+    transport = transport_for(place.site)
+    if not transport.is_open():
+        setup = unreached_site(source, place, run, transport)
+        plan = _plan(source, setup, directory, where)
+        plan["site"]["notes"].append(
+            f"No login to {place.site.name} is open, so its Python and folders are unknown;"
+            f" to log in: packhorse connect {place.site.name}"
+        )
+        return plan
+    with transport.open():
+        setup = set_up_site(source, place, run, transport, Reporter(), build=False)
+        return _plan(source, setup, directory, where)
 
 
-@contextmanager
-def _arrived(
-    source: Source, place: Place, run: RunDirectory, how: LocalTransport | SshTransport
-) -> Iterator[OnSite | None]:
-    if not isinstance(how, SshTransport) or not how.is_open():
-        yield None
-        return
-    with how.open():
-        yield arrive(source, place, run, how, Reporter(), build=False)
-
-
-def _store(source: Source, place: Place, run: RunDirectory, how: LocalTransport | SshTransport) -> RunStore:
-    """Return where the run is or would be; over ssh and without a login its place is told in the site's own words."""
-    if isinstance(how, LocalTransport) or (run.path / "cluster.json").exists():
-        return open_store(run, how)
-    area = areas_of(place.site, place.asked.area)[0].path
-    return RemoteRunStore(run, how, remote_folder(area, run, source.study.name), "python3")
+def _plan(
+    source: Source, setup: SiteSetup, directory: Path | None, where: Sequence[str]
+) -> dict[str, Any]:
+    plan = plan_study(source, directory, where, setup.target.environment(source))
+    plan["site"] = _proposed(source, setup.place, setup.store, plan["missing"])
+    plan["site"]["environment"] = list(setup.environment)
+    return plan
 
 
 def _proposed(source: Source, place: Place, store: RunStore, tasks: int) -> dict[str, Any]:

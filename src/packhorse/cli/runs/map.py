@@ -48,7 +48,7 @@ def map_command(
     packhorse map 'python sim.py --n {n} --seed {seed}' n=10,20,50 --replicates 100
     """
     from packhorse.app.runs.map import map_source
-    from packhorse.execution.run_model import Options
+    from packhorse.execution.run_model import RunOptions
 
     stop_on_terminate()
     place = taken(keys)
@@ -58,5 +58,5 @@ def map_command(
     if save:
         say(f"study written to {save}; from now on: packhorse run {save}")
     commit_first(source, commit)
-    options = Options(run=directory, jobs=jobs, fresh=fresh, keep=keep)
+    options = RunOptions(run=directory, jobs=jobs, fresh=fresh, keep=keep)
     run_and_report(source, options, Quiet() if as_json else Lines(), as_json, place, detach=detach)
