@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from packhorse.model.errors import StudyError
-from packhorse.study.conditions import compile_condition
+from packhorse.study.parameters.conditions import compile_condition
 from study.studies import factors, refusal
 
 

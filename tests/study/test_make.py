@@ -9,7 +9,7 @@ import pytest
 
 from packhorse.model.errors import StudyError
 from packhorse.model.study import Factor
-from packhorse.study.make import make_study
+from packhorse.study.from_python import make_study
 from packhorse.study.template import split
 from study.studies import parse, reader
 

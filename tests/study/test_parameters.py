@@ -5,7 +5,7 @@ import time
 import pytest
 
 from packhorse.model.space import ParameterSpace
-from packhorse.study.parameters import Factor
+from packhorse.study.parameters.factors import Factor
 from study.studies import factors, parse, refusal
 
 

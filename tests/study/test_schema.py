@@ -5,7 +5,7 @@ import json
 import pytest
 
 from packhorse.study import keys
-from packhorse.study.make import make_study
+from packhorse.study.from_python import make_study
 from packhorse.study.schema import json_schema
 from study.studies import parse, refusal
 

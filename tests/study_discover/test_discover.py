@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
-from packhorse.study.discover import discover, study_lines
+from packhorse.study.discover.draft import discover, study_lines
 from packhorse.study.parse import parse_study
 
 EXAMPLES = pathlib.Path(__file__).parents[2] / "examples"

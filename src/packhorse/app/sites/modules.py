@@ -45,11 +45,11 @@ class Trial(Struct, frozen=True, kw_only=True):
 def list_modules(said: str, word: str, folder: Path) -> Listing:
     """Return the modules of a site; raise RunError where it has none."""
     site = find_site(said, folder)
-    answer = _ask(site, modules.listing(site, word))
-    if modules.there_is_none(answer):
+    answer = _ask(site, modules.list_command(site, word))
+    if modules.has_no_modules(answer):
         hint = "shell lines that bring `module` belong under modules: {setup: ...} in the site's file"
         raise RunError(f"a login shell of {site.name} has no modules", hint)
-    found, loaded, every = modules.listed(answer, word)
+    found, loaded, every = modules.parse_list(answer, word)
     return Listing(site=site, found=tuple(found), loaded=tuple(loaded), all=every)
 
 
@@ -63,8 +63,8 @@ def try_modules(said: str, names: Sequence[str], study: Path | None, folder: Pat
         names = names or source.study.cluster.modules
         python = python_imports(source.study, source.folder, source.root).modules
         r = r_packages_of(source.study, source.folder)[1]
-    answer = _ask(site, modules.trial(site, names, python, r))
-    return Trial(site=site, modules=tuple(names), loaded=modules.tried(answer, python, r))
+    answer = _ask(site, modules.load_command(site, names, python, r))
+    return Trial(site=site, modules=tuple(names), loaded=modules.parse_load(answer, python, r))
 
 
 def _ask(site: Site, command: Command) -> Answer:

@@ -21,8 +21,8 @@ from packhorse.runtime.dialogue import run_dialogue
 from packhorse.schedulers.profiles import PROFILES
 from packhorse.schedulers.scheduler import NoReply
 from packhorse.sites import machine
-from packhorse.sites.differences import Change, differences, laid_over
-from packhorse.sites.machine import Machine
+from packhorse.sites.differences import Change, differences, update_site
+from packhorse.sites.machine import LoginNode
 from packhorse.sites.write import site_text
 
 # What a machine does not tell, and a file should.
@@ -41,7 +41,7 @@ class Probe(Struct, frozen=True, kw_only=True):
 
     known: Site | None
     told: SiteFacts
-    machine: Machine
+    machine: LoginNode
     changes: tuple[Change, ...]
     site: Site
     new: bool  # whether nobody had described its partitions
@@ -68,10 +68,10 @@ def probe(said: str | None, folder: Path, name: str = "") -> Probe:
     with place.open():
         place.identify([])
         told = _told(place, site)
-        seen = machine.read(place.run_command(machine.look(known)))
+        seen = machine.parse_probe(place.run_command(machine.probe_command(known)))
     changes = tuple(differences(known, told)) if known else ()
     new = not site.partitions
-    merged = _dated(_seen(laid_over(site, told), seen, new=new), seen, new=new)
+    merged = _dated(_seen(update_site(site, told), seen, new=new), seen, new=new)
     return Probe(known=known, told=told, machine=seen, changes=changes, site=merged, new=new)
 
 
@@ -106,7 +106,7 @@ def _told(place: LocalTransport | SshTransport, site: Site) -> SiteFacts:
     raise RunError(f"no scheduler answers on {place.site.name}: {'; '.join(silent)}", hint)
 
 
-def _seen(site: Site, seen: Machine, *, new: bool) -> Site:
+def _seen(site: Site, seen: LoginNode, *, new: bool) -> Site:
     """Return a site with what its login node has, where its file says nothing of it."""
     more: dict[str, Any] = {}
     if not site.system:
@@ -126,7 +126,7 @@ def _seen(site: Site, seen: Machine, *, new: bool) -> Site:
     return replace(site, **more)
 
 
-def _dated(site: Site, seen: Machine, *, new: bool) -> Site:
+def _dated(site: Site, seen: LoginNode, *, new: bool) -> Site:
     today = time.strftime("%Y-%m-%d")
     source = f"packhorse sites probe on {seen.host or 'the cluster'}"
     if new:

@@ -13,7 +13,7 @@ from packhorse.cli.output import as_object, json_option, note, say
 if TYPE_CHECKING:
     from packhorse.app.sites.probe import Probe
     from packhorse.sites.differences import Change
-    from packhorse.sites.machine import Machine
+    from packhorse.sites.machine import LoginNode
 
 
 @click.command(name="probe")
@@ -89,7 +89,7 @@ def _subject(one: Change) -> str:
     return f"partition {one.partition}: " if one.partition else ""
 
 
-def _machine(seen: Machine) -> Iterator[str]:
+def _machine(seen: LoginNode) -> Iterator[str]:
     from packhorse.cli.sites.site_lines import said
     from packhorse.text.amounts import size
 
