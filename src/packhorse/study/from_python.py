@@ -85,7 +85,7 @@ def _scalar(value: Any, name: str) -> Node:
 
 def _digits(value: int, name: str) -> str:
     if value.bit_length() > _MOST_BITS:
-        message = f"'{name}' contains an integer of more than {_MOST_BITS} bits."
+        message = f"'{name}' contains an integer of more than {_MOST_BITS:,} bits."
         refuse("", message, "Pass a smaller one, or a string.")
     return str(value)
 

@@ -114,7 +114,7 @@ def _placeholder(inside: str, known: list[str], where: str) -> Part:
         return {"name": name}
     if not _SPEC.fullmatch(spec) or not spec:
         hint = f"Write a Python format, such as {{{name}:03d}}, {{{name}:.3f}} or {{{name}:g}}."
-        refuse(where, f"'{spec}' in {{{inside}}} is not a valid format.", hint)
+        refuse(where, f"The format '{spec}' of {{{inside}}} is not valid.", hint)
     if name.split(".")[0] in (*FOLDERS, "params") and name not in known[: len(known) - len(BUILTIN)]:
         refuse(where, f"{{{name}}} is a path and takes no format.", f"Write {{{name}}}")
     return {"name": name, "spec": spec}
