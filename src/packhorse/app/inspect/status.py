@@ -150,5 +150,9 @@ def _next(
 
     if stopped is not None:
         hint = next_step(run, stopped.why, counts, stopped.text)
-        return {"stopped": msgspec.to_builtins(stopped), "why": why_stopped(stopped), "hint": hint}
+        return {
+            "stopped": msgspec.to_builtins(stopped),
+            "why": why_stopped(stopped.why, stopped.text),
+            "hint": hint,
+        }
     return {"stopped": None, "why": "", "hint": next_step(run, state, counts) if gone else ""}

@@ -46,9 +46,7 @@ def plan_on_site(
         return _plan(source, setup, directory, where)
 
 
-def _plan(
-    source: Source, setup: SiteSetup, directory: Path | None, where: Sequence[str]
-) -> dict[str, Any]:
+def _plan(source: Source, setup: SiteSetup, directory: Path | None, where: Sequence[str]) -> dict[str, Any]:
     plan = plan_study(source, directory, where, setup.target.environment(source))
     plan["site"] = _proposed(source, setup.place, setup.store, plan["missing"])
     plan["site"]["environment"] = list(setup.environment)

@@ -21,7 +21,7 @@ from packhorse.cli.output import (
 def collect_command(run: str | None, as_json: bool) -> None:
     """Merge what is finished into results.parquet and results.csv, also while the run works."""
     from packhorse.app.inspect.collect import collect
-    from packhorse.cli.run_report import merge_lines
+    from packhorse.app.runs.outcome import merge_lines
     from packhorse.model.errors import TableError
     from packhorse.rundir.directory import find_run
 

@@ -8,7 +8,6 @@ import click
 
 from packhorse.cli.output import (
     as_object,
-    frame_lines,
     json_option,
     run_argument,
     say,
@@ -40,5 +39,7 @@ def summary_command(
     if as_json:
         as_object({"rows": frame.to_dicts()})
         return
+    from packhorse.results.table import frame_lines
+
     for row in frame_lines(frame):
         say(row)
