@@ -1,21 +1,25 @@
-"""Printing: sentences to people, one JSON object to programs, progress on a terminal."""
+"""Output: text for people, one JSON object for programs, progress on a terminal."""
 
 from __future__ import annotations
 
 import json
 import sys
 import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+import msgspec
 
+from packhorse.model.json_output import JsonOutput
 from packhorse.project.reporter import Progress, Reporter
 
 if TYPE_CHECKING:
     from packhorse.cluster.job_lookup import Named
 
-LINE_SECONDS = 10.0  # between lines of progress where there is no terminal
+LINE_SECONDS = 10.0  # between lines of progress where standard error is not a terminal
+NO_RUN = "no run here yet; packhorse run study.yaml makes one"
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object at the end.")
 where_option = click.option(
@@ -25,32 +29,34 @@ task_option = click.option("--task", type=int, help="The task's index (ph_index 
 run_argument = click.argument("run", required=False)
 
 
-def job_of(said: str | None) -> Named | None:
+def job_of(text: str | None) -> Named | None:
     """Return the job that SITE:JOB names; None for a run's name."""
-    if said is None or ":" not in said:
+    if text is None or ":" not in text:
         return None
+    # Start-up: a run on this machine needs no code about sites.
     from packhorse.cluster.job_lookup import named_job
 
-    return named_job(said, Path.cwd())
+    return named_job(text, Path.cwd())
 
 
 def say(text: str = "") -> None:
-    """Print a sentence, at once: what is said of an error stands below it, also in a file."""
+    """Print a line and flush, so that an error follows it also in a file."""
     print(text, flush=True)
 
 
 def note(text: str) -> None:
-    """Print beside the result, to standard error."""
+    """Print a line to standard error, apart from the result."""
     print(text, file=sys.stderr)
 
 
-def as_object(value: Any) -> None:
-    """Print one JSON object on one line."""
-    print(json.dumps(value, default=str))
+def print_json(value: JsonOutput) -> None:
+    """Print a JSON object on one line."""
+    # json and not msgspec: integers of any size, and NaN, as parameters and results may hold them.
+    print(json.dumps(msgspec.to_builtins(value), default=str))
 
 
 def duration(seconds: float | None) -> str:
-    """Return seconds as people say them."""
+    """Return seconds for people."""
     if seconds is None:
         return "?"
     if seconds < 10:
@@ -65,7 +71,7 @@ def duration(seconds: float | None) -> str:
 
 
 def size(number: float) -> str:
-    """Return bytes as people say them."""
+    """Return bytes for people."""
     for unit in ("B", "KB", "MB", "GB"):
         if number < 1000:
             return f"{number:.0f} {unit}" if unit == "B" or number >= 100 else f"{number:.1f} {unit}"
@@ -79,8 +85,15 @@ def number(value: int) -> str:
 
 
 def tasks(value: int) -> str:
-    """Return how many tasks, in words that agree."""
+    """Return how many tasks, in singular or plural."""
     return f"{number(value)} task{'' if value == 1 else 's'}"
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    """Yield rows with their columns aligned."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
 
 
 def frame_lines(frame: Any) -> list[str]:
@@ -100,7 +113,7 @@ def frame_lines(frame: Any) -> list[str]:
 
 
 class Lines(Reporter):
-    """Shows a run to a person: a bar on a terminal, plain lines elsewhere; all on standard error."""
+    """Shows a run: a progress bar on a terminal, plain lines elsewhere; all on standard error."""
 
     def __init__(self) -> None:
         self.bar: Any = None
@@ -109,11 +122,11 @@ class Lines(Reporter):
         self.shown = -1
 
     def say(self, text: str) -> None:
-        """Print a sentence above the bar."""
+        """Print a line above the bar."""
         self._above(text)
 
     def warn(self, text: str) -> None:
-        """Print a sentence that matters."""
+        """Print a note."""
         self._above(f"note: {text}")
 
     def _above(self, text: str) -> None:
@@ -123,13 +136,13 @@ class Lines(Reporter):
             note(text)
 
     def output(self, data: bytes, *, error: bool) -> None:
-        """Pass on what a script prints."""
+        """Write what a script printed."""
         stream = sys.stderr.buffer if error else sys.stdout.buffer
         stream.write(data)
         stream.flush()
 
     def progress(self, progress: Progress) -> None:
-        """Show how far the run is."""
+        """Show the progress of the run."""
         if progress.total <= 1:
             return
         if sys.stderr.isatty():
@@ -152,7 +165,7 @@ class Lines(Reporter):
         self.bar.update(self.task, completed=done, description=line(progress), refresh=True)
 
     def finished(self) -> None:
-        """Take the bar away."""
+        """Remove the bar."""
         if self.bar is not None:
             self.bar.stop()
             self.bar = None
@@ -161,25 +174,25 @@ class Lines(Reporter):
 def line(progress: Progress) -> str:
     """Return progress as one line."""
     done = progress.done + progress.failed
-    said = f"{number(done)} of {number(progress.total)} tasks"
+    text = f"{number(done)} of {number(progress.total)} tasks"
     if progress.rate:
-        said += f", {progress.rate:,.1f}/s" if progress.rate < 100 else f", {progress.rate:,.0f}/s"
+        text += f", {progress.rate:,.1f}/s" if progress.rate < 100 else f", {progress.rate:,.0f}/s"
     if progress.left is not None and done < progress.total:
-        said += f", {duration(progress.left)} left"
+        text += f", {duration(progress.left)} left"
     if progress.failed:
-        said += f", {number(progress.failed)} failed"
-    return said
+        text += f", {number(progress.failed)} failed"
+    return text
 
 
 class Quiet(Lines):
-    """Shows nothing but what the user should act on, for `--json`."""
+    """Shows only notes, for `--json`."""
 
     def say(self, text: str) -> None:
-        """Keep silent."""
+        """Do nothing."""
 
     def progress(self, progress: Progress) -> None:
-        """Keep silent."""
+        """Do nothing."""
 
     def output(self, data: bytes, *, error: bool) -> None:
-        """Pass on to standard error, since standard output is for the object."""
+        """Write to standard error, since standard output is for the object."""
         super().output(data, error=True)
