@@ -31,12 +31,12 @@ def test_the_porter_answers_with_the_oldest_python(site: Loopback, tmp_path: Pat
         assert hello["paths"][0]["mount"]
         assert session.ask(Command(argv=("sh", "-c", "echo there"))).stdout == "there\n"
         names = [("a b", source, 0), ("latin\udce9", source, 0), ("sub/-x", source, 0)]
-        file_transfer.put(session, folder, names)
+        file_transfer.upload_files(session, folder, names)
         assert len(session.call("list", path=folder)["files"]) == 3
         assert session.call("begun", path=folder, files=[["a b", 100_000, source.stat().st_mtime]])[
             "found"
         ] == [-1]
-        for head, blocks in file_transfer.give(session, folder, [("sub/-x", 10), ("none", 0)]):
+        for head, blocks in file_transfer.stream_files(session, folder, [("sub/-x", 10), ("none", 0)]):
             assert len(b"".join(blocks)) == max(0, head["size"])
         digest = session.call("digest", path=folder, files=[["a b", 100_000]])["found"]
         assert digest == [hashlib.sha256(source.read_bytes()).hexdigest()]

@@ -67,7 +67,7 @@ class Laptop:
     ) -> RemoteEnvironment:
         there = self.site.there()
         with there.open():
-            there.say_hello(["sh", "bash"], [])
+            there.locate(["sh", "bash"], [])
             return remote_environment(
                 source, self.site.place(**asked), there, heard or self.site.heard, build=build
             )
@@ -607,7 +607,7 @@ def test_a_build_goes_on_when_the_laptop_is_gone(laptop: Laptop, site: Loopback,
     def gone() -> None:
         try:
             with there.open():
-                there.say_hello(["sh", "bash"], [])
+                there.locate(["sh", "bash"], [])
                 remote_environment(source, site.place(), there, site.heard)
         except RunError as error:
             killed.append(error)

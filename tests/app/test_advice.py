@@ -16,7 +16,7 @@ from packhorse.rundir.submissions import Submissions
 def a_run(folder: Path, **chosen: str) -> RunDirectory:
     """Return a run of study.yaml that was on the site ant."""
     run = RunDirectory.create(folder / "runs" / "s", "s", str(folder / "study.yaml"))
-    Submissions(run).keep_cluster(ClusterRun(site=Site(name="ant"), user="ada", chosen={**chosen}))
+    Submissions(run).save_cluster(ClusterRun(site=Site(name="ant"), user="ada", chosen={**chosen}))
     return run
 
 

@@ -140,5 +140,5 @@ def test_commands_for_studies_say_what_such_a_run_is(hand: Hand) -> None:
     for word in ("collect", "explain", "provenance", "retry", "rerun"):
         done = hand.cluster.run(hand.user, ["packhorse", word, "sleep-1"], cwd=hand.folder)
         assert done.returncode == 5, (word, done.stdout, done.stderr)
-        assert "sleep-1 is a script of your own and no study" in done.stderr
+        assert "sleep-1 is a script job, not a study" in done.stderr
         assert "packhorse status sleep-1" in done.stderr

@@ -25,7 +25,7 @@ class Loop(Login, frozen=True, kw_only=True):
 
     variables: dict[str, str]
 
-    def riding(self, *_: str) -> list[str]:
+    def session_argv(self, *_: str) -> list[str]:
         words = [f"{name}={value}" for name, value in self.variables.items()]
         return ["env", "-i", *words, "sh", "-c"]
 

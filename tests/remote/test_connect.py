@@ -178,7 +178,7 @@ def test_sessions_that_are_all_in_use_are_told_and_never_make_a_login(laptop: La
         assert "all its sessions are in use just now" in busy.stdout
         login = login_to("key", "login-key", laptop.home / ".cache" / "packhorse")
         login = replace(login, socket=laptop.sockets()[0], config=str(laptop.ssh_config))
-        assert subprocess.run([*login.riding(), "true"], check=False).returncode == 255
+        assert subprocess.run([*login.session_argv(), "true"], check=False).returncode == 255
         assert login.lost().message == "too many sessions at once on the connection to key"
     free = laptop.run("connect", "key", "--check")
     assert "on testbed-login" in free.stdout

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from packhorse.results import journal, table
 from packhorse.results.journal import read_journal
-from packhorse.results.shape import uniform
-from packhorse.results.table import merge
+from packhorse.results.table import merge_results
+from packhorse.results.uniform import decode_uniform
 from packhorse.worker.journal import line
 from results.journals import folded, header_of, space_of, write_journal
 
@@ -66,9 +66,9 @@ def test_both_ways_give_the_same_table(tmp_path_factory, found, order, batch):
     ]
     write_journal(directory, SPACE, records)
     with patch.object(table, "BATCH", batch):
-        quick = content(directory, merge(SPACE, folded(directory, SPACE), directory))
+        quick = content(directory, merge_results(SPACE, folded(directory, SPACE), directory))
         with patch.object(table, "uniform", return_value=None):
-            general = content(directory, merge(SPACE, folded(directory, SPACE), directory))
+            general = content(directory, merge_results(SPACE, folded(directory, SPACE), directory))
     assert quick == general
 
 
@@ -77,7 +77,7 @@ def block_of(*given):
 
 
 def test_the_usual_results_take_the_quick_way():
-    found = uniform(block_of({"x": 1, "y": 0.1}, {"y": float("nan"), "x": None}), 2, 0)
+    found = decode_uniform(block_of({"x": 1, "y": 0.1}, {"y": float("nan"), "x": None}), 2, 0)
     assert list(found.values) == ["x", "y"]
     assert found.values["x"] == [1, None]
     assert repr(found.values["y"]) == "[0.1, nan]"
@@ -90,8 +90,8 @@ def test_the_usual_results_take_the_quick_way():
 )
 def test_another_shape_is_left_to_the_general_way(other):
     usual = {"x": 1, "y": 0.1}
-    assert uniform(block_of(usual, other), 2, 0) is None
-    assert uniform(block_of(usual, {"x": float("inf"), "y": 1}, other), 3, 1) is None
+    assert decode_uniform(block_of(usual, other), 2, 0) is None
+    assert decode_uniform(block_of(usual, {"x": float("inf"), "y": 1}, other), 3, 1) is None
 
 
 def test_a_file_beside_the_usual_results_is_read_too(tmp_path):
@@ -102,7 +102,7 @@ def test_a_file_beside_the_usual_results_is_read_too(tmp_path):
         {"index": 7, "json": None},
     ]
     write_journal(tmp_path, SPACE, records)
-    report = merge(SPACE, folded(tmp_path, SPACE), tmp_path)
+    report = merge_results(SPACE, folded(tmp_path, SPACE), tmp_path)
     assert report.table["x"].to_list() == [0.0, 1.0, 2.0, 3.0, 4.0, 5.5, None, None]
     assert report.table["ph_index"].to_list() == list(range(8))
 

@@ -8,14 +8,14 @@ import pytest
 
 from packhorse.runtime.package_lock import (
     Lock,
-    covers,
     find_lock,
-    inlined,
+    inline_requirements,
     is_pinned,
-    loose_names,
-    made_lock,
+    locked_modules,
+    make_lock,
     oldest_python,
-    wanted_python,
+    pinned_python,
+    unpinned_names,
 )
 
 PYPROJECT = '[project]\nname = "x"\nversion = "0"\nrequires-python = ">=3.10,<4"\n'
@@ -59,7 +59,7 @@ def test_a_requirements_file_goes_with_all_that_it_names_and_without_the_project
         more__txt="scipy==1.11\n",
         requirements__txt="# head\n-r more.txt\n-e .\n-c limits.txt\nnumpy==1.26\n",
     )
-    assert inlined(tmp_path / "requirements.txt") == "# head\nscipy==1.11\nnumpy==1.26\n"
+    assert inline_requirements(tmp_path / "requirements.txt") == "# head\nscipy==1.11\nnumpy==1.26\n"
 
 
 def test_the_nearest_lock_counts_and_none_above_the_project(tmp_path: Path) -> None:
@@ -76,7 +76,7 @@ def test_the_nearest_lock_counts_and_none_above_the_project(tmp_path: Path) -> N
         },
     )
     assert lock(study, root).text == "near==1\n"
-    assert loose_names(study, root) == (["loose"], "requirements.txt")
+    assert unpinned_names(study, root) == (["loose"], "requirements.txt")
     written(study, uv__lock="version = 1\n", pyproject__toml=PYPROJECT)
     found = lock(study, root)
     assert (found.kind, sorted(found.files)) == ("uv", ["pyproject.toml"])
@@ -86,13 +86,13 @@ def test_the_nearest_lock_counts_and_none_above_the_project(tmp_path: Path) -> N
 
 
 def test_a_lock_of_ours_knows_what_it_was_made_for_and_any_other_is_left_alone(tmp_path: Path) -> None:
-    ours = made_lock(tmp_path, "3.11", ["numpy", "scipy"], ["numpy==1", "scipy==2"], "from here")
-    assert covers(ours) == ["numpy", "scipy"]
+    ours = make_lock(tmp_path, "3.11", ["numpy", "scipy"], ["numpy==1", "scipy==2"], "from here")
+    assert locked_modules(ours) == ["numpy", "scipy"]
     assert ours.python == "3.11"
     assert ours.count == 2
     (tmp_path / "packhorse-lock.txt").write_text(ours.text.partition("\n")[2])
     found = lock(tmp_path, tmp_path)
-    assert covers(found) is None  # its first line is gone: it is the user's own now
+    assert locked_modules(found) is None  # its first line is gone: it is the user's own now
     assert found.digest == ours.digest
 
 
@@ -110,6 +110,6 @@ def test_for_which_python_a_lock_was_made(tmp_path: Path, text: str, python: str
 
 
 def test_the_python_that_is_insisted_on(tmp_path: Path) -> None:
-    assert wanted_python(tmp_path, tmp_path) == ""
+    assert pinned_python(tmp_path, tmp_path) == ""
     (tmp_path / ".python-version").write_text("cpython-3.12.1\n")
-    assert wanted_python(tmp_path / "a", tmp_path) == "3.12"
+    assert pinned_python(tmp_path / "a", tmp_path) == "3.12"

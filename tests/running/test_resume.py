@@ -252,7 +252,7 @@ def test_a_second_run_is_refused_and_says_how_to_look_and_to_stop(project: Proje
     process = slow(project, 1).start("run", "study.yaml", "-j2")
     until(lambda: marked(project.directory) if (project.directory / "run.json").exists() else [])
     said = project.run(code=5)
-    assert f"another `packhorse run` works on {project.directory}" in said
+    assert f"another `packhorse run` is using {project.directory}" in said
     assert f"(process {process.pid})" in said
     assert "packhorse status" in said
     assert "packhorse cancel" in said

@@ -244,7 +244,7 @@ def test_states_that_were_not_captured(word: str, state: State) -> None:
 
 def test_a_state_tells_why_a_job_waits_where_slurm_gives_no_reason() -> None:
     (job,) = read(Answer(status=0, stdout=row(T="CONFIGURING", r="None")))
-    assert SLURM.reason(job.reason) == "its nodes are being started"
+    assert SLURM.explain_reason(job.reason) == "its nodes are being started"
     (job,) = read(Answer(status=0, stdout=row(T="PENDING", r="None")))
     assert job.reason == ""
 
@@ -332,7 +332,7 @@ def test_the_look_up_asks_for_ended_jobs_too() -> None:
 
 @pytest.mark.parametrize("case", named(r"^squeue_(job_finished|oom|nodefail)_tall$"), ids=told)
 def test_states_of_elements_answer_whether_somebody_cancelled(case: Case) -> None:
-    _, words = SLURM.asked("61")
+    _, words = SLURM.cancelled_query("61")
     printed = [line.split("|")[3] for line in case.answer.stdout.splitlines()]  # the %T of what is asked
     assert printed
     assert not set(printed) & set(words)

@@ -9,7 +9,7 @@ from packhorse.model.site import Partition, Site
 from packhorse.model.site_facts import SiteFacts
 from packhorse.model.siteparts import NodeKind
 from packhorse.project.sites import known_sites
-from packhorse.runtime.site_files import SHIPPED
+from packhorse.runtime.site_files import SHIPPED_FOLDER
 from packhorse.sites.differences import Change, differences, laid_over
 from packhorse.sites.parse import parse_site
 from packhorse.sites.write import site_text
@@ -120,7 +120,7 @@ def test_a_fact_that_was_not_told_is_no_difference() -> None:
 
 
 @pytest.mark.parametrize(
-    "site", [*(one.site for one in known_sites(SHIPPED)), ANT], ids=lambda site: site.name
+    "site", [*(one.site for one in known_sites(SHIPPED_FOLDER)), ANT], ids=lambda site: site.name
 )
 def test_a_site_is_written_as_it_is_read(site: Site) -> None:
     text = site_text(site, ["A comment."])

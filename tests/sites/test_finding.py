@@ -200,7 +200,7 @@ def test_a_user_with_another_s_home_or_none_has_no_sites_of_their_own(
 ) -> None:
     closed = tmp_path / "closed"
     closed.mkdir(mode=0o700)
-    program = "from packhorse.run.sitefiles import site_files; from pathlib import Path; "
+    program = "from packhorse.runtime.site_files import site_files; from pathlib import Path; "
     program += "import os; os.setuid(54321); print({one.origin for one in site_files(Path('/'))})"
     kept = {name: value for name, value in os.environ.items() if name not in ("HOME", "XDG_CONFIG_HOME")}
     env = {**kept, "HOME": str(closed)} if home else kept

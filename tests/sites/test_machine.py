@@ -11,7 +11,7 @@ import pytest
 from packhorse.model.command import Answer
 from packhorse.model.site import Site
 from packhorse.model.siteparts import Storage
-from packhorse.runtime.dialogue import ask
+from packhorse.runtime.dialogue import run_command
 from packhorse.sites.machine import look, read
 
 
@@ -31,7 +31,7 @@ def test_this_machine_is_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         Storage(name="project", path="/projects/{project}"),
     )
     command = look(Site(name="ant", storage=storage, quota_commands=("echo 5 of 10 GB",)))
-    seen = read(ask(command))
+    seen = read(run_command(command))
     assert seen.host == os.uname().nodename
     assert seen.python.startswith("3.")
     rooms = {one.area: one for one in seen.rooms}
@@ -42,7 +42,7 @@ def test_this_machine_is_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert seen.quotas == {"echo 5 of 10 GB": "5 of 10 GB"}
     assert seen.places["MY_SCRATCH"] == str(tmp_path)
     assert "SCRATCH_TOKEN" not in seen.places, "only what names a place is looked at"
-    assert "secret" not in ask(command).stdout
+    assert "secret" not in run_command(command).stdout
 
 
 def test_a_look_changes_nothing(tmp_path: Path) -> None:

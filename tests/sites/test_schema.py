@@ -13,7 +13,7 @@ import pytest
 from packhorse.model.errors import StudyError
 from packhorse.model.site import Site
 from packhorse.project.sites import find_site
-from packhorse.runtime.site_files import SHIPPED
+from packhorse.runtime.site_files import SHIPPED_FOLDER
 from packhorse.sites.keys import SITE, json_schema
 from packhorse.sites.kinds import Key
 from packhorse.sites.parse import parse_site
@@ -22,7 +22,7 @@ from packhorse.text.node import Node, plain
 from packhorse.text.yaml import parse_yaml
 
 SCHEMA = jsonschema.Draft202012Validator(json_schema())
-FILES = sorted(SHIPPED.glob("*.yaml"))
+FILES = sorted(SHIPPED_FOLDER.glob("*.yaml"))
 
 
 def read(text: str) -> Site:

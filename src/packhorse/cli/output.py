@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 import msgspec
+from msgspec import Struct
 
-from packhorse.model.json_output import JsonOutput
 from packhorse.project.reporter import Progress, Reporter
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def note(text: str) -> None:
     print(text, file=sys.stderr)
 
 
-def print_json(value: JsonOutput) -> None:
+def print_json(value: Struct) -> None:
     """Print a JSON object on one line."""
     # json and not msgspec: integers of any size, and NaN, as parameters and results may hold them.
     print(json.dumps(msgspec.to_builtins(value), default=str))

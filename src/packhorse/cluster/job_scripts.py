@@ -13,7 +13,7 @@ from packhorse.model.job import Request
 from packhorse.plan.shape import Rung
 from packhorse.project.placement import Place
 from packhorse.remote.run_store import RunStore
-from packhorse.rundir.files import write
+from packhorse.rundir.files import write_file
 from packhorse.schedulers.scheduler import Scheduler
 from packhorse.schedulers.script import Raw, job_script
 
@@ -48,11 +48,11 @@ def render(
     """
     folder = store.run.path / "waves"
     for rung in rungs:
-        write(folder / f"job-{rung.name}.sh", wave_script(store, place, dialect, base, rung), 0o700)
-    write(folder / "continue.sh", continue_script(store, place, dialect, base), 0o700)
+        write_file(folder / f"job-{rung.name}.sh", wave_script(store, place, dialect, base, rung), 0o700)
+    write_file(folder / "continue.sh", continue_script(store, place, dialect, base), 0o700)
     mail = place.asked.mail and place.asked.mail_when
     if mail:
-        write(folder / "mail.sh", mail_script(place, dialect, base), 0o700)
+        write_file(folder / "mail.sh", mail_script(place, dialect, base), 0o700)
     said = {
         "format": "packhorse-continue",
         "version": 1,
@@ -60,9 +60,9 @@ def render(
         "python": store.python,
         "latency": place.site.latency,
         "rungs": [_rung(store, rung) for rung in rungs],
-        "submit": dialect.template(_placed(store, base)),
-        "after": dialect.template(_following(store, base), after=True),
-        "release": dialect.release("{job}"),
+        "submit": dialect.submit_template(_placed(store, base)),
+        "after": dialect.submit_template(_following(store, base), after=True),
+        "release": dialect.release_argv("{job}"),
         "asked": _asked(dialect),
         "unset": list(dialect.unset),
         "memory_words": list(dialect.memory_words),
@@ -71,7 +71,7 @@ def render(
         "mail": _mail(store, place, dialect, base) if mail else None,
         **msgspec.to_builtins(caps),
     }
-    write(folder / "continue.json", msgspec.json.format(msgspec.json.encode(said), indent=1))
+    write_file(folder / "continue.json", msgspec.json.format(msgspec.json.encode(said), indent=1))
 
 
 def element_request(base: Request, rung: Rung) -> Request:
@@ -99,7 +99,7 @@ def wave_script(store: RunStore, place: Place, dialect: Scheduler, base: Request
     if place.site.scratch:
         program += ["--scratch", Raw(f'"{place.site.scratch}"')]
     head = dialect.directives(element_request(base, rung))
-    first, about = dialect.first(_output(store)), _about(ABOUT_WAVE, dialect)
+    first, about = dialect.startup_lines(_output(store)), _about(ABOUT_WAVE, dialect)
     return job_script(head, about, setup_lines(place), program, place.site.setup, first)
 
 
@@ -110,7 +110,7 @@ def continue_script(store: RunStore, place: Place, dialect: Scheduler, base: Req
     )
     program = [store.python, "-S", "-E", f"{store.path}/worker.pyz", "continue", store.path]
     program += [Raw(f'"${dialect.variables.wave}"'), "--seconds", str(CONTINUE_SECONDS - 60)]
-    first, about = dialect.first(_output_after(store)), _about(ABOUT_CONTINUATION, dialect)
+    first, about = dialect.startup_lines(_output_after(store)), _about(ABOUT_CONTINUATION, dialect)
     return job_script(dialect.directives(request), about, [], program, place.site.setup, first)
 
 
@@ -135,7 +135,7 @@ def mail_script(place: Place, dialect: Scheduler, base: Request) -> str:
 
 def _mail(store: RunStore, place: Place, dialect: Scheduler, base: Request) -> dict[str, object]:
     """Return how the one mail of a run is sent; `when` is fail where only bad news is wanted."""
-    argv = dialect.notice(f"{store.path}/waves/mail.sh")
+    argv = dialect.notification_argv(f"{store.path}/waves/mail.sh")
     when = "end" if "end" in place.asked.mail_when else "fail"
     return {"argv": argv, "name": base.name, "when": when, "not_in_names": dialect.not_in_names}
 
@@ -167,7 +167,7 @@ def _following(store: RunStore, base: Request) -> Request:
 
 
 def _asked(dialect: Scheduler) -> dict[str, object]:
-    argv, cancelled = dialect.asked("{job}")
+    argv, cancelled = dialect.cancelled_query("{job}")
     return {"argv": argv, "cancelled": cancelled}
 
 

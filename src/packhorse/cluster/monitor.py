@@ -65,7 +65,7 @@ class Monitor:
     def _pause(self) -> float:
         """Return the seconds to the next look: at a run elsewhere each is a round trip, and so as rare as questions."""
         poll = self.queue.site.poll
-        return poll if self.store.far else pause(time.monotonic() - self.begun, poll)
+        return pause(time.monotonic() - self.begun, poll) if self.store.cheap_to_poll else poll
 
     def _look_there(self) -> WaveEnd | None:
         """Look in one session, in which what is new comes together with the scheduler's answer.
@@ -74,7 +74,7 @@ class Monitor:
         """
         try:
             with self.store.open():
-                self.store.look(*self.queue.announced())
+                self.store.refresh(self.queue.announced)
                 end = self._look()
         except Unreachable as error:
             self._wait_for_login(error)
@@ -96,8 +96,8 @@ class Monitor:
 
     def _check_idle(self) -> None:
         """Stop asking when the site would have closed a login that nobody uses: asking for ever would defeat that."""
-        idle = self.queue.site.idle
-        if self.store.far and idle and time.monotonic() - self.begun > idle and not self.store.keeps_login():
+        idle = self.queue.transport.idle_limit
+        if idle and time.monotonic() - self.begun > idle:
             raise StillRunning(span(idle))
 
     def _look(self) -> WaveEnd | None:
@@ -187,7 +187,7 @@ class Monitor:
         done = plan.before.get("OK", 0) + tasks_done(self.run, plan.wave).get("OK", 0)
         if done < plan.total:
             return False
-        self.store.bring()
+        self.store.fetch_records()
         return latest_outcomes(self.run).fold.counts["OK"] >= plan.total
 
     def _dismiss(self) -> None:

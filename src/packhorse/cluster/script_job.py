@@ -18,7 +18,7 @@ from packhorse.model.script_job import ScriptJob
 from packhorse.remote.file_tail import Output
 from packhorse.remote.transport import SshTransport
 from packhorse.rundir.directory import RunDirectory
-from packhorse.rundir.script_jobs import save_script_job, script_job
+from packhorse.rundir.submissions import read_script_job, save_script_job
 from packhorse.runtime.dialogue import run_dialogue
 
 FAILED = ("failed", "timed out", "out of memory", "cancelled", "node failed", "preempted")
@@ -113,7 +113,7 @@ def _row(run: RunDirectory, own: ScriptJob) -> tuple[Row | None, str]:
 
 def named(run: RunDirectory) -> Named | None:
     """Return the job of a run as `logs` and `cancel` take it; None for a run of a study."""
-    own = script_job(run)
+    own = read_script_job(run)
     if own is None:
         return None
     own = _found(run, own)
@@ -138,13 +138,13 @@ def fetch_script_job(run: RunDirectory, own: ScriptJob) -> tuple[Path, int]:
     """Fetch all that stands in the job's folder on its site; return where it came to stand, and the bytes that came."""
     if not own.far:
         raise UsageError(f"what {run.path.name} wrote stands here: {own.folder}")
-    from packhorse.ssh.file_transfer import fetch
+    from packhorse.ssh.file_transfer import download_missing
 
     place = run.path / FILES
     with asking(own.site) as queue:
         assert isinstance(queue.transport, SshTransport)
         listed = queue.transport.session.call("list", path=own.folder)
-        return place, fetch(queue.transport.session, listed, place)
+        return place, download_missing(queue.transport.session, listed, place)
 
 
 def refuse_while_alive(run: RunDirectory, own: ScriptJob) -> None:

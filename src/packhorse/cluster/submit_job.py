@@ -22,7 +22,7 @@ def send_job(
     said: Submitted | Refused | SubmissionUnknown = Refused("", transient=True)
     for pause in (*AGAIN_SECONDS, 0.0):
         command = Command(argv=tuple(argv), timeout=SUBMIT_SECONDS, unset=queue.dialect.unset, folder=folder)
-        said = queue.dialect.submitted(queue.ask(command))
+        said = queue.dialect.read_submission(queue.ask(command))
         queue.shared.forget()
         if isinstance(said, Refused) and said.transient and pause:
             reporter.say(f"the scheduler does not take jobs now ({said.why}); asking again")

@@ -38,13 +38,13 @@ class Submitter:
         argv = filled(
             self.said["submit"], places(self._script(intent.rung), intent.wave, intent.token, **said)
         )
-        self.store.make_logs()  # without it every element would fail at its start
+        self.store.make_log_folder()  # without it every element would fail at its start
         intent = replace(intent, argv=tuple(argv), intended=time.time())
         self.kept.keep(intent)
         job = self._submit(argv, intent.token)
         if isinstance(job, Refused):
             # Nothing of this wave can ever start, so it never was.
-            self.store.forget_wave(intent.wave)
+            self.store.discard_wave(intent.wave)
             hint = f"packhorse plan --site {intent.site} shows the limits; the same command tries again"
             raise RunError(f"the site refuses the job: {job.why}", hint)
         return self.learned(intent, job) if job else intent

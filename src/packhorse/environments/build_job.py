@@ -19,7 +19,7 @@ from packhorse.runtime.dialogue import run_dialogue
 from packhorse.schedulers import scheduler
 from packhorse.schedulers.scheduler import NoReply
 from packhorse.schedulers.script import job_script
-from packhorse.ssh.file_transfer import put
+from packhorse.ssh.file_transfer import upload_files
 
 MEMORY = 4096  # MiB; unpacking large wheels and compiling small packages
 SUBMIT_SECONDS = 60.0
@@ -43,10 +43,10 @@ class JobBuilds:
             path = Path(folder) / "job.sh"
             path.write_text(text, encoding="utf-8")
             path.chmod(0o700)
-            put(self.ground.session, claim, [("job.sh", path, 0)])
-        words = tuple(self.dialect.submit(f"{claim}/job.sh", [], self._request(claim)))
+            upload_files(self.ground.session, claim, [("job.sh", path, 0)])
+        words = tuple(self.dialect.submit_argv(f"{claim}/job.sh", [], self._request(claim)))
         command = Command(argv=words, timeout=SUBMIT_SECONDS, unset=self.dialect.unset)
-        said = self.dialect.submitted(self.ground.there.ask(command))
+        said = self.dialect.read_submission(self.ground.there.run_command(command))
         if isinstance(said, Submitted):
             return said.job
         what = (
@@ -60,7 +60,7 @@ class JobBuilds:
         if now - self._asked < self.ground.site.poll:
             return False
         self._asked = now
-        said = run_dialogue(self.dialect.jobs(self.ground.there.user), self.ground.there.ask)
+        said = run_dialogue(self.dialect.jobs(self.ground.there.user), self.ground.there.run_command)
         return not isinstance(said, NoReply) and all(one.job != job or one.state == "GONE" for one in said)
 
     def _request(self, claim: str) -> Request:

@@ -127,12 +127,12 @@ class Builder:
         return found
 
     def _start(self, recipe: Recipe, claim: str, wheels: Sequence[Path] | None) -> None:
-        from packhorse.ssh.file_transfer import put
+        from packhorse.ssh.file_transfer import upload_files
 
         session = self.there.session
         try:
             files = [*recipe.files, *((f"wheels/{path.name}", path) for path in wheels or ())]
-            put(session, claim, [(name, path, 0) for name, path in files])
+            upload_files(session, claim, [(name, path, 0) for name, path in files])
             steps = recipe.steps if wheels is None else recipe.offline
             orders = {
                 "steps": [_placed(step, claim, recipe.folder) for step in steps],

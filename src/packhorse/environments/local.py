@@ -81,9 +81,11 @@ class RemoteTaskEnvironment:
 
     def program(self, command: tuple[str, ...]) -> Program:
         """Return a command whose first word is resolved among the site's programs."""
-        from packhorse.runtime.programs import resolve_there
+        from packhorse.runtime.programs import resolve_remote_command
 
-        return resolve_there(command, self.interpreter, self.source.folder, self.remote_environment.programs)
+        return resolve_remote_command(
+            command, self.interpreter, self.source.folder, self.remote_environment.programs
+        )
 
     def changed(self) -> dict[str, str]:
         """Return the variables that the study sets, and those of its environment there."""

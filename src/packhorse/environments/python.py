@@ -223,7 +223,7 @@ def prepared(
     """Return the recipe with its steps and files: by uv where there is one or it is needed, else by venv and pip."""
     from msgspec.structs import replace
 
-    from packhorse.runtime.uv import exported
+    from packhorse.runtime.uv import export_lock
 
     lock = wanted.lock
     needs_uv = (lock is not None and lock.kind == "uv") or not about["venv"]
@@ -259,7 +259,7 @@ def prepared(
             found,
             steps=(first, {**install, "argv": [uv, *argv]}),
             files=_written(folder, texts),
-            wheels=lambda: fetched(exported(Path(lock.path).parent, os.environ), about, folder),
+            wheels=lambda: fetched(export_lock(Path(lock.path).parent, os.environ), about, folder),
         )
     steps: list[dict[str, Any]] = [first]
     if not uv and _pair(about["version"]) < OLD_PIP:

@@ -10,7 +10,7 @@ from msgspec import Struct
 from packhorse.environments.site_probe import SiteProbe
 from packhorse.model.errors import RunError
 from packhorse.project.source import Source
-from packhorse.record.packages import R_PROBE, r_answer
+from packhorse.record.packages import R_PROBE, parse_r_reply
 from packhorse.snapshot.r_packages import r_packages_of
 
 VERSION = 'cat("\\n@packhorse", R.version$major, R.version$minor, Sys.getenv("R_LIBS_USER"), "\\n")'
@@ -46,7 +46,7 @@ def r_on(ground: SiteProbe, source: Source) -> RFound:
     # A library of renv does not come along with the code, and a job is no place to fill one.
     variables: dict[str, str | None] = {"R_LIBS_USER": libraries, "RENV_CONFIG_AUTOLOADER_ENABLED": "FALSE"}
     told = ground.ask([rscript, "-e", R_PROBE], R_SECONDS, {"R_LIBS_USER": libraries})
-    software = r_answer(rscript, told.stdout, told.stderr)
+    software = parse_r_reply(rscript, told.stdout, told.stderr)
     _check(ground, source, software, library)
     return RFound(rscript=rscript, library=library, variables=variables, software=software)
 

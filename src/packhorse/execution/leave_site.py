@@ -36,6 +36,6 @@ def leave_site(run: RunDirectory, store: RunStore | None = None, *, keep: bool =
             )
         if keep:
             return ""
-        stays = store.leave()
-    kept.forget_cluster()
+        stays = store.detach()
+    kept.remove_cluster()
     return stays

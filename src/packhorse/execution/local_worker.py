@@ -11,8 +11,8 @@ from packhorse.project.background_import import import_ahead
 from packhorse.project.reporter import Progress, Reporter
 from packhorse.rundata.progress import WaveEnd, tasks_done
 from packhorse.rundir.directory import RunDirectory
-from packhorse.runtime.local_worker import LocalWorker
 from packhorse.runtime.survivors import end_survivors
+from packhorse.runtime.worker_process import WorkerProcess
 
 LOOK_SECONDS = 0.1
 
@@ -32,7 +32,7 @@ def run_worker(
     """Run one wave to its end here, or for so many seconds; KeyboardInterrupt stops it and keeps what is finished."""
     scratch = run.path / "work"
     shutil.rmtree(scratch, ignore_errors=True)
-    worker = LocalWorker(
+    worker = WorkerProcess(
         run.path,
         run.work_path(plan.wave),
         slots=slots,
@@ -70,7 +70,7 @@ class WatchedWorker:
 
     def __init__(
         self,
-        worker: LocalWorker,
+        worker: WorkerProcess,
         run: RunDirectory,
         plan: Plan,
         reporter: Reporter,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from packhorse.execution.preparation import Prepared
 from packhorse.project.source import Source
-from packhorse.results.failures import causes
+from packhorse.results.failures import group_failures
 from packhorse.results.fold import Fold
 
 MOST_CAUSES = 20
@@ -28,7 +28,7 @@ def missing_inputs(fold: Fold, source: Source, prepared: Prepared, cause: str = 
 
     `cause` is why the run ended, where a function could not even be imported.
     """
-    messages = [cause, *(one.message for one in causes(fold)[:MOST_CAUSES])]
+    messages = [cause, *(one.message for one in group_failures(fold)[:MOST_CAUSES])]
     told = dict.fromkeys(line for one in messages for line in _about(one, source, prepared))
     yield from told
 

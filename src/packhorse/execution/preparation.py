@@ -93,9 +93,9 @@ def _code(source: Source, files: Iterable[SnapshotFile]) -> str:
 
 def code_files(source: Source, files: Iterable[SnapshotFile]) -> list[SnapshotFile]:
     """Return the files of a snapshot that its code digest counts."""
-    from packhorse.snapshot.code import counted
+    from packhorse.snapshot.code import code_files
 
-    return counted(files, command_text(source.study), _apart(source))
+    return code_files(files, command_text(source.study), _apart(source))
 
 
 def _apart(source: Source) -> list[str]:

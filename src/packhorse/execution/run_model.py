@@ -40,7 +40,7 @@ class OnSite(Struct, frozen=True):
         from packhorse.remote.transfer import upload
 
         for name, place in self.places(data).items():
-            upload(self.store.there, source.folder / name, place, reporter, check=self.store.check_room)
+            upload(self.store.ssh, source.folder / name, place, reporter, check=self.store.check_room)
 
 
 def _last(name: str) -> str:

@@ -30,9 +30,9 @@ from packhorse.rundata.outcomes import read_outcomes
 from packhorse.rundata.progress import WaveEnd
 from packhorse.rundata.table import has_results, merge_table, table_notes
 from packhorse.rundir.directory import RunDirectory, now
-from packhorse.rundir.files import write
+from packhorse.rundir.files import write_file
 from packhorse.rundir.worker_archive import keep_archive, task_library
-from packhorse.runtime.local_worker import cores, memory
+from packhorse.runtime.capacity import available_memory, usable_cores
 from packhorse.snapshot.snapshot import changed_files, pack
 
 IDLE_WAVES = 2  # waves without a new result after which something is wrong that repeating does not mend
@@ -178,8 +178,8 @@ class Runner:
     def _slots(self) -> int:
         resources = self.study.resources
         return local_slots(
-            cores=cores(),
-            memory=memory(),
+            cores=usable_cores(),
+            memory=available_memory(),
             cpus=resources.cpus,
             task_memory=resources.memory,
             asked=1 if self.login else self.options.jobs,
@@ -188,18 +188,18 @@ class Runner:
     def _write_files(self, identity: Identity) -> None:
         """Write everything of the run but its waves."""
         path = self.run.path
-        write(path / "study.yaml", self.source.text)
-        write(path / "study.json", msgspec.json.encode(replace(self.study, factors=())))
+        write_file(path / "study.yaml", self.source.text)
+        write_file(path / "study.json", msgspec.json.encode(replace(self.study, factors=())))
         self.run.write_space(self.space)
         keep_archive(path / "worker.pyz")
         for name, text in task_library().items():
-            write(path / "library" / name, text)
+            write_file(path / "library" / name, text)
         if not self._tar(identity).exists():
             pack(self.prepared.files, self._tar(identity))
         said = dict(self.prepared.provenance, created=now(), run=msgspec.to_builtins(self.run.about()))
         said["sources"] = list(self.source.sources)
         said["identity"] = msgspec.to_builtins(identity)
-        write(path / "provenance.json", msgspec.json.format(msgspec.json.encode(said), indent=1))
+        write_file(path / "provenance.json", msgspec.json.format(msgspec.json.encode(said), indent=1))
 
     def _tar(self, identity: Identity) -> Path:
         return self.run.path / f"code-{identity.code}.tar"
@@ -233,7 +233,7 @@ class Runner:
     def _claim_wave(self) -> int:
         """Return the number of the next wave, which is ours."""
         wave = self.run.claim_wave()
-        if self.site is not None and not self.site.store.claim(wave):
+        if self.site is not None and not self.site.store.claim_wave(wave):
             (self.run.path / "waves" / str(wave)).rmdir()
             raise RunError("another wave of this run began meanwhile", "the same command follows it")
         return wave
@@ -248,14 +248,14 @@ class Runner:
             data=self.site.places(self.prepared.data) if self.site else None,
         )
         work["tee"] = work["tee"] and self.attached
-        return self.run.owned(work)
+        return self.run.marked_work(work)
 
     def _work_here(self, plan: Plan) -> dict[str, Any]:
         """Return the work file for this machine, also where tasks run elsewhere."""
         if self.site is None:
             return self._work(plan)
         prepared = prepare(self.source, self.run.path)
-        return self.run.owned(work_file(self.source, prepared, plan, self.space))
+        return self.run.marked_work(work_file(self.source, prepared, plan, self.space))
 
     def _checks(self, identity: Identity) -> bool:
         if not self.study.checks:

@@ -19,7 +19,7 @@ def source_of(run: RunDirectory, site: str | None = None) -> Source:
         return from_file(about.study, site)
     plan = run.latest()
     if plan is None:
-        raise run.unplanned()
+        raise run.no_wave_error()
     study = msgspec.json.decode((run.path / "study.json").read_bytes(), type=Study)
     study = replace(study, factors=run.space(plan.space).factors)
     said = msgspec.json.decode((run.path / "provenance.json").read_bytes())

@@ -19,13 +19,12 @@ from packhorse.plan.waves import count
 from packhorse.project.placement import Place, Proposal, propose
 from packhorse.project.reporter import Reporter
 from packhorse.project.source import Source
-from packhorse.remote.run_store import ANNOUNCE_BYTES, RunStore
+from packhorse.remote.run_store import ANNOUNCE_BYTES, LocalRunStore, RunStore
 from packhorse.remote.transport import SshTransport, transport_for
 from packhorse.results.fold import Fold
 from packhorse.rundata.progress import WaveEnd
 from packhorse.rundata.task_log import log_of
-from packhorse.rundir.directory import RunDirectory
-from packhorse.rundir.leases import close_leases
+from packhorse.rundir.directory import RunDirectory, close_leases
 from packhorse.rundir.lock import RunLock
 from packhorse.rundir.submissions import Submissions
 
@@ -49,7 +48,7 @@ class SiteRunner:
         self.run: RunDirectory = open_run(options.run or source.folder / "runs" / source.study.name, source)
         self.transport = transport_for(place.site)
         self.queue = Queue(place.site, self.transport)
-        self.store = RunStore(self.run, self.transport)
+        self.store: RunStore = LocalRunStore(self.run, self.transport)
         self.kept = Submissions(self.run)
 
     def submit(self) -> tuple[Runner, Submission | None, bool]:
@@ -145,15 +144,15 @@ class SiteRunner:
             self.reporter.say(note)
         if runner.site is not None:  # first what may not fit there: nothing is planned before it has come
             runner.site.send_data(self.source, runner.prepared.data, self.reporter)
-            self.store.send(self.reporter.say)
-        self.kept.keep_cluster(
+            self.store.upload_changes(self.reporter.say)
+        self.kept.save_cluster(
             ClusterRun(
                 site=self.place.site,
                 user=self.queue.user,
                 partition=proposal.shape.partition,
                 mail=asked.mail,
-                folder=self.store.path if self.store.far else "",
-                python=self.store.python if self.store.far else "",
+                folder=self.store.remote_folder,
+                python=self.store.remote_python,
                 chosen=self.place.said,
             )
         )
@@ -170,7 +169,7 @@ class SiteRunner:
         intent = self._intent(plan.wave, proposal)
         self.kept.keep(intent)  # before the plan, without which the wave does not exist
         runner.write_wave(plan)
-        self.store.send(self.reporter.say)
+        self.store.upload_changes(self.reporter.say)
         submitter = Submitter(self.store, self.queue, self.reporter)
         submitter.waves_ahead += proposal.cost.waves - 1
         sent = submitter.wave(intent)
@@ -222,8 +221,8 @@ class SiteRunner:
         """Merge the table and say how the run stands."""
         with RunLock(self.run.path, patience=LOCK_SECONDS, wait=True):
             with self.store.open():
-                self.store.bring()
-                stayed = self.store.artifacts(ANNOUNCE_BYTES)
+                self.store.fetch_records()
+                stayed = self.store.fetch_artifacts(ANNOUNCE_BYTES)
             if stayed:
                 self.reporter.say(stayed)
             if end is None or end.how == "done":

@@ -36,20 +36,20 @@ def arrive(
 ) -> OnSite:
     """Say hello, bring what the run has there, and find out what tasks find; without `build` nothing is made there."""
     areas = areas_of(place.site, place.asked.area)
-    hello = there.say_hello(wanted(source.study, place.site), [one.path for one in areas])
+    hello = there.locate(wanted(source.study, place.site), [one.path for one in areas])
     rooms = with_quotas(there, hello["paths"])
     before = Submissions(run).cluster()
     if before is not None and before.folder and before.site.name == place.site.name:
         store = RemoteRunStore(run, there, before.folder)
         area = before.folder.partition("/packhorse/runs/")[0]
-        store.look()
-        store.room = next((one for one in rooms if one["path"] == area), {})
+        store.refresh()
+        store.free = next((one for one in rooms if one["path"] == area), {})
     else:
         chosen, room = usable(place.site, areas, rooms)
         area = room["path"]
         store = RemoteRunStore(run, there, remote_folder(area, run, source.study.name))
-        store.room = room
-        store.others = _others(areas, rooms, chosen)
+        store.free = room
+        store.roomier = _others(areas, rooms, chosen)
         store.check_room()
         reporter.say(f"the run will live in {store.folder} on {place.site.name}{purged(chosen)}")
     found = remote_environment(source, place, there, reporter, build=build)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import msgspec
 from msgspec import Struct
 
 
@@ -11,3 +14,9 @@ class JsonOutput(Struct, frozen=True, kw_only=True, tag_field="format"):
     A subclass sets `tag="packhorse-NAME/VERSION"`. New keys may appear in a version; a key that changes its
     meaning or disappears makes a new version.
     """
+
+
+def builtins(value: Struct) -> dict[str, Any]:
+    """Return an object as `--json` prints it, made of dictionaries, lists, text and numbers."""
+    found: dict[str, Any] = msgspec.to_builtins(value)
+    return found

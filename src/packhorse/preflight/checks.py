@@ -14,7 +14,7 @@ from packhorse.model.errors import CheckError
 from packhorse.model.plan import Identity
 from packhorse.project.reporter import Reporter
 from packhorse.rundir.directory import RunDirectory, now
-from packhorse.rundir.files import write
+from packhorse.rundir.files import write_file
 from packhorse.runtime.sandbox import Sandbox, create_sandbox, run_here
 
 CHECK_SECONDS = 3600.0  # a check that takes longer is no check before a run
@@ -47,7 +47,7 @@ def run_checks(
             reporter.say(f"check: {command}")
             seconds = _check(command, standing)
             passed[_digest(command, identity)] = {"command": command, "passed": now(), "seconds": seconds}
-            write(file, msgspec.json.encode(passed))
+            write_file(file, msgspec.json.encode(passed))
     return False
 
 

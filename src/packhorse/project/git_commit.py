@@ -7,7 +7,7 @@ from packhorse.project.source import Source
 
 def commit_project(source: Source, message: str) -> str:
     """Commit the files of the snapshot and the study's own, and nothing else; return a sentence."""
-    from packhorse.record.git import commit_all, state
+    from packhorse.record.git import commit_all, git_state
     from packhorse.snapshot.snapshot import list_files
 
     study, folder, root = source.study, source.folder, source.root
@@ -16,7 +16,7 @@ def commit_project(source: Source, message: str) -> str:
     paths = {file.path for file in listing.files}
     if source.path and source.path.is_relative_to(root):
         paths.add(source.path.relative_to(root).as_posix())
-    before = state(root).get("commit")
+    before = git_state(root).get("commit")
     name = commit_all(root, message, paths)
     if name == before:
         return f"nothing to commit: {name[:12]} has the study and its code"

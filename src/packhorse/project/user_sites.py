@@ -14,8 +14,7 @@ from packhorse.model.site import Site
 from packhorse.project.cache_dir import cache_dir
 from packhorse.project.sites import find_site, known_sites
 from packhorse.rundir.directory import list_runs
-from packhorse.rundir.script_jobs import script_job
-from packhorse.rundir.submissions import Submissions
+from packhorse.rundir.submissions import Submissions, read_script_job
 from packhorse.ssh.login import login_to
 
 
@@ -78,7 +77,7 @@ def _sites_of_runs(folder: Path) -> set[str]:
     found = set()
     for run in list_runs(folder):
         try:
-            cluster = Submissions(run).cluster() or script_job(run)
+            cluster = Submissions(run).cluster() or read_script_job(run)
         except (OSError, msgspec.MsgspecError):
             continue
         if cluster is not None:

@@ -28,7 +28,7 @@ FOREIGN = (
 )
 
 
-def state(root: Path) -> dict[str, Any]:
+def git_state(root: Path) -> dict[str, Any]:
     """Return commit, branch, describe, dirty, diff, untracked and one `summary` line; never raises.
 
     `note` says why there is less: no git, no repository, no commit yet, git refuses, or the diff is cut.

@@ -115,7 +115,7 @@ def r_packages(
     """Return version, packages and BLAS of R as started in `folder`, so with its .Rprofile and renv."""
 
     def ask() -> dict[str, Any]:
-        return r_answer(rscript, *ask_interpreter([rscript, "-e", R_PROBE], env, folder))
+        return parse_r_reply(rscript, *ask_interpreter([rscript, "-e", R_PROBE], env, folder))
 
     local = [str(folder / name) for name in (".Rprofile", "renv.lock", ".Renviron")]
     asked = [
@@ -126,7 +126,7 @@ def r_packages(
     return _remembered("r", asked, [rscript, *local], cache, ask)
 
 
-def r_answer(rscript: str, said: str, trouble: str) -> dict[str, Any]:
+def parse_r_reply(rscript: str, said: str, trouble: str) -> dict[str, Any]:
     """Return what R_PROBE said, or why it said nothing."""
     rows = [line.split("\t")[1:] for line in said.splitlines() if line.startswith("@packhorse\t")]
     if not rows:

@@ -52,14 +52,14 @@ class Pins(Struct, frozen=True, kw_only=True):
     notes: tuple[str, ...] = ()
 
 
-def installed(python: str, env: Mapping[str, str]) -> dict[str, Any]:
+def installed_packages(python: str, env: Mapping[str, str]) -> dict[str, Any]:
     """Return what an interpreter has installed, {} with no packages where it cannot be asked."""
     said, _ = ask_interpreter([python, "-c", INSTALLED_PROBE], env, Path("/"))
     lines = [line for line in said.splitlines() if line.startswith("@packhorse ")]
     return dict(json.loads(lines[-1].removeprefix("@packhorse "))) if lines else {}
 
 
-def bringers(found: Mapping[str, Any], modules: Iterable[str]) -> dict[str, list[str]]:
+def providers(found: Mapping[str, Any], modules: Iterable[str]) -> dict[str, list[str]]:
     """Return {module: packages} for modules that something installed brings; several share a namespace."""
     brings: dict[str, list[str]] = {}
     for about in found.get("packages", {}).values():
@@ -68,14 +68,14 @@ def bringers(found: Mapping[str, Any], modules: Iterable[str]) -> dict[str, list
     return {module: brings[module] for module in modules if module in brings}
 
 
-def pins_of(found: Mapping[str, Any], modules: Iterable[str], named: Iterable[str], root: Path) -> Pins:
+def pin_packages(found: Mapping[str, Any], modules: Iterable[str], named: Iterable[str], root: Path) -> Pins:
     """Return the pins of the packages that bring `modules`, of those that are `named`, and of all that they need.
 
     What is installed from `root` comes as code, and only what it needs is pinned.
     """
     packages = {canonical(about["name"]): about for about in found.get("packages", {}).values()}
     wanted = list(modules)
-    bring = bringers(found, wanted)
+    bring = providers(found, wanted)
     brought = [name for names in bring.values() for name in names]
     roots = dict.fromkeys([*brought, *(one for one in map(canonical, named) if one in packages)])
     markers = _closure(packages, roots)

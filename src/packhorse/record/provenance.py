@@ -52,7 +52,7 @@ def collect(
         "study": _study(study),
         "root": str(root),
         "folder": str(folder),
-        "git": git.state(root),
+        "git": git.git_state(root),
         "environment": {"digest": environment_digest(software, root), **software},
         "locks": packages.lock_files([folder, root]),
         "machine": machine.describe(env),

@@ -19,8 +19,8 @@ def with_quotas(there: SshTransport, told: Sequence[dict[str, Any]]) -> list[dic
     asked = [quotas.asking(one, there.user, there.hello["programs"]) if one.path else None for one in places]
     commands = list(dict.fromkeys(one for one in asked if one))
     general = [quotas.own(line) for line in there.site.quota_commands]
-    sent = [(command, there.session.ask_later(command)) for command in [*commands, *general]]
-    said = {command.argv: there.session.answer_of(number, command).stdout for command, number in sent}
+    sent = [(command, there.session.start_command(command)) for command in [*commands, *general]]
+    said = {command.argv: there.session.command_result(number, command).stdout for command, number in sent}
     found = []
     for about, where, command in zip(told, places, asked, strict=True):
         texts = [said[one.argv] for one in [command, *general] if one and where.path]

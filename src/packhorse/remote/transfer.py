@@ -6,23 +6,13 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from msgspec import Struct
-
 from packhorse.model.errors import UsageError
 from packhorse.project.reporter import Reporter
 from packhorse.remote.connection import login_of
 from packhorse.remote.transport import SshTransport
-from packhorse.ssh.file_transfer import Told, send
+from packhorse.ssh.file_transfer import OnBytes, upload_missing
 
 ANNOUNCE_BYTES = 100 << 20  # bytes before whose sending their number is told
-
-
-class Transferred(Struct, frozen=True, kw_only=True):
-    """What `put` or `get` did: where it came to stand, the bytes that travelled, and what was not carried."""
-
-    place: str
-    bytes: int
-    left: tuple[str, ...] = ()  # links to folders, sockets and the like
 
 
 def upload(
@@ -30,7 +20,7 @@ def upload(
     path: Path,
     place: str,
     reporter: Reporter,
-    told: Told | None = None,
+    told: OnBytes | None = None,
     check: Callable[[int, int], None] | None = None,
 ) -> int:
     """Send a file or a folder to a path there, what is not there yet; return the bytes that went.
@@ -52,7 +42,7 @@ def upload(
             reporter.say(f"sending {size / 1e6:,.0f} MB of {path.name} to {there.site.name}")
 
     with there.open():
-        return send(there.session, folder, found, before=announce, told=told)
+        return upload_missing(there.session, folder, found, before=announce, told=told)
 
 
 def local_files(path: Path) -> Iterator[tuple[str, Path]]:

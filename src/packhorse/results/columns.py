@@ -180,7 +180,7 @@ class Columns:
         return sorted(self.columns.items(), key=lambda item: item[1].first or (0, 0))
 
 
-def typed(name: str, values: list[Any]) -> pl.Series:
+def typed_column(name: str, values: list[Any]) -> pl.Series:
     """Return values as one column, JSON text where they have no common type."""
     types = set(map(type, values))
     column = Column()
@@ -199,7 +199,7 @@ def free_names(results: Sequence[str], taken: Collection[str]) -> Mapping[str, s
     reserved = set(taken)
     chosen: dict[str, str] = {}
     for name in results:
-        new = shown(name)
+        new = escape_surrogates(name)
         if new in reserved or new.startswith("ph_") or (new != name and new in results):
             new = f"{new}_result"
             while new in reserved or new in results or new in chosen.values():
@@ -240,7 +240,7 @@ def _single(values: list[Any], kind: str) -> pl.Series:
     return _texts([None if v is None else json_text(v) for v in values])
 
 
-def shown(text: str) -> str:
+def escape_surrogates(text: str) -> str:
     """Return text that any file can hold: bytes that are not UTF-8 (lone surrogates) as backslash escapes."""
     return text.encode("utf-8", "backslashreplace").decode()
 
@@ -252,5 +252,5 @@ def _texts(values: list[Any]) -> pl.Series:
     try:
         "".join(value for value in values if value is not None).encode()
     except UnicodeEncodeError:
-        values = [None if v is None else shown(v) for v in values]
+        values = [None if v is None else escape_surrogates(v) for v in values]
     return pl.Series([None if v is None else str(v) for v in values], dtype=pl.String)

@@ -138,7 +138,7 @@ def _search(frame: pl.DataFrame, floats: list[str], evidence: list[str]) -> Dupl
         )
         .filter((pl.col("ph_n") > 1) & (pl.col("ph_seeds") > 1))
     )
-    told = [g for g in groups.head(GROUPS).to_dicts() if any(telling(g[name]) for name in evidence)]
+    told = [g for g in groups.head(GROUPS).to_dicts() if any(is_evidence(g[name]) for name in evidence)]
     if not told:
         return None
     return DuplicateSeeds(
@@ -146,11 +146,11 @@ def _search(frame: pl.DataFrame, floats: list[str], evidence: list[str]) -> Dupl
         compared=tasks.height,
         groups=len(told),
         examples=tuple(tuple(group["ph_index"]) for group in told[:EXAMPLES]),
-        columns=tuple(name for name in evidence if any(telling(group[name]) for group in told)),
+        columns=tuple(name for name in evidence if any(is_evidence(group[name]) for group in told)),
     )
 
 
-def telling(value: float | None) -> bool:
+def is_evidence(value: float | None) -> bool:
     """Say whether two computations would hardly agree on this value by chance."""
     if value is None or not math.isfinite(value) or value == int(value):
         return False

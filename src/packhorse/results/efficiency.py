@@ -23,7 +23,7 @@ MEMORY_STEP = 16  # MiB
 TIME_STEP = 60
 
 
-class Given(Struct, frozen=True, kw_only=True):
+class WaveRequest(Struct, frozen=True, kw_only=True):
     """What a wave asked for: `cpus`, `memory` and `time` for each task, `cores` and `seconds` for each job."""
 
     cpus: int = 1
@@ -51,7 +51,7 @@ class WaveUse(Struct, frozen=True, kw_only=True):
     """One wave: what it asked for and what it used. `held` is in core-seconds, `longest` one worker's seconds."""
 
     wave: int
-    given: Given
+    given: WaveRequest
     used: Used
     workers: int
     held: float
@@ -69,7 +69,7 @@ class WaveUse(Struct, frozen=True, kw_only=True):
         return self.used.wall * self.given.cpus / self.held if self.held > 0 else None
 
 
-def wave_use(wave: int, journals: Iterable[Journal], given: Given) -> WaveUse:
+def wave_use(wave: int, journals: Iterable[Journal], given: WaveRequest) -> WaveUse:
     """Return what a wave used, from all its journals; those without a good header say nothing."""
     used = Used()
     workers: dict[object, list[tuple[float, bool, int]]] = {}
@@ -118,7 +118,7 @@ def _more(used: Used, records: Sequence[Record]) -> Used:
     )
 
 
-def fitting(waves: Sequence[WaveUse], asked: Resources) -> Resources | None:
+def fitting_request(waves: Sequence[WaveUse], asked: Resources) -> Resources | None:
     """Return the request that would have fitted all these waves.
 
     None where no attempt got far enough to know: a script that fails at once needs little, and says nothing.

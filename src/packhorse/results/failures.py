@@ -30,19 +30,19 @@ class Cause(Struct, frozen=True):
     examples: tuple[int, ...]
 
 
-def causes(fold: Fold) -> list[Cause]:
+def group_failures(fold: Fold) -> list[Cause]:
     """Group the tasks whose word is not OK by outcome, exit code or signal, and normalised message."""
     found: list[tuple[int, Record]] = []
     for journal, indices, lines in fold.winners(*OUTCOMES[1:]):
         found.extend(zip(indices, journal.records(lines), strict=True))
-    return group(found)
+    return group_records(found)
 
 
-def group(failures: Iterable[tuple[int, Record]]) -> list[Cause]:
+def group_records(failures: Iterable[tuple[int, Record]]) -> list[Cause]:
     """Group records of failures, given with their task's index; the commonest cause comes first."""
     groups: dict[tuple[str, int | None, int | None, str], list[tuple[int, str]]] = {}
     for index, record in failures:
-        key = (record.outcome, record.exit, record.signal, normalised(record.cause))
+        key = (record.outcome, record.exit, record.signal, normalise_message(record.cause))
         groups.setdefault(key, []).append((index, record.cause))
     told = []
     for (outcome, code, signal, pattern), tasks in groups.items():
@@ -52,7 +52,7 @@ def group(failures: Iterable[tuple[int, Record]]) -> list[Cause]:
     return sorted(told, key=lambda cause: (-cause.count, cause.examples))
 
 
-def normalised(message: str) -> str:
+def normalise_message(message: str) -> str:
     """Return a message with what differs from task to task taken out: folders, addresses, numbers."""
     message = _PATH.sub(r".../\1", message.strip())
     message = _HEX.sub("HEX", message)

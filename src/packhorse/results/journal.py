@@ -265,7 +265,7 @@ def journal_paths(directory: Path) -> list[Path]:
     return sorted((directory / "journal").glob("*.ndjson"))
 
 
-def tail(path: Path) -> Tail:
+def read_tail(path: Path) -> Tail:
     """Read the end of a journal, back to its last totals; the rest of the file is not touched."""
     with path.open("rb") as file:
         first = file.readline(TAIL_WINDOW)

@@ -20,11 +20,19 @@ from typing import TYPE_CHECKING, Any
 from packhorse.model.errors import RunError, UsageError
 from packhorse.model.space import ParameterSpace
 from packhorse.model.study import Study
-from packhorse.results.columns import INT64, Clash, Column, Columns, free_names, shown, typed
+from packhorse.results.columns import (
+    INT64,
+    Clash,
+    Column,
+    Columns,
+    escape_surrogates,
+    free_names,
+    typed_column,
+)
 from packhorse.results.fold import Fold
 from packhorse.results.journal import OUTCOMES, Journal, Record
 from packhorse.results.payload import Payloads, Row, UnreadableError, result_format
-from packhorse.results.shape import uniform
+from packhorse.results.uniform import decode_uniform
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -71,7 +79,7 @@ class _Gathered:
     empty: list[int] = field(default_factory=list)
 
 
-def merge(
+def merge_results(
     space: ParameterSpace, fold: Fold, directory: Path, *, study: Study | None = None, code: str = ""
 ) -> MergeReport:
     """Write results.parquet, results.csv and failures.csv into a directory, each whole or not at all.
@@ -100,7 +108,7 @@ def merge(
         counts={**fold.counts, UNREADABLE: len(gathered.unreadable)},
         unreadable={index: reason for index, (reason, _, _) in sorted(gathered.unreadable.items())},
         empty=sorted(gathered.empty),
-        clashes=[gathered.columns.columns[name].told(shown(name)) for name in clashes],
+        clashes=[gathered.columns.columns[name].told(escape_surrogates(name)) for name in clashes],
         renamed=renamed,
         duplicates=fold.duplicates.indices,
         differing=fold.duplicates.differing,
@@ -159,7 +167,7 @@ def parameter_columns(space: ParameterSpace, index: pl.Series) -> list[pl.Series
         used = pl.Series(range(axis.count)) if axis.levels is not None else level.unique().sort()
         rows = [axis.values(at) for at in used]
         at = level if axis.levels is not None else used.search_sorted(level)
-        made = [typed(name, [row[n] for row in rows]).gather(at) for n, name in enumerate(axis.names)]
+        made = [typed_column(name, [row[n] for row in rows]).gather(at) for n, name in enumerate(axis.names)]
         columns = made + columns
     return columns
 
@@ -183,7 +191,7 @@ def _add_uniform(block: bytes, tasks: list[int], journal: Journal, gathered: _Ga
     """Add records whose results have one shape, the usual case; say whether they have."""
     import polars as pl
 
-    found = uniform(block, len(tasks), tasks.index(min(tasks)))
+    found = decode_uniform(block, len(tasks), tasks.index(min(tasks)))
     if found is None:
         return False
     book = _book(tasks, found.records, journal)
@@ -295,7 +303,9 @@ def _table(space: ParameterSpace, gathered: _Gathered, code: str) -> tuple[pl.Da
     if set(book["ph_code"].unique()) - {code} and (code or book["ph_code"].n_unique() > 1):
         kept.append("ph_code")
     table = pl.DataFrame([*left, *results, *(book[name] for name in ["ph_index", *kept])])
-    return table, {shown(old): new for old, new in chosen.items() if shown(old) != new}
+    return table, {
+        escape_surrogates(old): new for old, new in chosen.items() if escape_surrogates(old) != new
+    }
 
 
 def _series(named: list[tuple[str, Column]], rows: int, chosen: Mapping[str, str]) -> list[pl.Series]:

@@ -7,8 +7,8 @@ from typing import Any
 
 from packhorse.model.plan import Plan
 from packhorse.model.space import ParameterSpace
-from packhorse.results.carry import carry_between
 from packhorse.results.fold import Fold, Retry, fold
+from packhorse.results.index_map import map_indices
 from packhorse.results.journal import Journal, read_journal
 from packhorse.rundir.directory import RunDirectory
 
@@ -28,7 +28,7 @@ def read_outcomes(
             retries.append(Retry(plan.wave, plan.space, planned_ranges(plan), plan.unreadable))
     carry = {}
     for old in older - {digest}:
-        carry[old] = carry_between(run.space(old), space, defaults)
+        carry[old] = map_indices(run.space(old), space, defaults)
     return fold(space.size, journals, space=digest, carry=carry, retries=retries)
 
 
@@ -52,7 +52,7 @@ def latest_outcomes(run: RunDirectory) -> Outcomes:
     """Return how a run stands; raise RunError where nothing was planned yet."""
     plan = run.latest()
     if plan is None:
-        raise run.unplanned()
+        raise run.no_wave_error()
     return Outcomes(run, plan, frozen_study(run).defaults)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from packhorse.project.reporter import Reporter
-from packhorse.results.journal import tail
+from packhorse.results.journal import read_tail
 from packhorse.rundir.directory import RunDirectory
 
 
@@ -71,7 +71,7 @@ def tasks_done(run: RunDirectory, wave: int) -> dict[str, int]:
     """Return the counts by outcome of one wave, from the ends of its journals."""
     counts: dict[str, int] = {}
     for path in run.ends(wave):
-        end = tail(path)
+        end = read_tail(path)
         for name, number in end.totals.items():
             if name.isupper():
                 counts[name] = counts.get(name, 0) + number

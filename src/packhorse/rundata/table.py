@@ -8,13 +8,13 @@ from packhorse.model.space import ParameterSpace
 from packhorse.model.study import Study
 from packhorse.results.duplicates import duplicate_seeds
 from packhorse.results.fold import Fold
-from packhorse.results.table import MergeReport, merge
+from packhorse.results.table import MergeReport, merge_results
 from packhorse.rundir.directory import RunDirectory
 
 
 def merge_table(run: RunDirectory, space: ParameterSpace, fold: Fold, study: Study, code: str) -> MergeReport:
     """Write the table of what is finished."""
-    return merge(space, fold, run.path, study=study, code=code)
+    return merge_results(space, fold, run.path, study=study, code=code)
 
 
 def table_notes(report: MergeReport, space: ParameterSpace, study: Study) -> Iterator[str]:

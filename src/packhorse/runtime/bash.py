@@ -9,7 +9,7 @@ import subprocess
 SECONDS = 10.0
 
 
-def fault(text: str) -> str:
+def syntax_error(text: str) -> str:
     """Return what bash has to say against a script; nothing where it can read it, or where there is no bash."""
     bash = shutil.which("bash")
     if bash is None:

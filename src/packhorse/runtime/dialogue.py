@@ -15,7 +15,7 @@ SLICE = 0.5  # seconds between two looks at whether the command ended while some
 
 def run_dialogue(steps: Dialogue[T], run: Callable[[Command], Answer] | None = None) -> T:
     """Lead a talk to its end and return what it means; `run` answers its commands (default: `ask`)."""
-    answer_to = run or ask
+    answer_to = run or run_command
     try:
         command = next(steps)
         while True:
@@ -25,7 +25,7 @@ def run_dialogue(steps: Dialogue[T], run: Callable[[Command], Answer] | None = N
         return meaning
 
 
-def ask(command: Command) -> Answer:
+def run_command(command: Command) -> Answer:
     """Run a command to its end, without input and in the C locale; at its timeout its process group is killed."""
     try:
         process = subprocess.Popen(
@@ -33,7 +33,7 @@ def ask(command: Command) -> Answer:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            env=environment(command, os.environ),
+            env=command_environment(command, os.environ),
             cwd=command.folder or None,
             start_new_session=True,
         )
@@ -50,7 +50,7 @@ def ask(command: Command) -> Answer:
                 os.killpg(process.pid, signal.SIGKILL)
 
 
-def environment(command: Command, inherited: Mapping[str, str]) -> dict[str, str]:
+def command_environment(command: Command, inherited: Mapping[str, str]) -> dict[str, str]:
     """Return the environment of a command: what is inherited, without what it unsets, in the C locale."""
     beginnings = tuple(name[:-1] for name in command.unset if name.endswith("*"))
     kept = {

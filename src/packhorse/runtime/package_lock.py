@@ -14,7 +14,9 @@ from msgspec import Struct
 
 from packhorse.model.errors import RunError
 
-OURS = "packhorse-lock.txt"  # made where there is no other lock; `run.code` does not count it as code
+GENERATED_LOCK = (
+    "packhorse-lock.txt"  # made where there is no other lock; `run.code` does not count it as code
+)
 HEAD = "# Made by packhorse"
 PINNED = re.compile(r"[A-Za-z0-9][\w.-]*\s*(\[[^\]]*\])?\s*(===?\s*[^\s;*,]+|@\s*\S+)\s*(;.*)?$")
 NAME = re.compile(r"[A-Za-z0-9][\w.-]*")
@@ -56,12 +58,14 @@ def find_lock(folder: Path, root: Path) -> Lock | None:
         if (place / "pylock.toml").is_file():
             return _pylock(place / "pylock.toml")
         for path in _requirements(place):
-            text = inlined(path)
+            text = inline_requirements(path)
             if is_pinned(text):
                 return Lock(kind="requirements", path=str(path), text=text, python=_made_for(text))
-        if (place / OURS).is_file():
-            text = inlined(place / OURS)
-            return Lock(kind="requirements", path=str(place / OURS), text=text, python=_made_for(text))
+        if (place / GENERATED_LOCK).is_file():
+            text = inline_requirements(place / GENERATED_LOCK)
+            return Lock(
+                kind="requirements", path=str(place / GENERATED_LOCK), text=text, python=_made_for(text)
+            )
     return None
 
 
@@ -79,18 +83,18 @@ def uv_lock(place: Path) -> Lock:
     return Lock(kind="uv", path=str(place / "uv.lock"), text=text, files=files)
 
 
-def loose_names(folder: Path, root: Path) -> tuple[list[str], str]:
+def unpinned_names(folder: Path, root: Path) -> tuple[list[str], str]:
     """Return the packages that the nearest requirements file names without pinning them all, and its name."""
     for place in _upward(folder, root):
         for path in _requirements(place):
-            lines = [line for line in _lines(inlined(path)) if not line.startswith("-")]
+            lines = [line for line in _lines(inline_requirements(path)) if not line.startswith("-")]
             found = [match[0] for line in lines if (match := NAME.match(line))]
             if found:
                 return found, path.name
     return [], ""
 
 
-def wanted_python(folder: Path, root: Path) -> str:
+def pinned_python(folder: Path, root: Path) -> str:
     """Return the version that the nearest .python-version says: 3.11, or nothing."""
     for place in _upward(folder, root):
         if (place / ".python-version").is_file():
@@ -112,7 +116,7 @@ def oldest_python(folder: Path, root: Path) -> tuple[int, int] | None:
     return None
 
 
-def made_lock(folder: Path, python: str, modules: list[str], lines: list[str], why: str) -> Lock:
+def make_lock(folder: Path, python: str, modules: list[str], lines: list[str], why: str) -> Lock:
     """Return the lock that is made for a study, and belongs beside it."""
     head = (
         f"{HEAD} for Python {python}, {why}.\n"
@@ -121,12 +125,12 @@ def made_lock(folder: Path, python: str, modules: list[str], lines: list[str], w
         f"# imported: {', '.join(modules)}\n"
     )
     text = head + "".join(f"{line}\n" for line in lines)
-    return Lock(kind="requirements", path=str(folder / OURS), text=text, python=python)
+    return Lock(kind="requirements", path=str(folder / GENERATED_LOCK), text=text, python=python)
 
 
-def covers(lock: Lock) -> list[str] | None:
+def locked_modules(lock: Lock) -> list[str] | None:
     """Return the modules for which a lock of ours was made; None for one that somebody else made."""
-    if Path(lock.path).name != OURS or not lock.text.startswith(HEAD):
+    if Path(lock.path).name != GENERATED_LOCK or not lock.text.startswith(HEAD):
         return None
     found = re.search(r"^# imported: (.*)$", lock.text, re.MULTILINE)
     return [one.strip() for one in found[1].split(",") if one.strip()] if found else None
@@ -139,13 +143,13 @@ def is_pinned(text: str) -> bool:
     return bool(named) and all(PINNED.match(line) for line in named)
 
 
-def inlined(path: Path, depth: int = 0) -> str:
+def inline_requirements(path: Path, depth: int = 0) -> str:
     """Return a requirements file with the files that it names in place, without comments, and without the project itself."""
     rows = [line for line in _read(path).splitlines() if line.startswith("#")] if depth == 0 else []
     for line in _lines(_read(path)):
         named = re.match(r"(?:-r|--requirement)[= ]?\s*(\S+)$", line)
         if named and depth < 10:
-            rows.append(inlined(path.parent / named[1], depth + 1).rstrip("\n"))
+            rows.append(inline_requirements(path.parent / named[1], depth + 1).rstrip("\n"))
         elif not LEFT_OUT.match(line):
             rows.append(line)
     return "".join(f"{row}\n" for row in rows if row)

@@ -76,7 +76,7 @@ def resolve_command(
     raise _unknown(word, rest, folder, env)
 
 
-def resolve_there(
+def resolve_remote_command(
     argv: tuple[str, ...], interpreter: Interpreter, folder: Path, programs: Mapping[str, str]
 ) -> Program:
     """Return the command for a site on which `programs` are to be found; RunError where its first word is nothing.

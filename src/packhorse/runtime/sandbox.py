@@ -30,7 +30,7 @@ class Sandbox(Struct, frozen=True, kw_only=True):
         return str(self.place.folder)
 
 
-class Done(Struct, frozen=True, kw_only=True):
+class CommandResult(Struct, frozen=True, kw_only=True):
     """How a command ended; status None where it never did or never began."""
 
     status: int | None
@@ -47,7 +47,7 @@ def create_sandbox(work: dict[str, Any], run: Path, scratch: Path) -> Sandbox:
     return Sandbox(work=full, place=place, environment=base_environment(full, place, dict(os.environ)))
 
 
-def run_here(argv: list[str], standing: Sandbox, seconds: float) -> Done:
+def run_here(argv: list[str], standing: Sandbox, seconds: float) -> CommandResult:
     """Run a command in a working copy and wait for it."""
     begun = time.monotonic()
     program = shutil.which(argv[0], path=standing.environment.get("PATH", os.defpath)) or argv[0]
@@ -63,10 +63,10 @@ def run_here(argv: list[str], standing: Sandbox, seconds: float) -> Done:
             check=False,
         )
     except subprocess.TimeoutExpired:
-        return Done(status=None, how=f"took over {seconds:g} s", output="", seconds=seconds)
+        return CommandResult(status=None, how=f"took over {seconds:g} s", output="", seconds=seconds)
     except OSError as error:
-        return Done(status=None, how="cannot start", output=str(error), seconds=0.0)
-    return Done(
+        return CommandResult(status=None, how="cannot start", output=str(error), seconds=0.0)
+    return CommandResult(
         status=done.returncode,
         how=f"failed with exit status {done.returncode}",
         output=done.stdout.decode("utf-8", "replace"),
@@ -92,7 +92,7 @@ def run_in_foreground(standing: Sandbox, frozen: dict[str, Any], index: int) -> 
     return status, target
 
 
-CALL = (
+FUNCTION_CALL = (
     "import importlib, json, os, sys\n"
     "sys.path[0:0] = json.loads(sys.argv[3])\n"
     "from packhorse import task\n"
@@ -119,4 +119,12 @@ def _argv(work: dict[str, Any], task: Task) -> list[str]:
 
     said = work["function"]
     search = json.dumps([*task.place.search, task.place.folder])
-    return [*work["python"], "-c", CALL, said["module"], said["name"], search, json.dumps(task.parameters)]
+    return [
+        *work["python"],
+        "-c",
+        FUNCTION_CALL,
+        said["module"],
+        said["name"],
+        search,
+        json.dumps(task.parameters),
+    ]

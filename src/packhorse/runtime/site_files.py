@@ -16,7 +16,7 @@ from packhorse.snapshot.project_files import find_root
 FOLDER = (
     "packhorse-sites"  # in a project; its name is no Python package's, and its files do not count as code
 )
-SHIPPED = Path(__file__).parent.parent / "sites" / "data"
+SHIPPED_FOLDER = Path(__file__).parent.parent / "sites" / "data"
 SUFFIXES = (".yaml", ".yml")
 
 
@@ -46,7 +46,7 @@ def site_files(folder: Path) -> list[SiteFile]:
     found = [SiteFile(path, "project") for place in project_folders(folder) for path in _in(place)]
     own = user_folder()
     found += [SiteFile(path, "user") for path in _in(own)] if own else []
-    return found + [SiteFile(path, "shipped") for path in _in(SHIPPED)]
+    return found + [SiteFile(path, "shipped") for path in _in(SHIPPED_FOLDER)]
 
 
 def project_folders(folder: Path) -> Iterator[Path]:

@@ -57,7 +57,7 @@ def _from_wheel(system: str, machine: str, cache: Path, env: Mapping[str, str]) 
     return place, version
 
 
-def exported(project: Path, env: Mapping[str, str]) -> str:
+def export_lock(project: Path, env: Mapping[str, str]) -> str:
     """Return the lock of a uv project in the words of pip, without the project itself; RunError where uv is not here."""
     uv = uv_here(env)
     if not uv:

@@ -54,10 +54,10 @@ def code_digest(
     Study files, documents and notebooks do not count unless the command names them; `apart` are further
     paths, relative to the root, that do not count (the study, and files its parameters came from).
     """
-    return digest(counted(files, command, apart), command, result)
+    return digest(code_files(files, command, apart), command, result)
 
 
-def counted(files: Iterable[SnapshotFile], command: str, apart: Iterable[str] = ()) -> list[SnapshotFile]:
+def code_files(files: Iterable[SnapshotFile], command: str, apart: Iterable[str] = ()) -> list[SnapshotFile]:
     """Return the files that decide a result."""
     left = set(apart)
     return [file for file in files if file.path not in left and _is_code(file, command)]

@@ -27,13 +27,13 @@ LOOK_SECONDS = 10.0  # for ssh and ssh-keygen to read files of this machine
 REACH_SECONDS = 30  # for a host that does not answer at all, where the user's settings name no time
 # A master whose network is gone ends after a minute, and does not hang for hours. This holds no idle login open:
 # ControlPersist ends the master when the site would.
-PULSE = ("ServerAliveInterval=15", "ServerAliveCountMax=3")
+KEEPALIVE = ("ServerAliveInterval=15", "ServerAliveCountMax=3")
 MARK = "packhorse-here"
 # Words that mean the same to every shell. What its files print stands before the mark.
 WHO = f"echo; echo {MARK}; id -un; hostname; echo {MARK}"
 
 
-class Look(Struct, frozen=True, kw_only=True):
+class MasterStatus(Struct, frozen=True, kw_only=True):
     """What the master connection is like.
 
     open; busy: no session is free; mute: commands are not run; silent: no answer comes; closed: there is none.
@@ -45,7 +45,7 @@ class Look(Struct, frozen=True, kw_only=True):
     noise: str = ""  # what the login's files print in a plain command
 
 
-class Facts(Struct, frozen=True, kw_only=True):
+class SshSettings(Struct, frozen=True, kw_only=True):
     """What ssh would do with a destination, by the user's settings (ssh -G)."""
 
     host: str
@@ -57,28 +57,28 @@ class Facts(Struct, frozen=True, kw_only=True):
     timeout: bool  # they say how long to wait for a connection
 
 
-def look(login: Login, seconds: float = ANSWER_SECONDS) -> Look:
+def check_master(login: Login, seconds: float = ANSWER_SECONDS) -> MasterStatus:
     """Ask over the master who and where we are; what is left of a dead master is removed."""
     if not login.alive():
-        sweep(login)
-        return Look(state="closed")
-    argv = [*login.riding("-T", "-n"), WHO]
+        remove_dead_socket(login)
+        return MasterStatus(state="closed")
+    argv = [*login.session_argv("-T", "-n"), WHO]
     try:
         done = subprocess.run(
             argv, stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=seconds
         )
     except subprocess.TimeoutExpired:
-        return Look(state="silent")
+        return MasterStatus(state="silent")
     parts = re.split(rf"^{MARK}$", done.stdout.decode(errors="replace"), maxsplit=2, flags=re.MULTILINE)
     if len(parts) == 3:
         user, _, host = parts[1].strip().partition("\n")
-        return Look(state="open", user=user.strip(), host=host.strip(), noise=parts[0].strip())
+        return MasterStatus(state="open", user=user.strip(), host=host.strip(), noise=parts[0].strip())
     if login.alive():
-        return Look(state="busy" if done.returncode == 255 else "mute")
-    return Look(state="closed")
+        return MasterStatus(state="busy" if done.returncode == 255 else "mute")
+    return MasterStatus(state="closed")
 
 
-def sweep(login: Login) -> bool:
+def remove_dead_socket(login: Login) -> bool:
     """Remove the socket of a master that is dead; tell whether there was one."""
     with socket.socket(socket.AF_UNIX) as probe:
         probe.settimeout(LOOK_SECONDS)
@@ -91,7 +91,7 @@ def sweep(login: Login) -> bool:
     return False
 
 
-def close(login: Login) -> bool:
+def close_master(login: Login) -> bool:
     """End the master and all that rides on it; tell whether there was one. One that hangs is left behind."""
     there = login.alive()
     if there:
@@ -102,7 +102,7 @@ def close(login: Login) -> bool:
 
 
 @contextmanager
-def alone(login: Login) -> Iterator[None]:
+def connect_lock(login: Login) -> Iterator[None]:
     """Let one `connect` at a time ask, since of two logins one would be for nothing; raise RunError for the other."""
     handle = os.open(login.socket.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
@@ -117,7 +117,7 @@ def alone(login: Login) -> Iterator[None]:
         os.close(handle)
 
 
-def open_master(login: Login, facts: Facts, idle: int) -> str:
+def open_master(login: Login, facts: SshSettings, idle: int) -> str:
     """Log in, in the user's terminal; return "" or what ssh said on standard error where that failed.
 
     What is asked and answered goes between ssh and the terminal (/dev/tty). Only what ssh says on standard error
@@ -131,7 +131,7 @@ def open_master(login: Login, facts: Facts, idle: int) -> str:
         "RemoteCommand=none",
         "ClearAllForwardings=yes",
         "LogLevel=INFO",  # banners and reasons; nothing of it is said more quietly because of the user's settings
-        *PULSE,
+        *KEEPALIVE,
         *([] if facts.timeout else [f"ConnectTimeout={REACH_SECONDS}"]),
     ]
     argv = [*login.program(), "-fNT", *(word for said in options for word in ("-o", said))]
@@ -167,7 +167,7 @@ def _pass_on(process: subprocess.Popen[bytes]) -> str:
             return said.decode(errors="replace")
 
 
-def facts_of(login: Login) -> Facts:
+def read_settings(login: Login) -> SshSettings:
     """Return what ssh would do; raise RunError where it does not understand its settings."""
     known = dict(line.partition(" ")[::2] for line in reversed(_settings(login, login.destination)))
     host, port = known.get("hostname", login.destination), known.get("port", "22")
@@ -175,7 +175,7 @@ def facts_of(login: Login) -> Facts:
     files = shlex.split(known.get("userknownhostsfile", "")) + shlex.split(
         known.get("globalknownhostsfile", "")
     )
-    return Facts(
+    return SshSettings(
         host=host,
         user=known.get("user", ""),
         port=port,
@@ -222,7 +222,7 @@ def _read(argv: list[str]) -> subprocess.CompletedProcess[str] | None:
         raise RunError(f"there is no {argv[0]} on this machine", "install the OpenSSH client") from None
 
 
-def known_keys(facts: Facts) -> list[tuple[str, str]]:
+def known_host_keys(facts: SshSettings) -> list[tuple[str, str]]:
     """Return the keys that this machine has of a host, each as (file, kind and fingerprint)."""
     found = []
     for file in facts.files:

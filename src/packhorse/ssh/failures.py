@@ -24,12 +24,12 @@ SENT = re.compile(
 )
 
 
-def failure(said: str) -> Failure:
+def login_failure(said: str) -> Failure:
     """Return why a login failed, by what ssh said on standard error."""
     return next((kind for kind, words in WORDS if re.search(words, said)), "other")
 
 
-def sent_key(said: str) -> str:
+def offered_key(said: str) -> str:
     """Return the kind and fingerprint of the key that a host sent which is not the one that is known, "" for none."""
     found = SENT.search(said)
     return f"{found[1]} {found[2]}" if found else ""

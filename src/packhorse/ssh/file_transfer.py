@@ -9,18 +9,18 @@ from pathlib import Path
 from typing import Any
 
 from packhorse.model.errors import RunError
-from packhorse.ssh.replies import Given, checked, nonsense
-from packhorse.ssh.rsync import carries, pulled, pushed
+from packhorse.ssh.replies import FileHeader, check_reply, malformed_reply
+from packhorse.ssh.rsync import pull, push, worth_rsync
 from packhorse.ssh.session import Session
 
 BLOCK = 1 << 16  # what a pipe holds; blocks of 1 MiB, which no cache holds, took three times the time
 SAME_AGE = 0.001  # seconds; file systems round times differently
 PUT_SECONDS = 600.0  # for a slow file system to write what was sent
-Told = Callable[[int], None]  # how many bytes more have gone or come
+OnBytes = Callable[[int], None]  # how many bytes more have gone or come
 
 
-def put(
-    session: Session, folder: str, files: Sequence[tuple[str, Path, int]], told: Told | None = None
+def upload_files(
+    session: Session, folder: str, files: Sequence[tuple[str, Path, int]], told: OnBytes | None = None
 ) -> dict[str, Any]:
     """Send files ((name there, path here, bytes that are there already)) into a folder, and return the answer.
 
@@ -37,7 +37,7 @@ def put(
     return session.result(number, PUT_SECONDS)
 
 
-def _send(session: Session, source: Path, span: tuple[int, int], told: Told | None) -> None:
+def _send(session: Session, source: Path, span: tuple[int, int], told: OnBytes | None) -> None:
     """Send a file's bytes from the offset on, and the digest of all."""
     size, offset = span
     total, at = hashlib.sha256(), 0
@@ -58,7 +58,7 @@ def _send(session: Session, source: Path, span: tuple[int, int], told: Told | No
     session.write(total.digest())
 
 
-def give(
+def stream_files(
     session: Session, folder: str, files: Sequence[tuple[str, int]]
 ) -> Iterator[tuple[dict[str, Any], Iterator[bytes]]]:
     """Yield files from an offset on ((name there, offset)): what is told of each, and its bytes, to be read whole.
@@ -72,9 +72,9 @@ def give(
         if "id" in head:  # something went wrong before the first file
             session.take(head)
             break
-        checked(session.login.site, head, Given)
+        check_reply(session.login.site, head, FileHeader)
         if head["name"] != name or (head["size"] >= 0 and head.get("from") != offset):
-            raise nonsense(session.login.site, name)
+            raise malformed_reply(session.login.site, name)
         yield head, _checked(session, head) if head["size"] >= 0 else iter(())
     session.result(number)
 
@@ -88,13 +88,13 @@ def _checked(session: Session, head: dict[str, Any]) -> Iterator[bytes]:
         raise RunError(f"{head['name']} did not come as it was sent", "the same command goes on")
 
 
-def send(
+def upload_missing(
     session: Session,
     folder: str,
     files: Sequence[tuple[str, Path]],
     *,
     before: Callable[[int, int], None] | None = None,
-    told: Told | None = None,
+    told: OnBytes | None = None,
 ) -> int:
     """Send files that are not there in the same size and age, going on where a file was cut; return the bytes sent.
 
@@ -112,25 +112,25 @@ def send(
         before(size, len(wanted))
     wanted = _without_large(session, str(told_there["path"]), wanted, told)
     if wanted:
-        put(session, folder, wanted, told)
+        upload_files(session, folder, wanted, told)
     return size
 
 
 def _without_large(
-    session: Session, folder: str, wanted: list[tuple[str, Path, int]], told: Told | None
+    session: Session, folder: str, wanted: list[tuple[str, Path, int]], told: OnBytes | None
 ) -> list[tuple[str, Path, int]]:
     """Send large files by rsync where that can be; return those that are left to send."""
     left = []
     for number, (name, path, have) in enumerate(wanted):
         about = path.stat()
-        if not carries(session, about.st_size - have):
+        if not worth_rsync(session, about.st_size - have):
             left.append((name, path, have))
             continue
         session.call("folders", path=folder, names=[name.rpartition("/")[0]])
         part = part_of(Path(folder) / name, about.st_size, about.st_mtime)
         row = [name, about.st_size, about.st_mode & 0o777, about.st_mtime]
         if (
-            not pushed(session, str(path.resolve()), str(part))
+            not push(session, str(path.resolve()), str(part))
             or not session.call("name", path=folder, row=row)["named"]
         ):
             return [*left, *wanted[number:]]  # what one does not do, the next will not either
@@ -139,21 +139,23 @@ def _without_large(
     return left
 
 
-def fetch(session: Session, listed: dict[str, Any], here: Path, told: Told | None = None) -> int:
+def download_missing(
+    session: Session, listed: dict[str, Any], here: Path, told: OnBytes | None = None
+) -> int:
     """Fetch what the porter listed and is not here in the same size and age, each file whole or not at all.
 
     What came of one before it was cut stays beside it, to go on from. Returns the bytes that came.
     """
     folder, wanted = listed["path"], []
-    for name, size, mtime, _ in lacking(listed, here):
+    for name, size, mtime, _ in missing_rows(listed, here):
         part = part_of(here / name if name else here, size, mtime)
         have = part.stat().st_size if part.exists() else 0
         wanted.append((name, have if have <= size else 0))
     wanted, came = _fetch_large(session, listed, here, wanted, told)
-    for head, blocks in give(session, folder, wanted) if wanted else ():
+    for head, blocks in stream_files(session, folder, wanted) if wanted else ():
         if head["size"] < 0:
             raise RunError(f"{head['name'] or folder} vanished meanwhile", "the same command goes on")
-        path = here / inside(head["name"]) if head["name"] else here
+        path = here / check_inside(head["name"]) if head["name"] else here
         path.parent.mkdir(parents=True, exist_ok=True)
         part = part_of(path, head["from"] + head["size"], head["mtime"])
         with part.open("r+b" if head["from"] else "wb") as stream:
@@ -170,20 +172,20 @@ def fetch(session: Session, listed: dict[str, Any], here: Path, told: Told | Non
 
 
 def _fetch_large(
-    session: Session, listed: dict[str, Any], here: Path, wanted: list[tuple[str, int]], told: Told | None
+    session: Session, listed: dict[str, Any], here: Path, wanted: list[tuple[str, int]], told: OnBytes | None
 ) -> tuple[list[tuple[str, int]], int]:
     """Fetch large files by rsync where that can be; return those that are left to fetch, and the bytes that came."""
     rows, left, came = {row[0]: row for row in listed["files"]}, [], 0
     for number, (name, have) in enumerate(wanted):
         _, size, mtime, mode = rows[name]
         path = here / name if name else here
-        if not carries(session, size - have):
+        if not worth_rsync(session, size - have):
             left.append((name, have))
             continue
         path.parent.mkdir(parents=True, exist_ok=True)
         part = part_of(path.absolute(), size, mtime)
         there = f"{listed['path']}/{name}" if name else listed["path"]
-        if not pulled(session, there, str(part)) or part.stat().st_size != size:
+        if not pull(session, there, str(part)) or part.stat().st_size != size:
             return [*left, *wanted[number:]], came
         part.chmod(mode)
         os.utime(part, (mtime, mtime))
@@ -194,10 +196,10 @@ def _fetch_large(
     return left, came
 
 
-def lacking(listed: dict[str, Any], here: Path) -> list[list[Any]]:
+def missing_rows(listed: dict[str, Any], here: Path) -> list[list[Any]]:
     """Return the rows of what the porter listed that are not here in the same size and age."""
     rows: list[list[Any]] = listed["files"]
-    return [row for row in rows if not _same(here / inside(row[0]) if row[0] else here, row[1], row[2])]
+    return [row for row in rows if not _same(here / check_inside(row[0]) if row[0] else here, row[1], row[2])]
 
 
 def part_of(path: Path, size: int, mtime: float) -> Path:
@@ -207,7 +209,7 @@ def part_of(path: Path, size: int, mtime: float) -> Path:
     return Path(os.fsdecode(named(os.fsencode(path), size, mtime)))
 
 
-def inside(name: str) -> str:
+def check_inside(name: str) -> str:
     """Return a name that the other end gave, if it stays inside its folder; raise RunError for any other."""
     parts = name.split("/")
     if name.startswith("/") or ".." in parts or "\0" in name:

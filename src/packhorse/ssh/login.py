@@ -24,7 +24,7 @@ LONGEST_SOCKET = 104 - 18
 CHECK_SECONDS = 10.0
 CONFIG_VARIABLE = "PACKHORSE_SSH_CONFIG"
 
-RIDING = (
+SESSION_OPTIONS = (
     "ControlMaster=no",
     "BatchMode=yes",
     "ProxyCommand=false",
@@ -56,9 +56,9 @@ class Login(Struct, frozen=True, kw_only=True):
         chosen = ["-F", self.config] if self.config else []
         return ["ssh", *chosen, "-o", f"ControlPath={self.socket}"]
 
-    def riding(self, *more: str) -> list[str]:
+    def session_argv(self, *more: str) -> list[str]:
         """Return an argv up to the remote command: one more session on the master, or exit status 255 at once."""
-        options = [word for said in RIDING for word in ("-o", said)]
+        options = [word for said in SESSION_OPTIONS for word in ("-o", said)]
         return [*self.program(), *options, *(more or ("-T",)), "--", self.destination]
 
     def alive(self) -> bool:

@@ -12,7 +12,7 @@ Size = Annotated[int, msgspec.Meta(ge=0)]
 Row = tuple[str, Size, float, Size]  # name, size, mtime, mode
 
 
-class Place(TypedDict):
+class PathFacts(TypedDict):
     """What a path means there."""
 
     path: str
@@ -31,10 +31,10 @@ class Hello(TypedDict):
     python: str
     version: str
     programs: dict[str, str]
-    paths: list[Place]
+    paths: list[PathFacts]
 
 
-class Ran(TypedDict):
+class CommandReply(TypedDict):
     """What a command said."""
 
     status: int | None
@@ -42,7 +42,7 @@ class Ran(TypedDict):
     stderr: str
 
 
-class Look(TypedDict):
+class RunChanges(TypedDict):
     """What is new in a run directory."""
 
     files: dict[str, str]
@@ -52,7 +52,7 @@ class Look(TypedDict):
     there: bool
 
 
-class Listed(TypedDict):
+class Listing(TypedDict):
     """Files of a folder."""
 
     path: str
@@ -61,14 +61,14 @@ class Listed(TypedDict):
     other: list[str]
 
 
-class Begun(TypedDict):
+class PartSizes(TypedDict):
     """What is there of files that are to come."""
 
     path: str
     found: list[int]
 
 
-class Given(TypedDict):
+class FileHeader(TypedDict):
     """What is told before a file's bytes."""
 
     name: str
@@ -96,13 +96,13 @@ class Extent(TypedDict):
     files: Size
 
 
-SHAPES: dict[str, Any] = {
+REPLY_TYPES: dict[str, Any] = {
     "hello": Hello,
-    "run": Ran,
-    "run_loaded": Ran,
-    "look": Look,
-    "list": Listed,
-    "begun": Begun,
+    "run": CommandReply,
+    "run_loaded": CommandReply,
+    "look": RunChanges,
+    "list": Listing,
+    "begun": PartSizes,
     "name": Named,
     "patch": Made,
     "claim": Made,
@@ -110,16 +110,16 @@ SHAPES: dict[str, Any] = {
 }
 
 
-def checked(site: str, answer: dict[str, Any], shape: Any) -> dict[str, Any]:
+def check_reply(site: str, answer: dict[str, Any], shape: Any) -> dict[str, Any]:
     """Return an answer that has a shape; raise RunError for any other."""
     try:
         msgspec.convert(answer, shape)
     except msgspec.ValidationError as error:
-        raise nonsense(site, str(error)) from None
+        raise malformed_reply(site, str(error)) from None
     return answer
 
 
-def nonsense(site: str, what: str) -> RunError:
+def malformed_reply(site: str, what: str) -> RunError:
     """Return what it means that a site says what its porter never would."""
     return RunError(
         f"{site} gave an answer that makes no sense ({what[:80]!r})",

@@ -20,24 +20,24 @@ STALL = 60  # seconds without a byte, after which rsync gives up
 OPTIONS = ("-s", "--append-verify", "--no-whole-file", f"--timeout={STALL}", "--chmod=F600", "--quiet")
 
 
-def carries(session: Session, size: int) -> bool:
+def worth_rsync(session: Session, size: int) -> bool:
     """Tell whether a file with so many bytes to go is worth a try."""
     return size >= LARGE and session.sessions > 1 and shutil.which("rsync") is not None
 
 
-def pushed(session: Session, here: str, there: str) -> bool:
+def push(session: Session, here: str, there: str) -> bool:
     """Send a file (absolute paths); tell whether it is there whole."""
     return _run(session, here, f"{_host(session)}:{there}")
 
 
-def pulled(session: Session, there: str, here: str) -> bool:
+def pull(session: Session, there: str, here: str) -> bool:
     """Fetch a file (absolute paths); tell whether it is here whole."""
     return _run(session, f"{_host(session)}:{there}", here)
 
 
 def _run(session: Session, source: str, target: str) -> bool:
     # rsync reads this line itself: quotes as a shell does, and nothing else (rsync(1), --rsh).
-    shell = shlex.join(session.login.riding("-T")[:-2])
+    shell = shlex.join(session.login.session_argv("-T")[:-2])
     argv = ["rsync", *OPTIONS, f"--rsh={shell}", "--", source, target]
     with session_slot(session.login, session.sessions):
         done = subprocess.run(

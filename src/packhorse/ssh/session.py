@@ -21,7 +21,7 @@ from typing import Any
 from packhorse.model.command import Answer, Command
 from packhorse.model.errors import RunError, Unreachable
 from packhorse.ssh.login import Login
-from packhorse.ssh.replies import SHAPES, checked, nonsense
+from packhorse.ssh.replies import REPLY_TYPES, check_reply, malformed_reply
 from packhorse.ssh.session_slots import session_slot
 
 ANSWER_SECONDS = 60.0  # without a byte from the other end
@@ -98,7 +98,7 @@ class Session:
     def _start(self) -> None:
         self.word = f"packhorse-{secrets.token_hex(8)}"
         self.errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the session
-        argv = [*self.login.riding(), START + self.word]
+        argv = [*self.login.session_argv(), START + self.word]
         try:
             self.process = subprocess.Popen(
                 argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors, bufsize=0
@@ -143,7 +143,7 @@ class Session:
         assert found is not None
         if "wrong" in found:
             raise RunError(f"{self.login.site}: {found['wrong']}", _cure(found, self.login.site))
-        return checked(self.login.site, found, SHAPES[do]) if do in SHAPES else found
+        return check_reply(self.login.site, found, REPLY_TYPES[do]) if do in REPLY_TYPES else found
 
     def call(self, do: str, patience: float = ANSWER_SECONDS, **said: Any) -> dict[str, Any]:
         """Ask, and return the answer."""
@@ -170,17 +170,17 @@ class Session:
         except ValueError:
             answer = None
         if not isinstance(answer, dict):
-            raise nonsense(self.login.site, line.decode("utf-8", "replace"))
+            raise malformed_reply(self.login.site, line.decode("utf-8", "replace"))
         return answer
 
     def take(self, answer: dict[str, Any]) -> None:
         """Take an answer to a question that waits for one."""
         number = answer.pop("id", None)
         if not isinstance(number, int) or self.waiting.get(number, answer) is not None:
-            raise nonsense(self.login.site, "to no question")
+            raise malformed_reply(self.login.site, "to no question")
         self.waiting[number] = answer
 
-    def ask_later(self, command: Command) -> int:
+    def start_command(self, command: Command) -> int:
         """Send a command without waiting for what it says."""
         return self.send(
             "run",
@@ -191,14 +191,14 @@ class Session:
             folder=command.folder or None,
         )
 
-    def answer_of(self, number: int, command: Command) -> Answer:
+    def command_result(self, number: int, command: Command) -> Answer:
         """Return what a command said that was sent before."""
         said = self.result(number, command.timeout + ANSWER_SECONDS)
         return Answer(status=said["status"], stdout=said["stdout"], stderr=said["stderr"])
 
     def ask(self, command: Command) -> Answer:
         """Run a command there, as `packhorse.run.talking.ask` does here."""
-        return self.answer_of(self.ask_later(command), command)
+        return self.command_result(self.start_command(command), command)
 
     def _hello(self) -> None:
         """Skip what the shell's files print, up to the porter's word."""
@@ -222,7 +222,7 @@ class Session:
         while (end := self._buffer.find(b"\n", searched)) < 0:
             searched = len(self._buffer)
             if searched > LONGEST:
-                raise nonsense(self.login.site, "a line without an end")
+                raise malformed_reply(self.login.site, "a line without an end")
             self._more(patience)
         found = bytes(self._buffer[:end])
         del self._buffer[: end + 1]

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from packhorse.model.errors import Unreachable
 from packhorse.ssh.login import Login
 
-TURN_SECONDS = 60.0  # for a session to become free
+SLOT_SECONDS = 60.0  # for a session to become free
 
 
 @contextmanager
@@ -21,7 +21,7 @@ def session_slot(login: Login, sessions: int) -> Iterator[None]:
         os.open(login.socket.with_suffix(f".{number}"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         for number in range(max(1, sessions))
     ]
-    give_up = time.monotonic() + TURN_SECONDS
+    give_up = time.monotonic() + SLOT_SECONDS
     try:
         while not any(_locked(handle) for handle in handles):
             if time.monotonic() > give_up:

@@ -65,7 +65,7 @@ def _session(login: Login | None, sessions: int, text: str, argv: Sequence[str])
 
 def _typed(login: Login, sessions: int, command: str) -> int:
     """Run a command there in this terminal; raise RunError where no session is to be had, or the line was cut."""
-    argv = [*login.riding("-tt"), *([command] if command else [])]
+    argv = [*login.session_argv("-tt"), *([command] if command else [])]
     with session_slot(login, sessions):
         status = subprocess.run(argv, check=False).returncode
     if status == LOST or status < 0:

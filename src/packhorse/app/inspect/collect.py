@@ -34,7 +34,7 @@ class Collected(Struct, frozen=True, kw_only=True):
         return CollectedTable(run=str(self.run.path), rows=rows, counts=counts, results=self.results)
 
 
-class CollectedTable(JsonOutput, tag="packhorse-collect/1"):
+class CollectedTable(JsonOutput, frozen=True, kw_only=True, tag="packhorse-collect/1"):
     """The table of a run."""
 
     run: Annotated[str, Meta(description="Path of the run directory.")]
@@ -45,7 +45,7 @@ class CollectedTable(JsonOutput, tag="packhorse-collect/1"):
 
 def collect(run: RunDirectory) -> Collected:
     """Merge the outcomes that a run has now, also while it works; fetch new ones first where it runs on a site."""
-    missing = open_store(run).bring_all()
+    missing = open_store(run).fetch_all()
     outcomes, study = latest_outcomes(run), frozen_study(run)
     merged = merge_table(run, outcomes.space, outcomes.fold, study, outcomes.plan.code)
     notes = (*merged.notes, *table_notes(merged, outcomes.space, study), *([missing] if missing else []))

@@ -16,7 +16,7 @@ from packhorse.app.inspect.status import status
 from packhorse.model.errors import PackhorseError
 from packhorse.model.json_output import JsonOutput
 from packhorse.rundir.directory import RunDirectory, list_runs
-from packhorse.runtime.local_worker import cores, memory
+from packhorse.runtime.capacity import available_memory, usable_cores
 
 PROGRAMS = {
     "git": "provenance",
@@ -35,7 +35,7 @@ class Check(Struct, frozen=True, kw_only=True):
     cure: Annotated[str, Meta(description="What to do; empty where it passed.")]
 
 
-class Checkup(JsonOutput, tag="packhorse-doctor/1"):
+class Checkup(JsonOutput, frozen=True, kw_only=True, tag="packhorse-doctor/1"):
     """Checks of this machine and of the runs below a folder."""
 
     checks: Annotated[tuple[Check, ...], Meta(description="Every check.")]
@@ -43,12 +43,12 @@ class Checkup(JsonOutput, tag="packhorse-doctor/1"):
 
 def doctor(where: Path) -> Checkup:
     """Check this machine and the runs below a folder."""
-    version, available = sys.version.split()[0], memory()
+    version, available = sys.version.split()[0], available_memory()
     enough = available is None or available > 512
     free = shutil.disk_usage(where).free
     checks = [
         _check("Python", version, well=sys.version_info >= (3, 11), cure="install Python 3.11 or newer"),
-        _check("cores", str(cores())),
+        _check("cores", str(usable_cores())),
         _check("memory", f"{available or '?'} MiB available", well=enough, cure="close programs"),
     ]
     for name, use in PROGRAMS.items():

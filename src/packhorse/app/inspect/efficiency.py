@@ -12,7 +12,7 @@ from packhorse.model.errors import RunError
 from packhorse.model.json_output import JsonOutput
 from packhorse.model.study import Resources, Study
 from packhorse.remote.open_store import open_store
-from packhorse.results.efficiency import Given, Used, WaveUse, fitting, wave_use
+from packhorse.results.efficiency import Used, WaveRequest, WaveUse, fitting_request, wave_use
 from packhorse.results.journal import read_journal
 from packhorse.rundata.outcomes import frozen_study
 from packhorse.rundir.directory import RunDirectory, find_run
@@ -41,7 +41,7 @@ class Efficiency(Struct, frozen=True, kw_only=True):
                 for wave in self.waves
             ),
             asked=msgspec.structs.asdict(self.asked),
-            next=self.next and msgspec.structs.asdict(self.next),
+            next=None if self.next is None else msgspec.structs.asdict(self.next),
         )
 
 
@@ -49,7 +49,7 @@ class WaveEfficiency(Struct, frozen=True, kw_only=True):
     """One wave. Times in seconds, memory in MiB unless a key says KiB."""
 
     wave: Annotated[int, Meta(description="The number of the wave, from 1.")]
-    given: Annotated[Given, Meta(description="What it requested: for each task, and for each job.")]
+    given: Annotated[WaveRequest, Meta(description="What it requested: for each task, and for each job.")]
     used: Annotated[Used, Meta(description="What its attempts used.")]
     workers: Annotated[int, Meta(description="Workers that have started.")]
     held: Annotated[float, Meta(description="Core-seconds that the workers held.")]
@@ -59,7 +59,7 @@ class WaveEfficiency(Struct, frozen=True, kw_only=True):
     busy_share: Annotated[float | None, Meta(description="Time with a task over the time held, 0 to 1.")]
 
 
-class EfficiencyReport(JsonOutput, tag="packhorse-efficiency/1"):
+class EfficiencyReport(JsonOutput, frozen=True, kw_only=True, tag="packhorse-efficiency/1"):
     """What a run requested and used."""
 
     run: Annotated[str, Meta(description="Path of the run directory.")]
@@ -73,7 +73,7 @@ class EfficiencyReport(JsonOutput, tag="packhorse-efficiency/1"):
 def efficiency(where: Path, name: str | None) -> Efficiency:
     """Return what a run requested and used; raise RunError where no task has ended yet."""
     run = find_run(where, name)
-    open_store(run).bring_all()
+    open_store(run).fetch_all()
     waves = tuple(
         wave_use(wave, map(read_journal, paths), _given(run, wave, frozen_study(run)))
         for wave in run.waves()
@@ -84,13 +84,13 @@ def efficiency(where: Path, name: str | None) -> Efficiency:
             f"no task of {run.path} has ended yet, so its needs are not known", f"packhorse status {run.path}"
         )
     asked = frozen_study(run).resources
-    return Efficiency(run=str(run.path), waves=waves, asked=asked, next=fitting(waves, asked))
+    return Efficiency(run=str(run.path), waves=waves, asked=asked, next=fitting_request(waves, asked))
 
 
-def _given(run: RunDirectory, wave: int, study: Study) -> Given:
+def _given(run: RunDirectory, wave: int, study: Study) -> WaveRequest:
     """Return what a wave requested: for a task by its work file, for a job by its submission."""
     work, submission = run.work(wave), Submissions(run).of(wave)
-    return Given(
+    return WaveRequest(
         cpus=work["cpus"],
         memory=work["memory"],
         time=work["time_limit"] or study.resources.time,

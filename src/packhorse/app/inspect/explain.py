@@ -23,7 +23,7 @@ from packhorse.worker.place import Place
 from packhorse.worker.workfile import complete
 
 
-class Explanation(JsonOutput, tag="packhorse-explain/1"):
+class Explanation(JsonOutput, frozen=True, kw_only=True, tag="packhorse-explain/1"):
     """What a task ran, where, with what, and how to repeat it."""
 
     run: Annotated[str, Meta(description="Path of the run directory.")]
@@ -51,7 +51,7 @@ def explain(where: Path, name: str | None, task: int | None, conditions: Sequenc
     """Return what a task ran, where, with what, and how to repeat it by hand."""
     run = find_run(where, name)
     store = open_store(run)
-    store.bring()
+    store.fetch_records()
     outcomes = latest_outcomes(run)
     space = outcomes.space
     index = one_task(space, task, conditions)
@@ -76,7 +76,7 @@ def explain(where: Path, name: str | None, task: int | None, conditions: Sequenc
         record=_facts(found[1]) if found else UNSET,
         host=(header.host if header else "") if found else UNSET,
         journal=found[0].path.name if found else UNSET,
-        site=store.transport.site.name if store.far else "",
+        site=store.remote_site,
         repeat=tuple(repeat(store.path, work, space, index)),
     )
 

@@ -25,7 +25,7 @@ class TaskLog(Struct, frozen=True, kw_only=True):
     text: Annotated[str, Meta(description="What it printed.")]
 
 
-class Logs(JsonOutput, tag="packhorse-logs/1"):
+class Logs(JsonOutput, frozen=True, kw_only=True, tag="packhorse-logs/1"):
     """The output of tasks."""
 
     logs: Annotated[tuple[TaskLog, ...], Meta(description="The output of each task.")]
@@ -38,7 +38,7 @@ class JobLog(Struct, frozen=True, kw_only=True):
     text: Annotated[str, Meta(description="The end of the file.")]
 
 
-class JobLogs(JsonOutput, tag="packhorse-job-logs/1"):
+class JobLogs(JsonOutput, frozen=True, kw_only=True, tag="packhorse-job-logs/1"):
     """The output of a job."""
 
     logs: Annotated[tuple[JobLog, ...], Meta(description="The output in each file.")]
@@ -47,7 +47,7 @@ class JobLogs(JsonOutput, tag="packhorse-job-logs/1"):
 def logs(where: Path, name: str | None, task: int | None, conditions: Sequence[str], *, failed: bool) -> Logs:
     """Return the output of one task, or of up to twenty tasks that failed."""
     run = find_run(where, name)
-    open_store(run).bring()
+    open_store(run).fetch_records()
     outcomes = latest_outcomes(run)
     if task is None and (failed or not conditions):
         only = TaskFilter(outcomes.space, conditions)

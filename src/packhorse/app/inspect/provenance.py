@@ -27,7 +27,7 @@ class WavePlan(Struct, frozen=True, kw_only=True):
     created: Annotated[str, Meta(description="When it was planned, ISO 8601.")]
 
 
-class Provenance(JsonOutput, tag="packhorse-provenance"):
+class Provenance(JsonOutput, frozen=True, kw_only=True, tag="packhorse-provenance"):
     """What made the results of a run: `provenance.json` of the run directory, the plans of its waves, its checks.
 
     The format is that of the file, so the version is a key of its own.
@@ -63,7 +63,7 @@ def provenance(where: Path, name: str | None) -> Provenance:
     run = find_run(where, name)
     file = run.path / "provenance.json"
     if not file.exists():
-        raise run.unplanned()
+        raise run.no_wave_error()
     found = msgspec.json.decode(file.read_bytes(), type=Provenance)
     checks = run.path / "checks.json"
     return msgspec.structs.replace(

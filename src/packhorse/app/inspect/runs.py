@@ -14,7 +14,7 @@ from packhorse.model.json_output import JsonOutput
 from packhorse.rundir.directory import list_runs
 
 
-class UnreadableRun(JsonOutput, tag="packhorse-unreadable-run/1"):
+class UnreadableRun(JsonOutput, frozen=True, kw_only=True, tag="packhorse-unreadable-run/1"):
     """A run whose files cannot be read."""
 
     run: Annotated[str, Meta(description="Path of the run directory.")]
@@ -23,7 +23,7 @@ class UnreadableRun(JsonOutput, tag="packhorse-unreadable-run/1"):
     why: Annotated[str, Meta(description="The error.")]
 
 
-class Runs(JsonOutput, tag="packhorse-runs/1"):
+class Runs(JsonOutput, frozen=True, kw_only=True, tag="packhorse-runs/1"):
     """The runs below a folder."""
 
     runs: Annotated[

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import msgspec
-from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec import UNSET, Meta, Struct, UnsetType, field
 
 from packhorse.app.jobs.job_row import JobRow
+from packhorse.model.command import Command
 from packhorse.model.json_output import JsonOutput
 from packhorse.project.task_filter import TaskFilter
 from packhorse.remote.open_store import open_store
@@ -18,9 +19,8 @@ from packhorse.rundata.failures import cause_list
 from packhorse.rundata.outcomes import latest_outcomes
 from packhorse.rundata.progress import tasks_done
 from packhorse.rundir.directory import RunDirectory, find_run
-from packhorse.rundir.lock import held_by
-from packhorse.rundir.script_jobs import script_job
-from packhorse.rundir.submissions import Submissions
+from packhorse.rundir.lock import lock_holder
+from packhorse.rundir.submissions import Submissions, read_script_job
 
 if TYPE_CHECKING:
     from packhorse.cluster.queue import Queue
@@ -89,7 +89,7 @@ class JobsStatus(Struct, frozen=True, kw_only=True):
     hint: Annotated[str, Meta(description="The next command to type; empty: none.")]
 
 
-class RunStatus(JsonOutput, tag="packhorse-status/1"):
+class RunStatus(JsonOutput, frozen=True, kw_only=True, tag="packhorse-status/1"):
     """The state of a run."""
 
     run: Annotated[str, Meta(description="Path of the run directory.")]
@@ -104,7 +104,9 @@ class RunStatus(JsonOutput, tag="packhorse-status/1"):
     done: Annotated[int, Meta(description="Tasks with a result.")] = 0
     failed: Annotated[int, Meta(description="Tasks that failed.")] = 0
     missing: Annotated[int, Meta(description="Tasks without an outcome.")] = 0
-    counts: Annotated[dict[str, int], Meta(description="Tasks by outcome, without the missing.")] = {}
+    counts: Annotated[dict[str, int], Meta(description="Tasks by outcome, without the missing.")] = field(
+        default_factory=dict
+    )
     unchecked: Annotated[bool, Meta(description="Whether --unchecked skipped the study's checks.")] = False
     causes: Annotated[tuple[Cause, ...], Meta(description="Why tasks failed, the most frequent first.")] = ()
     jobs: Annotated[JobsStatus | UnsetType, Meta(description="Of a run on a site: its jobs.")] = UNSET
@@ -113,7 +115,7 @@ class RunStatus(JsonOutput, tag="packhorse-status/1"):
     ] = UNSET
 
 
-class ScriptJobStatus(JsonOutput, tag="packhorse-job-status/1"):
+class ScriptJobStatus(JsonOutput, frozen=True, kw_only=True, tag="packhorse-job-status/1"):
     """The state of a script job, which `packhorse submit` submitted."""
 
     run: Annotated[str, Meta(description="Path of the run directory.")]
@@ -135,7 +137,7 @@ class ScriptJobStatus(JsonOutput, tag="packhorse-job-status/1"):
     line: Annotated[str, Meta(description="The state as one line.")]
 
 
-class NoRuns(JsonOutput, tag="packhorse-no-runs/1"):
+class NoRuns(JsonOutput, frozen=True, kw_only=True, tag="packhorse-no-runs/1"):
     """There is no run in this folder."""
 
     runs: Annotated[int, Meta(description="Always 0.")] = 0
@@ -149,7 +151,7 @@ def status(
     With `accounting`, the site's accounting may be queried for how jobs ended, where some did not end well.
     """
     run = find_run(where, name)
-    job = script_job(run)
+    job = read_script_job(run)
     if job is not None:
         # Start-up: a run on this machine needs no code about sites, here and below.
         from packhorse.cluster.script_job import script_job_status
@@ -158,21 +160,18 @@ def status(
     store = open_store(run)
     with store.open():
         found = _status(run, store, conditions, accounting=accounting)
-        return msgspec.structs.replace(found, carried=store.carried()) if store.far else found
+        return msgspec.structs.replace(found, **store.transferred())
 
 
 def _status(run: RunDirectory, store: RunStore, conditions: Sequence[str], *, accounting: bool) -> RunStatus:
     """Return the state of a run, which may be on a site."""
-    if store.far:
-        from packhorse.cluster.queue import Queue
-
-        store.look(*Queue(store.transport.site, store.transport).announced())
-        if conditions:
-            store.bring()
+    store.refresh(lambda: _queue_commands(store))
+    if conditions:
+        store.fetch_records()
     name, plan, waves = run.about().name, run.latest(), len(run.waves())
     if plan is None:
         return RunStatus(run=str(run.path), name=name, state="empty", waves=waves)
-    holder = held_by(run.path)
+    holder = lock_holder(run.path)
     if conditions:
         counts = _counts_of(run, conditions)
         total = sum(counts.values())
@@ -206,6 +205,13 @@ def _status(run: RunDirectory, store: RunStore, conditions: Sequence[str], *, ac
         causes=msgspec.convert(cause_list(run) if failed else [], tuple[Cause, ...]),
         jobs=UNSET if jobs is None else jobs[1],
     )
+
+
+def _queue_commands(store: RunStore) -> list[Command]:
+    """Return the scheduler commands to start with the refresh of a run on a site."""
+    from packhorse.cluster.queue import Queue
+
+    return Queue(store.transport.site, store.transport).announced()
 
 
 def _counts_of(run: RunDirectory, conditions: Sequence[str]) -> dict[str, int]:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 
-class SummaryTable(JsonOutput, tag="packhorse-summary/1"):
+class SummaryTable(JsonOutput, frozen=True, kw_only=True, tag="packhorse-summary/1"):
     """The summary of a run's table."""
 
     rows: Annotated[

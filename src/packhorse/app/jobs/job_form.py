@@ -75,7 +75,9 @@ def _printable(form: Form) -> None:
         raise UsageError("the job's lines contain a NUL character", "remove it")
     for module in form.modules:
         if not module.isprintable():
-            raise UsageError(f"the module {module!r} contains a line break or a tab", "name one module at a time")
+            raise UsageError(
+                f"the module {module!r} contains a line break or a tab", "name one module at a time"
+            )
 
 
 def _counted(form: Form) -> None:
@@ -87,9 +89,7 @@ def _counted(form: Form) -> None:
         if number is not None and (isinstance(number, bool) or not smallest <= number < 10**6):
             raise UsageError(f"{name} cannot be {number}", f"write a whole number of at least {smallest}")
     if memory_of(form.memory) and memory_of(form.memory_per_core):
-        raise UsageError(
-            "--memory and --memory-per-core exclude each other", "keep one of them"
-        )
+        raise UsageError("--memory and --memory-per-core exclude each other", "keep one of them")
 
 
 def name_of(command: str) -> str:
@@ -173,9 +173,7 @@ def file_of(text: str, name: str, what: str) -> str:
 
     def place(found: re.Match[str]) -> str:
         if found[0] not in _PATTERNS:
-            hint = (
-                "use {job}, {element} and {name} for the job number, the array index and the job name; %% is a %"
-            )
+            hint = "use {job}, {element} and {name} for the job number, the array index and the job name; %% is a %"
             raise UsageError(f"{what}: '{found[0]}' in '{text}' is not understood", hint)
         return _PATTERNS[found[0]]
 

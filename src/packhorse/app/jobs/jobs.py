@@ -26,7 +26,7 @@ class SiteJobList(Struct, frozen=True, kw_only=True):
     hint: Annotated[str, Meta(description="The next command to type then.")]
 
 
-class JobList(JsonOutput, tag="packhorse-jobs/1"):
+class JobList(JsonOutput, frozen=True, kw_only=True, tag="packhorse-jobs/1"):
     """All jobs of the user."""
 
     sites: Annotated[tuple[SiteJobList, ...], Meta(description="The sites that were queried.")]

@@ -18,7 +18,7 @@ from packhorse.model.queues import QueueState, Start
 from packhorse.model.site import Site
 from packhorse.project.cache_dir import cache_dir
 from packhorse.project.user_sites import with_jobs
-from packhorse.remote.transport import SshTransport, transport_for
+from packhorse.remote.transport import transport_for
 from packhorse.rundir.shared_reply import SharedReply
 from packhorse.runtime.dialogue import run_dialogue
 from packhorse.schedulers.scheduler import NoReply
@@ -42,7 +42,7 @@ class QueueNow(Struct, frozen=True, kw_only=True):
     usual: Annotated[bool, Meta(description="Whether a job without special needs belongs there.")] = True
 
 
-class SiteQueues(JsonOutput, tag="packhorse-queues/1"):
+class SiteQueues(JsonOutput, frozen=True, kw_only=True, tag="packhorse-queues/1"):
     """All queues of a site."""
 
     site: Annotated[str, Meta(description="The site's name.")]
@@ -69,7 +69,9 @@ def site_queues(folder: Path, name: str) -> SiteQueues:
     shared = SharedReply(cache_dir() / f"partitions-{site.name}.json")
     asked, reply = shared.get(site.poll, lambda: _reached(queue))
     if isinstance(reply, str):
-        raise RunError(f"the scheduler of {site.name} does not answer: {reply}", "run this command again later")
+        raise RunError(
+            f"the scheduler of {site.name} does not answer: {reply}", "run this command again later"
+        )
     found = msgspec.convert(reply, Reply)
     queues = tuple(_now(site, state, found) for state in found.states if _shown(state))
     return SiteQueues(
@@ -83,8 +85,7 @@ def site_queues(folder: Path, name: str) -> SiteQueues:
 
 def _reached(queue: Queue) -> Any:
     with queue.transport.open():
-        if isinstance(queue.transport, SshTransport):
-            queue.transport.say_hello(list(queue.dialect.programs), [])
+        queue.transport.identify(list(queue.dialect.programs))
         return _ask(queue)
 
 
@@ -96,7 +97,7 @@ def _ask(queue: Queue) -> Any:
     starts, refused, silent = {}, {}, ""
     usable = [state for state in states if state.open and state.may is not False and _shown(state)]
     for state in sorted(usable, key=lambda state: not state.default)[:TRIALS]:
-        reply = run_dialogue(queue.dialect.trial(state), queue.ask)
+        reply = run_dialogue(queue.dialect.estimate_start(state), queue.ask)
         if isinstance(reply, Start):
             starts[state.name] = reply.at
         elif isinstance(reply, Refused):
@@ -169,7 +170,7 @@ def _of(part: int | None, whole: int | None) -> str:
 
 
 def _soonest(queues: tuple[QueueNow, ...], now: str) -> str:
-    """Return where a job of one core and an hour would start first by the scheduler's estimate, else where cores are idle."""
+    """Return where a small job would start first by the scheduler's estimate, else where most cores are idle."""
     usual = [queue for queue in queues if queue.usual] or list(queues)
     known = [queue for queue in usual if queue.start]
     small = "a job of one core for an hour"

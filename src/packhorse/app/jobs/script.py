@@ -18,11 +18,11 @@ from packhorse.model.job import Request
 from packhorse.model.json_output import JsonOutput
 from packhorse.model.site import Partition, Site
 from packhorse.plan.choice import require
-from packhorse.plan.joblimits import elements, place_job
-from packhorse.plan.jobnotes import Programs, job_notes
+from packhorse.plan.job_limits import elements, place_job
+from packhorse.plan.job_notes import Programs, job_notes
 from packhorse.project.sites import find_site, this_site
-from packhorse.rundir.files import write
-from packhorse.runtime.bash import fault
+from packhorse.rundir.files import write_file
+from packhorse.runtime.bash import syntax_error
 from packhorse.schedulers import scheduler
 from packhorse.schedulers.plain_script import Plain, environment_lines, module_lines, plain_script
 from packhorse.schedulers.scheduler import Scheduler
@@ -55,11 +55,11 @@ class Script(Struct, frozen=True, kw_only=True):
             raise UsageError(
                 f"the folder {place.parent} does not exist", f"mkdir -p {shlex.quote(str(place.parent))}"
             )
-        write(place, self.text, 0o644)
+        write_file(place, self.text, 0o644)
         return place
 
 
-class ScriptOutput(JsonOutput, tag="packhorse-script/1"):
+class ScriptOutput(JsonOutput, frozen=True, kw_only=True, tag="packhorse-script/1"):
     """A job script and its request."""
 
     script: Annotated[str, Meta(description="The text of the script.")]
@@ -93,7 +93,7 @@ def make_script(form: Form, folder: Path) -> Script:
             "\n".join([*unsupported[1:], _HELP]),
         )
     text = _text(form, request, site, partition, dialect)
-    complaint = fault(text)
+    complaint = syntax_error(text)
     if complaint:
         raise UsageError("bash cannot parse the command", complaint)
     notes = (*choice.notes, *_notes(form, request, narrowed, partition, folder, dialect))
@@ -105,9 +105,7 @@ def _check_program(command: str) -> None:
     first = command.split(maxsplit=1)[0]
     runner = {".py": "python", ".R": "Rscript", ".r": "Rscript"}.get(Path(first).suffix)
     if runner is not None and "/" not in first:
-        raise UsageError(
-            f"{first} is a script, not a program on PATH", f"write '{runner} {command.strip()}'"
-        )
+        raise UsageError(f"{first} is a script, not a program on PATH", f"write '{runner} {command.strip()}'")
 
 
 def site_of(form: Form, folder: Path) -> Site:
@@ -124,9 +122,7 @@ def site_of(form: Form, folder: Path) -> Site:
             raise UsageError("no site given", hint)
         site = here
     if site.scheduler == "local":
-        raise UsageError(
-            f"{site.name} has no scheduler", "packhorse run SCRIPT runs it here"
-        )
+        raise UsageError(f"{site.name} has no scheduler", "packhorse run SCRIPT runs it here")
     return site
 
 

@@ -20,7 +20,7 @@ from packhorse.model.script_job import ScriptJob
 from packhorse.model.site import Site
 from packhorse.model.submission import token_of
 from packhorse.plan.choice import require
-from packhorse.plan.joblimits import place_job
+from packhorse.plan.job_limits import place_job
 from packhorse.project.reporter import Reporter
 from packhorse.project.run_name import next_run, plain_name
 from packhorse.project.user_sites import with_jobs
@@ -30,11 +30,11 @@ from packhorse.remote.storage_area import areas_of, purged, usable
 from packhorse.remote.transfer import ANNOUNCE_BYTES
 from packhorse.remote.transport import SshTransport, transport_for
 from packhorse.rundir.directory import RunDirectory
-from packhorse.rundir.files import write
-from packhorse.rundir.script_jobs import FILE, save_script_job, script_job
+from packhorse.rundir.files import write_file
+from packhorse.rundir.submissions import JOB_FILE, read_script_job, save_script_job
 from packhorse.schedulers import scheduler
 from packhorse.schedulers.script_headers import ScriptHeader
-from packhorse.ssh.file_transfer import send
+from packhorse.ssh.file_transfer import upload_missing
 
 MOST_BYTES = 1 << 20  # of a script
 
@@ -61,7 +61,7 @@ class SubmitOptions(Struct, frozen=True, kw_only=True):
     along: tuple[Path, ...] = ()  # files and folders that the job needs
 
 
-class SubmittedJob(JsonOutput, tag="packhorse-submit/1"):
+class SubmittedJob(JsonOutput, frozen=True, kw_only=True, tag="packhorse-submit/1"):
     """A job that was submitted."""
 
     run: Annotated[str, Meta(description="Path of the run directory.")]
@@ -102,18 +102,18 @@ def submit(
             if isinstance(queue.transport, SshTransport):
                 _upload(queue.transport, script, inputs, job.folder, reporter)
             _make_logs(queue.transport, script, job.folder)
-            write(run.path / PurePosixPath(script.name).name, script.text)
+            write_file(run.path / PurePosixPath(script.name).name, script.text)
             return run, _submitted(run, job, queue, reporter, options.name)
         finally:
-            if script_job(run) is None:  # no job of it can start
+            if read_script_job(run) is None:  # no job of it can start
                 shutil.rmtree(run.path)
 
 
 def _area(there: SshTransport, queue: Queue, reporter: Reporter) -> str:
     """Return the path of the storage area in which the job's folder will be."""
     areas = areas_of(there.site)
-    hello = there.say_hello(list(queue.dialect.programs), [one.path for one in areas])
-    chosen, room = usable(there.site, areas, hello["paths"])
+    reply = there.locate(list(queue.dialect.programs), [area.path for area in areas])
+    chosen, room = usable(there.site, areas, reply["paths"])
     path: str = room["path"]
     reporter.say(f"the job's folder will be in {path}{purged(chosen)}")
     return path
@@ -124,7 +124,7 @@ def checked(path: Path, site: Site, here: Path, reporter: Reporter) -> Script:
     text = _read(path)
     full = path.resolve()
     root = here.resolve() if full.is_relative_to(here.resolve()) else full.parent
-    head = scheduler(site.scheduler).head(text)
+    head = scheduler(site.scheduler).read_header(text)
     for note in head.notes:
         reporter.warn(f"{path}: {note}")
     for note in _placed(head.request, site, path):
@@ -149,7 +149,9 @@ def _read(path: Path) -> str:
     if not path.is_file():
         raise UsageError(f"no file {path}", "packhorse submit JOB.sh --site NAME")
     if path.stat().st_size > MOST_BYTES:
-        raise UsageError(f"{path} is too large for a script: {path.stat().st_size:,} bytes, at most {MOST_BYTES:,}")
+        raise UsageError(
+            f"{path} is too large for a script: {path.stat().st_size:,} bytes, at most {MOST_BYTES:,}"
+        )
     try:
         text = path.read_bytes().decode("utf-8")
     except UnicodeDecodeError as error:
@@ -162,13 +164,13 @@ def _read(path: Path) -> str:
         message = f"{path}:{line}: the script has Windows (CRLF) line endings"
         raise UsageError(message, f"sed -i 's/\\r$//' {path}")
     if not text.startswith("#!"):
-        raise UsageError(
-            f"{path}:1: the script names no interpreter", "make #!/bin/bash its first line"
-        )
+        raise UsageError(f"{path}:1: the script names no interpreter", "make #!/bin/bash its first line")
     return text
 
 
-def _upload(there: SshTransport, script: Script, parts: ScriptInputs, folder: str, reporter: Reporter) -> None:
+def _upload(
+    there: SshTransport, script: Script, parts: ScriptInputs, folder: str, reporter: Reporter
+) -> None:
     """Upload the script and its inputs into the job's folder."""
     for note in parts.notes:
         reporter.say(note)
@@ -180,7 +182,7 @@ def _upload(there: SshTransport, script: Script, parts: ScriptInputs, folder: st
             reporter.say(f"uploading {size / 1e6:,.0f} MB to {there.site.name}")
 
     files = {script.name: script.path, **parts.files}
-    send(there.session, folder, list(files.items()), before=announce)
+    upload_missing(there.session, folder, list(files.items()), before=announce)
 
 
 def _make_logs(how: object, script: Script, folder: str) -> None:
@@ -195,17 +197,17 @@ def _make_logs(how: object, script: Script, folder: str) -> None:
             Path(place).mkdir(parents=True, exist_ok=True)
 
 
-def _submitted(
-    run: RunDirectory, job: ScriptJob, queue: Queue, reporter: Reporter, title: str
-) -> ScriptJob:
+def _submitted(run: RunDirectory, job: ScriptJob, queue: Queue, reporter: Reporter, title: str) -> ScriptJob:
     """Write the intent, submit, and write the fact."""
-    argv = queue.dialect.own(job.script, list(job.arguments), job.token, title)
+    argv = queue.dialect.submit_script_argv(job.script, list(job.arguments), job.token, title)
     job = replace(job, argv=tuple(argv), intended=time.time())
     save_script_job(run, job)
     number = send_job(queue, argv, job.token, reporter, job.folder)
     if isinstance(number, Refused):
-        (run.path / FILE).unlink()
-        hint = f"correct {job.script} and run this command again; limits: packhorse sites show {job.site.name}"
+        (run.path / JOB_FILE).unlink()
+        hint = (
+            f"correct {job.script} and run this command again; limits: packhorse sites show {job.site.name}"
+        )
         raise RunError(f"{job.site.name} refuses the job: {number.why}", hint)
     if number:
         job = replace(job, job=number, submitted=time.time())

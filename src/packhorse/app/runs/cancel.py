@@ -11,8 +11,8 @@ from packhorse.model.errors import RunError
 from packhorse.remote.open_store import open_store
 from packhorse.remote.run_store import RunStore
 from packhorse.rundir.directory import RunDirectory, find_run
-from packhorse.rundir.lock import held_by
-from packhorse.rundir.script_jobs import script_job
+from packhorse.rundir.lock import lock_holder
+from packhorse.rundir.submissions import read_script_job
 
 CANCEL_SECONDS = 40.0
 
@@ -25,7 +25,7 @@ def cancel(where: Path, said: str | None) -> str:
     run = find_run(where, said)
     if (run.path / "cluster.json").exists():
         return _cancel_jobs(run)
-    if script_job(run) is not None:
+    if read_script_job(run) is not None:
         from packhorse.cluster.script_job import cancel_script_job
 
         return cancel_script_job(run)
@@ -33,7 +33,7 @@ def cancel(where: Path, said: str | None) -> str:
 
 
 def _stop_process(run: RunDirectory) -> str:
-    holder = held_by(run.path)
+    holder = lock_holder(run.path)
     if holder is None:
         return f"nothing works on {run.path} now"
     if holder:
@@ -45,7 +45,7 @@ def _stop_process(run: RunDirectory) -> str:
             raise RunError(f"process {holder} belongs to another user", "ask them to stop it") from None
     give_up = time.monotonic() + CANCEL_SECONDS
     while time.monotonic() < give_up:
-        if held_by(run.path) is None:
+        if lock_holder(run.path) is None:
             return f"stopped {run.path}; finished tasks are kept, and the same command continues"
         time.sleep(0.1)
     raise RunError(f"process {holder} did not end within {CANCEL_SECONDS:g} s", f"kill -9 {holder}")
@@ -63,7 +63,7 @@ def _cancel_in(run: RunDirectory, store: RunStore) -> str:
     from packhorse.cluster.queue import Queue
     from packhorse.rundir.submissions import Submissions
 
-    store.look()
+    store.refresh()
     kept = Submissions(run, store)
     kept.cancel()
     queue = Queue(store.transport.site, store.transport)

@@ -36,7 +36,7 @@ def retry_source(
     command line says of the site; without one, it is the run's own, as it was, asked for what it was asked for.
     """
     run = find_run(where, said)
-    open_store(run).bring_all()
+    open_store(run).fetch_all()
     cluster = Submissions(run).cluster()
     site = site_name(place["site"], where) if "site" in place else None
     if cluster is not None and site is None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
 
 from packhorse.cluster.monitor import StillRunning
 from packhorse.execution.leave_site import leave_site
@@ -15,9 +14,6 @@ from packhorse.project.reporter import Reporter
 from packhorse.project.source import Source
 from packhorse.rundir.lock import RunLock
 from packhorse.runtime.survivors import end_survivors
-
-if TYPE_CHECKING:  # runs on this machine need none of it
-    pass
 
 
 def run_on_site(

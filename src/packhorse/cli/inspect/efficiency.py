@@ -48,15 +48,16 @@ def _cores(wave: WaveUse) -> str:
     requested = counted(wave.given.cpus, "core") + " per task"
     mean = f"a task used {wave.used.cpu / wave.used.wall:.2g}" if wave.used.wall else "no time was measured"
     if wave.cpu_share is None or wave.busy_share is None:
-        return f"requested {asked}; {mean}"
-    return f"requested {asked}; {mean}; computing {wave.cpu_share:.0%} of the time held, with a task {wave.busy_share:.0%}"
+        return f"requested {requested}; {mean}"
+    shares = f"computing {wave.cpu_share:.0%} of the time held, with a task {wave.busy_share:.0%}"
+    return f"requested {requested}; {mean}; {shares}"
 
 
 def _memory(wave: WaveUse) -> str:
     requested = size(wave.given.memory) + " per task" if wave.given.memory else "nothing"
     peak = f"at most {size(max(1, round(wave.used.peak / 1024)))}" if wave.used.peak else "not measured"
     over = f"; {counted(wave.used.over_memory, 'attempt')} had too little" if wave.used.over_memory else ""
-    return f"requested {asked}; used {peak}{over}"
+    return f"requested {requested}; used {peak}{over}"
 
 
 def _time(wave: WaveUse) -> str:
@@ -64,8 +65,9 @@ def _time(wave: WaveUse) -> str:
     used = f"used at most {span(wave.used.longest)}"
     over = f"; {counted(wave.used.over_time, 'attempt')} had too little" if wave.used.over_time else ""
     if wave.given.seconds is None:
-        return f"requested {asked}; {used}{over}"
-    return f"requested {asked}; {used}{over}; jobs requested {span(wave.given.seconds)} and took at most {span(wave.longest)}"
+        return f"requested {requested}; {used}{over}"
+    jobs = f"jobs requested {span(wave.given.seconds)} and took at most {span(wave.longest)}"
+    return f"requested {requested}; {used}{over}; {jobs}"
 
 
 def _request(next_time: Resources) -> Iterator[tuple[str, str]]:

@@ -11,7 +11,7 @@ from packhorse.app.inspect.logs import JobLog, JobLogs, logs
 from packhorse.cli.output import job_of, json_option, print_json, say, task_option, where_option
 from packhorse.model.errors import UsageError
 from packhorse.rundir.directory import find_run
-from packhorse.rundir.script_jobs import script_job
+from packhorse.rundir.submissions import read_script_job
 
 if TYPE_CHECKING:
     from packhorse.cluster.job_lookup import Named
@@ -52,7 +52,7 @@ def logs_command(
 def _script_job(run: str | None) -> Named | None:
     """Return the job of a run that is a script job."""
     found = find_run(Path.cwd(), run)
-    if script_job(found) is None:
+    if read_script_job(found) is None:
         return None
     # Start-up: a run on this machine needs no code about sites, here and below.
     from packhorse.cluster.script_job import named

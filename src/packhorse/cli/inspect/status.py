@@ -9,7 +9,16 @@ import click
 import msgspec
 
 from packhorse.app.inspect.status import JobsStatus, NoRuns, RunStatus, ScriptJobStatus, status
-from packhorse.cli.output import NO_RUN, json_option, number, print_json, run_argument, say, tasks, where_option
+from packhorse.cli.output import (
+    NO_RUN,
+    json_option,
+    number,
+    print_json,
+    run_argument,
+    say,
+    tasks,
+    where_option,
+)
 from packhorse.rundata.failures import cause_line
 from packhorse.rundir.directory import list_runs
 

@@ -14,7 +14,9 @@ from packhorse.cli.output import frame_lines, json_option, print_json, run_argum
 @run_argument
 @click.option("--by", multiple=True, help="Parameters to group by (default: all, or the study's).")
 @click.option("--of", multiple=True, help="Columns to summarise (default: every number, or the study's).")
-@click.option("--quantile", "quantiles", multiple=True, type=click.FloatRange(0, 1), help="A quantile to add.")
+@click.option(
+    "--quantile", "quantiles", multiple=True, type=click.FloatRange(0, 1), help="A quantile to add."
+)
 @where_option
 @json_option
 def summary_command(

@@ -31,7 +31,9 @@ SHOWN = 6  # names of sites that were not queried
     show_default=True,
     help="How many days back, with --all and --ended.",
 )
-@click.option("--watch", is_flag=True, help="Refresh until no job waits or runs, as often as the sites allow.")
+@click.option(
+    "--watch", is_flag=True, help="Refresh until no job waits or runs, as often as the sites allow."
+)
 @click.option("--keep", is_flag=True, help="With --watch: go on past the site's limit for idle logins.")
 @json_option
 def jobs_command(

@@ -77,11 +77,12 @@ class ScriptCommand(click.Command):
 @click.command(name="script", cls=ScriptCommand)
 @click.argument("command", nargs=-1)
 @script_options
+@click.option("--interactive", "-i", is_flag=True, help="Ask for each part; options are the first answers.")
 @click.option(
-    "--interactive", "-i", is_flag=True, help="Ask for each part; options are the first answers."
-)
-@click.option(
-    "--output", "-o", type=click.Path(path_type=Path), help="Write it to this file instead of standard output."
+    "--output",
+    "-o",
+    type=click.Path(path_type=Path),
+    help="Write it to this file instead of standard output.",
 )
 @click.option("--force", is_flag=True, help="Replace an existing file.")
 @json_option
@@ -109,7 +110,6 @@ def script_command(
 
 def _lines(command: tuple[str, ...], then: tuple[str, ...]) -> str:
     """Return the lines of a job: one argument is a line as it is, several are the words of a line."""
-    
     first = command[0] if len(command) == 1 else shlex.join(command)
     return "\n".join([first, *then])
 

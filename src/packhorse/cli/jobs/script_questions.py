@@ -55,9 +55,7 @@ def _asked(form: Form, folder: Path) -> Form:
     form = _size(form, site, chosen)
     form = replace(
         form,
-        array=_line(
-            "Job array, such as 1-100? (empty: one job)", form.array, job_form.array_of
-        ),
+        array=_line("Job array, such as 1-100? (empty: one job)", form.array, job_form.array_of),
         modules=_words("Modules to load?", form.modules),
         environment=_line(
             "Environment: conda:NAME, venv:FOLDER, uv:FOLDER? (empty: none)",
@@ -93,12 +91,8 @@ def _size(form: Form, site: Site, chosen: Partition | None) -> Form:
     )
     tasks = _number("Total processes, for srun or mpirun?", form.tasks or form.nodes, 1)
     form = replace(form, tasks=tasks)
-    form = replace(
-        form, cores=_number("Cores on each node?", form.cores or -(-tasks // form.nodes), 1)
-    )
-    memory = _line(
-        "Memory on each node? (0: the site's default)", form.memory or "0", job_form.memory_of
-    )
+    form = replace(form, cores=_number("Cores on each node?", form.cores or -(-tasks // form.nodes), 1))
+    memory = _line("Memory on each node? (0: the site's default)", form.memory or "0", job_form.memory_of)
     form = replace(form, memory=memory)
     if form.gpus or any(one.gpus for one in ([chosen] if chosen else site.partitions)):
         form = replace(form, gpus=_number("GPUs on each node?", form.gpus, 0))

@@ -7,13 +7,11 @@ from typing import Any
 
 import click
 
-from packhorse.cli.output import (
-    Lines,
-    Quiet,
-    say,
-)
+from packhorse.app.runs.map import map_source
+from packhorse.cli.output import Lines, Quiet, say
 from packhorse.cli.runs.run_options import commit_first, run_and_report, run_options, stop_on_terminate
-from packhorse.cli.site_options import taken
+from packhorse.cli.site_options import given_site_options
+from packhorse.execution.run_model import Options
 
 
 @click.command(name="map", context_settings={"ignore_unknown_options": False})
@@ -47,11 +45,8 @@ def map_command(
     \b
     packhorse map 'python sim.py --n {n} --seed {seed}' n=10,20,50 --replicates 100
     """
-    from packhorse.app.runs.map import map_source
-    from packhorse.execution.run_model import Options
-
     stop_on_terminate()
-    place = taken(keys)
+    place = given_site_options(keys)
     keys["data"] = list(keys["data"]) or None
     keys["shell"] = keys["shell"] or None
     source = map_source(template, assignments, save, keys, Path.cwd())

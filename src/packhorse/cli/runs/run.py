@@ -12,7 +12,7 @@ from packhorse.cli.output import (
     Quiet,
 )
 from packhorse.cli.runs.run_options import commit_first, run_and_report, run_options, stop_on_terminate
-from packhorse.cli.site_options import site_key, taken
+from packhorse.cli.site_options import given_site_options, site_key
 from packhorse.model.errors import UsageError
 
 STUDIES = (".yaml", ".yml")
@@ -60,7 +60,7 @@ def run_command(
             )
         target = "study.yaml"
     directory, jobs, detach = options.pop("directory"), options.pop("jobs"), options.pop("detach")
-    place = taken(options)
+    place = given_site_options(options)
     if target.endswith(STUDIES) or Path(target).is_dir():
         if arguments:
             raise UsageError(f"{' '.join(arguments)}: a study takes no arguments", "packhorse run --help")

@@ -8,9 +8,10 @@ from typing import Any
 
 import click
 
+from packhorse.app.runs.run_output import detached_run, run_result
 from packhorse.cli.output import (
-    as_object,
     json_option,
+    print_json,
     say,
 )
 from packhorse.cli.site_options import site_key, site_options
@@ -39,6 +40,7 @@ def run_options(command: Any) -> Any:
 
 
 def commit_first(source: Any, message: str | None) -> None:
+    """Commit the project, where a message was given."""
     from packhorse.project.git_commit import commit_project
 
     if message:
@@ -58,6 +60,7 @@ def stop_on_terminate() -> None:
 def run_and_report(
     source: Any, options: Any, reporter: Any, as_json: bool, place: dict[str, Any], *, detach: bool = False
 ) -> None:
+    """Run a study, print the result, and raise the error that decides the exit code."""
     from packhorse.cli.run_report import closing_lines, judge
     from packhorse.project.placement import unknown_sites
 
@@ -68,13 +71,12 @@ def run_and_report(
         return
     if hasattr(outcome, "joined"):  # detached: the jobs are on their way
         if as_json:
-            as_object({name: getattr(outcome, name) for name in outcome.__struct_fields__})
+            print_json(detached_run(outcome))
         else:
             say(f"packhorse status {outcome.name} says how it stands; packhorse run follows it")
         return
     if as_json:
-        members = ("run", "name", "tasks", "done", "failed", "missing", "results", "seconds", "stopped")
-        as_object({name: getattr(outcome, name) for name in members})
+        print_json(run_result(outcome))
     else:
         for row in closing_lines(outcome):
             say(row)

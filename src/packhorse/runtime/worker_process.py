@@ -1,4 +1,4 @@
-"""This machine as a place to run: how much it can do at a time, and its worker."""
+"""The worker process that runs tasks on this machine."""
 
 from __future__ import annotations
 
@@ -13,48 +13,11 @@ from typing import Any
 
 import msgspec
 
-WORKER_PATIENCE = 30.0  # seconds a worker may take to end its tasks after it was asked to
+STOP_SECONDS = 30.0  # for a worker to end its tasks after SIGTERM
 
 
-def cores() -> int:
-    """Return the cores we may use: the affinity, or the cgroup's CPU limit where that is less."""
-    affinity = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    quota = _cgroup("cpu.max")
-    if quota is not None:
-        words = quota.split()
-        if len(words) == 2 and words[0] != "max":
-            return max(1, min(affinity, int(words[0]) // int(words[1]) or 1))
-    return affinity
-
-
-def memory() -> int | None:
-    """Return the memory available now, in MiB, or None where nothing tells."""
-    found: list[int] = []
-    try:
-        for row in Path("/proc/meminfo").read_text().splitlines():
-            if row.startswith("MemAvailable:"):
-                found.append(int(row.split()[1]) // 1024)
-    except OSError:
-        pass
-    limit = _cgroup("memory.max")
-    if limit is not None and limit.strip().isdigit():
-        found.append(int(limit) >> 20)
-    return min(found) if found else None
-
-
-def _cgroup(name: str) -> str | None:
-    """Return a limit of our cgroup (version 2): the kernel's cgroup-v2 documentation."""
-    try:
-        for row in Path("/proc/self/cgroup").read_text().splitlines():
-            if row.startswith("0::"):
-                return (Path("/sys/fs/cgroup") / row[3:].lstrip("/") / name).read_text()
-    except OSError:
-        pass
-    return None
-
-
-class LocalWorker:
-    """A worker process of this machine, attached to us: it stops when we are gone."""
+class WorkerProcess:
+    """A worker process of this machine, attached to us: it stops when this process ends."""
 
     def __init__(
         self,
@@ -85,7 +48,7 @@ class LocalWorker:
         self.buffer = b""
 
     def events(self) -> Iterator[dict[str, Any]]:
-        """Yield what the worker has said since the last look."""
+        """Yield the events that the worker has reported since the last call."""
         assert self.process.stdout is not None
         data = self.process.stdout.read()
         self.buffer += data or b""
@@ -97,17 +60,20 @@ class LocalWorker:
                 continue
 
     def alive(self) -> bool:
-        """Tell whether it still works."""
+        """Return whether the process is running."""
         return self.process.poll() is None
 
     def stop(self) -> None:
-        """Ask it to end its tasks, keep what is finished, and go."""
+        """Ask the worker to end its tasks, record the finished ones, and exit."""
         if self.alive():
             self.process.send_signal(signal.SIGTERM)
 
     def wait(self, watch: Callable[[], None]) -> int:
-        """Wait for its end, looking around now and then; kill it when it does not come."""
-        give_up = time.monotonic() + WORKER_PATIENCE
+        """Wait for the process to exit, and return its exit status; kill it after STOP_SECONDS.
+
+        `watch` is called at every poll.
+        """
+        give_up = time.monotonic() + STOP_SECONDS
         while self.alive():
             watch()
             if time.monotonic() > give_up:
@@ -116,7 +82,7 @@ class LocalWorker:
         return self.process.wait()
 
     def close(self) -> None:
-        """Free the pipes."""
+        """Close the pipes and the log."""
         for stream in (self.process.stdin, self.process.stdout):
             if stream is not None:
                 stream.close()

@@ -26,7 +26,7 @@ class Uniform(Struct):
     types: dict[str, set[type]]
 
 
-def uniform(block: bytes, count: int, first: int) -> Uniform | None:
+def decode_uniform(block: bytes, count: int, first: int) -> Uniform | None:
     """Decode so many lines of records whose results have the shape of line `first`; None if one has another.
 
     The names keep the order of line `first`. An object within an object is another shape, since its names

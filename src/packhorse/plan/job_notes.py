@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from packhorse.model.job import Request
 from packhorse.model.site import Partition, Site
-from packhorse.plan.joblimits import elements, job_limits, option
+from packhorse.plan.job_limits import elements, job_limits, option
 from packhorse.text.amounts import counted, span
 
 # What starts processes on several nodes, or does so by itself. From 8,411 public job scripts.

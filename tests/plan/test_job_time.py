@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from packhorse.model.study import Cluster, Resources
-from packhorse.plan.jobtime import job_seconds, longest_job, needed, stopped_before, usable, waves
+from packhorse.plan.job_time import job_seconds, longest_job, needed, stopped_before, usable, waves
 from packhorse.plan.shape import shape_of
 from packhorse.plan.work import Work
 from packhorse.worker.deadline import margin_of

@@ -8,7 +8,7 @@ from typing import Any
 from packhorse.model.space import Lookup, ParameterSpace
 
 
-def carry_between(
+def map_indices(
     old: ParameterSpace, new: ParameterSpace, defaults: Mapping[str, Any] | None = None
 ) -> Callable[[int], int | None]:
     """Return a function from an old index to the new index of the task with the same key, or None.
