@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 
 from packhorse.app.inspect.status import status
 from packhorse.app.runs.run import run_study
-from packhorse.execution.run_model import Options, Outcome
+from packhorse.execution.run_model import Outcome, RunOptions
 from packhorse.model.errors import RunError
 from packhorse.model.json_output import builtins
 from packhorse.model.space import ParameterSpace
@@ -122,7 +122,7 @@ class Study:
 
         _refuse_inside_task()
         place = None if directory is None else Path(directory)
-        options = Options(
+        options = RunOptions(
             run=place, jobs=jobs, fresh=fresh, keep=keep, old_code=old_code, unchecked=unchecked
         )
         outcome = run_study(self.source, options, Lines() if progress else Quiet())

@@ -16,7 +16,7 @@ from packhorse.project.background_import import import_ahead
 from packhorse.project.reporter import Progress, Reporter
 from packhorse.remote.run_store import RunStore
 from packhorse.rundata.outcomes import latest_outcomes
-from packhorse.rundata.progress import WaveEnd, tasks_done
+from packhorse.rundata.progress import EndReason, WaveEnd, tasks_done
 from packhorse.rundir.submissions import Submissions
 from packhorse.text.amounts import span
 
@@ -231,8 +231,5 @@ def pause(taken: float, poll: float) -> float:
 
 
 def ended(stopped: Stopped) -> WaveEnd:
-    """Return why a run is over in the words of a wave's end."""
-    end = WaveEnd()
-    end.how = stopped.why
-    end.cause = stopped.text
-    return end
+    """Return the end of a run from what its continuation wrote."""
+    return WaveEnd(EndReason(stopped.why), stopped.text)

@@ -25,11 +25,13 @@ AHEAD = 3  # waves to queue beforehand where jobs may not submit jobs, beside th
 class Submitter:
     """Submits the waves of one run to one site's scheduler."""
 
-    def __init__(self, store: RunStore, queue: Queue, reporter: Reporter) -> None:
+    def __init__(
+        self, store: RunStore, queue: Queue, reporter: Reporter, *, waves_ahead: int = AHEAD
+    ) -> None:
         self.store, self.queue, self.reporter = store, queue, reporter
         self.run = run = store.run
         self.kept = Submissions(run, store)
-        self.waves_ahead = AHEAD
+        self.waves_ahead = waves_ahead
         self.said = msgspec.json.decode((run.path / "waves" / "continue.json").read_bytes())
 
     def wave(self, intent: Submission) -> Submission:

@@ -9,7 +9,7 @@ from pathlib import Path
 from packhorse.model.plan import Plan
 from packhorse.project.background_import import import_ahead
 from packhorse.project.reporter import Progress, Reporter
-from packhorse.rundata.progress import WaveEnd, tasks_done
+from packhorse.rundata.progress import EndReason, WaveEnd, tasks_done
 from packhorse.rundir.directory import RunDirectory
 from packhorse.runtime.survivors import end_survivors
 from packhorse.runtime.worker_process import WorkerProcess
@@ -59,7 +59,7 @@ def run_worker(
             worker.stop()
             worker.wait(watched.look)
         worker.close()
-        if watched.end.how == "died":
+        if watched.end.how is EndReason.DIED:
             end_survivors(run.mark())  # tasks whose worker and launcher were killed would run twice
         shutil.rmtree(scratch, ignore_errors=True)
     return watched.end

@@ -1,26 +1,24 @@
-"""What a wave needs beside its tasks: the snapshot, the environment, the data, and their digests."""
+"""Read what a wave needs beside its tasks: snapshot, environment and data, with their digests."""
 
 from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 from msgspec import Struct
 
-from packhorse.environments.local import RemoteTaskEnvironment, TaskEnvironment
+from packhorse.environments.local import LocalTaskEnvironment
+from packhorse.environments.task_environment import TaskEnvironment
 from packhorse.model.plan import Identity
 from packhorse.model.study import Study
 from packhorse.project.cache_dir import cache_dir
 from packhorse.project.source import Source
 from packhorse.runtime.interpreter import Interpreter
 from packhorse.snapshot.code import SnapshotFile
-
-if TYPE_CHECKING:
-    from packhorse.environments.remote import RemoteEnvironment
 
 
 class Prepared(Struct, frozen=True, kw_only=True):
@@ -40,32 +38,23 @@ class Prepared(Struct, frozen=True, kw_only=True):
     notes: tuple[str, ...]
 
 
-def prepare(
-    source: Source,
-    exclude: Path,
-    environ: Mapping[str, str] | None = None,
-    remote_environment: RemoteEnvironment | None = None,
-) -> Prepared:
-    """Look at code, environment and data; nothing is written but caches.
+def prepare(source: Source, exclude: Path, environment: TaskEnvironment | None = None) -> Prepared:
+    """Read code, environment and data of a project; only caches are written.
 
-    With `abroad` the tasks run on a site that is reached over ssh, in the surroundings that it has.
+    `exclude` is the run directory; `environment` that of the tasks (default: this machine's).
     """
     from packhorse.snapshot.data_files import data_digests
     from packhorse.snapshot.import_roots import import_roots
     from packhorse.snapshot.snapshot import list_files
 
     study, folder, root = source.study, source.folder, source.root
-    around = (
-        TaskEnvironment(source, environ)
-        if remote_environment is None
-        else RemoteTaskEnvironment(source, remote_environment)
-    )
+    around = environment or LocalTaskEnvironment(source)
     barred = [exclude, *(folder / name for name in study.data)]
     listing = list_files(root, folder, code=study.code, include=study.include, exclude=barred)
     argv, note = _argv(study, around)
     data = data_digests(folder, study.data, cache_dir() / "data.json")
     relative = folder.relative_to(root).as_posix()
-    told = around.told(argv, data)
+    provenance = around.provenance(argv, data)
     return Prepared(
         files=listing.files,
         left_out=listing.left_out,
@@ -76,9 +65,11 @@ def prepare(
         unset=around.unset(),
         search=tuple(import_roots(listing.files, relative, around.editable(argv))),
         identity=Identity(
-            code=_code(source, listing.files), environment=told["environment"]["digest"], data=_digest(data)
+            code=_code(source, listing.files),
+            environment=provenance["environment"]["digest"],
+            data=_digest(data),
         ),
-        provenance=told,
+        provenance=provenance,
         data=data,
         notes=tuple(one for one in (*around.interpreter.notes, *around.notes, note) if one),
     )
@@ -116,7 +107,7 @@ def command_text(study: Study) -> str:
     return study.function or study.shell or "\0".join(study.command)
 
 
-def _argv(study: Study, around: TaskEnvironment | RemoteTaskEnvironment) -> tuple[tuple[str, ...], str]:
+def _argv(study: Study, around: TaskEnvironment) -> tuple[tuple[str, ...], str]:
     if study.function:
         return (around.interpreter.python,), ""
     if study.shell:

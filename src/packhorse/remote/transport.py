@@ -193,7 +193,9 @@ class SshTransport:
         """Return all bytes of a file there from an offset on."""
         from packhorse.ssh.file_transfer import stream_files
 
-        return b"".join(block for _, blocks in stream_files(self.session, path, [("", offset)]) for block in blocks)
+        return b"".join(
+            block for _, blocks in stream_files(self.session, path, [("", offset)]) for block in blocks
+        )
 
     def make_folder(self, path: str) -> None:
         """Make a folder and its parents there."""

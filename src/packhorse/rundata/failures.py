@@ -46,9 +46,7 @@ def cause_line(group: dict[str, Any]) -> str:
     """Return one cause as a line."""
     how = {"FAILED": "failed", "TIMEOUT": "timed out", "MEMORY": "took too much memory"}
     said = how.get(group["outcome"], group["outcome"].lower())
-    if (
-        group.get("signal") and group["outcome"] == "FAILED"
-    ):  # a limit ends a task by a signal of ours
+    if group.get("signal") and group["outcome"] == "FAILED":  # a limit ends a task by a signal of ours
         said += f" (signal {group['signal']})"
     elif group.get("exit"):
         said += f" (exit status {group['exit']})"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Any
 
 from packhorse.project.reporter import Reporter
@@ -9,26 +10,44 @@ from packhorse.results.journal import read_tail
 from packhorse.rundir.directory import RunDirectory
 
 
-class WaveEnd:
-    """Why a wave ended, and what its worker said on the way."""
+class EndReason(StrEnum):
+    """Why a wave, or a run, ended."""
 
-    def __init__(self) -> None:
-        self.how = "died"
-        self.cause = ""
+    DONE = "done"
+    STOPPED = "stopped"  # by the user
+    DEADLINE = "deadline"  # of the worker
+    FAILING = "failing"  # the first tasks all failed in the same way
+    BROKEN = "broken"  # the worker met an error of its own
+    FULL = "full"  # the disk stayed full
+    ERROR = "error"  # a fault of the worker
+    DIED = "died"  # the worker ended without a word
+    # of runs on a site only, as in stopped.json
+    IDLE = "idle"  # waves without a new result
+    CAP = "cap"  # a limit that the user set
+    REFUSED = "refused"  # the scheduler takes no further job
+    CANCELLED = "cancelled"
+
+
+class WaveEnd:
+    """Why a wave ended, and what its worker reported."""
+
+    def __init__(self, how: EndReason = EndReason.DIED, cause: str = "") -> None:
+        self.how = how
+        self.cause = cause
         self.traceback = ""
         self.lost = ""
 
     @property
     def again(self) -> str:
-        """Why a wave that left tasks unfinished is followed by another."""
-        if self.how == "died":
+        """Why another wave follows one that left tasks unfinished."""
+        if self.how is EndReason.DIED:
             return "the worker died; its unfinished tasks run again"
-        return "some tasks were left unfinished; they run again"
+        return "some tasks were not finished; they run again"
 
     def take(self, event: dict[str, Any], reporter: Reporter) -> None:
-        """Take one event of the worker."""
+        """Record one event of the worker."""
         if "end" in event:
-            self.how = event["end"]
+            self.how = EndReason(event["end"])
         elif "failing" in event:
             self.cause = event["failing"] or ""
         elif "broken" in event:

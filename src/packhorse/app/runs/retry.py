@@ -11,8 +11,8 @@ from typing import Any
 from msgspec.structs import replace
 
 from packhorse.app.inspect.collect import collect
-from packhorse.execution.run_model import Options, Retry
-from packhorse.execution.runner import to_do
+from packhorse.execution.next_wave import unfinished
+from packhorse.execution.run_model import RetrySelection, RunOptions
 from packhorse.execution.saved_study import source_of
 from packhorse.model.errors import RunError, UsageError
 from packhorse.plan.waves import joined
@@ -29,7 +29,7 @@ from packhorse.text import units
 
 def retry_source(
     where: Path, said: str | None, chosen: Sequence[str], options: dict[str, Any], place: dict[str, Any]
-) -> tuple[Source, Options, dict[str, Any]]:
+) -> tuple[Source, RunOptions, dict[str, Any]]:
     """Return the study of a run, the options that run its failed tasks again, and where.
 
     `options` may hold `memory` and `time` (a size, or `2x`: so many times as much) and `lost`. `place` is what the
@@ -48,17 +48,17 @@ def retry_source(
     memory, time, lost = (options.pop(name, None) for name in ("memory", "time", "lost"))
     source = more(source_of(run, site), memory, time)
     if lost:
-        gone = only.within(to_do(words.fold))
+        gone = only.within(unfinished(words.fold))
         if not gone:
             raise RunError("no lost task to run again", f"packhorse status {run.path}")
-        return source, Options(run=run.path, retry=Retry(ranges=tuple(gone)), **options), place
+        return source, RunOptions(run=run.path, retry=RetrySelection(ranges=tuple(gone)), **options), place
     failed = only.within(words.fold.ranges("FAILED", "TIMEOUT", "MEMORY", "UNFINISHED"))
     # Whether a result can be read is known only to who reads it.
     unreadable = only.within(to_ranges(sorted(collect(run).merge.unreadable)))
     if not failed and not unreadable:
         raise RunError("no failed task to run again", f"packhorse status {run.path}")
-    retry = Retry(ranges=tuple(joined([*failed, *unreadable])), unreadable=tuple(unreadable))
-    return source, Options(run=run.path, retry=retry, **options), place
+    retry = RetrySelection(ranges=tuple(joined([*failed, *unreadable])), unreadable=tuple(unreadable))
+    return source, RunOptions(run=run.path, retry=retry, **options), place
 
 
 def more(source: Source, memory: str | None, time: str | None) -> Source:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from packhorse.execution.run_model import Options
+from packhorse.execution.run_model import RunOptions
 from packhorse.model.errors import UsageError
 from packhorse.model.study import Environment
 from packhorse.project.run_name import next_run, plain_name
@@ -14,7 +14,7 @@ from packhorse.project.source import Source, from_mapping
 
 def run_script(
     script: str, arguments: tuple[str, ...], directory: Path | None, here: Path
-) -> tuple[Source, Options]:
+) -> tuple[Source, RunOptions]:
     """Return the study of one task that runs a script with its arguments, and keeps all it writes.
 
     The script sees the folder `here`, if it lies in it, else its own.
@@ -37,4 +37,4 @@ def run_script(
     command = [one.replace("{", "{{").replace("}", "}}") for one in (*argv, *arguments)]
     source = from_mapping({"name": plain_name(path.stem), "command": command, "result": "auto"}, folder)
     run = directory or next_run(folder / "runs", plain_name(path.stem))
-    return source, Options(run=run, everything=True)
+    return source, RunOptions(run=run, everything=True)

@@ -6,11 +6,12 @@ import shlex
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 from msgspec.structs import replace
 
+from packhorse.environments.task_environment import TaskEnvironment
 from packhorse.execution.preparation import prepare
 from packhorse.execution.work_file import work_file
 from packhorse.model.json_output import JsonOutput
@@ -26,10 +27,6 @@ from packhorse.rundir.directory import RunDirectory
 from packhorse.runtime.capacity import available_memory, usable_cores
 from packhorse.worker.fill import Task, fill
 from packhorse.worker.place import Place
-
-if TYPE_CHECKING:
-    from packhorse.environments.remote import RemoteEnvironment
-
 
 EXAMPLES = 2  # commands that `plan` shows
 
@@ -74,13 +71,13 @@ def plan_study(
     source: Source,
     directory: Path | None = None,
     conditions: Sequence[str] = (),
-    remote_environment: RemoteEnvironment | None = None,
+    environment: TaskEnvironment | None = None,
 ) -> StudyPlan:
-    """Return what a study would run, here or in the environment of a site; write nothing."""
+    """Return what a study would run, here or with the task environment of a site; write nothing."""
     study = source.study
     space = ParameterSpace.of(study)
     run = RunDirectory(directory or source.folder / "runs" / study.name)
-    prepared = prepare(source, run.path, remote_environment=remote_environment)
+    prepared = prepare(source, run.path, environment)
     wave = Plan(wave=0, space=space.digest, total=space.size, tasks=space.size, code=prepared.identity.code)
     work = work_file(source, prepared, wave, space)
     slots = local_slots(

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,17 +10,13 @@ from msgspec.structs import replace
 
 from packhorse.app.studies.plan import SitePlan, StudyPlan, plan_study
 from packhorse.cluster.job_scripts import wave_script
-from packhorse.execution.run_model import OnSite
-from packhorse.execution.site_setup import arrive
+from packhorse.execution.site_setup import SiteSetup, set_up_site, unreached_site
 from packhorse.model.errors import RunError
 from packhorse.project.placement import Place, place_of, propose
 from packhorse.project.reporter import Reporter
 from packhorse.project.source import Source
-from packhorse.remote.open_store import open_store
-from packhorse.remote.remote_store import RemoteRunStore, remote_folder
 from packhorse.remote.run_store import RunStore
-from packhorse.remote.storage_area import areas_of
-from packhorse.remote.transport import LocalTransport, SshTransport, transport_for
+from packhorse.remote.transport import transport_for
 from packhorse.rundata.outcomes import latest_outcomes
 from packhorse.rundir.directory import RunDirectory
 from packhorse.schedulers import scheduler
@@ -32,44 +27,27 @@ def plan_on_site(
 ) -> StudyPlan:
     """Return what a study would run on a site and request of it; raise RunError with every limit that it exceeds.
 
-    Over SSH the interpreters and folders there are probed, where a connection is open; nothing is built or uploaded.
+    Over SSH the interpreters and folders there are probed, where a connection is open; nothing is built or submitted.
     """
     place = place_of(source, **options)
     run = RunDirectory((directory or source.folder / "runs" / source.study.name).absolute())
     transport = transport_for(place.site)
-    with _site_setup(source, place, run, transport) as setup:
-        plan = plan_study(source, directory, conditions, setup.remote_environment if setup else None)
-        store = setup.store if setup else _store(source, place, run, transport)
-        on_site = _site_plan(source, setup.place if setup else place, store, plan.missing)
-    if setup:
-        on_site = replace(on_site, environment=tuple(setup.remote_environment.said))
-    elif isinstance(transport, SshTransport):
-        name = place.site.name
+    name = place.site.name
+    if not transport.is_open():
+        setup = unreached_site(source, place, run, transport)
+        plan = _plan(source, setup, directory, conditions)
         note = f"not connected to {name}, so its Python and folders are not known: packhorse connect {name}"
-        on_site = replace(on_site, notes=(*on_site.notes, note))
-    return replace(plan, site=on_site)
-
-
-@contextmanager
-def _site_setup(
-    source: Source, place: Place, run: RunDirectory, transport: LocalTransport | SshTransport
-) -> Iterator[OnSite | None]:
-    """Probe a site over SSH; yield None where no connection is open."""
-    if not isinstance(transport, SshTransport) or not transport.is_open():
-        yield None
-        return
+        assert plan.site
+        return replace(plan, site=replace(plan.site, notes=(*plan.site.notes, note)))
     with transport.open():
-        yield arrive(source, place, run, transport, Reporter(), build=False)
+        setup = set_up_site(source, place, run, transport, Reporter(), build=False)
+        return _plan(source, setup, directory, conditions)
 
 
-def _store(
-    source: Source, place: Place, run: RunDirectory, transport: LocalTransport | SshTransport
-) -> RunStore:
-    """Return the store that the run has or would have; without a connection its path is as the site's file spells it."""
-    if isinstance(transport, LocalTransport) or (run.path / "cluster.json").exists():
-        return open_store(run, transport)
-    area = areas_of(place.site, place.asked.area)[0].path
-    return RemoteRunStore(run, transport, remote_folder(area, run, source.study.name), "python3")
+def _plan(source: Source, setup: SiteSetup, directory: Path | None, conditions: Sequence[str]) -> StudyPlan:
+    plan = plan_study(source, directory, conditions, setup.target.environment(source))
+    on_site = _site_plan(source, setup.place, setup.store, plan.missing)
+    return replace(plan, site=replace(on_site, environment=tuple(setup.environment)))
 
 
 def _site_plan(source: Source, place: Place, store: RunStore, tasks: int) -> SitePlan:

@@ -11,7 +11,7 @@ from packhorse.app.runs.map import map_source
 from packhorse.cli.output import Lines, Quiet, say
 from packhorse.cli.runs.run_options import commit_first, run_and_report, run_options, stop_on_terminate
 from packhorse.cli.site_options import given_site_options
-from packhorse.execution.run_model import Options
+from packhorse.execution.run_model import RunOptions
 
 
 @click.command(name="map", context_settings={"ignore_unknown_options": False})
@@ -53,5 +53,5 @@ def map_command(
     if save:
         say(f"study written to {save}; from now on: packhorse run {save}")
     commit_first(source, commit)
-    options = Options(run=directory, jobs=jobs, fresh=fresh, keep=keep)
+    options = RunOptions(run=directory, jobs=jobs, fresh=fresh, keep=keep)
     run_and_report(source, options, Quiet() if as_json else Lines(), as_json, place, detach=detach)

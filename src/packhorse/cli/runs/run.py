@@ -49,7 +49,7 @@ def run_command(
     The same command continues an interrupted run, and follows one that is under way.
     """
     from packhorse.app.runs.single import run_script
-    from packhorse.execution.run_model import Options
+    from packhorse.execution.run_model import RunOptions
 
     reporter = Quiet() if as_json else Lines()
     stop_on_terminate()
@@ -65,7 +65,7 @@ def run_command(
         if arguments:
             raise UsageError(f"{' '.join(arguments)}: a study takes no arguments", "packhorse run --help")
         source, directory = _study(Path(target), directory, site_key(place))
-        chosen = Options(run=directory, jobs=jobs, **options)
+        chosen = RunOptions(run=directory, jobs=jobs, **options)
     else:
         ours = [word for word in arguments if word in ("--site", "--detach", "--partition", "--account")]
         if ours:
