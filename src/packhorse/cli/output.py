@@ -1,12 +1,15 @@
-"""Printing: sentences to people, one JSON object to programs, progress on a terminal."""
+"""Output: text for people, one JSON object for programs, progress on a terminal."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
+import msgspec
+from msgspec import Struct
 
 from packhorse.project.terminal_reporter import LINE_SECONDS, note
 from packhorse.project.terminal_reporter import QuietReporter as Quiet
@@ -17,7 +20,9 @@ from packhorse.text.amounts import elapsed as duration
 if TYPE_CHECKING:
     from packhorse.cluster.job_lookup import Named
 
-__all__ = ["LINE_SECONDS", "Lines", "Quiet", "as_object", "duration", "note", "size"]
+__all__ = ["LINE_SECONDS", "Lines", "Quiet", "duration", "note", "size"]
+
+NO_RUN = "no run here yet; packhorse run study.yaml makes one"
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object at the end.")
 where_option = click.option(
@@ -27,23 +32,25 @@ task_option = click.option("--task", type=int, help="The task's index (ph_index 
 run_argument = click.argument("run", required=False)
 
 
-def job_of(said: str | None) -> Named | None:
+def job_of(text: str | None) -> Named | None:
     """Return the job that SITE:JOB names; None for a run's name."""
-    if said is None or ":" not in said:
+    if text is None or ":" not in text:
         return None
+    # Start-up: a run on this machine needs no code about sites.
     from packhorse.cluster.job_lookup import named_job
 
-    return named_job(said, Path.cwd())
+    return named_job(text, Path.cwd())
 
 
 def say(text: str = "") -> None:
-    """Print a sentence, at once: what is said of an error stands below it, also in a file."""
+    """Print a line and flush, so that an error follows it also in a file."""
     print(text, flush=True)
 
 
-def as_object(value: Any) -> None:
-    """Print one JSON object on one line."""
-    print(json.dumps(value, default=str))
+def print_json(value: Struct) -> None:
+    """Print a JSON object on one line."""
+    # json and not msgspec: integers of any size, and NaN, as parameters and results may hold them.
+    print(json.dumps(msgspec.to_builtins(value), default=str))
 
 
 def number(value: int) -> str:
@@ -52,5 +59,12 @@ def number(value: int) -> str:
 
 
 def tasks(value: int) -> str:
-    """Return how many tasks, in words that agree."""
+    """Return how many tasks, in singular or plural."""
     return f"{number(value)} task{'' if value == 1 else 's'}"
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    """Yield rows with their columns aligned."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()

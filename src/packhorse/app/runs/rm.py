@@ -46,10 +46,8 @@ def _refuse_while_alive(run: RunDirectory, store: RunStore) -> None:
 def _remove(run: RunDirectory, said: str, elsewhere: str, *, sure: bool) -> str:
     about = size_of(run)
     if not sure:
-        message = (
-            f"{run.path} has {about['files']} files, {about['bytes']:,} bytes{elsewhere}; nothing was removed"
-        )
+        message = f"{run.path} has {about.files} files, {about.bytes:,} bytes{elsewhere}; nothing was removed"
         raise RunError(message, f"packhorse rm {said} --yes")
     run.about()  # never remove what is not a run
     shutil.rmtree(run.path)
-    return f"removed {run.path}: {about['files']} files, {about['bytes']:,} bytes{elsewhere}"
+    return f"removed {run.path}: {about.files} files, {about.bytes:,} bytes{elsewhere}"

@@ -10,7 +10,7 @@ import click
 from packhorse.app.runs.map import map_source
 from packhorse.cli.output import say
 from packhorse.cli.runs.run_options import commit_first, run_and_report, run_options, stop_on_terminate
-from packhorse.cli.site_options import taken
+from packhorse.cli.site_options import given_site_options
 from packhorse.execution.run_model import RunOptions
 
 
@@ -46,7 +46,7 @@ def map_command(
     packhorse map 'python sim.py --n {n} --seed {seed}' n=10,20,50 --replicates 100
     """
     stop_on_terminate()
-    place = taken(keys)
+    place = given_site_options(keys)
     keys["data"] = list(keys["data"]) or None
     keys["shell"] = keys["shell"] or None
     source = map_source(template, assignments, save, keys, Path.cwd())

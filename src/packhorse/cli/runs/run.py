@@ -9,7 +9,7 @@ import click
 
 from packhorse.app.runs.single import run_script
 from packhorse.cli.runs.run_options import commit_first, run_and_report, run_options, stop_on_terminate
-from packhorse.cli.site_options import site_key, taken
+from packhorse.cli.site_options import given_site_options, site_key
 from packhorse.execution.run_model import RunOptions
 from packhorse.execution.saved_study import source_of
 from packhorse.model.errors import UsageError
@@ -59,7 +59,7 @@ def run_command(
             )
         target = "study.yaml"
     directory, jobs, detach = options.pop("directory"), options.pop("jobs"), options.pop("detach")
-    place = taken(options)
+    place = given_site_options(options)
     if target.endswith(STUDIES) or Path(target).is_dir():
         if arguments:
             raise UsageError(f"{' '.join(arguments)}: a study takes no arguments", "packhorse run --help")

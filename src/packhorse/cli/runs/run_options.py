@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import click
-import msgspec
 from msgspec.structs import replace
 
 from packhorse.app.runs.outcome import outcome_lines, raise_for_outcome
 from packhorse.app.runs.run import run_on_site, run_study
-from packhorse.cli.output import as_object, json_option, say
+from packhorse.app.runs.run_output import detached_run, run_result
+from packhorse.cli.output import json_option, print_json, say
 from packhorse.cli.site_options import site_key, site_options
 from packhorse.execution.run_model import Detached, Outcome, RunOptions
 from packhorse.model.errors import UsageError
@@ -78,14 +78,12 @@ def run_and_report(
     outcome = _run(source, options, reporter, place, detach=detach)
     if isinstance(outcome, Detached):
         if as_json:
-            as_object(msgspec.to_builtins(outcome))
+            print_json(detached_run(outcome))
         else:
             say(f"state: packhorse status {outcome.name}; to follow it, run the same command again")
         return
     if as_json:
-        members = ("run", "name", "tasks", "done", "failed", "missing", "results", "seconds")
-        values = {name: getattr(outcome, name) for name in members}
-        as_object(values | {"stopped": outcome.stopped or ""})
+        print_json(run_result(outcome))
     else:
         for line in outcome_lines(outcome):
             say(line)
