@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from packhorse.model.errors import StudyError, UsageError
 from packhorse.model.site import Site
-from packhorse.model.siteparts import Retired
+from packhorse.model.site_parts import Retired
 from packhorse.runtime.site_files import SiteFile, is_path, site_files
 from packhorse.sites.parse import parse_site
 from packhorse.text.node import Node, nearest, refuse

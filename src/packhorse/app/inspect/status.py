@@ -24,7 +24,7 @@ from packhorse.rundir.submissions import Submissions, read_script_job
 
 if TYPE_CHECKING:
     from packhorse.cluster.queue import Queue
-    from packhorse.model.submission import Stopped
+    from packhorse.model.submission import StopRecord
 
 
 class Cause(Struct, frozen=True, kw_only=True):
@@ -291,7 +291,7 @@ def _waves(
 
 
 def _next(
-    run: RunDirectory, stopped: Stopped | None, state: str, counts: dict[str, int], *, gone: bool
+    run: RunDirectory, stopped: StopRecord | None, state: str, counts: dict[str, int], *, gone: bool
 ) -> tuple[str, str]:
     """Return why no further wave is submitted, and the next command to type; both empty while a run goes on."""
     from packhorse.cluster.next_step import next_step, why_stopped
