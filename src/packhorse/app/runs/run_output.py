@@ -38,7 +38,8 @@ class DetachedRun(JsonOutput, frozen=True, kw_only=True, tag="packhorse-detach/1
 
 def run_result(outcome: Outcome) -> RunResult:
     """Return the end of a run."""
-    return RunResult(**{name: getattr(outcome, name) for name in RunResult.__struct_fields__})
+    values = {name: getattr(outcome, name) for name in RunResult.__struct_fields__}
+    return RunResult(**{**values, "stopped": str(outcome.stopped or "")})
 
 
 def detached_run(detached: Detached) -> DetachedRun:
