@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from packhorse.app.inspect.status import status
+from packhorse.app.runs.outcome import outcome_lines, raise_for_outcome
 from packhorse.app.runs.run import run_study
 from packhorse.execution.run_model import Outcome, RunOptions
 from packhorse.model.errors import RunError
@@ -29,6 +30,7 @@ from packhorse.model.json_output import builtins
 from packhorse.model.space import ParameterSpace
 from packhorse.project.main_module import importable_name
 from packhorse.project.source import Source, from_keywords
+from packhorse.project.terminal_reporter import QuietReporter, TerminalReporter, note
 from packhorse.rundir.directory import RunDirectory, find_run
 
 if TYPE_CHECKING:
@@ -117,21 +119,18 @@ class Study:
         Raises what the command's exit code would say, such as TasksFailed and Stopped, unless `check` is
         false; what keeps a run from starting is raised in any case.
         """
-        from packhorse.cli.output import Lines, Quiet, note
-        from packhorse.cli.run_report import closing_lines, judge
-
         _refuse_inside_task()
         place = None if directory is None else Path(directory)
         options = RunOptions(
             run=place, jobs=jobs, fresh=fresh, keep=keep, old_code=old_code, unchecked=unchecked
         )
-        outcome = run_study(self.source, options, Lines() if progress else Quiet())
+        outcome = run_study(self.source, options, TerminalReporter() if progress else QuietReporter())
         if progress:
-            for line in closing_lines(outcome):
+            for line in outcome_lines(outcome):
                 note(line)
         self._directory = Path(outcome.run)
         if check:
-            judge(outcome)
+            raise_for_outcome(outcome)
         return Run(self._directory, outcome)
 
     @property

@@ -101,7 +101,7 @@ def test_results_that_cannot_be_read_are_failures_that_retry_takes_up(
     )
     done = packhorse("run")
     assert done.returncode == 7
-    assert "1 result(s) could not be read, such as task 1" in done.stdout
+    assert "1 result could not be read, such as task 1" in done.stdout
     assert "1 of 3 tasks have no result" in done.stderr
     assert "UNREADABLE" in (tmp_path / "runs/s/failures.csv").read_text()
     again = packhorse("retry", "s", "--json")

@@ -213,7 +213,7 @@ def test_ctrl_c_in_a_terminal_keeps_what_is_finished(project: Project) -> None:
         except OSError:  # EIO: the other end is closed
             break
     assert process.wait(30) == Stopped.exit_code == 130
-    assert b"the same command continues" in said
+    assert b"run the same command again to continue" in said
     assert b"Traceback" not in said
     assert marked(project.directory) == []
     done = len(project.table())

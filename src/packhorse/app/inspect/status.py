@@ -297,5 +297,5 @@ def _next(
     from packhorse.cluster.next_step import next_step, why_stopped
 
     if stopped is not None:
-        return why_stopped(stopped), next_step(run, stopped.why, counts, stopped.text)
+        return why_stopped(stopped.why, stopped.text), next_step(run, stopped.why, counts, stopped.text)
     return "", next_step(run, state, counts) if gone else ""

@@ -39,7 +39,7 @@ class DetachedRun(JsonOutput, frozen=True, kw_only=True, tag="packhorse-detach/1
 def run_result(outcome: Outcome) -> RunResult:
     """Return the end of a run."""
     values = {name: getattr(outcome, name) for name in RunResult.__struct_fields__}
-    return RunResult(**{**values, "stopped": str(outcome.stopped or "")})
+    return RunResult(**values | {"stopped": outcome.stopped or ""})
 
 
 def detached_run(detached: Detached) -> DetachedRun:

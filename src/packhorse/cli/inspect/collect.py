@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 
 from packhorse.app.inspect.collect import collect
+from packhorse.app.runs.outcome import merge_lines
 from packhorse.cli.output import json_option, number, print_json, run_argument, say, tasks
-from packhorse.cli.run_report import merge_lines
 from packhorse.model.errors import TableError
 from packhorse.rundir.directory import find_run
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from packhorse.app.inspect.summary import SummaryTable, summarise_run
-from packhorse.cli.output import frame_lines, json_option, print_json, run_argument, say, where_option
+from packhorse.cli.output import json_option, print_json, run_argument, say, where_option
 
 
 @click.command(name="summary")
@@ -32,5 +32,7 @@ def summary_command(
     if as_json:
         print_json(SummaryTable(rows=tuple(frame.to_dicts())))
         return
+    from packhorse.results.table import frame_lines
+
     for row in frame_lines(frame):
         say(row)

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from packhorse.app.runs.retry import retry_source
-from packhorse.cli.output import Lines, Quiet, json_option, run_argument, where_option
+from packhorse.cli.output import json_option, run_argument, where_option
 from packhorse.cli.runs.run_options import run_and_report, stop_on_terminate
 from packhorse.cli.site_options import given_site_options, site_options
 
@@ -38,4 +38,4 @@ def retry_command(
     stop_on_terminate()
     place = given_site_options(options)
     source, chosen, place = retry_source(Path.cwd(), run, where, options, place)
-    run_and_report(source, chosen, Quiet() if as_json else Lines(), as_json, place, detach=detach)
+    run_and_report(source, chosen, place, as_json=as_json, detach=detach)
