@@ -130,8 +130,10 @@ def help_of(command: click.Command, name: str, parent: click.Context, mark: str)
     context.max_content_width = WIDTH
     yield from ("", f"{mark} {context.command_path}", "", "```text", command.get_help(context), "```")
     if isinstance(command, click.Group):
-        for inner, one in command.commands.items():
-            yield from help_of(one, inner, context, mark + "#")
+        for inner in command.list_commands(context):
+            found = command.get_command(context, inner)
+            assert found is not None
+            yield from help_of(found, inner, context, mark + "#")
 
 
 # --- The study file ---

@@ -186,5 +186,11 @@ def meaning_of(name: str, key: str) -> str:
     if key == "format":
         return "The name of this object, and the version of its keys."
     if name in ("Site", "SiteDescription"):
-        return "The site's name." if key == "name" else str(SITE[key].schema["description"]) if key in SITE else ""
+        return (
+            "The site's name."
+            if key == "name"
+            else str(SITE[key].schema["description"])
+            if key in SITE
+            else ""
+        )
     return MEANINGS.get(name, {}).get(key, "")
