@@ -97,8 +97,8 @@ def name_of(command: str) -> str:
     script = _SCRIPT.search(command)
     if script:
         return script[1]
-    words = [word for word in command.split() if word not in _PREFIXES and not re.match(r"-|\w+=", word)]
-    return re.sub(r"[^\w.+-]", "", (words or ["job"])[0].rpartition("/")[2]) or "job"
+    programs = [word for word in command.split() if word not in _PREFIXES and not re.match(r"-|\w+=", word)]
+    return re.sub(r"[^\w.+-]", "", (programs or ["job"])[0].rpartition("/")[2]) or "job"
 
 
 def memory_of(text: str, what: str = "") -> int | None:
@@ -157,15 +157,15 @@ def mail_of(text: str) -> str:
 
 def mail_when_of(text: str) -> tuple[When, ...]:
     """Parse `begin,end,fail`; the default is end and fail."""
-    words = [word for word in re.split(r"[,\s]+", text.lower()) if word] or ["end", "fail"]
+    events = [event for event in re.split(r"[,\s]+", text.lower()) if event] or ["end", "fail"]
     known: tuple[When, ...] = get_args(When)
-    words = list(known) if words == ["all"] else words
-    for word in words:
-        if word not in known:
+    events = list(known) if words == ["all"] else words
+    for event in events:
+        if event not in known:
             raise UsageError(
-                f"'{word}' is not an event for mail", f"{nearest(word, known)}\nwrite --mail-when end,fail"
+                f"'{event}' is not an event for mail", f"{nearest(event, known)}\nwrite --mail-when end,fail"
             )
-    return tuple(when for when in known if when in words)
+    return tuple(when for when in known if when in events)
 
 
 def file_of(text: str, name: str, what: str) -> str:

@@ -263,8 +263,8 @@ def _left(request: Request, site: Site, partition: Partition, dialect: Scheduler
             f"Time: the default of {partition.name or site.name}, {given} (--time asks for more or less)."
         )
     if not request.output and dialect.shell.own_log:
-        own = dialect.shell.own_log.replace("NAME", _one_line(request.name))
-        rows.append(f"Output and errors: {own}.")
+        default = dialect.shell.own_log.replace("NAME", _one_line(request.name))
+        rows.append(f"Output and errors: {default}.")
     return rows
 
 

@@ -109,12 +109,12 @@ def submit(
                 shutil.rmtree(run.path)
 
 
-def _area(there: SshTransport, queue: Queue, reporter: Reporter) -> str:
+def _area(transport: SshTransport, queue: Queue, reporter: Reporter) -> str:
     """Return the path of the storage area in which the job's folder will be."""
-    areas = areas_of(there.site)
-    reply = there.locate(list(queue.dialect.programs), [area.path for area in areas])
-    chosen, room = usable(there.site, areas, reply["paths"])
-    path: str = room["path"]
+    areas = areas_of(transport.site)
+    reply = transport.locate(list(queue.dialect.programs), [area.path for area in areas])
+    chosen, space = usable(transport.site, areas, reply["paths"])
+    path: str = space["path"]
     reporter.say(f"the job's folder will be in {path}{purged(chosen)}")
     return path
 
@@ -169,7 +169,7 @@ def _read(path: Path) -> str:
 
 
 def _upload(
-    there: SshTransport, script: Script, parts: ScriptInputs, folder: str, reporter: Reporter
+    transport: SshTransport, script: Script, parts: ScriptInputs, folder: str, reporter: Reporter
 ) -> None:
     """Upload the script and its inputs into the job's folder."""
     for note in parts.notes:
@@ -179,10 +179,10 @@ def _upload(
 
     def announce(size: int, _files: int) -> None:
         if size > ANNOUNCE_BYTES:
-            reporter.say(f"uploading {size / 1e6:,.0f} MB to {there.site.name}")
+            reporter.say(f"uploading {size / 1e6:,.0f} MB to {transport.site.name}")
 
     files = {script.name: script.path, **parts.files}
-    upload_missing(there.session, folder, list(files.items()), before=announce)
+    upload_missing(transport.session, folder, list(files.items()), before=announce)
 
 
 def _make_logs(how: object, script: Script, folder: str) -> None:

@@ -118,8 +118,8 @@ def _by_kind(request: Request, site: Site, choice: Choice) -> tuple[Choice, Node
     reasons = [
         Reason(what="gpus", text=f"it fits only {choice.partition.name}, where the GPUs would be idle")
     ]
-    own = [one for one in site.partitions if not one.gpus]
-    reasons += [reason for one in own[:1] for reason in job_limits(request, site, one)]
+    without_gpus = [one for one in site.partitions if not one.gpus]
+    reasons += [reason for one in without_gpus[:1] for reason in job_limits(request, site, one)]
     return Choice(partition=None, reasons=tuple(reversed(reasons))), None
 
 

@@ -41,7 +41,7 @@ class Probe(Struct, frozen=True, kw_only=True):
     """The replies of a cluster, the differences from its file (`known`), and the site that follows."""
 
     known: Site | None
-    told: SiteFacts
+    facts: SiteFacts
     machine: Machine
     changes: tuple[Change, ...]
     site: Site
@@ -61,7 +61,7 @@ class Probe(Struct, frozen=True, kw_only=True):
             known=self.known.name if self.known else None,
             changes=self.changes,
             machine=self.machine,
-            silent=tuple(self.told.silent),
+            silent=tuple(self.facts.silent),
             site=self.site,
         )
 
@@ -86,12 +86,12 @@ def probe(target: str | None, folder: Path, name: str = "") -> Probe:
     place = transport_for(site) if target else LocalTransport(site)
     with place.open():
         place.identify([])
-        told = _query(place, site)
+        facts = _query(place, site)
         seen = machine.read(place.run_command(machine.look(known)))
-    changes = tuple(differences(known, told)) if known else ()
+    changes = tuple(differences(known, facts)) if known else ()
     new = not site.partitions
-    merged = _dated(_seen(laid_over(site, told), seen, new=new), seen, new=new)
-    return Probe(known=known, told=told, machine=seen, changes=changes, site=merged, new=new)
+    merged = _dated(_seen(laid_over(site, facts), seen, new=new), seen, new=new)
+    return Probe(known=known, facts=facts, machine=seen, changes=changes, site=merged, new=new)
 
 
 def write(found: Probe, path: Path) -> None:
@@ -116,11 +116,11 @@ def _query(place: LocalTransport | SshTransport, site: Site) -> SiteFacts:
     order = sorted(PROFILES, key=lambda name: name != site.scheduler)
     silent = []
     for ask in dict.fromkeys(PROFILES[name] for name in order):  # TORQUE and OpenPBS have the same queries
-        told = run_dialogue(ask(place.user), place.run_command)
-        if not isinstance(told, NoReply):
-            return told
+        facts = run_dialogue(ask(place.user), place.run_command)
+        if not isinstance(facts, NoReply):
+            return facts
         names = " or ".join(name for name in order if PROFILES[name] is ask)
-        silent.append(f"{names}: {told.why}")
+        silent.append(f"{names}: {facts.why}")
     hint = "run this on a login node, or name one: packhorse sites probe SITE"
     raise RunError(f"no scheduler answers on {place.site.name}: {'; '.join(silent)}", hint)
 

@@ -25,6 +25,7 @@ from packhorse.project.task_filter import TaskFilter
 from packhorse.rundata.outcomes import read_outcomes
 from packhorse.rundir.directory import RunDirectory
 from packhorse.runtime.capacity import available_memory, usable_cores
+from packhorse.text.amounts import counted
 from packhorse.worker.fill import Task, fill
 from packhorse.worker.place import Place
 
@@ -127,7 +128,7 @@ def product(space: ParameterSpace) -> str:
 
 def _notes(source: Source, space: ParameterSpace, files: Any) -> list[str]:
     study = source.study
-    rows = [f"snapshot: {len(files)} files, {sum(file.size for file in files):,} bytes"]
+    rows = [f"snapshot: {counted(len(files), 'file')}, {sum(file.size for file in files):,} bytes"]
     template = " ".join([*study.command, study.shell])
     if "{seed32" in template:
         pairs = space.size * (space.size - 1) / 2 / 2**31

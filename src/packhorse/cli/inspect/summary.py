@@ -8,6 +8,7 @@ import click
 
 from packhorse.app.inspect.summary import SummaryTable, summarise_run
 from packhorse.cli.output import json_option, print_json, run_argument, say, where_option
+from packhorse.results.table import frame_lines
 
 
 @click.command(name="summary")
@@ -32,7 +33,5 @@ def summary_command(
     if as_json:
         print_json(SummaryTable(rows=tuple(frame.to_dicts())))
         return
-    from packhorse.results.table import frame_lines
-
     for row in frame_lines(frame):
         say(row)

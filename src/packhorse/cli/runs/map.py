@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from packhorse.app.runs.map import map_source
-from packhorse.cli.output import say
+from packhorse.cli.output import note, say
 from packhorse.cli.runs.run_options import commit_first, run_and_report, run_options, stop_on_terminate
 from packhorse.cli.site_options import given_site_options
 from packhorse.execution.run_model import RunOptions
@@ -51,7 +51,7 @@ def map_command(
     keys["shell"] = keys["shell"] or None
     source = map_source(template, assignments, save, keys, Path.cwd())
     if save:
-        say(f"study written to {save}; to run it: packhorse run {save}")
+        (note if as_json else say)(f"wrote {save}; to run it again: packhorse run {save}")
     commit_first(source, commit)
     options = RunOptions(run=directory, jobs=jobs, fresh=fresh, keep=keep)
     run_and_report(source, options, place, as_json=as_json, detach=detach)

@@ -32,7 +32,7 @@ def probe_command(site: str | None, output: Path | None, as_json: bool) -> None:
         return
     for row in _lines(found):
         say(row)
-    for row in found.told.silent:
+    for row in found.facts.silent:
         note(f"no answer: {row}")
     if output is not None:
         say(f"wrote {output}; to show it: packhorse sites show {output.resolve()}")
@@ -43,7 +43,7 @@ def probe_command(site: str | None, output: Path | None, as_json: bool) -> None:
 
 
 def _lines(found: Probe) -> Iterator[str]:
-    site = found.told.site
+    site = found.facts.site
     version = f" {site.scheduler_version}" if site.scheduler_version else ""
     yield f"{found.machine.host or found.site.name}: {SCHEDULERS[site.scheduler]}{version}"
     if found.known is None:
@@ -83,8 +83,8 @@ def _machine(machine: Machine) -> Iterator[str]:
     yield from labelled("python3 there", machine.python)
     yield from labelled("Rscript there", machine.rscript)
     if machine.modules:
-        words = f"{len(machine.modules)} by {machine.module_system or 'an unknown system'}"
-        yield f"modules: {words}; packhorse modules lists them"
+        total = f"{len(machine.modules)} by {machine.module_system or 'an unknown system'}"
+        yield f"modules: {total}; packhorse modules lists them"
     for area in machine.rooms:
         if area.size is not None and area.free is not None:
             yield f"{area.area}: {size(area.free)} free of {size(area.size)} for all users at {area.path}"

@@ -7,28 +7,29 @@ from pathlib import Path
 import click
 
 from packhorse.app.sites.sites import sites
+from packhorse.cli.lazy_group import LazyGroup
 from packhorse.cli.output import aligned, json_option, print_json, say
-from packhorse.cli.sites.choose import choose_command
-from packhorse.cli.sites.probe import probe_command
-from packhorse.cli.sites.show import SCHEDULERS, show_command
-from packhorse.cli.studies.schema import print_schema
+from packhorse.cli.sites.show import SCHEDULERS
 from packhorse.project.sites import KnownSite
-from packhorse.sites.keys import json_schema
+
+# name: (module, one line of help)
+SITE_COMMANDS = {
+    "show": ("sites.show", "Show a site: its partitions, limits, storage and access."),
+    "choose": ("sites.choose", "Show which sites and partitions fit a job or a study."),
+    "probe": ("sites.probe", "Query a cluster, and show differences from its file."),
+    "schema": ("sites.schema", "Print the JSON Schema of site files, for editors."),
+}
 
 
-class SiteCommands(click.Group):
-    """A group that gives a hint where a site's name is used as a command."""
+class SiteCommands(LazyGroup):
+    """The commands of `packhorse sites`."""
 
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Resolve a subcommand; name the one that shows a site."""
-        if args and args[0] not in self.commands and not args[0].startswith("-"):
-            ctx.fail(f"No such command {args[0]!r}. To see a site: packhorse sites show {args[0]}")
-        return super().resolve_command(ctx, args)
+    def hint(self, word: str) -> str:
+        """Return the command that shows a site."""
+        return f"To see a site: packhorse sites show {word}"
 
 
-@click.group(cls=SiteCommands, name="sites", invoke_without_command=True)
+@click.group(cls=SiteCommands, table=SITE_COMMANDS, name="sites", invoke_without_command=True)
 @json_option
 @click.pass_context
 def sites_command(ctx: click.Context, as_json: bool) -> None:
@@ -51,18 +52,6 @@ def sites_command(ctx: click.Context, as_json: bool) -> None:
     if found.here is not None:
         say(f"this is a login node of {found.here}: packhorse run study.yaml --site {found.here}")
     say("to show one: packhorse sites show NAME")
-
-
-sites_command.add_command(show_command)
-sites_command.add_command(choose_command)
-sites_command.add_command(probe_command)
-
-
-@sites_command.command(name="schema")
-@click.option("--output", "-o", type=click.Path(path_type=Path), help="Write it to a file.")
-def schema_command(output: Path | None) -> None:
-    """Print the JSON Schema of site files, for editors."""
-    print_schema(json_schema(), output, "site")
 
 
 def _is_retired(known: KnownSite) -> bool:

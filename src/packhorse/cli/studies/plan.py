@@ -15,7 +15,7 @@ from packhorse.cli.site_options import given_site_options, site_key, site_option
 from packhorse.model.errors import UsageError
 from packhorse.project.placement import unknown_sites
 from packhorse.project.source import Source, from_file
-from packhorse.text.amounts import hours
+from packhorse.text.amounts import counted, hours
 
 
 @click.command(name="plan")
@@ -56,7 +56,7 @@ def plan_lines(plan: StudyPlan, where: tuple[str, ...]) -> Iterator[str]:
         yield from site_plan_lines(plan.site)
         return
     if plan.expected is not None:
-        cores = f"{plan.slots} core{'' if plan.slots == 1 else 's'}"
+        cores = counted(plan.slots, "core")
         yield f"  about {duration(plan.expected)} on {cores}, estimated from finished tasks"
     yield f"  {plan.slots} at a time here, with {plan.python}"
 
@@ -77,9 +77,8 @@ def site_plan_lines(site: SitePlan) -> Iterator[str]:
     """Yield what a study would request of a site, and the cost."""
     cost = site.cost
     yield f"on {site.name}: {site.sentence}"
-    waves = "1 wave" if cost.waves == 1 else f"{number(cost.waves)} waves, each submitted by the one before"
-    total = f"{number(cost.jobs)} job{'' if cost.jobs == 1 else 's'} in all"
-    yield f"  {number(cost.cores)} core{'' if cost.cores == 1 else 's'} at a time; {waves}; {total}"
+    waves = counted(cost.waves, "wave") + ("" if cost.waves == 1 else ", each submitted by the one before")
+    yield f"  {counted(cost.cores, 'core')} at a time; {waves}; {counted(cost.jobs, 'job')} in all"
     expected = f"expected {hours(cost.hours)} h and {hours(cost.core_hours)} core-hours"
     if cost.core_hours_most is None or cost.hours_most is None:
         worst = "maximum not known"
