@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import json
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -95,7 +94,6 @@ def pages() -> dict[str, str]:
         "study.md": "\n".join(study_page()) + "\n",
         "site.md": "\n".join(site_page()) + "\n",
         "errors-and-exit-codes.md": "\n".join(errors_page()) + "\n",
-        "files.md": files_page(),
         "environment.md": "\n".join(environment_page()) + "\n",
         "json.md": "\n".join(json_page()) + "\n",
     }
@@ -340,22 +338,6 @@ def error_classes() -> list[type[errors.PackhorseError]]:
     """Return the errors in the order of the file."""
     found = [one for one in vars(errors).values() if isinstance(one, type)]
     return [one for one in found if issubclass(one, errors.PackhorseError)]
-
-
-# --- Files ---
-
-
-def files_page() -> str:
-    """Return the formats of the run directory as the design says them."""
-    design = (DOCS / "design.md").read_text(encoding="utf-8")
-    found = re.search(r"^## The run directory\n(.*?)(?=^## )", design, re.MULTILINE | re.DOTALL)
-    assert found, "docs/design.md has no section 'The run directory'"
-    about = (
-        "What stands in a run's folder, and how it is written. All of it is JSON, CSV, Parquet and tar, so that it can be",
-        "read without Packhorse, in ten years as well. Only `study.yaml` beside your script is yours to edit; nothing in",
-        "`runs/` is. The words are explained in the [design](../design.md#words).",
-    )
-    return "\n".join(head("Files of a run", *about)) + found[1].strip().replace("\n### ", "\n## ") + "\n"
 
 
 # --- What a task sees ---
