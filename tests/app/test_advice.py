@@ -35,12 +35,12 @@ def test_each_end_has_its_sentence_and_its_command(
     tmp_path: Path, why: str, text: str, said: str, typed: str
 ) -> None:
     stopped = StopRecord(why=why, text=text)  # type: ignore[arg-type]
-    assert said in why_stopped(stopped)
+    assert said in why_stopped(stopped.why, stopped.text)
     assert typed in next_step(a_run(tmp_path), why, {"OK": 1}, text)
 
 
 def test_a_run_that_is_done_has_nothing_to_say(tmp_path: Path) -> None:
-    assert why_stopped(StopRecord(why="done", text="20 of 20 tasks ended well")) == ""
+    assert why_stopped("done", "20 of 20 tasks ended well") == ""
     assert next_step(a_run(tmp_path), "done", {"OK": 20}) == ""
 
 

@@ -12,11 +12,11 @@ from packhorse.cluster.submit_wave import Submitter
 from packhorse.model.command import Command
 from packhorse.model.errors import Unreachable
 from packhorse.model.submission import StopRecord, Submission
-from packhorse.project.background_import import import_ahead
+from packhorse.project.background_import import import_in_background
 from packhorse.project.reporter import Progress, Reporter
 from packhorse.remote.run_store import RunStore
 from packhorse.rundata.outcomes import latest_outcomes
-from packhorse.rundata.progress import EndReason, WaveEnd, tasks_done
+from packhorse.rundata.progress import EndReason, WaveEnd, run_counts
 from packhorse.rundir.submissions import Submissions
 from packhorse.text.amounts import span
 
@@ -50,7 +50,7 @@ class Monitor:
 
     def follow(self) -> WaveEnd:
         """Watch until the run is over; KeyboardInterrupt leaves it running."""
-        import_ahead("polars")
+        import_in_background("polars")
         try:
             while True:
                 end = self._look_there()
@@ -184,8 +184,7 @@ class Monitor:
         plan = self.run.latest()
         if plan is None:
             return False
-        done = plan.before.get("OK", 0) + tasks_done(self.run, plan.wave).get("OK", 0)
-        if done < plan.total:
+        if run_counts(self.run, plan).done < plan.total:
             return False
         self.store.fetch_records()
         return latest_outcomes(self.run).fold.counts["OK"] >= plan.total
@@ -206,19 +205,14 @@ class Monitor:
         plan = self.run.latest()
         if plan is None:
             return
-        counts = dict(plan.before)
-        for name, number in tasks_done(self.run, plan.wave).items():
-            counts[name] = counts.get(name, 0) + number
-        ok = min(counts.get("OK", 0), plan.total)
-        failed = sum(number for name, number in counts.items() if name not in ("OK", "MISSING"))
-        failed = min(failed, plan.total - ok)
+        counts = run_counts(self.run, plan)
         if self.began_with is None:
-            self.began_with = ok, failed
+            self.began_with = counts.done, counts.failed
         self.reporter.progress(
             Progress(
-                total=plan.total,
-                done=ok,
-                failed=failed,
+                total=counts.total,
+                done=counts.done,
+                failed=counts.failed,
                 started_with=sum(self.began_with),
                 seconds=time.monotonic() - self.begun,
             )

@@ -30,7 +30,7 @@ from packhorse.project.reporter import Reporter
 from packhorse.project.source import Source
 from packhorse.remote.transport import SshTransport
 from packhorse.runtime.interpreter import PYTHON, Interpreter
-from packhorse.runtime.programs import Program, resolve_remote_command
+from packhorse.runtime.programs import BY_SUFFIX, Program, resolve_remote_command
 
 
 class RemoteEnvironment(Struct, frozen=True, kw_only=True):
@@ -217,7 +217,7 @@ def _words(study: Study) -> list[str]:
             if re.search(rf"\b{word}\b", study.shell)
         ]
     word = study.command[0]
-    runner = SUFFIX_PROGRAMS.get(Path(word).suffix.lower())
+    runner = BY_SUFFIX.get(Path(word).suffix.lower())
     return [one for one in (word, runner) if one and "/" not in one and "{" not in one]
 
 

@@ -22,14 +22,14 @@ from packhorse.snapshot.code import SnapshotFile
 
 
 class Prepared(Struct, frozen=True, kw_only=True):
-    """The project as it is now."""
+    """Snapshot, environment and data of a project, as they are now."""
 
     files: tuple[SnapshotFile, ...]
     left_out: tuple[tuple[str, str], ...]
     interpreter: Interpreter
     argv: tuple[str, ...]
     environ: dict[str, str]
-    path: tuple[str, ...]  # folders to be first on the PATH that tasks inherit, beside what `environ` says
+    path: tuple[str, ...]  # folders to put first on the PATH that tasks inherit, beside `environ`
     unset: tuple[str, ...]
     search: tuple[str, ...]
     identity: Identity
@@ -90,9 +90,9 @@ def code_files(source: Source, files: Iterable[SnapshotFile]) -> list[SnapshotFi
 
 
 def _apart(source: Source) -> list[str]:
-    """Return the files that say what is run: the study, and what its parameters were read from.
+    """Return the files that define what runs: the study, and the files its parameters were read from.
 
-    More rows in them are growth, not a change of code. A file that the command itself names is read by tasks.
+    More rows in them are growth, not a change of code. A file named in the command is read by tasks, so it is code.
     """
     paths = [
         source.folder / name for name in source.sources if Path(name).name not in command_text(source.study)
@@ -103,7 +103,7 @@ def _apart(source: Source) -> list[str]:
 
 
 def command_text(study: Study) -> str:
-    """Return what a study runs, as text that its code digest counts."""
+    """Return what a study runs as text, for its code digest."""
     return study.function or study.shell or "\0".join(study.command)
 
 
@@ -121,5 +121,5 @@ def _argv(study: Study, around: TaskEnvironment) -> tuple[tuple[str, ...], str]:
 def _digest(value: Any) -> str:
     if not value:
         return ""
-    kept = {name: about["sha256"] for name, about in value.items()}
-    return hashlib.sha256(msgspec.json.encode(kept, order="sorted")).hexdigest()[:16]
+    digests = {name: facts["sha256"] for name, facts in value.items()}
+    return hashlib.sha256(msgspec.json.encode(digests, order="sorted")).hexdigest()[:16]

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from packhorse.model.command import Answer, Command
 from packhorse.model.site import Site
-from packhorse.sites.machine import split_answers, combined_command, module_names
+from packhorse.sites.machine import combined_command, module_names, split_answers
 
 # One argument per package; a name that cannot be a module counts as missing.
 IN_PYTHON = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 
 def size(mib: int) -> str:
@@ -42,3 +43,39 @@ def hours(number: float) -> str:
 def counted(number: int, thing: str) -> str:
     """Return a number with a noun in the singular or plural: 1 node, 4 nodes, 10,000 tasks."""
     return f"{number:,} {thing}" if number == 1 else f"{number:,} {thing}s"
+
+
+def elapsed(seconds: float | None) -> str:
+    """Return a duration in one unit: `3.2 s`, `15 min`, `2.5 h`, `4.0 days`; `?` where it is unknown."""
+    if seconds is None:
+        return "?"
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    if seconds < 7200:
+        return f"{seconds / 60:.0f} min"
+    if seconds < 172800:
+        return f"{seconds / 3600:.1f} h"
+    return f"{seconds / 86400:.1f} days"
+
+
+def byte_size(number: float) -> str:
+    """Return bytes in decimal units: `512 B`, `1.5 MB`."""
+    for unit in ("B", "KB", "MB", "GB"):
+        if number < 1000:
+            return f"{number:.0f} {unit}" if unit == "B" or number >= 100 else f"{number:.1f} {unit}"
+        number /= 1000
+    return f"{number:.1f} TB"
+
+
+def retry_command(run: str, counts: Mapping[str, int]) -> str:
+    """Return the command that runs failed tasks again with more of what they lacked; empty where none failed.
+
+    `run` is quoted for a shell; `counts` are numbers of tasks by outcome.
+    """
+    if not any(counts.get(outcome) for outcome in ("FAILED", "TIMEOUT", "MEMORY", "UNFINISHED")):
+        return ""
+    more = " --memory 2x" if counts.get("MEMORY") else ""
+    more += " --time 2x" if counts.get("TIMEOUT") else ""
+    return f"packhorse retry {run}{more}"

@@ -5,12 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from packhorse.model.errors import UsageError
+from packhorse.study.discover.draft import discover, study_lines
 
 
 def write_study(script: Path, output: Path | None, *, replace: bool) -> tuple[Path, str]:
-    """Write a study for a script beside it; return its path and what was found."""
-    from packhorse.study.discover.draft import discover, study_lines
-
+    """Write a study for a script; return its path and a sentence on the parameters that were found."""
     try:
         source = script.read_bytes().decode("utf-8", "replace")
     except OSError as error:

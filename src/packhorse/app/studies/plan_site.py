@@ -1,4 +1,4 @@
-"""Plan a study on a site: shape, cost and job script; nothing is submitted."""
+"""Plan a study on a site: its jobs, their cost, the job script. Nothing is submitted."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import msgspec
+from msgspec.structs import replace
 
-from packhorse.app.studies.plan import plan_study
+from packhorse.app.studies.plan import SitePlan, StudyPlan, plan_study
 from packhorse.cluster.job_scripts import wave_script
 from packhorse.execution.site_setup import SiteSetup, set_up_site, unreached_site
 from packhorse.model.errors import RunError
@@ -23,53 +23,50 @@ from packhorse.schedulers import scheduler
 
 
 def plan_on_site(
-    source: Source, options: dict[str, Any], directory: Path | None, where: Sequence[str] = ()
-) -> dict[str, Any]:
-    """Return what a study would run on a site and what it would ask for; nothing is built or submitted.
+    source: Source, options: dict[str, Any], directory: Path | None, conditions: Sequence[str] = ()
+) -> StudyPlan:
+    """Return what a study would run on a site and request of it; raise RunError with every limit that it exceeds.
 
-    A site reached over ssh is asked what tasks find there where a login is open. Raises RunError with every
-    reason against the plan.
+    Over SSH the interpreters and folders there are probed, where a connection is open; nothing is built or submitted.
     """
     place = place_of(source, **options)
     run = RunDirectory((directory or source.folder / "runs" / source.study.name).absolute())
     transport = transport_for(place.site)
+    name = place.site.name
     if not transport.is_open():
         setup = unreached_site(source, place, run, transport)
-        plan = _plan(source, setup, directory, where)
-        plan["site"]["notes"].append(
-            f"No login to {place.site.name} is open, so its Python and folders are unknown;"
-            f" to log in: packhorse connect {place.site.name}"
-        )
-        return plan
+        plan = _plan(source, setup, directory, conditions)
+        note = f"not connected to {name}, so its Python and folders are not known: packhorse connect {name}"
+        assert plan.site
+        return replace(plan, site=replace(plan.site, notes=(*plan.site.notes, note)))
     with transport.open():
         setup = set_up_site(source, place, run, transport, Reporter(), build=False)
-        return _plan(source, setup, directory, where)
+        return _plan(source, setup, directory, conditions)
 
 
-def _plan(source: Source, setup: SiteSetup, directory: Path | None, where: Sequence[str]) -> dict[str, Any]:
-    plan = plan_study(source, directory, where, setup.target.environment(source))
-    plan["site"] = _proposed(source, setup.place, setup.store, plan["missing"])
-    plan["site"]["environment"] = list(setup.environment)
-    return plan
+def _plan(source: Source, setup: SiteSetup, directory: Path | None, conditions: Sequence[str]) -> StudyPlan:
+    plan = plan_study(source, directory, conditions, setup.target.environment(source))
+    on_site = _site_plan(source, setup.place, setup.store, plan.missing)
+    return replace(plan, site=replace(on_site, environment=tuple(setup.environment)))
 
 
-def _proposed(source: Source, place: Place, store: RunStore, tasks: int) -> dict[str, Any]:
-    """Return what would be submitted for so many tasks."""
+def _site_plan(source: Source, place: Place, store: RunStore, tasks: int) -> SitePlan:
+    """Return the request for so many tasks."""
     run = store.run
     fold = latest_outcomes(run).fold if run.exists and run.latest() else None
     if tasks == 0:
-        raise RunError("nothing is left to run", f"packhorse status {run.path}")
-    found = propose(source.study, place, tasks, fold)
+        raise RunError("no task is left to run", f"packhorse status {run.path}")
+    proposal = propose(source.study, place, tasks, fold)
     dialect = scheduler(place.site.scheduler)
-    script = wave_script(store, place, dialect, found.request(place, source.study), found.rungs[0])
-    return {
-        "name": place.site.name,
-        "folder": store.remote_folder,
-        "sentence": found.sentence(),
-        "shape": msgspec.to_builtins(found.shape),
-        "rungs": msgspec.to_builtins(found.rungs),
-        "cost": msgspec.to_builtins(found.cost),
-        "notes": list(found.notes),
-        "assumed": list(found.assumed),
-        "script": script,
-    }
+    request = proposal.request(place, source.study)
+    return SitePlan(
+        name=place.site.name,
+        folder=store.remote_folder,
+        sentence=proposal.sentence(),
+        shape=proposal.shape,
+        rungs=proposal.rungs,
+        cost=proposal.cost,
+        notes=tuple(proposal.notes),
+        assumed=tuple(proposal.assumed),
+        script=wave_script(store, place, dialect, request, proposal.rungs[0]),
+    )
