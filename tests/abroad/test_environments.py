@@ -25,7 +25,7 @@ from msgspec.structs import replace
 
 from packhorse.environments.remote import RemoteEnvironment, remote_environment
 from packhorse.model.errors import RunError
-from packhorse.model.siteparts import Modules, Storage
+from packhorse.model.site_parts import Modules, Storage
 from packhorse.project.source import Source
 from packhorse.snapshot.code import code_digest
 from packhorse.snapshot.snapshot import list_files

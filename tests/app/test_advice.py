@@ -8,7 +8,7 @@ import pytest
 
 from packhorse.cluster.next_step import next_step, retry, why_stopped
 from packhorse.model.site import Site
-from packhorse.model.submission import ClusterRun, Stopped
+from packhorse.model.submission import ClusterRun, StopRecord
 from packhorse.rundir.directory import RunDirectory
 from packhorse.rundir.submissions import Submissions
 
@@ -34,7 +34,7 @@ def a_run(folder: Path, **chosen: str) -> RunDirectory:
 def test_each_end_has_its_sentence_and_its_command(
     tmp_path: Path, why: str, text: str, said: str, typed: str
 ) -> None:
-    stopped = Stopped(why=why, text=text)  # type: ignore[arg-type]
+    stopped = StopRecord(why=why, text=text)  # type: ignore[arg-type]
     assert said in why_stopped(stopped.why, stopped.text)
     assert typed in next_step(a_run(tmp_path), why, {"OK": 1}, text)
 

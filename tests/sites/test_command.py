@@ -133,7 +133,7 @@ def test_a_site_that_is_gone_is_shown_and_not_run_on(packhorse: Run, tmp_path: P
     for words in (("plan",), ("run", "study.yaml")):
         refused = packhorse(*words, "--site", "karst")
         assert refused.returncode == 2
-        assert "IU Karst is gone since 2020-12-18" in refused.stderr
+        assert "IU Karst is retired since 2020-12-18" in refused.stderr
         assert "--site quartz" in refused.stderr
 
 

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from packhorse.model.site import Partition, Site
 from packhorse.model.site_facts import SiteFacts
-from packhorse.model.siteparts import NodeKind
+from packhorse.model.site_parts import NodeKind
 from packhorse.project.sites import known_sites
 from packhorse.runtime.site_files import SHIPPED_FOLDER
 from packhorse.sites.differences import Change, differences, laid_over

@@ -10,7 +10,7 @@ import pytest
 
 from packhorse.model.command import Answer
 from packhorse.model.site import Site
-from packhorse.model.siteparts import Storage
+from packhorse.model.site_parts import Storage
 from packhorse.runtime.dialogue import run_command
 from packhorse.sites.machine import look, read
 

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from packhorse.model.errors import StudyError
 from packhorse.model.site import Site
-from packhorse.model.siteparts import Archive, Partition
+from packhorse.model.site_parts import Archive, Partition
 from packhorse.sites.parse import parse_site
 from packhorse.text.node import Node, refuse
 from sites.full import ANT, FULL, SHORT, STORAGE, WORK

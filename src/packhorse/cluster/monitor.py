@@ -11,12 +11,12 @@ from packhorse.cluster.queue import Queue
 from packhorse.cluster.submit_wave import Submitter
 from packhorse.model.command import Command
 from packhorse.model.errors import Unreachable
-from packhorse.model.submission import Stopped, Submission
-from packhorse.project.background_import import import_ahead
+from packhorse.model.submission import StopRecord, Submission
+from packhorse.project.background_import import import_in_background
 from packhorse.project.reporter import Progress, Reporter
 from packhorse.remote.run_store import RunStore
 from packhorse.rundata.outcomes import latest_outcomes
-from packhorse.rundata.progress import EndReason, WaveEnd, tasks_done
+from packhorse.rundata.progress import EndReason, WaveEnd, run_counts
 from packhorse.rundir.submissions import Submissions
 from packhorse.text.amounts import span
 
@@ -50,7 +50,7 @@ class Monitor:
 
     def follow(self) -> WaveEnd:
         """Watch until the run is over; KeyboardInterrupt leaves it running."""
-        import_ahead("polars")
+        import_in_background("polars")
         try:
             while True:
                 end = self._look_there()
@@ -107,12 +107,12 @@ class Monitor:
             return ended(stopped)
         if self._all_ok():
             self._dismiss()
-            return ended(Stopped(why="done"))
+            return ended(StopRecord(why="done"))
         found = job_state(self.run, self.queue, self.queue.jobs())
         self._tell(found)
         latest = self.kept.latest()
         if latest is None:
-            return ended(Stopped(why="cancelled", text="its newest wave is not of a batch system"))
+            return ended(StopRecord(why="cancelled", text="its newest wave is not of a batch system"))
         if found.alive or found.state == "unknown":
             self.gone.clear()
             if found.alive:
@@ -145,12 +145,12 @@ class Monitor:
             return None
         self.gone.clear()
         if self.kept.cancelled:
-            return ended(Stopped(why="cancelled", text="packhorse cancel"))
+            return ended(StopRecord(why="cancelled", text="packhorse cancel"))
         if not latest.job and not self._started(latest):
             return self._resubmit(latest)
         if self.continued == latest.wave:
             text = "its jobs are gone, and nothing could be submitted in their place"
-            return ended(Stopped(why="refused", text=text))
+            return ended(StopRecord(why="refused", text=text))
         self.continued = latest.wave
         self.reporter.say("the jobs of this wave are gone; looking for what they left missing")
         self.go_on(latest)
@@ -170,7 +170,7 @@ class Monitor:
     def _resubmit(self, latest: Submission) -> WaveEnd | None:
         """Submit a wave again that nobody knows of; should both come to run, the second finds the first's mark."""
         if self.resubmitted >= RESUBMITS:
-            return ended(Stopped(why="refused", text="the scheduler never showed the job"))
+            return ended(StopRecord(why="refused", text="the scheduler never showed the job"))
         self.resubmitted += 1
         self.reporter.warn("the scheduler does not know the job; submitting it again")
         Submitter(self.store, self.queue, self.reporter).wave(latest)
@@ -184,8 +184,7 @@ class Monitor:
         plan = self.run.latest()
         if plan is None:
             return False
-        done = plan.before.get("OK", 0) + tasks_done(self.run, plan.wave).get("OK", 0)
-        if done < plan.total:
+        if run_counts(self.run, plan).done < plan.total:
             return False
         self.store.fetch_records()
         return latest_outcomes(self.run).fold.counts["OK"] >= plan.total
@@ -206,19 +205,14 @@ class Monitor:
         plan = self.run.latest()
         if plan is None:
             return
-        counts = dict(plan.before)
-        for name, number in tasks_done(self.run, plan.wave).items():
-            counts[name] = counts.get(name, 0) + number
-        ok = min(counts.get("OK", 0), plan.total)
-        failed = sum(number for name, number in counts.items() if name not in ("OK", "MISSING"))
-        failed = min(failed, plan.total - ok)
+        counts = run_counts(self.run, plan)
         if self.began_with is None:
-            self.began_with = ok, failed
+            self.began_with = counts.done, counts.failed
         self.reporter.progress(
             Progress(
-                total=plan.total,
-                done=ok,
-                failed=failed,
+                total=counts.total,
+                done=counts.done,
+                failed=counts.failed,
                 started_with=sum(self.began_with),
                 seconds=time.monotonic() - self.begun,
             )
@@ -230,6 +224,6 @@ def pause(taken: float, poll: float) -> float:
     return min(max(SOON_SECONDS, LOOK_SHARE * taken), LOOK_SECONDS, poll)
 
 
-def ended(stopped: Stopped) -> WaveEnd:
+def ended(stopped: StopRecord) -> WaveEnd:
     """Return the end of a run from what its continuation wrote."""
     return WaveEnd(EndReason(stopped.why), stopped.text)

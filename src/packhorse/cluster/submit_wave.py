@@ -12,7 +12,7 @@ from packhorse.cluster.queue import Queue
 from packhorse.cluster.submit_job import AGAIN_SECONDS, SUBMIT_SECONDS, find_job, send_job
 from packhorse.model.command import Command
 from packhorse.model.errors import RunError
-from packhorse.model.job import Refused
+from packhorse.model.job import SubmissionRefused
 from packhorse.model.submission import Submission, token_of
 from packhorse.project.reporter import Reporter
 from packhorse.remote.run_store import RunStore
@@ -44,7 +44,7 @@ class Submitter:
         intent = replace(intent, argv=tuple(argv), intended=time.time())
         self.kept.keep(intent)
         job = self._submit(argv, intent.token)
-        if isinstance(job, Refused):
+        if isinstance(job, SubmissionRefused):
             # Nothing of this wave can ever start, so it never was.
             self.store.discard_wave(intent.wave)
             hint = f"packhorse plan --site {intent.site} shows the limits; the same command tries again"
@@ -100,8 +100,8 @@ class Submitter:
             token = token_of(run_id, number)
             said = {"elements": wave.elements, "job": [wave.job, *later][-1], "follows": number - 1}
             job = self._submit(filled(self.said["submit"], places(script, number, token, **said)), token)
-            if isinstance(job, Refused) or not job:
-                why = job.why if isinstance(job, Refused) else "its answer was lost"
+            if isinstance(job, SubmissionRefused) or not job:
+                why = job.why if isinstance(job, SubmissionRefused) else "its answer was lost"
                 self.reporter.warn(f"no more than {number - 1} waves could be queued beforehand: {why}")
                 break
             later.append(job)
@@ -115,10 +115,10 @@ class Submitter:
         script = f"{self.store.path}/waves/continue.sh"
         filling = places(script, wave.wave, token, job=wave.job)
         job = self._submit(filled(self.said["after"], filling), token)
-        if isinstance(job, Refused):
+        if isinstance(job, SubmissionRefused):
             # The wave may be over already and forgotten, and then there is nothing to wait for.
             job = self._submit(filled(self.said["after"], {**filling, "job": ""}), token)
-        if isinstance(job, Refused):
+        if isinstance(job, SubmissionRefused):
             self.reporter.warn(
                 f"the job that would go on by itself was refused ({job.why}); packhorse run goes on instead"
             )
@@ -127,7 +127,7 @@ class Submitter:
         self.kept.keep(known)
         return known
 
-    def _submit(self, argv: Sequence[str], token: str) -> str | Refused:
+    def _submit(self, argv: Sequence[str], token: str) -> str | SubmissionRefused:
         """Return the job's number, or "" where nobody knows it yet."""
         return send_job(self.queue, argv, token, self.reporter)
 

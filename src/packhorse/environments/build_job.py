@@ -11,7 +11,7 @@ from pathlib import Path
 from packhorse.environments.site_probe import SiteProbe
 from packhorse.model.command import Command
 from packhorse.model.errors import RunError
-from packhorse.model.job import Refused, Request, Submitted
+from packhorse.model.job import Request, SubmissionRefused, Submitted
 from packhorse.model.study import Resources
 from packhorse.plan.choice import choose, require
 from packhorse.plan.work import Work
@@ -50,7 +50,9 @@ class JobBuilds:
         if isinstance(said, Submitted):
             return said.job
         what = (
-            "refuses the job that builds the environment" if isinstance(said, Refused) else "did not answer"
+            "refuses the job that builds the environment"
+            if isinstance(said, SubmissionRefused)
+            else "did not answer"
         )
         raise RunError(f"{self.ground.site.name} {what}: {said.why}", "the same command tries again")
 

@@ -8,7 +8,7 @@ from typing import Protocol
 import msgspec
 
 from packhorse.model.script_job import ScriptJob
-from packhorse.model.submission import ClusterRun, Stopped, Submission
+from packhorse.model.submission import ClusterRun, StopRecord, Submission
 from packhorse.rundir.directory import RunDirectory
 from packhorse.rundir.files import write_file
 
@@ -68,10 +68,10 @@ class Submissions:
         waves = self.run.waves()
         return self.of(waves[-1]) if waves else None
 
-    def stopped(self) -> Stopped | None:
+    def stopped(self) -> StopRecord | None:
         """Return the reason why the continuation stopped submitting, or None while it has not stopped."""
         try:
-            return msgspec.json.decode((self.run.path / "stopped.json").read_bytes(), type=Stopped)
+            return msgspec.json.decode((self.run.path / "stopped.json").read_bytes(), type=StopRecord)
         except FileNotFoundError:
             return None
 

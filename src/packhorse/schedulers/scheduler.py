@@ -7,7 +7,7 @@ from typing import Literal, Protocol
 from msgspec import Struct
 
 from packhorse.model.command import Answer, Command, Dialogue
-from packhorse.model.job import Details, Ended, Job, Refused, Request, SubmissionUnknown, Submitted
+from packhorse.model.job import Details, Ended, Job, Request, SubmissionRefused, SubmissionUnknown, Submitted
 from packhorse.model.queues import QueueState, Start
 from packhorse.schedulers.script import Shell, Variables
 from packhorse.schedulers.script_headers import ScriptHeader
@@ -67,7 +67,7 @@ class Scheduler(Protocol):
     def notification_argv(self, script: str) -> list[str]:
         """Return the argv that submits a script as a job whose name is the {text} of a mail about it."""
 
-    def read_submission(self, answer: Answer) -> Submitted | Refused | SubmissionUnknown:
+    def read_submission(self, answer: Answer) -> Submitted | SubmissionRefused | SubmissionUnknown:
         """Read the answer to `submit`."""
 
     def jobs(self, user: str) -> Dialogue[list[Job] | NoReply]:
@@ -115,7 +115,7 @@ class Scheduler(Protocol):
     def queues(self, user: str, /) -> Dialogue[list[QueueState] | NoReply]:
         """Ask which queues there are, what is free in them, and which of them the user may use."""
 
-    def estimate_start(self, queue: QueueState, /) -> Dialogue[Start | Refused | NoReply]:
+    def estimate_start(self, queue: QueueState, /) -> Dialogue[Start | SubmissionRefused | NoReply]:
         """Ask when a small job would start in a queue, without sending one; Silent where a scheduler cannot say."""
 
     def explain_reason(self, word: str) -> str:

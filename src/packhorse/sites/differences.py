@@ -10,7 +10,7 @@ from msgspec.structs import fields, replace
 
 from packhorse.model.site import Site
 from packhorse.model.site_facts import SiteFacts
-from packhorse.model.siteparts import Partition
+from packhorse.model.site_parts import Partition
 from packhorse.sites.keys import SITE
 from packhorse.sites.kinds import Key
 from packhorse.sites.parts import PARTITION

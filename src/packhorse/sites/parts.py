@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import get_args
 
-from packhorse.model import siteparts as made
+from packhorse.model import site_parts as made
 from packhorse.sites.kinds import (
     Key,
     Part,

@@ -17,14 +17,14 @@ from packhorse.remote.open_store import open_store
 from packhorse.remote.run_store import RunStore
 from packhorse.rundata.failures import cause_list
 from packhorse.rundata.outcomes import latest_outcomes
-from packhorse.rundata.progress import tasks_done
+from packhorse.rundata.progress import run_counts
 from packhorse.rundir.directory import RunDirectory, find_run
 from packhorse.rundir.lock import lock_holder
 from packhorse.rundir.submissions import Submissions, read_script_job
 
 if TYPE_CHECKING:
     from packhorse.cluster.queue import Queue
-    from packhorse.model.submission import Stopped
+    from packhorse.model.submission import StopRecord
 
 
 class Cause(Struct, frozen=True, kw_only=True):
@@ -177,9 +177,7 @@ def _status(run: RunDirectory, store: RunStore, conditions: Sequence[str], *, ac
         total = sum(counts.values())
         counts.pop("MISSING", None)
     else:
-        counts = dict(plan.before)
-        for outcome, number in tasks_done(run, plan.wave).items():
-            counts[outcome] = counts.get(outcome, 0) + number
+        counts = run_counts(run, plan).by_outcome
         total = plan.total
     done = counts.get("OK", 0)
     failed = sum(number for outcome, number in counts.items() if outcome not in ("OK", "MISSING"))
@@ -291,7 +289,7 @@ def _waves(
 
 
 def _next(
-    run: RunDirectory, stopped: Stopped | None, state: str, counts: dict[str, int], *, gone: bool
+    run: RunDirectory, stopped: StopRecord | None, state: str, counts: dict[str, int], *, gone: bool
 ) -> tuple[str, str]:
     """Return why no further wave is submitted, and the next command to type; both empty while a run goes on."""
     from packhorse.cluster.next_step import next_step, why_stopped

@@ -159,7 +159,7 @@ def mail_when_of(text: str) -> tuple[When, ...]:
     """Parse `begin,end,fail`; the default is end and fail."""
     events = [event for event in re.split(r"[,\s]+", text.lower()) if event] or ["end", "fail"]
     known: tuple[When, ...] = get_args(When)
-    events = list(known) if words == ["all"] else words
+    events = list(known) if events == ["all"] else events
     for event in events:
         if event not in known:
             raise UsageError(

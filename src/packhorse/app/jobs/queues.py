@@ -12,7 +12,7 @@ from msgspec import Meta, Struct
 from packhorse.cluster.queue import Queue
 from packhorse.model.command import Command
 from packhorse.model.errors import RunError
-from packhorse.model.job import Refused
+from packhorse.model.job import SubmissionRefused
 from packhorse.model.json_output import JsonOutput
 from packhorse.model.queues import QueueState, Start
 from packhorse.model.site import Site
@@ -100,7 +100,7 @@ def _ask(queue: Queue) -> Any:
         reply = run_dialogue(queue.dialect.estimate_start(state), queue.ask)
         if isinstance(reply, Start):
             starts[state.name] = reply.at
-        elif isinstance(reply, Refused):
+        elif isinstance(reply, SubmissionRefused):
             refused[state.name] = reply.why
         else:
             silent = reply.why

@@ -14,7 +14,7 @@ from packhorse.cluster.queue import Queue
 from packhorse.cluster.script_job import with_files
 from packhorse.cluster.submit_job import send_job
 from packhorse.model.errors import RunError, UsageError
-from packhorse.model.job import Refused, Request
+from packhorse.model.job import Request, SubmissionRefused
 from packhorse.model.json_output import JsonOutput
 from packhorse.model.script_job import ScriptJob
 from packhorse.model.site import Site
@@ -203,7 +203,7 @@ def _submitted(run: RunDirectory, job: ScriptJob, queue: Queue, reporter: Report
     job = replace(job, argv=tuple(argv), intended=time.time())
     save_script_job(run, job)
     number = send_job(queue, argv, job.token, reporter, job.folder)
-    if isinstance(number, Refused):
+    if isinstance(number, SubmissionRefused):
         (run.path / JOB_FILE).unlink()
         hint = (
             f"correct {job.script} and run this command again; limits: packhorse sites show {job.site.name}"

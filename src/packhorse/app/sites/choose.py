@@ -14,7 +14,7 @@ from packhorse.model.errors import RunError
 from packhorse.model.job import Request
 from packhorse.model.json_output import JsonOutput
 from packhorse.model.site import Partition, Site
-from packhorse.model.siteparts import NodeKind
+from packhorse.model.site_parts import NodeKind
 from packhorse.plan.choice import Choice
 from packhorse.plan.fit import Reason
 from packhorse.plan.job_limits import job_limits, place_job, site_limits

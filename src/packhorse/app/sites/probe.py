@@ -14,7 +14,7 @@ from packhorse.model.errors import RunError, UsageError
 from packhorse.model.json_output import JsonOutput
 from packhorse.model.site import Site
 from packhorse.model.site_facts import SiteFacts
-from packhorse.model.siteparts import Sourced, Storage
+from packhorse.model.site_parts import Sourced, Storage
 from packhorse.project.sites import this_site
 from packhorse.remote.connection import site_or_host
 from packhorse.remote.transport import LocalTransport, SshTransport, transport_for

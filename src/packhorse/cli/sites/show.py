@@ -11,7 +11,7 @@ import click
 from packhorse.app.sites.show import show
 from packhorse.cli.output import aligned, json_option, number, print_json, say
 from packhorse.model.site import Site
-from packhorse.model.siteparts import NodeKind, Part, Partition, Sourced, Storage
+from packhorse.model.site_parts import NodeKind, Part, Partition, Sourced, Storage
 from packhorse.text.amounts import counted, size, span
 
 SCHEDULERS = {

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Literal, TypeVar
 
 from packhorse.model.command import Answer, Command, Dialogue
-from packhorse.model.job import Details, Ended, Job, Refused, Request, SubmissionUnknown, Submitted
+from packhorse.model.job import Details, Ended, Job, Request, SubmissionRefused, SubmissionUnknown, Submitted
 from packhorse.model.queues import QueueState, Start
 from packhorse.schedulers.openpbs import options, queue, queues, reasons, refusals, unsupported
 from packhorse.schedulers.openpbs.fields import records
@@ -84,7 +84,7 @@ class OpenPBS:
         """Return the argv that submits a script under the name {text}, which its mail names."""
         return ["qsub", "-f", "-N{text}", "-o/dev/null", script]
 
-    def read_submission(self, answer: Answer) -> Submitted | Refused | SubmissionUnknown:
+    def read_submission(self, answer: Answer) -> Submitted | SubmissionRefused | SubmissionUnknown:
         """Read qsub's answer."""
         return refusals.submitted(answer)
 
@@ -169,7 +169,7 @@ class OpenPBS:
         found = queues.states(answer.stdout) if answer.status == 0 else None
         return NoReply(refusals.understood(answer)[0]) if found is None else found
 
-    def estimate_start(self, _queue: QueueState, /) -> Dialogue[Start | Refused | NoReply]:
+    def estimate_start(self, _queue: QueueState, /) -> Dialogue[Start | SubmissionRefused | NoReply]:
         """Say that OpenPBS cannot say when a job would start."""
         return _unknown()
 
@@ -186,7 +186,7 @@ class OpenPBS:
         return reasons.stuck(word)
 
 
-def _unknown() -> Dialogue[Start | Refused | NoReply]:
+def _unknown() -> Dialogue[Start | SubmissionRefused | NoReply]:
     yield from ()
     return NoReply("OpenPBS does not say when a job would start")
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Literal, TypeVar
 
 from packhorse.model.command import Answer, Command, Dialogue
-from packhorse.model.job import Details, Ended, Job, Refused, Request, SubmissionUnknown, Submitted
+from packhorse.model.job import Details, Ended, Job, Request, SubmissionRefused, SubmissionUnknown, Submitted
 from packhorse.model.queues import QueueState, Start
 from packhorse.schedulers.pbs import head
 from packhorse.schedulers.pbs.job_ids import element_of, job_id, listed, numeral, same_job
@@ -86,7 +86,7 @@ class Torque:
         """Return the argv that submits a script under the name {text}, which its mail names."""
         return ["qsub", "-N{text}", "-o/dev/null", script]
 
-    def read_submission(self, answer: Answer) -> Submitted | Refused | SubmissionUnknown:
+    def read_submission(self, answer: Answer) -> Submitted | SubmissionRefused | SubmissionUnknown:
         """Read qsub's answer."""
         return refusals.submitted(answer)
 
@@ -169,7 +169,7 @@ class Torque:
         answer = yield queues.QUESTION
         return queues.states(answer.stdout) if answer.status == 0 else NoReply(refusals.understood(answer)[0])
 
-    def estimate_start(self, _queue: QueueState, /) -> Dialogue[Start | Refused | NoReply]:
+    def estimate_start(self, _queue: QueueState, /) -> Dialogue[Start | SubmissionRefused | NoReply]:
         """Say that TORQUE cannot say when a job would start."""
         return _unknown()
 
@@ -186,7 +186,7 @@ class Torque:
         return reasons.stuck(word)
 
 
-def _unknown() -> Dialogue[Start | Refused | NoReply]:
+def _unknown() -> Dialogue[Start | SubmissionRefused | NoReply]:
     yield from ()
     return NoReply("TORQUE does not say when a job would start")
 
