@@ -1,11 +1,13 @@
-"""The reader and the JSON Schema know the same keys."""
+"""The reader and the JSON Schema have the same keys and bounds."""
 
 import json
 
+import jsonschema
 import pytest
 
+from packhorse.model.errors import StudyError
 from packhorse.study import keys
-from packhorse.study.make import make_study
+from packhorse.study.from_python import make_study
 from packhorse.study.schema import json_schema
 from study.studies import parse, refusal
 
@@ -28,7 +30,7 @@ def made(**given):
 
 
 def examples(table):
-    return [(key, example) for key, schema in table.items() for example in schema["examples"]]
+    return [(name, example) for name, key in table.items() for example in key.schema["examples"]]
 
 
 @pytest.mark.parametrize(("key", "example"), examples(keys.STUDY))
@@ -38,11 +40,13 @@ def test_the_reader_takes_every_key_with_its_examples(key, example):
         del given["command"]
     if key == "command":
         given["result"] = "none"
-    bare = made(**{"command": "run", **given}) if key != "function" else None
-    study = made(**given | {key: example})
-    assert bare is None or key in ("shell", "environment") or study != bare, (
-        "a key that changes nothing is not read"
-    )
+    if key in ("command", "function"):
+        base = given | {key: "another:program"}
+    elif (key, example) == ("environment", "none"):
+        base = given | {key: {"venv": ".venv"}}
+    else:
+        base = given
+    assert made(**given | {key: example}) != made(**base), "a key that changes nothing is not read"
 
 
 @pytest.mark.parametrize(
@@ -74,7 +78,7 @@ def test_the_schema_has_every_key_and_a_description_for_each():
     assert schema["$schema"].endswith("2020-12/schema")
     assert set(schema["properties"]) == set(keys.STUDY)
     known = refusal("nothing_of_this_kind: 1").hint
-    assert known == f"Known here: {', '.join(schema['properties'])}."
+    assert known == f"Allowed: {', '.join(schema['properties'])}."
     tables = [
         keys.STUDY,
         keys.RESOURCES,
@@ -85,8 +89,71 @@ def test_the_schema_has_every_key_and_a_description_for_each():
         keys.INDEX_VARIABLE,
     ]
     for table in [*tables, keys.RANDOM, keys.GENERATORS, keys.CHUNKS, keys.PARAMETERS]:
-        assert all(entry["description"] for entry in table.values())
+        assert all(key.schema["description"] and key.schema["examples"] for key in table.values())
     assert json.loads(json.dumps(schema)) == schema
+
+
+def bounds():
+    """Yield (study with a hole, a value within a bound, the next value beyond it) for every integer key."""
+    within = {
+        "study": (keys.STUDY, lambda name, value: {name: value}),
+        "generators": (keys.GENERATORS, lambda name, value: {"parameters": {"x": {name: value}}}),
+        "parameters": (keys.PARAMETERS, lambda name, value: {"parameters": {name: value}}),
+        "chunks": (
+            keys.CHUNKS,
+            lambda name, value: {"parameters": {"chunks": {"rows": 2**62, "size": 1, name: value}}},
+        ),
+        "resources": (keys.RESOURCES, lambda name, value: {"resources": {name: value}}),
+        "cluster": (keys.CLUSTER, lambda name, value: {"cluster": {name: value}}),
+        "index_variable": (
+            keys.INDEX_VARIABLE,
+            lambda name, value: {"index_variable": {"name": "A", name: value}},
+        ),
+        "random": (
+            keys.RANDOM,
+            lambda name, value: {
+                "parameters": {
+                    "x": {"random": {"distribution": "uniform", "low": 0, "high": 1, "size": 2, name: value}}
+                }
+            },
+        ),
+        "count of linspace": (
+            {"count": keys.GENERATORS["linspace"]},
+            lambda _, value: {"parameters": {"x": {"linspace": [0, 1, value]}}},
+        ),
+    }
+    for where, (table, given) in within.items():
+        for name, key in table.items():
+            schema = key.schema["prefixItems"][2] if "prefixItems" in key.schema else key.schema
+            if schema.get("type") == "integer":
+                yield pytest.param(given, name, schema["minimum"], -1, id=f"{where} {name} least")
+                yield pytest.param(given, name, schema["maximum"], 1, id=f"{where} {name} most")
+
+
+@pytest.mark.parametrize(("given", "name", "bound", "step"), [*bounds()])
+def test_the_reader_and_the_schema_have_the_same_bounds(given, name, bound, step):
+    """Both refuse the next integer beyond each bound; the schema accepts the bound, and so does the reader of the key."""
+    validator = jsonschema.Draft202012Validator(json_schema())
+    beyond = {"command": "run", **given(name, bound + step)}
+    assert list(validator.iter_errors(beyond))
+    with pytest.raises(StudyError, match=r"must be at (least|most)"):
+        made(**beyond)
+    assert not list(validator.iter_errors({"command": "run", **given(name, bound)}))
+
+
+def test_a_bound_itself_is_accepted():
+    study = made(
+        command="run",
+        seed=2**63 - 1,
+        retries=1000,
+        resources={"cpus": 100_000, "gpus": 100_000},
+        cluster={"max_jobs": 2**62},
+        replicates=2**62,
+        index_variable={"name": "A", "start": -(2**31)},
+    )
+    assert (study.seed, study.retries, study.replicates) == (2**63 - 1, 1000, 2**62)
+    assert (study.resources.cpus, study.resources.gpus) == (100_000, 100_000)
+    assert made(command="run", seed=0, retries=0, resources={"cpus": 1, "gpus": 0}).resources.gpus == 0
 
 
 def test_the_schema_knows_what_the_study_is_made_of():

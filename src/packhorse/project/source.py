@@ -78,7 +78,7 @@ def from_keywords(
     sources: Iterable[str] = (),
 ) -> Source:
     """Make a study from Python values; `path` names it where no name is given, `sources` are the files that made it."""
-    from packhorse.study.make import make_study, plain_study
+    from packhorse.study.from_python import make_study, plain_study
     from packhorse.study.write import study_text
 
     folder = folder.resolve()
