@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -115,8 +116,6 @@ FUNCTION_CALL = (
 def _argv(work: dict[str, Any], task: Task) -> list[str]:
     if not work["function"]:
         return [fill(parts, task) for parts in work["command"]]
-    import json
-
     said = work["function"]
     search = json.dumps([*task.place.search, task.place.folder])
     return [

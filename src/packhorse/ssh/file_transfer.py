@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from packhorse.agent.paths import part_of as named
 from packhorse.model.errors import RunError
 from packhorse.ssh.replies import FileHeader, check_reply, malformed_reply
 from packhorse.ssh.rsync import pull, push, worth_rsync
@@ -204,8 +205,6 @@ def missing_rows(listed: dict[str, Any], here: Path) -> list[list[Any]]:
 
 def part_of(path: Path, size: int, mtime: float) -> Path:
     """Return where a file stands that has not come whole; of another size or age it is another file's part."""
-    from packhorse.agent.paths import part_of as named
-
     return Path(os.fsdecode(named(os.fsencode(path), size, mtime)))
 
 
