@@ -93,46 +93,65 @@ def test_the_schema_has_every_key_and_a_description_for_each():
     assert json.loads(json.dumps(schema)) == schema
 
 
+def random_with(name, value):
+    return {"parameters": {"x": {"random": {"distribution": "normal", "mean": 0, "sd": 1, name: value}}}}
+
+
+def chunks_with(name, value):
+    other = {"rows": {"size": 1}, "size": {"rows": 9}, "count": {"rows": 9}}[name]
+    return {"parameters": {"chunks": {**other, name: value}}}
+
+
+def interval_with(kind, value):
+    return {"parameters": {"x": {kind: [1, 2, value]}}}
+
+
+# For each table with integers: how a study has the value of a key.
+INTEGERS = [
+    (keys.STUDY, lambda name, value: {name: value}),
+    (keys.RESOURCES, lambda name, value: {"resources": {name: value}}),
+    (keys.CLUSTER, lambda name, value: {"cluster": {name: value}}),
+    (keys.INDEX_VARIABLE, lambda name, value: {"index_variable": {"name": "A", name: value}}),
+    (keys.GENERATORS, lambda name, value: {"parameters": {"x": {name: value}}}),
+    (keys.PARAMETERS, lambda name, value: {"parameters": {name: value}}),
+    (keys.RANDOM, random_with),
+    (keys.CHUNKS, chunks_with),
+]
+
+
 def bounds():
-    """Yield (study with a hole, a value within a bound, the next value beyond it) for every integer key."""
-    within = {
-        "study": (keys.STUDY, lambda name, value: {name: value}),
-        "generators": (keys.GENERATORS, lambda name, value: {"parameters": {"x": {name: value}}}),
-        "parameters": (keys.PARAMETERS, lambda name, value: {"parameters": {name: value}}),
-        "chunks": (
-            keys.CHUNKS,
-            lambda name, value: {"parameters": {"chunks": {"rows": 2**62, "size": 1, name: value}}},
-        ),
-        "resources": (keys.RESOURCES, lambda name, value: {"resources": {name: value}}),
-        "cluster": (keys.CLUSTER, lambda name, value: {"cluster": {name: value}}),
-        "index_variable": (
-            keys.INDEX_VARIABLE,
-            lambda name, value: {"index_variable": {"name": "A", name: value}},
-        ),
-        "random": (
-            keys.RANDOM,
-            lambda name, value: {
-                "parameters": {
-                    "x": {"random": {"distribution": "uniform", "low": 0, "high": 1, "size": 2, name: value}}
-                }
-            },
-        ),
-        "count of linspace": (
-            {"count": keys.GENERATORS["linspace"]},
-            lambda _, value: {"parameters": {"x": {"linspace": [0, 1, value]}}},
-        ),
-    }
-    for where, (table, given) in within.items():
+    """Yield (place of a value, its key, a bound, the step beyond it) for every integer of a study."""
+    for table, given in INTEGERS:
         for name, key in table.items():
-            schema = key.schema["prefixItems"][2] if "prefixItems" in key.schema else key.schema
-            if schema.get("type") == "integer":
-                yield pytest.param(given, name, schema["minimum"], -1, id=f"{where} {name} least")
-                yield pytest.param(given, name, schema["maximum"], 1, id=f"{where} {name} most")
+            if key.schema.get("type") == "integer":
+                yield given, name, key.schema["minimum"], -1
+                yield given, name, key.schema["maximum"], 1
+            if "prefixItems" in key.schema:
+                count = key.schema["prefixItems"][2]
+                yield interval_with, name, count["minimum"], -1
+                yield interval_with, name, count["maximum"], 1
+
+
+def test_every_table_with_integers_is_tried():
+    tried = {name for _, name, _, _ in bounds()}
+    assert tried >= {
+        "cpus",
+        "gpus",
+        "max_jobs",
+        "replicates",
+        "seed",
+        "retries",
+        "start",
+        "size",
+        "rows",
+        "count",
+    }
+    assert tried >= {"folds", "bootstrap", "permutations", "linspace", "geomspace"}
 
 
 @pytest.mark.parametrize(("given", "name", "bound", "step"), [*bounds()])
 def test_the_reader_and_the_schema_have_the_same_bounds(given, name, bound, step):
-    """Both refuse the next integer beyond each bound; the schema accepts the bound, and so does the reader of the key."""
+    """Both refuse the next integer beyond each bound, and the schema accepts the bound itself."""
     validator = jsonschema.Draft202012Validator(json_schema())
     beyond = {"command": "run", **given(name, bound + step)}
     assert list(validator.iter_errors(beyond))

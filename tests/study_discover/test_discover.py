@@ -50,7 +50,7 @@ def test_argparse():
     assert "# sample size # of a group; for a sweep, write a list: [50, 100]" in text
     assert "for all choices: [ols, huber]" in text
     assert "--verbose" in text
-    assert "left out: --config {config}" in text
+    assert "Options without a default, which you can add to the command: --config {config}" in text
 
 
 def test_old_generators_get_the_short_seed():
