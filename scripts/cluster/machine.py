@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
 import shutil
 import socket
 import subprocess
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import daemons
@@ -67,6 +70,17 @@ def free(port: int) -> bool:
         except OSError:
             return False
         return True
+
+
+@contextlib.contextmanager
+def turn() -> Iterator[None]:
+    """Let one cluster of this machine start at a time. A folder that is everywhere is the lock, so no file stays."""
+    handle = os.open("/dev", os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 def choose_ports(cluster: Cluster) -> None:

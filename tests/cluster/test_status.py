@@ -115,8 +115,9 @@ def test_a_retry_uses_the_site_of_the_run(cluster: Cluster) -> None:
 @pytest.mark.parametrize("cure", ["release", "cancel"])
 def test_a_job_that_could_not_be_started_says_who_is_needed_and_goes_on(cluster: Cluster, cure: str) -> None:
     """Its node has no place for it (a file where slurmd's folder should be), so Slurm puts it back and holds it."""
-    project = Project(cluster, tasks=200, more="cluster: {options: ['--nodelist=n2']}")
-    spool = cluster.directory / "spool/n2"
+    node = cluster.node("n2")
+    project = Project(cluster, tasks=200, more=f"cluster: {{options: ['--nodelist={node}']}}")
+    spool = cluster.directory / "spool" / node
     away = spool.rename(spool.with_name("away"))
     spool.touch()
     try:

@@ -55,6 +55,7 @@ class Cluster:
         self.memory_limited_by: str = said["limits"]  # cgroup/v1, cgroup/v2, none
         self.accounting: bool = said["accounting"]
         self.ports: int = said["ports"]
+        self.prefix: str = said["prefix"]
         self.broken: set[str] = set()
         self.frozen: set[str] = set()
 
@@ -63,6 +64,10 @@ class Cluster:
         if self.one_user:
             return pwd.getpwuid(os.geteuid()).pw_name
         return dict(zip(("alice", "bob"), self.users, strict=False)).get(user, user)
+
+    def node(self, name: str) -> str:
+        """Return what Slurm calls a node, such as n1 or n[1-4]; its control groups are called after it."""
+        return self.prefix + name
 
     def environment(self, user: str = "") -> dict[str, str]:
         """Return what a program of a user sees after logging in."""
@@ -246,7 +251,7 @@ class Cluster:
     @contextlib.contextmanager
     def partition(self, name: str, *settings: str) -> Iterator[None]:
         """Have one partition more for a while, on the nodes of general; its jobs are lost at the end."""
-        self.ask("scontrol", "create", f"PartitionName={name}", "Nodes=n[1-4]", "MaxTime=7-0", *settings)
+        self.ask("scontrol", "create", f"PartitionName={name}", f"Nodes={self.node('n[1-4]')}", "MaxTime=7-0", *settings)
         try:
             yield
         finally:
