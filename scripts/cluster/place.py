@@ -23,6 +23,14 @@ NODES = ("n1", "n2", "n3", "n4", "d1", "d2", "g1")
 class Refused(Exception):  # noqa: N818 - a decision to tell, not a mistake of somebody
     """What cannot be done here, why, and what to type next."""
 
+    status = 1
+
+
+class Lacking(Refused):
+    """Programs that are not installed; the command's exit status tells it from other refusals."""
+
+    status = 3
+
 
 @dataclasses.dataclass
 class Cluster:
