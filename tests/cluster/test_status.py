@@ -42,7 +42,7 @@ def test_jobs_that_run_say_where_and_how_many_tasks_at_a_time(cluster: Cluster) 
     sent, jobs = project.submission(), project.status()["jobs"]
     assert jobs["at_a_time"] == jobs["running"] * sent["slots"]
     line = next(row for row in project.told().splitlines() if "testbed:" in row)
-    assert " running on n" in line or cluster.one_user
+    assert f" running on {cluster.node('n')}" in line
     assert f"{sent['elements'] * sent['slots']} tasks at a time" in line
     project.hurry()
     project.until_over()

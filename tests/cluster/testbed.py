@@ -171,6 +171,14 @@ class Cluster:
             "squeue", "--noheader", "--states=all", "--array", "--format=%T", f"--jobs={job}"
         ).split()
 
+    def nodes_of(self, job: str) -> set[str]:
+        """Return the nodes on which a job's elements run or ran, as squeue says within MinJobAge."""
+        return set(
+            self.ask(
+                "squeue", "--noheader", "--states=all", "--array", "--format=%N", f"--jobs={job}"
+            ).split()
+        )
+
     def ended(self, job: str, seconds: float = 60) -> list[str]:
         """Wait until a job with all its elements has ended; return its states."""
         going = {"PENDING", "RUNNING", "COMPLETING", "CONFIGURING", "REQUEUED", "SUSPENDED"}
