@@ -259,7 +259,14 @@ class Cluster:
     @contextlib.contextmanager
     def partition(self, name: str, *settings: str) -> Iterator[None]:
         """Have one partition more for a while, on the nodes of general; its jobs are lost at the end."""
-        self.ask("scontrol", "create", f"PartitionName={name}", f"Nodes={self.node('n[1-4]')}", "MaxTime=7-0", *settings)
+        self.ask(
+            "scontrol",
+            "create",
+            f"PartitionName={name}",
+            f"Nodes={self.node('n[1-4]')}",
+            "MaxTime=7-0",
+            *settings,
+        )
         try:
             yield
         finally:

@@ -80,7 +80,9 @@ def run(folder: Path) -> tuple[int, str]:
 
 def listed(summary: str, heading: str) -> list[str]:
     """Return the lines below a heading."""
-    return [line.strip() for line in summary.partition(f"\n{heading}:\n")[2].partition("\n\n")[0].splitlines()]
+    return [
+        line.strip() for line in summary.partition(f"\n{heading}:\n")[2].partition("\n\n")[0].splitlines()
+    ]
 
 
 def test_all_sessions_are_counted_together_and_what_was_not_run_is_in_one_list(folder: Path) -> None:

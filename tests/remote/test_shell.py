@@ -67,7 +67,10 @@ def test_a_shell_in_a_job_has_what_was_asked_for_and_outlives_a_cut_line(
         "--mem=1024M --gres=gpu:a100:2 --time=0-01:00:00 --pty bash -l"
     )
     talk.expect_exact("$ ")
-    assert answer(talk, "$(hostname)-$SLURM_CPUS_PER_TASK-$CUDA_VISIBLE_DEVICES") == f"{cluster.node('g1')}-3-0,1"
+    assert (
+        answer(talk, "$(hostname)-$SLURM_CPUS_PER_TASK-$CUDA_VISIBLE_DEVICES")
+        == f"{cluster.node('g1')}-3-0,1"
+    )
     answer(talk, "${KEPT:=$RANDOM}")
     kept = answer(talk, "$KEPT")
     job = answer(talk, "$SLURM_JOB_ID")
