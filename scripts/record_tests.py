@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,7 +23,7 @@ class Recorder:
         self._reports = reports
 
     def _write(self, **line: object) -> None:
-        with open(self._path, "a", encoding="utf-8") as stream:  # one write of one line
+        with Path(self._path).open("a", encoding="utf-8") as stream:  # one write of one line
             stream.write(json.dumps(line) + "\n")
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
