@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 # What each package that travels may import of Packhorse: itself. task.py is sent with the worker.
-PACKAGES = ("worker", "porter")
+PACKAGES = ("worker", "agent")
 TRAVELLING = [
     *((name, path) for name in PACKAGES for path in sorted((ROOT / "src/packhorse" / name).glob("*.py"))),
     ("worker", ROOT / "src/packhorse/task.py"),

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from packaging.tags import Tag, compatible_tags, cpython_tags, platform_tags
 
-from packhorse.run import uv
+from packhorse.runtime import uv
 
 
 def asked(monkeypatch: pytest.MonkeyPatch, folder: Path, **about: str) -> dict[str, list[str]]:
