@@ -114,16 +114,15 @@ def _set_up_over_ssh(
     free = with_quotas(ssh, hello["paths"])
     before = Submissions(run).cluster()
     if before is not None and before.folder and before.site.name == place.site.name:
-        store = RemoteRunStore(run, ssh, before.folder)
         area = before.folder.partition("/packhorse/runs/")[0]
+        known = next((facts for facts in free if facts["path"] == area), None)
+        store = RemoteRunStore(run, ssh, before.folder, free=known)
         store.refresh()
-        store.free = next((facts for facts in free if facts["path"] == area), {})
     else:
         chosen, facts = usable(place.site, areas, free)
         area = facts["path"]
-        store = RemoteRunStore(run, ssh, remote_folder(area, run, source.study.name))
-        store.free = facts
-        store.roomier = _roomier(areas, free, chosen)
+        folder, roomier = remote_folder(area, run, source.study.name), _roomier(areas, free, chosen)
+        store = RemoteRunStore(run, ssh, folder, free=facts, roomier=roomier)
         store.check_room()
         reporter.say(f"run directory: {store.folder} on {place.site.name}{purged(chosen)}")
     found = remote_environment(source, place, ssh, reporter, build=build)
