@@ -171,8 +171,8 @@ def test_commit_all_tells_why_git_refuses(
         monkeypatch.delenv(name)
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
     ask(root, "config", "user.useConfigOnly", "true")
-    with pytest.raises(SnapshotError, match="does not know who commits") as refusal:
+    with pytest.raises(SnapshotError, match="no author name and email") as refusal:
         git.commit_all(root, "second", ["sim.py"])
     assert "git config --global user.email" in refusal.value.hint
-    with pytest.raises(SnapshotError, match="did not commit"):
+    with pytest.raises(SnapshotError, match="git commit failed"):
         git.commit_all(tmp_path, "none", ["x"])
