@@ -16,10 +16,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from packhorse.model.errors import SnapshotError
-from packhorse.snapshot.code import SnapshotFile
-from packhorse.snapshot.import_roots import editable_folders
-from packhorse.snapshot.project_files import matcher
-from packhorse.snapshot.snapshot import code_digest, data_digests, find_root, import_roots, list_files, pack
+from packhorse.snapshot.code import SnapshotFile, code_digest
+from packhorse.snapshot.data_files import data_digests
+from packhorse.snapshot.import_roots import editable_folders, import_roots
+from packhorse.snapshot.project_files import find_root, matcher
+from packhorse.snapshot.snapshot import list_files, pack
 
 HOSTILE = ["with space.py", "new\nline.py", "quo'te\".py", "-dash.py", "größe.py", "*.py", "back\\slash.py"]
 
