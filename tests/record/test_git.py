@@ -108,7 +108,7 @@ def test_no_git_and_a_repository_that_git_refuses_give_a_note(
     monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
     assert "belongs to another user" in git.git_state(root)["note"]
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert "git does not start" in git.git_state(root)["note"]
+    assert "git could not be started" in git.git_state(root)["note"]
 
 
 def test_a_path_that_breaks_careless_quoting(weird_path: Path) -> None:

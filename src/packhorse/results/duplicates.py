@@ -124,7 +124,9 @@ def _search(frame: pl.DataFrame, floats: list[str], evidence: list[str]) -> Dupl
     row = _row(frame)
     bits = pl.struct([*row, *(pl.col(name) for name in floats)]).hash().alias("ph_bits")
     tasks = frame.select("ph_index", "ph_point", "seed", bits, *evidence)
-    if row:  # a task's output is all its rows; the wrapping sum of their hashes does not depend on their order
+    if (
+        row
+    ):  # a task's output is all its rows; the wrapping sum of their hashes does not depend on their order
         firsts = (pl.col(name).first() for name in ("ph_point", "seed", *evidence))
         tasks = tasks.group_by("ph_index").agg(pl.col("ph_bits").sum(), *firsts)
     groups = (
@@ -138,7 +140,9 @@ def _search(frame: pl.DataFrame, floats: list[str], evidence: list[str]) -> Dupl
         )
         .filter((pl.col("ph_n") > 1) & (pl.col("ph_seeds") > 1))
     )
-    duplicates = [g for g in groups.head(MAX_GROUPS).to_dicts() if any(is_evidence(g[name]) for name in evidence)]
+    duplicates = [
+        g for g in groups.head(MAX_GROUPS).to_dicts() if any(is_evidence(g[name]) for name in evidence)
+    ]
     if not duplicates:
         return None
     return DuplicateSeeds(
