@@ -83,7 +83,7 @@ def test_a_summary_that_cannot_be_made_does_not_fail_the_run(tmp_path: Path, pac
     text = "name: s\ncommand: python sim.py {n}\nparameters: {n: [1]}\nsummary: {of: absent}\n"
     study(tmp_path, text, sim__py=SIM)
     done = packhorse("run")
-    assert "no summary: The table has no column 'absent'" in done.stdout
+    assert "no summary: the table has no column 'absent'" in done.stdout
     assert done.returncode == 0
 
 

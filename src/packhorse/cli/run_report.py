@@ -106,7 +106,7 @@ def _summary(outcome: Outcome) -> list[str]:
     try:
         return frame_lines(summarise_run(run, str(run), (), (), (), ()))
     except UsageError as error:
-        return [f"note: no summary: {error.message} {error.hint}"]
+        return [f"note: no summary: {error.message}; {error.hint}"]
 
 
 def judge(outcome: Outcome) -> None:
