@@ -8,7 +8,7 @@ import pytest
 
 from packhorse.cluster.next_step import next_step, retry, why_stopped
 from packhorse.model.site import Site
-from packhorse.model.submission import ClusterRun, Stopped
+from packhorse.model.submission import ClusterRun, StopRecord
 from packhorse.rundir.directory import RunDirectory
 from packhorse.rundir.submissions import Submissions
 
@@ -34,13 +34,13 @@ def a_run(folder: Path, **chosen: str) -> RunDirectory:
 def test_each_end_has_its_sentence_and_its_command(
     tmp_path: Path, why: str, text: str, said: str, typed: str
 ) -> None:
-    stopped = Stopped(why=why, text=text)  # type: ignore[arg-type]
-    assert said in why_stopped(stopped)
+    stopped = StopRecord(why=why, text=text)  # type: ignore[arg-type]
+    assert said in why_stopped(stopped.why, stopped.text)
     assert typed in next_step(a_run(tmp_path), why, {"OK": 1}, text)
 
 
 def test_a_run_that_is_done_has_nothing_to_say(tmp_path: Path) -> None:
-    assert why_stopped(Stopped(why="done", text="20 of 20 tasks ended well")) == ""
+    assert why_stopped("done", "20 of 20 tasks ended well") == ""
     assert next_step(a_run(tmp_path), "done", {"OK": 20}) == ""
 
 

@@ -54,7 +54,7 @@ def test_every_captured_job_is_told(run: RunDirectory, queue: Queue, job: Job) -
     said = job_state_line(found)
     if job.state == "QUEUED":
         assert found.state == "waiting"
-        assert f" waiting ({queue.dialect.reason(job.reason)})" in said
+        assert f" waiting ({queue.dialect.explain_reason(job.reason)})" in said
         needed = NEED.get(job.reason, "").replace("NUMBER", job.job)
         assert needed in found.needs
         assert bool(found.needs) == bool(needed) == ("never ends by itself" in said)

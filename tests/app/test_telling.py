@@ -108,7 +108,7 @@ def test_a_file_that_git_ignores_is_named_with_its_cure(
     committed(tmp_path)
     done = packhorse("run")
     assert done.returncode == 7
-    assert "big.dat is in the project and not in the snapshot" in done.stdout
+    assert "big.dat is in the project but not in the snapshot" in done.stdout
     assert "data: [big.dat]" in done.stdout
     with (tmp_path / "study.yaml").open("a") as stream:
         stream.write("data: [big.dat]\n")

@@ -18,7 +18,7 @@ from packhorse.app.jobs.job_form import request_of
 from packhorse.app.jobs.script import make_script
 from packhorse.model.errors import RunError
 from packhorse.model.form import Form
-from packhorse.plan.joblimits import elements
+from packhorse.plan.job_limits import elements
 from packhorse.project.sites import find_site
 from packhorse.schedulers import scheduler
 from scripts.plain_cases import HOSTILE, TESTBED, Case, made

@@ -140,7 +140,7 @@ def test_a_script_runs_once_on_the_cluster_and_brings_home_what_it_wrote(cluster
     done = project.packhorse("run", "--site", "testbed", "sim.py", "17")
     assert done.returncode == 0, done.stderr
     assert "hello from the script 17" in done.stdout
-    assert "it wrote out.txt" in done.stdout
+    assert "files written: out.txt" in done.stdout
     assert (project.folder / "runs/sim-1/artifacts/0/out.txt").read_text() == "kept"
 
 

@@ -17,6 +17,8 @@ from pathlib import Path
 
 import pytest
 
+from json_output import check_json
+
 ROOT = Path(__file__).parents[2]
 SCRIPT = (sys.executable, str(ROOT / "scripts" / "cluster"))
 # Read before tests/conftest.py takes the variables of Packhorse away.
@@ -98,6 +100,8 @@ class Cluster:
             os.killpg(process.pid, signal.SIGKILL)
             out, err = process.communicate()
             pytest.fail(f"{argv} of {user} took longer than {timeout} s\n{out}\n{err}")
+        if argv[0] == "packhorse":
+            check_json(argv[1:], out)
         return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
     def start_as(

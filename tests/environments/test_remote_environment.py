@@ -25,7 +25,7 @@ from msgspec.structs import replace
 
 from packhorse.environments.remote import RemoteEnvironment, remote_environment
 from packhorse.model.errors import RunError
-from packhorse.model.siteparts import Modules, Storage
+from packhorse.model.site_parts import Modules, Storage
 from packhorse.project.source import Source
 from packhorse.snapshot.code import code_digest
 from packhorse.snapshot.snapshot import list_files
@@ -67,7 +67,7 @@ class Laptop:
     ) -> RemoteEnvironment:
         there = self.site.there()
         with there.open():
-            there.say_hello(["sh", "bash"], [])
+            there.locate(["sh", "bash"], [])
             return remote_environment(
                 source, self.site.place(**asked), there, heard or self.site.heard, build=build
             )
@@ -607,7 +607,7 @@ def test_a_build_goes_on_when_the_laptop_is_gone(laptop: Laptop, site: Loopback,
     def gone() -> None:
         try:
             with there.open():
-                there.say_hello(["sh", "bash"], [])
+                there.locate(["sh", "bash"], [])
                 remote_environment(source, site.place(), there, site.heard)
         except RunError as error:
             killed.append(error)

@@ -333,7 +333,7 @@ def test_an_area_that_is_full_is_refused_and_another_named(connected: Laptop) ->
         assert not list(small.rglob("job-base.sh"))
         fits = connected.run("run", "study.yaml", "--site", "areas", "--area", "big", cwd=place)
         assert fits.returncode == 0, fits
-        assert f"the run will live in {big}/packhorse/runs/study-" in fits.stderr
+        assert f"run directory: {big}/packhorse/runs/study-" in fits.stderr
         assert "bring results home by" in fits.stderr
     finally:
         subprocess.run(["umount", "--lazy", small], check=True)

@@ -18,7 +18,7 @@ import msgspec
 from packhorse.cluster.job_scripts import Caps, render
 from packhorse.model.site import Site
 from packhorse.project.placement import Place, propose
-from packhorse.remote.run_store import RunStore
+from packhorse.remote.run_store import LocalRunStore
 from packhorse.remote.transport import LocalTransport
 from packhorse.rundir.directory import RunDirectory
 from packhorse.runtime.site_files import SHIPPED_FOLDER
@@ -120,7 +120,7 @@ def rendered(case: Case, home: Path, dialect: str = "slurm", job: str = "") -> d
     place = Place(site=site_of(case, dialect), asked=study.cluster)
     found, speaker = propose(study, place, case.tasks), scheduler(dialect)
     render(
-        RunStore(run, LocalTransport(place.site)),
+        LocalRunStore(run, LocalTransport(place.site)),
         place,
         speaker,
         found.request(place, study),

@@ -17,14 +17,12 @@ from packhorse.model.job import Details, Job
 from packhorse.model.site import Site
 from packhorse.project.user_sites import with_jobs
 from packhorse.remote.file_tail import Output, newer, tail
-from packhorse.remote.transport import SshTransport, transport_for
+from packhorse.remote.transport import transport_for
 from packhorse.runtime.dialogue import run_dialogue
 from packhorse.schedulers import scheduler
 from packhorse.schedulers.scheduler import NoReply
 
 SHOWN = 20  # elements of an array whose output is shown
-LOOK_SECONDS = 2.0  # between two looks at a file that is followed, on this machine
-FAR_SECONDS = 5.0  # and on a site that is reached over ssh
 
 _NAMED = re.compile(r"(?P<site>[\w.-]+):(?P<job>[^\s/]+)")
 
@@ -59,8 +57,7 @@ def asking(site: Site) -> Iterator[Queue]:
     """Reach a site, and yield its queue."""
     queue = Queue(site, transport_for(site))
     with queue.transport.open():
-        if isinstance(queue.transport, SshTransport):
-            queue.transport.say_hello(list(queue.dialect.programs), [])
+        queue.transport.identify(list(queue.dialect.programs))
         yield queue
 
 
@@ -157,7 +154,6 @@ def _heading(named: Named, one: Output, number: int) -> str:
 
 def follow_job(named: Named, show: Callable[[str], None]) -> None:
     """Show what a job prints, as it comes, until it has ended."""
-    pause = FAR_SECONDS if isinstance(transport_for(named.site), SshTransport) else LOOK_SECONDS
     with asking(named.site) as queue:
         (first, *others) = outputs(queue, named)
         if any(one.element != first.element for one in others):
@@ -178,4 +174,4 @@ def follow_job(named: Named, show: Callable[[str], None]) -> None:
                 show(text)
             elif not alive:
                 return
-            time.sleep(pause if alive else 0.0)
+            time.sleep(queue.transport.file_poll if alive else 0.0)

@@ -60,9 +60,9 @@ def render(
         "python": store.python,
         "latency": place.site.latency,
         "rungs": [_rung(store, rung) for rung in rungs],
-        "submit": dialect.template(_placed(store, base)),
-        "after": dialect.template(_following(store, base), after=True),
-        "release": dialect.release("{job}"),
+        "submit": dialect.submit_template(_placed(store, base)),
+        "after": dialect.submit_template(_following(store, base), after=True),
+        "release": dialect.release_argv("{job}"),
         "asked": _asked(dialect),
         "unset": list(dialect.unset),
         "memory_words": list(dialect.memory_words),
@@ -99,7 +99,7 @@ def wave_script(store: RunStore, place: Place, dialect: Scheduler, base: Request
     if place.site.scratch:
         program += ["--scratch", Raw(f'"{place.site.scratch}"')]
     head = dialect.directives(element_request(base, rung))
-    first, about = dialect.first(_output(store)), _about(ABOUT_WAVE, dialect)
+    first, about = dialect.startup_lines(_output(store)), _about(ABOUT_WAVE, dialect)
     return job_script(head, about, setup_lines(place), program, place.site.setup, first)
 
 
@@ -110,7 +110,7 @@ def continue_script(store: RunStore, place: Place, dialect: Scheduler, base: Req
     )
     program = [store.python, "-S", "-E", f"{store.path}/worker.pyz", "continue", store.path]
     program += [Raw(f'"${dialect.variables.wave}"'), "--seconds", str(CONTINUE_SECONDS - 60)]
-    first, about = dialect.first(_output_after(store)), _about(ABOUT_CONTINUATION, dialect)
+    first, about = dialect.startup_lines(_output_after(store)), _about(ABOUT_CONTINUATION, dialect)
     return job_script(dialect.directives(request), about, [], program, place.site.setup, first)
 
 
@@ -135,7 +135,7 @@ def mail_script(place: Place, dialect: Scheduler, base: Request) -> str:
 
 def _mail(store: RunStore, place: Place, dialect: Scheduler, base: Request) -> dict[str, object]:
     """Return how the one mail of a run is sent; `when` is fail where only bad news is wanted."""
-    argv = dialect.notice(f"{store.path}/waves/mail.sh")
+    argv = dialect.notification_argv(f"{store.path}/waves/mail.sh")
     when = "end" if "end" in place.asked.mail_when else "fail"
     return {"argv": argv, "name": base.name, "when": when, "not_in_names": dialect.not_in_names}
 
@@ -167,7 +167,7 @@ def _following(store: RunStore, base: Request) -> Request:
 
 
 def _asked(dialect: Scheduler) -> dict[str, object]:
-    argv, cancelled = dialect.asked("{job}")
+    argv, cancelled = dialect.cancelled_query("{job}")
     return {"argv": argv, "cancelled": cancelled}
 
 

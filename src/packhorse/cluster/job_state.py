@@ -85,15 +85,15 @@ def job_state(run: RunDirectory, queue: Queue, jobs: Jobs) -> JobState:
 def _reason(queue: Queue, jobs: list[Job]) -> str:
     """Return why jobs wait, the reasons that never pass before those that may."""
     waiting = [job for job in jobs if job.state == "QUEUED"]
-    words = sorted((job.reason for job in waiting), key=lambda word: not queue.dialect.stuck(word))
-    return "; ".join(dict.fromkeys(map(queue.dialect.reason, words)))
+    words = sorted((job.reason for job in waiting), key=lambda word: not queue.dialect.remedy(word))
+    return "; ".join(dict.fromkeys(map(queue.dialect.explain_reason, words)))
 
 
 def _needs(run: RunDirectory, queue: Queue, jobs: list[Job]) -> str:
     """Return what somebody has to do for jobs that never start by themselves."""
     found = []
     for job in jobs:
-        said = queue.dialect.stuck(job.reason) if job.state == "QUEUED" else ""
+        said = queue.dialect.remedy(job.reason) if job.state == "QUEUED" else ""
         if said:
             found.append(said.replace("JOB", job.job).replace("RUN", called(run)))
     return "; ".join(dict.fromkeys(found))

@@ -143,7 +143,7 @@ def _living(dialect: Scheduler, site: str, jobs: Sequence[Job], ended: Sequence[
 
 def _state(dialect: Scheduler, job: Job) -> State:
     if job.state == "QUEUED":
-        return dialect.waits(job.reason)
+        return dialect.wait_kind(job.reason)
     return "running" if job.state == "RUNNING" else "unknown"
 
 
@@ -154,13 +154,13 @@ def _word(running: Sequence[Job]) -> str:
 
 
 def _reasons(dialect: Scheduler, waiting: Sequence[Job]) -> str:
-    return "; ".join(dict.fromkeys(dialect.reason(job.reason) for job in waiting))
+    return "; ".join(dict.fromkeys(dialect.explain_reason(job.reason) for job in waiting))
 
 
 def _needs(dialect: Scheduler, site: str, waiting: Sequence[Job]) -> str:
     found = []
     for job in waiting:
-        said = dialect.stuck(job.reason)
+        said = dialect.remedy(job.reason)
         if said:
             found.append(
                 said.replace("packhorse cancel RUN", f"packhorse cancel {site}:{job.job}").replace(

@@ -11,12 +11,12 @@ from packhorse.cluster.queue import Queue
 from packhorse.cluster.submit_wave import Submitter
 from packhorse.model.command import Command
 from packhorse.model.errors import Unreachable
-from packhorse.model.submission import Stopped, Submission
-from packhorse.project.background_import import import_ahead
+from packhorse.model.submission import StopRecord, Submission
+from packhorse.project.background_import import import_in_background
 from packhorse.project.reporter import Progress, Reporter
 from packhorse.remote.run_store import RunStore
 from packhorse.rundata.outcomes import latest_outcomes
-from packhorse.rundata.progress import WaveEnd, tasks_done
+from packhorse.rundata.progress import EndReason, WaveEnd, run_counts
 from packhorse.rundir.submissions import Submissions
 from packhorse.text.amounts import span
 
@@ -50,7 +50,7 @@ class Monitor:
 
     def follow(self) -> WaveEnd:
         """Watch until the run is over; KeyboardInterrupt leaves it running."""
-        import_ahead("polars")
+        import_in_background("polars")
         try:
             while True:
                 end = self._look_there()
@@ -65,7 +65,7 @@ class Monitor:
     def _pause(self) -> float:
         """Return the seconds to the next look: at a run elsewhere each is a round trip, and so as rare as questions."""
         poll = self.queue.site.poll
-        return poll if self.store.far else pause(time.monotonic() - self.begun, poll)
+        return pause(time.monotonic() - self.begun, poll) if self.store.cheap_to_poll else poll
 
     def _look_there(self) -> WaveEnd | None:
         """Look in one session, in which what is new comes together with the scheduler's answer.
@@ -74,7 +74,7 @@ class Monitor:
         """
         try:
             with self.store.open():
-                self.store.look(*self.queue.announced())
+                self.store.refresh(self.queue.announced)
                 end = self._look()
         except Unreachable as error:
             self._wait_for_login(error)
@@ -96,8 +96,8 @@ class Monitor:
 
     def _check_idle(self) -> None:
         """Stop asking when the site would have closed a login that nobody uses: asking for ever would defeat that."""
-        idle = self.queue.site.idle
-        if self.store.far and idle and time.monotonic() - self.begun > idle and not self.store.keeps_login():
+        idle = self.queue.transport.idle_limit
+        if idle and time.monotonic() - self.begun > idle:
             raise StillRunning(span(idle))
 
     def _look(self) -> WaveEnd | None:
@@ -107,12 +107,12 @@ class Monitor:
             return ended(stopped)
         if self._all_ok():
             self._dismiss()
-            return ended(Stopped(why="done"))
+            return ended(StopRecord(why="done"))
         found = job_state(self.run, self.queue, self.queue.jobs())
         self._tell(found)
         latest = self.kept.latest()
         if latest is None:
-            return ended(Stopped(why="cancelled", text="its newest wave is not of a batch system"))
+            return ended(StopRecord(why="cancelled", text="its newest wave is not of a batch system"))
         if found.alive or found.state == "unknown":
             self.gone.clear()
             if found.alive:
@@ -145,12 +145,12 @@ class Monitor:
             return None
         self.gone.clear()
         if self.kept.cancelled:
-            return ended(Stopped(why="cancelled", text="packhorse cancel"))
+            return ended(StopRecord(why="cancelled", text="packhorse cancel"))
         if not latest.job and not self._started(latest):
             return self._resubmit(latest)
         if self.continued == latest.wave:
             text = "its jobs are gone, and nothing could be submitted in their place"
-            return ended(Stopped(why="refused", text=text))
+            return ended(StopRecord(why="refused", text=text))
         self.continued = latest.wave
         self.reporter.say("the jobs of this wave are gone; looking for what they left missing")
         self.go_on(latest)
@@ -170,7 +170,7 @@ class Monitor:
     def _resubmit(self, latest: Submission) -> WaveEnd | None:
         """Submit a wave again that nobody knows of; should both come to run, the second finds the first's mark."""
         if self.resubmitted >= RESUBMITS:
-            return ended(Stopped(why="refused", text="the scheduler never showed the job"))
+            return ended(StopRecord(why="refused", text="the scheduler never showed the job"))
         self.resubmitted += 1
         self.reporter.warn("the scheduler does not know the job; submitting it again")
         Submitter(self.store, self.queue, self.reporter).wave(latest)
@@ -184,10 +184,9 @@ class Monitor:
         plan = self.run.latest()
         if plan is None:
             return False
-        done = plan.before.get("OK", 0) + tasks_done(self.run, plan.wave).get("OK", 0)
-        if done < plan.total:
+        if run_counts(self.run, plan).done < plan.total:
             return False
-        self.store.bring()
+        self.store.fetch_records()
         return latest_outcomes(self.run).fold.counts["OK"] >= plan.total
 
     def _dismiss(self) -> None:
@@ -206,19 +205,14 @@ class Monitor:
         plan = self.run.latest()
         if plan is None:
             return
-        counts = dict(plan.before)
-        for name, number in tasks_done(self.run, plan.wave).items():
-            counts[name] = counts.get(name, 0) + number
-        ok = min(counts.get("OK", 0), plan.total)
-        failed = sum(number for name, number in counts.items() if name not in ("OK", "MISSING"))
-        failed = min(failed, plan.total - ok)
+        counts = run_counts(self.run, plan)
         if self.began_with is None:
-            self.began_with = ok, failed
+            self.began_with = counts.done, counts.failed
         self.reporter.progress(
             Progress(
-                total=plan.total,
-                done=ok,
-                failed=failed,
+                total=counts.total,
+                done=counts.done,
+                failed=counts.failed,
                 started_with=sum(self.began_with),
                 seconds=time.monotonic() - self.begun,
             )
@@ -230,9 +224,6 @@ def pause(taken: float, poll: float) -> float:
     return min(max(SOON_SECONDS, LOOK_SHARE * taken), LOOK_SECONDS, poll)
 
 
-def ended(stopped: Stopped) -> WaveEnd:
-    """Return why a run is over in the words of a wave's end."""
-    end = WaveEnd()
-    end.how = stopped.why
-    end.cause = stopped.text
-    return end
+def ended(stopped: StopRecord) -> WaveEnd:
+    """Return the end of a run from what its continuation wrote."""
+    return WaveEnd(EndReason(stopped.why), stopped.text)

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from packhorse.cluster.job_state import called
-from packhorse.model.submission import ClusterRun, Stopped
+from packhorse.model.submission import ClusterRun
 from packhorse.rundir.directory import RunDirectory
 from packhorse.rundir.submissions import Submissions
+from packhorse.text.amounts import retry_command
 
 WHY = {
     "idle": "stopped, since waves brought nothing new",
@@ -20,11 +21,11 @@ WHY = {
 }
 
 
-def why_stopped(stopped: Stopped) -> str:
+def why_stopped(why: str, text: str) -> str:
     """Return why nothing more was submitted, as a sentence; nothing where the run is simply done."""
-    if stopped.why == "done":
-        return stopped.text if ";" in stopped.text else ""
-    return f"{WHY[stopped.why]}: {stopped.text}" if stopped.text else WHY[stopped.why]
+    if why == "done":
+        return text if ";" in text else ""
+    return f"{WHY[why]}: {text}" if text else WHY[why]
 
 
 def next_step(run: RunDirectory, why: str, counts: Mapping[str, int], text: str = "") -> str:
@@ -45,11 +46,8 @@ def next_step(run: RunDirectory, why: str, counts: Mapping[str, int], text: str 
 
 def retry(run: RunDirectory, counts: Mapping[str, int]) -> str:
     """Return what runs the tasks again that have no result; nothing where all have one."""
-    if not any(counts.get(name) for name in ("FAILED", "TIMEOUT", "MEMORY", "UNFINISHED")):
-        return ""
-    more = " --memory 2x" if counts.get("MEMORY") else ""
-    more += " --time 2x" if counts.get("TIMEOUT") else ""
-    return f"packhorse retry {called(run)}{more} runs them again"
+    command = retry_command(called(run), counts)
+    return f"{command} runs them again" if command else ""
 
 
 def run_again(run: RunDirectory) -> str:

@@ -51,7 +51,7 @@ class Queue:
 
     def ask(self, command: Command) -> Answer:
         """Run a command of the scheduler."""
-        return self.transport.ask(command)
+        return self.transport.run_command(command)
 
     def announced(self, oldest: float | None = None) -> list[Command]:
         """Return the command that `jobs` will begin with, if it will ask at all."""

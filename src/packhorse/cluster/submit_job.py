@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from packhorse.cluster.queue import Queue
 from packhorse.model.command import Command
-from packhorse.model.job import Refused, SubmissionUnknown, Submitted
+from packhorse.model.job import SubmissionRefused, SubmissionUnknown, Submitted
 from packhorse.project.reporter import Reporter
 
 SUBMIT_SECONDS = 60.0  # a scheduler under load may take this long to answer
@@ -17,21 +17,21 @@ FIND_SECONDS = 12.0  # how long a job whose answer was lost is looked for at onc
 
 def send_job(
     queue: Queue, argv: Sequence[str], token: str, reporter: Reporter, folder: str = ""
-) -> str | Refused:
+) -> str | SubmissionRefused:
     """Submit a job from a folder; return its number, or "" where nobody knows it yet."""
-    said: Submitted | Refused | SubmissionUnknown = Refused("", transient=True)
+    said: Submitted | SubmissionRefused | SubmissionUnknown = SubmissionRefused("", transient=True)
     for pause in (*AGAIN_SECONDS, 0.0):
         command = Command(argv=tuple(argv), timeout=SUBMIT_SECONDS, unset=queue.dialect.unset, folder=folder)
-        said = queue.dialect.submitted(queue.ask(command))
+        said = queue.dialect.read_submission(queue.ask(command))
         queue.shared.forget()
-        if isinstance(said, Refused) and said.transient and pause:
+        if isinstance(said, SubmissionRefused) and said.transient and pause:
             reporter.say(f"the scheduler does not take jobs now ({said.why}); asking again")
             time.sleep(pause)
             continue
         break
     if isinstance(said, Submitted):
         return said.job
-    if isinstance(said, Refused):
+    if isinstance(said, SubmissionRefused):
         return said
     reporter.warn(f"nobody knows whether the scheduler took the job ({said.why}); looking for it")
     return find_job(queue, token)

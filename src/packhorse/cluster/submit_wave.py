@@ -12,7 +12,7 @@ from packhorse.cluster.queue import Queue
 from packhorse.cluster.submit_job import AGAIN_SECONDS, SUBMIT_SECONDS, find_job, send_job
 from packhorse.model.command import Command
 from packhorse.model.errors import RunError
-from packhorse.model.job import Refused
+from packhorse.model.job import SubmissionRefused
 from packhorse.model.submission import Submission, token_of
 from packhorse.project.reporter import Reporter
 from packhorse.remote.run_store import RunStore
@@ -25,11 +25,13 @@ AHEAD = 3  # waves to queue beforehand where jobs may not submit jobs, beside th
 class Submitter:
     """Submits the waves of one run to one site's scheduler."""
 
-    def __init__(self, store: RunStore, queue: Queue, reporter: Reporter) -> None:
+    def __init__(
+        self, store: RunStore, queue: Queue, reporter: Reporter, *, waves_ahead: int = AHEAD
+    ) -> None:
         self.store, self.queue, self.reporter = store, queue, reporter
         self.run = run = store.run
         self.kept = Submissions(run, store)
-        self.waves_ahead = AHEAD
+        self.waves_ahead = waves_ahead
         self.said = msgspec.json.decode((run.path / "waves" / "continue.json").read_bytes())
 
     def wave(self, intent: Submission) -> Submission:
@@ -38,13 +40,13 @@ class Submitter:
         argv = filled(
             self.said["submit"], places(self._script(intent.rung), intent.wave, intent.token, **said)
         )
-        self.store.make_logs()  # without it every element would fail at its start
+        self.store.make_log_folder()  # without it every element would fail at its start
         intent = replace(intent, argv=tuple(argv), intended=time.time())
         self.kept.keep(intent)
         job = self._submit(argv, intent.token)
-        if isinstance(job, Refused):
+        if isinstance(job, SubmissionRefused):
             # Nothing of this wave can ever start, so it never was.
-            self.store.forget_wave(intent.wave)
+            self.store.discard_wave(intent.wave)
             hint = f"packhorse plan --site {intent.site} shows the limits; the same command tries again"
             raise RunError(f"the site refuses the job: {job.why}", hint)
         return self.learned(intent, job) if job else intent
@@ -98,8 +100,8 @@ class Submitter:
             token = token_of(run_id, number)
             said = {"elements": wave.elements, "job": [wave.job, *later][-1], "follows": number - 1}
             job = self._submit(filled(self.said["submit"], places(script, number, token, **said)), token)
-            if isinstance(job, Refused) or not job:
-                why = job.why if isinstance(job, Refused) else "its answer was lost"
+            if isinstance(job, SubmissionRefused) or not job:
+                why = job.why if isinstance(job, SubmissionRefused) else "its answer was lost"
                 self.reporter.warn(f"no more than {number - 1} waves could be queued beforehand: {why}")
                 break
             later.append(job)
@@ -113,10 +115,10 @@ class Submitter:
         script = f"{self.store.path}/waves/continue.sh"
         filling = places(script, wave.wave, token, job=wave.job)
         job = self._submit(filled(self.said["after"], filling), token)
-        if isinstance(job, Refused):
+        if isinstance(job, SubmissionRefused):
             # The wave may be over already and forgotten, and then there is nothing to wait for.
             job = self._submit(filled(self.said["after"], {**filling, "job": ""}), token)
-        if isinstance(job, Refused):
+        if isinstance(job, SubmissionRefused):
             self.reporter.warn(
                 f"the job that would go on by itself was refused ({job.why}); packhorse run goes on instead"
             )
@@ -125,7 +127,7 @@ class Submitter:
         self.kept.keep(known)
         return known
 
-    def _submit(self, argv: Sequence[str], token: str) -> str | Refused:
+    def _submit(self, argv: Sequence[str], token: str) -> str | SubmissionRefused:
         """Return the job's number, or "" where nobody knows it yet."""
         return send_job(self.queue, argv, token, self.reporter)
 

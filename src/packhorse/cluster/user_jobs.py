@@ -18,7 +18,7 @@ from packhorse.model.job import Ended
 from packhorse.model.site import Site
 from packhorse.project.cache_dir import cache_dir
 from packhorse.project.user_sites import user_sites
-from packhorse.remote.transport import SshTransport, transport_for
+from packhorse.remote.transport import transport_for
 from packhorse.rundir.directory import RunDirectory, list_runs
 from packhorse.rundir.shared_reply import SharedReply
 from packhorse.rundir.submissions import Submissions, read_script_job
@@ -100,13 +100,12 @@ def _answered(site: Site, wanted: Sequence[Wanted], names: Names, job: str = "")
             found = _in_a_session(queue, wanted, names, job)
     except PackhorseError as error:
         found = SiteJobs(site=site.name, silent=error.message, hint=error.hint)
-    return replace(found, poll=site.poll, idle=site.idle if isinstance(how, SshTransport) else None)
+    return replace(found, poll=site.poll, idle=how.idle_limit)
 
 
 def _in_a_session(queue: Queue, wanted: Sequence[Wanted], names: Names, job: str) -> SiteJobs:
     with queue.transport.open():
-        if isinstance(queue.transport, SshTransport):
-            queue.transport.say_hello(list(queue.dialect.programs), [])
+        queue.transport.identify(list(queue.dialect.programs))
         found = SiteJobs(site=queue.site.name)
         for one in wanted:
             found = _one(_ask(queue, one, names), job)

@@ -14,7 +14,7 @@ from packhorse.model.job import Ended
 from packhorse.model.plan import Plan
 from packhorse.model.submission import Submission
 from packhorse.results.journal import read_tail
-from packhorse.rundata.progress import tasks_done
+from packhorse.rundata.progress import wave_counts
 from packhorse.rundir.directory import RunDirectory
 from packhorse.rundir.submissions import Submissions
 from packhorse.text.amounts import counted, size, span
@@ -74,7 +74,7 @@ def waves_of(run: RunDirectory) -> list[Wave]:
 
 def _wave(run: RunDirectory, plan: Plan, sent: Submission) -> Wave:
     ends = [read_tail(path).end for path in run.ends(plan.wave)]
-    counts = tasks_done(run, plan.wave)
+    counts = wave_counts(run, plan.wave)
     counts["MISSING"] = max(0, plan.tasks - sum(counts.values()))
     return Wave(
         wave=plan.wave,

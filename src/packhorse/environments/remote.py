@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +24,13 @@ from packhorse.environments.python import (
 from packhorse.environments.r_library import r_on
 from packhorse.environments.site_probe import SiteProbe
 from packhorse.model.study import Study
+from packhorse.project.cache_dir import cache_dir
 from packhorse.project.placement import Place
 from packhorse.project.reporter import Reporter
 from packhorse.project.source import Source
 from packhorse.remote.transport import SshTransport
 from packhorse.runtime.interpreter import PYTHON, Interpreter
-from packhorse.runtime.programs import BY_SUFFIX
+from packhorse.runtime.programs import BY_SUFFIX, Program, resolve_remote_command
 
 
 class RemoteEnvironment(Struct, frozen=True, kw_only=True):
@@ -44,6 +45,52 @@ class RemoteEnvironment(Struct, frozen=True, kw_only=True):
     notes: tuple[str, ...] = ()
     modules: tuple[str, ...] = ()  # that jobs have to load beside those that the study names
     said: tuple[str, ...] = ()  # what a plan says of it: which Python, which R
+
+
+class RemoteTaskEnvironment:
+    """Interpreter, programs and variables of a site reached over ssh; nothing is inherited from this machine."""
+
+    def __init__(self, source: Source, remote_environment: RemoteEnvironment) -> None:
+        self.source, self.study, self.remote_environment = source, source.study, remote_environment
+        self.interpreter = remote_environment.interpreter
+        self.notes, self.path = remote_environment.notes, remote_environment.interpreter.path
+
+    def program(self, command: tuple[str, ...]) -> Program:
+        """Return a command whose first word is resolved among the site's programs."""
+        return resolve_remote_command(
+            command, self.interpreter, self.source.folder, self.remote_environment.programs
+        )
+
+    def changed(self) -> dict[str, str]:
+        """Return the variables that the study sets, and those of its environment there."""
+        said = {name: value for name, value in self.study.env.items() if value is not None}
+        return {name: value for name, value in self.interpreter.variables.items() if value is not None} | said
+
+    def unset(self) -> tuple[str, ...]:
+        """Return the variables that tasks do not inherit from their job."""
+        names = [name for name, value in self.interpreter.variables.items() if value is None]
+        return tuple(sorted([*names, *(name for name, value in self.study.env.items() if value is None)]))
+
+    def editable(self, _argv: tuple[str, ...]) -> Sequence[str]:
+        """Return nothing: the project is not installed there."""
+        return []
+
+    def provenance(self, _argv: tuple[str, ...], data: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the provenance: code, data and this machine as here, the environment as there."""
+        from packhorse.record import provenance
+        from packhorse.record.provenance import Languages
+
+        found = provenance.collect(
+            self.study,
+            self.source.root,
+            self.source.folder,
+            languages=Languages(),
+            env={},
+            cache=cache_dir(),
+            data=data,
+        )
+        found["environment"] = {**self.remote_environment.told, "digest": self.remote_environment.digest}
+        return found
 
 
 def remote_environment(

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from msgspec import Struct
 
-from packhorse.remote.transport import SshTransport, Transport
+from packhorse.remote.transport import Transport
 
 TAIL = 1 << 20  # bytes of a file that are shown
 
@@ -23,7 +21,7 @@ class Output(Struct, frozen=True, kw_only=True):
 
 def tail(how: Transport, one: Output) -> str:
     """Return the end of a file; what is not there is said in a sentence."""
-    size = _size(how, one.path)
+    size = how.file_size(one.path)
     if size is None:
         if one.waits:
             return f"(the job has not begun; it will write to {one.path})\n"
@@ -38,7 +36,7 @@ def tail(how: Transport, one: Output) -> str:
 
 def newer(how: Transport, one: Output, at: int) -> tuple[str, int]:
     """Return what a file has from a byte on, and where to go on; nothing while it is not there."""
-    data = _far(how, one.path, at) if isinstance(how, SshTransport) else _here(one.path, at)
+    data = how.read_file(one.path, at)
     # A character that is cut is read whole the next time.
     whole = len(data)
     for cut in range(1, min(4, len(data)) + 1):
@@ -52,31 +50,3 @@ def _cut(tail_bytes: bytes) -> bool:
     first = tail_bytes[0]
     wanted = 4 if first >= 0xF0 else 3 if first >= 0xE0 else 2
     return len(tail_bytes) < wanted
-
-
-def _size(how: Transport, path: str) -> int | None:
-    if isinstance(how, SshTransport):
-        found = how.session.call("list", path=path)
-        return int(found["files"][0][1]) if found["kind"] == "file" else None
-    try:
-        return Path(path).stat().st_size
-    except OSError:
-        return None
-
-
-def _here(path: str, at: int) -> bytes:
-    try:
-        with Path(path).open("rb") as stream:
-            stream.seek(at)
-            return stream.read(TAIL)
-    except OSError:
-        return b""
-
-
-def _far(how: SshTransport, path: str, at: int) -> bytes:
-    from packhorse.ssh.file_transfer import stream_files
-
-    found = b""
-    for _, blocks in stream_files(how.session, path, [("", at)]):
-        found += b"".join(blocks)
-    return found

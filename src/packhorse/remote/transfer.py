@@ -6,8 +6,6 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from msgspec import Struct
-
 from packhorse.model.errors import UsageError
 from packhorse.project.reporter import Reporter
 from packhorse.remote.connection import login_of
@@ -15,14 +13,6 @@ from packhorse.remote.transport import SshTransport
 from packhorse.ssh.file_transfer import OnBytes, upload_missing
 
 ANNOUNCE_BYTES = 100 << 20  # bytes before whose sending their number is told
-
-
-class Transferred(Struct, frozen=True, kw_only=True):
-    """What `put` or `get` did: where it came to stand, the bytes that travelled, and what was not carried."""
-
-    place: str
-    bytes: int
-    left: tuple[str, ...] = ()  # links to folders, sockets and the like
 
 
 def upload(

@@ -353,3 +353,19 @@ def _failures(space: ParameterSpace, fold: Fold, gathered: _Gathered) -> pl.Data
         [*_parameters(space, book), *cause_columns, *(book[f"ph_{n}"] for n in ("index", *BOOKKEEPING))]
     )
     return frame.sort("ph_index")
+
+
+def frame_lines(frame: Any) -> list[str]:
+    """Return a polars frame as a table of text."""
+    import polars
+
+    with polars.Config(
+        tbl_rows=200,
+        tbl_cols=50,
+        tbl_hide_dataframe_shape=True,
+        tbl_hide_column_data_types=True,
+        tbl_formatting="ASCII_MARKDOWN",
+        tbl_width_chars=200,
+        float_precision=6,
+    ):
+        return str(frame).splitlines()

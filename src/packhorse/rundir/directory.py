@@ -174,6 +174,10 @@ class RunDirectory:
             if not path.name.isdigit():
                 shutil.rmtree(path, ignore_errors=True)
 
+    def discard_wave(self, wave: int) -> None:
+        """Remove the folder of a wave that was never submitted."""
+        shutil.rmtree(self.path / "waves" / str(wave), ignore_errors=True)
+
     # Spaces, snapshots, journals
 
     def write_space(self, space: ParameterSpace) -> str:

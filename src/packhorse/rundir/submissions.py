@@ -8,7 +8,7 @@ from typing import Protocol
 import msgspec
 
 from packhorse.model.script_job import ScriptJob
-from packhorse.model.submission import ClusterRun, Stopped, Submission
+from packhorse.model.submission import ClusterRun, StopRecord, Submission
 from packhorse.rundir.directory import RunDirectory
 from packhorse.rundir.files import write_file
 
@@ -18,10 +18,10 @@ JOB_FILE = "job.json"
 class FileStore(Protocol):
     """Copies files of a local run directory to the site that the run lives on."""
 
-    def put(self, *names: str) -> None:
+    def upload(self, *names: str) -> None:
         """Upload files, named relative to the run directory."""
 
-    def drop(self, *names: str) -> None:
+    def delete(self, *names: str) -> None:
         """Remove files from the run directory on the site."""
 
 
@@ -68,10 +68,10 @@ class Submissions:
         waves = self.run.waves()
         return self.of(waves[-1]) if waves else None
 
-    def stopped(self) -> Stopped | None:
+    def stopped(self) -> StopRecord | None:
         """Return the reason why the continuation stopped submitting, or None while it has not stopped."""
         try:
-            return msgspec.json.decode((self.run.path / "stopped.json").read_bytes(), type=Stopped)
+            return msgspec.json.decode((self.run.path / "stopped.json").read_bytes(), type=StopRecord)
         except FileNotFoundError:
             return None
 
@@ -97,11 +97,11 @@ class Submissions:
         for name in ("cancelled", "stopped.json"):
             (self.run.path / name).unlink(missing_ok=True)
         if self.store is not None:
-            self.store.drop("cancelled", "stopped.json")
+            self.store.delete("cancelled", "stopped.json")
 
     def _upload(self, *names: str) -> None:
         if self.store is not None:
-            self.store.put(*names)
+            self.store.upload(*names)
 
 
 def read_script_job(run: RunDirectory) -> ScriptJob | None:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from packhorse.agent.paths import part_of as agent_part_of
 from packhorse.model.errors import RunError
 from packhorse.ssh.replies import FileHeader, check_reply, malformed_reply
 from packhorse.ssh.rsync import pull, push, worth_rsync
@@ -214,9 +215,7 @@ def missing_rows(listed: dict[str, Any], here: Path) -> list[list[Any]]:
 
 
 def part_of(path: Path, size: int, mtime: float) -> Path:
-    """Return the path of a file's incomplete copy; it depends on size and mtime, so that another version has another."""
-    from packhorse.agent.paths import part_of as agent_part_of
-
+    """Return the path of a file's incomplete copy, which differs for another size or mtime."""
     return Path(os.fsdecode(agent_part_of(os.fsencode(path), size, mtime)))
 
 

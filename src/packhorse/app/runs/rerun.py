@@ -7,16 +7,18 @@ import shutil
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated
 
-import msgspec
+from msgspec import Meta
 from msgspec.structs import replace
 
 from packhorse.execution.local_worker import run_worker
 from packhorse.model.errors import RunError
+from packhorse.model.json_output import JsonOutput
 from packhorse.plan.waves import local_slots, plan_wave
 from packhorse.project.reporter import Reporter
 from packhorse.project.task_filter import TaskFilter
+from packhorse.results.compare import Difference, compare
 from packhorse.rundata.outcomes import latest_outcomes, read_outcomes
 from packhorse.rundir.directory import RunDirectory, find_run, now
 from packhorse.rundir.files import write_file
@@ -24,12 +26,22 @@ from packhorse.rundir.lock import RunLock
 from packhorse.runtime.capacity import usable_cores
 
 
+class Rerun(JsonOutput, frozen=True, kw_only=True, tag="packhorse-rerun/1"):
+    """Results of tasks that ran again, compared with the first ones."""
+
+    run: Annotated[str, Meta(description="Path of the run directory.")]
+    tasks: Annotated[int, Meta(description="Tasks that ran again.")]
+    same: Annotated[int, Meta(description="Tasks with the same result.")]
+    differing: Annotated[int, Meta(description="Tasks with another result.")]
+    failed: Annotated[int, Meta(description="Tasks without a result this time.")]
+    differences: Annotated[tuple[Difference, ...], Meta(description="Values that differ.")]
+    said: Annotated[str, Meta(description="The comparison as a sentence.")]
+
+
 def rerun(
     where: Path, said: str | None, sample: int, chosen: Sequence[str], jobs: int | None, reporter: Reporter
-) -> dict[str, Any]:
+) -> Rerun:
     """Run a random sample of finished tasks again from the snapshot; compare results bit for bit."""
-    from packhorse.results.compare import compare
-
     run = find_run(where, said)
     words = latest_outcomes(run)
     finished = [
@@ -47,16 +59,16 @@ def rerun(
         with RunLock(again.path) as lock:
             run_worker(again, plan, slots=slots, lock=lock.descriptor, reporter=reporter)
         found = compare(words.fold, read_outcomes(again, words.space, {}))
-    said = f"{found.same} of {len(picked)} finished tasks gave the same result again, bit for bit"
-    return {
-        "run": str(run.path),
-        "tasks": len(picked),
-        "same": found.same,
-        "differing": len(found.different),
-        "failed": len(picked) - found.compared,
-        "differences": [msgspec.to_builtins(one) for one in found.differences],
-        "said": said,
-    }
+    text = f"{found.same} of {len(picked)} finished tasks gave the same result again, bit for bit"
+    return Rerun(
+        run=str(run.path),
+        tasks=len(picked),
+        same=found.same,
+        differing=len(found.different),
+        failed=len(picked) - found.compared,
+        differences=tuple(found.differences),
+        said=text,
+    )
 
 
 def _twin(run: RunDirectory, wave: int, path: Path, picked: list[int]) -> RunDirectory:
