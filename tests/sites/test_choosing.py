@@ -90,7 +90,7 @@ def test_a_site_whose_resources_follow_gpus_takes_no_job_without(tmp_path: Path)
 def test_a_site_that_needs_an_account_says_so_and_is_not_refused_for_it(tmp_path: Path) -> None:
     without = job(tmp_path, cores=1)["quartz"]
     assert without.fits
-    assert any("an job needs an account" in note for note in without.notes)
+    assert any("a job needs an account" in note for note in without.notes)
     named = job(tmp_path, cores=1, account="r00123")["quartz"]
     assert not any("account" in note for note in named.notes)
 
