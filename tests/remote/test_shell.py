@@ -75,7 +75,7 @@ def test_a_shell_in_a_job_has_what_was_asked_for_and_outlives_a_cut_line(
     kept = answer(talk, "$KEPT")
     job = answer(talk, "$SLURM_JOB_ID")
     second = connected.terminal("shell", "key", "--job")
-    second.expect_exact("an interactive job of yours is open already")
+    second.expect_exact("you have an open interactive job already")
     second.expect(pexpect.EOF)
     gate.restart(cut=True)
     talk.expect_exact("not connected to key")
@@ -87,13 +87,13 @@ def test_a_shell_in_a_job_has_what_was_asked_for_and_outlives_a_cut_line(
     back.expect_exact("$ ")
     assert answer(back, "$KEPT") == kept
     back.send("\x02d")
-    back.expect_exact("the job goes on; packhorse shell key --attach returns to it")
+    back.expect_exact("the job still runs; packhorse shell key --attach returns to it")
     back.expect(pexpect.EOF)
     back.close()
     assert back.exitstatus == 0
     ends(connected)
     assert cluster.ended(job) == ["COMPLETED"]
-    assert "no interactive job is open on key" in attach(connected)
+    assert "there is no interactive job on key" in attach(connected)
     assert gate.logins() == [gate.users["key"]] * 2
 
 
