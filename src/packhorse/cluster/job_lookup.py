@@ -16,7 +16,7 @@ from packhorse.model.errors import RunError, UsageError
 from packhorse.model.job import Details, Job
 from packhorse.model.site import Site
 from packhorse.project.user_sites import with_jobs
-from packhorse.remote.file_tail import Output, newer, tail
+from packhorse.remote.file_tail import OutputFile, output_tail, read_new
 from packhorse.remote.transport import transport_for
 from packhorse.runtime.dialogue import run_dialogue
 from packhorse.schedulers import scheduler
@@ -27,17 +27,17 @@ SHOWN = 20  # elements of an array whose output is shown
 _NAMED = re.compile(r"(?P<site>[\w.-]+):(?P<job>[^\s/]+)")
 
 
-class Named(Struct, frozen=True, kw_only=True):
+class JobReference(Struct, frozen=True, kw_only=True):
     """A job of a site, as the user names it."""
 
     site: Site
     word: str  # of the job, or of an element
     job: str
     element: int | None = None
-    known: tuple[Output, ...] = ()  # files to which it writes, where somebody has written that down
+    known: tuple[OutputFile, ...] = ()  # files to which it writes, where somebody has written that down
 
 
-def named_job(said: str | None, folder: Path) -> Named | None:
+def find_job_reference(said: str | None, folder: Path) -> JobReference | None:
     """Return the job that SITE:JOB names; None for anything else, such as the name of a run."""
     found = _NAMED.fullmatch(said or "")
     if found is None or Path(said or "").exists():
@@ -49,11 +49,11 @@ def named_job(said: str | None, folder: Path) -> Named | None:
             f"{found['job']} is no number of a job of {site.name}", f"packhorse jobs {site.name} lists them"
         )
     job, element = dialect.split(found["job"])
-    return Named(site=site, word=found["job"], job=job, element=element)
+    return JobReference(site=site, word=found["job"], job=job, element=element)
 
 
 @contextmanager
-def asking(site: Site) -> Iterator[Queue]:
+def open_queue(site: Site) -> Iterator[Queue]:
     """Reach a site, and yield its queue."""
     queue = Queue(site, transport_for(site))
     with queue.transport.open():
@@ -61,9 +61,9 @@ def asking(site: Site) -> Iterator[Queue]:
         yield queue
 
 
-def cancel_job(named: Named) -> str:
+def cancel_job(named: JobReference) -> str:
     """Cancel a job of the user's that waits or runs, and say so; raise RunError where there is none."""
-    with asking(named.site) as queue:
+    with open_queue(named.site) as queue:
         ours = _living(queue, named)
         if not ours:
             raise _no_such(queue, named)
@@ -76,7 +76,7 @@ def cancel_job(named: Named) -> str:
     return f"cancelled job {named.word} of {named.site.name}{name}"
 
 
-def _living(queue: Queue, named: Named) -> list[Job]:
+def _living(queue: Queue, named: JobReference) -> list[Job]:
     """Return what waits or runs of a job of the user's."""
     found = queue.jobs(0)
     if found.silent:
@@ -88,7 +88,7 @@ def _living(queue: Queue, named: Named) -> list[Job]:
     return [job for job in found.jobs if same(named.job, job.job) and job.state != "GONE"]
 
 
-def _no_such(queue: Queue, named: Named) -> RunError:
+def _no_such(queue: Queue, named: JobReference) -> RunError:
     hint = f"packhorse jobs {named.site.name} --all lists yours"
     known = run_dialogue(queue.dialect.details(named.word), queue.ask)
     if isinstance(known, list) and known:
@@ -98,7 +98,7 @@ def _no_such(queue: Queue, named: Named) -> RunError:
     return RunError(f"{named.site.name} knows no job {named.word} of yours", hint)
 
 
-def outputs(queue: Queue, named: Named) -> list[Output]:
+def job_outputs(queue: Queue, named: JobReference) -> list[OutputFile]:
     """Return the files to which a job writes, an element each; raise RunError where nobody knows any."""
     said = run_dialogue(queue.dialect.details(named.word), queue.ask)
     if named.known and (isinstance(said, NoReply) or not said):
@@ -122,40 +122,42 @@ def outputs(queue: Queue, named: Named) -> list[Output]:
     return sorted(written, key=lambda one: (one.element or 0, one.errors))
 
 
-def _files(one: Details) -> Iterator[Output]:
+def _files(one: Details) -> Iterator[OutputFile]:
     # Of a job that waits, a scheduler names the file to come.
     for path, errors in ((one.output, False), (one.error, True)):
         if path and path != "/dev/null":
-            yield Output(path=path, element=one.element, errors=errors, waits=one.waits, late=one.late)
+            yield OutputFile(path=path, element=one.element, errors=errors, waits=one.waits, late=one.late)
 
 
-def logs_of_job(named: Named) -> tuple[list[tuple[str, str]], str]:
+def job_logs(named: JobReference) -> tuple[list[tuple[str, str]], str]:
     """Return (heading, text) of what a job printed, of the first elements of an array; and what is left out."""
-    with asking(named.site) as queue:
-        files = outputs(queue, named)
-        shown = [(_heading(named, one, len(files)), tail(queue.transport, one)) for one in files[:SHOWN]]
+    with open_queue(named.site) as queue:
+        files = job_outputs(queue, named)
+        shown = [
+            (_heading(named, one, len(files)), output_tail(queue.transport, one)) for one in files[:SHOWN]
+        ]
         another = _element(queue, named, files[-1])
     more = len(files) - SHOWN
     return shown, f"and {more:,} more; one of them: {another}" if more > 0 else ""
 
 
-def _element(queue: Queue, named: Named, one: Output) -> str:
+def _element(queue: Queue, named: JobReference, one: OutputFile) -> str:
     """Return the command for what one element of an array printed."""
     word = queue.dialect.element_of(named.job, one.element or 0)
     return shlex.join(["packhorse", "logs", f"{named.site.name}:{word}"])
 
 
-def _heading(named: Named, one: Output, number: int) -> str:
+def _heading(named: JobReference, one: OutputFile, number: int) -> str:
     if number == 1:
         return ""
     whose = f"element {one.element}" if one.element is not None else f"job {named.job}"
     return f"== {whose}{', errors' if one.errors else ''}: {one.path} =="
 
 
-def follow_job(named: Named, show: Callable[[str], None]) -> None:
+def follow_job(named: JobReference, show: Callable[[str], None]) -> None:
     """Show what a job prints, as it comes, until it has ended."""
-    with asking(named.site) as queue:
-        (first, *others) = outputs(queue, named)
+    with open_queue(named.site) as queue:
+        (first, *others) = job_outputs(queue, named)
         if any(one.element != first.element for one in others):
             raise UsageError(
                 f"job {named.word} is an array: name the element to follow",
@@ -169,7 +171,7 @@ def follow_job(named: Named, show: Callable[[str], None]) -> None:
                 for job in queue.jobs().jobs
                 if queue.dialect.same_job(named.job, job.job)
             )
-            text, at = newer(queue.transport, first, at)
+            text, at = read_new(queue.transport, first, at)
             if text:
                 show(text)
             elif not alive:

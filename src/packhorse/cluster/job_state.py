@@ -7,7 +7,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from packhorse.cluster.queue import Jobs, Queue
+from packhorse.cluster.queue import Queue, QueueReply
 from packhorse.model.job import Job
 from packhorse.rundir.directory import RunDirectory
 from packhorse.rundir.submissions import Submissions
@@ -16,7 +16,7 @@ from packhorse.text.amounts import counted
 SHOWN = 4  # nodes that are named
 
 
-class JobState(Struct, frozen=True, kw_only=True):
+class RunJobState(Struct, frozen=True, kw_only=True):
     """The jobs of one run. `queued` and `running` count elements of its newest wave that has jobs."""
 
     state: Literal["waiting", "running", "following", "gone", "unknown"]
@@ -39,17 +39,17 @@ class JobState(Struct, frozen=True, kw_only=True):
         return self.state in ("waiting", "running", "following")
 
 
-def job_state(run: RunDirectory, queue: Queue, jobs: Jobs) -> JobState:
+def job_state(run: RunDirectory, queue: Queue, jobs: QueueReply) -> RunJobState:
     """Return how a run's jobs stand by one answer of the scheduler."""
     if jobs.silent:
-        return JobState(state="unknown", silent=jobs.silent, asked=jobs.asked)
+        return RunJobState(state="unknown", silent=jobs.silent, asked=jobs.asked)
     ours = jobs.of(run.about().id)
     numbers = tuple(dict.fromkeys(job.job for _, _, job in ours))
     working = [(wave, job) for wave, following, job in ours if not following and job.state != "GONE"]
     next_ones = [job for _, following, job in ours if following and job.state != "GONE"]
     needs = _needs(run, queue, [*(job for _, job in working), *next_ones])
     if not working:
-        return JobState(
+        return RunJobState(
             state="following" if next_ones else "gone",
             follows=bool(next_ones),
             reason=_reason(queue, next_ones),
@@ -66,7 +66,7 @@ def job_state(run: RunDirectory, queue: Queue, jobs: Jobs) -> JobState:
     unknown = [job for job in here if job.state == "UNKNOWN"]
     elements = sum(job.elements for job in [*running, *unknown])
     sent = Submissions(run).of(newest)
-    return JobState(
+    return RunJobState(
         state="running" if running or unknown else "waiting",
         wave=newest,
         queued=sum(job.elements for job in waiting),
@@ -95,11 +95,11 @@ def _needs(run: RunDirectory, queue: Queue, jobs: list[Job]) -> str:
     for job in jobs:
         said = queue.dialect.remedy(job.reason) if job.state == "QUEUED" else ""
         if said:
-            found.append(said.replace("JOB", job.job).replace("RUN", called(run)))
+            found.append(said.replace("JOB", job.job).replace("RUN", run_argument(run)))
     return "; ".join(dict.fromkeys(found))
 
 
-def called(run: RunDirectory) -> str:
+def run_argument(run: RunDirectory) -> str:
     """Return what commands that are typed beside the study may call a run: its name under runs/, else its path."""
     return shlex.quote(run.path.name if run.path.parent.name == "runs" else str(run.path))
 
@@ -108,7 +108,7 @@ def _first_start(jobs: list[Job]) -> str:
     return min((job.start for job in jobs if job.state == "QUEUED" and job.start), default="")
 
 
-def job_state_line(found: JobState) -> str:
+def job_state_line(found: RunJobState) -> str:
     """Return how a run's jobs stand, as one sentence."""
     if found.state == "unknown":
         return f"unknown: the scheduler does not answer ({found.silent}); the jobs go on by themselves"
@@ -129,7 +129,7 @@ def job_state_line(found: JobState) -> str:
     return "; ".join(parts) + _needed(found)
 
 
-def _needed(found: JobState) -> str:
+def _needed(found: RunJobState) -> str:
     return f"; this never ends by itself: {found.needs}" if found.needs else ""
 
 
@@ -138,6 +138,6 @@ def _nodes(names: tuple[str, ...]) -> str:
     return f" on {', '.join(names[:SHOWN])}{more}" if names else ""
 
 
-def _expected(found: JobState) -> str:
+def _expected(found: RunJobState) -> str:
     known = found.start and not found.needs
     return f", expected to start at {found.start.replace('T', ' ')}" if known else ""

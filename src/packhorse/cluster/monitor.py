@@ -6,7 +6,7 @@ import time
 
 from msgspec.structs import replace
 
-from packhorse.cluster.job_state import JobState, job_state, job_state_line
+from packhorse.cluster.job_state import RunJobState, job_state, job_state_line
 from packhorse.cluster.queue import Queue
 from packhorse.cluster.submit_wave import Submitter
 from packhorse.model.command import Command
@@ -65,7 +65,7 @@ class Monitor:
     def _pause(self) -> float:
         """Return the seconds to the next look: at a run elsewhere each is a round trip, and so as rare as questions."""
         poll = self.queue.site.poll
-        return pause(time.monotonic() - self.begun, poll) if self.store.cheap_to_poll else poll
+        return poll_pause(time.monotonic() - self.begun, poll) if self.store.cheap_to_poll else poll
 
     def _look_there(self) -> WaveEnd | None:
         """Look in one session, in which what is new comes together with the scheduler's answer.
@@ -104,15 +104,15 @@ class Monitor:
         self.show()
         stopped = self.kept.stopped()
         if stopped is not None:
-            return ended(stopped)
+            return wave_end(stopped)
         if self._all_ok():
             self._dismiss()
-            return ended(StopRecord(why="done"))
+            return wave_end(StopRecord(why="done"))
         found = job_state(self.run, self.queue, self.queue.jobs())
         self._tell(found)
         latest = self.kept.latest()
         if latest is None:
-            return ended(StopRecord(why="cancelled", text="its newest wave is not of a batch system"))
+            return wave_end(StopRecord(why="cancelled", text="its newest wave is not of a batch system"))
         if found.alive or found.state == "unknown":
             self.gone.clear()
             if found.alive:
@@ -120,13 +120,13 @@ class Monitor:
             return None
         return self._absent(latest, found)
 
-    def _tell(self, found: JobState) -> None:
+    def _tell(self, found: RunJobState) -> None:
         said = job_state_line(replace(found, start=""))  # what is expected changes all the time
         if said != self.told and found.state != "gone":
             self.reporter.say(job_state_line(found))
             self.told = said
 
-    def _complete(self, latest: Submission, found: JobState) -> None:
+    def _complete(self, latest: Submission, found: RunJobState) -> None:
         """Write down what was not known when a wave was submitted, now that the scheduler shows it."""
         if latest.job or found.wave != latest.wave:
             return
@@ -135,7 +135,7 @@ class Monitor:
         if job:
             Submitter(self.store, self.queue, self.reporter).learned(latest, job)
 
-    def _absent(self, latest: Submission, found: JobState) -> WaveEnd | None:
+    def _absent(self, latest: Submission, found: RunJobState) -> WaveEnd | None:
         """Decide what it means that no job of ours is to be seen."""
         if not self.gone or found.asked > self.gone[-1]:
             self.gone.append(found.asked)
@@ -145,12 +145,12 @@ class Monitor:
             return None
         self.gone.clear()
         if self.kept.cancelled:
-            return ended(StopRecord(why="cancelled", text="packhorse cancel"))
+            return wave_end(StopRecord(why="cancelled", text="packhorse cancel"))
         if not latest.job and not self._started(latest):
             return self._resubmit(latest)
         if self.continued == latest.wave:
             text = "its jobs are gone, and nothing could be submitted in their place"
-            return ended(StopRecord(why="refused", text=text))
+            return wave_end(StopRecord(why="refused", text=text))
         self.continued = latest.wave
         self.reporter.say("the jobs of this wave are gone; looking for what they left missing")
         self.go_on(latest)
@@ -170,7 +170,7 @@ class Monitor:
     def _resubmit(self, latest: Submission) -> WaveEnd | None:
         """Submit a wave again that nobody knows of; should both come to run, the second finds the first's mark."""
         if self.resubmitted >= RESUBMITS:
-            return ended(StopRecord(why="refused", text="the scheduler never showed the job"))
+            return wave_end(StopRecord(why="refused", text="the scheduler never showed the job"))
         self.resubmitted += 1
         self.reporter.warn("the scheduler does not know the job; submitting it again")
         Submitter(self.store, self.queue, self.reporter).wave(latest)
@@ -219,11 +219,11 @@ class Monitor:
         )
 
 
-def pause(taken: float, poll: float) -> float:
+def poll_pause(taken: float, poll: float) -> float:
     """Return the seconds to the next look at a run of so many seconds; `poll` is its site's interval."""
     return min(max(SOON_SECONDS, LOOK_SHARE * taken), LOOK_SECONDS, poll)
 
 
-def ended(stopped: StopRecord) -> WaveEnd:
+def wave_end(stopped: StopRecord) -> WaveEnd:
     """Return the end of a run from what its continuation wrote."""
     return WaveEnd(EndReason(stopped.why), stopped.text)

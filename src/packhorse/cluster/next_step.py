@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Mapping
 from pathlib import Path
 
-from packhorse.cluster.job_state import called
+from packhorse.cluster.job_state import run_argument
 from packhorse.model.submission import ClusterRun
 from packhorse.rundir.directory import RunDirectory
 from packhorse.rundir.submissions import Submissions
@@ -30,7 +30,7 @@ def why_stopped(why: str, text: str) -> str:
 
 def next_step(run: RunDirectory, why: str, counts: Mapping[str, int], text: str = "") -> str:
     """Return what to type when a run on a site is over for a reason: that of stopped.json, or lost."""
-    name, again = called(run), run_again(run)
+    name, again = run_argument(run), run_again(run)
     if why == "cap":
         return f"{again} --max-core-hours MORE goes on" if "core-hours" in text else f"{again} goes on"
     if why == "failing":
@@ -41,12 +41,12 @@ def next_step(run: RunDirectory, why: str, counts: Mapping[str, int], text: str 
         return f"{_plan(again)} shows what the site allows; {again} tries again"
     if why in ("cancelled", "lost", "incomplete"):
         return f"{again} runs what is missing"
-    return retry(run, counts)
+    return retry_hint(run, counts)
 
 
-def retry(run: RunDirectory, counts: Mapping[str, int]) -> str:
+def retry_hint(run: RunDirectory, counts: Mapping[str, int]) -> str:
     """Return what runs the tasks again that have no result; nothing where all have one."""
-    command = retry_command(called(run), counts)
+    command = retry_command(run_argument(run), counts)
     return f"{command} runs them again" if command else ""
 
 

@@ -19,7 +19,7 @@ from packhorse.schedulers import scheduler
 from packhorse.schedulers.scheduler import NoReply
 
 
-class Jobs(Struct, frozen=True):
+class QueueReply(Struct, frozen=True):
     """A user's jobs that wait or run, when the scheduler was asked, and why it did not answer."""
 
     asked: float
@@ -58,13 +58,13 @@ class Queue:
         limit = self.site.poll if oldest is None else oldest
         return [] if self.shared.fresh(limit) else [next(self.dialect.jobs(self.user))]
 
-    def jobs(self, oldest: float | None = None) -> Jobs:
+    def jobs(self, oldest: float | None = None) -> QueueReply:
         """Return the user's jobs, asked no longer than `oldest` seconds ago (default: the site's interval)."""
         limit = self.site.poll if oldest is None else oldest
         asked, said = self.shared.get(limit, self._ask)
         if isinstance(said, str):
-            return Jobs(asked, silent=said)
-        return Jobs(asked, jobs=tuple(msgspec.convert(said, list[Job])))
+            return QueueReply(asked, silent=said)
+        return QueueReply(asked, jobs=tuple(msgspec.convert(said, list[Job])))
 
     def _ask(self) -> Any:
         said = run_dialogue(self.dialect.jobs(self.user), self.ask)

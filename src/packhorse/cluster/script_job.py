@@ -9,13 +9,13 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from packhorse.cluster.job_lookup import Named, asking, cancel_job
-from packhorse.cluster.job_table import Names, Row, about, state_words
+from packhorse.cluster.job_lookup import JobReference, cancel_job, open_queue
+from packhorse.cluster.job_table import JobRow, RunNames, describe_job, describe_state
 from packhorse.cluster.queue import Queue
-from packhorse.cluster.user_jobs import DAYS, job_of
+from packhorse.cluster.user_jobs import DAYS, find_job
 from packhorse.model.errors import RunError, UsageError
 from packhorse.model.script_job import ScriptJob
-from packhorse.remote.file_tail import Output
+from packhorse.remote.file_tail import OutputFile
 from packhorse.remote.transport import SshTransport
 from packhorse.rundir.directory import RunDirectory
 from packhorse.rundir.submissions import read_script_job, save_script_job
@@ -53,7 +53,7 @@ def script_job_status(run: RunDirectory, own: ScriptJob) -> dict[str, Any]:
     }
 
 
-def _state(own: ScriptJob, row: Row | None, silent: str) -> str:
+def _state(own: ScriptJob, row: JobRow | None, silent: str) -> str:
     if row is not None:
         return row.state
     if silent or (not own.job and time.time() - own.intended < YOUNG_SECONDS):
@@ -61,11 +61,11 @@ def _state(own: ScriptJob, row: Row | None, silent: str) -> str:
     return "ended" if own.job else "lost"
 
 
-def _line(own: ScriptJob, row: Row | None, silent: str) -> str:
+def _line(own: ScriptJob, row: JobRow | None, silent: str) -> str:
     where = f"job {own.job} on {own.site.name}" if own.job else f"a job on {own.site.name}"
     if row is not None:
-        told = about(row)
-        return f"{where}: {state_words(row)}{'; ' if told else ''}{told}"
+        told = describe_job(row)
+        return f"{where}: {describe_state(row)}{'; ' if told else ''}{told}"
     if silent:
         return f"{where}: not known; {silent}"
     if own.job:
@@ -78,27 +78,27 @@ def _found(run: RunDirectory, own: ScriptJob) -> ScriptJob:
     if own.job or own.end:
         return own
     try:
-        with asking(own.site) as queue:
+        with open_queue(own.site) as queue:
             found = queue.find(own.token)
             if not isinstance(found, str):
                 return own
-            own = with_files(replace(own, job=found, submitted=time.time()), queue)
+            own = with_output_files(replace(own, job=found, submitted=time.time()), queue)
     except RunError:
         return own
     save_script_job(run, own)
     return own
 
 
-def _row(run: RunDirectory, own: ScriptJob) -> tuple[Row | None, str]:
+def _row(run: RunDirectory, own: ScriptJob) -> tuple[JobRow | None, str]:
     """Return the row of a job, and why there is none; how it ended is written down, since a site forgets it."""
-    before = msgspec.convert(own.end, Row) if own.end else None
+    before = msgspec.convert(own.end, JobRow) if own.end else None
     if before is not None and before.end:
         return before, ""  # the accounting has told all there is
     if not own.job:
         return before, ""
-    names = Names(by_job={own.job: run.path.name})
+    names = RunNames(by_job={own.job: run.path.name})
     days = max(DAYS, 1 + int((time.time() - own.submitted) // 86400))
-    found = job_of(own.site, own.job, names, days)
+    found = find_job(own.site, own.job, names, days)
     if not found.rows:
         told = f"{found.silent}{'; ' if found.hint else ''}{found.hint}"
         return before, "" if before is not None else told
@@ -111,7 +111,7 @@ def _row(run: RunDirectory, own: ScriptJob) -> tuple[Row | None, str]:
     return row, ""
 
 
-def named(run: RunDirectory) -> Named | None:
+def script_job_reference(run: RunDirectory) -> JobReference | None:
     """Return the job of a run as `logs` and `cancel` take it; None for a run of a study."""
     own = read_script_job(run)
     if own is None:
@@ -122,14 +122,16 @@ def named(run: RunDirectory) -> Named | None:
             f"nobody knows the number of the job of {run.path.name}", f"packhorse status {run.path.name}"
         )
     known = tuple(
-        Output(path=path, errors=errors) for path, errors in ((own.output, False), (own.error, True)) if path
+        OutputFile(path=path, errors=errors)
+        for path, errors in ((own.output, False), (own.error, True))
+        if path
     )
-    return Named(site=own.site, word=own.job, job=own.job, known=known)
+    return JobReference(site=own.site, word=own.job, job=own.job, known=known)
 
 
 def cancel_script_job(run: RunDirectory) -> str:
     """Cancel the job of such a run."""
-    job = named(run)
+    job = script_job_reference(run)
     assert job is not None
     return cancel_job(job)
 
@@ -141,7 +143,7 @@ def fetch_script_job(run: RunDirectory, own: ScriptJob) -> tuple[Path, int]:
     from packhorse.ssh.file_transfer import download_missing
 
     place = run.path / FILES
-    with asking(own.site) as queue:
+    with open_queue(own.site) as queue:
         assert isinstance(queue.transport, SshTransport)
         listed = queue.transport.session.call("list", path=own.folder)
         return place, download_missing(queue.transport.session, listed, place)
@@ -156,7 +158,7 @@ def refuse_while_alive(run: RunDirectory, own: ScriptJob) -> None:
         )
 
 
-def with_files(own: ScriptJob, queue: Queue) -> ScriptJob:
+def with_output_files(own: ScriptJob, queue: Queue) -> ScriptJob:
     """Return a job with the files to which it writes, if the scheduler names them: later it may have forgotten."""
     said = run_dialogue(queue.dialect.details(own.job), queue.ask)
     if not isinstance(said, list) or len(said) != 1:

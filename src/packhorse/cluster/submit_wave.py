@@ -19,14 +19,14 @@ from packhorse.remote.run_store import RunStore
 from packhorse.rundir.submissions import Submissions
 from packhorse.worker.commands import filled, places
 
-AHEAD = 3  # waves to queue beforehand where jobs may not submit jobs, beside those that are expected
+EXTRA_WAVES = 3  # waves to queue beforehand where jobs may not submit jobs, beside those that are expected
 
 
 class Submitter:
     """Submits the waves of one run to one site's scheduler."""
 
     def __init__(
-        self, store: RunStore, queue: Queue, reporter: Reporter, *, waves_ahead: int = AHEAD
+        self, store: RunStore, queue: Queue, reporter: Reporter, *, waves_ahead: int = EXTRA_WAVES
     ) -> None:
         self.store, self.queue, self.reporter = store, queue, reporter
         self.run = run = store.run

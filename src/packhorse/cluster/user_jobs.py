@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from packhorse.cluster.job_table import Names, Row, rows
+from packhorse.cluster.job_table import JobRow, RunNames, job_rows
 from packhorse.cluster.queue import Queue
 from packhorse.model.errors import PackhorseError
 from packhorse.model.job import Ended
@@ -29,7 +29,7 @@ AT_ONCE = 8  # sites that are asked at a time
 DAYS = 3  # of jobs that ended
 
 
-class Wanted(Struct, frozen=True, kw_only=True):
+class JobFilter(Struct, frozen=True, kw_only=True):
     """Which jobs: those that wait or run, those that ended in the last days, or both."""
 
     alive: bool = True
@@ -44,7 +44,7 @@ class SiteJobs(Struct, frozen=True, kw_only=True):
     poll: float = 60.0  # seconds between two questions
     idle: int | None = None  # seconds after which a login that does nothing ends, where we ride on one
     asked: float = 0.0
-    rows: tuple[Row, ...] = ()
+    rows: tuple[JobRow, ...] = ()
     silent: str = ""
     hint: str = ""
 
@@ -61,36 +61,36 @@ class AllJobs(Struct, frozen=True, kw_only=True):
         return any(row.alive for site in self.sites for row in site.rows)
 
 
-def all_jobs(folder: Path, named: Sequence[str], wanted: Wanted) -> AllJobs:
+def all_jobs(folder: Path, named: Sequence[str], wanted: JobFilter) -> AllJobs:
     """Return the jobs on the sites that were named, or on all of the user's own; a silent site hides no other."""
     mine = user_sites(folder, named)
-    names = {site.name: names_of(folder, site) for site in mine.sites}
+    names = {site.name: run_names(folder, site) for site in mine.sites}
 
     def ask(site: Site) -> SiteJobs:
-        return jobs_of(site, wanted, names[site.name])
+        return site_jobs(site, wanted, names[site.name])
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
         found = tuple(pool.map(ask, mine.sites))
     return AllJobs(sites=found, left_out=mine.left_out)
 
 
-def pace(found: AllJobs) -> tuple[float, float | None]:
+def poll_interval(found: AllJobs) -> tuple[float, float | None]:
     """Return how often the sites may be asked, and for how long: where one is reached over a login, by its idle rule."""
     idle = [site.idle for site in found.sites if site.idle is not None]
     return min((site.poll for site in found.sites), default=60.0), min(idle, default=None)
 
 
-def jobs_of(site: Site, wanted: Wanted, names: Names) -> SiteJobs:
+def site_jobs(site: Site, wanted: JobFilter, names: RunNames) -> SiteJobs:
     """Return the jobs of one site."""
     return _answered(site, [wanted], names)
 
 
-def job_of(site: Site, job: str, names: Names, days: int) -> SiteJobs:
+def find_job(site: Site, job: str, names: RunNames, days: int) -> SiteJobs:
     """Return one job of a site, looked for among those that wait or run, and then among those that ended."""
-    return _answered(site, [Wanted(), Wanted(ended=True, days=days)], names, job)
+    return _answered(site, [JobFilter(), JobFilter(ended=True, days=days)], names, job)
 
 
-def _answered(site: Site, wanted: Sequence[Wanted], names: Names, job: str = "") -> SiteJobs:
+def _answered(site: Site, wanted: Sequence[JobFilter], names: RunNames, job: str = "") -> SiteJobs:
     """Return what a site answers; of what is wanted the first that has the job is enough."""
     how = transport_for(site)
     queue = Queue(site, how)
@@ -103,7 +103,7 @@ def _answered(site: Site, wanted: Sequence[Wanted], names: Names, job: str = "")
     return replace(found, poll=site.poll, idle=how.idle_limit)
 
 
-def _in_a_session(queue: Queue, wanted: Sequence[Wanted], names: Names, job: str) -> SiteJobs:
+def _in_a_session(queue: Queue, wanted: Sequence[JobFilter], names: RunNames, job: str) -> SiteJobs:
     with queue.transport.open():
         queue.transport.identify(list(queue.dialect.programs))
         found = SiteJobs(site=queue.site.name)
@@ -118,13 +118,13 @@ def _one(found: SiteJobs, job: str) -> SiteJobs:
     return replace(found, rows=tuple(row for row in found.rows if row.job == job)) if job else found
 
 
-def _all_fresh(queue: Queue, wanted: Wanted) -> bool:
+def _all_fresh(queue: Queue, wanted: JobFilter) -> bool:
     """Whether all that is wanted was asked so lately that the site need not be reached."""
     shared = [queue.shared] * wanted.alive + [_history(queue, wanted.days)] * wanted.ended
     return all(one.fresh(queue.site.poll) for one in shared)
 
 
-def _ask(queue: Queue, wanted: Wanted, names: Names) -> SiteJobs:
+def _ask(queue: Queue, wanted: JobFilter, names: RunNames) -> SiteJobs:
     name, dialect = queue.site.name, queue.dialect
     jobs = queue.jobs()
     if jobs.silent:
@@ -136,7 +136,7 @@ def _ask(queue: Queue, wanted: Wanted, names: Names) -> SiteJobs:
         _, said = _history(queue, wanted.days).get(queue.site.poll, lambda: _ask_history(queue, wanted.days))
         silent = said if isinstance(said, str) else ""
         over = [] if silent else msgspec.convert(said, list[Ended])
-    found = rows(dialect, name, jobs.jobs, over, names)
+    found = job_rows(dialect, name, jobs.jobs, over, names)
     shown = tuple(row for row in found if (wanted.alive if row.alive else wanted.ended))
     return SiteJobs(site=name, asked=jobs.asked, rows=shown, silent=silent)
 
@@ -150,7 +150,7 @@ def _ask_history(queue: Queue, days: int) -> Any:
     return said.why if isinstance(said, NoReply) else msgspec.to_builtins(said)
 
 
-def names_of(folder: Path, site: Site) -> Names:
+def run_names(folder: Path, site: Site) -> RunNames:
     """Return which jobs of a site belong to which runs under runs/, by what these have written down."""
     by_id: dict[str, str] = {}
     by_job: dict[str, str] = {}
@@ -160,7 +160,7 @@ def names_of(folder: Path, site: Site) -> Names:
             by_job |= dict.fromkeys(_numbers(run, site), run.path.name)
         except (PackhorseError, OSError, msgspec.MsgspecError):
             continue  # `packhorse runs` says what is wrong with it
-    return Names(by_id=by_id, by_job=by_job)
+    return RunNames(by_id=by_id, by_job=by_job)
 
 
 def _numbers(run: RunDirectory, site: Site) -> Iterator[str]:

@@ -42,7 +42,7 @@ JOBS = {
 }
 
 
-class Wave(Struct, frozen=True, kw_only=True):
+class WaveHistory(Struct, frozen=True, kw_only=True):
     """One wave that was submitted. `counts` are tasks by outcome, `broken` workers that ended before their time.
 
     `stopped` are those of them that were told to end, as before a preemption. `ended` are jobs by how the accounting
@@ -65,18 +65,18 @@ class Wave(Struct, frozen=True, kw_only=True):
     ended: dict[str, int] = {}
 
 
-def waves_of(run: RunDirectory) -> list[Wave]:
+def waves_of(run: RunDirectory) -> list[WaveHistory]:
     """Return the waves of a run that were submitted since its last fresh start, the oldest first."""
     kept, plans = Submissions(run), list(run.plans())
     sent = [(plan, kept.of(plan.wave)) for plan in plans if plan.wave >= plans[-1].first]
     return [_wave(run, plan, submission) for plan, submission in sent if submission is not None]
 
 
-def _wave(run: RunDirectory, plan: Plan, sent: Submission) -> Wave:
+def _wave(run: RunDirectory, plan: Plan, sent: Submission) -> WaveHistory:
     ends = [read_tail(path).end for path in run.ends(plan.wave)]
     counts = wave_counts(run, plan.wave)
     counts["MISSING"] = max(0, plan.tasks - sum(counts.values()))
-    return Wave(
+    return WaveHistory(
         wave=plan.wave,
         tasks=plan.tasks,
         jobs=sent.elements,
@@ -93,7 +93,9 @@ def _wave(run: RunDirectory, plan: Plan, sent: Submission) -> Wave:
     )
 
 
-def with_endings(waves: Sequence[Wave], run: RunDirectory, queue: Queue, working: int) -> list[Wave]:
+def with_job_ends(
+    waves: Sequence[WaveHistory], run: RunDirectory, queue: Queue, working: int
+) -> list[WaveHistory]:
     """Return waves with how their jobs ended, where some of them ended badly and the accounting answers.
 
     `working` is the wave whose jobs still wait or run, 0 for none; a worker of it without an end may be at work.
@@ -107,7 +109,7 @@ def with_endings(waves: Sequence[Wave], run: RunDirectory, queue: Queue, working
     return [_with(one, [ended for ended in told if ended.job == one.job]) for one in waves]
 
 
-def _with(wave: Wave, ended: Iterable[Ended]) -> Wave:
+def _with(wave: WaveHistory, ended: Iterable[Ended]) -> WaveHistory:
     from msgspec.structs import replace
 
     return replace(wave, ended=dict(Counter(_how(one) for one in ended if one.how != "done")))
@@ -131,7 +133,7 @@ def _person(number: str) -> str:
         return f"user {number}"
 
 
-def wave_lines(waves: Sequence[Wave]) -> list[str]:
+def wave_lines(waves: Sequence[WaveHistory]) -> list[str]:
     """Return the newest waves as sentences."""
     rows = [_line(one, before) for one, before in zip(waves, [None, *waves], strict=False)]
     hidden = len(rows) - SHOWN
@@ -141,7 +143,7 @@ def wave_lines(waves: Sequence[Wave]) -> list[str]:
     return rows
 
 
-def _line(wave: Wave, before: Wave | None) -> str:
+def _line(wave: WaveHistory, before: WaveHistory | None) -> str:
     job = f"job {wave.job}" if wave.job else "its job is not known yet"
     said = f"wave {wave.wave}: {counted(wave.tasks, 'task')} in {counted(wave.jobs, 'job')} ({job})"
     said += _why(wave, before)
@@ -151,7 +153,7 @@ def _line(wave: Wave, before: Wave | None) -> str:
     return said
 
 
-def _why(wave: Wave, before: Wave | None) -> str:
+def _why(wave: WaveHistory, before: WaveHistory | None) -> str:
     """Return what a wave has that the one before it had not, and why."""
     said = ""
     if wave.rung == "memory" and wave.memory:
@@ -166,7 +168,7 @@ def _why(wave: Wave, before: Wave | None) -> str:
     return said
 
 
-def last_words(run: RunDirectory, waves: Sequence[Wave]) -> str:
+def failed_job_output(run: RunDirectory, waves: Sequence[WaveHistory]) -> str:
     """Return what a job of the newest wave said, where none of its jobs began to work."""
     if not waves or waves[-1].workers:
         return ""
