@@ -127,10 +127,10 @@ class SiteExecution:
         submitter = Submitter(self.store, self.queue, self.reporter)
         if not latest.job:
             job = submitter.find(latest.token)
-            return submitter.learned(latest, job) if job else latest
+            return submitter.confirm(latest, job) if job else latest
         if not latest.continuation and not state.follows and self.place.site.compute_submits:
-            latest = submitter.follower(latest)
-        return latest if latest.released else submitter.released(latest)
+            latest = submitter.submit_continuation(latest)
+        return latest if latest.released else submitter.release(latest)
 
     def _first_wave(self, pending: PendingTasks, *, unchecked: bool) -> Submission:
         """Plan, render and submit the first wave of this call; the continuation submits later ones."""
@@ -160,7 +160,7 @@ class SiteExecution:
         write_wave(context, plan)
         self.store.upload_changes(self.reporter.say)
         ahead = EXTRA_WAVES + proposal.cost.waves - 1
-        sent = Submitter(self.store, self.queue, self.reporter, waves_ahead=ahead).wave(intent)
+        sent = Submitter(self.store, self.queue, self.reporter, waves_ahead=ahead).submit(intent)
         if not sent.job:
             self.reporter.warn("Submission not confirmed; run this command again to check.")
         self.reporter.say(f"submitted {sent.job or 'a job'}: {proposal.sentence()}")

@@ -209,7 +209,7 @@ def _queue_commands(store: RunStore) -> list[Command]:
     """Return the scheduler commands to start with the refresh of a run on a site."""
     from packhorse.cluster.queue import Queue
 
-    return Queue(store.transport.site, store.transport).announced()
+    return Queue(store.transport.site, store.transport).next_commands()
 
 
 def _counts_of(run: RunDirectory, conditions: Sequence[str]) -> dict[str, int]:

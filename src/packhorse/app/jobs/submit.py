@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from packhorse.cluster.queue import Queue
 from packhorse.cluster.script_job import with_output_files
-from packhorse.cluster.submit_job import send_job
+from packhorse.cluster.submit_job import submit_job
 from packhorse.model.errors import RunError, UsageError
 from packhorse.model.job import Request, SubmissionRefused
 from packhorse.model.json_output import JsonOutput
@@ -202,7 +202,7 @@ def _submitted(run: RunDirectory, job: ScriptJob, queue: Queue, reporter: Report
     argv = queue.dialect.submit_script_argv(job.script, list(job.arguments), job.token, title)
     job = replace(job, argv=tuple(argv), intended=time.time())
     save_script_job(run, job)
-    number = send_job(queue, argv, job.token, reporter, job.folder)
+    number = submit_job(queue, argv, job.token, reporter, job.folder)
     if isinstance(number, SubmissionRefused):
         (run.path / JOB_FILE).unlink()
         hint = (
