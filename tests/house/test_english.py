@@ -16,7 +16,21 @@ ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "src" / "packhorse"
 
 # The folders that are held to this, below src/packhorse; the pages below docs/, by pattern.
-CHECKED = ("app/inspect", "app/jobs", "app/sites", "app/studies", "cli", "model", "sites", "study", "text")
+CHECKED = (
+    *(
+        "app/inspect",
+        "app/jobs",
+        "app/sites",
+        "app/studies",
+        "cli",
+        "model",
+        "record",
+        "results",
+        "rundir",
+        "runtime",
+    ),
+    *("sites", "snapshot", "ssh", "study", "text"),
+)
 PAGES: tuple[str, ...] = ("reference/json.md",)
 
 # Names of modules, classes, functions, arguments and local variables that are no longer used, and what is.
