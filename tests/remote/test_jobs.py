@@ -101,7 +101,7 @@ def test_a_watch_over_a_login_ends_with_the_sites_rule(laptop: Laptop, gate: Gat
     gate.cluster.run(gate.users["key"], ["sbatch", "--hold", "--wrap=true"])
     shown = laptop.run("jobs", "brief", "--watch")
     assert shown.returncode == 0, shown.stderr
-    assert "the watch ends with the site's rule for logins that do nothing; --keep watches on" in shown.stdout
+    assert "stopped monitoring: the site closes idle logins; --keep goes on" in shown.stdout
 
 
 def test_a_script_goes_there_with_what_it_needs_and_its_results_come_home(
@@ -117,7 +117,7 @@ def test_a_script_goes_there_with_what_it_needs_and_its_results_come_home(
     assert (came / "result of fit.txt").read_text() == "1,2,3\n it's\n"
     assert (came / "logs" / "out.txt").exists()
     assert not (came / "not needed.bin").exists()
-    assert "nothing new came" in connected.run("get", "fit-1", cwd=work).stdout
+    assert "nothing new" in connected.run("get", "fit-1", cwd=work).stdout
     until(
         "the accounting knows it",
         lambda: re.search(

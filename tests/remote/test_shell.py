@@ -67,12 +67,15 @@ def test_a_shell_in_a_job_has_what_was_asked_for_and_outlives_a_cut_line(
         "--mem=1024M --gres=gpu:a100:2 --time=0-01:00:00 --pty bash -l"
     )
     talk.expect_exact("$ ")
-    assert answer(talk, "$(hostname)-$SLURM_CPUS_PER_TASK-$CUDA_VISIBLE_DEVICES") == "g1-3-0,1"
+    assert (
+        answer(talk, "$(hostname)-$SLURM_CPUS_PER_TASK-$CUDA_VISIBLE_DEVICES")
+        == f"{cluster.node('g1')}-3-0,1"
+    )
     answer(talk, "${KEPT:=$RANDOM}")
     kept = answer(talk, "$KEPT")
     job = answer(talk, "$SLURM_JOB_ID")
     second = connected.terminal("shell", "key", "--job")
-    second.expect_exact("an interactive job of yours is open already")
+    second.expect_exact("you have an open interactive job already")
     second.expect(pexpect.EOF)
     gate.restart(cut=True)
     talk.expect_exact("not connected to key")
@@ -84,13 +87,13 @@ def test_a_shell_in_a_job_has_what_was_asked_for_and_outlives_a_cut_line(
     back.expect_exact("$ ")
     assert answer(back, "$KEPT") == kept
     back.send("\x02d")
-    back.expect_exact("the job goes on; packhorse shell key --attach returns to it")
+    back.expect_exact("the job still runs; packhorse shell key --attach returns to it")
     back.expect(pexpect.EOF)
     back.close()
     assert back.exitstatus == 0
     ends(connected)
     assert cluster.ended(job) == ["COMPLETED"]
-    assert "no interactive job is open on key" in attach(connected)
+    assert "there is no interactive job on key" in attach(connected)
     assert gate.logins() == [gate.users["key"]] * 2
 
 
@@ -127,13 +130,15 @@ def without(gate: Gate, tmp_path: Path) -> Iterator[object]:
     profile.write_text(before)
 
 
-def test_on_the_login_node_itself_a_job_needs_no_connection(connected: Laptop, gate: Gate) -> None:
+def test_on_the_login_node_itself_a_job_needs_no_connection(
+    connected: Laptop, gate: Gate, cluster: Cluster
+) -> None:
     talk = connected.terminal("shell", "key")
     talk.expect_exact("$ ")
     talk.sendline("packhorse shell testbed --job --cores 2")
     talk.expect_exact("--cpus-per-task=2 --time=0-01:00:00 --pty bash -l")
     talk.expect_exact("$ ")
-    assert answer(talk, "$(hostname)-$SLURM_CPUS_PER_TASK") == "n1-2"
+    assert answer(talk, "$(hostname)-$SLURM_CPUS_PER_TASK") == f"{cluster.node('n1')}-2"
     talk.sendline("exit")
     assert answer(talk, "$(hostname)") == "testbed-login"
     talk.sendline("exit")

@@ -13,7 +13,7 @@ SPARE = 10 << 20  # bytes that a run needs beside what is sent: journals, logs
 FILES = 100  # that it needs beside what is sent: an area with fewer left is as good as full
 
 
-def with_quotas(there: SshTransport, told: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+def apply_quotas(there: SshTransport, told: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return what was told of places there, with no more room than quotas leave; all are asked in one round trip."""
     places = [_mounted(about) for about in told]
     asked = [

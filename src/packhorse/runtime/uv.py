@@ -14,10 +14,17 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from packaging.tags import cpython_tags
+from packaging.utils import parse_wheel_filename
+from packaging.version import Version
+
 from packhorse.model.errors import RunError
 from packhorse.runtime.interpreter import INSTALL_UV, find_uv
 
 DOWNLOAD_SECONDS = 900
+GLIBC = (2, 17)  # required by manylinux2014, and the oldest on other machines than x86
+# By the minor version of glibc that they need (PEP 600).
+LEGACY = {17: "manylinux2014", 12: "manylinux2010", 5: "manylinux1"}
 LAST_LINES = 12  # of the output of a failed program
 
 
@@ -45,7 +52,7 @@ def _from_wheel(system: str, machine: str, cache: Path, env: Mapping[str, str]) 
         argv += [word for tag in tags for word in ("--platform", tag)]
         _pip(argv, env, "uv is not installed here, and its wheel could not be downloaded")
         wheel = next(Path(folder).glob("uv-*.whl"))
-        version = wheel.name.split("-")[1]
+        version = str(parse_wheel_filename(wheel.name)[1])
         place = cache / "uv" / f"{version}-{machine}" / "uv"
         place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         with zipfile.ZipFile(wheel) as archive:
@@ -85,10 +92,12 @@ def wheels_for(text: str, about: Mapping[str, Any], folder: Path, env: Mapping[s
     lock = folder / "lock.txt"
     lock.write_text(text, encoding="utf-8")
     place = folder / "wheels"
-    major, minor, *_ = about["version"].split(".")
+    major, minor = Version(about["version"]).release[:2]
+    # pip takes the tags of a Python that does not run here one kind at a time; up to 3.7 the ABI is cp37m.
+    abis = dict.fromkeys(tag.abi for tag in cpython_tags((major, minor), platforms=["any"]))
     argv = ["download", "--only-binary=:all:", "--dest", str(place), "--requirement", str(lock)]
-    argv += ["--python-version", f"{major}.{minor}", "--implementation", "cp", "--abi", f"cp{major}{minor}"]
-    argv += ["--abi", "abi3", "--abi", "none"]
+    argv += ["--python-version", f"{major}.{minor}", "--implementation", "cp"]
+    argv += [word for abi in abis for word in ("--abi", abi)]
     argv += [word for tag in platforms(about) for word in ("--platform", tag)]
     _pip(
         argv,
@@ -99,14 +108,25 @@ def wheels_for(text: str, about: Mapping[str, Any], folder: Path, env: Mapping[s
 
 
 def platforms(about: Mapping[str, Any]) -> list[str]:
-    """Return the platform tags of wheels that a Linux machine supports, from the glibc its Python reports (PEP 600)."""
-    machine = about["machine"]
+    """Return the platform tags of wheels that a Linux machine supports, newest first, by the glibc of its Python (PEP 600).
+
+    packaging.tags knows only the machine that it runs on. Where the glibc is not known it is taken to be 2.17.
+    """
     libc, _, version = str(about.get("libc", "")).partition(" ")
-    if libc != "glibc" or not re.match(r"2\.\d+$", version):
-        return [f"manylinux2014_{machine}"]
-    newest = int(version.partition(".")[2])
-    tags = [f"manylinux_2_{minor}_{machine}" for minor in range(newest, 4, -1)]
-    return [*tags, *(f"{old}_{machine}" for old in ("manylinux2014", "manylinux2010", "manylinux1")), "any"]
+    try:
+        major, newest = Version(version).release[:2] if libc == "glibc" else GLIBC
+    except ValueError:  # InvalidVersion, or no minor version
+        major, newest = GLIBC
+    if major != GLIBC[0]:
+        major, newest = GLIBC
+    machine = about["machine"]
+    oldest = 5 if machine in ("x86_64", "i686") else GLIBC[1]
+    tags = []
+    for minor in range(newest, oldest - 1, -1):
+        tags.append(f"manylinux_{major}_{minor}_{machine}")
+        if minor in LEGACY:
+            tags.append(f"{LEGACY[minor]}_{machine}")
+    return tags
 
 
 def _pip(argv: Iterable[str], env: Mapping[str, str], failure: str) -> None:

@@ -21,7 +21,7 @@ from packhorse.text.keys import (
     texts,
     whole_seconds,
     word,
-    words,
+    word_list,
 )
 from packhorse.text.node import Node, as_texts, refuse
 
@@ -47,7 +47,7 @@ def _read_hosts(node: Node, what: str) -> tuple[str, ...]:
 SITE: dict[str, Key] = {
     "title": text("The site's title, in a few words.", "The cluster of our department"),
     "about": text("Its purpose.", "General computing; GPUs are on another site"),
-    "aliases": words("Other names for it.", "dept", ["dept", "department"]),
+    "aliases": word_list("Other names for it.", "dept", ["dept", "department"]),
     "extends": Key(schema.text("Another site; this file gives only the differences from it.", "testbed")),
     "scheduler": choice(
         "The scheduler of its jobs (default: slurm).", ("slurm", "torque", "openpbs", "local"), "torque"
@@ -126,7 +126,7 @@ SITE: dict[str, Key] = {
     ),
     "maintenance": text("Regular maintenance times.", "second Sunday of a month, 7 to 19"),
     "rules": texts("Other rules to know before the first job.", "No jobs of seconds."),
-    "documentation": words("URLs of its documentation.", "https://example.org/cluster"),
+    "documentation": word_list("URLs of its documentation.", "https://example.org/cluster"),
     "retired": part("Its retirement, on `date`.", PARTS["retired"], {"successors": "quartz", "date": "2023"}),
     **SOURCE,
     "sources": part(

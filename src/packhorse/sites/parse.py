@@ -21,7 +21,7 @@ _NAME = re.compile(r"[^\W_][\w.+-]*")
 def parse_site(text: str, *, name: str, path: str, base: Base) -> Site:
     """Parse the YAML text of a site file.
 
-    `name` is the file's name, `path` stands for it in messages, and `base` returns the site that `extends` names.
+    `name` is the file's name, `path` its name in messages, and `base` returns the site that `extends` names.
     Raise StudyError at file:line:column.
     """
     if not _NAME.fullmatch(name):

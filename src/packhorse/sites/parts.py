@@ -19,7 +19,7 @@ from packhorse.text.keys import (
     texts,
     whole_seconds,
     word,
-    words,
+    word_list,
 )
 
 # Variables in a path are expanded by the shell of a job or a user.
@@ -87,13 +87,13 @@ PARTITION: dict[str, Key] = {
     "open_to": text("Which users the site admits, and how to apply.", "members of grand-challenge projects"),
     "whole_nodes": flag("A job gets whole nodes, and is charged for them.", example=True),
     "by_gpu": flag("Cores and memory follow the number of GPUs that a job requests.", example=True),
-    "was": words("Former names, which are refused now.", "hopper"),
+    "was": word_list("Former names, which are refused now.", "hopper"),
     **SOURCE,
 }
 
 STORAGE: dict[str, Key] = {
     "path": matching(
-        "Its path; shell variables are expanded, and {account} and {project} stand for yours.",
+        "Its path; shell variables are expanded, and {account} and {project} are replaced by yours.",
         _PATH,
         "/scratch/$USER",
     ),
@@ -125,7 +125,7 @@ STORAGE: dict[str, Key] = {
 ARCHIVE: dict[str, Key] = {
     "title": text("Its name.", "Scholarly Data Archive"),
     "quota": memory("The quota, with a unit.", "50 TB"),
-    "modules": words("Modules that provide its programs.", "hpss"),
+    "modules": word_list("Modules that provide its programs.", "hpss"),
     "min_file": memory("The smallest file to store by itself; smaller files must be bundled.", "1 MB"),
     "max_file": memory("The largest file in a bundle.", "68 GB"),
     "closed": text("When it is unavailable.", "Sundays 7 to 10"),
@@ -139,8 +139,8 @@ MODULES: dict[str, Key] = {
     "setup": texts(
         "Shell lines that define `module` in a shell that is not a login shell.", "source /etc/profile"
     ),
-    "loaded": words("Modules that are loaded by default.", "xalt"),
-    "known": words("Modules worth knowing.", ["r/4.5.1", "conda"]),
+    "loaded": word_list("Modules that are loaded by default.", "xalt"),
+    "known": word_list("Modules worth knowing.", ["r/4.5.1", "conda"]),
     "python": word("The module that provides python3.", "python/3.13.5"),
     "r": word("The module that provides Rscript.", "r/4.5.1"),
     **SOURCE,
@@ -176,7 +176,7 @@ ACCESS: dict[str, Key] = {
 }
 
 RETIRED: dict[str, Key] = {
-    "successors": words("The sites that replaced it.", "quartz", ["quartz", "bigred200"]),
+    "successors": word_list("The sites that replaced it.", "quartz", ["quartz", "bigred200"]),
     "about": text("What happened to it.", "no logins after this day"),
     **SOURCE,
 }

@@ -82,28 +82,28 @@ def _of_rows(text: str) -> Iterator[QuotaLeft]:
     """
     name = ""
     for line in text.splitlines():
-        words = line.split()
-        if len(words) == 1 and not _NUMBER.fullmatch(words[0]):
-            name = words[0]
+        columns = line.split()
+        if len(columns) == 1 and not _NUMBER.fullmatch(columns[0]):
+            name = columns[0]
             continue
-        if name and len(words) in (6, 7, 8):
-            words = [name, *words]
+        if name and len(columns) in (6, 7, 8):
+            columns = [name, *columns]
         name = ""
-        halves = _halves(words[1:])
+        halves = _halves(columns[1:])
         if halves:
             blocks, files = halves
-            yield QuotaLeft(name=words[0], bytes=_rest(blocks, UNITS), files=_rest(files, _FILES))
+            yield QuotaLeft(name=columns[0], bytes=_rest(blocks, UNITS), files=_rest(files, _FILES))
 
 
 _FILES = {unit: 1000**power for power, unit in enumerate(("", "k", "m", "g", "t"))}
 
 
-def _halves(words: Sequence[str]) -> tuple[Sequence[str], Sequence[str]] | None:
+def _halves(columns: Sequence[str]) -> tuple[Sequence[str], Sequence[str]] | None:
     """Return use, soft limit, hard limit and perhaps grace, of blocks and of files; None for any other line."""
-    if len(words) not in (6, 7, 8):
+    if len(columns) not in (6, 7, 8):
         return None
-    at = 4 if len(words) == 8 or (len(words) == 7 and not _NUMBER.fullmatch(words[3])) else 3
-    halves = words[:at], words[at:]
+    at = 4 if len(columns) == 8 or (len(columns) == 7 and not _NUMBER.fullmatch(columns[3])) else 3
+    halves = columns[:at], columns[at:]
     return halves if all(_NUMBER.fullmatch(word) for half in halves for word in half[:3]) else None
 
 

@@ -55,7 +55,7 @@ def _function_name(function: Any) -> str:
 
 
 def _node(value: Any, name: str, depth: int) -> Node:
-    """Return a value as a Node; `name` stands for it in messages."""
+    """Return a value as a Node; `name` is its name in messages."""
     if depth > MAX_DEPTH:
         refuse("", f"'{name}' is nested more than {MAX_DEPTH} levels deep.", "Use fewer levels.")
     value = _python(value)

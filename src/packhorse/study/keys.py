@@ -25,7 +25,7 @@ from packhorse.text.keys import (
     texts,
     whole_seconds,
     word,
-    words,
+    word_list,
 )
 from packhorse.text.node import Node, as_list, as_number, as_text, check_text, items, refuse
 
@@ -107,7 +107,7 @@ CLUSTER: Table = {
     ),
     "mail": word("Address for email about the run.", "me@example.org"),
     "mail_when": Key(_MAIL_WHEN.schema, _read_mail_when),
-    "modules": words("Modules to load in each job.", "r", ["gcc/12.2", "r/4.5.1"]),
+    "modules": word_list("Modules to load in each job.", "r", ["gcc/12.2", "r/4.5.1"]),
     "setup": texts("Shell lines at the start of each job, after the modules.", ["source ~/start"]),
     "options": Key(
         schema.texts(

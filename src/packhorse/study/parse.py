@@ -37,7 +37,17 @@ MOST_TASKS = 2**62
 _FORMAT_SAMPLE = 1000  # values of a parameter on which its format is tried
 
 # The keys that depend on no other key.
-_OWN = ("name", "seed", "replicates", "seeding", "artifacts", "code", "include", "checks", "checkpoint")
+_INDEPENDENT = (
+    "name",
+    "seed",
+    "replicates",
+    "seeding",
+    "artifacts",
+    "code",
+    "include",
+    "checks",
+    "checkpoint",
+)
 _SITE_SECTIONS: dict[str, Callable[[Node], Any]] = {
     "resources": read_resources,
     "cluster": read_cluster,
@@ -49,7 +59,7 @@ _SITE_SECTIONS: dict[str, Callable[[Node], Any]] = {
 def parse_study(text: str, *, path: str, read: Read, site: str | None = None) -> Study:
     """Parse the YAML text of a study file, with the overrides of `site`.
 
-    `path` stands for the file in messages and gives the default name; `read` returns the content of a file beside
+    Messages name the file by `path`, which also gives the default name; `read` returns the content of a file beside
     it. Raise StudyError at file:line:column.
     """
     return build(parse_yaml(text, path), path=path, read=read, site=site)
@@ -76,8 +86,8 @@ def build(root: Node, *, path: str, read: Read, site: str | None = None) -> Stud
 
 def _read_what(given: Mapping[str, Node], path: str) -> dict[str, Any]:
     """Read the keys that depend on no other key, and the program."""
-    own = {key: node for key, node in given.items() if key in _OWN}
-    values = {"name": default_name(path), "seed": 0} | read_keys(own, STUDY)
+    independent = {key: node for key, node in given.items() if key in _INDEPENDENT}
+    values = {"name": default_name(path), "seed": 0} | read_keys(independent, STUDY)
     if "sites" in given:
         values["sites"] = plain(given["sites"])
     return values | _read_program(given)
@@ -109,15 +119,15 @@ def _read_program(given: Mapping[str, Node]) -> dict[str, Any]:
 
 def _words(node: Node) -> tuple[str, ...]:
     """Return the words of a command given as a list: texts, which may be empty, and numbers as written."""
-    words = []
+    arguments = []
     for item in as_list(node, "command"):
         if isinstance(item.value, list | dict) or (item.value is None and not item.text):
             hint = "Write one text; put a text that begins with { or [ in quotes: '{n}'"
             refuse(item, f"each item of command must be a text, but is {describe(item)}.", hint)
-        words.append(item.text)
-    if not words or not words[0]:
+        arguments.append(item.text)
+    if not arguments or not arguments[0]:
         refuse(node, "The command is empty.", "Write a command, such as [python, sim.py, '{n}']")
-    return tuple(words)
+    return tuple(arguments)
 
 
 def _read_factors(given: Mapping[str, Node], read: Read, seed: int, seeding: str) -> tuple[Factor, ...]:

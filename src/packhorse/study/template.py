@@ -35,17 +35,17 @@ def split(template: str, where: str = "") -> tuple[str, ...]:
     """Split a command into argument templates by the rules of a POSIX shell."""
     joined = re.sub(r"\\\r?\n", "", template)
     try:
-        words = tuple(shlex.split(joined))
+        arguments = tuple(shlex.split(joined))
     except ValueError:
         hint = "Close the quote, or write the command as a list: [python, sim.py, '{n}']"
         refuse(where, f"The command {template!r} has an open quote or a final backslash.", hint)
-    if not words:
+    if not arguments:
         refuse(where, "The command is empty.", "Write a command, such as python sim.py --n {n}")
-    for word in words:
+    for word in arguments:
         if word in _OPERATORS or (word.endswith(";") and len(word) > 1):
             hint = "Write shell: true (packhorse map --shell), or the command as a list if it is a plain argument."
             refuse(where, f"The command contains '{word}', which needs a shell.", hint)
-    return words
+    return arguments
 
 
 def literal(word: str) -> str:
@@ -62,8 +62,8 @@ def compile_command(
     """
     allowed = [*names, *BUILTIN]
     if not shell:
-        words = split(command, where) if isinstance(command, str) else command
-        return [compile_word(word, allowed, where) for word in words]
+        arguments = split(command, where) if isinstance(command, str) else command
+        return [compile_word(word, allowed, where) for word in arguments]
     if not isinstance(command, str):
         hint = "Write it as one text, or remove shell: true"
         refuse(where, "With shell: true, the command must be one text, not a list.", hint)

@@ -93,7 +93,7 @@ def word(description: str, *examples: str) -> Key:
     return Key(schema.text(description, *examples), as_word)
 
 
-def words(description: str, *examples: Any) -> Key:
+def word_list(description: str, *examples: Any) -> Key:
     """Return a key for a word or a list of words."""
     return Key(schema.texts(description, *examples), _read_words)
 

@@ -55,9 +55,9 @@ def describe(node: Node) -> str:
 
 def nearest(word: str, known: Iterable[str]) -> str:
     """Return a hint that suggests the known word most similar to `word`, and lists all of them."""
-    words = list(known)
-    close = difflib.get_close_matches(word.lower(), words, n=1, cutoff=0.5)
-    listed = f"Allowed: {', '.join(words)}."
+    allowed = list(known)
+    close = difflib.get_close_matches(word.lower(), allowed, n=1, cutoff=0.5)
+    listed = f"Allowed: {', '.join(allowed)}."
     return f"Did you mean '{close[0]}'? {listed}" if close else listed
 
 
@@ -163,9 +163,9 @@ def as_flag(node: Node, what: str) -> bool:
     return node.value
 
 
-def as_choice(node: Node, what: str, words: Iterable[str]) -> str:
+def as_choice(node: Node, what: str, allowed: Iterable[str]) -> str:
     """Return one of several words."""
-    known = list(words)
+    known = list(allowed)
     if node.value not in known or not isinstance(node.value, str):
         message = f"{what} must be one of {', '.join(known)}, but is {describe(node)}."
         refuse(node, message, nearest(node.text, known))

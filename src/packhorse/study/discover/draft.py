@@ -74,8 +74,8 @@ def study_lines(discovered: Discovered) -> str:
     parameters = [p for p in facts.parameters if p.role == "parameter"]
     lines = [
         f"# A draft of a study of {_one_line(discovered.filename)}. Correct it, then:",
-        "#   packhorse try study.yaml    runs one task in the foreground",
-        "#   packhorse run study.yaml    runs all tasks",
+        "#   packhorse try study.yaml: one task, in the foreground",
+        "#   packhorse run study.yaml: all tasks",
     ]
     lines += [f"# {_one_line(facts.note)}"] if facts.note else []
     lines += [f"name: {_yaml(_study_name(discovered.filename))}", f"command: {_yaml(_command(discovered))}"]
@@ -97,13 +97,13 @@ def _command(discovered: Discovered) -> str:
     program = PROGRAMS.get(PurePath(discovered.filename).suffix.lower(), "")
     name = discovered.filename if program or "/" in discovered.filename else f"./{discovered.filename}"
     name = f"./{name}" if name.startswith("-") else name
-    words = [program] if program else []
-    words.append(shlex.quote(literal(_one_line(name))))
+    arguments = [program] if program else []
+    arguments.append(shlex.quote(literal(_one_line(name))))
     taken = [p for p in discovered.facts.parameters if p.role in {"parameter", "seed", "output"}]
     for parameter in sorted(taken, key=lambda p: bool(p.flag)):  # positional arguments first, in their order
-        words += [shlex.quote(literal(parameter.flag))] if parameter.flag else []
-        words.append(_placeholder(parameter, discovered))
-    return " ".join(words)
+        arguments += [shlex.quote(literal(parameter.flag))] if parameter.flag else []
+        arguments.append(_placeholder(parameter, discovered))
+    return " ".join(arguments)
 
 
 def _placeholder(parameter: Parameter, discovered: Discovered) -> str:

@@ -65,19 +65,19 @@ def _declared(call: ast.Call) -> Iterator[Parameter]:
     called = _called(call)
     if called not in {"add_argument", "option", "argument"}:
         return
-    words = [word for arg in call.args if isinstance(word := _constant(arg), str) and word]
-    if not words:
+    names = [word for arg in call.args if isinstance(word := _constant(arg), str) and word]
+    if not names:
         return
     given = {keyword.arg: keyword.value for keyword in call.keywords if keyword.arg}
-    flags = [word.split("/")[0] for word in words if word.startswith("-")]
+    flags = [word.split("/")[0] for word in names if word.startswith("-")]
     flag = next((f for f in flags if f.startswith("--")), flags[0] if flags else "")
-    bare = [word for word in words if not word.startswith("-")]
+    bare = [word for word in names if not word.startswith("-")]
     named = _constant(given.get("dest")) or (bare[0] if bare else flag)
     if _constant(given.get("action")) in {"version", "help"}:
         return
     default = _scalar(_constant(given.get("default")))
     role: Any = role_of(str(named))
-    if _is_switch(given, words):
+    if _is_switch(given, names):
         role = "switch"
     elif flag and default is None and role == "parameter" and _constant(given.get("required")) is not True:
         role = "optional"
@@ -92,10 +92,10 @@ def _declared(call: ast.Call) -> Iterator[Parameter]:
     )
 
 
-def _is_switch(given: dict[str, ast.expr], words: list[str]) -> bool:
+def _is_switch(given: dict[str, ast.expr], names: list[str]) -> bool:
     action = _constant(given.get("action"))
     boolean = getattr(given.get("action"), "attr", "") == "BooleanOptionalAction"
-    pair = any(word.startswith("--") and "/" in word for word in words)
+    pair = any(word.startswith("--") and "/" in word for word in names)
     counted = action in {"store_true", "store_false", "store_const", "count"}
     return counted or boolean or pair or _constant(given.get("is_flag")) is True
 

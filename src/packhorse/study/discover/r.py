@@ -72,10 +72,10 @@ def _inside(text: str, start: int) -> str:
 def _options(text: str) -> Iterator[Parameter]:
     for _, inside in _calls(text, r"make_option|add_option|add_argument"):
         head = inside.split("=")[0]
-        words: list[str] = re.findall(r"[\"']([^\"']+)[\"']", head)
-        flags = [word for word in words if word.startswith("-")]
+        names: list[str] = re.findall(r"[\"']([^\"']+)[\"']", head)
+        flags = [word for word in names if word.startswith("-")]
         named = _named(inside, "dest") or next(
-            (f for f in flags if f.startswith("--")), (flags or words or [""])[0]
+            (f for f in flags if f.startswith("--")), (flags or names or [""])[0]
         )
         if not named:
             continue
