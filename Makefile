@@ -33,7 +33,7 @@ demo: .venv/with-packhorse .venv/with-demo ## run a real study and print where i
 
 test: .venv/with-test ## run every test but the long campaigns
 	@scripts/system-packages
-	@scripts/test $(python) $(JOBS)
+	@$(python) scripts/test $(JOBS)
 
 campaign: .venv/with-test ## run the long campaigns: chaos, fresh clones
 	@scripts/system-packages

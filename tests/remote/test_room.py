@@ -103,7 +103,7 @@ def test_what_a_quota_command_says_otherwise_does_not_matter(
     place = project(connected.home / "study")
     plan = connected.run("plan", "study.yaml", "--site", "areas", cwd=place)
     assert plan.returncode == 0, plan
-    assert f"the run will live in {area}/" in plan.stdout
+    assert f"run directory there: {area}/" in plan.stdout
 
 
 def test_the_file_system_of_a_path_is_the_longest_that_fits(tmp_path: Path) -> None:

@@ -306,7 +306,7 @@ def test_a_plan_says_where_the_run_will_live_and_with_which_python(connected: La
     said = connected.run("plan", "study.yaml", "--site", "key", "--script", cwd=place)
     assert said.returncode == 0, said
     home = connected.gate.cluster.home(connected.gate.users["key"])
-    assert f"the run will live in {home}/packhorse/runs/study-NEW there" in said.stdout
+    assert f"run directory there: {home}/packhorse/runs/study-NEW" in said.stdout
     assert not (home / "packhorse/runs/study-NEW").exists()
     assert "python3" in said.stdout
     assert connected.run("connect", "key", "--close").returncode == 0

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from packhorse.cluster.job_state import job_state, job_state_line
+from packhorse.cluster.queue import Queue
 from packhorse.model.errors import RunError
+from packhorse.remote.open_store import open_store
 from packhorse.rundir.directory import RunDirectory
 from packhorse.rundir.submissions import Submissions
 
@@ -21,10 +24,6 @@ def leave_site(run: RunDirectory, store: RunStore | None = None, *, keep: bool =
     cluster = submissions.cluster()
     if cluster is None:
         return ""
-    from packhorse.cluster.job_state import job_state, job_state_line
-    from packhorse.cluster.queue import Queue
-    from packhorse.remote.open_store import open_store
-
     store, site = store or open_store(run), cluster.site.name
     queue = Queue(cluster.site, store.transport)
     with store.open():

@@ -18,7 +18,10 @@ from packhorse.model.study import Study
 from packhorse.project.cache_dir import cache_dir
 from packhorse.project.source import Source
 from packhorse.runtime.interpreter import Interpreter
-from packhorse.snapshot.code import SnapshotFile
+from packhorse.snapshot.code import SnapshotFile, code_digest, code_files
+from packhorse.snapshot.data_files import data_digests
+from packhorse.snapshot.import_roots import import_roots
+from packhorse.snapshot.snapshot import list_files
 
 
 class Prepared(Struct, frozen=True, kw_only=True):
@@ -43,10 +46,6 @@ def prepare(source: Source, exclude: Path, environment: TaskEnvironment | None =
 
     `exclude` is the run directory; `environment` that of the tasks (default: this machine's).
     """
-    from packhorse.snapshot.data_files import data_digests
-    from packhorse.snapshot.import_roots import import_roots
-    from packhorse.snapshot.snapshot import list_files
-
     study, folder, root = source.study, source.folder, source.root
     around = environment or LocalTaskEnvironment(source)
     barred = [exclude, *(folder / name for name in study.data)]
@@ -76,16 +75,12 @@ def prepare(source: Source, exclude: Path, environment: TaskEnvironment | None =
 
 
 def _code(source: Source, files: Iterable[SnapshotFile]) -> str:
-    from packhorse.snapshot.code import code_digest
-
     result = msgspec.json.encode(source.study.result).decode()
     return code_digest(files, command=command_text(source.study), result=result, apart=_apart(source))
 
 
-def code_files(source: Source, files: Iterable[SnapshotFile]) -> list[SnapshotFile]:
+def project_code_files(source: Source, files: Iterable[SnapshotFile]) -> list[SnapshotFile]:
     """Return the files of a snapshot that its code digest counts."""
-    from packhorse.snapshot.code import code_files
-
     return code_files(files, command_text(source.study), _apart(source))
 
 

@@ -16,7 +16,7 @@ from packhorse.model.study import Study
 from packhorse.project.placement import Place
 from packhorse.project.reporter import Reporter
 from packhorse.project.source import Source
-from packhorse.remote.free_space import AreaSpace, apply_quotas
+from packhorse.remote.free_space import UNKNOWN_SPACE, AreaSpace, apply_quotas
 from packhorse.remote.open_store import open_store
 from packhorse.remote.remote_store import RemoteRunStore, remote_folder
 from packhorse.remote.run_store import LocalRunStore, RunStore
@@ -114,16 +114,15 @@ def _set_up_over_ssh(
     spaces = apply_quotas(ssh, hello["paths"])
     before = Submissions(run).cluster()
     if before is not None and before.folder and before.site.name == place.site.name:
-        store = RemoteRunStore(run, ssh, before.folder)
         area = before.folder.partition("/packhorse/runs/")[0]
+        known = next((space for space in spaces if space.path == area), UNKNOWN_SPACE)
+        store = RemoteRunStore(run, ssh, before.folder, space=known)
         store.refresh()
-        store.space = next((space for space in spaces if space.path == area), AreaSpace())
     else:
         chosen, space = choose_area(place.site, areas, spaces)
         area = space.path
-        store = RemoteRunStore(run, ssh, remote_folder(area, run, source.study.name))
-        store.space = space
-        store.larger_areas = _larger_areas(areas, spaces, chosen)
+        folder, larger = remote_folder(area, run, source.study.name), _larger_areas(areas, spaces, chosen)
+        store = RemoteRunStore(run, ssh, folder, space=space, larger_areas=larger)
         store.check_space()
         reporter.say(f"run directory: {store.folder} on {place.site.name}{purge_note(chosen)}")
     found = find_remote_environment(source, place, ssh, reporter, build=build)

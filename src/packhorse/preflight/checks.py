@@ -15,7 +15,7 @@ from packhorse.model.plan import Identity
 from packhorse.project.reporter import Reporter
 from packhorse.rundir.directory import RunDirectory, now
 from packhorse.rundir.files import write_file
-from packhorse.runtime.sandbox import Sandbox, create_sandbox, run_here
+from packhorse.runtime.sandbox import Sandbox, create_sandbox, run_in_sandbox
 from packhorse.text.amounts import counted
 
 CHECK_SECONDS = 3600.0  # for one check
@@ -58,7 +58,7 @@ def _digest(command: str, identity: Identity) -> str:
 
 
 def _check(command: str, sandbox: Sandbox) -> float:
-    done = run_here(shlex.split(command), sandbox, CHECK_SECONDS)
+    done = run_in_sandbox(shlex.split(command), sandbox, CHECK_SECONDS)
     if done.status == 0:
         return done.seconds
     last = "\n  ".join(done.output.strip().splitlines()[-12:])

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from packhorse.model.errors import RunError
 from packhorse.remote.transport import SshTransport
 from packhorse.sites import quotas
+from packhorse.ssh.replies import malformed_reply
 
 RUN_BYTES = 10 << 20  # that a run needs beside its upload: journals, logs
 RUN_FILES = 100  # the same, in files; an area with fewer left counts as full
@@ -43,33 +44,39 @@ class AreaSpace(Struct, frozen=True, kw_only=True):
         )
 
 
-def area_spaces(reported: Sequence[dict[str, Any]]) -> list[AreaSpace]:
-    """Return the space of paths as the remote agent reported it; quotas may leave less."""
-    return msgspec.convert(reported, list[AreaSpace])
+UNKNOWN_SPACE = AreaSpace()
+
+
+def area_spaces(site: str, reported: Sequence[dict[str, Any]]) -> list[AreaSpace]:
+    """Return the space of paths as the remote agent of a site reported it; quotas may leave less."""
+    try:
+        return msgspec.convert(reported, list[AreaSpace])
+    except msgspec.ValidationError as error:
+        raise malformed_reply(site, str(error)) from None
 
 
 def apply_quotas(ssh: SshTransport, reported: Sequence[dict[str, Any]]) -> list[AreaSpace]:
     """Return the space of paths as the remote agent reported them, limited by quotas; one round trip queries all."""
-    spaces = area_spaces(reported)
+    spaces = area_spaces(ssh.site.name, reported)
     mounts = [
-        quotas.Mounted(path=space.path, kind=space.kind, device=space.device, mount=space.mount)
+        quotas.MountedPath(path=space.path, kind=space.kind, device=space.device, mount=space.mount)
         for space in spaces
     ]
     programs = ssh.hello["programs"]
-    queries = [quotas.asking(mount, ssh.user, programs) if mount.path else None for mount in mounts]
-    general = [quotas.own(line) for line in ssh.site.quota_commands]
+    queries = [quotas.quota_command(mount, ssh.user, programs) if mount.path else None for mount in mounts]
+    general = [quotas.site_quota_command(line) for line in ssh.site.quota_commands]
     commands = list(dict.fromkeys([*filter(None, queries), *general]))
     sent = [(command, ssh.session.start_command(command)) for command in commands]
     output = {command.argv: ssh.session.command_result(number, command).stdout for command, number in sent}
     limited = []
     for space, mount, query in zip(spaces, mounts, queries, strict=True):
         texts = [output[command.argv] for command in [query, *general] if command and mount.path]
-        quota = next(filter(None, (quotas.left(text, mount) for text in texts)), None)
+        quota = next(filter(None, (quotas.parse_quota(text, mount) for text in texts)), None)
         limited.append(_limit(space, quota) if quota else space)
     return limited
 
 
-def _limit(space: AreaSpace, quota: quotas.Left) -> AreaSpace:
+def _limit(space: AreaSpace, quota: quotas.QuotaLeft) -> AreaSpace:
     """Return the space of an area, with no more bytes and files than a quota leaves."""
     if quota.bytes is not None and (space.free is None or quota.bytes < space.free):
         space = replace(space, free=quota.bytes, quota=True)

@@ -12,7 +12,7 @@ import msgspec
 
 from packhorse.model.command import Command
 from packhorse.model.errors import RunError
-from packhorse.remote.free_space import AreaSpace, check_space
+from packhorse.remote.free_space import UNKNOWN_SPACE, AreaSpace, check_space
 from packhorse.remote.run_store import ANNOUNCE_BYTES, RunStore
 from packhorse.remote.transport import SshTransport
 from packhorse.rundir.directory import FOLDERS, RunDirectory
@@ -51,11 +51,20 @@ class RemoteRunStore(RunStore):
 
     cheap_to_poll = False
 
-    def __init__(self, run: RunDirectory, transport: SshTransport, folder: str, python: str = "") -> None:
+    def __init__(
+        self,
+        run: RunDirectory,
+        transport: SshTransport,
+        folder: str,
+        python: str = "",
+        *,
+        space: AreaSpace = UNKNOWN_SPACE,
+        larger_areas: str = "",
+    ) -> None:
+        """`space` is that of the storage area; `larger_areas` are options for areas with more of it."""
         super().__init__(run, transport)
         self.ssh, self.folder, self._python = transport, folder, python
-        self.space = AreaSpace()  # of the storage area
-        self.larger_areas = ""  # with more free space, as options of the command line
+        self.space, self.larger_areas = space, larger_areas
 
     @property
     def path(self) -> str:

@@ -42,7 +42,7 @@ def upload_path(
             reporter.say(f"sending {size / 1e6:,.0f} MB of {path.name} to {there.site.name}")
 
     with there.open():
-        return upload_missing(there.session, folder, found, before=announce, told=told)
+        return upload_missing(there.session, folder, found, before=announce, on_bytes=told)
 
 
 def local_files(path: Path) -> Iterator[tuple[str, Path]]:

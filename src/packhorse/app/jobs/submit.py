@@ -114,7 +114,7 @@ def _area(transport: SshTransport, queue: Queue, reporter: Reporter) -> str:
     """Return the path of the storage area in which the job's folder will be."""
     areas = candidate_areas(transport.site)
     reply = transport.locate(list(queue.dialect.programs), [area.path for area in areas])
-    chosen, space = choose_area(transport.site, areas, area_spaces(reply["paths"]))
+    chosen, space = choose_area(transport.site, areas, area_spaces(transport.site.name, reply["paths"]))
     reporter.say(f"the job's folder will be in {space.path}{purge_note(chosen)}")
     return space.path
 

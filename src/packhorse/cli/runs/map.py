@@ -51,7 +51,7 @@ def map_command(
     keys["shell"] = keys["shell"] or None
     source = map_source(template, assignments, save, keys, Path.cwd())
     if save:
-        (note if as_json else say)(f"wrote {save}; to run it again: packhorse run {save}")
+        (note if as_json else say)(f"study written to {save}; to run it: packhorse run {save}")
     commit_first(source, commit)
     options = RunOptions(run=directory, jobs=jobs, fresh=fresh, keep=keep)
     run_and_report(source, options, place, as_json=as_json, detach=detach)

@@ -669,7 +669,7 @@ def test_where_the_site_reaches_no_index_the_packages_are_fetched_here(
     assert said(found.interpreter.python, "import alpha, beta; print(alpha.VERSION)") == "2.0"
     assert any("fetched here and sent" in one for one in site.heard.said)
     if uv:
-        with pytest.raises(RunError, match="could not be fetched here either"):
+        with pytest.raises(RunError, match="could not be downloaded here either"):
             laptop.ask(laptop.study(requirements__txt="alpha==7.7\n"))
     assert not list(site.area.glob("**/*.new"))
 
