@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import json
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,14 +16,15 @@ from packhorse.cli.json_schemas import json_schema
 from packhorse.cli.json_types import JSON_TYPES
 from packhorse.model import errors
 from packhorse.sites.keys import SITE
-from packhorse.sites.kinds import Key, Part, schema_of
 from packhorse.study import keys
 from packhorse.study.write import study_text
+from packhorse.text.keys import Key, Part, schema_of
 from packhorse.worker import fill
 
 DOCS = Path(__file__).parent
 MADE = "<!-- Made by docs/generate.py from the code. Change the code, then: make docs -->\n"
 WIDTH = 100
+ENDLESS = 10**9  # from here on a bound is not worth mentioning
 
 # What a template may name. A test holds that these are the words that templates know.
 PLACEHOLDERS = {
@@ -95,7 +95,6 @@ def pages() -> dict[str, str]:
         "study.md": "\n".join(study_page()) + "\n",
         "site.md": "\n".join(site_page()) + "\n",
         "errors-and-exit-codes.md": "\n".join(errors_page()) + "\n",
-        "files.md": files_page(),
         "environment.md": "\n".join(environment_page()) + "\n",
         "json.md": "\n".join(json_page()) + "\n",
     }
@@ -147,14 +146,15 @@ def study_page() -> Iterator[str]:
         "right one. `packhorse schema -o study.schema.json` writes the same as a JSON Schema, which editors use to complete",
         "and check. What a command may name in braces stands in [what a task sees](environment.md#placeholders).",
     )
-    yield from (f"* [{key}](#{key}): {said['description']}" for key, said in keys.STUDY.items())
-    for key, said in keys.STUDY.items():
+    table = schema_of(keys.STUDY)
+    yield from (f"* [{key}](#{key}): {schema['description']}" for key, schema in table.items())
+    for key, said in table.items():
         yield from ("", f"## {key}", "", f"{said['description']} {kind(said)}".strip())
         yield from examples(key, said)
         if key == "parameters":
             yield from parameters()
         elif key == "sites":
-            yield from ("", f"A site may say differently: {', '.join(f'`{one}`' for one in keys.SITE)}.")
+            yield from ("", f"A site may override: {', '.join(f'`{one}`' for one in keys.SITE)}.")
         else:
             yield from members(said)
 
@@ -190,8 +190,15 @@ def kind(said: dict[str, Any]) -> str:
     if "enum" in said:
         return f"One of {', '.join(f'`{one}`' for one in said['enum'])}."
     if said.get("type") == "integer":
-        return f"A whole number, {said['minimum']} or more." if "minimum" in said else "A whole number."
+        return whole(said["minimum"], said["maximum"])
     return "`true` or `false`." if said.get("type") == "boolean" else ""
+
+
+def whole(least: int, most: int) -> str:
+    """Return the bounds of an integer, without those that no value will reach."""
+    if least < -ENDLESS:
+        return "A whole number."
+    return f"A whole number from {least} to {most:,}." if most < ENDLESS else f"A whole number, {least} or more."
 
 
 def examples(key: str, said: dict[str, Any]) -> Iterator[str]:
@@ -227,9 +234,9 @@ def parameters() -> Iterator[str]:
         "Its value is one value, a list of values, or one of these rules:",
     )
     yield from ("", "| rule | what | for example |", "|---|---|---|")
-    yield from (row(name, about, "x: {{{}}}") for name, about in keys.GENERATORS.items())
+    yield from (row(name, about, "x: {{{}}}") for name, about in schema_of(keys.GENERATORS).items())
     yield from ("", "`random` takes these:")
-    yield from members({"properties": keys.RANDOM})
+    yield from members({"properties": schema_of(keys.RANDOM)})
     yield from (
         "",
         "### Names with a meaning of their own",
@@ -237,9 +244,9 @@ def parameters() -> Iterator[str]:
         "| key | what | for example |",
         "|---|---|---|",
     )
-    yield from (row(name, about) for name, about in keys.PARAMETERS.items())
+    yield from (row(name, about) for name, about in schema_of(keys.PARAMETERS).items())
     yield from ("", "`chunks` takes `file` or `rows`, and `size` or `count`:")
-    yield from members({"properties": keys.CHUNKS})
+    yield from members({"properties": schema_of(keys.CHUNKS)})
 
 
 # --- JSON ---
@@ -340,22 +347,6 @@ def error_classes() -> list[type[errors.PackhorseError]]:
     """Return the errors in the order of the file."""
     found = [one for one in vars(errors).values() if isinstance(one, type)]
     return [one for one in found if issubclass(one, errors.PackhorseError)]
-
-
-# --- Files ---
-
-
-def files_page() -> str:
-    """Return the formats of the run directory as the design says them."""
-    design = (DOCS / "design.md").read_text(encoding="utf-8")
-    found = re.search(r"^## The run directory\n(.*?)(?=^## )", design, re.MULTILINE | re.DOTALL)
-    assert found, "docs/design.md has no section 'The run directory'"
-    about = (
-        "What stands in a run's folder, and how it is written. All of it is JSON, CSV, Parquet and tar, so that it can be",
-        "read without Packhorse, in ten years as well. Only `study.yaml` beside your script is yours to edit; nothing in",
-        "`runs/` is. The words are explained in the [design](../design.md#words).",
-    )
-    return "\n".join(head("Files of a run", *about)) + found[1].strip().replace("\n### ", "\n## ") + "\n"
 
 
 # --- What a task sees ---

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from packhorse.cluster.next_step import next_step, retry, why_stopped
+from packhorse.cluster.next_step import next_step, retry_hint, why_stopped
 from packhorse.model.site import Site
 from packhorse.model.submission import ClusterRun, StopRecord
 from packhorse.rundir.directory import RunDirectory
@@ -46,11 +46,12 @@ def test_a_run_that_is_done_has_nothing_to_say(tmp_path: Path) -> None:
 
 def test_failed_tasks_are_offered_more_of_what_they_lacked(tmp_path: Path) -> None:
     run = a_run(tmp_path)
-    assert retry(run, {"OK": 9, "FAILED": 1}) == "packhorse retry s runs them again"
+    assert retry_hint(run, {"OK": 9, "FAILED": 1}) == "packhorse retry s runs them again"
     assert (
-        retry(run, {"MEMORY": 1, "TIMEOUT": 2}) == "packhorse retry s --memory 2x --time 2x runs them again"
+        retry_hint(run, {"MEMORY": 1, "TIMEOUT": 2})
+        == "packhorse retry s --memory 2x --time 2x runs them again"
     )
-    assert retry(run, {"OK": 9, "MISSING": 1}) == ""
+    assert retry_hint(run, {"OK": 9, "MISSING": 1}) == ""
 
 
 def test_the_site_is_called_as_the_user_called_it(tmp_path: Path) -> None:

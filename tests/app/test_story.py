@@ -8,18 +8,18 @@ from typing import Any
 
 import pytest
 
-from packhorse.cluster.wave_history import Wave, last_words, wave_lines, with_endings
+from packhorse.cluster.wave_history import WaveHistory, failed_job_output, wave_lines, with_job_ends
 from packhorse.model.job import Ended
 from packhorse.rundir.directory import RunDirectory
 
 
-def wave(number: int, **said: Any) -> Wave:
+def wave(number: int, **said: Any) -> WaveHistory:
     """Return a wave of 100 tasks in two jobs that ended well."""
     usual = {
         "wave": number, "tasks": 100, "jobs": 2, "at_a_time": 16, "job": f"8{number}", "rung": "base", "memory": 864,
         "seconds": 600, "left_out": (), "workers": 2, "broken": 0, "counts": {"OK": 100},
     }  # fmt: skip
-    return Wave(**{**usual, **said})
+    return WaveHistory(**{**usual, **said})
 
 
 class Accounting:
@@ -78,7 +78,7 @@ def test_old_waves_are_summed_up() -> None:
 )
 def test_how_jobs_ended_is_told(run: RunDirectory, ended: Ended, said: str) -> None:
     accounting = Accounting(ended, Ended(job="81", how="done"), Ended(job="99", how="node"))
-    (row,) = wave_lines(with_endings([wave(1, broken=1)], run, accounting, 0))  # type: ignore[arg-type]
+    (row,) = wave_lines(with_job_ends([wave(1, broken=1)], run, accounting, 0))  # type: ignore[arg-type]
     assert f"; jobs: {said}" in row
     assert row.count(" 1 ") == 1  # neither what ended well nor another run's job
 
@@ -86,11 +86,11 @@ def test_how_jobs_ended_is_told(run: RunDirectory, ended: Ended, said: str) -> N
 def test_the_accounting_is_asked_only_for_waves_that_ended_badly(run: RunDirectory) -> None:
     accounting = Accounting()
     waves = [wave(1), wave(2, broken=1), wave(3, workers=0), wave(4, broken=2)]
-    with_endings(waves, run, accounting, 4)  # type: ignore[arg-type]
+    with_job_ends(waves, run, accounting, 4)  # type: ignore[arg-type]
     assert accounting.asked == [["82", "83"]]  # the fourth still runs
-    with_endings([wave(1), wave(2)], run, accounting, 0)  # type: ignore[arg-type]
+    with_job_ends([wave(1), wave(2)], run, accounting, 0)  # type: ignore[arg-type]
     assert len(accounting.asked) == 1
-    with_endings([wave(1), wave(2, broken=2, stopped=1)], run, accounting, 2)  # type: ignore[arg-type]
+    with_job_ends([wave(1), wave(2, broken=2, stopped=1)], run, accounting, 2)  # type: ignore[arg-type]
     assert accounting.asked[1:] == [["82"]]  # it runs, and one of its workers was told to end
 
 
@@ -98,8 +98,8 @@ def test_what_a_job_said_is_told_only_where_none_began(run: RunDirectory) -> Non
     log = run.path / "logs" / "job-2-0.out"
     log.parent.mkdir(exist_ok=True)
     log.write_text("noise\nmodule: command not found\npackhorse: the job ended\n")
-    assert last_words(run, [wave(1), wave(2, workers=0)]).endswith(
+    assert failed_job_output(run, [wave(1), wave(2, workers=0)]).endswith(
         "module: command not found / packhorse: the job ended"
     )
-    assert last_words(run, [wave(1), wave(2)]) == ""
-    assert last_words(run, []) == ""
+    assert failed_job_output(run, [wave(1), wave(2)]) == ""
+    assert failed_job_output(run, []) == ""

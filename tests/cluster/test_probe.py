@@ -71,7 +71,8 @@ def test_a_cluster_that_nobody_described_becomes_a_file(cluster: Cluster) -> Non
 @pytest.fixture
 def changed_cluster(cluster: Cluster) -> Iterator[Cluster]:
     """Return the cluster with debug called quick, and with two days for jobs of general in place of seven."""
-    debug = ["Nodes=d[1-2]", "MaxNodes=2", "DefaultTime=30", "MaxTime=4:00:00", "PriorityJobFactor=1"]
+    nodes = f"Nodes={cluster.node('d[1-2]')}"
+    debug = [nodes, "MaxNodes=2", "DefaultTime=30", "MaxTime=4:00:00", "PriorityJobFactor=1"]
     cluster.ask("scontrol", "delete", "PartitionName=debug")
     try:
         cluster.ask("scontrol", "create", "PartitionName=quick", *debug)

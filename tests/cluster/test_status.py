@@ -42,7 +42,7 @@ def test_jobs_that_run_say_where_and_how_many_tasks_at_a_time(cluster: Cluster) 
     sent, jobs = project.submission(), project.status()["jobs"]
     assert jobs["at_a_time"] == jobs["running"] * sent["slots"]
     line = next(row for row in project.told().splitlines() if "testbed:" in row)
-    assert " running on n" in line or cluster.one_user
+    assert f" running on {cluster.node('n')}" in line
     assert f"{sent['elements'] * sent['slots']} tasks at a time" in line
     project.hurry()
     project.until_over()
@@ -115,8 +115,9 @@ def test_a_retry_uses_the_site_of_the_run(cluster: Cluster) -> None:
 @pytest.mark.parametrize("cure", ["release", "cancel"])
 def test_a_job_that_could_not_be_started_says_who_is_needed_and_goes_on(cluster: Cluster, cure: str) -> None:
     """Its node has no place for it (a file where slurmd's folder should be), so Slurm puts it back and holds it."""
-    project = Project(cluster, tasks=200, more="cluster: {options: ['--nodelist=n2']}")
-    spool = cluster.directory / "spool/n2"
+    node = cluster.node("n2")
+    project = Project(cluster, tasks=200, more=f"cluster: {{options: ['--nodelist={node}']}}")
+    spool = cluster.directory / "spool" / node
     away = spool.rename(spool.with_name("away"))
     spool.touch()
     try:

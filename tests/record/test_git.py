@@ -108,7 +108,7 @@ def test_no_git_and_a_repository_that_git_refuses_give_a_note(
     monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
     assert "belongs to another user" in git.git_state(root)["note"]
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert "git does not start" in git.git_state(root)["note"]
+    assert "git could not be started" in git.git_state(root)["note"]
 
 
 def test_a_path_that_breaks_careless_quoting(weird_path: Path) -> None:
@@ -171,8 +171,8 @@ def test_commit_all_tells_why_git_refuses(
         monkeypatch.delenv(name)
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
     ask(root, "config", "user.useConfigOnly", "true")
-    with pytest.raises(SnapshotError, match="does not know who commits") as refusal:
+    with pytest.raises(SnapshotError, match="no author name and email") as refusal:
         git.commit_all(root, "second", ["sim.py"])
     assert "git config --global user.email" in refusal.value.hint
-    with pytest.raises(SnapshotError, match="did not commit"):
+    with pytest.raises(SnapshotError, match="git commit failed"):
         git.commit_all(tmp_path, "none", ["x"])

@@ -218,7 +218,7 @@ def test_a_second_connect_is_refused_while_the_first_is_asked(laptop: Laptop, ga
     first.expect_exact("Password: ")
     status, shown = laptop.connect("push", [])
     assert status == 5
-    assert "another packhorse connect push is under way" in shown
+    assert "another packhorse connect push is running" in shown
     first.sendintr()
     first.expect(pexpect.EOF)
     first.close()

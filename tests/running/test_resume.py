@@ -133,7 +133,7 @@ def test_changed_code_stops_with_three_offers_that_work(
     project: Project, offer: str, expected: list[str]
 ) -> None:
     said = changed(project)
-    assert "the code changed since 2 tasks finished" in said
+    assert "the code changed after 2 tasks finished" in said
     (line,) = [row for row in said.splitlines() if offer in row]
     words = line.split()
     assert words[:2] == ["packhorse", "run"]
@@ -156,11 +156,11 @@ def test_changed_data_and_a_changed_environment_stop_too(project: Project) -> No
     project.study(**keys).run()
     project.write(x_txt="2\n").study(**keys, replicates=2)
     said = project.run(code=5)
-    assert "the data changed since 1 task" in said
+    assert "the data changed after 1 task" in said
     project.run("--keep")
     assert project.rows("y") == [1, 2]
     project.study(**keys, replicates=3, environment={"python": sys.base_prefix + "/bin/python3"})
-    assert "the environment changed since" in project.run(code=5)
+    assert "the environment changed after" in project.run(code=5)
 
 
 def test_a_changed_seed_is_not_mixed(project: Project) -> None:

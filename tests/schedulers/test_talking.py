@@ -123,7 +123,7 @@ def test_an_interrupt_leaves_no_process_behind(monkeypatch: pytest.MonkeyPatch, 
         started.append(int(told.read_text()))
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("packhorse.runtime.dialogue._listen", interrupted)
+    monkeypatch.setattr("packhorse.runtime.dialogue._collect_output", interrupted)
     with pytest.raises(KeyboardInterrupt):
         run_command(Command(argv=("sh", "-c", f"echo $$ > '{told}'; exec sleep 600")))
     assert ends(started[0])

@@ -58,7 +58,7 @@ def test_a_site_that_is_wrong_stands_in_the_list_with_its_place(
     (folder / "ant.yaml").write_text("hots: ant")
     done = packhorse("sites", env=settings)
     assert done.returncode == 0
-    assert "ant.yaml:1:1: the site has no key 'hots'. Did you mean 'hosts'?" in done.stdout
+    assert "ant.yaml:1:1: The site has no key 'hots'. Did you mean 'hosts'?" in done.stdout
     (row,) = [
         one
         for one in json.loads(packhorse("sites", "--json", env=settings).stdout)["sites"]

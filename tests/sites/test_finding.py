@@ -172,7 +172,7 @@ def test_a_file_that_is_wrong_is_listed_with_its_fault(project: Path, write: Wri
     path = write("project/ant.yaml", "title: a\npartition: {}")
     found = {one.name: one for one in known_sites(project)}["ant"]
     assert found.site is None
-    assert found.fault.startswith(f"{path}:2:1: the site has no key 'partition'.")
+    assert found.fault.startswith(f"{path}:2:1: The site has no key 'partition'.")
 
 
 def test_a_file_in_another_encoding_is_refused(project: Path, write: Write) -> None:

@@ -15,9 +15,9 @@ from packhorse.model.site import Site
 from packhorse.project.sites import find_site
 from packhorse.runtime.site_files import SHIPPED_FOLDER
 from packhorse.sites.keys import SITE, json_schema
-from packhorse.sites.kinds import Key
 from packhorse.sites.parse import parse_site
 from packhorse.sites.parts import PARTITION, PARTS
+from packhorse.text.keys import Key
 from packhorse.text.node import Node, plain
 from packhorse.text.yaml import parse_yaml
 

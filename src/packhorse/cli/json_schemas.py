@@ -129,7 +129,7 @@ MEANINGS: dict[str, dict[str, str]] = {
         "file": "The value in the file; empty: none.",
         "cluster": "The value of the cluster; empty: none.",
     },
-    "Machine": {
+    "LoginNode": {
         "host": "The host name.",
         "system": "The operating system.",
         "python": "The version of python3.",
@@ -141,7 +141,7 @@ MEANINGS: dict[str, dict[str, str]] = {
         "rooms": "The file systems of the storage areas.",
         "quotas": "The output of the site's quota commands.",
     },
-    "Room": {
+    "FileSystem": {
         "area": "The storage area.",
         "path": "Its path.",
         "size": "MiB in total.",

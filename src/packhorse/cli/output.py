@@ -18,7 +18,7 @@ from packhorse.text.amounts import byte_size as size
 from packhorse.text.amounts import elapsed as duration
 
 if TYPE_CHECKING:
-    from packhorse.cluster.job_lookup import Named
+    from packhorse.cluster.job_lookup import JobReference
 
 __all__ = ["LINE_SECONDS", "Lines", "Quiet", "duration", "note", "size"]
 
@@ -32,14 +32,14 @@ task_option = click.option("--task", type=int, help="The task's index (ph_index 
 run_argument = click.argument("run", required=False)
 
 
-def job_of(text: str | None) -> Named | None:
+def job_of(text: str | None) -> JobReference | None:
     """Return the job that SITE:JOB names; None for a run's name."""
     if text is None or ":" not in text:
         return None
     # Start-up: a run on this machine needs no code about sites.
-    from packhorse.cluster.job_lookup import named_job
+    from packhorse.cluster.job_lookup import find_job_reference
 
-    return named_job(text, Path.cwd())
+    return find_job_reference(text, Path.cwd())
 
 
 def say(text: str = "") -> None:

@@ -42,7 +42,7 @@ HOW: dict[str, State] = {
 NODES = 3  # that are named
 
 
-class Row(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class JobRow(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One job, or one array with all its elements. Times in seconds, memory in MiB."""
 
     job: str
@@ -73,7 +73,7 @@ class Row(Struct, frozen=True, kw_only=True, omit_defaults=True):
         return self.state in ALIVE
 
 
-class Names(Struct, frozen=True, kw_only=True):
+class RunNames(Struct, frozen=True, kw_only=True):
     """What is known here of the runs that jobs belong to: by the run's id, and by the job's number."""
 
     by_id: Mapping[str, str] = {}
@@ -87,9 +87,9 @@ class Names(Struct, frozen=True, kw_only=True):
         return self.by_job.get(job, "")
 
 
-def rows(
-    dialect: Scheduler, site: str, jobs: Iterable[Job], ended: Iterable[Ended], names: Names
-) -> list[Row]:
+def job_rows(
+    dialect: Scheduler, site: str, jobs: Iterable[Job], ended: Iterable[Ended], names: RunNames
+) -> list[JobRow]:
     """Return a row for each job: those that run, then those that wait, then those that ended, the newest first."""
     living: dict[str, list[Job]] = {}
     for job in jobs:
@@ -111,7 +111,9 @@ def _order(job: str) -> tuple[int, str]:
     return int(digits or 0), job
 
 
-def _living(dialect: Scheduler, site: str, jobs: Sequence[Job], ended: Sequence[Ended], names: Names) -> Row:
+def _living(
+    dialect: Scheduler, site: str, jobs: Sequence[Job], ended: Sequence[Ended], names: RunNames
+) -> JobRow:
     states = {id(job): _state(dialect, job) for job in jobs}
     counts: dict[State, int] = {}
     for job in jobs:
@@ -124,7 +126,7 @@ def _living(dialect: Scheduler, site: str, jobs: Sequence[Job], ended: Sequence[
     waiting = [job for job in jobs if job.state == "QUEUED"]
     lefts = [job.limit - job.elapsed for job in running if job.limit is not None and job.elapsed is not None]
     state = next(iter(counts))
-    return Row(
+    return JobRow(
         job=first.job,
         name=next((job.name for job in jobs if job.name), ""),
         run=next(filter(None, (names.of(job.job, job.token) for job in jobs)), ""),
@@ -170,7 +172,7 @@ def _needs(dialect: Scheduler, site: str, waiting: Sequence[Job]) -> str:
     return "; ".join(dict.fromkeys(found))
 
 
-def _gone(parts: Sequence[Ended], names: Names) -> Row:
+def _gone(parts: Sequence[Ended], names: RunNames) -> JobRow:
     """Return the row of a job of which nothing waits or runs; numbers of an array are those of all its elements."""
     counts: dict[State, int] = {}
     for one in parts:
@@ -179,7 +181,7 @@ def _gone(parts: Sequence[Ended], names: Names) -> Row:
     counts = {state: counts[state] for state in sorted(counts, key=lambda state: state == "done")}
     first = parts[0]
     own = len(parts) == 1
-    return Row(
+    return JobRow(
         job=first.job,
         name=first.name,
         run=names.of(first.job, ""),
@@ -207,19 +209,19 @@ def _cpu_used(parts: Sequence[Ended]) -> float | None:
     return sum(cpu for cpu, _ in measured) / whole if whole else None
 
 
-def state_words(row: Row) -> str:
+def describe_state(row: JobRow) -> str:
     """Return a row's state: `running`, or `3 running, 7 waiting`."""
     if row.counts:
         return ", ".join(f"{number:,} {state}" for state, number in row.counts.items())
     return f"{row.state} ({row.word})" if row.word else row.state
 
 
-def about(row: Row) -> str:
+def describe_job(row: JobRow) -> str:
     """Return what there is to say of a row, as one line."""
     return "; ".join(part for part in (_alive_words(row) if row.alive else _ended_words(row)) if part)
 
 
-def _alive_words(row: Row) -> list[str]:
+def _alive_words(row: JobRow) -> list[str]:
     ran = ""
     if row.nodes or row.elapsed is not None:
         ran = f"on {_named(row.nodes)}" if row.nodes else ""
@@ -236,7 +238,7 @@ def _named(nodes: Sequence[str]) -> str:
     return ", ".join(nodes[: NODES if more else None]) + more
 
 
-def _ended_words(row: Row) -> list[str]:
+def _ended_words(row: JobRow) -> list[str]:
     how = ""
     if row.signal:
         how = f"killed by signal {row.signal}"
@@ -255,7 +257,7 @@ def _ended_words(row: Row) -> list[str]:
     ]
 
 
-def _used_words(row: Row) -> str:
+def _used_words(row: JobRow) -> str:
     used = []
     if row.cpu_used is not None:
         cores = f" of {counted(row.cores, 'core')}" if row.cores else ""

@@ -29,7 +29,7 @@ from packhorse.snapshot.python_imports import PythonImports, python_imports
 from packhorse.text.amounts import counted
 
 
-class Wanted(Struct, frozen=True, kw_only=True):
+class RequiredPackages(Struct, frozen=True, kw_only=True):
     """What is wanted of an environment: `lock` None where the standard library is enough.
 
     `minor` is the version of Python that fits best ("3.11"), `strict` where the user named it.
@@ -43,7 +43,9 @@ class Wanted(Struct, frozen=True, kw_only=True):
     notes: tuple[str, ...] = ()
 
 
-def wanted(source: Source, reporter: Reporter, *, lock: Literal["kept", "told", "none"]) -> Wanted:
+def required_packages(
+    source: Source, reporter: Reporter, *, lock: Literal["kept", "told", "none"]
+) -> RequiredPackages:
     """Return what a study's tasks need; a lock is made, and kept beside the study, where there is none.
 
     A lock that is only to be told is not written; without one only the code is read. Raises RunError where a package that
@@ -56,7 +58,7 @@ def wanted(source: Source, reporter: Reporter, *, lock: Literal["kept", "told", 
     minor = named or _here(source)
     oldest = max(needs.oldest, oldest_python(folder, root) or needs.oldest)
     found, notes = _lock(source, needs, reporter, keep=lock == "kept") if lock != "none" else (None, ())
-    return Wanted(
+    return RequiredPackages(
         lock=found,
         needs=needs,
         minor=named or (found.python if found and found.python else minor),
@@ -94,7 +96,7 @@ def _here(source: Source) -> str:
     return ".".join(found.split(".")[:2]) if found else f"{sys.version_info[0]}.{sys.version_info[1]}"
 
 
-def brings(source: Source, modules: list[str]) -> dict[str, list[str]]:
+def providing_packages(source: Source, modules: list[str]) -> dict[str, list[str]]:
     """Return {module: packages} for modules that something installed here brings."""
     from packhorse.record.pins import installed_packages, providers
 

@@ -17,7 +17,7 @@ VERSION = 'cat("\\n@packhorse", R.version$major, R.version$minor, Sys.getenv("R_
 R_SECONDS = 90.0  # a first start from a busy file system
 
 
-class RFound(Struct, frozen=True, kw_only=True):
+class FoundR(Struct, frozen=True, kw_only=True):
     """R as tasks will find it."""
 
     rscript: str
@@ -26,7 +26,7 @@ class RFound(Struct, frozen=True, kw_only=True):
     software: dict[str, Any]
 
 
-def r_on(ground: SiteProbe, source: Source) -> RFound:
+def find_r(ground: SiteProbe, source: Source) -> FoundR:
     """Return R on the site; raise RunError with the lines to type where it, or a package that is loaded, is missing."""
     rscript = _rscript(ground)
     said = ground.ask([rscript, "--vanilla", "-e", VERSION], R_SECONDS)
@@ -48,7 +48,7 @@ def r_on(ground: SiteProbe, source: Source) -> RFound:
     told = ground.ask([rscript, "-e", R_PROBE], R_SECONDS, {"R_LIBS_USER": libraries})
     software = parse_r_reply(rscript, told.stdout, told.stderr)
     _check(ground, source, software, library)
-    return RFound(rscript=rscript, library=library, variables=variables, software=software)
+    return FoundR(rscript=rscript, library=library, variables=variables, software=software)
 
 
 def _rscript(ground: SiteProbe) -> str:

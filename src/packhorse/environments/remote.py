@@ -11,17 +11,17 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from packhorse.environments.building import BUILD_SECONDS, Builder
-from packhorse.environments.lockfile import Wanted, brings, wanted
+from packhorse.environments.lockfile import RequiredPackages, providing_packages, required_packages
 from packhorse.environments.python import (
-    Found,
+    FoundPython,
     best_python,
-    built,
+    built_python,
     check_imports,
-    expected,
+    expected_python,
     named_python,
-    plain,
+    site_python,
 )
-from packhorse.environments.r_library import r_on
+from packhorse.environments.r_library import find_r
 from packhorse.environments.site_probe import SiteProbe
 from packhorse.model.study import Study
 from packhorse.project.cache_dir import cache_dir
@@ -93,7 +93,7 @@ class RemoteTaskEnvironment:
         return found
 
 
-def remote_environment(
+def find_remote_environment(
     source: Source, place: Place, there: SshTransport, reporter: Reporter, *, build: bool = True
 ) -> RemoteEnvironment:
     """Return what a study's tasks find on the site; raise RunError with the cure where something is missing.
@@ -112,7 +112,7 @@ def remote_environment(
     software: dict[str, Any] = {"python": found.software} if found and found.software else {}
     said = [interpreter.description] if found else []
     if r:
-        with_r = r_on(ground, source)
+        with_r = find_r(ground, source)
         interpreter = replace(interpreter, variables=interpreter.variables | with_r.variables)
         software["r"] = with_r.software
         said.append(f"{with_r.software.get('version', 'R')}, {with_r.rscript} on {place.site.name}")
@@ -131,27 +131,27 @@ def remote_environment(
     )
 
 
-def _python(ground: SiteProbe, source: Source) -> Found:
+def _python(ground: SiteProbe, source: Source) -> FoundPython:
     """Return the Python of the tasks."""
     study = source.study
     kind, word = study.environment.kind, study.environment.path
     if kind == "python":
         found = named_python(ground, word)
-        return _checked(ground, source, found, wanted(source, ground.reporter, lock="none"))
+        return _checked(ground, source, found, required_packages(source, ground.reporter, lock="none"))
     if kind == "venv" and (about := _venv_there(ground, word)):
-        found = plain(ground, about, kind="venv")
-        return _checked(ground, source, found, wanted(source, ground.reporter, lock="none"))
-    want = wanted(source, ground.reporter, lock="kept" if ground.build else "told")
+        found = site_python(ground, about, kind="venv")
+        return _checked(ground, source, found, required_packages(source, ground.reporter, lock="none"))
+    want = required_packages(source, ground.reporter, lock="kept" if ground.build else "told")
     if want.lock is None and kind == "none":
         about, notes = best_python(ground, want)
         if not study.shell or _is_called(ground, study.shell, about):
-            return _checked(ground, source, plain(ground, about, notes=(*notes, *want.notes)), want)
+            return _checked(ground, source, site_python(ground, about, notes=(*notes, *want.notes)), want)
     builder = _builder(ground)
     if not ground.build:
-        found = expected(ground, builder, want)
+        found = expected_python(ground, builder, want)
         if not found.software:
             return found
-    return _checked(ground, source, built(ground, builder, want), want)
+    return _checked(ground, source, built_python(ground, builder, want), want)
 
 
 def _builder(ground: SiteProbe) -> Builder:
@@ -162,8 +162,10 @@ def _builder(ground: SiteProbe) -> Builder:
     return Builder(ground.there, ground.reporter, JobBuilds(ground, BUILD_SECONDS))
 
 
-def _checked(ground: SiteProbe, source: Source, found: Found, want: Wanted) -> Found:
-    note = check_imports(ground, found.interpreter.python, want, lambda modules: brings(source, modules))
+def _checked(ground: SiteProbe, source: Source, found: FoundPython, want: RequiredPackages) -> FoundPython:
+    note = check_imports(
+        ground, found.interpreter.python, want, lambda modules: providing_packages(source, modules)
+    )
     notes = (*found.notes, *want.notes, *([note] if note else []))
     return replace(found, notes=tuple(dict.fromkeys(notes)))
 

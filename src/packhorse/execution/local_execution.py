@@ -19,7 +19,7 @@ from packhorse.execution.target import LocalTarget
 from packhorse.model.plan import Plan
 from packhorse.model.site import Site
 from packhorse.plan.waves import count, local_slots
-from packhorse.preflight.login_node import MINUTE, check_minute, login_site, too_much
+from packhorse.preflight.login_node import MINUTE, check_minute, login_node_error, login_site
 from packhorse.project.reporter import Reporter
 from packhorse.project.source import Source
 from packhorse.rundata.progress import EndReason, WaveEnd
@@ -83,7 +83,7 @@ class LocalExecution:
             check_minute(source, self.login, count(pending.ranges), fold)
         end = self._run_wave(pending)
         if self.login is not None and end.how is EndReason.DEADLINE:
-            raise too_much(source, self.login, "a minute has passed; finished tasks are kept")
+            raise login_node_error(source, self.login, "a minute has passed; finished tasks are kept")
         while True:
             before, fold = fold.counts["OK"], self.context.fold()
             ranges = unfinished(fold)

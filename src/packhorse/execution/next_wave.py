@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from packhorse.execution.preparation import code_files
+from packhorse.execution.preparation import project_code_files
 from packhorse.execution.run_context import RunContext, wave_work
 from packhorse.execution.run_model import PendingTasks
 from packhorse.model.errors import RunError
@@ -54,7 +54,7 @@ def _changed_files(context: RunContext, latest: Plan, current: Identity) -> tupl
     if latest.code == current.code or not tar.exists():
         return ()
     files = context.prepared.files
-    return tuple(changed_files(tar, files, code_files(context.source, files)))
+    return tuple(changed_files(tar, files, project_code_files(context.source, files)))
 
 
 def plan_next_wave(

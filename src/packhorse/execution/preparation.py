@@ -18,18 +18,21 @@ from packhorse.model.study import Study
 from packhorse.project.cache_dir import cache_dir
 from packhorse.project.source import Source
 from packhorse.runtime.interpreter import Interpreter
-from packhorse.snapshot.code import SnapshotFile
+from packhorse.snapshot.code import SnapshotFile, code_digest, code_files
+from packhorse.snapshot.data_files import data_digests
+from packhorse.snapshot.import_roots import import_roots
+from packhorse.snapshot.snapshot import list_files
 
 
 class Prepared(Struct, frozen=True, kw_only=True):
-    """The project as it is now."""
+    """Snapshot, environment and data of a project, as they are now."""
 
     files: tuple[SnapshotFile, ...]
     left_out: tuple[tuple[str, str], ...]
     interpreter: Interpreter
     argv: tuple[str, ...]
     environ: dict[str, str]
-    path: tuple[str, ...]  # folders to be first on the PATH that tasks inherit, beside what `environ` says
+    path: tuple[str, ...]  # folders to put first on the PATH that tasks inherit, beside `environ`
     unset: tuple[str, ...]
     search: tuple[str, ...]
     identity: Identity
@@ -43,10 +46,6 @@ def prepare(source: Source, exclude: Path, environment: TaskEnvironment | None =
 
     `exclude` is the run directory; `environment` that of the tasks (default: this machine's).
     """
-    from packhorse.snapshot.data_files import data_digests
-    from packhorse.snapshot.import_roots import import_roots
-    from packhorse.snapshot.snapshot import list_files
-
     study, folder, root = source.study, source.folder, source.root
     around = environment or LocalTaskEnvironment(source)
     barred = [exclude, *(folder / name for name in study.data)]
@@ -76,23 +75,19 @@ def prepare(source: Source, exclude: Path, environment: TaskEnvironment | None =
 
 
 def _code(source: Source, files: Iterable[SnapshotFile]) -> str:
-    from packhorse.snapshot.code import code_digest
-
     result = msgspec.json.encode(source.study.result).decode()
     return code_digest(files, command=command_text(source.study), result=result, apart=_apart(source))
 
 
-def code_files(source: Source, files: Iterable[SnapshotFile]) -> list[SnapshotFile]:
+def project_code_files(source: Source, files: Iterable[SnapshotFile]) -> list[SnapshotFile]:
     """Return the files of a snapshot that its code digest counts."""
-    from packhorse.snapshot.code import code_files
-
     return code_files(files, command_text(source.study), _apart(source))
 
 
 def _apart(source: Source) -> list[str]:
-    """Return the files that say what is run: the study, and what its parameters were read from.
+    """Return the files that define what runs: the study, and the files its parameters were read from.
 
-    More rows in them are growth, not a change of code. A file that the command itself names is read by tasks.
+    More rows in them are growth, not a change of code. A file named in the command is read by tasks, so it is code.
     """
     paths = [
         source.folder / name for name in source.sources if Path(name).name not in command_text(source.study)
@@ -103,7 +98,7 @@ def _apart(source: Source) -> list[str]:
 
 
 def command_text(study: Study) -> str:
-    """Return what a study runs, as text that its code digest counts."""
+    """Return what a study runs as text, for its code digest."""
     return study.function or study.shell or "\0".join(study.command)
 
 
@@ -121,5 +116,5 @@ def _argv(study: Study, around: TaskEnvironment) -> tuple[tuple[str, ...], str]:
 def _digest(value: Any) -> str:
     if not value:
         return ""
-    kept = {name: about["sha256"] for name, about in value.items()}
-    return hashlib.sha256(msgspec.json.encode(kept, order="sorted")).hexdigest()[:16]
+    digests = {name: facts["sha256"] for name, facts in value.items()}
+    return hashlib.sha256(msgspec.json.encode(digests, order="sorted")).hexdigest()[:16]

@@ -7,10 +7,10 @@ import time
 from msgspec import Struct
 
 from packhorse.cluster.job_scripts import Caps, render
-from packhorse.cluster.job_state import JobState, job_state, job_state_line
+from packhorse.cluster.job_state import RunJobState, job_state, job_state_line
 from packhorse.cluster.monitor import Monitor
 from packhorse.cluster.queue import Queue
-from packhorse.cluster.submit_wave import AHEAD, Submitter
+from packhorse.cluster.submit_wave import EXTRA_WAVES, Submitter
 from packhorse.execution.leave_site import leave_site
 from packhorse.execution.next_wave import find_pending, start_wave, write_wave
 from packhorse.execution.report import report_run
@@ -87,7 +87,7 @@ class SiteExecution:
             raise Stopped("cancelled during preparation; nothing was submitted")
         return Submitted(submission=self._first_wave(pending, unchecked=unchecked), finished_before=finished)
 
-    def _settled_state(self) -> JobState:
+    def _settled_state(self) -> RunJobState:
         """Return the state of the run's jobs; wait until the jobs of a stopped run have ended."""
         give_up = time.monotonic() + ENDING_SECONDS
         while True:
@@ -111,7 +111,7 @@ class SiteExecution:
             and time.time() - latest.intended < YOUNG_SECONDS
         )
 
-    def _join(self, state: JobState, latest: Submission | None) -> Submitted:
+    def _join(self, state: RunJobState, latest: Submission | None) -> Submitted:
         if self.context.options.fresh or self.context.options.retry is not None:
             raise RunError(
                 f"jobs of this run are queued or running at {self.place.site.name}",
@@ -122,15 +122,15 @@ class SiteExecution:
         submission = latest and self._completed(latest, state)
         return Submitted(submission=submission, joined=True)
 
-    def _completed(self, latest: Submission, state: JobState) -> Submission:
+    def _completed(self, latest: Submission, state: RunJobState) -> Submission:
         """Complete a submission whose reply was lost, so that the run continues without this command."""
         submitter = Submitter(self.store, self.queue, self.reporter)
         if not latest.job:
             job = submitter.find(latest.token)
-            return submitter.learned(latest, job) if job else latest
+            return submitter.confirm(latest, job) if job else latest
         if not latest.continuation and not state.follows and self.place.site.compute_submits:
-            latest = submitter.follower(latest)
-        return latest if latest.released else submitter.released(latest)
+            latest = submitter.submit_continuation(latest)
+        return latest if latest.released else submitter.release(latest)
 
     def _first_wave(self, pending: PendingTasks, *, unchecked: bool) -> Submission:
         """Plan, render and submit the first wave of this call; the continuation submits later ones."""
@@ -159,8 +159,8 @@ class SiteExecution:
         self.submissions.keep(intent)  # before the plan, without which the wave does not exist
         write_wave(context, plan)
         self.store.upload_changes(self.reporter.say)
-        ahead = AHEAD + proposal.cost.waves - 1
-        sent = Submitter(self.store, self.queue, self.reporter, waves_ahead=ahead).wave(intent)
+        ahead = EXTRA_WAVES + proposal.cost.waves - 1
+        sent = Submitter(self.store, self.queue, self.reporter, waves_ahead=ahead).submit(intent)
         if not sent.job:
             self.reporter.warn("Submission not confirmed; run this command again to check.")
         self.reporter.say(f"submitted {sent.job or 'a job'}: {proposal.sentence()}")

@@ -8,7 +8,7 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
-from packhorse.environments.remote import RemoteEnvironment, RemoteTaskEnvironment, remote_environment
+from packhorse.environments.remote import RemoteEnvironment, RemoteTaskEnvironment, find_remote_environment
 from packhorse.environments.task_environment import TaskEnvironment
 from packhorse.execution.target import ExecutionTarget, LocalTarget
 from packhorse.model.site import Site, Storage
@@ -16,12 +16,12 @@ from packhorse.model.study import Study
 from packhorse.project.placement import Place
 from packhorse.project.reporter import Reporter
 from packhorse.project.source import Source
-from packhorse.remote.free_space import more_files, with_quotas
+from packhorse.remote.free_space import apply_quotas, more_files
 from packhorse.remote.open_store import open_store
 from packhorse.remote.remote_store import RemoteRunStore, remote_folder
 from packhorse.remote.run_store import LocalRunStore, RunStore
-from packhorse.remote.storage_area import areas_of, purged, usable
-from packhorse.remote.transfer import upload
+from packhorse.remote.storage_area import candidate_areas, choose_area, purge_note
+from packhorse.remote.transfer import upload_path
 from packhorse.remote.transport import LocalTransport, SshTransport
 from packhorse.rundir.directory import RunDirectory
 from packhorse.rundir.submissions import Submissions
@@ -75,7 +75,7 @@ class SshTarget:
     def upload_data(self, source: Source, data: Mapping[str, Mapping[str, Any]], reporter: Reporter) -> None:
         """Upload the data that the site lacks, each file whole and checked."""
         for name, path in self.data_paths(source, data).items():
-            upload(self.store.ssh, source.folder / name, path, reporter, check=self.store.check_room)
+            upload_path(self.store.ssh, source.folder / name, path, reporter, check=self.store.check_room)
 
     def claim_wave(self, wave: int) -> bool:
         """Claim a wave there."""
@@ -109,24 +109,23 @@ def _set_up_over_ssh(
     *,
     build: bool,
 ) -> SiteSetup:
-    areas = areas_of(place.site, place.asked.area)
+    areas = candidate_areas(place.site, place.asked.area)
     hello = ssh.locate(required_programs(source.study, place.site), [area.path for area in areas])
-    free = with_quotas(ssh, hello["paths"])
+    free = apply_quotas(ssh, hello["paths"])
     before = Submissions(run).cluster()
     if before is not None and before.folder and before.site.name == place.site.name:
-        store = RemoteRunStore(run, ssh, before.folder)
         area = before.folder.partition("/packhorse/runs/")[0]
+        known = next((facts for facts in free if facts["path"] == area), None)
+        store = RemoteRunStore(run, ssh, before.folder, free=known)
         store.refresh()
-        store.free = next((facts for facts in free if facts["path"] == area), {})
     else:
-        chosen, facts = usable(place.site, areas, free)
+        chosen, facts = choose_area(place.site, areas, free)
         area = facts["path"]
-        store = RemoteRunStore(run, ssh, remote_folder(area, run, source.study.name))
-        store.free = facts
-        store.roomier = _roomier(areas, free, chosen)
+        folder, roomier = remote_folder(area, run, source.study.name), _roomier(areas, free, chosen)
+        store = RemoteRunStore(run, ssh, folder, free=facts, roomier=roomier)
         store.check_room()
-        reporter.say(f"run directory: {store.folder} on {place.site.name}{purged(chosen)}")
-    found = remote_environment(source, place, ssh, reporter, build=build)
+        reporter.say(f"run directory: {store.folder} on {place.site.name}{purge_note(chosen)}")
+    found = find_remote_environment(source, place, ssh, reporter, build=build)
     more = tuple(name for name in found.modules if name not in place.asked.modules)
     asked = replace(place.asked, modules=(*place.asked.modules, *more))
     return SiteSetup(
@@ -143,7 +142,7 @@ def unreached_site(
     """Return the setup of a site without a login: this machine's environment, and paths as the site file has them."""
     if isinstance(transport, LocalTransport) or (run.path / "cluster.json").exists():
         return SiteSetup(store=open_store(run, transport), place=place, target=SharedTarget())
-    area = areas_of(place.site, place.asked.area)[0].path
+    area = candidate_areas(place.site, place.asked.area)[0].path
     store = RemoteRunStore(run, transport, remote_folder(area, run, source.study.name), "python3")
     return SiteSetup(store=store, place=place, target=SharedTarget())
 

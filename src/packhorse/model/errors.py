@@ -1,15 +1,15 @@
 """The errors that Packhorse raises, and the exit code of each.
 
-PackhorseError            exit 1   any failure; has a message and a hint, the next command to type
-├── UsageError            exit 2   the command line or a call is wrong
-├── StudyError            exit 3   a study or site file is invalid; has file, line and column
-├── SnapshotError         exit 4   the code cannot be put into a snapshot
-├── RunError              exit 5   the run, or the site, does not allow this now
-│   └── Unreachable       exit 5   a site cannot be reached now
-├── CheckError            exit 6   a check of the study failed, so no task started
-├── TasksFailed           exit 7   the run ended, and some tasks have no result
-├── TableError            exit 8   the table was written, but a column mixes types
-└── Stopped               exit 130 the user stopped the run; the same command continues it
+PackhorseError (exit 1): any failure; it has a message and a hint, the next step
+├── UsageError (exit 2): the command line or a call is wrong
+├── StudyError (exit 3): a study or site file is invalid; it has file, line and column
+├── SnapshotError (exit 4): the code cannot be put into a snapshot
+├── RunError (exit 5): the run, or the site, does not allow this now
+│   └── Unreachable (exit 5): a site cannot be reached now
+├── CheckError (exit 6): a check of the study failed, so no task started
+├── TasksFailed (exit 7): the run ended, and some tasks have no result
+├── TableError (exit 8): the table was written, but a column mixes types
+└── Stopped (exit 130): the user stopped the run; the same command continues it
 """
 
 from __future__ import annotations

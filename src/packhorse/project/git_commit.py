@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from packhorse.project.source import Source
+from packhorse.record.git import commit_all, git_state
+from packhorse.snapshot.snapshot import list_files
 
 
 def commit_project(source: Source, message: str) -> str:
     """Commit the files of the snapshot and the study file, and nothing else; return a sentence for the user."""
-    from packhorse.record.git import commit_all, git_state
-    from packhorse.snapshot.snapshot import list_files
-
     study, folder, root = source.study, source.folder, source.root
     barred = [folder / "runs", *(folder / name for name in study.data)]
     listing = list_files(root, folder, code=study.code, include=study.include, exclude=barred)

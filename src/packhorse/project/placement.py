@@ -19,8 +19,10 @@ from packhorse.plan.work import Work
 from packhorse.project.sites import find_site, site_name
 from packhorse.project.source import Source
 from packhorse.results.fold import Fold
+from packhorse.runtime.site_files import site_files
 from packhorse.text import units
 from packhorse.text.amounts import counted, hours, span
+from packhorse.text.node import nearest
 
 
 class Place(Struct, frozen=True, kw_only=True):
@@ -86,9 +88,6 @@ def unknown_sites(source: Source, used: str | None) -> list[str]:
     """
     if not source.study.sites:
         return []
-    from packhorse.runtime.site_files import site_files
-    from packhorse.text.node import nearest
-
     names = [file.name for file in site_files(source.folder)]
     known = dict.fromkeys([*names, *([site_name(used, source.folder)] if used else [])])
     return [

@@ -10,6 +10,12 @@ from msgspec import Struct
 
 from packhorse.model.errors import StudyError, UsageError
 from packhorse.model.study import Study
+from packhorse.project.sites import site_name
+from packhorse.snapshot.project_files import find_root
+from packhorse.study.from_python import make_study, plain_study
+from packhorse.study.parse import parse_study
+from packhorse.study.write import study_text
+from packhorse.text.yaml import decode
 
 
 class Source(Struct, frozen=True, kw_only=True):
@@ -31,9 +37,6 @@ def from_file(file: str | Path, site: str | None = None) -> Source:
 
     Raises StudyError with file:line:column for anything wrong in it.
     """
-    from packhorse.study.parse import parse_study
-    from packhorse.text.yaml import decode
-
     path = Path(file)
     if path.is_dir():
         path = path / "study.yaml"
@@ -56,9 +59,6 @@ def from_file(file: str | Path, site: str | None = None) -> Source:
 
 def from_mapping(keys: dict[str, Any], folder: Path) -> Source:
     """Make a study from plain values, as `map` and `run SCRIPT` do."""
-    from packhorse.study.parse import parse_study
-    from packhorse.study.write import study_text
-
     folder = folder.resolve()
     text, read = study_text(keys), Reader(folder)
     try:
@@ -78,9 +78,6 @@ def from_keywords(
     sources: Iterable[str] = (),
 ) -> Source:
     """Make a study from Python values; `path` names it where no name is given, `sources` are the files that made it."""
-    from packhorse.study.make import make_study, plain_study
-    from packhorse.study.write import study_text
-
     folder = folder.resolve()
     read = Reader(folder)
     study = make_study(path=str(path), read=read, site=_named(site, folder), **keywords)
@@ -95,14 +92,10 @@ def from_study(study: Study, text: str, folder: Path, sources: Iterable[str] = (
 
 
 def _named(site: str | None, folder: Path) -> str | None:
-    from packhorse.project.sites import site_name
-
     return None if site is None else site_name(site, folder)
 
 
 def _root(folder: Path) -> Path:
-    from packhorse.snapshot.project_files import find_root
-
     return find_root(folder)
 
 

@@ -48,7 +48,7 @@ def connect(said: str, folder: Path, tell: Callable[[str], None]) -> tuple[Conne
 
     Raises RunError with what a refusal means there, and what to do.
     """
-    site, login = login_of(said, folder)
+    site, login = site_login(said, folder)
     with connect_lock(login):
         before = check_master(login)
         if before.state in ("open", "busy", "mute"):
@@ -71,13 +71,13 @@ def connect(said: str, folder: Path, tell: Callable[[str], None]) -> tuple[Conne
 
 def check(said: str, folder: Path) -> Connection:
     """Return how the connection to a site stands, by asking the login node over it."""
-    site, login = login_of(said, folder)
+    site, login = site_login(said, folder)
     return _connection(site, login, check_master(login))
 
 
 def keep_in_use(said: str, folder: Path, *, keep: bool) -> None:
     """Say whether commands that watch may go on asking when the site would have closed a login that nobody uses."""
-    _, login = login_of(said, folder)
+    _, login = site_login(said, folder)
     if keep:
         login.kept.touch(mode=0o600)
     else:
@@ -86,11 +86,11 @@ def keep_in_use(said: str, folder: Path, *, keep: bool) -> None:
 
 def disconnect(said: str, folder: Path) -> tuple[Site, bool]:
     """Close the connection to a site; return whether there was one."""
-    site, login = login_of(said, folder)
+    site, login = site_login(said, folder)
     return site, close_master(login)
 
 
-def login_of(said: str, folder: Path) -> tuple[Site, Login]:
+def site_login(said: str, folder: Path) -> tuple[Site, Login]:
     """Return a site and where one logs in; raise UsageError or RunError where that is not said, or not to be done."""
     site = site_or_host(said, folder)
     if site.scheduler == "local":
@@ -169,7 +169,7 @@ def _page(site: Site) -> str:
     return site.documentation[0] if site.documentation else site.access.help or "ask its help desk"
 
 
-def trouble(connection: Connection) -> RunError | None:
+def connection_error(connection: Connection) -> RunError | None:
     """Return why nothing can ride on a connection, None where it can, if only in a while."""
     name = connection.site.name
     return {
@@ -186,7 +186,7 @@ def trouble(connection: Connection) -> RunError | None:
 
 
 def _usable(connection: Connection) -> Connection:
-    found = trouble(connection)
+    found = connection_error(connection)
     if found is not None:
         raise found
     return connection
@@ -263,16 +263,16 @@ def _changed_key(site: Site, facts: SshSettings, said: str) -> RunError:
     return RunError(f"{facts.host} is not the machine that it was: its key has changed", "\n".join(lines))
 
 
-def closing(connection: Connection) -> str:
+def closing_time(connection: Connection) -> str:
     """Return when a connection will close."""
     whose = f", the rule of {connection.site.name}" if connection.site.idle else ""
     until = time.strftime("%H:%M", time.localtime(time.time() + connection.idle))
     return f"it closes itself after {span(connection.idle)} without use (not before {until}){whose}"
 
 
-def settings_for(said: str, folder: Path) -> tuple[Site, str]:
+def ssh_config_lines(said: str, folder: Path) -> tuple[Site, str]:
     """Return the lines of an ssh configuration with which other programs ride on the connection, and never log in."""
-    site, login = login_of(said, folder)
+    site, login = site_login(said, folder)
     facts = read_settings(login)
     told = f"no connection to {site.name}, or no free session: packhorse connect {site.name}"
     lines = [

@@ -9,7 +9,7 @@ from packhorse.remote.transport import Transport
 TAIL = 1 << 20  # bytes of a file that are shown
 
 
-class Output(Struct, frozen=True, kw_only=True):
+class OutputFile(Struct, frozen=True, kw_only=True):
     """A file to which a job, or an element, writes."""
 
     path: str
@@ -19,7 +19,7 @@ class Output(Struct, frozen=True, kw_only=True):
     late: bool = False  # the file comes when the job has ended
 
 
-def tail(how: Transport, one: Output) -> str:
+def output_tail(how: Transport, one: OutputFile) -> str:
     """Return the end of a file; what is not there is said in a sentence."""
     size = how.file_size(one.path)
     if size is None:
@@ -28,13 +28,13 @@ def tail(how: Transport, one: Output) -> str:
         if one.late:
             return f"(the job runs; {one.path} comes when it has ended)\n"
         return f"({one.path} is not there: the job wrote elsewhere, or the file was removed)\n"
-    text, _ = newer(how, one, max(0, size - TAIL))
+    text, _ = read_new(how, one, max(0, size - TAIL))
     if size > TAIL:
         return f"(the last {TAIL >> 20} MB of {size >> 20} MB of {one.path})\n{text}"
     return text or "(it printed nothing)\n"
 
 
-def newer(how: Transport, one: Output, at: int) -> tuple[str, int]:
+def read_new(how: Transport, one: OutputFile, at: int) -> tuple[str, int]:
     """Return what a file has from a byte on, and where to go on; nothing while it is not there."""
     data = how.read_file(one.path, at)
     # A character that is cut is read whole the next time.

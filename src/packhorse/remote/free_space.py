@@ -13,24 +13,26 @@ SPARE = 10 << 20  # bytes that a run needs beside what is sent: journals, logs
 FILES = 100  # that it needs beside what is sent: an area with fewer left is as good as full
 
 
-def with_quotas(there: SshTransport, told: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+def apply_quotas(there: SshTransport, told: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return what was told of places there, with no more room than quotas leave; all are asked in one round trip."""
     places = [_mounted(about) for about in told]
-    asked = [quotas.asking(one, there.user, there.hello["programs"]) if one.path else None for one in places]
+    asked = [
+        quotas.quota_command(one, there.user, there.hello["programs"]) if one.path else None for one in places
+    ]
     commands = list(dict.fromkeys(one for one in asked if one))
-    general = [quotas.own(line) for line in there.site.quota_commands]
+    general = [quotas.site_quota_command(line) for line in there.site.quota_commands]
     sent = [(command, there.session.start_command(command)) for command in [*commands, *general]]
     said = {command.argv: there.session.command_result(number, command).stdout for command, number in sent}
     found = []
     for about, where, command in zip(told, places, asked, strict=True):
         texts = [said[one.argv] for one in [command, *general] if one and where.path]
-        rows = (quotas.left(text, where) for text in texts)
+        rows = (quotas.parse_quota(text, where) for text in texts)
         found.append(_less(about, next((row for row in rows if row), None)))
     return found
 
 
-def _mounted(about: dict[str, Any]) -> quotas.Mounted:
-    return quotas.Mounted(
+def _mounted(about: dict[str, Any]) -> quotas.MountedPath:
+    return quotas.MountedPath(
         path=about["path"],
         kind=about.get("kind", ""),
         device=about.get("device", ""),
@@ -38,7 +40,7 @@ def _mounted(about: dict[str, Any]) -> quotas.Mounted:
     )
 
 
-def _less(about: dict[str, Any], left: quotas.Left | None) -> dict[str, Any]:
+def _less(about: dict[str, Any], left: quotas.QuotaLeft | None) -> dict[str, Any]:
     """Return a place with the lesser of what is free and what a quota leaves, and which it was."""
     found = dict(about)
     for what, limit in (("free", left and left.bytes), ("files", left and left.files)):

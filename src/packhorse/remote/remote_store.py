@@ -51,13 +51,20 @@ class RemoteRunStore(RunStore):
 
     cheap_to_poll = False
 
-    def __init__(self, run: RunDirectory, transport: SshTransport, folder: str, python: str = "") -> None:
+    def __init__(
+        self,
+        run: RunDirectory,
+        transport: SshTransport,
+        folder: str,
+        python: str = "",
+        *,
+        free: dict[str, Any] | None = None,
+        roomier: str = "",
+    ) -> None:
+        """`free` is the area as the remote agent reports it; `roomier` are options for areas with more free space."""
         super().__init__(run, transport)
         self.ssh, self.folder, self._python = transport, folder, python
-        self.free: dict[
-            str, Any
-        ] = {}  # the area's path, free bytes and files, as the remote agent reports them
-        self.roomier = ""  # areas with more free space, as options of the command line
+        self.free, self.roomier = dict(free or {}), roomier
 
     @property
     def path(self) -> str:

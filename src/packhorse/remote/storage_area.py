@@ -11,7 +11,7 @@ from packhorse.remote.free_space import FILES
 from packhorse.text.amounts import span
 
 
-def areas_of(site: Site, said: str = "") -> list[Storage]:
+def candidate_areas(site: Site, said: str = "") -> list[Storage]:
     """Return where a run may live, the right one first: the area that was named, those for runs, else the home."""
     if said:
         named = [one for one in site.storage if one.name == said and one.path]
@@ -29,7 +29,9 @@ def areas_of(site: Site, said: str = "") -> list[Storage]:
     return [*right, *others] or [Storage(name="home", path="~")]
 
 
-def usable(site: Site, areas: list[Storage], told: list[dict[str, Any]]) -> tuple[Storage, dict[str, Any]]:
+def choose_area(
+    site: Site, areas: list[Storage], told: list[dict[str, Any]]
+) -> tuple[Storage, dict[str, Any]]:
     """Return the first area in which we may write, and what was told of it; raise RunError with what is wrong with each."""
     wrong = []
     for area, about in zip(areas, told, strict=True):
@@ -47,7 +49,7 @@ def usable(site: Site, areas: list[Storage], told: list[dict[str, Any]]) -> tupl
     )
 
 
-def purged(area: Storage) -> str:
+def purge_note(area: Storage) -> str:
     """Return until when files of an area have to be brought home; nothing where they stay."""
     if not area.purge:
         return ""

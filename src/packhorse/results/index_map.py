@@ -1,4 +1,4 @@
-"""The way from an older space's indices to those of a space that grew."""
+"""Map from the task indices of an older space to those of a space that grew."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ def map_indices(
     return _by_digits(old, new, digits)
 
 
-def _nowhere(index: int) -> int | None:  # noqa: ARG001 - one of the ways
+def _nowhere(index: int) -> int | None:  # noqa: ARG001 - a map like the others
     return None
 
 
 class _Levels(dict[int, int | None]):
-    """Old level -> what it adds to the new point, found at first use since an axis may hold 10^9 levels."""
+    """Old level -> its contribution to the new point; computed at first use, since an axis may have 10^9 levels."""
 
     def __init__(self, axis: Any, lookup: Lookup, number: int, weight: int) -> None:
         super().__init__()
@@ -40,17 +40,17 @@ class _Levels(dict[int, int | None]):
 
     def __missing__(self, level: int) -> int | None:
         values = self.axis.values(level)
-        found = self.lookup.level(self.number, tuple(values[at] for at in self.order))
-        self[level] = None if found is None else found * self.weight
+        new = self.lookup.level(self.number, tuple(values[at] for at in self.order))
+        self[level] = None if new is None else new * self.weight
         return self[level]
 
 
 def _digits(
     old: ParameterSpace, lookup: Lookup, known: Mapping[str, Any]
 ) -> tuple[int, list[_Levels]] | None:
-    """Return the new factors' fixed part of the point and a map for each old axis, last axis first.
+    """Return the contribution of the new factors to the point, and a map for each old axis, last axis first.
 
-    None where factors were regrouped, or where a default is not a level of its new factor.
+    Return None where factors were regrouped, or where a default is not a level of its new factor.
     """
     new_axes = lookup.space.arithmetic.axes
     weights = {}
@@ -78,23 +78,23 @@ def _by_digits(
     old: ParameterSpace, new: ParameterSpace, digits: tuple[int, list[_Levels]]
 ) -> Callable[[int], int | None]:
     fixed, maps = digits
-    places = [(levels.axis.count, levels) for levels in maps]
+    axes = [(levels.axis.count, levels) for levels in maps]
     old_replicates, new_replicates = old.replicates, new.replicates
 
-    def carried(index: int) -> int | None:
+    def map_index(index: int) -> int | None:
         point, replicate = divmod(index, old_replicates)
         if replicate >= new_replicates:
             return None
-        found = fixed
-        for count, levels in places:
+        new_point = fixed
+        for count, levels in axes:
             point, level = divmod(point, count)
             part = levels[level]
             if part is None:
                 return None
-            found += part
-        return found * new_replicates + replicate
+            new_point += part
+        return new_point * new_replicates + replicate
 
-    return carried
+    return map_index
 
 
 def _chosen(known: Mapping[str, Any], new: ParameterSpace) -> dict[str, Any]:

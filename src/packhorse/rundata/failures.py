@@ -7,7 +7,9 @@ from typing import Any
 
 import msgspec
 
+from packhorse.results.failures import group_failures, group_records
 from packhorse.results.fold import Fold
+from packhorse.results.journal import failed_attempts
 from packhorse.rundata.outcomes import latest_outcomes
 from packhorse.rundir.directory import RunDirectory
 
@@ -16,9 +18,6 @@ SHOWN = 8  # causes in one message
 
 def cause_list(run: RunDirectory) -> list[dict[str, Any]]:
     """Return why tasks failed: outcome, exit status or signal, last line of stderr, number of tasks, examples."""
-    from packhorse.results.failures import group_failures, group_records
-    from packhorse.results.journal import failed_attempts
-
     waves = run.waves()
     if len(waves) == 1:
         # No later wave can have replaced a failure, so the records of other tasks need not be read.
@@ -31,8 +30,6 @@ def cause_list(run: RunDirectory) -> list[dict[str, Any]]:
 
 def failure_lines(fold: Fold, run: str) -> list[str]:
     """Return the causes as lines, the most frequent first."""
-    from packhorse.results.failures import group_failures
-
     groups = group_failures(fold)
     rows = ["  " + cause_line(msgspec.to_builtins(group)) for group in groups[:SHOWN]]
     if len(groups) > SHOWN:

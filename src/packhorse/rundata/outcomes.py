@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
+
 from packhorse.model.plan import Plan
 from packhorse.model.space import ParameterSpace
+from packhorse.model.study import Study
+from packhorse.plan.waves import planned_ranges
 from packhorse.results.fold import Fold, Retry, fold
 from packhorse.results.index_map import map_indices
 from packhorse.results.journal import Journal, read_journal
@@ -17,8 +21,6 @@ def read_outcomes(
     run: RunDirectory, space: ParameterSpace, defaults: Mapping[str, Any], first: int = 1
 ) -> Fold:
     """Fold all journals of a run; records of older spaces are matched by key, waves before `first` are ignored."""
-    from packhorse.plan.waves import planned_ranges
-
     journals = counted(run, first)
     digest = space.digest
     retries, older = [], set()
@@ -58,8 +60,4 @@ def latest_outcomes(run: RunDirectory) -> Outcomes:
 
 def frozen_study(run: RunDirectory) -> Any:
     """Return the study as it was last planned."""
-    import msgspec
-
-    from packhorse.model.study import Study
-
     return msgspec.json.decode((run.path / "study.json").read_bytes(), type=Study)

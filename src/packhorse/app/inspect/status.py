@@ -209,7 +209,7 @@ def _queue_commands(store: RunStore) -> list[Command]:
     """Return the scheduler commands to start with the refresh of a run on a site."""
     from packhorse.cluster.queue import Queue
 
-    return Queue(store.transport.site, store.transport).announced()
+    return Queue(store.transport.site, store.transport).next_commands()
 
 
 def _counts_of(run: RunDirectory, conditions: Sequence[str]) -> dict[str, int]:
@@ -278,14 +278,14 @@ def _waves(
 
     A queue is queried for how jobs ended.
     """
-    from packhorse.cluster.wave_history import last_words, wave_lines, waves_of, with_endings
+    from packhorse.cluster.wave_history import failed_job_output, wave_lines, waves_of, with_job_ends
 
     waves = waves_of(run)
     if queue is not None:
-        waves = with_endings(waves, run, queue, working)
+        waves = with_job_ends(waves, run, queue, working)
     shown = len(waves) > 1 or any(wave.ended for wave in waves)
     built = msgspec.convert(waves, tuple[WaveStatus, ...], from_attributes=True)
-    return built, tuple(wave_lines(waves)) if shown else (), last_words(run, waves)
+    return built, tuple(wave_lines(waves)) if shown else (), failed_job_output(run, waves)
 
 
 def _next(

@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from packhorse.app.jobs.job_row import JobRow
-from packhorse.cluster.user_jobs import AllJobs, Wanted, all_jobs
+from packhorse.cluster.user_jobs import AllJobs, JobFilter, all_jobs
 from packhorse.model.json_output import JsonOutput
 
 
@@ -35,7 +35,7 @@ class JobList(JsonOutput, frozen=True, kw_only=True, tag="packhorse-jobs/1"):
 
 def jobs(folder: Path, sites: Sequence[str], *, alive: bool, ended: bool, days: int) -> AllJobs:
     """Return the jobs on the named sites, or on all of the user's; `days` limits how long ago jobs ended."""
-    return all_jobs(folder, sites, Wanted(alive=alive, ended=ended, days=days))
+    return all_jobs(folder, sites, JobFilter(alive=alive, ended=ended, days=days))
 
 
 def json_output(found: AllJobs) -> JobList:

@@ -26,7 +26,7 @@ from packhorse.runtime.bash import syntax_error
 from packhorse.schedulers import scheduler
 from packhorse.schedulers.plain_script import Plain, environment_lines, module_lines, plain_script
 from packhorse.schedulers.scheduler import Scheduler
-from packhorse.study.serial import plainly_serial
+from packhorse.study.discover.serial import is_serial
 from packhorse.text.amounts import counted, size, span
 
 _HELP = "packhorse script --help describes each option"
@@ -287,7 +287,7 @@ def _programs(command: str, folder: Path, index: str) -> Programs:
     """Return the job's lines and the local scripts that they start, as text to check."""
     sources = {word: text for word in job_form.words_of(command) if (text := _source(folder, word))}
     only = next(iter(sources)) if len(sources) == 1 else ""
-    serial = only if only and plainly_serial(sources[only], Path(only).suffix) else ""
+    serial = only if only and is_serial(sources[only], Path(only).suffix) else ""
     read_all = bool(sources) and all(
         word in sources for word in job_form.words_of(command) if word.endswith((".py", ".R"))
     )

@@ -11,8 +11,8 @@ from msgspec import Meta, Struct
 from msgspec.structs import replace
 
 from packhorse.cluster.queue import Queue
-from packhorse.cluster.script_job import with_files
-from packhorse.cluster.submit_job import send_job
+from packhorse.cluster.script_job import with_output_files
+from packhorse.cluster.submit_job import submit_job
 from packhorse.model.errors import RunError, UsageError
 from packhorse.model.job import Request, SubmissionRefused
 from packhorse.model.json_output import JsonOutput
@@ -26,7 +26,7 @@ from packhorse.project.run_name import next_run, plain_name
 from packhorse.project.user_sites import with_jobs
 from packhorse.remote.remote_store import remote_folder
 from packhorse.remote.script_inputs import ScriptInputs, script_inputs
-from packhorse.remote.storage_area import areas_of, purged, usable
+from packhorse.remote.storage_area import candidate_areas, choose_area, purge_note
 from packhorse.remote.transfer import ANNOUNCE_BYTES
 from packhorse.remote.transport import SshTransport, transport_for
 from packhorse.rundir.directory import RunDirectory
@@ -111,11 +111,11 @@ def submit(
 
 def _area(transport: SshTransport, queue: Queue, reporter: Reporter) -> str:
     """Return the path of the storage area in which the job's folder will be."""
-    areas = areas_of(transport.site)
+    areas = candidate_areas(transport.site)
     reply = transport.locate(list(queue.dialect.programs), [area.path for area in areas])
-    chosen, space = usable(transport.site, areas, reply["paths"])
+    chosen, space = choose_area(transport.site, areas, reply["paths"])
     path: str = space["path"]
-    reporter.say(f"the job's folder will be in {path}{purged(chosen)}")
+    reporter.say(f"the job's folder will be in {path}{purge_note(chosen)}")
     return path
 
 
@@ -202,7 +202,7 @@ def _submitted(run: RunDirectory, job: ScriptJob, queue: Queue, reporter: Report
     argv = queue.dialect.submit_script_argv(job.script, list(job.arguments), job.token, title)
     job = replace(job, argv=tuple(argv), intended=time.time())
     save_script_job(run, job)
-    number = send_job(queue, argv, job.token, reporter, job.folder)
+    number = submit_job(queue, argv, job.token, reporter, job.folder)
     if isinstance(number, SubmissionRefused):
         (run.path / JOB_FILE).unlink()
         hint = (
@@ -212,6 +212,6 @@ def _submitted(run: RunDirectory, job: ScriptJob, queue: Queue, reporter: Report
     if number:
         job = replace(job, job=number, submitted=time.time())
         save_script_job(run, job)
-        job = with_files(job, queue)
+        job = with_output_files(job, queue)
         save_script_job(run, job)
     return job

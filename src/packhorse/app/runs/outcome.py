@@ -114,7 +114,7 @@ def _summary_lines(outcome: Outcome) -> list[str]:
     try:
         return frame_lines(summarise_run(run, str(run), (), (), (), ()))
     except UsageError as error:
-        return [f"note: no summary: {error.message} {error.hint}"]
+        return [f"note: no summary: {error.message}; {error.hint}"]
 
 
 def raise_for_outcome(outcome: Outcome) -> None:

@@ -9,7 +9,7 @@ from packhorse.cluster.script_job import fetch_script_job
 from packhorse.model.errors import UsageError
 from packhorse.project.reporter import Reporter
 from packhorse.remote.open_store import open_store
-from packhorse.remote.transfer import ANNOUNCE_BYTES, split, ssh_transport
+from packhorse.remote.transfer import ANNOUNCE_BYTES, split_site_path, ssh_transport
 from packhorse.rundir.directory import RunDirectory, find_run
 from packhorse.rundir.submissions import read_script_job
 from packhorse.ssh.file_transfer import OnBytes, download_missing
@@ -21,7 +21,7 @@ def get(
     """Download a file or folder `SITE:PATH`, or everything that a run has on its site."""
     if ":" not in source:
         return _get_run(find_run(folder, source))
-    site, path = split(source, "packhorse get hec:project/results")
+    site, path = split_site_path(source, "packhorse get hec:project/results")
     transport = ssh_transport(site, folder)
     name_there = transport.site.name
     with transport.open():

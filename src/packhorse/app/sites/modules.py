@@ -49,11 +49,11 @@ class Trial(JsonOutput, frozen=True, kw_only=True, tag="packhorse-modules-trial/
 def list_modules(name: str, word: str, folder: Path) -> Listing:
     """Return the modules of a site; raise RunError where it has none."""
     site = find_site(name, folder)
-    answer = _ask(site, modules.listing(site, word))
-    if modules.there_is_none(answer):
+    answer = _ask(site, modules.list_command(site, word))
+    if modules.has_no_modules(answer):
         hint = "write shell lines that define `module` under modules: {setup: ...} in the site's file"
         raise RunError(f"a login shell of {site.name} has no modules", hint)
-    found, loaded, every = modules.listed(answer, word)
+    found, loaded, every = modules.parse_list(answer, word)
     return Listing(site=site.name, found=tuple(found), loaded=tuple(loaded), all=every)
 
 
@@ -67,8 +67,8 @@ def try_modules(name: str, names: Sequence[str], study: Path | None, folder: Pat
         names = names or source.study.cluster.modules
         python = python_imports(source.study, source.folder, source.root).modules
         r = r_packages_of(source.study, source.folder)[1]
-    answer = _ask(site, modules.trial(site, names, python, r))
-    loaded: Loaded = modules.tried(answer, python, r)
+    answer = _ask(site, modules.load_command(site, names, python, r))
+    loaded: Loaded = modules.parse_load(answer, python, r)
     return Trial(
         failed=loaded.failed,
         python=loaded.python,

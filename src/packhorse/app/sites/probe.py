@@ -22,8 +22,8 @@ from packhorse.runtime.dialogue import run_dialogue
 from packhorse.schedulers.profiles import PROFILES
 from packhorse.schedulers.scheduler import NoReply
 from packhorse.sites import machine
-from packhorse.sites.differences import Change, differences, laid_over
-from packhorse.sites.machine import Machine
+from packhorse.sites.differences import Change, differences, update_site
+from packhorse.sites.machine import LoginNode
 from packhorse.sites.write import site_text
 
 # Keys that only a person can fill in.
@@ -42,7 +42,7 @@ class Probe(Struct, frozen=True, kw_only=True):
 
     known: Site | None
     facts: SiteFacts
-    machine: Machine
+    machine: LoginNode
     changes: tuple[Change, ...]
     site: Site
     new: bool  # whether its file described no partitions
@@ -71,7 +71,7 @@ class ProbeReport(JsonOutput, frozen=True, kw_only=True, tag="packhorse-sites-pr
 
     known: Annotated[str | None, Meta(description="The name of the site's file; null: none.")]
     changes: Annotated[tuple[Change, ...], Meta(description="Differences between file and cluster.")]
-    machine: Annotated[Machine, Meta(description="The login node. Sizes in MiB.")]
+    machine: Annotated[LoginNode, Meta(description="The login node. Sizes in MiB.")]
     silent: Annotated[tuple[str, ...], Meta(description="Queries without an answer.")]
     site: Annotated[Site, Meta(description="The site as a file would describe it: MiB, seconds.")]
 
@@ -87,10 +87,10 @@ def probe(target: str | None, folder: Path, name: str = "") -> Probe:
     with place.open():
         place.identify([])
         facts = _query(place, site)
-        seen = machine.read(place.run_command(machine.look(known)))
+        seen = machine.parse_probe(place.run_command(machine.probe_command(known)))
     changes = tuple(differences(known, facts)) if known else ()
     new = not site.partitions
-    merged = _dated(_seen(laid_over(site, facts), seen, new=new), seen, new=new)
+    merged = _dated(_seen(update_site(site, facts), seen, new=new), seen, new=new)
     return Probe(known=known, facts=facts, machine=seen, changes=changes, site=merged, new=new)
 
 
@@ -125,7 +125,7 @@ def _query(place: LocalTransport | SshTransport, site: Site) -> SiteFacts:
     raise RunError(f"no scheduler answers on {place.site.name}: {'; '.join(silent)}", hint)
 
 
-def _seen(site: Site, seen: Machine, *, new: bool) -> Site:
+def _seen(site: Site, seen: LoginNode, *, new: bool) -> Site:
     """Return a site with facts of its login node that its file does not have."""
     more: dict[str, Any] = {}
     if not site.system:
@@ -143,7 +143,7 @@ def _seen(site: Site, seen: Machine, *, new: bool) -> Site:
     return replace(site, **more)
 
 
-def _dated(site: Site, seen: Machine, *, new: bool) -> Site:
+def _dated(site: Site, seen: LoginNode, *, new: bool) -> Site:
     today = time.strftime("%Y-%m-%d")
     source = f"packhorse sites probe on {seen.host or 'the cluster'}"
     if new:

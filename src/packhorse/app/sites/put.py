@@ -10,7 +10,7 @@ from msgspec import Meta
 from packhorse.model.errors import UsageError
 from packhorse.model.json_output import JsonOutput
 from packhorse.project.reporter import Reporter
-from packhorse.remote.transfer import split, ssh_transport, upload
+from packhorse.remote.transfer import split_site_path, ssh_transport, upload_path
 from packhorse.ssh.file_transfer import OnBytes
 
 
@@ -35,7 +35,7 @@ def put(
 
     They go into the folder PLACE; where it does not end in a slash and there is one source, PLACE is its new name.
     """
-    site, place = split(target, "packhorse put FILE hec:project/")
+    site, place = split_site_path(target, "packhorse put FILE hec:project/")
     absent = [str(source) for source in sources if not source.exists()]
     if absent:
         raise UsageError(f"{absent[0]} does not exist", "packhorse put FILE... SITE:PLACE")
@@ -47,6 +47,6 @@ def put(
             name = source.resolve().name
             full = f"{place.rstrip('/') or '~'}/{name}" if into else place
             full = "/" + name if place == "/" else full
-            sent = upload(transport, source, full, reporter, on_bytes)
+            sent = upload_path(transport, source, full, reporter, on_bytes)
             uploads.append(TransferredPath(place=full, bytes=sent))
         return Uploads(put=tuple(uploads))

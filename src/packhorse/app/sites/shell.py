@@ -18,7 +18,7 @@ from packhorse.plan.choice import choose
 from packhorse.plan.fit import limits
 from packhorse.plan.work import Work
 from packhorse.project.sites import find_site
-from packhorse.remote.connection import login_of
+from packhorse.remote.connection import site_login
 from packhorse.schedulers import scheduler
 from packhorse.schedulers.interactive import interactive
 from packhorse.ssh import shells
@@ -56,7 +56,7 @@ class JobShell(Struct, frozen=True, kw_only=True):
 
 def shell(name: str, folder: Path) -> int:
     """Open a shell on the login node; return its exit status."""
-    site, login = login_of(name, folder)
+    site, login = site_login(name, folder)
     shells.check_terminal("a shell")
     return shells.login_shell(login, site.sessions)
 
@@ -106,7 +106,7 @@ def _login(name: str, folder: Path) -> tuple[Site, Login | None]:
     here = site.has_login(platform.node())
     if site.scheduler != "local" and (here or (not site.login and shutil.which(_program(site)))):
         return site, None
-    return login_of(name, folder)
+    return site_login(name, folder)
 
 
 def _program(site: Site) -> str:

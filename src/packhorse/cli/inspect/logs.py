@@ -14,7 +14,7 @@ from packhorse.rundir.directory import find_run
 from packhorse.rundir.submissions import read_script_job
 
 if TYPE_CHECKING:
-    from packhorse.cluster.job_lookup import Named
+    from packhorse.cluster.job_lookup import JobReference
 
 
 @click.command(name="logs")
@@ -49,24 +49,24 @@ def logs_command(
         say(log.text.rstrip("\n"))
 
 
-def _script_job(run: str | None) -> Named | None:
+def _script_job(run: str | None) -> JobReference | None:
     """Return the job of a run that is a script job."""
     found = find_run(Path.cwd(), run)
     if read_script_job(found) is None:
         return None
     # Start-up: a run on this machine needs no code about sites, here and below.
-    from packhorse.cluster.script_job import named
+    from packhorse.cluster.script_job import script_job_reference
 
-    return named(found)
+    return script_job_reference(found)
 
 
-def _job_logs(job: Named, *, follow: bool, as_json: bool) -> None:
-    from packhorse.cluster.job_lookup import follow_job, logs_of_job
+def _job_logs(job: JobReference, *, follow: bool, as_json: bool) -> None:
+    from packhorse.cluster.job_lookup import follow_job, job_logs
 
     if follow:
         follow_job(job, lambda text: print(text, end="", flush=True))
         return
-    found, more = logs_of_job(job)
+    found, more = job_logs(job)
     if as_json:
         print_json(JobLogs(logs=tuple(JobLog(heading=heading, text=text) for heading, text in found)))
         return

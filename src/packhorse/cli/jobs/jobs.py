@@ -12,8 +12,8 @@ import click
 
 from packhorse.app.jobs.jobs import jobs, json_output
 from packhorse.cli.output import aligned, json_option, print_json, say
-from packhorse.cluster.job_table import about, state_words
-from packhorse.cluster.user_jobs import AllJobs, SiteJobs, pace
+from packhorse.cluster.job_table import describe_job, describe_state
+from packhorse.cluster.user_jobs import AllJobs, SiteJobs, poll_interval
 from packhorse.text.amounts import counted, span
 
 WATCH_SECONDS = 2.0  # at least, between two queries, also where a site allows more
@@ -79,7 +79,12 @@ def _site_lines(site: SiteJobs) -> Iterator[str]:
     total = counted(len(site.rows), "job") if site.rows else "no jobs of yours"
     yield f"{site.site}: {total}{age(site.asked)}"
     table = [
-        (row.job, f"{row.name} (run {row.run})" if row.run else row.name, state_words(row), about(row))
+        (
+            row.job,
+            f"{row.name} (run {row.run})" if row.run else row.name,
+            describe_state(row),
+            describe_job(row),
+        )
         for row in site.rows
     ]
     for line in aligned(table) if table else ():
@@ -99,7 +104,7 @@ def _watch(query: Callable[[], AllJobs], *, keep: bool) -> None:
     begun, before = time.monotonic(), ""
     while True:
         found = query()
-        interval, longest = pace(found)
+        interval, longest = poll_interval(found)
         text = "\n".join(job_lines(found))
         _show(text, before)
         before = text

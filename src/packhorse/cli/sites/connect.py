@@ -9,7 +9,7 @@ import click
 
 from packhorse.app.sites.connect import check, close, connect, json_output
 from packhorse.cli.output import json_option, note, print_json, say
-from packhorse.remote.connection import Connection, closing, trouble
+from packhorse.remote.connection import Connection, closing_time, connection_error
 from packhorse.remote.sharing import check_sharing
 
 
@@ -46,7 +46,7 @@ def connect_command(site: str, only_check: bool, only_close: bool, keep: bool, a
         print_json(json_output(connection))
     elif connection.look.state in ("open", "busy"):
         _show(connection, was_open)
-    error = trouble(connection)
+    error = connection_error(connection)
     if error is not None:
         raise error
 
@@ -59,7 +59,7 @@ def _show(connection: Connection, was_open: bool) -> None:
         else f"{name} as {look.user} on {look.host}"
     )
     say(f"{'already connected' if was_open else 'connected'} to {where}")
-    say(f"  {closing(connection)}; packhorse connect {name} --close closes it now")
+    say(f"  {closing_time(connection)}; packhorse connect {name} --close closes it now")
     if look.noise:
         line = look.noise.splitlines()[0]
         note(f"note: your startup files there print text in every shell ({line}), which breaks scp and sftp")

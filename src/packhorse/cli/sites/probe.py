@@ -11,7 +11,7 @@ from packhorse.app.sites.probe import Probe, probe, write
 from packhorse.cli.output import json_option, note, print_json, say
 from packhorse.cli.sites.show import SCHEDULERS, labelled, site_lines
 from packhorse.sites.differences import Change
-from packhorse.sites.machine import Machine
+from packhorse.sites.machine import LoginNode
 from packhorse.text.amounts import size
 
 
@@ -78,7 +78,7 @@ def _subject(change: Change) -> str:
     return f"partition {change.partition}: " if change.partition else ""
 
 
-def _machine(machine: Machine) -> Iterator[str]:
+def _machine(machine: LoginNode) -> Iterator[str]:
     yield from labelled("system", machine.system)
     yield from labelled("python3 there", machine.python)
     yield from labelled("Rscript there", machine.rscript)

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from packhorse.cli.output import note, say
-from packhorse.remote.connection import settings_for
+from packhorse.remote.connection import ssh_config_lines
 from packhorse.remote.sharing import check_sharing
 
 
@@ -20,6 +20,6 @@ def ssh_config_command(site: str) -> None:
     ssh, scp, rsync, git, and VS Code Remote-SSH then know the host ph-SITE, which never logs in by itself.
     """
     check_sharing(sys.platform)
-    found, lines = settings_for(site, Path.cwd())
+    found, lines = ssh_config_lines(site, Path.cwd())
     say(lines)
     note(f"insert this above every `Host *` of ~/.ssh/config; then: ssh ph-{found.name}")

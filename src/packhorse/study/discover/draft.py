@@ -1,4 +1,4 @@
-"""From a script to the first draft of its study: what `packhorse init sim.py` writes."""
+"""Draft the study of a script, as `packhorse init sim.py` writes it."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from pathlib import PurePath
 
 from msgspec import Struct
 
-from packhorse.study.discover_python import discover_python
-from packhorse.study.discover_r import discover_r
-from packhorse.study.found import ARRAYS, RESULT_ENDINGS, Default, Found, Parameter
+from packhorse.study.discover.python import discover_python
+from packhorse.study.discover.r import discover_r
+from packhorse.study.discover.script import ARRAYS, RESULT_ENDINGS, Default, Parameter, ScriptFacts
 from packhorse.study.template import literal
 
 PROGRAMS = {".py": "python", ".r": "Rscript", ".sh": "bash", ".bash": "bash", ".jl": "julia", ".pl": "perl"}
@@ -23,39 +23,39 @@ RANDOM = {
 
 
 class Discovered(Struct, frozen=True, kw_only=True):
-    """What is known of a script from its text alone."""
+    """What the text of a script shows, and what that means for its study."""
 
     filename: str
-    found: Found = Found()
+    facts: ScriptFacts = ScriptFacts()
     index_variable: str = ""
     start: int = 0
     unseeded: bool = False
 
     @property
     def seed(self) -> str:
-        """The placeholder that fits the script's generator."""
-        return "{seed32}" if self.found.seed32 else "{seed}"
+        """The seed placeholder that fits the script's generator."""
+        return "{seed32}" if self.facts.seed32 else "{seed}"
 
 
 def discover(source: str, filename: str) -> Discovered:
-    """Find a script's parameters, array variable, seed and results; text that cannot be read gives a note."""
+    """Find the parameters, array variable, seed and results of a script; for invalid source, only a note."""
     suffix = PurePath(filename).suffix.lower()
-    found = Found()
+    facts = ScriptFacts()
     if suffix in {".py", ".r"}:
         try:
-            found = discover_python(source) if suffix == ".py" else discover_r(source.replace("\0", ""))
+            facts = discover_python(source) if suffix == ".py" else discover_r(source.replace("\0", ""))
         except SyntaxError as error:
-            found = Found(
-                note=f"{filename} is not valid Python (line {error.lineno}: {error.msg}), so it was not read."
+            facts = ScriptFacts(
+                note=f"{filename} is not valid Python (line {error.lineno}: {error.msg}), so its parameters are missing."
             )
         except (ValueError, RecursionError, MemoryError):
-            found = Found(note=f"{filename} could not be read as Python, so its parameters are not here.")
+            facts = ScriptFacts(note=f"{filename} could not be parsed, so its parameters are missing.")
     variable = next((name for name in ARRAYS if name in source), "")
-    seeded = any(p.role == "seed" for p in found.parameters) or variable or "PACKHORSE_" in source
+    seeded = any(p.role == "seed" for p in facts.parameters) or variable or "PACKHORSE_" in source
     random = RANDOM.get(suffix)
     return Discovered(
         filename=filename,
-        found=found,
+        facts=facts,
         index_variable=variable,
         start=_start(source, variable, suffix),
         unseeded=bool(random and random.search(source) and not seeded),
@@ -63,26 +63,26 @@ def discover(source: str, filename: str) -> Discovered:
 
 
 def _start(source: str, variable: str, suffix: str) -> int:
-    """Guess the array's first value: R counts from 1, so does SGE, and so does who subtracts 1."""
+    """Guess the first index of the array: R and SGE count from 1, and so does a script that subtracts 1."""
     subtracts = re.search(rf"{variable}[\"')\]\s,\d]*-\s*1\b", source)
     return 1 if variable and (suffix == ".r" or subtracts or variable == "SGE_TASK_ID") else 0
 
 
 def study_lines(discovered: Discovered) -> str:
     """Return the commented study as YAML text."""
-    found = discovered.found
-    parameters = [p for p in found.parameters if p.role == "parameter"]
+    facts = discovered.facts
+    parameters = [p for p in facts.parameters if p.role == "parameter"]
     lines = [
-        f"# A first study of {_one_line(discovered.filename)}. Correct it, then:",
-        "#   packhorse try study.yaml    one task, here and now",
-        "#   packhorse run study.yaml    all of them",
+        f"# A draft of a study of {_one_line(discovered.filename)}. Correct it, then:",
+        "#   packhorse try study.yaml: one task, in the foreground",
+        "#   packhorse run study.yaml: all tasks",
     ]
-    lines += [f"# {_one_line(found.note)}"] if found.note else []
+    lines += [f"# {_one_line(facts.note)}"] if facts.note else []
     lines += [f"name: {_yaml(_study_name(discovered.filename))}", f"command: {_yaml(_command(discovered))}"]
-    lines += _left_out(found)
+    lines += _left_out(facts)
     lines += _parameters(parameters, discovered)
     lines += _repetition(discovered)
-    lines += _result(found)
+    lines += _result(facts)
     return "\n".join(lines) + "\n"
 
 
@@ -97,13 +97,13 @@ def _command(discovered: Discovered) -> str:
     program = PROGRAMS.get(PurePath(discovered.filename).suffix.lower(), "")
     name = discovered.filename if program or "/" in discovered.filename else f"./{discovered.filename}"
     name = f"./{name}" if name.startswith("-") else name
-    words = [program] if program else []
-    words.append(shlex.quote(literal(_one_line(name))))
-    taken = [p for p in discovered.found.parameters if p.role in {"parameter", "seed", "output"}]
-    for parameter in sorted(taken, key=lambda p: bool(p.flag)):  # positional ones first, in their order
-        words += [shlex.quote(literal(parameter.flag))] if parameter.flag else []
-        words.append(_placeholder(parameter, discovered))
-    return " ".join(words)
+    arguments = [program] if program else []
+    arguments.append(shlex.quote(literal(_one_line(name))))
+    taken = [p for p in discovered.facts.parameters if p.role in {"parameter", "seed", "output"}]
+    for parameter in sorted(taken, key=lambda p: bool(p.flag)):  # positional arguments first, in their order
+        arguments += [shlex.quote(literal(parameter.flag))] if parameter.flag else []
+        arguments.append(_placeholder(parameter, discovered))
+    return " ".join(arguments)
 
 
 def _placeholder(parameter: Parameter, discovered: Discovered) -> str:
@@ -113,16 +113,20 @@ def _placeholder(parameter: Parameter, discovered: Discovered) -> str:
 
 
 def _output(parameter: Parameter) -> str:
-    """Return the placeholder of the file to write; its suffix is that of the script's own default."""
+    """Return the placeholder of the output file, with the suffix of the script's default."""
     suffix = PurePath(str(parameter.default or "")).suffix.lower()
     return "{output" + (suffix if suffix in RESULT_ENDINGS else ".csv") + "}"
 
 
-def _left_out(found: Found) -> list[str]:
-    switches = [p.flag or p.name for p in found.parameters if p.role == "switch"]
-    optional = [f"{p.flag} {{{p.name}}}" for p in found.parameters if p.role == "optional"]
-    lines = [f"# Switches, to be added to the command if wanted: {', '.join(switches)}"] if switches else []
-    return lines + ([f"# Options without a default, left out: {', '.join(optional)}"] if optional else [])
+def _left_out(facts: ScriptFacts) -> list[str]:
+    switches = [p.flag or p.name for p in facts.parameters if p.role == "switch"]
+    optional = [f"{p.flag} {{{p.name}}}" for p in facts.parameters if p.role == "optional"]
+    lines = [f"# Switches, which you can add to the command: {', '.join(switches)}"] if switches else []
+    return lines + (
+        [f"# Options without a default, which you can add to the command: {', '.join(optional)}"]
+        if optional
+        else []
+    )
 
 
 # --- The parameters ---
@@ -134,7 +138,7 @@ def _parameters(parameters: list[Parameter], discovered: Discovered) -> list[str
     if discovered.index_variable:
         start = discovered.start
         lines.append(
-            f"  task: {{range: [{start}, {start + 10}]}}  # the values of the array; the last is excluded"
+            f"  task: {{range: [{start}, {start + 10}]}}  # the indices of the array; the end is excluded"
         )
         lines += ["", f"index_variable: {{name: {discovered.index_variable}, parameter: task}}"]
     elif not parameters:
@@ -154,13 +158,13 @@ def _first(parameter: Parameter) -> Default:
 def _advice(parameter: Parameter) -> str:
     first = _first(parameter)
     if parameter.choices:
-        advice = f"for all: [{', '.join(_yaml(choice) for choice in parameter.choices)}]"
+        advice = f"for all choices: [{', '.join(_yaml(choice) for choice in parameter.choices)}]"
     elif parameter.default is None:
-        advice = "the script needs this: put your value or a list here"
+        advice = "required: write your value, or a list"
     elif isinstance(first, str | bool):
-        advice = "a list sweeps: [" + _yaml(first) + ", ...]"
+        advice = "for a sweep, write a list: [" + _yaml(first) + ", ...]"
     else:
-        advice = f"a list sweeps: [{_yaml(first)}, {_yaml(first * 2 if first else 1)}]"
+        advice = f"for a sweep, write a list: [{_yaml(first)}, {_yaml(first * 2 if first else 1)}]"
     about = _one_line(parameter.help)[:60].strip()
     return f"{about}; {advice}" if about else advice
 
@@ -169,14 +173,14 @@ def _advice(parameter: Parameter) -> str:
 
 
 def _repetition(discovered: Discovered) -> list[str]:
-    if any(p.role == "seed" for p in discovered.found.parameters):
-        return ["", "replicates: 1  # repetitions at each point, each with a seed of its own", "seed: 1"]
+    if any(p.role == "seed" for p in discovered.facts.parameters):
+        return ["", "replicates: 1  # repetitions at each point, each with its own seed", "seed: 1"]
     if discovered.unseeded:
         variable = "PACKHORSE_" + discovered.seed.strip("{}").upper()
         return [
             "",
-            "# The script draws random numbers but takes no seed, so its results cannot be repeated.",
-            f"# Give it an argument for {discovered.seed}, or read the environment variable {variable}.",
+            "# The script draws random numbers but takes no seed, so its results are not reproducible.",
+            f"# Add an argument for {discovered.seed}, or read the environment variable {variable}.",
             "replicates: 1",
         ]
     return [
@@ -185,26 +189,24 @@ def _repetition(discovered: Discovered) -> list[str]:
     ]
 
 
-def _result(found: Found) -> list[str]:
-    output = next((p for p in found.parameters if p.role == "output"), None)
-    inside = [f for f in found.files if not f.startswith(("/", "~")) and ".." not in PurePath(f).parts]
+def _result(facts: ScriptFacts) -> list[str]:
+    output = next((p for p in facts.parameters if p.role == "output"), None)
+    inside = [f for f in facts.files if not f.startswith(("/", "~")) and ".." not in PurePath(f).parts]
     results = [f for f in inside if f.lower().endswith(RESULT_ENDINGS)]
     if output is not None:
-        chosen = (
-            f'result: "{_output(output)}"  # or .json, .ndjson, .parquet, .txt, whatever the script writes'
-        )
+        chosen = f'result: "{_output(output)}"  # or .json, .ndjson, .parquet, .txt, as the script writes it'
         results = []
     elif results:
         chosen = f"result: {_yaml(results[0])}"
-    elif found.json:
+    elif facts.json:
         chosen = "result: json"
     else:
         chosen = (
-            "result: auto  # a JSON object on the last line printed; or name the file that the script writes"
+            "result: auto  # a JSON object on the last printed line; or write the name of the result file"
         )
-    kept = [f for f in inside if f not in results[:1]] if output is None else []
-    kept = [re.sub(r"\{[^}]*\}", "*", f) for f in kept]
-    return [chosen, *([f"artifacts: [{', '.join(_yaml(f) for f in kept)}]"] if kept else [])]
+    artifacts = [f for f in inside if f not in results[:1]] if output is None else []
+    artifacts = [re.sub(r"\{[^}]*\}", "*", f) for f in artifacts]
+    return [chosen, *([f"artifacts: [{', '.join(_yaml(f) for f in artifacts)}]"] if artifacts else [])]
 
 
 def _one_line(text: str) -> str:
@@ -212,7 +214,7 @@ def _one_line(text: str) -> str:
 
 
 def _yaml(value: Default) -> str:
-    """Return a value as YAML, text in quotes wherever it could be read as something else."""
+    """Return a value as YAML, with quotes where a text could be read as another type."""
     if isinstance(value, float) and not math.isfinite(value):
         value = str(value)
     if not isinstance(value, str):

@@ -1,4 +1,4 @@
-"""What reading a script's source brings to light; a guess, offered to its author for correction."""
+"""What the source of a script shows: a guess that its author can correct."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from packhorse.study.template import BUILTIN
 
 Default = int | float | str | bool | None
 
-# Names that templates use, and words under `parameters` that mean something else: no parameter may have them.
+# No parameter may have the name of a placeholder, or of a key of `parameters`.
 RESERVED = frozenset({*BUILTIN, *PARAMETERS, "params"})
 SEEDS = frozenset({"seed", "random_seed", "rng_seed", "seed_value", "random_state", "randomseed", "myseed"})
 OUTPUTS = frozenset(
@@ -23,7 +23,7 @@ RESULT_ENDINGS = (".csv", ".json", ".ndjson", ".jsonl", ".parquet", ".txt")
 
 
 class Parameter(Struct, frozen=True, kw_only=True):
-    """One argument of a script: `flag` is empty for a positional one."""
+    """An argument of a script; `flag` is empty for a positional one."""
 
     name: str
     role: Literal["parameter", "seed", "output", "switch", "optional"] = "parameter"
@@ -34,8 +34,11 @@ class Parameter(Struct, frozen=True, kw_only=True):
     help: str = ""
 
 
-class Found(Struct, frozen=True, kw_only=True):
-    """What a script in one language was seen to read and write; file names may hold `{parameter}`."""
+class ScriptFacts(Struct, frozen=True, kw_only=True):
+    """The arguments that a script reads and the files that it writes; file names may contain `{parameter}`.
+
+    `json` is true if it prints JSON; `seed32` if its generator takes seeds of 32 bits at most.
+    """
 
     parameters: tuple[Parameter, ...] = ()
     files: tuple[str, ...] = ()
@@ -45,15 +48,15 @@ class Found(Struct, frozen=True, kw_only=True):
 
 
 def role_of(name: str) -> Literal["parameter", "seed", "output"]:
-    """Tell by its name what an argument is for."""
+    """Return the role of an argument, by its name."""
     plain = re.sub(r"[-.]", "_", name.lower().strip("-"))
     if plain in SEEDS:
         return "seed"
     return "output" if plain in OUTPUTS else "parameter"
 
 
-def name_of(text: str) -> str:
-    """Return the parameter's name for an argument's: no dashes or dots, no word that templates use."""
+def parameter_name(text: str) -> str:
+    """Return a valid name of a parameter for the name of an argument."""
     name = re.sub(r"\W+", "_", text.strip("-")).strip("_") or "value"
     if not (name[0].isalpha() and name.isascii()):
         name = "p_" + re.sub(r"[^A-Za-z0-9_]", "", name)

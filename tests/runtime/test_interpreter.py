@@ -96,7 +96,7 @@ def test_a_missing_virtual_environment_is_refused_with_the_command_that_makes_it
     assert "-r requirements.txt" in refusal.value.hint
     (tmp_path / "my env" / "bin").mkdir(parents=True)
     (tmp_path / "my env" / "bin" / "python").symlink_to("/removed/python3.8")
-    with pytest.raises(RunError, match="its Python is gone") as refusal:
+    with pytest.raises(RunError, match="its Python was removed") as refusal:
         resolve(Environment(kind="venv", path="my env"), tmp_path, env={})
     assert "--clear" in refusal.value.hint
 
@@ -134,7 +134,7 @@ def test_uv_builds_from_the_lock_that_is_there(tmp_path: Path) -> None:
 
 
 def test_uv_missing_or_failing_or_without_a_project(tmp_path: Path) -> None:
-    with pytest.raises(RunError, match="is no uv project"):
+    with pytest.raises(RunError, match="is not a uv project"):
         resolve(Environment(kind="uv", path="nothing"), tmp_path, env={})
     (tmp_path / "uv.lock").touch()
     with pytest.raises(RunError, match="uv is not installed") as refusal:
@@ -174,14 +174,14 @@ def test_a_file_of_the_project_is_started_by_its_suffix_with_a_note(tmp_path: Pa
     program(tmp_path / "sim.py", "print(1)\n", mode=0o644)
     argv, note = command("sim.py", "3", folder=tmp_path, path=[tmp_path / "bin"])
     assert argv == ("/usr/bin/fallback", "./sim.py", "3")
-    assert "sim.py is started as" in note
+    assert "running sim.py as" in note
 
 
 @pytest.mark.parametrize(
     ("word", "message", "hint"),
     [
         ("Rscript", "Rscript not found", "install R"),
-        ("cd", "word of the shell", "shell: true"),
+        ("cd", "shell syntax", "shell: true"),
         ("OMP_NUM_THREADS=1", "not found", "OMP_NUM_THREADS: 1"),
         ("simluate", "not found", "simulate.sh"),
         ("./simulat.sh", "no such program", "simulate.sh"),

@@ -1,4 +1,4 @@
-"""Read a Python script: argparse, click, typer, sys.argv, and the files it writes."""
+"""Read a Python script: arguments by argparse, click, typer or sys.argv, and the files that it writes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, Literal
 
-from packhorse.study.found import Found, Parameter, name_of, role_of
+from packhorse.study.discover.script import Parameter, ScriptFacts, parameter_name, role_of
 
 KINDS: dict[str, Literal["int", "float", "text"]] = {
     "int": "int",
@@ -19,14 +19,14 @@ WRITERS = frozenset({"to_csv", "to_parquet", "to_json", "write_csv", "write_parq
 SEED32 = re.compile(r"np\.random\.seed|numpy\.random\.seed|RandomState|random_state\s*=")
 
 
-def discover_python(source: str) -> Found:
-    """Return what the script reads and writes; raises SyntaxError where Python would."""
+def discover_python(source: str) -> ScriptFacts:
+    """Return the arguments and files of a script. Raise SyntaxError if it is not valid Python."""
     tree = ast.parse(source)
     calls = [node for node in _in_order(tree) if isinstance(node, ast.Call)]
-    parameters = [found for call in calls for found in _declared(call)]
+    parameters = [parameter for call in calls for parameter in _declared(call)]
     parameters = parameters or [*_positions(tree)] or [*_typer(tree, source)]
     files = dict.fromkeys(name for call in calls if (name := _written(call, {p.name for p in parameters})))
-    return Found(
+    return ScriptFacts(
         parameters=tuple({p.name: p for p in parameters}.values()),
         files=tuple(files),
         json=any(_called(call) == "print" and _prints_json(call) for call in calls),
@@ -52,7 +52,7 @@ def _constant(node: ast.AST | None) -> Any:
 
 
 def _scalar(value: Any) -> Any:
-    """Return what a study can hold; text with NUL or half characters is no argument of a program."""
+    """Return a value that a study can have, else None: texts with NUL or lone surrogates cannot be arguments."""
     if isinstance(value, str) and re.search("[\0\ud800-\udfff]", value):
         return None
     return value if isinstance(value, int | float | str | bool) else None
@@ -65,24 +65,24 @@ def _declared(call: ast.Call) -> Iterator[Parameter]:
     called = _called(call)
     if called not in {"add_argument", "option", "argument"}:
         return
-    words = [word for arg in call.args if isinstance(word := _constant(arg), str) and word]
-    if not words:
+    names = [word for arg in call.args if isinstance(word := _constant(arg), str) and word]
+    if not names:
         return
     given = {keyword.arg: keyword.value for keyword in call.keywords if keyword.arg}
-    flags = [word.split("/")[0] for word in words if word.startswith("-")]
+    flags = [word.split("/")[0] for word in names if word.startswith("-")]
     flag = next((f for f in flags if f.startswith("--")), flags[0] if flags else "")
-    bare = [word for word in words if not word.startswith("-")]
+    bare = [word for word in names if not word.startswith("-")]
     named = _constant(given.get("dest")) or (bare[0] if bare else flag)
     if _constant(given.get("action")) in {"version", "help"}:
         return
     default = _scalar(_constant(given.get("default")))
     role: Any = role_of(str(named))
-    if _is_switch(given, words):
+    if _is_switch(given, names):
         role = "switch"
     elif flag and default is None and role == "parameter" and _constant(given.get("required")) is not True:
         role = "optional"
     yield Parameter(
-        name=name_of(str(named)),
+        name=parameter_name(str(named)),
         role=role,
         flag=flag,
         kind=_kind(given.get("type"), default),
@@ -92,20 +92,20 @@ def _declared(call: ast.Call) -> Iterator[Parameter]:
     )
 
 
-def _is_switch(given: dict[str, ast.expr], words: list[str]) -> bool:
+def _is_switch(given: dict[str, ast.expr], names: list[str]) -> bool:
     action = _constant(given.get("action"))
     boolean = getattr(given.get("action"), "attr", "") == "BooleanOptionalAction"
-    pair = any(word.startswith("--") and "/" in word for word in words)
+    pair = any(word.startswith("--") and "/" in word for word in names)
     counted = action in {"store_true", "store_false", "store_const", "count"}
     return counted or boolean or pair or _constant(given.get("is_flag")) is True
 
 
 def _kind(node: ast.AST | None, default: Any) -> Literal["", "int", "float", "text"]:
-    said = getattr(node, "id", getattr(node, "attr", ""))
-    if said in KINDS:
-        return KINDS[said]
-    if {"INT": 1, "FLOAT": 1}.get(said):
-        return "int" if said == "INT" else "float"
+    name = getattr(node, "id", getattr(node, "attr", ""))
+    if name in KINDS:
+        return KINDS[name]
+    if name in {"INT", "FLOAT"}:  # click.INT, click.FLOAT
+        return "int" if name == "INT" else "float"
     if isinstance(default, bool) or default is None:
         return ""
     return KINDS.get(type(default).__name__, "")
@@ -126,43 +126,48 @@ def _choices(given: dict[str, ast.expr]) -> tuple[Any, ...]:
 
 
 def _positions(tree: ast.AST) -> Iterator[Parameter]:
-    found: dict[int, Parameter] = {}
+    parameters: dict[int, Parameter] = {}
     for node in _in_order(tree):
         if isinstance(node, ast.Assign) and len(node.targets) == 1:
             for position, parameter in _assigned(node.targets[0], node.value):
-                found.setdefault(position, parameter)
+                parameters.setdefault(position, parameter)
     for node in _in_order(tree):
         used = _position(node)
         if used is not None:
-            found.setdefault(used, Parameter(name=f"arg{used}", kind="text"))
-    for position in range(1, max(found, default=0) + 1):
-        yield found.get(position, Parameter(name=f"arg{position}", kind="text"))
+            parameters.setdefault(used, Parameter(name=f"arg{used}", kind="text"))
+    for position in range(1, max(parameters, default=0) + 1):
+        yield parameters.get(position, Parameter(name=f"arg{position}", kind="text"))
 
 
 def _assigned(target: ast.expr, value: ast.expr) -> Iterator[tuple[int, Parameter]]:
     if isinstance(target, ast.Tuple):
         if isinstance(value, ast.Tuple):
-            for one, its in zip(target.elts, value.elts, strict=False):
-                yield from _assigned(one, its)
+            for inner, its_value in zip(target.elts, value.elts, strict=False):
+                yield from _assigned(inner, its_value)
         start = _slice_start(value)
         if start is not None:
-            for place, one in enumerate(target.elts, start):
-                if place > 0 and isinstance(one, ast.Name):
-                    yield place, Parameter(name=name_of(one.id), role=role_of(one.id), kind="text")
+            for position, inner in enumerate(target.elts, start):
+                if position > 0 and isinstance(inner, ast.Name):
+                    yield (
+                        position,
+                        Parameter(name=parameter_name(inner.id), role=role_of(inner.id), kind="text"),
+                    )
         return
-    inside = [(node, position) for node in ast.walk(value) if (position := _position(node)) is not None]
+    inside = [used for node in ast.walk(value) if (used := _position(node)) is not None]
     if len(inside) != 1 or not isinstance(target, ast.Name | ast.Attribute):
         return
     name = target.id if isinstance(target, ast.Name) else target.attr
     default = _scalar(_constant(value.orelse)) if isinstance(value, ast.IfExp) else None
     yield (
-        inside[0][1],
-        Parameter(name=name_of(name), role=role_of(name), kind=_conversion(value, default), default=default),
+        inside[0],
+        Parameter(
+            name=parameter_name(name), role=role_of(name), kind=_conversion(value, default), default=default
+        ),
     )
 
 
 def _conversion(value: ast.expr, default: Any) -> Literal["", "int", "float", "text"]:
-    """Return what the argument is turned into: the innermost int(...) or float(...) around it."""
+    """Return the type to which the argument is converted: the innermost int(...) or float(...) around it."""
     kind = _kind(None, default)
     for node in ast.walk(value):
         if isinstance(node, ast.Call) and _called(node) in KINDS and node.args:
@@ -176,8 +181,8 @@ def _is_argv(node: ast.AST) -> bool:
 
 def _position(node: ast.AST) -> int | None:
     if isinstance(node, ast.Subscript) and _is_argv(node.value):
-        place = _constant(node.slice)
-        return place if isinstance(place, int) and 0 < place < 100 else None
+        position = _constant(node.slice)
+        return position if isinstance(position, int) and 0 < position < 100 else None
     return None
 
 
@@ -217,7 +222,7 @@ def _signature(function: ast.FunctionDef) -> Iterator[Parameter]:
         default = _scalar(_constant(node))
         flagged = given is not None and (default is not None or wrapped)
         yield Parameter(
-            name=name_of(argument.arg),
+            name=parameter_name(argument.arg),
             role="switch" if isinstance(default, bool) else role_of(argument.arg),
             flag="--" + argument.arg.replace("_", "-") if flagged else "",
             kind=_kind(argument.annotation, default),
@@ -225,7 +230,7 @@ def _signature(function: ast.FunctionDef) -> Iterator[Parameter]:
         )
 
 
-# --- What it writes ---
+# --- Files that it writes ---
 
 
 def _written(call: ast.Call, names: set[str]) -> str:
@@ -254,12 +259,12 @@ def _file_name(node: ast.AST | None, names: set[str]) -> str:
 
 
 def _piece(part: ast.expr, names: set[str]) -> str | None:
-    """Return one part of an f-string as template text, None where it is more than a parameter's name."""
+    """Return one part of an f-string as template text; None if it is more than the name of a parameter."""
     if isinstance(part, ast.Constant):
         return str(part.value)
     if isinstance(part, ast.FormattedValue) and part.format_spec is None:
-        said = getattr(part.value, "id", getattr(part.value, "attr", ""))
-        return "{" + said + "}" if said in names else None
+        name = getattr(part.value, "id", getattr(part.value, "attr", ""))
+        return "{" + name + "}" if name in names else None
     return None
 
 

@@ -67,7 +67,7 @@ def test_both_ways_give_the_same_table(tmp_path_factory, found, order, batch):
     write_journal(directory, SPACE, records)
     with patch.object(table, "BATCH", batch):
         quick = content(directory, merge_results(SPACE, folded(directory, SPACE), directory))
-        with patch.object(table, "uniform", return_value=None):
+        with patch.object(table, "decode_uniform", return_value=None):
             general = content(directory, merge_results(SPACE, folded(directory, SPACE), directory))
     assert quick == general
 

@@ -23,7 +23,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from packhorse.environments.remote import RemoteEnvironment, remote_environment
+from packhorse.environments.remote import RemoteEnvironment, find_remote_environment
 from packhorse.model.errors import RunError
 from packhorse.model.site_parts import Modules, Storage
 from packhorse.project.source import Source
@@ -68,7 +68,7 @@ class Laptop:
         there = self.site.there()
         with there.open():
             there.locate(["sh", "bash"], [])
-            return remote_environment(
+            return find_remote_environment(
                 source, self.site.place(**asked), there, heard or self.site.heard, build=build
             )
 
@@ -608,7 +608,7 @@ def test_a_build_goes_on_when_the_laptop_is_gone(laptop: Laptop, site: Loopback,
         try:
             with there.open():
                 there.locate(["sh", "bash"], [])
-                remote_environment(source, site.place(), there, site.heard)
+                find_remote_environment(source, site.place(), there, site.heard)
         except RunError as error:
             killed.append(error)
 
@@ -669,7 +669,7 @@ def test_where_the_site_reaches_no_index_the_packages_are_fetched_here(
     assert said(found.interpreter.python, "import alpha, beta; print(alpha.VERSION)") == "2.0"
     assert any("fetched here and sent" in one for one in site.heard.said)
     if uv:
-        with pytest.raises(RunError, match="could not be fetched here either"):
+        with pytest.raises(RunError, match="could not be downloaded here either"):
             laptop.ask(laptop.study(requirements__txt="alpha==7.7\n"))
     assert not list(site.area.glob("**/*.new"))
 

@@ -1,4 +1,4 @@
-"""`where`: conditions in Python's words, checked by a whitelist, that thin out a product of factors."""
+"""Conditions of `where`: Python expressions, limited to an allow-list, that select combinations of levels."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from msgspec import Struct
 
 from packhorse.model.space import ParameterSpace
 from packhorse.model.study import Factor, Study
-from packhorse.study.levels import MOST_LEVELS
+from packhorse.study.keys import MOST_LEVELS
 from packhorse.text.node import nearest, refuse
 
-LONGEST = 2000
-_HINT = "Use parameters, numbers, quoted texts, + - * / // % **, comparisons, in, and, or, not, abs, min, max, len."
+MAX_LENGTH = 2000  # characters
+_HINT = "Allowed: parameters, numbers, quoted texts, + - * / // % **, comparisons, in, and, or, not, abs, min, max, len."
 _ALLOWED = (
     ast.Expression, ast.BoolOp, ast.And, ast.Or, ast.UnaryOp, ast.Not, ast.USub, ast.UAdd,
     ast.BinOp, ast.Add, ast.Sub, ast.Mult, ast.Div, ast.FloorDiv, ast.Mod, ast.Pow,
@@ -26,12 +26,12 @@ _ALLOWED = (
     ast.Name, ast.Load, ast.Constant, ast.List, ast.Tuple, ast.Set, ast.Call,
 )  # fmt: skip
 _FUNCTIONS: dict[str, Callable[..., Any]] = {"abs": abs, "min": min, "max": max, "len": len}
-_WORDS = {"true": True, "false": False, "null": None}
-_TICKED = re.compile(r"`([^`]+)`")
+_CONSTANTS = {"true": True, "false": False, "null": None}
+_BACKTICKED = re.compile(r"`([^`]+)`")
 
 
 class Condition(Struct, frozen=True):
-    """A checked condition: `test` takes the values of `names` in order."""
+    """A checked condition; `test` takes the values of `names` in their order."""
 
     text: str
     where: str
@@ -40,26 +40,25 @@ class Condition(Struct, frozen=True):
 
 
 def compile_condition(text: str, where: str, names: Iterable[str]) -> Condition:
-    """Return a condition over some of `names`; anything but plain arithmetic and comparison is refused."""
+    """Compile a condition on some of `names`; refuse all but arithmetic, comparisons and a few functions."""
     known = list(names)
-    if len(text) > LONGEST:
-        refuse(
-            where, f"This condition is longer than {LONGEST} characters.", "Make the points in a CSV file."
-        )
-    ticked = {f"_ticked_{n}": name for n, name in enumerate(dict.fromkeys(_TICKED.findall(text)))}
+    if len(text) > MAX_LENGTH:
+        message = f"The condition has {len(text):,} characters; the maximum is {MAX_LENGTH:,}."
+        refuse(where, message, "Write the points in a CSV file: csv: points.csv")
+    ticked = {f"_ticked_{n}": name for n, name in enumerate(dict.fromkeys(_BACKTICKED.findall(text)))}
     stand_in = {name: identifier for identifier, name in ticked.items()}
-    source = _TICKED.sub(lambda match: stand_in[match[1]], text)
+    source = _BACKTICKED.sub(lambda match: stand_in[match[1]], text)
     try:
         with warnings.catch_warnings():
-            # The compiler warns of oddities such as 1 is 1; here they are harmless.
+            # The compiler warns about expressions such as 1 is 1, which are harmless here.
             warnings.simplefilter("ignore")
             tree = ast.parse(source.strip(), mode="eval")
             used = _checked(tree, text, where, known, ticked)
             test = _compiled(tree, used)
     except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
         reason = getattr(error, "msg", None) or "it is too deeply nested"
-        hint = "Put names that are words of Python, or hold - or ., in backticks: `lambda` > 0.1"
-        refuse(where, f"The condition '{text}' cannot be read: {reason}.", hint)
+        hint = "Write Python keywords and names with - or . in backticks: `lambda` > 0.1"
+        refuse(where, f"The condition '{text}' is not a valid expression: {reason}.", hint)
     if not used:
         refuse(where, f"The condition '{text}' names no parameter.", nearest("", known))
     return Condition(text, where, tuple(used), test)
@@ -68,21 +67,25 @@ def compile_condition(text: str, where: str, names: Iterable[str]) -> Condition:
 def _checked(
     tree: ast.Expression, text: str, where: str, known: list[str], ticked: dict[str, str]
 ) -> dict[str, str]:
-    """Return each parameter used and the identifier that stands for it; refuse all that is not allowed."""
+    """Return the parameters used, each with its identifier in the compiled code; refuse what is not allowed."""
     used: dict[str, str] = {}
     called = {id(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
     for node in ast.walk(tree):
         if not isinstance(node, _ALLOWED) or (isinstance(node, ast.Call) and not _plain_call(node)):
             shown = ast.unparse(node) if isinstance(node, ast.expr) else type(node).__name__
-            refuse(where, f"The condition '{text}' holds '{shown}', which is not allowed.", _HINT)
+            refuse(where, f"The condition '{text}' contains '{shown}', which is not allowed.", _HINT)
         if isinstance(node, ast.Constant) and not isinstance(node.value, str | int | float | None):
-            refuse(where, f"The condition '{text}' holds a value that no parameter has.", _HINT)
+            refuse(
+                where,
+                f"The condition '{text}' contains {node.value!r}, which is not a number or a text.",
+                _HINT,
+            )
         if isinstance(node, ast.Name) and id(node) not in called:
             name = ticked.get(node.id, node.id)
-            if name not in known and name in _WORDS:
+            if name not in known and name in _CONSTANTS:
                 continue
             if name not in known:
-                hint = f"{nearest(name, known)} A text must be in quotes: '{name}'."
+                hint = f"{nearest(name, known)} Write a text in quotes: '{name}'"
                 refuse(where, f"The condition '{text}' names '{name}', which is not a parameter.", hint)
             node.id = used.setdefault(name, f"v{len(used)}")
     return used
@@ -93,7 +96,7 @@ def _plain_call(node: ast.Call) -> bool:
 
 
 class _Guard(ast.NodeTransformer):
-    """Puts guarded functions in place of the operators that can make values without bound."""
+    """Replaces the operators that can make values of any size by functions that limit them."""
 
     def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
         self.generic_visit(node)
@@ -131,7 +134,7 @@ def _power(left: Any, right: Any) -> Any:
 _SCOPE: dict[str, Any] = {
     "__builtins__": {},
     **_FUNCTIONS,
-    **_WORDS,
+    **_CONSTANTS,
     "_times": _times,
     "_modulo": _modulo,
     "_power": _power,
@@ -142,13 +145,16 @@ def _compiled(tree: ast.Expression, used: dict[str, str]) -> Callable[..., Any]:
     body = _Guard().visit(tree.body)
     arguments = ast.arguments([], [ast.arg(name) for name in used.values()], None, [], [], None, [])
     function = ast.fix_missing_locations(ast.Expression(ast.Lambda(arguments, body)))
-    # Every node was checked against the whitelist above, and no builtin is in reach.
-    made: Callable[..., Any] = eval(compile(function, "<where>", "eval"), dict(_SCOPE))  # noqa: S307
-    return made
+    # _checked has compared every node with the allow-list, and the scope has no builtins.
+    test: Callable[..., Any] = eval(compile(function, "<where>", "eval"), dict(_SCOPE))  # noqa: S307
+    return test
 
 
-def thin(factors: list[Factor], conditions: list[Condition]) -> list[Factor]:
-    """Merge the factors that conditions name into one of surviving combinations; the others stay lazy."""
+def select(factors: list[Factor], conditions: list[Condition]) -> list[Factor]:
+    """Merge the factors that conditions connect into one factor of the combinations that meet them.
+
+    Other factors stay as they are.
+    """
     groups: list[tuple[set[int], list[Condition]]] = []
     for condition in conditions:
         numbers = {n for n, factor in enumerate(factors) if set(factor.names) & set(condition.names)}
@@ -158,17 +164,17 @@ def thin(factors: list[Factor], conditions: list[Condition]) -> list[Factor]:
             numbers |= group[0]
             members = group[1] + members
         groups.append((numbers, members))
-    kept: dict[int, Factor] = dict(enumerate(factors))
+    result: dict[int, Factor] = dict(enumerate(factors))
     for numbers, members in groups:
-        survivors = _survivors([factors[n] for n in sorted(numbers)], members)
+        selected = _selected([factors[n] for n in sorted(numbers)], members)
         for n in numbers:
-            del kept[n]
-        kept[min(numbers)] = survivors
-    return [kept[n] for n in sorted(kept)]
+            del result[n]
+        result[min(numbers)] = selected
+    return [result[n] for n in sorted(result)]
 
 
 def rows(factor: Factor) -> Iterable[tuple[Any, ...]]:
-    """Return a factor's levels, lazily where it is a range or chunks."""
+    """Return the levels of a factor, lazily for a range or chunks."""
     if factor.levels is not None:
         return factor.levels
     axis = ParameterSpace.of(Study(name="", factors=(factor,))).arithmetic.axes[0]
@@ -176,7 +182,7 @@ def rows(factor: Factor) -> Iterable[tuple[Any, ...]]:
 
 
 def size(factor: Factor) -> int:
-    """Return a factor's number of levels."""
+    """Return the number of levels of a factor."""
     if factor.levels is not None:
         return len(factor.levels)
     lazy = factor.range or factor.chunks
@@ -184,12 +190,15 @@ def size(factor: Factor) -> int:
     return lazy[2]
 
 
-def _survivors(factors: list[Factor], conditions: list[Condition]) -> Factor:
+def _selected(factors: list[Factor], conditions: list[Condition]) -> Factor:
     total = prod(size(factor) for factor in factors)
     names = tuple(name for factor in factors for name in factor.names)
     if total > MOST_LEVELS:
-        hint = f"At most {MOST_LEVELS:,} can be tried one by one: shorten the lists, or make the points in a CSV file."
-        message = f"The condition would try {total:,} combinations of {', '.join(names)}."
+        hint = "Shorten the lists, or write the points in a CSV file: csv: points.csv"
+        message = (
+            f"The condition applies to {total:,} combinations of {', '.join(names)}; "
+            f"the maximum is {MOST_LEVELS:,}."
+        )
         refuse(conditions[0].where, message, hint)
     flat: Iterable[tuple[Any, ...]] = rows(factors[0])
     if len(factors) > 1:
@@ -198,32 +207,25 @@ def _survivors(factors: list[Factor], conditions: list[Condition]) -> Factor:
         flat = _passing(flat, condition, names)
     levels = tuple(flat)
     if not levels:
-        refuse(
-            conditions[-1].where,
-            f"None of {total:,} combinations meets the conditions.",
-            "Loosen one of them.",
-        )
+        message = f"None of {total:,} combinations meets the conditions."
+        refuse(conditions[-1].where, message, "Relax one of the conditions.")
     return Factor(names=names, levels=levels, resample=all(factor.resample for factor in factors))
 
 
 def _passing(
     flat: Iterable[tuple[Any, ...]], condition: Condition, names: tuple[str, ...]
 ) -> Iterable[tuple[Any, ...]]:
-    places = [names.index(name) for name in condition.names]
+    positions = [names.index(name) for name in condition.names]
     test = condition.test
     for row in flat:
-        values = [row[place] for place in places]
+        values = [row[position] for position in positions]
         try:
             passed = test(*values)
         except (TypeError, ArithmeticError, ValueError) as error:
             shown = ", ".join(
                 f"{name}={value!r}" for name, value in zip(condition.names, values, strict=True)
             )
-            message = f"The condition '{condition.text}' cannot be answered at {shown}: {error}."
-            refuse(
-                condition.where,
-                message,
-                "Add a condition before it that leaves this point out: x != 0 and ...",
-            )
+            message = f"The condition '{condition.text}' fails at {shown}: {error}."
+            refuse(condition.where, message, "Exclude this point first, for example: x != 0 and ...")
         if passed:
             yield row

@@ -1,4 +1,4 @@
-"""Whether a script can use more than one core, by what it loads; where that is not plain, it may."""
+"""Whether a script uses only one core, judged by the packages that it loads."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import ast
 import re
 import sys
 
-# Of the standard library, what starts threads or processes.
+# Modules of the standard library that start threads or processes.
 _STARTS = frozenset(
     {"multiprocessing", "concurrent", "threading", "_thread", "subprocess", "os", "asyncio", "ctypes"}
 )
-# R: what uses several cores, by itself or through BLAS; and starting other programs.
+# R functions and packages that use several cores, by themselves or through BLAS, or that start programs.
 _R_USES = re.compile(
     r"\b(?:parallel|future\w*|furrr|foreach|do[A-Z]\w+|%dopar%|mclapply|BiocParallel|data\.table|Rcpp\w*|torch|keras|"
     r"tensorflow|xgboost|lightgbm|ranger|brms|rstan|cmdstanr|RhpcBLASctl|mc\.cores|cores|threads|nthreads?|system2?|"
@@ -19,11 +19,11 @@ _R_USES = re.compile(
 _R_LOADS = re.compile(r"\b(?:library|require|requireNamespace|source)\s*\(|::")
 
 
-def plainly_serial(source: str, suffix: str) -> bool:
-    """Tell whether nothing in a script of this suffix can use a second core.
+def is_serial(source: str, suffix: str) -> bool:
+    """Return whether a script, with this suffix of its file, certainly uses one core only.
 
-    Only the plain case counts: Python with nothing but the serial part of its standard library, R without packages
-    and without linear algebra. What loads anything else may have threads inside.
+    That is the case for Python with only the serial part of the standard library, and for R without packages and
+    linear algebra. All other packages may start threads.
     """
     if suffix.lower() == ".py":
         return _serial_python(source)
@@ -43,10 +43,10 @@ def _serial_python(source: str) -> bool:
             loaded.add("." if node.level else node.module or ".")
         elif isinstance(node, ast.Name) and node.id in {"__import__", "exec", "eval"}:
             return False
-    # A script that looks up where files are is as serial as before.
-    tops = {name.partition(".")[0] for name in loaded if name != "os.path"}
+    # os.path starts nothing.
+    packages = {name.partition(".")[0] for name in loaded if name != "os.path"}
     starters = _STARTS if _starts_by_os(tree) else _STARTS - {"os"}
-    return tops <= sys.stdlib_module_names - starters
+    return packages <= sys.stdlib_module_names - starters
 
 
 def _starts_by_os(tree: ast.AST) -> bool:
