@@ -18,8 +18,8 @@ from packhorse.project.sites import this_site
 from packhorse.remote.connection import site_or_host
 from packhorse.remote.transport import LocalTransport, SshTransport, transport_for
 from packhorse.runtime.dialogue import run_dialogue
-from packhorse.schedulers.profiles import PROFILES
-from packhorse.schedulers.scheduler import NoReply
+from packhorse.schedulers import DIALECTS
+from packhorse.schedulers.scheduler import NoReply, Scheduler
 from packhorse.sites import machine
 from packhorse.sites.differences import Change, differences, laid_over
 from packhorse.sites.machine import Machine
@@ -95,14 +95,17 @@ def _name() -> str:
 
 def _told(place: LocalTransport | SshTransport, site: Site) -> SiteFacts:
     """Ask the scheduler that the site has, or whichever answers."""
-    order = sorted(PROFILES, key=lambda name: name != site.scheduler)
+    asked: dict[object, list[Scheduler]] = {}
+    for dialect in sorted(DIALECTS, key=lambda dialect: dialect.name != site.scheduler):
+        asked.setdefault(type(dialect).profile, []).append(
+            dialect
+        )  # TORQUE and OpenPBS ask the same questions
     silent = []
-    for ask in dict.fromkeys(PROFILES[name] for name in order):  # TORQUE and OpenPBS are asked alike
-        told = run_dialogue(ask(place.user), place.ask)
+    for alike in asked.values():
+        told = run_dialogue(alike[0].profile(place.user), place.ask)
         if not isinstance(told, NoReply):
             return told
-        names = " or ".join(name for name in order if PROFILES[name] is ask)
-        silent.append(f"{names}: {told.why}")
+        silent.append(f"{' or '.join(dialect.name for dialect in alike)}: {told.why}")
     hint = "packhorse sites probe SITE asks another machine; on a login node, probe needs no name"
     raise RunError(f"no scheduler answers on {place.site.name}: {'; '.join(silent)}", hint)
 

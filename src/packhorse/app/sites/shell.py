@@ -20,7 +20,6 @@ from packhorse.plan.work import Work
 from packhorse.project.sites import find_site
 from packhorse.remote.connection import login_of
 from packhorse.schedulers import scheduler
-from packhorse.schedulers.interactive import interactive
 from packhorse.ssh import shells
 from packhorse.ssh.login import Login
 from packhorse.text import units
@@ -64,7 +63,7 @@ def shell(said: str, folder: Path) -> int:
 def prepare(said: str, folder: Path, wish: ShellOptions) -> JobShell:
     """Return the shell in a job that was wished for; raise RunError with every reason why no partition has it."""
     site, login = _way(said, folder)
-    argv = interactive(scheduler(site.scheduler), request_of(site, wish))
+    argv = scheduler(site.scheduler).interactive_argv(request_of(site, wish))
     return JobShell(site=site, login=login, argv=tuple(argv))
 
 
