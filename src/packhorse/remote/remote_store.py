@@ -208,7 +208,7 @@ class RemoteRunStore(RunStore):
             )
 
     def _upload_snapshot_delta(self) -> None:
-        """Upload what a new snapshot has beside the one before it; `upload_missing` uploads whole what this cannot rebuild."""
+        """Upload how a new snapshot differs from the last one; `upload_missing` uploads what this cannot rebuild."""
         from packhorse.ssh.delta import send_delta
 
         tars = sorted(self.run.path.glob("code-*.tar"), key=lambda path: path.stat().st_mtime)
