@@ -84,7 +84,9 @@ def test_a_module_that_is_not_there_is_told_in_its_own_words(cluster: Cluster) -
     assert "waves in a row had no new result" in done.stderr
     assert "; correct the cause, then packhorse run study.yaml --site testbed" in done.stderr
     # The job that wrote why the run is over may still be ending.
-    project.until("no job is left", lambda: "no worker started in a job; output of one job: " in project.told(), 30)
+    project.until(
+        "no job is left", lambda: "no worker started in a job; output of one job: " in project.told(), 30
+    )
     assert "module: command not found" in project.told()
 
 

@@ -78,9 +78,9 @@ def keep_in_use(name: str, folder: Path, *, keep: bool) -> None:
     """Record whether commands that monitor may poll for longer than the site allows an idle login."""
     _, login = site_login(name, folder)
     if keep:
-        login.kept.touch(mode=0o600)
+        login.keep_file.touch(mode=0o600)
     else:
-        login.kept.unlink(missing_ok=True)
+        login.keep_file.unlink(missing_ok=True)
 
 
 def disconnect(name: str, folder: Path) -> tuple[Site, bool]:

@@ -208,7 +208,7 @@ class RemoteRunStore(RunStore):
             )
 
     def _upload_snapshot_delta(self) -> None:
-        """Upload how a new snapshot differs from the last one; `upload_missing` uploads what this cannot rebuild."""
+        """Upload the difference of a new snapshot to the one before it; other files are uploaded whole later."""
         from packhorse.ssh.delta import send_delta
 
         tars = sorted(self.run.path.glob("code-*.tar"), key=lambda path: path.stat().st_mtime)

@@ -136,7 +136,7 @@ class SshTransport:
     @property
     def idle_limit(self) -> float | None:
         """Seconds after which the site closes an unused login; None where the user asked to keep it open."""
-        return None if self.login.kept.exists() else self.site.idle
+        return None if self.login.keep_file.exists() else self.site.idle
 
     @property
     def session(self) -> Session:
