@@ -31,9 +31,9 @@ The environment is used by all later runs with the same lock."""
 class JobBuilds:
     """Builds in jobs of one site."""
 
-    def __init__(self, ground: SiteProbe, seconds: int) -> None:
-        self.ground, self.seconds = ground, seconds
-        self.dialect = scheduler(ground.site.scheduler)
+    def __init__(self, probe: SiteProbe, seconds: int) -> None:
+        self.probe, self.seconds = probe, seconds
+        self.dialect = scheduler(probe.site.scheduler)
         self._asked = 0.0
 
     def submit(self, claim: str, argv: Sequence[str]) -> str:
@@ -43,10 +43,10 @@ class JobBuilds:
             path = Path(folder) / "job.sh"
             path.write_text(text, encoding="utf-8")
             path.chmod(0o700)
-            upload_files(self.ground.session, claim, [("job.sh", path, 0)])
+            upload_files(self.probe.session, claim, [("job.sh", path, 0)])
         words = tuple(self.dialect.submit_argv(f"{claim}/job.sh", [], self._request(claim)))
         command = Command(argv=words, timeout=SUBMIT_SECONDS, unset=self.dialect.unset)
-        said = self.dialect.read_submission(self.ground.there.run_command(command))
+        said = self.dialect.read_submission(self.probe.ssh.run_command(command))
         if isinstance(said, Submitted):
             return said.job
         what = (
@@ -54,19 +54,19 @@ class JobBuilds:
             if isinstance(said, SubmissionRefused)
             else "did not answer"
         )
-        raise RunError(f"{self.ground.site.name} {what}: {said.why}", "the same command tries again")
+        raise RunError(f"{self.probe.site.name} {what}: {said.why}", "the same command tries again")
 
     def is_over(self, job: str) -> bool:
         """Tell whether a job neither waits nor runs; the scheduler is asked as seldom as the site allows."""
         now = time.monotonic()
-        if now - self._asked < self.ground.site.poll:
+        if now - self._asked < self.probe.site.poll:
             return False
         self._asked = now
-        said = run_dialogue(self.dialect.jobs(self.ground.there.user), self.ground.there.run_command)
+        said = run_dialogue(self.dialect.jobs(self.probe.ssh.user), self.probe.ssh.run_command)
         return not isinstance(said, NoReply) and all(one.job != job or one.state == "GONE" for one in said)
 
     def _request(self, claim: str) -> Request:
-        site, asked = self.ground.site, self.ground.place.asked
+        site, asked = self.probe.site, self.probe.place.asked
         work = Work(tasks=1, resources=Resources(cpus=1, memory=MEMORY, time=self.seconds))
         partition = require(choose(work, site, asked), site)
         return Request(
@@ -81,9 +81,9 @@ class JobBuilds:
         )
 
     def _script(self, claim: str, argv: Sequence[str]) -> str:
-        site, asked = self.ground.site, self.ground.place.asked
+        site, asked = self.probe.site, self.probe.place.asked
         loads = [
-            f"{site.modules.load} {shlex.quote(name)}" for name in (*self.ground.modules, *asked.modules)
+            f"{site.modules.load} {shlex.quote(name)}" for name in (*self.probe.modules, *asked.modules)
         ]
         head = self.dialect.directives(self._request(claim))
         return job_script(head, ABOUT, [*loads, *asked.setup], argv, (*site.setup, *site.modules.setup))

@@ -69,13 +69,13 @@ class BuildJobs(Protocol):
 class Builder:
     """Builds on one site, in the session that is open."""
 
-    def __init__(self, there: SshTransport, reporter: Reporter, jobs: BuildJobs | None) -> None:
-        self.there, self.reporter, self.jobs = there, reporter, jobs
-        self.site = there.site.name
+    def __init__(self, ssh: SshTransport, reporter: Reporter, jobs: BuildJobs | None) -> None:
+        self.ssh, self.reporter, self.jobs = ssh, reporter, jobs
+        self.site = ssh.site.name
 
     def whole(self, folder: str) -> dict[str, Any] | None:
         """Return what is known of an environment that is whole and as it was built, else None."""
-        found = self.there.session.call("environment", path=folder)
+        found = self.ssh.session.call("environment", path=folder)
         return self._known(found)
 
     def _known(self, found: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -84,7 +84,7 @@ class Builder:
             return whole
         # Somebody installed into it by hand: what it says of itself now is what counts.
         argv = [f"{found['path']}/bin/python", "-c", PYTHON_PROBE]
-        said = self.there.session.call("run", 90.0, argv=argv, timeout=60.0)["stdout"]
+        said = self.ssh.session.call("run", 90.0, argv=argv, timeout=60.0)["stdout"]
         if "@packhorse " not in said:
             return None
         import json
@@ -94,14 +94,14 @@ class Builder:
     def get(self, recipe: Recipe) -> dict[str, Any]:
         """Return what is known of an environment, built now unless it is there; raise RunError where that fails."""
         whole = self.whole(recipe.folder)
-        offline = self.jobs is not None and self.there.site.compute_internet is False
+        offline = self.jobs is not None and self.ssh.site.compute_internet is False
         wheels = self._fetched(recipe) if whole is None and offline else None
         while whole is None:
-            claim = self.there.session.call("prepare", path=recipe.folder)
+            claim = self.ssh.session.call("prepare", path=recipe.folder)
             if claim["ours"]:
                 self._start(recipe, claim["folder"], wheels)
-            elif self.there.session.call("environment", path=recipe.folder).get("failed"):
-                self.there.session.call(
+            elif self.ssh.session.call("environment", path=recipe.folder).get("failed"):
+                self.ssh.session.call(
                     "release", path=recipe.folder
                 )  # left over from a command that is gone
                 continue
@@ -110,7 +110,7 @@ class Builder:
             whole, failed = self._wait(recipe)
             if failed is None:
                 continue
-            self.there.session.call("release", path=recipe.folder)
+            self.ssh.session.call("release", path=recipe.folder)
             if wheels is not None or recipe.wheels is None or not is_offline(failed):
                 raise self._failed(recipe, failed, offline=wheels is not None)
             wheels = self._fetched(recipe)
@@ -129,7 +129,7 @@ class Builder:
     def _start(self, recipe: Recipe, claim: str, wheels: Sequence[Path] | None) -> None:
         from packhorse.ssh.file_transfer import upload_files
 
-        session = self.there.session
+        session = self.ssh.session
         try:
             files = [*recipe.files, *((f"wheels/{path.name}", path) for path in wheels or ())]
             upload_files(session, claim, [(name, path, 0) for name, path in files])
@@ -172,7 +172,7 @@ class Builder:
         pause = 0.3
         try:
             while True:
-                found = self.there.session.call("environment", path=recipe.folder)
+                found = self.ssh.session.call("environment", path=recipe.folder)
                 known = self._known(found)
                 failed = found.get("failed") or self._lost(found)
                 if known is not None or failed or not found["claimed"]:
@@ -200,12 +200,12 @@ class Builder:
         job = (found.get("job") or {}).get("job", "")
         if not job or found["alive"] or self.jobs is None or not self.jobs.is_over(job):
             return None
-        time.sleep(self.there.site.latency)  # until what a node wrote is seen here
-        again = self.there.session.call("environment", path=found["path"])
+        time.sleep(self.ssh.site.latency)  # until what a node wrote is seen here
+        again = self.ssh.session.call("environment", path=found["path"])
         if again["whole"] or again.get("alive") or again.get("failed"):
             return None
         output = [f"{found['path']}.new/job.out"]
-        said = self.there.session.call("run", argv=["tail", "-n", "20", *output], timeout=20.0)["stdout"]
+        said = self.ssh.session.call("run", argv=["tail", "-n", "20", *output], timeout=20.0)["stdout"]
         return {
             "argv": ["job", job],
             "status": "it ended before it began to build",
@@ -225,7 +225,7 @@ class Builder:
 
     def _take_over(self, recipe: Recipe) -> None:
         self.reporter.warn(f"whoever built {recipe.folder} on {self.site} is gone; it is built anew")
-        self.there.session.call("release", path=recipe.folder)
+        self.ssh.session.call("release", path=recipe.folder)
 
     def _failed(self, recipe: Recipe, failed: Mapping[str, Any], *, offline: bool) -> RunError:
         command = shlex.join(failed["argv"])
@@ -237,7 +237,7 @@ class Builder:
         else:
             status = failed["status"]
             why = f"failed ({f'exit status {status}' if isinstance(status, int) else status})"
-        hint = f"{build_hint(failed, self.there.site.name, offline=offline)}\nthe whole log: {recipe.folder}.log there"
+        hint = f"{build_hint(failed, self.ssh.site.name, offline=offline)}\nthe whole log: {recipe.folder}.log there"
         return RunError(f"environment: {command} {why} on {self.site}:{lines}", hint)
 
 

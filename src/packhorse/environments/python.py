@@ -40,30 +40,30 @@ class FoundPython(Struct, frozen=True, kw_only=True):
     notes: tuple[str, ...] = ()
 
 
-def named_python(ground: SiteProbe, word: str) -> FoundPython:
+def named_python(probe: SiteProbe, word: str) -> FoundPython:
     """Return the interpreter that a study names; raise RunError with those that are there."""
     about = next(
-        (one for one in ground.pythons if word in {one["called"], one["python"], Path(one["called"]).name}),
+        (one for one in probe.pythons if word in {one["called"], one["python"], Path(one["called"]).name}),
         None,
     )
     if about is None:
-        there = "; ".join(f"{one['called']} ({one['version']})" for one in ground.pythons) or "none"
+        ssh = "; ".join(f"{one['called']} ({one['version']})" for one in probe.pythons) or "none"
         raise RunError(
-            f"environment: no Python {word} on {ground.site.name}",
-            f"there are: {there}\nname one of them, or a module that brings it: cluster: {{modules: [...]}}",
+            f"environment: no Python {word} on {probe.site.name}",
+            f"there are: {ssh}\nname one of them, or a module that brings it: cluster: {{modules: [...]}}",
         )
-    return site_python(ground, about, kind="python")
+    return site_python(probe, about, kind="python")
 
 
 def site_python(
-    ground: SiteProbe, about: Mapping[str, Any], *, kind: str = "none", notes: Sequence[str] = ()
+    probe: SiteProbe, about: Mapping[str, Any], *, kind: str = "none", notes: Sequence[str] = ()
 ) -> FoundPython:
     """Return an interpreter of the site as it is."""
     python = about["python"]
-    said = ground.ask([python, "-c", PYTHON_PROBE]).stdout
+    said = probe.ask([python, "-c", PYTHON_PROBE]).stdout
     if "@packhorse " not in said:
         raise RunError(
-            f"{python} on {ground.site.name} does not tell what it has",
+            f"{python} on {probe.site.name} does not tell what it has",
             "name another: environment: {python: ...}",
         )
     prefix = str(Path(python).parent.parent)
@@ -75,55 +75,55 @@ def site_python(
         python=python,
         path=() if kind == "none" else (str(Path(python).parent),),
         variables=variables,
-        description=f"Python {about['version']} of {ground.site.name}, {python}",
+        description=f"Python {about['version']} of {probe.site.name}, {python}",
     )
     return FoundPython(
         interpreter=interpreter, software=json.loads(said.rpartition("@packhorse ")[2]), notes=tuple(notes)
     )
 
 
-def best_python(ground: SiteProbe, wanted: RequiredPackages) -> tuple[dict[str, Any], tuple[str, ...]]:
+def best_python(probe: SiteProbe, wanted: RequiredPackages) -> tuple[dict[str, Any], tuple[str, ...]]:
     """Return the Python that fits best, and what is worth saying of it; raise RunError where none does.
 
     The version that the study has here comes first, since its packages and its numbers are known with that one.
     """
     least = max(wanted.oldest, _pair(wanted.minor)) if wanted.lock else wanted.oldest
-    same, newer = _like(ground.pythons, wanted.minor), _newer(ground.pythons, least)
-    if same is None and newer is None and _module_loaded(ground):
-        same, newer = _like(ground.pythons, wanted.minor), _newer(ground.pythons, least)
+    same, newer = _like(probe.pythons, wanted.minor), _newer(probe.pythons, least)
+    if same is None and newer is None and _module_loaded(probe):
+        same, newer = _like(probe.pythons, wanted.minor), _newer(probe.pythons, least)
     if same is not None:
         return same, ()
-    if newer is None or wanted.strict or (wanted.lock is not None and ground.uv(bring=False)):
-        fetched = _of_uv(ground, wanted)
+    if newer is None or wanted.strict or (wanted.lock is not None and probe.uv(bring=False)):
+        fetched = _of_uv(probe, wanted)
         if fetched is not None:
             return fetched, ()
-    other = newer or _newer(ground.pythons, wanted.oldest)
+    other = newer or _newer(probe.pythons, wanted.oldest)
     if other is None or wanted.strict:
-        raise _none_fits(ground, wanted)
+        raise _none_fits(probe, wanted)
     return other, (
-        f"Python {other['version']} on {ground.site.name}, {wanted.minor} here",
+        f"Python {other['version']} on {probe.site.name}, {wanted.minor} here",
     ) if wanted.lock else ()
 
 
-def _module_loaded(ground: SiteProbe) -> bool:
+def _module_loaded(probe: SiteProbe) -> bool:
     """Load the module that brings Python on this site, if its file names one and the study names none."""
-    module = ground.site.modules.python
-    if not module or ground.place.asked.modules or ground.modules:
+    module = probe.site.modules.python
+    if not module or probe.place.asked.modules or probe.modules:
         return False
     try:
-        ground.load([module])
+        probe.load([module])
     except RunError as error:
-        ground.reporter.say(error.message)
-        ground.load()
-    ground.find([], pythons=True)
+        probe.reporter.say(error.message)
+        probe.load()
+    probe.find([], pythons=True)
     return True
 
 
-def _of_uv(ground: SiteProbe, wanted: RequiredPackages) -> dict[str, Any] | None:
+def _of_uv(probe: SiteProbe, wanted: RequiredPackages) -> dict[str, Any] | None:
     try:
-        return ground.python_of_uv(wanted.minor)
+        return probe.python_of_uv(wanted.minor)
     except RunError as error:  # no uv is to be had either
-        ground.reporter.say(error.message)
+        probe.reporter.say(error.message)
         return None
 
 
@@ -141,45 +141,45 @@ def _pair(version: str) -> tuple[int, int]:
     return (int(found[1]), int(found[2])) if found else (3, 6)
 
 
-def _none_fits(ground: SiteProbe, wanted: RequiredPackages) -> RunError:
-    there = ", ".join(dict.fromkeys(one["version"] for one in ground.pythons)) or "none"
+def _none_fits(probe: SiteProbe, wanted: RequiredPackages) -> RunError:
+    ssh = ", ".join(dict.fromkeys(one["version"] for one in probe.pythons)) or "none"
     needs = wanted.minor if wanted.strict else f"{wanted.oldest[0]}.{wanted.oldest[1]} or newer"
     return RunError(
-        f"the study needs Python {needs}; on {ground.site.name} there is {there}, and uv could not fetch one",
+        f"the study needs Python {needs}; on {probe.site.name} there is {ssh}, and uv could not fetch one",
         "load a module that brings one, in the study:\n  cluster:\n    modules: [python]\n"
-        f"packhorse shell {ground.site.name}, then module avail python, lists them",
+        f"packhorse shell {probe.site.name}, then module avail python, lists them",
     )
 
 
 # Environments that are built
 
 
-def built_python(ground: SiteProbe, builder: Builder, wanted: RequiredPackages) -> FoundPython:
+def built_python(probe: SiteProbe, builder: Builder, wanted: RequiredPackages) -> FoundPython:
     """Return an environment that is built from a lock, now unless it is there."""
-    about, notes = best_python(ground, wanted)
-    recipe = base_recipe(ground, wanted, about)
+    about, notes = best_python(probe, wanted)
+    recipe = base_recipe(probe, wanted, about)
     whole = builder.whole(recipe.folder)
     if whole is None:
         with tempfile.TemporaryDirectory(prefix="packhorse-") as folder:
-            whole = builder.get(complete_recipe(ground, recipe, wanted, about, Path(folder)))
+            whole = builder.get(complete_recipe(probe, recipe, wanted, about, Path(folder)))
     software = whole["found"]
     lock = wanted.lock
     made = f"{counted(lock.count, 'package')} of {Path(lock.path).name}" if lock else "no packages"
-    described = f"Python {software['version']} with {made}, {recipe.folder} on {ground.site.name}"
+    described = f"Python {software['version']} with {made}, {recipe.folder} on {probe.site.name}"
     interpreter = _interpreter(recipe.folder, described)
     told = {"folder": recipe.folder, "lock": recipe.about, "built": whole["built"]}
     return FoundPython(interpreter=interpreter, software=software, told=told, notes=notes)
 
 
-def expected_python(ground: SiteProbe, builder: Builder, wanted: RequiredPackages) -> FoundPython:
+def expected_python(probe: SiteProbe, builder: Builder, wanted: RequiredPackages) -> FoundPython:
     """Return an environment that is there, or where it would be built, and then nothing is known of what is in it."""
-    about, notes = best_python(ground, wanted)
-    recipe = base_recipe(ground, wanted, about)
+    about, notes = best_python(probe, wanted)
+    recipe = base_recipe(probe, wanted, about)
     if builder.whole(recipe.folder) is not None:
-        return built_python(ground, builder, wanted)
+        return built_python(probe, builder, wanted)
     return FoundPython(
         interpreter=_interpreter(
-            recipe.folder, f"{recipe.said}, to be built in {recipe.folder} on {ground.site.name}"
+            recipe.folder, f"{recipe.said}, to be built in {recipe.folder} on {probe.site.name}"
         ),
         software={},
         notes=notes,
@@ -196,7 +196,7 @@ def _interpreter(folder: str, description: str) -> Interpreter:
     )
 
 
-def base_recipe(ground: SiteProbe, wanted: RequiredPackages, about: Mapping[str, Any]) -> Recipe:
+def base_recipe(probe: SiteProbe, wanted: RequiredPackages, about: Mapping[str, Any]) -> Recipe:
     """Return where an environment stands, which follows from its lock and its Python, and what is kept of it."""
     lock = wanted.lock
     kept: dict[str, Any] = {
@@ -210,7 +210,7 @@ def base_recipe(ground: SiteProbe, wanted: RequiredPackages, about: Mapping[str,
     digest = hashlib.sha256(json.dumps(told).encode()).hexdigest()[:16]
     said = f"{counted(lock.count, 'package')} of {kept['file']}" if lock else "no packages"
     return Recipe(
-        folder=f"{ground.top}/environments/{digest}",
+        folder=f"{probe.top}/environments/{digest}",
         about=kept,
         steps=(),
         said=f"Python {about['version']}, {said}",
@@ -218,7 +218,7 @@ def base_recipe(ground: SiteProbe, wanted: RequiredPackages, about: Mapping[str,
 
 
 def complete_recipe(
-    ground: SiteProbe, recipe: Recipe, wanted: RequiredPackages, about: Mapping[str, Any], folder: Path
+    probe: SiteProbe, recipe: Recipe, wanted: RequiredPackages, about: Mapping[str, Any], folder: Path
 ) -> Recipe:
     """Return the recipe with its steps and files: by uv where there is one or it is needed, else by venv and pip."""
     from msgspec.structs import replace
@@ -227,10 +227,10 @@ def complete_recipe(
 
     lock = wanted.lock
     needs_uv = (lock is not None and lock.kind == "uv") or not about["venv"]
-    uv = ground.uv(bring=needs_uv)
+    uv = probe.uv(bring=needs_uv)
     python = about["python"]
     variables = {
-        **ground.uv_variables,
+        **probe.uv_variables,
         "LC_ALL": "C.UTF-8",
         "PIP_DISABLE_PIP_VERSION_CHECK": "1",
         "PIP_NO_INPUT": "1",
@@ -297,7 +297,7 @@ def _written(folder: Path, texts: Mapping[str, str]) -> tuple[tuple[str, Path], 
 
 
 def check_imports(
-    ground: SiteProbe,
+    probe: SiteProbe,
     python: str,
     wanted: RequiredPackages,
     brings: Callable[[list[str]], Mapping[str, list[str]]],
@@ -308,13 +308,13 @@ def check_imports(
     """
     if not wanted.needs.certain:
         return ""
-    said = ground.ask([python, "-c", MISSING_PROBE, *wanted.needs.certain]).stdout
+    said = probe.ask([python, "-c", MISSING_PROBE, *wanted.needs.certain]).stdout
     missing = said.rpartition("@packhorse")[2].split()
     if not missing:
         return ""
     known = brings(missing)
     script = Path(wanted.needs.files[0]).name
-    sentence = f"{script} imports {', '.join(missing)}, which {python} on {ground.site.name} does not have"
+    sentence = f"{script} imports {', '.join(missing)}, which {python} on {probe.site.name} does not have"
     if not known:
         return sentence
     packages = ", ".join(dict.fromkeys(name for names in known.values() for name in names))

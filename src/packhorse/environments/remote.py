@@ -94,7 +94,7 @@ class RemoteTaskEnvironment:
 
 
 def find_remote_environment(
-    source: Source, place: Place, there: SshTransport, reporter: Reporter, *, build: bool = True
+    source: Source, place: Place, ssh: SshTransport, reporter: Reporter, *, build: bool = True
 ) -> RemoteEnvironment:
     """Return what a study's tasks find on the site; raise RunError with the cure where something is missing.
 
@@ -102,21 +102,21 @@ def find_remote_environment(
     is false: then it is only told where it would be.
     """
     study = source.study
-    ground = SiteProbe(place, there, reporter, build=build)
-    ground.load()
+    probe = SiteProbe(place, ssh, reporter, build=build)
+    probe.load()
     python, r = _speaks_python(study), _speaks_r(study)
     words = _words(study)
-    ground.find([*words, "python", "python3", "uv"], _places(study), pythons=python)
-    found = _python(ground, source) if python or _wants_environment(ground, study, words) else None
-    interpreter = found.interpreter if found else _any_python(there)
+    probe.find([*words, "python", "python3", "uv"], _places(study), pythons=python)
+    found = _python(probe, source) if python or _wants_environment(probe, study, words) else None
+    interpreter = found.interpreter if found else _any_python(ssh)
     software: dict[str, Any] = {"python": found.software} if found and found.software else {}
     said = [interpreter.description] if found else []
     if r:
-        with_r = find_r(ground, source)
+        with_r = find_r(probe, source)
         interpreter = replace(interpreter, variables=interpreter.variables | with_r.variables)
         software["r"] = with_r.software
         said.append(f"{with_r.software.get('version', 'R')}, {with_r.rscript} on {place.site.name}")
-    programs = _programs(ground, interpreter, words, python=found is not None)
+    programs = _programs(probe, interpreter, words, python=found is not None)
     if not software and not found:
         software["program"] = {"path": next((path for path in programs.values() if path), "")}
     told = {"site": place.site.name, **(found.told if found else {}), **software}
@@ -126,60 +126,60 @@ def find_remote_environment(
         digest=_digest(software, source) if found is None or found.software else "",
         told=told,
         notes=found.notes if found else (),
-        modules=ground.modules,
+        modules=probe.modules,
         said=tuple(said),
     )
 
 
-def _python(ground: SiteProbe, source: Source) -> FoundPython:
+def _python(probe: SiteProbe, source: Source) -> FoundPython:
     """Return the Python of the tasks."""
     study = source.study
     kind, word = study.environment.kind, study.environment.path
     if kind == "python":
-        found = named_python(ground, word)
-        return _checked(ground, source, found, required_packages(source, ground.reporter, lock="none"))
-    if kind == "venv" and (about := _venv_there(ground, word)):
-        found = site_python(ground, about, kind="venv")
-        return _checked(ground, source, found, required_packages(source, ground.reporter, lock="none"))
-    want = required_packages(source, ground.reporter, lock="kept" if ground.build else "told")
+        found = named_python(probe, word)
+        return _checked(probe, source, found, required_packages(source, probe.reporter, lock="none"))
+    if kind == "venv" and (about := _venv_there(probe, word)):
+        found = site_python(probe, about, kind="venv")
+        return _checked(probe, source, found, required_packages(source, probe.reporter, lock="none"))
+    want = required_packages(source, probe.reporter, lock="kept" if probe.build else "told")
     if want.lock is None and kind == "none":
-        about, notes = best_python(ground, want)
-        if not study.shell or _is_called(ground, study.shell, about):
-            return _checked(ground, source, site_python(ground, about, notes=(*notes, *want.notes)), want)
-    builder = _builder(ground)
-    if not ground.build:
-        found = expected_python(ground, builder, want)
+        about, notes = best_python(probe, want)
+        if not study.shell or _is_called(probe, study.shell, about):
+            return _checked(probe, source, site_python(probe, about, notes=(*notes, *want.notes)), want)
+    builder = _builder(probe)
+    if not probe.build:
+        found = expected_python(probe, builder, want)
         if not found.software:
             return found
-    return _checked(ground, source, built_python(ground, builder, want), want)
+    return _checked(probe, source, built_python(probe, builder, want), want)
 
 
-def _builder(ground: SiteProbe) -> Builder:
-    if ground.site.build_on != "job":
-        return Builder(ground.there, ground.reporter, None)
+def _builder(probe: SiteProbe) -> Builder:
+    if probe.site.build_on != "job":
+        return Builder(probe.ssh, probe.reporter, None)
     from packhorse.environments.build_job import JobBuilds
 
-    return Builder(ground.there, ground.reporter, JobBuilds(ground, BUILD_SECONDS))
+    return Builder(probe.ssh, probe.reporter, JobBuilds(probe, BUILD_SECONDS))
 
 
-def _checked(ground: SiteProbe, source: Source, found: FoundPython, want: RequiredPackages) -> FoundPython:
+def _checked(probe: SiteProbe, source: Source, found: FoundPython, want: RequiredPackages) -> FoundPython:
     note = check_imports(
-        ground, found.interpreter.python, want, lambda modules: providing_packages(source, modules)
+        probe, found.interpreter.python, want, lambda modules: providing_packages(source, modules)
     )
     notes = (*found.notes, *want.notes, *([note] if note else []))
     return replace(found, notes=tuple(dict.fromkeys(notes)))
 
 
-def _venv_there(ground: SiteProbe, word: str) -> dict[str, Any] | None:
+def _venv_there(probe: SiteProbe, word: str) -> dict[str, Any] | None:
     """Return the Python of a virtual environment that is on the site already."""
     if not word.startswith(("/", "~")):
         return None
-    place = _expanded(ground, word)
-    return next((one for one in ground.pythons if str(Path(one["python"]).parent.parent) == place), None)
+    place = _expanded(probe, word)
+    return next((one for one in probe.pythons if str(Path(one["python"]).parent.parent) == place), None)
 
 
-def _expanded(ground: SiteProbe, word: str) -> str:
-    home = str(ground.there.hello["home"])
+def _expanded(probe: SiteProbe, word: str) -> str:
+    home = str(probe.ssh.hello["home"])
     return home + word[1:] if word.startswith("~/") else word.rstrip("/")
 
 
@@ -193,16 +193,16 @@ def _places(study: Study) -> list[str]:
     return []
 
 
-def _is_called(ground: SiteProbe, shell: str, about: dict[str, Any]) -> bool:
+def _is_called(probe: SiteProbe, shell: str, about: dict[str, Any]) -> bool:
     """Tell whether a shell line's word for Python means this one; else a folder with that word goes first on PATH."""
     words = set(re.findall(r"(?<![\w./-])python3?(?![\w.])", shell))
-    return all(ground.programs.get(word) in {about["called"], about["python"]} for word in words)
+    return all(probe.programs.get(word) in {about["called"], about["python"]} for word in words)
 
 
-def _any_python(there: SshTransport) -> Interpreter:
+def _any_python(ssh: SshTransport) -> Interpreter:
     """Return the Python that answers us, for a study that needs none."""
-    python = str(there.hello["python"])
-    return Interpreter(kind="none", python=python, description=f"Python {there.hello['version']}, {python}")
+    python = str(ssh.hello["python"])
+    return Interpreter(kind="none", python=python, description=f"Python {ssh.hello['version']}, {python}")
 
 
 # What a study's command names
@@ -240,21 +240,21 @@ def _speaks_r(study: Study) -> bool:
     )
 
 
-def _wants_environment(ground: SiteProbe, study: Study, words: Sequence[str]) -> bool:
+def _wants_environment(probe: SiteProbe, study: Study, words: Sequence[str]) -> bool:
     """Tell whether the command is a program that only the study's environment can bring."""
-    if study.function or study.shell or not words or ground.programs.get(words[0]):
+    if study.function or study.shell or not words or probe.programs.get(words[0]):
         return False
     if Path(words[0]).suffix or words[0] in {"Rscript", "R"}:
         return False
-    ground.find([*ground.programs], pythons=True)
+    probe.find([*probe.programs], pythons=True)
     return True
 
 
 def _programs(
-    ground: SiteProbe, interpreter: Interpreter, words: Sequence[str], *, python: bool
+    probe: SiteProbe, interpreter: Interpreter, words: Sequence[str], *, python: bool
 ) -> dict[str, str]:
     """Return where the programs are, those of the environment first."""
-    programs = dict(ground.programs)
+    programs = dict(probe.programs)
     if python:
         programs |= {
             word: interpreter.python for word in ("python", "python3", *words) if PYTHON.fullmatch(word)
@@ -262,7 +262,7 @@ def _programs(
     lost = [word for word in words if not PYTHON.fullmatch(word) and interpreter.path]
     for word in lost:
         place = f"{interpreter.path[0]}/{word}"
-        if ground.ask(["test", "-x", place]).status == 0:
+        if probe.ask(["test", "-x", place]).status == 0:
             programs[word] = place
     return programs
 

@@ -23,10 +23,10 @@ PYTHON_SECONDS = 600.0  # for uv to fetch a Python
 class SiteProbe:
     """One site, as a study's tasks find it."""
 
-    def __init__(self, place: Place, there: SshTransport, reporter: Reporter, *, build: bool = True) -> None:
+    def __init__(self, place: Place, ssh: SshTransport, reporter: Reporter, *, build: bool = True) -> None:
         self.build = build  # whether anything may be made there
-        self.place, self.there, self.reporter = place, there, reporter
-        self.site, self.session = place.site, there.session
+        self.place, self.ssh, self.reporter = place, ssh, reporter
+        self.site, self.session = place.site, ssh.session
         self.modules: tuple[str, ...] = ()  # that jobs load beside those that the study names
         self.said_by_modules: list[str] = []
         self.programs: dict[str, str] = {}
@@ -130,7 +130,7 @@ class SiteProbe:
 
     def _uv_places(self) -> list[str]:
         if self._uv is None:
-            home = str(self.there.hello["home"])
+            home = str(self.ssh.hello["home"])
             self._uv = [
                 path
                 for path in (self.programs.get("uv"), f"{home}/.local/bin/uv", f"{self.top}/bin/uv")
@@ -142,7 +142,7 @@ class SiteProbe:
         from packhorse.runtime.uv import uv_for
         from packhorse.ssh.file_transfer import upload_files
 
-        hello = self.there.hello
+        hello = self.ssh.hello
         path, version = uv_for(hello["system"], hello["machine"], cache_dir(), os.environ)
         size = Path(path).stat().st_size / 1e6
         self.reporter.say(f"{self.site.name} has no uv: uv {version} is sent there ({size:,.0f} MB)")

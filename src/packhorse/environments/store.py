@@ -32,11 +32,11 @@ class BuiltEnvironment(Struct, frozen=True, kw_only=True):
 
 def environments_of(said: str, folder: Path, reporter: Reporter) -> tuple[str, list[BuiltEnvironment]]:
     """Return where the environments of a site stand, and what each is."""
-    there = _there(said, folder)
-    with there.open():
-        there.locate([], [])
-        top = _top(there, reporter)
-        found = there.session.call("environments", COUNT_SECONDS, path=top)
+    ssh = _there(said, folder)
+    with ssh.open():
+        ssh.locate([], [])
+        top = _top(ssh, reporter)
+        found = ssh.session.call("environments", COUNT_SECONDS, path=top)
     return str(found["path"]), [_kept(row) for row in found["rows"]]
 
 
@@ -53,10 +53,10 @@ def remove_environments(said: str, names: Sequence[str], folder: Path, reporter:
         raise UsageError(
             f"no environment {unknown[0]} in {where} on {said}", f"packhorse env {said} lists them"
         )
-    there = _there(said, folder)
-    with there.open():
+    ssh = _there(said, folder)
+    with ssh.open():
         for name in chosen:
-            there.session.call("forget", COUNT_SECONDS, path=where, name=name)
+            ssh.session.call("forget", COUNT_SECONDS, path=where, name=name)
     return chosen
 
 
@@ -71,8 +71,8 @@ def _there(said: str, folder: Path) -> SshTransport:
     return found
 
 
-def _top(there: SshTransport, reporter: Reporter) -> str:
-    return f"{SiteProbe(Place(site=there.site), there, reporter).top}/environments"
+def _top(ssh: SshTransport, reporter: Reporter) -> str:
+    return f"{SiteProbe(Place(site=ssh.site), ssh, reporter).top}/environments"
 
 
 def _kept(row: dict[str, Any]) -> BuiltEnvironment:
