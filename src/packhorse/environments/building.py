@@ -101,9 +101,7 @@ class Builder:
             if claim["ours"]:
                 self._start(recipe, claim["folder"], wheels)
             elif self.ssh.session.call("environment", path=recipe.folder).get("failed"):
-                self.ssh.session.call(
-                    "release", path=recipe.folder
-                )  # left over from a command that is gone
+                self.ssh.session.call("release", path=recipe.folder)  # left over from a command that is gone
                 continue
             else:
                 self.reporter.say(f"another command builds this environment on {self.site}; waiting for it")

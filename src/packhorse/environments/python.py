@@ -93,7 +93,7 @@ def best_python(probe: SiteProbe, wanted: RequiredPackages) -> tuple[dict[str, A
         same, newer = _like(probe.pythons, wanted.minor), _newer(probe.pythons, least)
     if same is not None:
         return same, ()
-    if newer is None or wanted.strict or (wanted.lock is not None and probe.uv(bring=False)):
+    if newer is None or wanted.strict or (wanted.lock is not None and probe.uv(upload=False)):
         fetched = _of_uv(probe, wanted)
         if fetched is not None:
             return fetched, ()
@@ -227,7 +227,7 @@ def complete_recipe(
 
     lock = wanted.lock
     needs_uv = (lock is not None and lock.kind == "uv") or not about["venv"]
-    uv = probe.uv(bring=needs_uv)
+    uv = probe.uv(upload=needs_uv)
     python = about["python"]
     variables = {
         **probe.uv_variables,
