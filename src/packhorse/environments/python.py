@@ -158,7 +158,7 @@ def built_python(probe: SiteProbe, builder: Builder, wanted: RequiredPackages) -
     """Return an environment that is built from a lock, now unless it is there."""
     about, notes = best_python(probe, wanted)
     recipe = base_recipe(probe, wanted, about)
-    whole = builder.whole(recipe.folder)
+    whole = builder.find(recipe.folder)
     if whole is None:
         with tempfile.TemporaryDirectory(prefix="packhorse-") as folder:
             whole = builder.get(complete_recipe(probe, recipe, wanted, about, Path(folder)))
@@ -175,11 +175,11 @@ def expected_python(probe: SiteProbe, builder: Builder, wanted: RequiredPackages
     """Return an environment that is there, or where it would be built, and then nothing is known of what is in it."""
     about, notes = best_python(probe, wanted)
     recipe = base_recipe(probe, wanted, about)
-    if builder.whole(recipe.folder) is not None:
+    if builder.find(recipe.folder) is not None:
         return built_python(probe, builder, wanted)
     return FoundPython(
         interpreter=_interpreter(
-            recipe.folder, f"{recipe.said}, to be built in {recipe.folder} on {probe.site.name}"
+            recipe.folder, f"{recipe.description}, to be built in {recipe.folder} on {probe.site.name}"
         ),
         software={},
         notes=notes,
@@ -213,7 +213,7 @@ def base_recipe(probe: SiteProbe, wanted: RequiredPackages, about: Mapping[str, 
         folder=f"{probe.top}/environments/{digest}",
         about=kept,
         steps=(),
-        said=f"Python {about['version']}, {said}",
+        description=f"Python {about['version']}, {said}",
     )
 
 
