@@ -1,4 +1,4 @@
-"""The porter on whatever Python there is, over a loop instead of ssh."""
+"""The remote agent under the oldest and newest Python, with a loopback site instead of ssh."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def site(tmp_path: Path) -> Loopback:
     return Loopback(tmp_path / "site")
 
 
-def test_the_porter_answers_with_the_oldest_python(site: Loopback, tmp_path: Path) -> None:
+def test_the_agent_replies_under_the_oldest_python(site: Loopback, tmp_path: Path) -> None:
     python, version = oldest_python()
     site.program("python3", python)
     source, folder = tmp_path / "latin\udce9", str(tmp_path / "there")

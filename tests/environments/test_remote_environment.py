@@ -1,4 +1,4 @@
-"""What tasks find on a site: which Python, built of which packages, once, whatever happens meanwhile."""
+"""The environment of tasks on a site: its Python and packages, built once, also after failures."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ DEADLINE = 60.0
 
 
 class Laptop:
-    """Where studies are, with an environment of its own, and the wheels that everybody gets."""
+    """The user's machine with its own active environment, and the wheels of the package index."""
 
     def __init__(self, folder: Path, site: Loopback) -> None:
         self.folder, self.site = folder, site
@@ -75,7 +75,7 @@ class Laptop:
 
 @pytest.fixture
 def site(tmp_path: Path) -> Loopback:
-    """Return a site that has a Python and uv, and gets packages from a folder of wheels."""
+    """Return a site with a Python and uv that installs packages from a folder of wheels."""
     found = Loopback(tmp_path / "site")
     found.program("python3", PYTHON)
     found.program("uv", UV)
@@ -90,7 +90,7 @@ def site(tmp_path: Path) -> Loopback:
 
 @pytest.fixture
 def laptop(tmp_path: Path, site: Loopback, monkeypatch: pytest.MonkeyPatch) -> Laptop:
-    """Return a laptop whose active environment is its own."""
+    """Return a laptop with its own active environment."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     machine = Laptop(tmp_path, site)
     monkeypatch.setenv("VIRTUAL_ENV", str(machine.venv))
@@ -378,7 +378,7 @@ echo "welcome to the cluster"
 
 @pytest.fixture
 def modules(site: Loopback) -> Path:
-    """Give the site modules, as a login shell has them; `good` brings what is in the folder that is returned."""
+    """Add environment modules to the site's login shell; `good` adds the returned folder to PATH."""
     there = site.folder / "module"
     there.mkdir()
     (site.folder / "home" / ".bash_profile").write_text(PROFILE.format(bin=site.bin, there=there))
@@ -445,7 +445,7 @@ def test_a_uv_project_without_a_lock_is_told_how_to_make_one(laptop: Laptop) -> 
 
 
 def offered(folder: Path) -> Path:
-    """Make what uv takes for an archive of this Python, and the list in which uv looks for such."""
+    """Create an archive of this Python for uv, and the list in which uv searches for archives."""
     inside = folder / "python" / "bin"
     inside.mkdir(parents=True)
     for name in ("python3", f"python{MINOR}"):
@@ -542,7 +542,7 @@ def test_nothing_goes_into_the_python_that_an_environment_is_made_of(laptop: Lap
 
 @pytest.fixture
 def hold(site: Loopback, tmp_path: Path) -> Iterator[Path]:
-    """Return a file as long as which is there, uv makes no environment on the site; beside it stands whom it holds."""
+    """Return a file that makes uv on the site wait while it exists; the waiting process ids are written beside it."""
     path = tmp_path / "hold"
     path.touch()
     held = f'case "$1" in venv) echo $$ >> {path}.pid; while [ -e {path} ]; do sleep 0.05; done;; esac'

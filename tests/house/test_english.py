@@ -17,7 +17,24 @@ SOURCE = ROOT / "src" / "packhorse"
 DOCS = ROOT / "docs"
 
 # The folders that are held to this, below src/packhorse.
-CHECKED = ("app/inspect", "app/jobs", "app/sites", "app/studies", "cli", "model", "sites", "study", "text")
+CHECKED = (
+    "app",
+    "cli",
+    "execution",
+    "model",
+    "preflight",
+    "project",
+    "record",
+    "results",
+    "rundata",
+    "rundir",
+    "runtime",
+    "sites",
+    "snapshot",
+    "ssh",
+    "study",
+    "text",
+)
 # The pages below docs/ that are not yet held to this.
 LATER = {
     "decisions.md",

@@ -1,4 +1,4 @@
-"""What git says about the code, in real repositories."""
+"""The state of the code in git, in real repositories."""
 
 from __future__ import annotations
 

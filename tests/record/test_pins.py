@@ -1,4 +1,4 @@
-"""A lock made of what is installed: what is needed below, on which conditions, and what no index has."""
+"""Pins of installed packages: dependencies, their markers, and packages from local folders."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The duplicate-seed warning, and its silence where equality is honest."""
+"""The duplicate-seed warning, and no warning where equal output has another explanation."""
 
 import math
 import random

@@ -1,4 +1,4 @@
-"""Asked against used: sums over attempts and workers, and the request that would have fitted."""
+"""Efficiency: sums over attempts and workers, and the request that would have fitted."""
 
 import pytest
 

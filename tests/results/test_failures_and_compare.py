@@ -1,4 +1,4 @@
-"""Failures by cause, and reruns compared with what was before."""
+"""Failures grouped by cause, and reruns compared with the earlier run."""
 
 import pytest
 

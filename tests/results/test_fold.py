@@ -1,4 +1,4 @@
-"""The word on each task."""
+"""The final outcome of each task."""
 
 import random
 import tracemalloc

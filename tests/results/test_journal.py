@@ -1,4 +1,4 @@
-"""Reading journals, whole, torn and damaged."""
+"""Reading of complete, incomplete and damaged journals."""
 
 import time
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Summaries against closed forms and against simulation."""
+"""Summaries, compared with closed forms and with simulations."""
 
 import math
 import random

@@ -1,4 +1,4 @@
-"""The table: exact values, types that unite or clash, names, and what is counted instead of dropped."""
+"""The table: exact values, types that combine or clash, column names, and counts of omitted results."""
 
 import csv
 import io
@@ -22,7 +22,7 @@ SPACE = space_of()  # n = 10, 20, 50; 4 replicates
 
 
 def merged(directory, results, space=SPACE, **more):
-    """Merge results, one a task from task 0 on; bytes are a result file of the format given."""
+    """Merge results, one per task from task 0 on; bytes are a result file of the given format."""
     form = more.pop("form", "")
     records = []
     for index, result in enumerate(results):

@@ -1,4 +1,4 @@
-"""Results of one shape go a quicker way to the table, and nobody can tell from the table."""
+"""The fast path for results of one shape gives the same table as the slow path."""
 
 from unittest.mock import patch
 
@@ -38,7 +38,7 @@ odd = (
 
 @st.composite
 def results(draw):
-    """Return results of one shape for the most part: the same names, each with values of one kind or of many."""
+    """Return results that mostly have one shape: the same names, each with values of one or several types."""
     kinds = {name: draw(columns) for name in draw(st.lists(names, unique=True, max_size=4))}
     found = []
     for _ in range(draw(st.integers(1, 24))):
@@ -50,7 +50,7 @@ def results(draw):
 
 
 def content(directory, report):
-    """Return all that a merge wrote and said, floats bit for bit (repr) and NaN equal to itself."""
+    """Return the files and the report of a merge, with exact floats (repr) and NaN equal to itself."""
     said = (report.tasks, report.counts, report.unreadable, report.empty, report.clashes, report.renamed)
     printed = [(directory / name).read_bytes() for name in ("results.csv", "failures.csv")]
     return report.table.schema, [repr(row) for row in report.table.rows()], said, printed

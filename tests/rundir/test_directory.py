@@ -1,4 +1,4 @@
-"""A run directory is made once, whoever makes it, and never out of something else."""
+"""A run directory is created once, by one of several processes, and never from other files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Interpreters that studies name, and what a command's first word means."""
+"""Interpreters that studies name, and resolution of a command's first word."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which lock counts, and what of it goes to other machines."""
+"""The choice of a lock, and the part of it that is sent to other machines."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What code needs, as it is read: modules, the oldest Python, packages of R."""
+"""Requirements of code from its source: Python modules, the oldest Python, R packages."""
 
 from __future__ import annotations
 

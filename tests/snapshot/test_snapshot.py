@@ -1,4 +1,4 @@
-"""The snapshot: which files it holds, its tar, and the digests."""
+"""The snapshot: its files, its tar, and the digests."""
 
 from __future__ import annotations
 

@@ -92,8 +92,8 @@ def _limits(proc: Path, cgroups: Path, name: str, version1: str) -> Iterator[int
 
 def _groups(proc: Path, cgroups: Path) -> Iterator[Path]:
     """Yield the control group (version 2) of this process and its parents, each of which may set a limit."""
-    own = re.search(r"^0::/(.*)$", _text(proc / "self" / "cgroup"), re.MULTILINE)
-    place = cgroups / own[1] if own else cgroups
+    match = re.search(r"^0::/(.*)$", _text(proc / "self" / "cgroup"), re.MULTILINE)
+    place = cgroups / match[1] if match else cgroups
     yield place
     while place != cgroups and cgroups in place.parents:
         place = place.parent

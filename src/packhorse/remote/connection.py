@@ -79,9 +79,9 @@ def keep_in_use(said: str, folder: Path, *, keep: bool) -> None:
     """Say whether commands that watch may go on asking when the site would have closed a login that nobody uses."""
     _, login = site_login(said, folder)
     if keep:
-        login.kept.touch(mode=0o600)
+        login.keep_file.touch(mode=0o600)
     else:
-        login.kept.unlink(missing_ok=True)
+        login.keep_file.unlink(missing_ok=True)
 
 
 def disconnect(said: str, folder: Path) -> tuple[Site, bool]:

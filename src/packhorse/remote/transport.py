@@ -72,7 +72,7 @@ class LocalTransport:
         return pwd.getpwuid(os.getuid()).pw_name
 
     def is_open(self) -> bool:
-        """Always: this machine needs no login."""
+        """Return True: this machine needs no login."""
         return True
 
     @contextmanager
@@ -136,7 +136,7 @@ class SshTransport:
     @property
     def idle_limit(self) -> float | None:
         """Seconds after which the site closes an unused login; None where the user asked to keep it open."""
-        return None if self.login.kept.exists() else self.site.idle
+        return None if self.login.keep_file.exists() else self.site.idle
 
     @property
     def session(self) -> Session:

@@ -334,10 +334,10 @@ def _checked(line: bytes) -> bool:
 def _good(lines: list[bytes]) -> list[bool]:
     """Return for each line (without its newline) whether its checksum is correct."""
     checks = [crc32(line[17:]) for line in lines]
-    heads = [line[:17] for line in lines]
-    if b"".join(heads) == _HEAD * len(lines) % tuple(checks):  # no head is longer, so none is shorter
+    prefixes = [line[:17] for line in lines]
+    if b"".join(prefixes) == _HEAD * len(lines) % tuple(checks):  # no prefix is longer, so none is shorter
         return [True] * len(lines)
-    return [head == _HEAD % check for head, check in zip(heads, checks, strict=True)]
+    return [head == _HEAD % check for head, check in zip(prefixes, checks, strict=True)]
 
 
 def _decode_all(block: bytes, count: int, decoder: msgspec.json.Decoder[_T]) -> Sequence[_T | None]:

@@ -41,8 +41,8 @@ def is_path(text: str) -> bool:
 def site_files(folder: Path) -> list[SiteFile]:
     """Return all site files for a study in `folder`, highest precedence first: of two with one name, the first counts."""
     files = [SiteFile(path, "project") for place in project_folders(folder) for path in _paths(place)]
-    own = user_folder()
-    files += [SiteFile(path, "user") for path in _paths(own)] if own else []
+    user = user_folder()
+    files += [SiteFile(path, "user") for path in _paths(user)] if user else []
     return files + [SiteFile(path, "shipped") for path in _paths(SHIPPED_FOLDER)]
 
 

@@ -51,8 +51,8 @@ def _scripts(study: Study, folder: Path, places: Iterable[Path]) -> Iterator[Pat
         if module:
             yield module
         return
-    words = re.split(r"[\s;&|()'\"]+", study.shell) if study.shell else list(study.command)
-    for before, word in zip(["", *words], words, strict=False):
+    tokens = re.split(r"[\s;&|()'\"]+", study.shell) if study.shell else list(study.command)
+    for before, word in zip(["", *tokens], tokens, strict=False):
         if before == "-m" and (module := _find_module(word, places)):
             yield module
         elif word.endswith(".py") and (folder / word).is_file():

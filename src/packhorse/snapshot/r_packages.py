@@ -24,8 +24,8 @@ BY_NAME = re.compile(r"character\.only\s*=\s*T")
 
 def r_packages_of(study: Study, folder: Path) -> tuple[str, list[str]]:
     """Return a study's R script, and the packages that it and the files it sources load; ("", []) without R."""
-    words = re.split(r"[\s;&|()'\"]+", study.shell) if study.shell else list(study.command)
-    scripts = [word for word in words if word.endswith(SUFFIXES) and (folder / word).is_file()]
+    tokens = re.split(r"[\s;&|()'\"]+", study.shell) if study.shell else list(study.command)
+    scripts = [word for word in tokens if word.endswith(SUFFIXES) and (folder / word).is_file()]
     packages: set[str] = set()
     seen: set[Path] = set()
     queue = [folder / word for word in scripts]

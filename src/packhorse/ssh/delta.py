@@ -27,7 +27,7 @@ def send_delta(session: Session, folder: str, old: Path, new: Path) -> int | Non
     if size > status.st_size // 2:
         return None
     row = [new.name, status.st_size, status.st_mode & 0o777, status.st_mtime]
-    number = session.send("patch", path=folder, old=old.name, row=row, pieces=pieces, much=True)
+    number = session.send("patch", path=folder, old=old.name, row=row, pieces=pieces, raw_follows=True)
     total = hashlib.sha256()
     with new.open("rb") as stream:
         for offset, length in pieces:

@@ -29,13 +29,13 @@ def upload_files(
 
     Raise RunError where a file changes during the upload, arrives damaged, or cannot be written.
     """
-    heads: list[list[Any]] = []
+    headers: list[list[Any]] = []
     for name, source, offset in files:
         status = source.stat()
         size = status.st_size
-        heads.append([name, size, min(offset, size), status.st_mode & 0o777, status.st_mtime])
-    number = session.send("put", path=folder, files=heads, much=True)
-    for (_, source, _), (_, size, offset, _, _) in zip(files, heads, strict=True):
+        headers.append([name, size, min(offset, size), status.st_mode & 0o777, status.st_mtime])
+    number = session.send("put", path=folder, files=headers, raw_follows=True)
+    for (_, source, _), (_, size, offset, _, _) in zip(files, headers, strict=True):
         _send(session, source, (size, offset), on_bytes)
     return session.result(number, UPLOAD_SECONDS)
 

@@ -47,7 +47,7 @@ class Login(Struct, frozen=True, kw_only=True):
     config: str = ""  # another configuration file than ~/.ssh/config
 
     @property
-    def kept(self) -> Path:
+    def keep_file(self) -> Path:
         """A file that exists while idle sessions must stay open (`packhorse connect --keep`)."""
         return self.socket.with_suffix(".keep")
 

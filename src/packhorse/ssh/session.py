@@ -14,10 +14,10 @@ import subprocess
 import tempfile
 import zlib
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from packhorse.model.command import Answer, Command
 from packhorse.model.errors import RunError, Unreachable
@@ -79,16 +79,18 @@ class Session:
         self.verbs: dict[int, str] = {}  # by request number
         self.number = 0
         self.sent = self.received = 0  # bytes
+        self.marker = f"packhorse-{secrets.token_hex(8)}"  # the agent prints it before its first reply
+        self.errors: IO[bytes] | None = None  # standard error of ssh
+        self._slot = ExitStack()
         self._buffer = bytearray()
         self._open = False
 
     def __enter__(self) -> Session:
-        self._slot = session_slot(self.login, self.sessions)
-        self._slot.__enter__()
+        self._slot.enter_context(session_slot(self.login, self.sessions))
         try:
             self._start()
         except BaseException:
-            self._slot.__exit__(None, None, None)
+            self._slot.close()
             raise
         return self
 
@@ -96,10 +98,9 @@ class Session:
         try:
             self._end()
         finally:
-            self._slot.__exit__(None, None, None)
+            self._slot.close()
 
     def _start(self) -> None:
-        self.marker = f"packhorse-{secrets.token_hex(8)}"  # the agent prints it before its first reply
         self.errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the session
         argv = [*self.login.session_argv(), START + self.marker]
         try:
@@ -125,15 +126,16 @@ class Session:
             process.kill()
             process.wait()
         process.stdout.close()
-        self.errors.close()
+        if self.errors is not None:
+            self.errors.close()
 
     # Requests and replies
 
-    def send(self, do: str, *, much: bool = False, **arguments: Any) -> int:
-        """Send a request without waiting, and return its number; `much` means that raw bytes follow."""
+    def send(self, do: str, *, raw_follows: bool = False, **arguments: Any) -> int:
+        """Send a request without waiting, and return its number; `raw_follows` announces raw bytes after it."""
         self.number += 1
         line = json.dumps({"id": self.number, "do": do, **arguments}).encode() + b"\n"
-        if much or len(line) > LARGE_REQUEST:
+        if raw_follows or len(line) > LARGE_REQUEST:
             self.settle()
         self.replies[self.number], self.verbs[self.number] = None, do
         self.write(line)
@@ -290,6 +292,7 @@ class Session:
             status = self.process.wait()
         if status == CONNECTION_LOST or status < 0:
             return self.login.lost()
+        assert self.errors is not None
         self.errors.seek(0)
         lines = self.errors.read().decode("utf-8", "replace").strip().splitlines()
         return RunError(
