@@ -54,7 +54,6 @@ LATER = {
     "how-to/summary.md",
     "how-to/test-cluster.md",
     "index.md",
-    "reference/files.md",
     "reference/json.md",
     "tutorial.md",
 }
