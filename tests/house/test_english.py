@@ -44,7 +44,7 @@ LATER = {
     "explanation/on-a-cluster.md",
     "explanation/slurm.md",
     "explanation/torque.md",
-    "explanation/where-a-task-stands.md",
+    "explanation/sandbox.md",
     "how-to/efficiency.md",
     "how-to/environments.md",
     "how-to/failures.md",
