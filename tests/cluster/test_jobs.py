@@ -92,7 +92,7 @@ def test_a_job_of_ones_own_is_seen_in_every_state_it_can_be_in(hand: Hand, clust
     assert "left" in hand.line(runs)
     assert f"it is held; action required: scontrol release {held} lets it start" in hand.line(held)
     assert "at night" in hand.line(waits)
-    assert "its earliest start has not come" in hand.line(waits)
+    assert "its earliest start time has not been reached" in hand.line(waits)
     assert "expected to start at 20" in hand.line(waits)
     assert "it waits for another job to end" in hand.line(depends)
     cluster.until("it is seen that it never starts", lambda: "will never start" in hand.line(lost))
