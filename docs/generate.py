@@ -17,7 +17,7 @@ from packhorse.sites.keys import SITE
 from packhorse.sites.kinds import Key, Part, schema_of
 from packhorse.study import keys
 from packhorse.study.write import study_text
-from packhorse.worker import fill
+from packhorse.worker.tasks import task as fill
 
 DOCS = Path(__file__).parent
 MADE = "<!-- Made by docs/generate.py from the code. Change the code, then: make docs -->\n"

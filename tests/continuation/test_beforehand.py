@@ -11,8 +11,8 @@ import pytest
 
 from continuation.desk import Desk, ended
 from packhorse.rundata.outcomes import latest_outcomes
-from packhorse.worker import next_wave
-from packhorse.worker.preplanned import Queued, take_over
+from packhorse.worker.waves import next_wave
+from packhorse.worker.waves.preplanned import Queued, take_over
 
 Make = Callable[..., Desk]
 STUDY: dict[str, Any] = {"command": "echo {n}", "parameters": {"n": {"range": [50]}}}

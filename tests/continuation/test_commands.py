@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from packhorse.worker.commands import filled, job_number, places, says
+from packhorse.worker.waves.scheduler_commands import filled, job_number, places, says
 
 
 @pytest.mark.parametrize(

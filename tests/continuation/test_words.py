@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from packhorse.results.fold import Retry, fold
 from packhorse.results.journal import read_journals
-from packhorse.worker.outcomes import WORDS, Journal, Outcomes, Overruled, journal_paths
+from packhorse.worker.waves.outcomes import WORDS, Journal, Outcomes, Overruled, journal_paths
 from results.journals import header_of, space_of, write_journal
 
 SPACE = space_of()  # twelve tasks

@@ -11,9 +11,9 @@ import pytest
 from docs.pages import REFERENCE, ROOT
 from packhorse.model.errors import PackhorseError
 from packhorse.study.template import BUILTIN
-from packhorse.worker import fill
-from packhorse.worker.place import Place
 from packhorse.worker.space import Space
+from packhorse.worker.tasks import task as fill
+from packhorse.worker.tasks.slot_folders import Place
 
 
 @pytest.fixture(scope="module")

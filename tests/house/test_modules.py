@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-TRAVELLING = [*sorted((ROOT / "src/packhorse/worker").glob("*.py")), ROOT / "src/packhorse/task.py"]
+TRAVELLING = [*sorted((ROOT / "src/packhorse/worker").rglob("*.py")), ROOT / "src/packhorse/task.py"]
 
 
 def test_the_design_lists_every_module() -> None:

@@ -17,7 +17,7 @@ from packhorse.schedulers import scheduler
 from packhorse.schedulers.openpbs import queue
 from packhorse.schedulers.openpbs.fields import records
 from packhorse.schedulers.scheduler import NoReply
-from packhorse.worker.commands import filled, job_number, places, says
+from packhorse.worker.waves.scheduler_commands import filled, job_number, places, says
 from schedulers.captured import Case, cases, named, told
 
 PBS = scheduler("openpbs")

@@ -18,7 +18,7 @@ from packhorse.schedulers import scheduler
 from packhorse.schedulers.script import Raw, job_script
 from packhorse.schedulers.slurm.accounting import FIELDS
 from packhorse.schedulers.slurm.queue import FORMAT
-from packhorse.worker.commands import filled, places
+from packhorse.worker.waves.scheduler_commands import filled, places
 from schedulers.captured import VERSIONS, cases, named
 
 SLURM = scheduler("slurm")

@@ -14,7 +14,7 @@ from packhorse.runtime.dialogue import run_dialogue
 from packhorse.schedulers import scheduler
 from packhorse.schedulers.scheduler import NoReply
 from packhorse.schedulers.torque import queue
-from packhorse.worker.commands import filled, job_number, places, says
+from packhorse.worker.waves.scheduler_commands import filled, job_number, places, says
 from schedulers.captured import Case, cases, named, told
 
 TORQUE = scheduler("torque")

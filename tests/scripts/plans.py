@@ -25,7 +25,7 @@ from packhorse.runtime.site_files import SHIPPED
 from packhorse.schedulers import scheduler
 from packhorse.sites.parse import parse_site
 from packhorse.study.parse import parse_study
-from packhorse.worker.commands import filled, places
+from packhorse.worker.waves.scheduler_commands import filled, places
 
 GOLDEN = Path(__file__).parent / "golden"
 JOBS = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from packhorse.worker.gpus import part
+from packhorse.worker.slots.gpus import part
 
 
 @pytest.mark.parametrize(

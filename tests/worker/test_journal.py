@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from packhorse.results.journal import read_journal
 from packhorse.worker import journal as module
-from packhorse.worker.channel import Messages, fast_message, message
 from packhorse.worker.journal import Journal, encode, line, seal
+from packhorse.worker.slots.channel import Messages, fast_message, message
 
 HEADER = {
     "format": "packhorse-journal", "version": 1, "run": "r", "wave": 1, "element": 0, "restart": 0, "host": "h",

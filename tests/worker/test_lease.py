@@ -13,13 +13,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from packhorse.worker import lease as module
-from packhorse.worker.lease import Leases, Positions
+from packhorse.worker import leases as module
+from packhorse.worker.leases import Leases, Positions
 from worker.old import oldest_python
 
 RACER = """
 import random, sys
-from packhorse.worker.lease import Leases
+from packhorse.worker.leases import Leases
 from packhorse.worker.ranges import without
 folder, total, token = sys.argv[1], int(sys.argv[2]), sys.argv[3]
 sys.stdin.read()  # all start at once

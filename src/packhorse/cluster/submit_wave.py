@@ -17,7 +17,7 @@ from packhorse.model.submission import Submission, token_of
 from packhorse.project.reporter import Reporter
 from packhorse.remote.run_store import RunStore
 from packhorse.rundir.submissions import Submissions
-from packhorse.worker.commands import filled, places
+from packhorse.worker.waves.scheduler_commands import filled, places
 
 AHEAD = 3  # waves to queue beforehand where jobs may not submit jobs, beside those that are expected
 

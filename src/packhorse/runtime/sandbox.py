@@ -11,10 +11,10 @@ from typing import Any
 
 from msgspec import Struct
 
-from packhorse.worker.fill import Task, base_environment, environment, fill, write_files
-from packhorse.worker.place import Place, unpack
 from packhorse.worker.space import Space
-from packhorse.worker.workfile import complete
+from packhorse.worker.tasks.slot_folders import Place, unpack
+from packhorse.worker.tasks.task import Task, base_environment, environment, fill, write_files
+from packhorse.worker.work_file import complete
 
 
 class Sandbox(Struct, frozen=True, kw_only=True):

@@ -12,19 +12,19 @@ def main(arguments):
         return slot(*arguments[1:])
     options = _parser().parse_args(arguments)
     if options.verb == "continue":
-        from packhorse.worker.continuation import go_on
+        from packhorse.worker.waves.continuation import go_on
 
         return go_on(options.run, options.wave, options.seconds)
     if options.follows and not _has_work(options):
         return 0
-    from packhorse.worker.work import Worker
+    from packhorse.worker.main_loop import Worker
 
     return Worker(options.work_file, options).run()
 
 
 def _has_work(options):
     """Tell whether the wave that an earlier one made necessary has work; whoever comes first plans it."""
-    from packhorse.worker.preplanned import take_over
+    from packhorse.worker.waves.preplanned import take_over
 
     run = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(options.work_file))))
     return take_over(run, options.follows, options.owner, options.elements)
@@ -61,17 +61,17 @@ def _slots(said):
 
 def slot(work_file, scratch, number, descriptor):
     """Serve one slot over an inherited socket."""
-    from packhorse.worker.place import Place
-    from packhorse.worker.workfile import load
+    from packhorse.worker.tasks.slot_folders import Place
+    from packhorse.worker.work_file import load
 
     work, space = load(work_file, scratch)
     channel = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, fileno=int(descriptor))
     os.set_inheritable(int(descriptor), False)
     place = Place(scratch, int(number), work)
     if work["function"]:
-        from packhorse.worker import function as kind
+        from packhorse.worker.slots import function_server as kind
     else:
-        from packhorse.worker import launcher as kind
+        from packhorse.worker.slots import launcher as kind
     kind.main(channel, work, space, place, int(number))
     return 0
 

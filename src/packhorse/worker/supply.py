@@ -2,9 +2,9 @@
 
 import os
 
-from packhorse.worker.lease import LEASE_SECONDS, lease_size
-from packhorse.worker.outcomes import indices_in
+from packhorse.worker.leases import LEASE_SECONDS, lease_size
 from packhorse.worker.ranges import count, to_ranges, without
+from packhorse.worker.waves.outcomes import indices_in
 
 
 class Supply(object):

@@ -56,9 +56,9 @@ def explain(where: Path, said: str | None, task: int | None, chosen: Sequence[st
 
 def repeat(run: str, work: dict[str, Any], space: ParameterSpace, index: int) -> list[str]:
     """Return the lines of a shell that run one task again by hand, where the run's directory is."""
-    from packhorse.worker.fill import Task, environment, fill
-    from packhorse.worker.place import Place
-    from packhorse.worker.workfile import complete
+    from packhorse.worker.tasks.slot_folders import Place
+    from packhorse.worker.tasks.task import Task, environment, fill
+    from packhorse.worker.work_file import complete
 
     full = complete(work, run)
     place = Place(str(Path(tempfile.gettempdir()) / f"packhorse-{work['run']}-{index}"), 0, full)

@@ -109,8 +109,8 @@ def _notes(source: Source, space: ParameterSpace, files: Any) -> list[str]:
 
 
 def _examples(work: dict[str, Any], space: ParameterSpace, where: Sequence[str]) -> list[tuple[int, str]]:
-    from packhorse.worker.fill import Task, fill
-    from packhorse.worker.place import Place
+    from packhorse.worker.tasks.slot_folders import Place
+    from packhorse.worker.tasks.task import Task, fill
 
     place = Place(tempfile.gettempdir(), 0, work)  # shown, never made
     indices = [index for index, _ in zip(TaskFilter(space, where), range(EXAMPLES), strict=False)]

@@ -17,14 +17,15 @@ import sys
 import threading
 import time
 
-from packhorse.worker import checkpoint, process
-from packhorse.worker.channel import Messages
-from packhorse.worker.fill import Task, base_environment, environment, fill, write_files
-from packhorse.worker.keep import clear_artifacts, keep_artifacts, remove
-from packhorse.worker.outcome import NoResult, from_file, from_output, starve
-from packhorse.worker.place import clear
-from packhorse.worker.report import Reporter, last_line, log_text
-from packhorse.worker.running import DEADLINE, Running
+from packhorse.worker.slots import process
+from packhorse.worker.slots.channel import Messages
+from packhorse.worker.slots.reporter import Reporter, last_line, log_text
+from packhorse.worker.slots.running_command import DEADLINE, Running
+from packhorse.worker.tasks import checkpoint
+from packhorse.worker.tasks.artifacts import clear_artifacts, keep_artifacts, remove
+from packhorse.worker.tasks.result import NoResult, from_file, from_output, starve
+from packhorse.worker.tasks.slot_folders import clear
+from packhorse.worker.tasks.task import Task, base_environment, environment, fill, write_files
 
 PATIENCE = 0.02  # seconds that short records may wait for each other
 STDOUT, STDERR = 1, 2  # ours are the files of the tasks, so that a start need not change any descriptor

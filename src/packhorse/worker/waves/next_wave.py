@@ -4,12 +4,12 @@ import datetime
 import os
 import time
 
-from packhorse.worker import commands
-from packhorse.worker.commands import sentence
-from packhorse.worker.files import read_json, write_json
-from packhorse.worker.history import History, settle
+from packhorse.worker.json_files import read_json, write_json
 from packhorse.worker.ranges import count, spread, without
-from packhorse.worker.rungs import choose
+from packhorse.worker.waves import scheduler_commands as commands
+from packhorse.worker.waves.history import History, settle
+from packhorse.worker.waves.rungs import choose
+from packhorse.worker.waves.scheduler_commands import sentence
 
 PROBE = 20  # first tasks, spread over the space, as a plan of the package has them
 LATENCY = 30.0  # seconds until a file is seen by another machine, where the site does not say

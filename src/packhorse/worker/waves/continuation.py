@@ -9,11 +9,11 @@ import re
 import shutil
 import time
 
-from packhorse.worker import commands
-from packhorse.worker.commands import sentence
-from packhorse.worker.files import read_json, write_json
-from packhorse.worker.next_wave import NextWave, Stop
-from packhorse.worker.outcomes import TooNew
+from packhorse.worker.json_files import read_json, write_json
+from packhorse.worker.waves import scheduler_commands as commands
+from packhorse.worker.waves.next_wave import NextWave, Stop
+from packhorse.worker.waves.outcomes import TooNew
+from packhorse.worker.waves.scheduler_commands import sentence
 
 PLANNING = 30.0  # seconds between making a wave's folder and its plan, at most
 PATIENCE = 120.0  # seconds in which another continuation that planned has also submitted

@@ -10,17 +10,18 @@ import sys
 import tempfile
 import time
 
-from packhorse.worker import limits, process
-from packhorse.worker.channel import WELL
 from packhorse.worker.deadline import Deadline
 from packhorse.worker.disk import Disk, StillFull
 from packhorse.worker.journal import Journal, journal_name
-from packhorse.worker.lease import Leases, Positions, owner
-from packhorse.worker.place import place_for_scratch, require_room, unpack
-from packhorse.worker.report import log_text
-from packhorse.worker.slots import Slot
+from packhorse.worker.leases import Leases, Positions, owner
+from packhorse.worker.slots import machine_limits as limits
+from packhorse.worker.slots import process
+from packhorse.worker.slots.channel import WELL
+from packhorse.worker.slots.reporter import log_text
+from packhorse.worker.slots.slot import Slot
 from packhorse.worker.supply import Supply
-from packhorse.worker.workfile import keep_facts, load
+from packhorse.worker.tasks.slot_folders import place_for_scratch, require_room, unpack
+from packhorse.worker.work_file import keep_facts, load
 
 STOP_SECONDS = 8.0  # for slots to end their tasks, longer than a launcher's patience with SIGTERM
 HURRY_SECONDS = 1.5  # the same in a job that was told to end: a scheduler may kill it after 3 s

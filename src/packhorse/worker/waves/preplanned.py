@@ -7,9 +7,9 @@ import os
 import shutil
 import time
 
-from packhorse.worker.commands import sentence
-from packhorse.worker.files import write_json
-from packhorse.worker.next_wave import NextWave, Stop
+from packhorse.worker.json_files import write_json
+from packhorse.worker.waves.next_wave import NextWave, Stop
+from packhorse.worker.waves.scheduler_commands import sentence
 
 PLAN_SECONDS = 180.0  # in which an element that plans for its whole array has done so
 

@@ -3,11 +3,8 @@
 import threading
 import time
 
-from packhorse.worker.channel import fast_message, message
 from packhorse.worker.journal import encode, seal
-
-INLINE = 4096  # bytes of a result that stand in the journal itself
-LARGEST = 64 << 20  # bytes of a result that a task may have
+from packhorse.worker.slots.channel import fast_message, message
 
 KEEP_HEAD, KEEP_TAIL = 64 << 10, 448 << 10  # bytes of a task's output that the log keeps
 
@@ -72,19 +69,6 @@ class Reporter(object):
             self._clear()
             self.sent = time.monotonic()
             self.channel.sendall(said)
-
-
-def attach(record, data, form):
-    """Put a result's bytes into its record, or return them to be packed."""
-    if form:
-        record["format"] = form
-    if len(data) <= INLINE:
-        try:
-            record["text"] = data.decode("utf-8")
-            return None
-        except UnicodeDecodeError:
-            pass
-    return data
 
 
 def shorten(data):

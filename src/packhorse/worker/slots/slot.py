@@ -7,12 +7,12 @@ import socket
 import subprocess
 import time
 
-from packhorse.worker import gpus, process
-from packhorse.worker.channel import Messages, message
-from packhorse.worker.fill import base_environment
-from packhorse.worker.function import CURRENT
-from packhorse.worker.place import Place
-from packhorse.worker.running import DEADLINE
+from packhorse.worker.slots import gpus, process
+from packhorse.worker.slots.channel import Messages, message
+from packhorse.worker.slots.function_server import CURRENT
+from packhorse.worker.slots.running_command import DEADLINE
+from packhorse.worker.tasks.slot_folders import Place
+from packhorse.worker.tasks.task import base_environment
 
 
 class Slot(object):

@@ -3,10 +3,10 @@
 import os
 import time
 
-from packhorse.worker import checkpoint
-from packhorse.worker.files import read_json
-from packhorse.worker.outcomes import Journal, Outcomes, Overruled, journal_paths, planned
+from packhorse.worker.json_files import read_json
 from packhorse.worker.ranges import to_ranges
+from packhorse.worker.tasks import checkpoint
+from packhorse.worker.waves.outcomes import Journal, Outcomes, Overruled, journal_paths, planned
 
 BAD_HOST = 3  # failed tasks, and nothing else, that make a host a bad one where other hosts have results
 HOPELESS = 0.9  # of a worker's time: a task that had so much of it and did not end needs a longer job

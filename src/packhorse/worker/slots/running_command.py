@@ -4,7 +4,7 @@ import os
 import signal
 import time
 
-from packhorse.worker import process
+from packhorse.worker.slots import process
 
 GRACE = 5.0  # seconds between SIGTERM and SIGKILL
 FLOOD = 256 << 20  # bytes of output after which the file is emptied, so that a script cannot fill the disk

@@ -13,13 +13,15 @@ import sys
 import time
 import traceback
 
-from packhorse.worker import checkpoint, process
-from packhorse.worker.channel import Messages, message
-from packhorse.worker.fill import Task, index_variables, known_text
-from packhorse.worker.keep import clear_artifacts, keep_artifacts
-from packhorse.worker.place import clear
-from packhorse.worker.report import INLINE, LARGEST, Reporter, attach, log_text
-from packhorse.worker.seeding import Seeding, numpy_generator
+from packhorse.worker.slots import process
+from packhorse.worker.slots.channel import Messages, message
+from packhorse.worker.slots.reporter import Reporter, log_text
+from packhorse.worker.slots.seeding import Seeding, numpy_generator
+from packhorse.worker.tasks import checkpoint
+from packhorse.worker.tasks.artifacts import clear_artifacts, keep_artifacts
+from packhorse.worker.tasks.result import INLINE, LARGEST, attach
+from packhorse.worker.tasks.slot_folders import clear
+from packhorse.worker.tasks.task import Task, index_variables, known_text
 
 CURRENT = struct.Struct("=qd")  # index + 1 of the task under way (0: none), monotonic time of its start
 SHORT = 0.001  # seconds; records of tasks that took less wait for each other

@@ -2,8 +2,8 @@
 
 import os
 
-from packhorse.worker.report import LARGEST, attach
-
+INLINE = 4096  # bytes of a result that stand in the journal itself
+LARGEST = 64 << 20  # bytes of a result that a task may have
 TOO_LARGE = "the result has more than 64 MiB; name a file in artifacts:"
 
 
@@ -40,6 +40,19 @@ def from_file(record, path, form):
     except OSError:
         raise NoResult("the command ended well but wrote no %s" % os.path.basename(path)) from None
     return attach(record, data, form)
+
+
+def attach(record, data, form):
+    """Put a result's bytes into its record, or return them to be packed."""
+    if form:
+        record["format"] = form
+    if len(data) <= INLINE:
+        try:
+            record["text"] = data.decode("utf-8")
+            return None
+        except UnicodeDecodeError:
+            pass
+    return data
 
 
 def starve(record):

@@ -1,0 +1,1 @@
+"""Slots, each running one task at a time: a launcher of commands or a server of functions."""

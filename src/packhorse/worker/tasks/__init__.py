@@ -1,0 +1,1 @@
+"""One task: its values, environment, files, checkpoint and result."""
