@@ -17,7 +17,7 @@ from packhorse.model.submission import Submission, token_of
 from packhorse.project.reporter import Reporter
 from packhorse.remote.run_store import RunStore
 from packhorse.rundir.submissions import Submissions
-from packhorse.worker.waves.scheduler_commands import filled, places
+from packhorse.worker.waves.scheduler_commands import fill_command, placeholders
 
 AHEAD = 3  # waves to queue beforehand where jobs may not submit jobs, beside those that are expected
 
@@ -35,8 +35,8 @@ class Submitter:
     def wave(self, intent: Submission) -> Submission:
         """Submit a planned wave and the job that follows it; raise RunError where the site refuses."""
         said = {"elements": intent.elements, "exclude": intent.exclude}
-        argv = filled(
-            self.said["submit"], places(self._script(intent.rung), intent.wave, intent.token, **said)
+        argv = fill_command(
+            self.said["submit"], placeholders(self._script(intent.rung), intent.wave, intent.token, **said)
         )
         self.store.make_logs()  # without it every element would fail at its start
         intent = replace(intent, argv=tuple(argv), intended=time.time())
@@ -62,7 +62,7 @@ class Submitter:
         if not self.said.get("release"):
             return wave
         for job in (wave.job, *later):
-            why = self._release(filled(self.said["release"], {"job": job}))
+            why = self._release(fill_command(self.said["release"], {"job": job}))
             if why:
                 told = f"job {job} is held and could not be released ({why}); packhorse run tries again"
                 self.reporter.warn(told)
@@ -97,7 +97,9 @@ class Submitter:
         for number in range(wave.wave + 1, wave.wave + 1 + self.waves_ahead):
             token = token_of(run_id, number)
             said = {"elements": wave.elements, "job": [wave.job, *later][-1], "follows": number - 1}
-            job = self._submit(filled(self.said["submit"], places(script, number, token, **said)), token)
+            job = self._submit(
+                fill_command(self.said["submit"], placeholders(script, number, token, **said)), token
+            )
             if isinstance(job, Refused) or not job:
                 why = job.why if isinstance(job, Refused) else "its answer was lost"
                 self.reporter.warn(f"no more than {number - 1} waves could be queued beforehand: {why}")
@@ -111,11 +113,11 @@ class Submitter:
         """Submit the job that runs when a wave has ended; without it the wave is only watched."""
         token = token_of(self.run.about().id, wave.wave, following=True)
         script = f"{self.store.path}/waves/continue.sh"
-        filling = places(script, wave.wave, token, job=wave.job)
-        job = self._submit(filled(self.said["after"], filling), token)
+        filling = placeholders(script, wave.wave, token, job=wave.job)
+        job = self._submit(fill_command(self.said["after"], filling), token)
         if isinstance(job, Refused):
             # The wave may be over already and forgotten, and then there is nothing to wait for.
-            job = self._submit(filled(self.said["after"], {**filling, "job": ""}), token)
+            job = self._submit(fill_command(self.said["after"], {**filling, "job": ""}), token)
         if isinstance(job, Refused):
             self.reporter.warn(
                 f"the job that would go on by itself was refused ({job.why}); packhorse run goes on instead"

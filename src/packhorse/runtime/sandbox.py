@@ -12,22 +12,24 @@ from typing import Any
 from msgspec import Struct
 
 from packhorse.worker.space import Space
-from packhorse.worker.tasks.slot_folders import Place, unpack
-from packhorse.worker.tasks.task import Task, base_environment, environment, fill, write_files
-from packhorse.worker.work_file import complete
+from packhorse.worker.tasks.environment import base_environment, task_environment
+from packhorse.worker.tasks.parameter_files import write_parameter_files
+from packhorse.worker.tasks.slot_folders import SlotFolders, unpack
+from packhorse.worker.tasks.task import Task, fill_template
+from packhorse.worker.work_file import with_directory
 
 
 class Sandbox(Struct, frozen=True, kw_only=True):
     """A working copy, and the environment that tasks have in it."""
 
-    work: dict[str, Any]
-    place: Any
+    work: Any  # a work file as a worker uses it
+    folders: SlotFolders
     environment: dict[str, str]
 
     @property
     def folder(self) -> str:
         """The study's folder in the working copy."""
-        return str(self.place.folder)
+        return self.folders.study
 
 
 class Done(Struct, frozen=True, kw_only=True):
@@ -41,10 +43,10 @@ class Done(Struct, frozen=True, kw_only=True):
 
 def create_sandbox(work: dict[str, Any], run: Path, scratch: Path) -> Sandbox:
     """Make a working copy under `scratch`."""
-    full = complete(work, str(run))
-    place = Place(str(scratch), 0, full)
-    place.make(unpack(str(run / full["snapshot"]), str(scratch / "code")), full["links"])
-    return Sandbox(work=full, place=place, environment=base_environment(full, place, dict(os.environ)))
+    full = with_directory(work, str(run))
+    folders = SlotFolders(str(scratch), 0, full)
+    folders.make(unpack(str(run / full["snapshot"]), str(scratch / "code")), full["links"])
+    return Sandbox(work=full, folders=folders, environment=base_environment(full, folders, dict(os.environ)))
 
 
 def run_here(argv: list[str], standing: Sandbox, seconds: float) -> Done:
@@ -77,15 +79,15 @@ def run_here(argv: list[str], standing: Sandbox, seconds: float) -> Done:
 def run_in_foreground(standing: Sandbox, frozen: dict[str, Any], index: int) -> tuple[int, Path | None]:
     """Run one task with the terminal's own input and output; return its exit status and its result file."""
     work, space = standing.work, Space(frozen)
-    task = Task(work, space, standing.place, index)
-    write_files(task, work["files"])
+    task = Task(work, space, standing.folders, index)
+    write_parameter_files(task, work["files"])
     if task.checkpoint:
         Path(task.checkpoint).mkdir(parents=True, exist_ok=True)
     target = None
     if work["result"]["kind"] == "file":
-        target = Path(standing.folder, fill(work["result"]["file"], task))
+        target = Path(standing.folder, fill_template(work["result"]["file"], task))
         target.parent.mkdir(parents=True, exist_ok=True)
-    variables = environment(task, standing.environment)
+    variables = task_environment(task, standing.environment)
     argv = _argv(work, task)
     program = shutil.which(argv[0], path=variables.get("PATH", os.defpath)) or argv[0]
     status = subprocess.call([program, *argv[1:]], cwd=standing.folder, env=variables)
@@ -114,9 +116,9 @@ CALL = (
 
 def _argv(work: dict[str, Any], task: Task) -> list[str]:
     if not work["function"]:
-        return [fill(parts, task) for parts in work["command"]]
+        return [fill_template(parts, task) for parts in work["command"]]
     import json
 
     said = work["function"]
-    search = json.dumps([*task.place.search, task.place.folder])
+    search = json.dumps([*task.folders.search, task.folders.study])
     return [*work["python"], "-c", CALL, said["module"], said["name"], search, json.dumps(task.parameters)]

@@ -1,12 +1,16 @@
-"""Small files of the run directory: read as JSON, written so that a reader sees the old content or the new one."""
+"""Small JSON files of the run directory, replaced atomically: a reader sees the old content or the new content."""
 
 import binascii
 import json
 import os
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
-def read_json(path):
-    """Return a file's JSON value, or None where there is no such file."""
+
+def read_json(path: str) -> "Any":
+    """Return the JSON value of a file, or None if the file does not exist."""
     try:
         with open(path, "rb") as stream:
             return json.loads(stream.read().decode("utf-8"))
@@ -14,16 +18,16 @@ def read_json(path):
         return None
 
 
-def write_json(path, value):
-    """Replace a file: another name in the same folder, fsync, rename, fsync of the folder."""
+def write_json(path: str, value: "Any") -> None:
+    """Replace a file: write to a temporary name in the same folder, fsync, rename, fsync the folder."""
     folder, name = os.path.split(path)
-    private = os.path.join(folder, ".%s.%s" % (name, binascii.hexlify(os.urandom(4)).decode()))
-    with open(private, "wb") as stream:
+    temporary = os.path.join(folder, ".%s.%s" % (name, binascii.hexlify(os.urandom(4)).decode()))
+    with open(temporary, "wb") as stream:
         os.fchmod(stream.fileno(), 0o600)
         stream.write(json.dumps(value, separators=(",", ":")).encode("utf-8"))
         stream.flush()
         os.fsync(stream.fileno())
-    os.rename(private, path)
+    os.rename(temporary, path)
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

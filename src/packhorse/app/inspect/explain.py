@@ -56,21 +56,22 @@ def explain(where: Path, said: str | None, task: int | None, chosen: Sequence[st
 
 def repeat(run: str, work: dict[str, Any], space: ParameterSpace, index: int) -> list[str]:
     """Return the lines of a shell that run one task again by hand, where the run's directory is."""
-    from packhorse.worker.tasks.slot_folders import Place
-    from packhorse.worker.tasks.task import Task, environment, fill
-    from packhorse.worker.work_file import complete
+    from packhorse.worker.tasks.environment import task_environment
+    from packhorse.worker.tasks.slot_folders import SlotFolders
+    from packhorse.worker.tasks.task import Task, fill_template
+    from packhorse.worker.work_file import with_directory
 
-    full = complete(work, run)
-    place = Place(str(Path(tempfile.gettempdir()) / f"packhorse-{work['run']}-{index}"), 0, full)
-    task = Task(full, space.arithmetic, place, index)
+    full = with_directory(work, run)
+    folders = SlotFolders(str(Path(tempfile.gettempdir()) / f"packhorse-{work['run']}-{index}"), 0, full)
+    task = Task(full, space.arithmetic, folders, index)
     rows = [
-        f"mkdir -p {shlex.quote(place.code)} {shlex.quote(place.scratch)}",
-        f"tar -xf {shlex.quote(run + '/' + work['snapshot'])} -C {shlex.quote(place.code)}",
-        f"cd {shlex.quote(place.folder)}",
+        f"mkdir -p {shlex.quote(folders.code)} {shlex.quote(folders.scratch)}",
+        f"tar -xf {shlex.quote(run + '/' + work['snapshot'])} -C {shlex.quote(folders.code)}",
+        f"cd {shlex.quote(folders.study)}",
     ]
     rows += [f"ln -sfn {shlex.quote(target)} {shlex.quote(name)}" for name, target in work["links"]]
-    search = ":".join([*place.search, full["library"]])
-    changed = {**work["environ"], **environment(task, {}), "PYTHONPATH": search}
+    search = ":".join([*folders.search, full["library"]])
+    changed = {**work["environ"], **task_environment(task, {}), "PYTHONPATH": search}
     rows += [f"export {name}={shlex.quote(value)}" for name, value in changed.items()]
     if work["function"]:
         said = work["function"]
@@ -78,5 +79,5 @@ def repeat(run: str, work: dict[str, Any], space: ParameterSpace, index: int) ->
         code = f"import {said['module']}; print({said['module']}.{said['name']}({arguments}))"
         rows.append(shlex.join([*work["python"], "-c", code]))
     else:
-        rows.append(shlex.join(fill(parts, task) for parts in work["command"]))
+        rows.append(shlex.join(fill_template(parts, task) for parts in work["command"]))
     return rows

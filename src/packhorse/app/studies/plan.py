@@ -108,20 +108,21 @@ def _notes(source: Source, space: ParameterSpace, files: Any) -> list[str]:
     return rows
 
 
-def _examples(work: dict[str, Any], space: ParameterSpace, where: Sequence[str]) -> list[tuple[int, str]]:
-    from packhorse.worker.tasks.slot_folders import Place
-    from packhorse.worker.tasks.task import Task, fill
+def _examples(work: Any, space: ParameterSpace, where: Sequence[str]) -> list[tuple[int, str]]:
+    from packhorse.worker.tasks.slot_folders import SlotFolders
+    from packhorse.worker.tasks.task import Task, fill_template
 
-    place = Place(tempfile.gettempdir(), 0, work)  # shown, never made
+    folders = SlotFolders(tempfile.gettempdir(), 0, work)  # shown, never made
     indices = [index for index, _ in zip(TaskFilter(space, where), range(EXAMPLES), strict=False)]
     if not where and space.size > 1:
         indices = [0, space.size - 1]
     rows = []
+    full: Any = dict(work, directory="")
     for index in indices:
-        task = Task(dict(work, directory=""), space.arithmetic, place, index)
+        task = Task(full, space.arithmetic, folders, index)
         if work["function"]:
             arguments = ", ".join(f"{name}={value!r}" for name, value in task.parameters.items())
             rows.append((index, f"{work['function']['module']}.{work['function']['name']}({arguments})"))
         else:
-            rows.append((index, shlex.join(fill(parts, task) for parts in work["command"])))
+            rows.append((index, shlex.join(fill_template(parts, task) for parts in work["command"])))
     return rows

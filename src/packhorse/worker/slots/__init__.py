@@ -1,1 +1,1 @@
-"""Slots, each running one task at a time: a launcher of commands or a server of functions."""
+"""Slots, which run one task at a time: a launcher of commands or a server of functions, and the worker's side of both."""

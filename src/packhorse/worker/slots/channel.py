@@ -4,49 +4,52 @@ import json
 import mmap
 import struct
 
-HEAD = struct.Struct(">II")
-# For what is received, as a fresh buffer each time would cost page faults; anonymous memory is none until it is used.
-SPACE = memoryview(mmap.mmap(-1, 1 << 18))
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import socket
+    from typing import Any
+
+LENGTHS = struct.Struct(">II")  # bytes of the header and of the body
+# For what is received, as a new buffer each time would cost page faults; anonymous memory is none until it is used.
+RECEIVED = memoryview(mmap.mmap(-1, 1 << 18))
+SUCCESSES = struct.Struct(">Iddd")  # number of tasks, their seconds of wall and CPU time, the longest of them
 
 
-def message(header, body=b""):
+def message(header: "dict[str, Any]", body: bytes = b"") -> bytes:
     """Return the bytes of one message."""
-    said = json.dumps(header, separators=(",", ":")).encode("ascii")
-    return HEAD.pack(len(said), len(body)) + said + body
+    head = json.dumps(header, separators=(",", ":")).encode("ascii")
+    return LENGTHS.pack(len(head), len(body)) + head + body
 
 
-WELL = struct.Struct(">Iddd")  # how many tasks, their seconds of wall and CPU time, the longest of them
+def successes_message(lines: bytes, count: int, wall: float, cpu: float, longest: float) -> bytes:
+    """Return a message without a header: the journal lines of tasks that succeeded, in the order given."""
+    return LENGTHS.pack(0, SUCCESSES.size + len(lines)) + SUCCESSES.pack(count, wall, cpu, longest) + lines
 
 
-def fast_message(lines, count, wall, cpu, longest):
-    """Return a message without header: sealed journal lines of tasks that ended well, in the order given."""
-    return HEAD.pack(0, WELL.size + len(lines)) + WELL.pack(count, wall, cpu, longest) + lines
+class MessageReader(object):
+    """Splits received bytes into messages."""
 
-
-class Messages(object):
-    """Bytes in, whole messages out."""
-
-    def __init__(self):
+    def __init__(self) -> None:
         self.buffer = bytearray()
 
-    def receive(self, channel):
-        """Read what a socket has and return the messages that are whole now, or None at the end of it."""
-        size = channel.recv_into(SPACE)
-        return self.feed(SPACE[:size]) if size else None
+    def receive(self, channel: "socket.socket") -> "list[tuple[Any, bytes]] | None":
+        """Read what a socket has; return the complete messages, or None at the end of the stream."""
+        size = channel.recv_into(RECEIVED)
+        return self.feed(RECEIVED[:size]) if size else None
 
-    def feed(self, data):
-        """Take bytes and return the messages (header or None, body) that are whole now."""
+    def feed(self, data: "bytes | memoryview") -> "list[tuple[Any, bytes]]":
+        """Append bytes; return the complete messages as (header or None, body)."""
         self.buffer += data
-        found = []
+        messages = []
         start = 0
-        while len(self.buffer) - start >= HEAD.size:
-            head, body = HEAD.unpack_from(self.buffer, start)
-            stop = start + HEAD.size + head + body
+        while len(self.buffer) - start >= LENGTHS.size:
+            head, body = LENGTHS.unpack_from(self.buffer, start)
+            stop = start + LENGTHS.size + head + body
             if len(self.buffer) < stop:
                 break
-            middle = start + HEAD.size + head
-            header = json.loads(self.buffer[start + HEAD.size : middle].decode("ascii")) if head else None
-            found.append((header, bytes(self.buffer[middle:stop])))
+            middle = start + LENGTHS.size + head
+            header = json.loads(self.buffer[start + LENGTHS.size : middle].decode("ascii")) if head else None
+            messages.append((header, bytes(self.buffer[middle:stop])))
             start = stop
         del self.buffer[:start]
-        return found
+        return messages

@@ -14,31 +14,42 @@ import time
 import traceback
 
 from packhorse.worker.slots import process
-from packhorse.worker.slots.channel import Messages, message
+from packhorse.worker.slots.channel import MessageReader, message
 from packhorse.worker.slots.reporter import Reporter, log_text
 from packhorse.worker.slots.seeding import Seeding, numpy_generator
-from packhorse.worker.tasks import checkpoint
 from packhorse.worker.tasks.artifacts import clear_artifacts, keep_artifacts
-from packhorse.worker.tasks.result import INLINE, LARGEST, attach
+from packhorse.worker.tasks.checkpoint import prepare_checkpoint
+from packhorse.worker.tasks.environment import index_variables
+from packhorse.worker.tasks.result import INLINE, LARGEST, TOO_LARGE, attach
 from packhorse.worker.tasks.slot_folders import clear
-from packhorse.worker.tasks.task import Task, index_variables, known_text
+from packhorse.worker.tasks.task import Task, task_json
 
-CURRENT = struct.Struct("=qd")  # index + 1 of the task under way (0: none), monotonic time of its start
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable, Collection
+    from typing import Any
+
+    from packhorse.worker.space import Space
+    from packhorse.worker.tasks.slot_folders import SlotFolders
+    from packhorse.worker.work_file import Work
+
+CURRENT = struct.Struct("=qd")  # index + 1 of the running task (0: none), monotonic time of its start
 SHORT = 0.001  # seconds; records of tasks that took less wait for each other
 PATIENCE = 0.01  # seconds that they may wait
 EXTRAS = ("seed", "seed32", "replicate", "index", "count", "checkpoint", "scratch", "deadline")
 
 
 class NotPlain(TypeError):
-    """A function returned something that has no plain form."""
+    """A function returned a value that has no plain form."""
 
 
-def _fields(value):
+def _fields(value: "Any") -> "dict[str, Any]":
     return {name: getattr(value, name) for name in value.__dataclass_fields__}
 
 
-# What a value can do -> its plain form; the first that fits counts.
-PLAIN = (
+# Attribute of a value -> conversion to its plain form; the first match counts.
+PLAIN: "tuple[tuple[str, Callable[[Any], Any]], ...]" = (
     ("to_dicts", lambda value: value.to_dicts()),  # polars
     ("columns", lambda value: value.to_dict("records")),  # pandas
     ("tolist", lambda value: value.tolist()),  # NumPy scalars and arrays, pandas series
@@ -49,11 +60,11 @@ PLAIN = (
 )
 
 
-def plain(value):
-    """Return the plain form of what JSON does not know: NumPy, dataclasses, data frames, paths, sets."""
-    for name, form in PLAIN:
+def plain(value: "Any") -> "Any":
+    """Return the plain form of a value that JSON does not know: NumPy, dataclasses, data frames, paths, sets."""
+    for name, convert in PLAIN:
         if hasattr(value, name):
-            return form(value)
+            return convert(value)
     if isinstance(value, (set, frozenset)):
         return sorted(value)
     raise NotPlain(
@@ -65,139 +76,148 @@ def plain(value):
 ENCODER = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, default=plain)
 
 
-def _json(value):
-    """Return a value as JSON bytes; lone surrogates are escaped, which is still JSON."""
-    said = ENCODER.encode(value)
+def _json(value: "Any") -> bytes:
+    """Return a value as JSON; lone surrogates are escaped, which is still JSON."""
+    text = ENCODER.encode(value)
     try:
-        return said.encode("utf-8")
+        return text.encode("utf-8")
     except UnicodeEncodeError:
         return json.dumps(value, separators=(",", ":"), default=plain).encode("ascii")
 
 
-def _given():
-    """Return what the function gave to packhorse.task.result, if it did."""
-    told = sys.modules.get("packhorse.task")
-    return None if told is None else told.given()
+def _task_result() -> "Any":
+    """Return what the function gave to packhorse.task.result, or None."""
+    task_module: "Any" = sys.modules.get("packhorse.task")
+    return None if task_module is None else task_module.given()
 
 
-def find(said):
-    """Return the function module:name."""
-    found = importlib.import_module(said["module"])
-    for part in said["name"].split("."):
-        found = getattr(found, part)
-    return found
+def load_function(target: "dict[str, str]") -> "Callable[..., Any]":
+    """Import and return the function that a work file names by `module` and `name`."""
+    value: "Any" = importlib.import_module(target["module"])
+    for part in target["name"].split("."):
+        value = getattr(value, part)
+    function: "Callable[..., Any]" = value
+    return function
 
 
-def wanted(function, names):
-    """Return which extra keyword arguments the function takes beside the parameters."""
+def extra_arguments(
+    function: "Callable[..., Any]", names: "Collection[str]"
+) -> "tuple[tuple[str, ...], bool]":
+    """Return which keyword arguments a function takes beside the parameters, and whether `rng` is among them."""
     try:
-        known = inspect.signature(function).parameters
+        accepted = inspect.signature(function).parameters
     except (TypeError, ValueError):
         return (), False
-    extras = tuple(name for name in EXTRAS if name in known and name not in names)
-    return extras, "rng" in known and "rng" not in names
+    extras = tuple(name for name in EXTRAS if name in accepted and name not in names)
+    return extras, "rng" in accepted and "rng" not in names
 
 
-class Server(object):
-    """Calls the study's function for what the worker sends."""
+class FunctionServer(object):
+    """Calls the study's function for the tasks that the worker sends."""
 
-    def __init__(self, channel, work, space, place, number):
-        self.channel, self.work, self.space, self.place = channel, work, space, place
+    def __init__(
+        self, channel: "socket.socket", work: "Work", space: "Space", folders: "SlotFolders", number: int
+    ) -> None:
+        assert work["function"] is not None
+        self.channel, self.work, self.space, self.folders = channel, work, space, folders
         self.number = number
         self.reporter = Reporter(channel, PATIENCE)
         self.seeding = Seeding()
-        sys.meta_path.insert(0, self.seeding)
-        self.function = find(work["function"])
-        self.extras, self.rng = wanted(self.function, space.names)
-        # Whether nothing but the result is to be looked after, so that the short way is right.
-        self.plain = not (work["artifacts"] or work["checkpoint"])
-        with open(place.current, "r+b") as stream:
+        finder: "Any" = self.seeding
+        sys.meta_path.insert(0, finder)
+        self.function = load_function(work["function"])
+        self.extras, self.rng = extra_arguments(self.function, space.names)
+        # Whether a task leaves nothing but its result, so that the short way is right.
+        self.result_only = not (work["artifacts"] or work["checkpoint"])
+        with open(folders.current, "r+b") as stream:
             self.current = mmap.mmap(stream.fileno(), CURRENT.size)
-        self.home = os.open(place.folder, os.O_RDONLY)
+        self.study_descriptor = os.open(folders.study, os.O_RDONLY)
 
-    def serve(self):
-        """Run what the worker sends until it goes away."""
-        messages = Messages()
-        self.reporter.say({"ready": True})
+    def serve(self) -> None:
+        """Run the tasks that the worker sends until it closes the channel."""
+        reader = MessageReader()
+        self.reporter.send({"ready": True})
         while True:
             self.reporter.flush()
-            said = messages.receive(self.channel)
-            if said is None:
+            messages = reader.receive(self.channel)
+            if messages is None:
                 return
-            for header, _ in said:
+            for header, _ in messages:
                 for start, stop in header["run"]:
                     for index in range(start, stop):
-                        self._task(index)
+                        self._run_task(index)
 
-    def _task(self, index):
-        task = Task(self.work, self.space, self.place, index)
-        attempt, earlier = 1, []
+    def _run_task(self, index: int) -> None:
+        task = Task(self.work, self.space, self.folders, index)
+        attempt = 1
+        earlier: "list[str]" = []
         while True:
-            failed = self._attempt(task, attempt, earlier)
-            if failed is None:
+            cause = self._attempt(task, attempt, earlier)
+            if cause is None:
                 break
-            earlier.append(failed)
+            earlier.append(cause)
             attempt += 1
         CURRENT.pack_into(self.current, 0, 0, 0.0)
 
-    def arguments(self, task):
+    def arguments(self, task: Task) -> "dict[str, Any]":
         """Return the keyword arguments of one call."""
-        found = dict(task.parameters)
+        arguments = dict(task.parameters)
         for name in self.extras:
-            found[name] = task.value(name)
+            arguments[name] = task.value(name)
         if self.rng:
-            found["rng"] = numpy_generator(task.seed)
-        return found
+            arguments["rng"] = numpy_generator(task.seed)
+        return arguments
 
-    def _attempt(self, task, attempt, earlier):
-        """Call once and report; return why it failed when it shall be tried again."""
+    def _attempt(self, task: Task, attempt: int, earlier: "list[str]") -> "str | None":
+        """Call the function once and report it; return the cause of a failure that is tried again."""
         self._prepare(task)
         call = Call()
         CURRENT.pack_into(self.current, 0, task.index + 1, time.monotonic())
         call.run(self.function, self.arguments, task)
-        stdout, stderr = _printed(1, sys.stdout), _printed(2, sys.stderr)
-        head = self._head(task, call)
-        if self.plain and call.is_short() and attempt == 1 and not stdout and not stderr:
-            body = b"}" if call.said == b"null" else b',"json":' + call.said + b"}"
-            self.reporter.line(head.encode("ascii") + body, call.wall, call.cpu)
+        stdout, stderr = _take_output(1, sys.stdout), _take_output(2, sys.stderr)
+        head = self._record_head(task, call)
+        if self.result_only and call.is_short() and attempt == 1 and not stdout and not stderr:
+            body = b"}" if call.json == b"null" else b',"json":' + call.json + b"}"
+            self.reporter.add_success(head.encode("ascii") + body, call.wall, call.cpu)
             if call.wall < SHORT:
                 self.reporter.flush_if_due()
             else:
                 self.reporter.flush()  # the next one may take as long again
             return None
-        record = json.loads(head + "}")
+        record: "dict[str, Any]" = json.loads(head + "}")
         if attempt > 1:
             record["attempt"] = attempt
         if earlier:
             record["earlier"] = earlier
-        packed = call.frame(record)
+        packed = call.add_outcome(record)
         if record.get("outcome") == "FAILED":
             stderr += call.traceback()
             if attempt <= self.work["retries"]:
-                return record["cause"]
+                return str(record["cause"])
         else:
-            self._keep(task, record)
+            self._keep_files(task, record)
         log = log_text(task.index, attempt, record.get("outcome", "OK"), stdout, stderr)
         self.reporter.add(record, log, packed)
         self.reporter.flush()
         return None
 
-    def _prepare(self, task):
-        # Parameters come as arguments; one variable is enough for packhorse.task, and a dozen would cost
+    def _prepare(self, task: Task) -> None:
+        # Parameters are passed as arguments; one variable is enough for packhorse.task, and a dozen would cost
         # more than a short function does.
-        os.environ["PACKHORSE_TASK"] = known_text(task)
+        os.environ["PACKHORSE_TASK"] = task_json(task)
         if self.work["index_variable"]:
             os.environ.update(index_variables(task))
         if task.checkpoint:
-            checkpoint.prepare(task)
-        clear_artifacts(self.work, self.place)
-        os.chdir(self.home)  # an earlier task may have left it
+            prepare_checkpoint(task)
+        clear_artifacts(self.work, self.folders)
+        os.chdir(self.study_descriptor)  # an earlier task may have left it
         self.seeding.begin(task)
-        told = sys.modules.get("packhorse.task")
-        if told is not None:
-            told.begin()
+        task_module: "Any" = sys.modules.get("packhorse.task")
+        if task_module is not None:
+            task_module.begin()
 
-    def _head(self, task, call):
+    def _record_head(self, task: Task, call: "Call") -> str:
+        """Return the beginning of a record's JSON text."""
         memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // (1 if process.LINUX else 1024)
         return '{"index":%d,"seed":%d,"begin":%.3f,"wall":%.6f,"cpu":%.6f,"memory":%d,"slot":%d' % (
             task.index,
@@ -209,59 +229,61 @@ class Server(object):
             self.number,
         )
 
-    def _keep(self, task, record):
-        kept = keep_artifacts(self.work, self.place, task.index)
-        if kept:
-            record["artifacts"] = kept
+    def _keep_files(self, task: Task, record: "dict[str, Any]") -> None:
+        """Keep the artifacts of a task that succeeded, and clear what it need not leave."""
+        artifacts = keep_artifacts(self.work, self.folders, task.index)
+        if artifacts:
+            record["artifacts"] = artifacts
         if task.checkpoint:
             shutil.rmtree(task.checkpoint, ignore_errors=True)
-        if os.listdir(self.place.scratch):
-            clear(self.place.scratch)
+        if os.listdir(self.folders.scratch):
+            clear(self.folders.scratch)
 
 
 class Call(object):
-    """One call of the function: its result as JSON bytes or its error, and its times."""
+    """One call of the function: its result as JSON or its error, and its times."""
 
-    __slots__ = ("begin", "cpu", "error", "said", "wall")
+    __slots__ = ("begin", "cpu", "error", "json", "wall")
 
-    def __init__(self):
-        self.error = self.said = None
+    def __init__(self) -> None:
+        self.error: "BaseException | None" = None
+        self.json = b""
         self.begin = time.time()
         self.wall = self.cpu = 0.0
 
-    def run(self, function, arguments, task):
-        """Call; whatever the function raises is kept, so that only this task fails."""
+    def run(
+        self, function: "Callable[..., Any]", arguments: "Callable[[Task], dict[str, Any]]", task: Task
+    ) -> None:
+        """Call the function; an exception is stored, so that only this task fails."""
         begun, cpu = time.perf_counter(), time.process_time()
         try:
             value = function(**arguments(task))
-            self.said = _json(_given() if value is None else value)
+            self.json = _json(_task_result() if value is None else value)
         except BaseException as error:
             self.error = error
         self.wall, self.cpu = time.perf_counter() - begun, time.process_time() - cpu
 
-    def is_short(self):
-        """Tell whether the result fits a journal line."""
-        return self.error is None and len(self.said) <= INLINE
+    def is_short(self) -> bool:
+        """Return whether there is a result that fits a journal line."""
+        return self.error is None and len(self.json) <= INLINE
 
-    def frame(self, record):
-        """Put outcome and result into a record; return the bytes that go to the pack, or None."""
+    def add_outcome(self, record: "dict[str, Any]") -> "bytes | None":
+        """Put outcome and result into a record; return the bytes for the pack, or None."""
         if self.error is not None:
             record.update(outcome="FAILED", exit=1, cause=_cause(self.error))
-        elif len(self.said) > LARGEST:
-            record.update(
-                outcome="FAILED", exit=0, cause="the result has more than 64 MiB; name a file in artifacts:"
-            )
-        elif self.said != b"null":
-            return attach(record, self.said, "json")
+        elif len(self.json) > LARGEST:
+            record.update(outcome="FAILED", exit=0, cause=TOO_LARGE)
+        elif self.json != b"null":
+            return attach(record, self.json, "json")
         return None
 
-    def traceback(self):
-        """Return what Python says of the error."""
+    def traceback(self) -> bytes:
+        """Return the traceback of the error, empty if there is none."""
         return _traceback(self.error) if self.error is not None else b""
 
 
-def _printed(descriptor, stream):
-    """Return what a task printed, and forget it."""
+def _take_output(descriptor: int, stream: "Any") -> bytes:
+    """Return what a task printed, and empty its file."""
     try:
         stream.flush()
     except (OSError, ValueError, AttributeError):
@@ -277,37 +299,36 @@ def _printed(descriptor, stream):
     return data
 
 
-def _cause(error):
-    said = traceback.format_exception_only(type(error), error)[-1].strip()
-    return said.splitlines()[-1][:300] if said else type(error).__name__
+def _cause(error: BaseException) -> str:
+    text = traceback.format_exception_only(type(error), error)[-1].strip()
+    return text.splitlines()[-1][:300] if text else type(error).__name__
 
 
-def _traceback(error):
+def _traceback(error: BaseException) -> bytes:
     rows = traceback.format_exception(type(error), error, error.__traceback__ and error.__traceback__.tb_next)
     return "".join(rows).encode("utf-8", "surrogateescape")
 
 
-def main(channel, work, space, place, number):
+def main(channel: "socket.socket", work: "Work", space: "Space", folders: "SlotFolders", number: int) -> None:
     """Serve function calls over `channel` until the worker closes it."""
+    assert work["function"] is not None
     process.die_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    for descriptor, name in ((1, place.stdout), (2, place.stderr)):
+    for descriptor, name in ((1, folders.stdout), (2, folders.stderr)):
         file = os.open(name, os.O_RDWR | os.O_APPEND)
         os.dup2(file, descriptor)
         os.close(file)
-    os.chdir(place.folder)
-    os.environ.pop("PACKHORSE_OUTPUT", None)  # task.result gives to us, not to a file
-    sys.path[0:0] = [path for path in place.search + [place.folder] if path not in sys.path]
+    os.chdir(folders.study)
+    os.environ.pop("PACKHORSE_OUTPUT", None)  # task.result gives its value to us, not to a file
+    sys.path[0:0] = [path for path in folders.search + [folders.study] if path not in sys.path]
     sys.argv = [work["function"]["module"]]
     try:
-        server = Server(channel, work, space, place, number)
-    except BaseException as error:  # whatever the module raises when imported, the user must hear it
-        said = _traceback(error).decode("utf-8", "replace")
-        channel.sendall(_cannot_import(work, said, _cause(error)))
+        server = FunctionServer(channel, work, space, folders, number)
+    except BaseException as error:  # whatever the module raises when imported, the user must see it
+        name = "%s:%s" % (work["function"]["module"], work["function"]["name"])
+        text = _traceback(error).decode("utf-8", "replace")[-4000:]
+        channel.sendall(
+            message({"broken": "cannot import %s: %s" % (name, _cause(error)), "traceback": text})
+        )
         return
     server.serve()
-
-
-def _cannot_import(work, said, cause):
-    name = "%s:%s" % (work["function"]["module"], work["function"]["name"])
-    return message({"broken": "cannot import %s: %s" % (name, cause), "traceback": said[-4000:]})

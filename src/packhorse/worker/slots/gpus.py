@@ -1,6 +1,10 @@
-"""The GPUs of a slot: its own part of those that the job was given, as the environment names them."""
+"""The GPUs of a slot: its part of the GPUs of the job, as the environment names them."""
 
-# What CUDA, ROCm, OpenCL on AMD and Level Zero look at: lists with commas.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+# Lists with commas that CUDA, ROCm, OpenCL on AMD and Level Zero read.
 LISTS = (
     "CUDA_VISIBLE_DEVICES",
     "ROCR_VISIBLE_DEVICES",
@@ -8,24 +12,22 @@ LISTS = (
     "GPU_DEVICE_ORDINAL",
     "ZE_AFFINITY_MASK",
 )
-SLURM = (
-    "SLURM_JOB_GPUS"  # numbers on the node; the only list where a site's Slurm leaves the others to the job
-)
+SLURM = "SLURM_JOB_GPUS"  # numbers on the node; the only list at sites whose Slurm sets no other
 
 
-def part(environ, gpus, slot):
-    """Return the variables that give a slot its own `gpus` GPUs; nothing where tasks ask for none, or nothing names them.
+def gpu_variables(environ: "Mapping[str, str]", gpus: "int | None", slot: int) -> "dict[str, str]":
+    """Return the variables that give a slot its own `gpus` GPUs; none if tasks need no GPU or no variable names them.
 
-    Where there are more slots than GPUs, which is on nobody's machine but the user's own, they share them evenly.
+    If there are more slots than GPUs, which happens only on the user's own machine, they share them evenly.
     """
     lists = {name: environ[name] for name in LISTS if environ.get(name)}
     if not lists:
         lists = {"CUDA_VISIBLE_DEVICES": environ.get(SLURM, "")}
-    found = {}
-    for name, said in lists.items():
-        known = [one for one in said.split(",") if one]
-        shares = len(known) // gpus if gpus else 0
-        if shares:
+    variables = {}
+    for name, value in lists.items():
+        devices = [device for device in value.split(",") if device]
+        shares = len(devices) // gpus if gpus else 0
+        if gpus and shares:
             first = slot % shares * gpus
-            found[name] = ",".join(known[first : first + gpus])
-    return found
+            variables[name] = ",".join(devices[first : first + gpus])
+    return variables

@@ -2,7 +2,7 @@
 
 It is small because wait4(2) of a child reports at least the size its parent had (vfork shares the parent's
 memory until exec), and because starting a program costs the more the larger the starter is.
-The main thread starts and waits; a second one reads messages, samples memory and keeps the limits.
+The main thread starts and waits; a second one reads messages, samples memory and enforces the limits.
 """
 
 import collections
@@ -18,58 +18,75 @@ import threading
 import time
 
 from packhorse.worker.slots import process
-from packhorse.worker.slots.channel import Messages
+from packhorse.worker.slots.channel import MessageReader
 from packhorse.worker.slots.reporter import Reporter, last_line, log_text
-from packhorse.worker.slots.running_command import DEADLINE, Running
-from packhorse.worker.tasks import checkpoint
+from packhorse.worker.slots.running_command import STOP, RunningCommand, limit_cause
 from packhorse.worker.tasks.artifacts import clear_artifacts, keep_artifacts, remove
-from packhorse.worker.tasks.result import NoResult, from_file, from_output, starve
+from packhorse.worker.tasks.checkpoint import prepare_checkpoint
+from packhorse.worker.tasks.environment import base_environment, task_environment
+from packhorse.worker.tasks.parameter_files import write_parameter_files
+from packhorse.worker.tasks.result import NoResult, fail_for_space, result_from_file, result_from_output
 from packhorse.worker.tasks.slot_folders import clear
-from packhorse.worker.tasks.task import Task, base_environment, environment, fill, write_files
+from packhorse.worker.tasks.task import Task, fill_template
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable
+    from typing import Any, Union
+
+    from packhorse.worker.space import Space
+    from packhorse.worker.tasks.slot_folders import SlotFolders
+    from packhorse.worker.work_file import Work
+
+    Record = dict[str, Any]
+    Variables = dict[bytes, bytes]
+    # Task, arguments, environment; or the task and the error of a format that does not fit the value.
+    Draft = tuple[Task, list[str], Variables, Union[ValueError, None]]
 
 PATIENCE = 0.02  # seconds that short records may wait for each other
 STDOUT, STDERR = 1, 2  # ours are the files of the tasks, so that a start need not change any descriptor
-
-STOPPED = ("stop", "UNFINISHED")  # what ends a task when we end: no outcome, or the deadline's
 ENDED = ("TIMEOUT", "MEMORY", "UNFINISHED")  # outcomes of tasks that we end
-
+GONE = "gone"  # the worker has ended, and so must we
 DRAFTS = 16  # starts that are prepared at a time
 
 
 class Launcher(object):
     """Runs the commands of one slot."""
 
-    def __init__(self, channel, work, space, place, number):
-        self.channel, self.work, self.space, self.place = channel, work, space, place
+    def __init__(
+        self, channel: "socket.socket", work: "Work", space: "Space", folders: "SlotFolders", number: int
+    ) -> None:
+        self.channel, self.work, self.space, self.folders = channel, work, space, folders
         self.reporter = Reporter(channel, PATIENCE)
         self.number = number
-        self.inbox = queue.Queue()
+        self.inbox: "queue.Queue[list[list[int]] | None]" = queue.Queue()
         self.lock = threading.Lock()
         self.listener = threading.Thread(target=self._listen, daemon=True)
-        self.running = None
-        self.coming = collections.deque()  # indices given and not begun
-        self.drafts = {}  # what the next tasks start with, made while another one runs
-        self.stopping = ""  # deadline, or why else we shall end
-        self.programs = {}
+        self.running: "RunningCommand | None" = None
+        self.coming: "collections.deque[int]" = collections.deque()  # indices given and not begun
+        self.drafts: "dict[int, Draft]" = {}  # starts of the next tasks, prepared while another one runs
+        self.stopping = ""  # `deadline`, another reason of the worker, or GONE
+        self.programs: "dict[str, str]" = {}
         self.kills = process.oom_kills()
         self.adopts = process.adopt_orphans()
-        base = base_environment(work, place, os.environ)
+        base = base_environment(work, folders, os.environ)
         self.path = base.get("PATH")
         self.base = {_bytes(name): _bytes(value) for name, value in base.items()}
         self.result = work["result"]
-        self.output = os.path.join(place.root, "output")  # where packhorse.task writes
-        self.scratch_changed = os.stat(place.scratch).st_mtime_ns
-        self.first = place.state() if number == 0 and work["look"] else None
-        os.chdir(place.folder)
+        self.output = os.path.join(folders.root, "output")  # where packhorse.task writes
+        self.scratch_changed = os.stat(folders.scratch).st_mtime_ns
+        self.first = folders.state() if number == 0 and work["look"] else None
+        os.chdir(folders.study)
 
-    def serve(self):
-        """Run what the worker sends until it goes away."""
-        self._until_gone(self._work)
-        if self.stopping == "gone":
+    def serve(self) -> None:
+        """Run the tasks that the worker sends until it closes the channel."""
+        self._until_gone(self._run_tasks)
+        if self.stopping == GONE:
             self.listener.join()  # it ends what tasks left behind, and then this process
 
-    def _work(self):
-        self.reporter.say({"ready": True})
+    def _run_tasks(self) -> None:
+        self.reporter.send({"ready": True})
         self.listener.start()
         while True:
             ranges = self.inbox.get()
@@ -78,7 +95,7 @@ class Launcher(object):
             for start, stop in ranges:
                 self.coming.extend(range(start, stop))
             while self.coming and not self.stopping:
-                self._task(self.coming.popleft())
+                self._run_task(self.coming.popleft())
             if self.stopping or self.inbox.empty():
                 self.reporter.flush()
             if self.stopping:
@@ -86,59 +103,59 @@ class Launcher(object):
 
     # The second thread
 
-    def _listen(self):
-        self._until_gone(self._hear)
+    def _listen(self) -> None:
+        self._until_gone(self._read_messages)
         self._leave()
 
-    def _until_gone(self, action):
-        """Do something until the worker is gone, however that shows: what it had not read is ECONNRESET or EPIPE."""
+    def _until_gone(self, action: "Callable[[], None]") -> None:
+        """Do something until the worker is gone; if it left data unread, the error is ECONNRESET or EPIPE."""
         try:
             action()
         except (BrokenPipeError, ConnectionResetError):
             self._leave()
 
-    def _hear(self):
-        messages = Messages()
+    def _read_messages(self) -> None:
+        reader = MessageReader()
         channel = self.channel.fileno()
         while True:
-            wait = self._watch()
+            wait = self._enforce_limits()
             self.reporter.flush()
             if not select.select([channel], [], [], wait)[0]:
                 continue
-            said = messages.receive(self.channel)
-            if said is None:
+            messages = reader.receive(self.channel)
+            if messages is None:
                 return
-            for header, _ in said:
+            for header, _ in messages:
                 if header.get("stop"):
                     self._stop(header["stop"])
                 else:
                     self.inbox.put(header["run"])
 
-    def _leave(self):
-        """End at once: the worker is gone, and nobody would write down what we do."""
+    def _leave(self) -> None:
+        """Exit at once: the worker is gone, so nothing would record what we do."""
         with self.lock:
-            self.stopping = "gone"
+            self.stopping = GONE
             if self.running and not self.running.ended:
                 self.running.kill()
         process.end_orphans()
         os._exit(1)
 
-    def _stop(self, why):
+    def _stop(self, why: str) -> None:
         self.stopping = why
         with self.lock:
             if self.running and not self.running.ended:
-                self.running.terminate(STOPPED[why == "deadline"])
+                self.running.terminate("UNFINISHED" if why == "deadline" else STOP)
         self.inbox.put(None)
 
-    def _watch(self):
-        """Look at the running task; return the seconds until the next look."""
+    def _enforce_limits(self) -> float:
+        """Check the running task; return the seconds until the next check."""
         with self.lock:
             running = self.running
-            return 0.1 if running is None or running.ended else running.look()
+            return 0.1 if running is None or running.ended else running.enforce_limits()
 
     # The main thread
 
-    def _task(self, index):
+    def _run_task(self, index: int) -> None:
         """Run one task to its final record."""
         attempt, free, earlier = 1, 1, []
         while True:
@@ -148,7 +165,7 @@ class Launcher(object):
             outcome = record.get("outcome", "OK")
             killed = record.get("signal") in (signal.SIGKILL, signal.SIGTERM) and outcome == "FAILED"
             if killed and free:
-                free -= 1  # somebody else's kill: once more, without counting it as a retry
+                free -= 1  # killed from outside: once more, without counting it as a retry
                 continue
             if outcome != "FAILED" or attempt > self.work["retries"]:
                 break
@@ -157,28 +174,35 @@ class Launcher(object):
         if earlier:
             record["earlier"] = earlier
         if self.first is not None:
-            self._look()  # before the record, after which the worker may have nothing left to hear
+            self._note_files()  # before the record, after which the worker may stop reading
         self.reporter.add(record, log, packed)
 
-    def _meanwhile(self):
-        """Do what need not wait for the task that has just been started."""
+    def _use_wait(self) -> None:
+        """Do what can be done while the task that has just been started runs."""
         self.reporter.flush_if_due()
         if not self.drafts:
             # Several in a row cost less than one at a time, since the caches are warm for all but the first.
             for index in itertools.islice(self.coming, DRAFTS):
                 self.drafts[index] = self._draft(index)
 
-    def _draft(self, index):
-        """Return (task, arguments, variables, error): all that a task's start needs."""
-        task = Task(self.work, self.space, self.place, index)
+    def _draft(self, index: int) -> "Draft":
+        """Return all that the start of a task needs."""
+        task = Task(self.work, self.space, self.folders, index)
         try:
-            return task, [fill(parts, task) for parts in self.work["command"]], self._variables(task), None
+            argv = [fill_template(parts, task) for parts in self.work["command"] or ()]
+            return task, argv, self._variables(task), None
         except ValueError as error:  # a format that does not fit the value
-            return task, None, None, error
+            return task, [], {}, error
 
-    def _attempt(self, index, attempt):
-        task, argv, variables, error = self.drafts.pop(index, None) or self._draft(index)
-        record = {"index": index, "seed": task.seed, "begin": round(time.time(), 3), "slot": self.number}
+    def _attempt(self, index: int, attempt: int) -> "tuple[Record | None, bytes, bytes | None]":
+        draft = self.drafts.pop(index, None)
+        task, argv, variables, error = draft or self._draft(index)
+        record: "Record" = {
+            "index": index,
+            "seed": task.seed,
+            "begin": round(time.time(), 3),
+            "slot": self.number,
+        }
         if attempt > 1:
             record["attempt"] = attempt
         begun = time.perf_counter()
@@ -187,49 +211,50 @@ class Launcher(object):
                 raise error
             target = self._prepare(task)
             running = self._start(argv, variables)
-        except (OSError, ValueError) as error:
-            record.update(outcome="FAILED", exit=127, wall=0.0, cause=_cannot_start(error))
+        except (OSError, ValueError) as failure:
+            record.update(outcome="FAILED", exit=127, wall=0.0, cause=_start_error(failure))
             return record, b"", None
         if running is None:
             return None, b"", None
-        ended = self._wait(running, record, begun)
-        if self.stopping and ended.why != "UNFINISHED" and (ended.why == "stop" or record.get("signal")):
-            self._empty()
+        self._wait(running, record, begun)
+        if self.stopping and running.why != "UNFINISHED" and (running.why == STOP or record.get("signal")):
+            for descriptor in (STDOUT, STDERR):
+                self._take_output(descriptor)
             return None, b"", None
-        return self._finish(task, record, ended, target, attempt)
+        return self._finish(task, record, running, target, attempt)
 
-    def _prepare(self, task):
-        """Write parameter files and remove what an earlier task left at the result's place; return that place."""
+    def _prepare(self, task: Task) -> "str | None":
+        """Write parameter files and remove the result file of an earlier task; return the result file's path."""
         if self.work["files"]:
-            write_files(task, self.work["files"])
+            write_parameter_files(task, self.work["files"])
         if task.checkpoint:
-            checkpoint.prepare(task)
+            prepare_checkpoint(task)
         target = None
         if self.result["kind"] == "file":
-            target = os.path.join(self.place.folder, fill(self.result["file"], task))
+            target = os.path.join(self.folders.study, fill_template(self.result["file"], task))
             os.makedirs(os.path.dirname(target), exist_ok=True)
             remove(target)
         elif self.result["kind"] in ("auto", "json"):
             target = self.output
-        clear_artifacts(self.work, self.place)
+        clear_artifacts(self.work, self.folders)
         return target
 
-    def _variables(self, task):
+    def _variables(self, task: Task) -> "Variables":
         """Return the task's environment as bytes, which start a program without being encoded once more."""
         variables = dict(self.base)
-        for name, value in environment(task, {}).items():
+        for name, value in task_environment(task, {}).items():
             variables[_bytes(name)] = _bytes(value)
         return variables
 
-    def _start(self, argv, variables):
-        """Start a program and return it under way; None when we end, since nobody would end it after us."""
+    def _start(self, argv: "list[str]", variables: "Variables") -> "RunningCommand | None":
+        """Start a program; return None if this process ends, since nothing would end the program after us."""
         with self.lock:
             if self.stopping:
                 return None
-            self.running = Running(self._spawn(argv, variables), self.work, (STDOUT, STDERR))
+            self.running = RunningCommand(self._spawn(argv, variables), self.work, (STDOUT, STDERR))
             return self.running
 
-    def _spawn(self, argv, variables):
+    def _spawn(self, argv: "list[str]", variables: "Variables") -> int:
         program = self.programs.get(argv[0])
         if program is None:
             program = shutil.which(argv[0], path=self.path) or argv[0]
@@ -242,8 +267,9 @@ class Launcher(object):
             # A script without '#!': what a shell would do with it.
             return process.spawn("/bin/sh", ["/bin/sh", program] + argv[1:], variables)
 
-    def _wait(self, running, record, begun):
-        self._meanwhile()
+    def _wait(self, running: RunningCommand, record: "Record", begun: float) -> None:
+        """Wait for a command, and record its times, memory and exit."""
+        self._use_wait()
         status, usage = self._reap(running)
         record["wall"] = round(time.perf_counter() - begun, 6)
         record["cpu"] = round(usage.ru_utime + usage.ru_stime, 6)
@@ -257,21 +283,20 @@ class Launcher(object):
                 running.why = running.why or "MEMORY"
         elif os.WEXITSTATUS(status):
             record["exit"] = os.WEXITSTATUS(status)
-        return running
 
-    def _was_memory(self):
-        """Tell whether the system has killed for memory since we last asked."""
+    def _was_memory(self) -> bool:
+        """Return whether the system has killed for memory since the last call."""
         before, self.kills = self.kills, process.oom_kills()
         return self.kills > before
 
-    def _reap(self, running):
-        """Wait for the task's leader; its group ends with it."""
+    def _reap(self, running: RunningCommand) -> "tuple[int, Any]":
+        """Wait for the leader of a command's process group, and end the group."""
         if hasattr(os, "waitid"):
             os.waitid(os.P_PID, running.pid, os.WEXITED | os.WNOWAIT)
             with self.lock:
                 running.ended = True
             if not self.adopts:  # else what is left of the group is our child, and is ended by that
-                running.kill()  # the leader is still a zombie, so its group's number cannot be anybody else's
+                running.kill()  # the leader is still a zombie, so its group's number has not been reused
         _, status, usage = os.wait4(running.pid, 0)
         if not running.ended:  # macOS before Python 3.13 has no waitid
             with self.lock:
@@ -279,90 +304,82 @@ class Launcher(object):
             running.kill()
         return status, usage
 
-    def _finish(self, task, record, ended, target, attempt):
-        full = self.place.is_full()  # asked before anything is removed
-        stdout, stderr = self._printed(STDOUT), self._printed(STDERR)
+    def _finish(
+        self, task: Task, record: "Record", ended: RunningCommand, target: "str | None", attempt: int
+    ) -> "tuple[Record, bytes, bytes | None]":
+        full = self.folders.is_full()  # asked before anything is removed
+        stdout, stderr = self._take_output(STDOUT), self._take_output(STDERR)
         packed = None
         if ended.why in ENDED:
             record["outcome"] = ended.why
-            record["cause"] = self._limit(ended.why, record)
+            record["cause"] = limit_cause(ended.why, self.work)
         elif "signal" in record or "exit" in record:
             record["outcome"] = "FAILED"
             record["cause"] = last_line(stderr) or last_line(stdout)
         else:
-            packed, stdout = self._result(record, target, stdout)
-            self._artifacts(task, record)
+            packed, stdout = self._take_result(record, target, stdout)
+            self._keep_artifacts(task, record)
         if full and ended.why not in ENDED:
-            starve(record)
+            fail_for_space(record)
             packed = None
         log = log_text(task.index, attempt, record.get("outcome", "OK"), stdout, stderr)
-        self._tidy()
+        self._clear_scratch()
         if target and "outcome" in record:
-            remove(target)  # where it is OK, its result has been taken away
+            remove(target)  # of a task that succeeded, it has been taken
         if task.checkpoint and "outcome" not in record:
             shutil.rmtree(task.checkpoint, ignore_errors=True)
         return record, log, packed
 
-    def _tidy(self):
-        """Empty the scratch folder where it was written to."""
-        changed = os.stat(self.place.scratch).st_mtime_ns
+    def _clear_scratch(self) -> None:
+        """Empty the scratch folder if it was written to."""
+        changed = os.stat(self.folders.scratch).st_mtime_ns
         if changed != self.scratch_changed:
-            clear(self.place.scratch)
-            self.scratch_changed = os.stat(self.place.scratch).st_mtime_ns
+            clear(self.folders.scratch)
+            self.scratch_changed = os.stat(self.folders.scratch).st_mtime_ns
 
-    def _limit(self, why, record):
-        if why == "UNFINISHED":
-            return DEADLINE
-        if why == "TIMEOUT":
-            return "longer than the time limit of %g s" % self.work["time_limit"]
-        if self.work["memory"]:
-            return "more memory than the %d MiB asked for" % self.work["memory"]
-        return "killed by the system for memory"
-
-    def _result(self, record, target, stdout):
-        """Frame the result's bytes; return (what goes to the pack, what of stdout is left for the log)."""
+    def _take_result(
+        self, record: "Record", target: "str | None", stdout: bytes
+    ) -> "tuple[bytes | None, bytes]":
+        """Frame the result; return (bytes for the pack or None, what of stdout is left for the log)."""
         kind = self.result["kind"]
         try:
-            if kind == "file" or (target and os.path.exists(target)):
-                return from_file(record, target, self.result.get("format", "json")), stdout
+            if target and (kind == "file" or os.path.exists(target)):
+                return result_from_file(record, target, self.result.get("format", "json")), stdout
             if kind in ("auto", "json"):
-                return from_output(record, stdout, kind)
-        except NoResult as why:
-            record.update(outcome="FAILED", exit=0, cause=str(why))
+                return result_from_output(record, stdout, kind)
+        except NoResult as reason:
+            record.update(outcome="FAILED", exit=0, cause=str(reason))
         return None, stdout
 
-    def _artifacts(self, task, record):
+    def _keep_artifacts(self, task: Task, record: "Record") -> None:
         if "outcome" in record:
             return
         before = (self.first or {}) if self.work["everything"] else None
         try:
-            kept = keep_artifacts(self.work, self.place, task.index, before)
+            number = keep_artifacts(self.work, self.folders, task.index, before)
         except OSError as error:
-            record.update(outcome="FAILED", exit=0, cause="the artifacts could not be kept: %s" % error)
+            record.update(outcome="FAILED", exit=0, cause="cannot keep the artifacts: %s" % error)
             return
-        if kept:
-            record["artifacts"] = kept
+        if number:
+            record["artifacts"] = number
 
-    def _look(self):
-        """After the first task, tell of files that nothing names."""
-        before, self.first = self.first, None
+    def _note_files(self) -> None:
+        """Report, after the first task, new and changed files that the study does not name."""
+        before, self.first = self.first or {}, None
         if self.work["everything"]:
             return
-        after = self.place.state()
+        after = self.folders.state()
         new = sorted(name for name in after if name not in before)
         changed = sorted(name for name in after if name in before and after[name] != before[name])
         if new:
-            self.reporter.say({"note": "new files", "files": new[:20], "count": len(new)})
+            self.reporter.send({"note": "new files", "files": new[:20], "count": len(new)})
         if changed:
-            self.reporter.say({"note": "changed files", "files": changed[:20], "count": len(changed)})
+            self.reporter.send({"note": "changed files", "files": changed[:20], "count": len(changed)})
 
-    def _empty(self):
-        for descriptor in (STDOUT, STDERR):
-            self._printed(descriptor)
-
-    def _printed(self, descriptor):
-        """Return what was printed, and make the file empty for the next task."""
-        size = os.lseek(descriptor, 0, os.SEEK_END)  # cheaper than fstat; who appends does not care
+    def _take_output(self, descriptor: int) -> bytes:
+        """Return what was printed, and empty the file for the next task."""
+        # Cheaper than fstat; it moves the offset, which does not matter to a file opened for appending.
+        size = os.lseek(descriptor, 0, os.SEEK_END)
         if not size:
             return b""
         data = os.pread(descriptor, size, 0)
@@ -374,11 +391,12 @@ class Launcher(object):
 FILE_SYSTEM = sys.getfilesystemencoding()
 
 
-def _bytes(text):
+def _bytes(text: str) -> bytes:
     return text.encode(FILE_SYSTEM, "surrogateescape")
 
 
-def _cannot_start(error):
+def _start_error(error: Exception) -> str:
+    """Return why a command did not start."""
     name = getattr(error, "filename", None)
     if isinstance(error, OSError) and error.errno == errno.ENOENT:
         return "command not found: %s" % (name or error)
@@ -387,11 +405,11 @@ def _cannot_start(error):
     return "cannot start: %s" % error
 
 
-def main(channel, work, space, place, number):
+def main(channel: "socket.socket", work: "Work", space: "Space", folders: "SlotFolders", number: int) -> None:
     """Serve commands over `channel` until the worker closes it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    sys.stderr = os.fdopen(os.dup(STDERR), "w")  # for what we say ourselves
-    for descriptor, name in ((STDOUT, place.stdout), (STDERR, place.stderr)):
+    sys.stderr = os.fdopen(os.dup(STDERR), "w")  # for messages of the launcher itself
+    for descriptor, name in ((STDOUT, folders.stdout), (STDERR, folders.stderr)):
         file = os.open(name, os.O_RDWR | os.O_APPEND)
         os.dup2(file, descriptor)
         os.close(file)
@@ -401,4 +419,4 @@ def main(channel, work, space, place, number):
     except OSError:
         pass
     sys.setswitchinterval(0.001)
-    Launcher(channel, work, space, place, number).serve()
+    Launcher(channel, work, space, folders, number).serve()

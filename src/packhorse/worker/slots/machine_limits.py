@@ -1,48 +1,52 @@
-"""What of the machine a job really has, whatever it asked for: cores and memory."""
+"""The cores and the memory that a job may really use, whatever it requested."""
 
 import os
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 WORKER_MEMORY = 64  # MiB for the worker itself
-UNLIMITED = 1 << 60  # bytes; version 1 says "no limit" as a number near 2^63
+UNLIMITED = 1 << 60  # bytes; version 1 of control groups writes "no limit" as a number near 2^63
 
 
-def cores():
-    """Return the cores that this process may use: its affinity, or the control group's share of time."""
-    found = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    for said in _limits("", "cpu.max"):
-        quota, _, period = said.partition(" ")
+def cores() -> int:
+    """Return how many cores this process may use: its affinity, or the control group's share of time."""
+    number = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    for line in _limits("", "cpu.max"):
+        quota, _, period = line.partition(" ")
         if quota != "max":
-            found = min(found, max(1, int(quota) // int(period)))
-    for said, period in zip(_limits("cpu", "cpu.cfs_quota_us"), _limits("cpu", "cpu.cfs_period_us")):
-        if int(said) > 0:
-            found = min(found, max(1, int(said) // int(period)))
-    return found
+            number = min(number, max(1, int(quota) // int(period)))
+    for quota, period in zip(_limits("cpu", "cpu.cfs_quota_us"), _limits("cpu", "cpu.cfs_period_us")):
+        if int(quota) > 0:
+            number = min(number, max(1, int(quota) // int(period)))
+    return number
 
 
-def memory():
-    """Return the memory in MiB that the control groups allow, or None where nothing limits it."""
-    said = [*_limits("", "memory.max"), *_limits("memory", "memory.limit_in_bytes")]
-    found = [int(word) for word in said if word.isdigit() and int(word) < UNLIMITED]
-    return min(found) >> 20 if found else None
+def memory() -> "int | None":
+    """Return the memory in MiB that the control groups allow, or None if they set no limit."""
+    lines = [*_limits("", "memory.max"), *_limits("memory", "memory.limit_in_bytes")]
+    limits = [int(line) for line in lines if line.isdigit() and int(line) < UNLIMITED]
+    return min(limits) >> 20 if limits else None
 
 
-def slots(asked, cpus, task_memory):
-    """Return how many tasks to run at a time, and a note where that is less than was asked.
+def usable_slots(requested: "int | None", cpus: int, task_memory: "int | None") -> "tuple[int, str]":
+    """Return how many tasks to run at a time, and a note if that is less than requested.
 
-    `asked` is a number or None for all that fits; `task_memory` is in MiB a task or None.
+    `requested` is a number or None for as many as fit; `task_memory` is the MiB of a task or None.
     """
-    have, limit = cores(), memory()
-    fitting, why = max(1, have // max(1, cpus)), "it may use %d cores" % have
-    if limit and task_memory:
-        by_memory = max(1, (limit - WORKER_MEMORY) // task_memory)
+    core_limit, memory_limit = cores(), memory()
+    fitting, reason = max(1, core_limit // max(1, cpus)), "it may use %d cores" % core_limit
+    if memory_limit and task_memory:
+        by_memory = max(1, (memory_limit - WORKER_MEMORY) // task_memory)
         if by_memory < fitting:
-            fitting, why = by_memory, "it has %d MiB" % limit
-    if asked is None or asked <= fitting:
-        return asked or fitting, ""
-    return fitting, "a job runs %d tasks at a time and not %d: %s" % (fitting, asked, why)
+            fitting, reason = by_memory, "it has %d MiB" % memory_limit
+    if requested is None or requested <= fitting:
+        return requested or fitting, ""
+    return fitting, "a job runs %d tasks at a time and not %d: %s" % (fitting, requested, reason)
 
 
-def _limits(controller, name):
+def _limits(controller: str, name: str) -> "Iterator[str]":
     """Yield the contents of a limit's file from our control group up to the root (cgroups(7), both versions)."""
     try:
         with open("/proc/self/cgroup") as stream:

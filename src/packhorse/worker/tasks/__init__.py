@@ -1,1 +1,1 @@
-"""One task: its values, environment, files, checkpoint and result."""
+"""One task: its values, environment, folders, files, checkpoint and result."""

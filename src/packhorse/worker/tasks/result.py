@@ -1,36 +1,36 @@
-"""Taking a command's result: framed bytes from its last line or its file, never parsed here."""
+"""The result of a command: bytes from the last line of its output or from its file, framed and not parsed."""
 
 import os
 
-INLINE = 4096  # bytes of a result that stand in the journal itself
-LARGEST = 64 << 20  # bytes of a result that a task may have
-TOO_LARGE = "the result has more than 64 MiB; name a file in artifacts:"
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+INLINE = 4096  # bytes of a result that the journal itself holds
+LARGEST = 64 << 20  # bytes of a result
+TOO_LARGE = "the result is larger than 64 MiB; name a file in artifacts:"
 
 
 class NoResult(Exception):
-    """A command ended well, but what it should have left is not there; the text says why."""
+    """A command succeeded but its result is missing; the text says why."""
 
 
-def from_output(record, stdout, kind):
-    """Take the JSON on the last line of the output; return (what goes to the pack, what is left for the log)."""
+def result_from_output(record: "dict[str, Any]", stdout: bytes, kind: str) -> "tuple[bytes | None, bytes]":
+    """Take the JSON on the last line of the output; return (bytes for the pack or None, the rest for the log)."""
     cut = stdout.rstrip().rfind(b"\n") + 1
-    said = stdout[cut:].strip()
-    if _looks_like_json(said, kind):
-        if len(said) > LARGEST:
+    last = stdout[cut:].strip()
+    ends = last[:1] + last[-1:]
+    if ends == b"{}" or (kind == "json" and ends == b"[]"):
+        if len(last) > LARGEST:
             raise NoResult(TOO_LARGE)
-        return attach(record, said, "json"), stdout[:cut]
+        return attach(record, last, "json"), stdout[:cut]
     if kind == "json":
         raise NoResult("no JSON object on the last line of the output")
     return None, stdout
 
 
-def _looks_like_json(said, kind):
-    ends = said[:1] + said[-1:]
-    return ends == b"{}" or (kind == "json" and ends == b"[]")
-
-
-def from_file(record, path, form):
-    """Take a result file and remove it; return what goes to the pack."""
+def result_from_file(record: "dict[str, Any]", path: str, form: str) -> "bytes | None":
+    """Take and remove a result file; return the bytes for the pack, or None."""
     try:
         if os.stat(path).st_size > LARGEST:
             raise NoResult(TOO_LARGE)
@@ -38,12 +38,12 @@ def from_file(record, path, form):
             data = stream.read()
         os.unlink(path)
     except OSError:
-        raise NoResult("the command ended well but wrote no %s" % os.path.basename(path)) from None
+        raise NoResult("the command succeeded but wrote no %s" % os.path.basename(path)) from None
     return attach(record, data, form)
 
 
-def attach(record, data, form):
-    """Put a result's bytes into its record, or return them to be packed."""
+def attach(record: "dict[str, Any]", data: bytes, form: str) -> "bytes | None":
+    """Put a short result into its record and return None; return a long one, for the pack."""
     if form:
         record["format"] = form
     if len(data) <= INLINE:
@@ -55,8 +55,8 @@ def attach(record, data, form):
     return data
 
 
-def starve(record):
-    """Make the record that of a task on a full disk: what it wrote may be cut off, whatever its exit status says."""
+def fail_for_space(record: "dict[str, Any]") -> None:
+    """Turn a record into a failure for lack of disk space: what the task wrote may be cut off, whatever its exit status."""
     for name in ("text", "format", "artifacts"):
         record.pop(name, None)
     cause = "No space left on device"

@@ -1,69 +1,79 @@
-"""What a run has behind it when a wave has ended: the words on its tasks, its hosts, its hours, its results."""
+"""The history of a run when a wave has ended: outcomes of tasks, hosts, core-hours, reasons of early ends."""
 
 import os
 import time
 
 from packhorse.worker.json_files import read_json
 from packhorse.worker.ranges import to_ranges
-from packhorse.worker.tasks import checkpoint
+from packhorse.worker.tasks.checkpoint import last_saved
 from packhorse.worker.waves.outcomes import Journal, Outcomes, Overruled, journal_paths, planned
 
-BAD_HOST = 3  # failed tasks, and nothing else, that make a host a bad one where other hosts have results
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any
+
+    from packhorse.worker.ranges import Ranges
+
+BAD_HOST = 3  # failed tasks, and no success, that make a host a bad one if other hosts have results
 HOPELESS = 0.9  # of a worker's time: a task that had so much of it and did not end needs a longer job
-STOPS = ("failing", "broken")  # ends of a worker that found its study or its host wrong
+EARLY_ENDS = ("failing", "broken")  # ends of a worker that found its study or its host faulty
 
 
 class History(object):
-    """The journals of a run, folded for all tasks that were submitted by hand and by what followed."""
+    """The journals of a run, folded for all tasks of the last submission by the user and the waves that follow it."""
 
-    def __init__(self, run, wave):
+    def __init__(self, run: str, wave: int) -> None:
         self.run, self.wave = run, wave
-        self.plans = {number: read_json(self.path(number, "plan.json")) for number in self._waves()}
+        self.plans: "dict[int, dict[str, Any]]" = {
+            number: read_json(self.path(number, "plan.json")) for number in self._waves()
+        }
         self.chain = self._chain()
-        self.origin = self.plans[self.chain[-1]]  # it has the tasks of all that follow it, and more
-        self.submissions = {n: read_json(self.path(n, "submission.json")) for n in self.plans}
-        self.words = Outcomes(planned(self.origin))
-        self.ok = {}  # wave -> records of tasks that ended well
-        self.hosts = {}  # host -> [tasks that ended well, tasks that failed]
-        self.stops = []  # why workers found something wrong
-        self.core_seconds = {}  # wave -> what its elements have cost
-        self.silent = set()  # elements of this wave that left no last word
+        self.origin = self.plans[self.chain[-1]]  # it has the tasks of all waves that follow it, and more
+        self.submissions: "dict[int, Any]" = {
+            n: read_json(self.path(n, "submission.json")) for n in self.plans
+        }
+        self.outcomes = Outcomes(planned(self.origin))
+        self.ok: "dict[int, int]" = {}  # wave -> number of records of tasks that succeeded
+        self.hosts: "dict[str, list[int]]" = {}  # host -> [tasks that succeeded, tasks that failed]
+        self.stops: "list[str]" = []  # why workers ended early
+        self.core_seconds: "dict[int, float]" = {}  # wave -> what its elements have used
+        self.unclosed: "set[int]" = set()  # elements of this wave whose journal has no last line
         self._read()
 
-    def path(self, wave, name):
-        """Return a file of a wave."""
+    def path(self, wave: int, name: str) -> str:
+        """Return the path of a file of a wave."""
         return os.path.join(self.run, "waves", str(wave), name)
 
-    def _waves(self):
-        found = [int(name) for name in os.listdir(os.path.join(self.run, "waves")) if name.isdigit()]
-        return sorted(n for n in found if n <= self.wave and os.path.exists(self.path(n, "plan.json")))
+    def _waves(self) -> "list[int]":
+        numbers = [int(name) for name in os.listdir(os.path.join(self.run, "waves")) if name.isdigit()]
+        return sorted(n for n in numbers if n <= self.wave and os.path.exists(self.path(n, "plan.json")))
 
-    def _chain(self):
-        """Return the waves since somebody last submitted by hand, the newest first."""
-        found = [self.wave]
-        while self.plans.get(self.plans[found[-1]].get("follows")):
-            found.append(self.plans[found[-1]]["follows"])
-        return found
+    def _chain(self) -> "list[int]":
+        """Return the waves since the user last submitted one, the newest first."""
+        chain = [self.wave]
+        while self.plans.get(self.plans[chain[-1]].get("follows") or 0):
+            chain.append(self.plans[chain[-1]]["follows"])
+        return chain
 
-    def _read(self):
+    def _read(self) -> None:
         space = self.origin["space"]
         overruled = Overruled(plan for plan in self.plans.values() if plan["space"] == space)
         paths = journal_paths(os.path.join(self.run, "journal"), self.origin.get("first", 1))
-        journals = sorted((Journal(path) for path in paths), key=Journal.order)
-        for journal in journals:
-            if journal.header is not None and journal.header.get("space") == space:
-                self._account(journal, self.words.take(journal, overruled))
+        for journal in sorted((Journal(path) for path in paths), key=Journal.order):
+            header = journal.header
+            if header is not None and header.get("space") == space:
+                self._account(journal, header, self.outcomes.fold(journal, overruled))
 
-    def _account(self, journal, found):
-        header = journal.header
+    def _account(self, journal: Journal, header: "dict[str, Any]", counts: "dict[str, int]") -> None:
         wave, host = header.get("wave", 0), short(header.get("host", ""))
-        self.ok[wave] = self.ok.get(wave, 0) + found["OK"]
-        had = self.hosts.setdefault(host, [0, 0])
-        had[0] += found["OK"]
-        had[1] += found["FAILED"]
+        self.ok[wave] = self.ok.get(wave, 0) + counts["OK"]
+        of_host = self.hosts.setdefault(host, [0, 0])
+        of_host[0] += counts["OK"]
+        of_host[1] += counts["FAILED"]
         if wave == self.wave and journal.end is None:
-            self.silent.add(header.get("element", 0))
-        if journal.end in STOPS:
+            self.unclosed.add(header.get("element", 0))
+        if journal.end in EARLY_ENDS:
             self.stops.append(journal.notes[-1] if journal.notes else "")
         submission = self.submissions.get(wave)
         if submission:
@@ -73,117 +83,131 @@ class History(object):
 
     # What follows from it
 
-    def core_hours(self):
-        """Return what the waves of the chain have cost so far, in core-hours."""
+    def core_hours(self) -> float:
+        """Return the core-hours that the waves of the chain have used so far."""
         return sum(self.core_seconds.get(wave, 0.0) for wave in self.chain) / 3600.0
 
-    def bad_hosts(self):
-        """Return the hosts on which tasks failed and none ended well, while others had results."""
-        if not any(well for well, _ in self.hosts.values()):
+    def bad_hosts(self) -> "list[str]":
+        """Return the hosts on which tasks failed and none succeeded, while other hosts had results."""
+        if not any(succeeded for succeeded, _ in self.hosts.values()):
             return []
-        return sorted(host for host, (well, ill) in self.hosts.items() if not well and ill >= BAD_HOST)
+        return sorted(
+            host for host, (succeeded, failed) in self.hosts.items() if not succeeded and failed >= BAD_HOST
+        )
 
-    def excluded(self):
-        """Return the nodes that the next wave leaves out: the bad ones, and those left out before."""
-        before = {node for one in self.submissions.values() if one for node in one.get("exclude", [])}
+    def excluded(self) -> "list[str]":
+        """Return the nodes that the next wave excludes: the bad ones, and those excluded before."""
+        before = {
+            node
+            for submission in self.submissions.values()
+            if submission
+            for node in submission.get("exclude", [])
+        }
         return sorted(node for node in before | set(self.bad_hosts()) if not self.hosts.get(node, [0, 0])[0])
 
-    def failed_on_bad_hosts(self):
+    def failed_on_bad_hosts(self) -> "Ranges":
         """Return the tasks that failed once, on a bad host, as ranges."""
         bad = set(self.bad_hosts())
-        return self.words.failed_once(lambda header: short(header.get("host", "")) in bad) if bad else []
+        return self.outcomes.failed_once(lambda header: short(header.get("host", "")) in bad) if bad else []
 
-    def cut(self):
-        """Return (unfinished tasks that go on as they are, those that need a longer job, the longest they had).
+    def unfinished(self) -> "tuple[Ranges, Ranges, float]":
+        """Return (unfinished tasks that run again, those that need a longer job, seconds of the longest job they had).
 
-        Tasks are ranges, the time is that of a job in seconds. Who had nearly all of its worker's time needs a
-        longer job, unless it has saved a newer checkpoint.
+        Tasks are ranges. A task that had nearly all of its worker's time needs a longer job, unless it has saved a
+        newer checkpoint.
         """
-        again, longer, seconds = [], [], 0
-        for index in sorted(self.words.cut):
-            journal, record = self.words.cut[index]
-            if self._had_all(journal.header, record):
+        again, longer, seconds = [], [], 0.0
+        for index in sorted(self.outcomes.unfinished):
+            journal, record = self.outcomes.unfinished[index]
+            header = journal.header or {}
+            if self._had_all(header, record):
                 longer.append(index)
-                submission = self.submissions.get(journal.header.get("wave")) or {}
+                submission = self.submissions.get(header.get("wave", 0)) or {}
                 seconds = max(seconds, submission.get("seconds") or 0)
             else:
                 again.append(index)
         return to_ranges(again), to_ranges(longer), seconds
 
-    def _had_all(self, header, record):
+    def _had_all(self, header: "dict[str, Any]", record: "dict[str, Any]") -> bool:
         begin, started, deadline = record.get("begin"), header.get("started"), header.get("deadline")
         if begin is None or not started or not deadline or deadline - begin < HOPELESS * (deadline - started):
             return False
-        folder = os.path.join(self.run, "checkpoints", str(record["index"]))
-        return checkpoint.newest(folder) <= begin
+        return last_saved(self._checkpoint(record["index"])) <= float(begin)
 
-    def saved(self):
-        """Tell whether a task that a deadline cut off has saved how far it came, so that the next wave goes on there."""
-        for index, (_, record) in self.words.cut.items():
-            folder = os.path.join(self.run, "checkpoints", str(index))
-            if checkpoint.newest(folder) > record.get("begin", float("inf")):
-                return True
-        return False
+    def _checkpoint(self, index: int) -> str:
+        return os.path.join(self.run, "checkpoints", str(index))
 
-    def missing(self):
-        """Return the tasks without a word."""
-        return self.words.with_word("MISSING")
+    def saved(self) -> bool:
+        """Return whether an unfinished task has saved a checkpoint that the next wave can continue."""
+        return any(
+            last_saved(self._checkpoint(index)) > record.get("begin", float("inf"))
+            for index, (_, record) in self.outcomes.unfinished.items()
+        )
 
-    def killed_for_memory(self, words):
-        """Tell whether the scheduler says that it killed one of this wave's workers for its job's memory."""
-        # Some schedulers keep what they say themselves in a file of its own, without the ending.
-        names = ["job-%d-%d%s" % (self.wave, one, end) for one in self.silent for end in (".out", "")]
+    def missing(self) -> "Ranges":
+        """Return the tasks without an outcome."""
+        return self.outcomes.with_outcome("MISSING")
+
+    def killed_for_memory(self, texts: "Iterable[str]") -> bool:
+        """Return whether the output of a job of this wave has one of the texts of a scheduler that kills for memory."""
+        # Some schedulers write their own messages to a separate file, without the suffix.
+        names = ["job-%d-%d%s" % (self.wave, n, end) for n in self.unclosed for end in (".out", "")]
         for path in (os.path.join(self.run, "logs", name) for name in names):
             try:
                 with open(path, "rb") as stream:
-                    said = stream.read().decode("utf-8", "replace").lower()
+                    output = stream.read().decode("utf-8", "replace").lower()
             except OSError:
                 continue
-            if any(word in said for word in words):
+            if any(text in output for text in texts):
                 return True
         return False
 
-    def out_of_memory(self):
-        """Return {wave that says so: tasks that ran out of memory, as ranges}."""
-        return self.words.by_wave("MEMORY")
+    def out_of_memory(self) -> "dict[int, Ranges]":
+        """Return {wave: tasks that ran out of memory in it, as ranges}."""
+        return self.outcomes.by_wave("MEMORY")
 
 
-def short(host):
+def short(host: str) -> str:
     """Return a host's name as schedulers call a node: up to the first dot."""
-    return host.split(".")[0]
+    return host.split(".", maxsplit=1)[0]
 
 
-def settle(run, wave, seconds):
-    """Wait until every worker's journal has its last line, or for `seconds`; return how many have none.
+def wait_for_journals(run: str, wave: int, seconds: float) -> int:
+    """Wait until every worker's journal has its last line, at most `seconds`; return how many have none.
 
-    A network file system shows what another machine wrote a while later; a killed worker never wrote a last line.
+    A network file system shows late what another machine wrote; a killed worker never wrote a last line.
     """
     give_up = time.monotonic() + seconds
     while True:
-        open_ones = _unfinished(run, wave)
-        if not open_ones or time.monotonic() > give_up:
-            return len(open_ones)
+        unclosed = _unclosed_journals(run, wave)
+        if not unclosed or time.monotonic() > give_up:
+            return len(unclosed)
         time.sleep(min(1.0, max(0.05, seconds / 20)))
 
 
-def _unfinished(run, wave):
-    """Return the workers of a wave whose journal is not there or has no last line."""
+def _unclosed_journals(run: str, wave: int) -> "set[str]":
+    """Return the workers of a wave whose journal is missing or has no last line."""
+    prefix = "%d-" % wave
     leases = os.path.join(run, "waves", str(wave), "leases")
     names = [name for name in os.listdir(leases) if name.endswith(".json") and not name.startswith(".")]
-    claimed = [read_json(os.path.join(leases, name)) for name in names]
-    expected = {one["by"] for one in claimed if one and one["by"].startswith("%d-" % wave)}
+    claims = [read_json(os.path.join(leases, name)) for name in names]
+    expected = {claim["by"] for claim in claims if claim and claim["by"].startswith(prefix)}
     folder = os.path.join(run, "journal")
     for name in os.listdir(folder):
-        if name.startswith("%d-" % wave) and name.endswith(".ndjson"):
+        if name.startswith(prefix) and name.endswith(".ndjson"):
             expected.add(name.split(".")[0])
-    ended = set()
+    closed = set()
     for name in os.listdir(folder):
-        if name.split(".")[0] in expected and name.endswith(".ndjson") and _ended(os.path.join(folder, name)):
-            ended.add(name.split(".")[0])
-    return expected - ended
+        if (
+            name.split(".")[0] in expected
+            and name.endswith(".ndjson")
+            and _is_closed(os.path.join(folder, name))
+        ):
+            closed.add(name.split(".")[0])
+    return expected - closed
 
 
-def _ended(path):
+def _is_closed(path: str) -> bool:
     with open(path, "rb") as stream:
         stream.seek(max(0, os.stat(path).st_size - 4096))
         return b'"end":' in stream.read().rstrip(b"\n").rpartition(b"\n")[2]

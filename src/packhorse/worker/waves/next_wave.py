@@ -1,4 +1,4 @@
-"""The next wave: whether there is one, what it runs, and how it is written down. Who submits it is another matter."""
+"""The next wave: whether there is one, what it runs, and its files; `continuation` and `preplanned` start it."""
 
 import datetime
 import os
@@ -6,112 +6,132 @@ import time
 
 from packhorse.worker.json_files import read_json, write_json
 from packhorse.worker.ranges import count, spread, without
-from packhorse.worker.waves import scheduler_commands as commands
-from packhorse.worker.waves.history import History, settle
+from packhorse.worker.waves.history import History, wait_for_journals
 from packhorse.worker.waves.rungs import choose
-from packhorse.worker.waves.scheduler_commands import sentence
+from packhorse.worker.waves.scheduler_commands import fill_command, matches, print_message, run_command
 
-PROBE = 20  # first tasks, spread over the space, as a plan of the package has them
-LATENCY = 30.0  # seconds until a file is seen by another machine, where the site does not say
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, TypeVar
+
+    from packhorse.worker.ranges import Ranges
+    from packhorse.worker.waves.rungs import Choice
+
+    Result = TypeVar("Result")
+
+PROBE = 20  # first tasks, spread over the space, as in a plan of the package
+LATENCY = 30.0  # seconds until another machine sees a new file, if the site's file does not give them
 DISK_SECONDS = 10.0  # between two tries on a disk that refuses; the first come sooner
+
+# Why a run ends; stopped.json holds it.
+DONE, CANCELLED, REFUSED = "done", "cancelled", "refused"  # no task left; by the user; by scheduler or disk
+FAILING, IDLE, CAP = (
+    "failing",
+    "idle",
+    "cap",
+)  # the first tasks failed alike; no new result; a cap of the user
 
 
 class Stop(Exception):
-    """Nothing more is submitted."""
+    """No further wave is submitted; `why` is DONE or another of the reasons above, `text` is for the user."""
 
-    def __init__(self, why, text):
+    def __init__(self, why: str, text: str) -> None:
         Exception.__init__(self, text)
         self.why, self.text = why, text
 
 
 class NextWave(object):
-    """What one wave of one run left to do."""
+    """The decision on the wave that follows one wave of a run, and its files."""
 
-    def __init__(self, run, wave, seconds):
+    def __init__(self, run: str, wave: int, seconds: float) -> None:
         self.run, self.wave = run, wave
         self.give_up = time.monotonic() + seconds
-        self.said = read_json(os.path.join(run, "waves", "continue.json"))
-        self.latency = min(float(self.said.get("latency") or LATENCY), seconds / 2.0)
-        self.unset = self.said.get("unset", ())
+        self.settings: "dict[str, Any]" = read_json(os.path.join(run, "waves", "continue.json"))
+        self.latency = min(float(self.settings.get("latency") or LATENCY), seconds / 2.0)
+        self.unset: "list[str]" = self.settings.get("unset", [])
 
-    def path(self, wave, name=""):
-        """Return a file of a wave, or its folder."""
+    def path(self, wave: int, name: str = "") -> str:
+        """Return the path of a file of a wave, or of its folder."""
         return os.path.join(self.run, "waves", str(wave), *([name] if name else []))
 
-    def patiently(self, act):
-        """Act, and once more where the disk refuses: it may be full, or its server away for a while."""
+    def with_retries(self, action: "Callable[[], Result]") -> "Result":
+        """Call a function, and again if the disk refuses: it may be full, or its server may be down for a while."""
         pause = 1.0
         while True:
             try:
-                return act()
+                return action()
             except OSError as error:
                 if time.monotonic() + pause > self.give_up:
-                    raise Stop("refused", "the run directory could not be used: %s" % error) from error
-                sentence("the run directory cannot be used now (%s); trying again in %d s" % (error, pause))
+                    raise Stop(REFUSED, "cannot use the run directory: %s" % error) from error
+                print_message("cannot use the run directory now (%s); trying again in %d s" % (error, pause))
                 time.sleep(pause)
                 pause = min(2 * pause, DISK_SECONDS)
 
-    def check_wanted(self):
-        """Raise Stop where the user wants no further wave."""
+    def check_wanted(self) -> None:
+        """Raise Stop if the user has cancelled the run."""
         if os.path.exists(os.path.join(self.run, "cancelled")):
-            raise Stop("cancelled", "the run was cancelled")
+            raise Stop(CANCELLED, "the run was cancelled")
 
-    def over(self, stop):
-        """Write down why nothing more is submitted."""
-        said = {"why": stop.why, "text": stop.text, "wave": self.wave}
+    def write_stop(self, stop: Stop) -> None:
+        """Write why no further wave is submitted."""
+        content = {"why": stop.why, "text": stop.text, "wave": self.wave}
         try:
-            write_json(os.path.join(self.run, "stopped.json"), said)
+            write_json(os.path.join(self.run, "stopped.json"), content)
         except OSError as error:
-            sentence("that could not be written down: %s" % error)
+            print_message("cannot write stopped.json: %s" % error)
 
-    def decide(self):
-        """Read what there is; return it and what is to be done; raise Stop where that is nothing."""
-        silent = settle(self.run, self.wave, self.latency)
-        if silent:
-            sentence(
-                "%d workers of wave %d left no last word; what they have written counts" % (silent, self.wave)
+    def decide(self) -> "tuple[History, Choice]":
+        """Read the history and return it with the choice for the next wave; raise Stop if there is none."""
+        unclosed = wait_for_journals(self.run, self.wave, self.latency)
+        if unclosed:
+            print_message(
+                "%d workers of wave %d did not close their journals; the records that they wrote count"
+                % (unclosed, self.wave)
             )
         history = History(self.run, self.wave)
-        choice = choose(history, self.said)
-        if choice.tasks:  # else what was cancelled had nothing to do any more
+        choice = choose(history, self.settings)
+        if choice.tasks:  # else it does not matter whether jobs were cancelled
             self._check_cancelled(history)
-        self._judge(history, choice)
+        self._check_limits(history, choice)
         return history, choice
 
-    def _check_cancelled(self, history):
-        asked, submission = self.said.get("asked"), history.submissions[self.wave]
-        if not asked or not submission["job"]:
+    def _check_cancelled(self, history: History) -> None:
+        query, submission = self.settings.get("asked"), history.submissions[self.wave]
+        if not query or not submission["job"]:
             return
-        argv = commands.filled(asked["argv"], {"job": submission["job"]})
-        status, said, complaint = commands.ask(argv, self.unset)
+        argv = fill_command(query["argv"], {"job": submission["job"]})
+        status, output, errors = run_command(argv, self.unset)
         if status != 0:
-            sentence("the scheduler does not say how the wave ended (%s)" % (complaint or status))
-        elif commands.says(asked["cancelled"], said):
-            raise Stop("cancelled", "jobs of wave %d were cancelled" % self.wave)
+            print_message("the scheduler does not tell how the wave ended (%s)" % (errors or status))
+        elif matches(query["cancelled"], output):
+            raise Stop(CANCELLED, "jobs of wave %d were cancelled" % self.wave)
 
-    def _judge(self, history, choice):
-        """Raise Stop where another wave has no sense."""
+    def _check_limits(self, history: History, choice: "Choice") -> None:
+        """Raise Stop if no task is left, or another wave would be in vain or exceed a cap."""
         if not choice.tasks:
-            raise Stop("done", _done(history, choice))
+            raise Stop(DONE, _summary(history, choice))
         if history.stops and not any(history.ok.values()):
-            raise Stop("failing", history.stops[0] or "the first tasks all failed in one way")
-        chain, idle = history.chain, self.said.get("idle") or 2
+            raise Stop(FAILING, history.stops[0] or "the first tasks all failed in the same way")
+        chain, idle = history.chain, self.settings.get("idle") or 2
         if (
             len(chain) >= idle
             and not any(history.ok.get(wave) for wave in chain[:idle])
             and not history.saved()
         ):
             left = count(choice.tasks)
-            raise Stop("idle", "%d waves in a row had no new result; %d tasks are left" % (idle, left))
-        waves, hours = self.said.get("waves"), self.said.get("core_hours")
+            raise Stop(IDLE, "%d waves in a row had no new result; %d tasks are left" % (idle, left))
+        waves, hours = self.settings.get("waves"), self.settings.get("core_hours")
         if waves and len(chain) >= waves:
-            raise Stop("cap", "%d waves were allowed, and %d tasks are left" % (waves, count(choice.tasks)))
+            raise Stop(
+                CAP, "the limit of %d waves is reached; %d tasks are left" % (waves, count(choice.tasks))
+            )
         if hours and history.core_hours() >= hours:
-            said = "%.1f core-hours of %.1f are used, and %d tasks are left"
-            raise Stop("cap", said % (history.core_hours(), hours, count(choice.tasks)))
+            text = "%.1f core-hours of %.1f are used; %d tasks are left"
+            raise Stop(CAP, text % (history.core_hours(), hours, count(choice.tasks)))
 
-    def write(self, history, choice, wave):
-        """Write the next wave, its plan last; return its submission."""
+    def write(self, history: History, choice: "Choice", wave: int) -> "dict[str, Any]":
+        """Write the files of the next wave, its plan last; return its submission."""
         rung, plan = choice.rung, _plan(history, choice, wave)
         submission = self._intent(history, choice, wave)
         os.makedirs(self.path(wave, "leases"), 0o700, exist_ok=True)  # this may be the second try
@@ -121,16 +141,17 @@ class NextWave(object):
         write_json(self.path(wave, "work.json"), work)
         write_json(self.path(wave, "submission.json"), submission)
         write_json(self.path(wave, "plan.json"), plan)
-        said = "wave %d: %d tasks in %d jobs of %d tasks at a time (%s)"
-        sentence(said % (wave, plan["tasks"], submission["elements"], rung["slots"], choice.why))
+        text = "wave %d: %d tasks in %d jobs of %d tasks at a time (%s)"
+        print_message(text % (wave, plan["tasks"], submission["elements"], rung["slots"], choice.why))
         return submission
 
-    def _intent(self, history, choice, wave):
+    def _intent(self, history: History, choice: "Choice", wave: int) -> "dict[str, Any]":
+        """Return the submission of a wave before it is submitted."""
         last, rung = history.submissions[self.wave], choice.rung
         return dict(
             last,
             wave=wave,
-            token="packhorse-%s-%d" % (self.said["run"], wave),
+            token="packhorse-%s-%d" % (self.settings["run"], wave),
             rung=rung["name"],
             elements=choice.elements,
             slots=rung["slots"],
@@ -148,29 +169,28 @@ class NextWave(object):
         )
 
 
-def _done(history, choice):
-    """Return how the run stands when nothing is left to run."""
-    counts = dict(history.origin["before"])
-    for word, number in history.words.counts().items():
-        counts[word] = counts.get(word, 0) + number
-    said = "%d of %d tasks ended well" % (counts.get("OK", 0), history.origin["total"])
-    others = {"FAILED": "failed", "TIMEOUT": "met their time limit", "MEMORY": "ran out of memory"}
-    for word, text in others.items():
-        if counts.get(word):
-            said += ", %d %s" % (counts[word], text)
+def _summary(history: History, choice: "Choice") -> str:
+    """Return the outcomes of a run in a sentence, when no task is left to run."""
+    counts: "dict[str, int]" = dict(history.origin["before"])
+    for outcome, number in history.outcomes.counts().items():
+        counts[outcome] = counts.get(outcome, 0) + number
+    summary = "%d of %d tasks succeeded" % (counts.get("OK", 0), history.origin["total"])
+    others = {"FAILED": "failed", "TIMEOUT": "timed out", "MEMORY": "ran out of memory"}
+    for outcome, text in others.items():
+        if counts.get(outcome):
+            summary += ", %d %s" % (counts[outcome], text)
     if choice.hopeless:
-        said += "; %d met the deadline of a job that they had from its start" % count(choice.hopeless)
-        said += " and saved no newer checkpoint: they need more time than the site gives"
-    return said
+        summary += "; %d had the whole time of a job and saved no newer checkpoint" % count(choice.hopeless)
+        summary += ": they need more time than the site gives"
+    return summary
 
 
-def _plan(history, choice, wave):
-    """Return the next wave's plan, in the form that the package writes."""
+def _plan(history: History, choice: "Choice", wave: int) -> "dict[str, Any]":
+    """Return the next wave's plan, in the format that the package writes."""
     last, tasks = history.plans[history.wave], choice.tasks
-    before = dict(history.origin["before"])
-    left = history.words.counts_without(tasks)
-    for word, number in left.items():
-        before[word] = before.get(word, 0) + number
+    before: "dict[str, int]" = dict(history.origin["before"])
+    for outcome, number in history.outcomes.counts_without(tasks).items():
+        before[outcome] = before.get(outcome, 0) + number
     probe = _first(history, choice)
     return dict(
         last,
@@ -181,18 +201,18 @@ def _plan(history, choice, wave):
         probe=probe,
         ranges=without(tasks, [[index, index + 1] for index in probe]),
         unreadable=[],
-        before={word: number for word, number in before.items() if number and word != "MISSING"},
+        before={outcome: n for outcome, n in before.items() if n and outcome != "MISSING"},
         created=datetime.datetime.now(datetime.timezone.utc).astimezone().replace(microsecond=0).isoformat(),
     )
 
 
-def _first(history, choice):
-    """Return the tasks to start first: what a deadline cut off, to have all of a job's time, then a spread of the rest."""
-    places = max(PROBE, choice.elements * choice.rung["slots"])
-    cut = [index for index in sorted(history.words.cut) if _within(choice.tasks, index)][:places]
-    rest = without(choice.tasks, [[index, index + 1] for index in cut])
-    return cut + (spread(rest, places - len(cut)) if count(choice.tasks) > 2 * PROBE else [])
+def _first(history: History, choice: "Choice") -> "list[int]":
+    """Return the tasks to start first: unfinished ones, to have all of a job's time, then a spread of the others."""
+    number = max(PROBE, choice.elements * choice.rung["slots"])
+    unfinished = [i for i in sorted(history.outcomes.unfinished) if _within(choice.tasks, i)][:number]
+    rest = without(choice.tasks, [[index, index + 1] for index in unfinished])
+    return unfinished + (spread(rest, number - len(unfinished)) if count(choice.tasks) > 2 * PROBE else [])
 
 
-def _within(ranges, index):
+def _within(ranges: "Ranges", index: int) -> bool:
     return any(a <= index < b for a, b in ranges)

@@ -1,6 +1,6 @@
-"""Waves that were queued before anybody knew whether they would be needed, where jobs may not submit jobs.
+"""Waves whose arrays are queued before they are planned, at sites where jobs cannot submit jobs.
 
-The first element of such an array to come plans for all of them what the wave before it left missing.
+The first element of such an array to start plans, for all of them, the tasks that the wave before it left unfinished.
 """
 
 import os
@@ -8,70 +8,70 @@ import shutil
 import time
 
 from packhorse.worker.json_files import write_json
-from packhorse.worker.waves.next_wave import NextWave, Stop
-from packhorse.worker.waves.scheduler_commands import sentence
+from packhorse.worker.waves.next_wave import REFUSED, NextWave, Stop
+from packhorse.worker.waves.scheduler_commands import print_message
 
-PLAN_SECONDS = 180.0  # in which an element that plans for its whole array has done so
+PLAN_SECONDS = 180.0  # in which an element that plans for its whole array must finish
 
 
-def take_over(run, wave, job, elements):
-    """Plan what a wave left missing, for an array that runs already; tell whether there is anything to do."""
+def plan_queued_wave(run: str, wave: int, job: str, elements: int) -> bool:
+    """Plan the wave after `wave` for the array job that runs already; return whether it has tasks."""
     run, target = os.path.abspath(run), wave + 1
     if os.path.exists(os.path.join(run, "stopped.json")):
-        sentence("this run is over; there is nothing to do")
+        print_message("this run has ended; no task is left")
         return False
     while wave > 1 and not os.path.exists(os.path.join(run, "waves", str(wave), "plan.json")):
-        wave -= 1  # who should have planned that one died
-    return Queued(run, wave, target, PLAN_SECONDS).take_over(job, elements)
+        wave -= 1  # the element that had to plan that wave died
+    return QueuedWave(run, wave, target, PLAN_SECONDS).plan(job, elements)
 
 
-class Queued(NextWave):
+class QueuedWave(NextWave):
     """A wave whose array runs before it is planned."""
 
-    def __init__(self, run, wave, target, seconds):
+    def __init__(self, run: str, wave: int, target: int, seconds: float) -> None:
         NextWave.__init__(self, run, wave, seconds)
         self.target = target
         self.folder = self.path(target)
 
-    def take_over(self, job, elements):
-        """Plan, or wait for who does; tell whether there is anything to do."""
+    def plan(self, job: str, elements: int) -> bool:
+        """Plan the wave, or wait for the element that does; return whether it has tasks."""
         try:
-            if not self.patiently(self._claim):
+            if not self.with_retries(self._claim):
                 return self._wait()
-            self.patiently(lambda: self._plan(job, elements))
+            self.with_retries(lambda: self._write_plan(job, elements))
             return True
         except Stop as stop:
-            shutil.rmtree(self.folder, ignore_errors=True)  # those who wait see that nobody plans any more
-            if stop.why == "refused":  # the wave that is queued behind this one tries again
-                sentence("wave %d is left out: %s" % (self.target, stop.text))
+            shutil.rmtree(self.folder, ignore_errors=True)  # elements that wait see that no plan will come
+            if stop.why == REFUSED:  # the wave that is queued behind this one tries again
+                print_message("wave %d is skipped: %s" % (self.target, stop.text))
                 return False
-            self.over(stop)
-            sentence("nothing is left to do: %s" % stop.text)
+            self.write_stop(stop)
+            print_message("no task is left: %s" % stop.text)
             return False
 
-    def _claim(self):
-        """Make the wave's folder; tell whether it was us."""
+    def _claim(self) -> bool:
+        """Make the wave's folder; return False if another element has made it."""
         try:
             os.mkdir(self.folder, 0o700)
             return True
         except FileExistsError:
             return False
 
-    def _wait(self):
-        """Wait for who made the wave's folder; tell whether there is anything to do."""
+    def _wait(self) -> bool:
+        """Wait for the element that made the wave's folder; return whether the wave has tasks."""
         while time.monotonic() < self.give_up:
             if os.path.exists(self.path(self.target, "plan.json")):
                 return True
             if os.path.exists(os.path.join(self.run, "stopped.json")) or not os.path.isdir(self.folder):
                 return False
             time.sleep(0.5)
-        sentence("nobody planned wave %d" % self.target)
+        print_message("no element planned wave %d in time" % self.target)
         return False
 
-    def _plan(self, job, elements):
-        """Plan the wave, which has the resources of the first rung, as its array has."""
+    def _write_plan(self, job: str, elements: int) -> None:
+        """Plan the wave with the resources of the first rung, which its array has."""
         self.check_wanted()
-        self.said = dict(self.said, rungs=self.said["rungs"][:1])
+        self.settings = dict(self.settings, rungs=self.settings["rungs"][:1])
         history, choice = self.decide()
         submission = self.write(history, choice, self.target)
         submission.update(job=job, elements=elements, submitted=time.time())

@@ -1,4 +1,4 @@
-"""Saying to a scheduler what was rendered for it: argv with places, started without a shell, never waited for in vain."""
+"""Commands for the scheduler: rendered argv with placeholders, run without a shell and with a time limit."""
 
 import os
 import re
@@ -6,17 +6,22 @@ import signal
 import subprocess
 import time
 
-ANSWER_SECONDS = 60.0  # a scheduler under load may take this long
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from typing import Any
+
+REPLY_SECONDS = 60.0  # a scheduler under load may take this long
 FIRST_PAUSE, LONGEST_PAUSE = 2.0, 60.0  # seconds between two tries
 JOB = re.compile(r"[0-9]")
 GUARD = re.compile(r"\{(\w+)\?\}")
 
 
-def places(script, wave, token, **more):
-    """Return what a submission's places stand for; `more` may be elements, exclude (nodes), job and follows (a wave).
+def placeholders(script: str, wave: int, token: str, **more: "Any") -> "dict[str, str]":
+    """Return the values of a submission's placeholders.
 
-    `last` is the number of the array's last element. Of `many` and `single` one is empty, for schedulers that know no
-    array of one element.
+    `more` may hold elements, exclude (nodes), job and follows (a wave). `last` is the number of the array's last
+    element. Of `many` and `single` one is empty, for schedulers that do not accept an array of one element.
     """
     elements = more.get("elements", 0)
     last = str(elements - 1) if elements else ""
@@ -33,58 +38,60 @@ def places(script, wave, token, **more):
     }
 
 
-def filled(template, places):
-    """Return an argv with its {places} filled; an argument whose place is empty is left out.
+def fill_command(template: "Iterable[str]", values: "Mapping[str, str]") -> "list[str]":
+    """Return an argv with its {placeholders} filled; an argument with an empty placeholder is left out.
 
-    So is one that begins with {place?}, which itself stands for nothing.
+    So is an argument that begins with {placeholder?}, which itself is filled with nothing.
     """
-    found = []
+    argv = []
     for word in template:
-        asks = GUARD.match(word)
-        if asks:
-            if not places[asks.group(1)]:
+        guard = GUARD.match(word)
+        if guard:
+            if not values[guard.group(1)]:
                 continue
-            word = word[asks.end() :]  # noqa: PLW2901 - step by step
-        named = [name for name in places if "{%s}" % name in word]
-        if all(places[name] != "" for name in named):
+            word = word[guard.end() :]  # noqa: PLW2901 - step by step
+        named = [name for name in values if "{%s}" % name in word]
+        if all(values[name] != "" for name in named):
             for name in named:
-                word = word.replace("{%s}" % name, places[name])  # noqa: PLW2901 - step by step
-            found.append(word)
-    return found
+                word = word.replace("{%s}" % name, values[name])  # noqa: PLW2901 - step by step
+            argv.append(word)
+    return argv
 
 
-def job_number(said):
-    """Return the job's number in a scheduler's answer, or "": the only word of a line, up to a `;`."""
-    for row in reversed(said.splitlines()):  # sites print notices before it
+def parse_job_id(reply: str) -> str:
+    """Return the job id in a scheduler's reply, or "": the only word of a line, up to a `;`."""
+    for row in reversed(reply.splitlines()):  # sites print notices before it
         words = row.split(";")[0].split()
         if len(words) == 1 and JOB.match(words[0]):  # "3 jobs left today" is a notice, too
             return words[0]
     return ""
 
 
-def says(pattern, said):
-    """Tell whether a pattern is found in one of the parts of what a scheduler said, which empty lines set apart."""
-    return any(re.search(pattern, part, re.MULTILINE) for part in said.split("\n\n"))
+def matches(pattern: str, reply: str) -> bool:
+    """Return whether a pattern is found in one of the parts of a reply, which empty lines separate."""
+    return any(re.search(pattern, part, re.MULTILINE) for part in reply.split("\n\n"))
 
 
-def environment(unset, inherited):
-    """Return the environment of a command: names, or beginnings that end with *, are taken away."""
+def command_environment(unset: "Sequence[str]", inherited: "Mapping[str, str]") -> "dict[str, str]":
+    """Return the environment of a command, without the names in `unset` or the prefixes in it that end with *."""
     whole = {name for name in unset if not name.endswith("*")}
     starts = tuple(name[:-1] for name in unset if name.endswith("*"))
-    kept = {
+    variables = {
         name: value
         for name, value in inherited.items()
         if name not in whole and not (starts and name.startswith(starts))
     }
-    return dict(kept, LC_ALL="C")
+    return dict(variables, LC_ALL="C")
 
 
-def ask(argv, unset=(), seconds=ANSWER_SECONDS):
-    """Run a command; return (status, what it printed, its complaint), status None where no answer came."""
+def run_command(
+    argv: "list[str]", unset: "Sequence[str]" = (), seconds: float = REPLY_SECONDS
+) -> "tuple[int | None, str, str]":
+    """Run a command; return (status, standard output, standard error), status None after a timeout."""
     try:
         process = subprocess.Popen(
             argv,
-            env=environment(unset, os.environ),
+            env=command_environment(unset, os.environ),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -92,50 +99,57 @@ def ask(argv, unset=(), seconds=ANSWER_SECONDS):
         )
     except OSError as error:
         return 127, "", "%s: %s" % (argv[0], error.strerror)
+    status: "int | None"
     try:
-        said, complaint = process.communicate(timeout=seconds)
+        output, errors = process.communicate(timeout=seconds)
         status = process.returncode
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
-        said, complaint, status = b"", b"no answer in %d s" % seconds, None
-        process.stdout.close()
-        process.stderr.close()
-    return status, said.decode("utf-8", "replace"), complaint.decode("utf-8", "replace").strip()
+        output, errors, status = b"", b"no reply in %d s" % seconds, None
+        for stream in (process.stdout, process.stderr):
+            if stream is not None:
+                stream.close()
+    return status, output.decode("utf-8", "replace"), errors.decode("utf-8", "replace").strip()
 
 
-class Refused(Exception):
-    """The scheduler did not take a job, however often it was asked."""
+class SubmissionRefused(Exception):
+    """The scheduler did not accept a job, however often it was submitted."""
 
-    def __init__(self, why, lost):
+    def __init__(self, why: str, *, lost: bool) -> None:
         Exception.__init__(self, why)
-        self.lost = lost  # whether an answer got lost, so that it may have taken the job all the same
+        self.lost = lost  # whether a reply got lost, so that it may have accepted the job after all
 
 
-def submit(argv_of, unset, give_up, wanted):
-    """Submit until the scheduler takes the job; return its number.
+def submit(
+    argv_of: "Callable[[str], list[str]]",
+    unset: "Sequence[str]",
+    give_up: float,
+    check_wanted: "Callable[[], None]",
+) -> str:
+    """Submit until the scheduler accepts the job; return its id.
 
-    `argv_of(why)` is the argv of a try after one that failed for that reason (of the first: ""), `give_up` a moment
-    on the monotonic clock, and `wanted()` raises when nobody wants the job any more. A try whose answer got lost is
-    repeated: two arrays for one wave do no harm.
+    `argv_of(why)` is the argv of a try after one that failed for that reason (of the first: ""), `give_up` a time
+    on the monotonic clock, and `check_wanted()` raises if the job is no longer wanted. A try whose reply got lost
+    is repeated: two arrays for one wave do no harm.
     """
     why, lost, pause = "", False, FIRST_PAUSE
     while True:
-        wanted()
+        check_wanted()
         left = give_up - time.monotonic()
-        status, said, complaint = ask(argv_of(why), unset, max(1.0, min(ANSWER_SECONDS, left)))
-        job = job_number(said)
+        status, output, errors = run_command(argv_of(why), unset, max(1.0, min(REPLY_SECONDS, left)))
+        job = parse_job_id(output)
         if status == 0 and job:
             return job
         lost = lost or status is None or status == 0
-        why = complaint or said.strip() or "it ended with status %s and said nothing" % status
+        why = errors or output.strip() or "it exited with status %s and printed nothing" % status
         if time.monotonic() + pause > give_up:
-            raise Refused(why, lost)
-        sentence("the scheduler did not take the job (%s); asking again in %d s" % (why, pause))
+            raise SubmissionRefused(why, lost=lost)
+        print_message("the scheduler did not accept the job (%s); trying again in %d s" % (why, pause))
         time.sleep(pause)
         pause = min(LONGEST_PAUSE, 2 * pause)
 
 
-def sentence(said):
-    """Say something to whoever reads the job's output."""
-    print(time.strftime("%Y-%m-%d %H:%M:%S ") + said, flush=True)  # noqa: T201 - its output is read by people
+def print_message(text: str) -> None:
+    """Print a line with the time to the job's output."""
+    print(time.strftime("%Y-%m-%d %H:%M:%S ") + text, flush=True)  # noqa: T201 - its output is read by people
