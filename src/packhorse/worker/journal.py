@@ -64,6 +64,7 @@ class Journal(object):
         self.descriptor: "int | None" = None
         self.pack: "int | None" = None
         self.log: "int | None" = None
+        self.pack_name = ""
         self.pack_size = self.log_size = 0
         self.unsynced: "list[Entry]" = []  # since the last successful fsync
         self.held: "list[Entry]" = []  # not written yet, because the disk refused

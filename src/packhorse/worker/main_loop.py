@@ -64,8 +64,6 @@ class Worker(object):
         self.work_file = os.path.abspath(work_file)
         self.work, self.space = read_work_file(work_file)
         self.options = options
-        self.archive = os.path.join(self.work["directory"], "worker.pyz")
-        self.python = [sys.executable, "-S", "-E"]
         self.folder = os.path.dirname(self.work_file)
         with open(os.path.join(self.folder, "plan.json"), "rb") as stream:
             plan = json.loads(stream.read().decode("utf-8"))
@@ -75,7 +73,6 @@ class Worker(object):
         leases = Leases(os.path.join(self.folder, "leases"), self.positions.total, self.name)
         self.supply = Supply(leases, self.positions, self.deadline, options.elements)
         self.scratch: "str | None" = None
-        self.unpacked = ""  # the folder of the unpacked snapshot
         self.slots: "list[Slot]" = []
         self.totals: "dict[str, Any]" = {"wall": 0.0, "cpu": 0.0, "longest": 0.0}
         self.records: "list[Entry]" = []
@@ -196,8 +193,10 @@ class Worker(object):
                 require_free_space(self.scratch)
             snapshot = self.work["snapshot"]
             archive = os.path.join(self.work["directory"], snapshot) if snapshot else None
-            self.unpacked = unpack(archive, os.path.join(self.scratch, "code"))
-            self.slots = [Slot(self, slot) for slot in range(number)]
+            unpacked = unpack(archive, os.path.join(self.scratch, "code"))
+            self.slots = [
+                Slot(self.work, self.work_file, self.scratch, unpacked, slot) for slot in range(number)
+            ]
         except OSError as error:
             text = "%s on %s has no space for working copies (%s); name another folder with --scratch"
             raise OSError(text % (parent, platform.node(), error)) from error

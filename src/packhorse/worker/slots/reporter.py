@@ -26,9 +26,6 @@ class Reporter(object):
         self.patience = patience
         self.lock = threading.Lock()
         self.sent = 0.0
-        self._clear()
-
-    def _clear(self) -> None:
         self.waiting: "list[dict[str, Any] | bytes]" = []
         self.wall = self.cpu = self.longest = 0.0
 
@@ -71,7 +68,8 @@ class Reporter(object):
                 for record in self.waiting
             ]
             data = successes_message(b"".join(lines), len(lines), self.wall, self.cpu, self.longest)
-            self._clear()
+            self.waiting = []
+            self.wall = self.cpu = self.longest = 0.0
             self.sent = time.monotonic()
             self.channel.sendall(data)
 

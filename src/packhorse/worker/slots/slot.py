@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import time
 
 from packhorse.worker.slots import process
@@ -19,8 +20,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from packhorse.worker.main_loop import Worker
     from packhorse.worker.ranges import Ranges
+    from packhorse.worker.work_file import Work
 
 CHECK_SECONDS = 0.2  # between two checks of a function's limits
 
@@ -31,14 +32,13 @@ class Slot(object):
     socket: socket.socket  # of the process that `start` started
     messages: MessageReader
 
-    def __init__(self, worker: "Worker", number: int) -> None:
-        assert worker.scratch is not None
-        self.worker = worker
-        self.work = worker.work
+    def __init__(self, work: "Work", work_file: str, scratch: str, unpacked: str, number: int) -> None:
+        """Make the slot's folders in `scratch`, with a copy of the snapshot that is `unpacked` there."""
+        self.work, self.work_file = work, work_file
         self.number = number
-        self.scratch = worker.scratch
-        self.folders = SlotFolders(worker.scratch, number, self.work)
-        self.folders.make(worker.unpacked, self.work["links"])
+        self.scratch = scratch
+        self.folders = SlotFolders(scratch, number, work)
+        self.folders.make(unpacked, work["links"])
         self.queue: "Ranges" = []  # index ranges given and not yet answered, in order
         self.deaths: "dict[int, int]" = {}  # index -> how often the slot died in it
         self.process: "subprocess.Popen[bytes] | None" = None
@@ -56,7 +56,7 @@ class Slot(object):
         for side in (ours, theirs):
             side.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
         argv, variables = self._program()
-        argv += ["slot", self.worker.work_file, self.scratch, str(self.number), str(theirs.fileno())]
+        argv += ["slot", self.work_file, self.scratch, str(self.number), str(theirs.fileno())]
         CURRENT.pack_into(self.current, 0, 0, 0.0)
         self.why = ""
         self.ready = False
@@ -70,11 +70,13 @@ class Slot(object):
     def _program(self) -> "tuple[list[str], dict[str, str]]":
         environ = dict(os.environ)
         environ.update(gpu_variables(environ, self.work.get("gpus"), self.number))
+        archive = os.path.join(self.work["directory"], "worker.pyz")
         if self.work["function"]:
             variables = base_environment(self.work, self.folders, environ)
-            return self.work["python"] + [self.worker.archive], variables
+            return self.work["python"] + [archive], variables
         # A launcher carries the mark, too, so that one that outlives its worker is found as its task is.
-        return self.worker.python + [self.worker.archive], dict(environ, PACKHORSE_RUN=self.work["mark"])
+        argv = [sys.executable, "-S", "-E", archive]
+        return argv, dict(environ, PACKHORSE_RUN=self.work["mark"])
 
     def send_ranges(self, ranges: "Ranges") -> None:
         """Give index ranges of tasks to the slot."""
