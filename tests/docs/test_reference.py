@@ -21,6 +21,8 @@ from packhorse.worker.tasks import environment
 from packhorse.worker.tasks.slot_folders import SlotFolders
 from packhorse.worker.tasks.task import Task
 
+HANDWRITTEN = {"files.md"}
+
 
 @pytest.fixture(scope="module")
 def generate() -> ModuleType:
@@ -35,7 +37,7 @@ def generate() -> ModuleType:
 
 def test_the_committed_pages_are_those_of_the_code(generate: ModuleType) -> None:
     fresh = generate.pages()
-    assert {path.name for path in REFERENCE.glob("*.md")} == set(fresh), (
+    assert {path.name for path in REFERENCE.glob("*.md")} == {*fresh, *HANDWRITTEN}, (
         "docs/reference has other pages: make docs"
     )
     for name, text in fresh.items():
