@@ -10,7 +10,16 @@ import pytest
 from msgspec.structs import replace
 
 from packhorse.model.command import Answer, Command
-from packhorse.model.job import Details, Ended, Job, Refused, Request, SubmissionUnknown, Submitted, Wait
+from packhorse.model.job import (
+    Details,
+    Ended,
+    Job,
+    Request,
+    SubmissionRefused,
+    SubmissionUnknown,
+    Submitted,
+    Wait,
+)
 from packhorse.model.queues import QueueState
 from packhorse.runtime.dialogue import run_dialogue
 from packhorse.schedulers import scheduler
@@ -74,7 +83,7 @@ def test_every_answer_of_qsub_has_its_meaning(case: Case) -> None:
         assert isinstance(said, SubmissionUnknown)
         assert LOST[case.name] in said.why
     elif case.name in NEVER or case.name in LATER:
-        assert isinstance(said, Refused)
+        assert isinstance(said, SubmissionRefused)
         assert (NEVER.get(case.name) or LATER[case.name]) in said.why
         assert said.transient == (case.name in LATER)
         assert "usage" not in said.why
@@ -86,7 +95,7 @@ def test_every_answer_of_qsub_has_its_meaning(case: Case) -> None:
 def test_the_limit_on_jobs_is_one_that_passes() -> None:
     whole = KNOWN["qsub-max-queued"].answer
     said = PBS.read_submission(Answer(status=38, stderr=whole.stderr.splitlines()[-1]))
-    assert isinstance(said, Refused)
+    assert isinstance(said, SubmissionRefused)
     assert said.transient
 
 

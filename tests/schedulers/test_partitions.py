@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from packhorse.model.command import Answer, Command
-from packhorse.model.job import Refused
+from packhorse.model.job import SubmissionRefused
 from packhorse.model.queues import QueueState, Start
 from packhorse.runtime.dialogue import run_dialogue
 from packhorse.schedulers import scheduler
@@ -159,7 +159,7 @@ def test_a_trial_gives_a_start_or_a_refusal(case: Case) -> None:
         assert isinstance(found, Start)
         assert re.fullmatch(r"2026-11-2\dT\d\d:\d\d:\d\d", found.at)
     else:
-        assert isinstance(found, Refused)
+        assert isinstance(found, SubmissionRefused)
         assert found.why
     assert isinstance(found, Start) == ("_ok" in case.name or case.answer.status == 0)
 

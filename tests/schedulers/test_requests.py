@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from packhorse.model.command import Command
 from packhorse.model.errors import UsageError
 from packhorse.model.job import Request, Wait
-from packhorse.runtime.dialogue import environment
+from packhorse.runtime.dialogue import command_environment
 from packhorse.schedulers import scheduler
 from packhorse.schedulers.script import Raw, job_script
 from packhorse.schedulers.slurm.accounting import FIELDS
@@ -278,12 +278,14 @@ def test_a_script_is_good_bash(tmp_path: Path) -> None:
         ({"SLURM_JOB_ID": "9", "SLURM_ARRAY_JOB_ID": "7", "SLURM_ARRAY_TASK_ID": "2", "SLURM_RESTART_COUNT": "3"}, "2 7 3"),
     ],
 )  # fmt: skip
-def test_a_job_knows_its_numbers(environment: dict[str, str], words: str) -> None:
+def test_a_job_knows_its_numbers(command_environment: dict[str, str], words: str) -> None:
     import subprocess
 
     names = SLURM.variables
     script = job_script([], "x", ["set -u"], ["echo", Raw(names.element), Raw(names.job), Raw(names.restart)])
-    done = subprocess.run(["bash", "-c", script], env=environment, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        ["bash", "-c", script], env=command_environment, capture_output=True, text=True, check=True
+    )
     assert done.stdout.split() == words.split()
 
 
@@ -316,4 +318,4 @@ def test_what_a_shell_or_an_outer_job_says_does_not_reach_a_submission() -> None
     ]
     own = {"SLURM_CONF": "/etc/slurm.conf", "PATH": "/bin", "HOME": "/home/alice"}
     command = Command(argv=("sbatch",), unset=SLURM.unset)
-    assert environment(command, {**own, **dict.fromkeys(foreign, "1")}) == {**own, "LC_ALL": "C"}
+    assert command_environment(command, {**own, **dict.fromkeys(foreign, "1")}) == {**own, "LC_ALL": "C"}

@@ -8,7 +8,16 @@ import pytest
 from msgspec.structs import replace
 
 from packhorse.model.command import Answer, Command
-from packhorse.model.job import Details, Ended, Job, Refused, Request, SubmissionUnknown, Submitted, Wait
+from packhorse.model.job import (
+    Details,
+    Ended,
+    Job,
+    Request,
+    SubmissionRefused,
+    SubmissionUnknown,
+    Submitted,
+    Wait,
+)
 from packhorse.model.queues import QueueState
 from packhorse.runtime.dialogue import run_dialogue
 from packhorse.schedulers import scheduler
@@ -74,7 +83,7 @@ def test_every_answer_of_qsub_has_its_meaning(case: Case) -> None:
         assert isinstance(said, SubmissionUnknown)
         assert LOST[case.name] in said.why
     elif case.name in NEVER or case.name in LATER:
-        assert isinstance(said, Refused)
+        assert isinstance(said, SubmissionRefused)
         assert (NEVER.get(case.name) or LATER[case.name]) in said.why
         assert said.transient == (case.name in LATER)
         assert "usage" not in said.why
@@ -86,7 +95,7 @@ def test_every_answer_of_qsub_has_its_meaning(case: Case) -> None:
 def test_the_limit_on_jobs_is_one_that_passes() -> None:
     whole = KNOWN["qsub-max-user-queuable"].answer
     said = TORQUE.read_submission(Answer(status=228, stderr=whole.stderr.splitlines()[-1]))
-    assert isinstance(said, Refused)
+    assert isinstance(said, SubmissionRefused)
     assert said.transient
 
 
@@ -94,12 +103,12 @@ def test_the_limit_on_jobs_is_one_that_passes() -> None:
     ("answer", "kind"),
     [
         (Answer(status=None, stderr="qsub: did not answer within 60 s\n"), SubmissionUnknown),
-        (Answer(status=None, stderr="qsub: not found"), Refused),
+        (Answer(status=None, stderr="qsub: not found"), SubmissionRefused),
         (Answer(status=0, stdout="Project lab: 12 hours left\n26[].pbs01.example.org\n"), Submitted),
         (Answer(status=0, stdout="2026\n0.pbs01.example.org\n"), Submitted),
         (Answer(status=0, stdout="welcome\n"), SubmissionUnknown),
         (Answer(status=11, stdout="7.pbs01\n", stderr="qsub: End of File\n"), SubmissionUnknown),
-        (Answer(status=1, stderr="qsub: please say which project pays\n"), Refused),
+        (Answer(status=1, stderr="qsub: please say which project pays\n"), SubmissionRefused),
     ],
 )
 def test_a_job_that_may_be_in_the_queue_is_never_called_refused(answer: Answer, kind: type) -> None:

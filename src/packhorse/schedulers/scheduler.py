@@ -7,7 +7,7 @@ from typing import Literal, Protocol
 from msgspec import Struct
 
 from packhorse.model.command import Answer, Command, Dialogue
-from packhorse.model.job import Details, Ended, Job, Refused, Request, SubmissionUnknown, Submitted
+from packhorse.model.job import Details, Ended, Job, Request, SubmissionRefused, SubmissionUnknown, Submitted
 from packhorse.model.queues import QueueState, Start
 from packhorse.model.site_facts import SiteFacts
 from packhorse.schedulers.script import Shell, Variables
@@ -81,7 +81,7 @@ class Scheduler(Protocol):
     def interactive_argv(self, request: Request) -> list[str]:
         """Return the argv that waits for a job and opens a shell in it."""
 
-    def read_submission(self, answer: Answer) -> Submitted | Refused | SubmissionUnknown:
+    def read_submission(self, answer: Answer) -> Submitted | SubmissionRefused | SubmissionUnknown:
         """Read the answer to `submit_argv`."""
 
     # --- Job numbers ---
@@ -133,7 +133,7 @@ class Scheduler(Protocol):
     def queues(self, user: str, /) -> Dialogue[list[QueueState] | NoReply]:
         """Ask which queues there are, what is free in them, and which of them the user may use."""
 
-    def estimate_start(self, queue: QueueState, /) -> Dialogue[Start | Refused | NoReply]:
+    def estimate_start(self, queue: QueueState, /) -> Dialogue[Start | SubmissionRefused | NoReply]:
         """Ask when a small job would start in a queue, without submitting one; NoReply where a scheduler cannot say."""
 
     def profile(self, user: str, /) -> Dialogue[SiteFacts | NoReply]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from packhorse.model.command import Command
-from packhorse.model.job import Details, Ended, How, Job, State
+from packhorse.model.job import Details, EndCause, Ended, Job, JobState
 from packhorse.model.queues import QueueState
 from packhorse.schedulers.pbs.job_ids import Id, job_id
 from packhorse.schedulers.pbs.job_output import TOKEN
@@ -32,13 +32,13 @@ NEVER_RUN = "Subjob finished"  # the comment of an element that was deleted befo
 
 # qstat(1B). B is an array of which some elements have begun, X an element that has ended while its array goes on, F is
 # history, U waits because its user's workstation is busy. M is absent: the job goes on at another server.
-STATES: dict[str, State] = {
+STATES: dict[str, JobState] = {
     **dict.fromkeys(("Q", "H", "W", "T", "U"), "QUEUED"),
     **dict.fromkeys(("R", "E", "S", "B"), "RUNNING"),
     **dict.fromkeys(("X", "F"), "GONE"),
 }
 # Exit statuses by which the server says why it ended a job (pbs_job.h, JOB_EXEC_*).
-ENDED_BY_SERVER: dict[str, How] = {
+ENDED_BY_SERVER: dict[str, EndCause] = {
     "-20": "node",
     "-26": "memory",
     "-27": "memory",
@@ -97,7 +97,7 @@ def _flat(attributes: Mapping[str, Any]) -> dict[str, str]:
     return flat
 
 
-def state(letter: str) -> State:
+def state(letter: str) -> JobState:
     """Return what a state letter means; UNKNOWN for any other."""
     return STATES.get(letter, "UNKNOWN")
 

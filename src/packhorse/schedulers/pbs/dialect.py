@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Literal, TypeVar
 
 from packhorse.model.command import Answer, Command, Dialogue
-from packhorse.model.job import Details, Ended, Job, Refused, Request, SubmissionUnknown, Submitted
+from packhorse.model.job import Details, Ended, Job, Request, SubmissionRefused, SubmissionUnknown, Submitted
 from packhorse.model.queues import QueueState, Start
 from packhorse.model.site_facts import SiteFacts
 from packhorse.schedulers import reply_rules
@@ -136,7 +136,7 @@ class PBS(ABC):
         """Return the argv that waits for a job and opens its shell; qsub(1B), -I."""
         return ["qsub", "-I", *header_words(self.directives(request))]
 
-    def read_submission(self, answer: Answer) -> Submitted | Refused | SubmissionUnknown:
+    def read_submission(self, answer: Answer) -> Submitted | SubmissionRefused | SubmissionUnknown:
         """Read qsub's answer. A site's own notices may precede the number."""
         return reply_rules.submitted(answer, JOB_NUMBER.findall(answer.stdout), *self._error(answer))
 
@@ -204,7 +204,7 @@ class PBS(ABC):
 
     # --- Queues and the site ---
 
-    def estimate_start(self, _queue: QueueState, /) -> Dialogue[Start | Refused | NoReply]:
+    def estimate_start(self, _queue: QueueState, /) -> Dialogue[Start | SubmissionRefused | NoReply]:
         """Return NoReply: qsub does not estimate a start."""
         yield from ()
         return NoReply(f"{self.title} does not say when a job would start")

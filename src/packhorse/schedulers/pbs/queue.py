@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
-from packhorse.model.job import Details, Ended, How, Job, State
+from packhorse.model.job import Details, EndCause, Ended, Job, JobState
 from packhorse.schedulers.pbs.exit_status import TERMINATED, own_end
 from packhorse.schedulers.pbs.job_ids import Id, job_id
 from packhorse.schedulers.quantities import mebibytes, seconds
@@ -14,7 +14,7 @@ CHUNK = 50  # jobs in one question
 # Attributes of a job by name; a part of one is named with a dot: resources_used.walltime.
 Attributes = Mapping[str, str]
 Record = tuple[Id, Attributes]
-Outcome = tuple[How, int | None, int | None]  # with exit status and signal
+Outcome = tuple[EndCause, int | None, int | None]  # with exit status and signal
 
 _INTEGER = re.compile(r"-?\d+", re.ASCII)
 
@@ -32,7 +32,7 @@ def selected(records: Sequence[Record], numbers: Iterable[str]) -> list[Record]:
 
 
 def job_value(
-    job: Id, attributes: Attributes, state: State, *, reason: str = "", start: str = "", token: str = ""
+    job: Id, attributes: Attributes, state: JobState, *, reason: str = "", start: str = "", token: str = ""
 ) -> Job:
     """Return a job that waits or runs; `reason`, `start` and `token` are reported differently by each server."""
     return Job(
@@ -86,7 +86,7 @@ def ended_value(
     )
 
 
-def outcome_of(status: str, by_server: Mapping[str, How]) -> Outcome:
+def outcome_of(status: str, by_server: Mapping[str, EndCause]) -> Outcome:
     """Return how a job ended, with the exit status of its script or the signal that ended it.
 
     `by_server` are the statuses by which the server says why it ended the job (pbs_job.h, JOB_EXEC_*).
@@ -98,7 +98,7 @@ def outcome_of(status: str, by_server: Mapping[str, How]) -> Outcome:
     return own_end(int(status)) if _INTEGER.fullmatch(status) else ("unknown", None, None)
 
 
-def details_value(job: Id, attributes: Attributes, state: State, folder: str) -> Details:
+def details_value(job: Id, attributes: Attributes, state: JobState, folder: str) -> Details:
     """Return where a job works and writes; a path has the host in front that the file is copied to."""
     joined = attributes.get("Join_Path", "n") != "n"
     return Details(

@@ -6,7 +6,7 @@ import re
 from typing import Literal
 
 from packhorse.model.command import Answer, Command, Dialogue
-from packhorse.model.job import Details, Ended, Job, Refused, Request, SubmissionUnknown, Submitted
+from packhorse.model.job import Details, Ended, Job, Request, SubmissionRefused, SubmissionUnknown, Submitted
 from packhorse.model.queues import QueueState, Start
 from packhorse.model.site_facts import SiteFacts
 from packhorse.schedulers.scheduler import NoReply
@@ -102,7 +102,7 @@ class Slurm:
         """Return the argv that waits for a job and opens its shell; srun(1), --pty."""
         return ["srun", *header_words(self.directives(request)), "--pty", "bash", "-l"]
 
-    def read_submission(self, answer: Answer) -> Submitted | Refused | SubmissionUnknown:
+    def read_submission(self, answer: Answer) -> Submitted | SubmissionRefused | SubmissionUnknown:
         """Read sbatch's answer."""
         return refusals.submitted(answer)
 
@@ -216,7 +216,7 @@ class Slurm:
         associations = yield partitions.associations(user)
         return partitions.states(shown.stdout, free.stdout, partitions.mine(groups, associations))
 
-    def estimate_start(self, queue: QueueState, /) -> Dialogue[Start | Refused | NoReply]:
+    def estimate_start(self, queue: QueueState, /) -> Dialogue[Start | SubmissionRefused | NoReply]:
         """Ask when a job of one core, of an hour where so long ones are allowed, would start in a partition."""
         answer = yield partitions.trial(queue.name, queue.account, queue.max_time)
         return partitions.start(answer)

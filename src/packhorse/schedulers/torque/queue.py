@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from packhorse.model.command import Command
-from packhorse.model.job import Details, Ended, How, Job, State
+from packhorse.model.job import Details, EndCause, Ended, Job, JobState
 from packhorse.model.queues import QueueState
 from packhorse.schedulers.pbs.job_ids import job_id
 from packhorse.schedulers.pbs.job_output import token_in
@@ -27,13 +27,13 @@ UNSET = ("PBS_QSTAT_*",)
 QUEUES = Command(argv=("qstat", "-Q", "-f"))
 
 # qstat(1B) and pbs_job.h. E has ended and its output is being copied; T is being moved to another server.
-STATES: dict[str, State] = {
+STATES: dict[str, JobState] = {
     **dict.fromkeys(("Q", "H", "W", "T"), "QUEUED"),
     **dict.fromkeys(("R", "E", "S"), "RUNNING"),
     "C": "GONE",
 }
 # Exit statuses by which the server says why it ended a job (pbs_job.h, JOB_EXEC_*).
-ENDED_BY_SERVER: dict[str, How] = {"-10": "memory", "-11": "timeout", "-12": "timeout", "-4": "node"}
+ENDED_BY_SERVER: dict[str, EndCause] = {"-10": "memory", "-11": "timeout", "-12": "timeout", "-4": "node"}
 
 _ROW = re.compile(r"    ([\w.]+) = (.*)")
 
@@ -77,7 +77,7 @@ def _blocks(text: str, title: str) -> list[tuple[str, dict[str, str]]]:
     return blocks
 
 
-def state(letter: str) -> State:
+def state(letter: str) -> JobState:
     """Return what a state letter means; UNKNOWN for any other."""
     return STATES.get(letter, "UNKNOWN")
 

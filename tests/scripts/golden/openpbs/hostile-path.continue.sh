@@ -8,8 +8,8 @@
 #PBS -j oe
 #PBS -m n
 
-# Starts when the jobs of wave $PACKHORSE_WAVE have ended, however they ended, and submits another wave for the tasks
-# that they left without a result. Nobody has to be there for that.
+# Starts when the jobs of wave $PACKHORSE_WAVE have ended, whether they failed or not, and submits another wave for the
+# tasks without a result. It needs no other program or login.
 
 # This scheduler copies a job's output when the job has ended, and starts it in the home folder with a login PATH.
 # These lines write the output at once, and restore the folder and the PATH of the submission.
