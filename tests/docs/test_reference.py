@@ -20,6 +20,8 @@ from packhorse.worker import fill
 from packhorse.worker.place import Place
 from packhorse.worker.space import Space
 
+HANDWRITTEN = {"files.md"}
+
 
 @pytest.fixture(scope="module")
 def generate() -> ModuleType:
@@ -34,7 +36,7 @@ def generate() -> ModuleType:
 
 def test_the_committed_pages_are_those_of_the_code(generate: ModuleType) -> None:
     fresh = generate.pages()
-    assert {path.name for path in REFERENCE.glob("*.md")} == set(fresh), (
+    assert {path.name for path in REFERENCE.glob("*.md")} == {*fresh, *HANDWRITTEN}, (
         "docs/reference has other pages: make docs"
     )
     for name, text in fresh.items():

@@ -37,6 +37,7 @@ CHECKED = (
 )
 # The pages below docs/ that are not yet held to this.
 LATER = {
+    "decisions.md",
     "design.md",
     "explanation/cluster-shape.md",
     "explanation/journal.md",
@@ -44,7 +45,7 @@ LATER = {
     "explanation/on-a-cluster.md",
     "explanation/slurm.md",
     "explanation/torque.md",
-    "explanation/where-a-task-stands.md",
+    "explanation/sandbox.md",
     "how-to/efficiency.md",
     "how-to/environments.md",
     "how-to/failures.md",
@@ -54,7 +55,6 @@ LATER = {
     "how-to/summary.md",
     "how-to/test-cluster.md",
     "index.md",
-    "reference/files.md",
     "reference/json.md",
     "tutorial.md",
 }

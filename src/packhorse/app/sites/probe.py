@@ -111,19 +111,19 @@ def _name() -> str:
     return platform.node().partition(".")[0] or "cluster"
 
 
-def _query(place: LocalTransport | SshTransport, site: Site) -> SiteFacts:
+def _query(transport: LocalTransport | SshTransport, site: Site) -> SiteFacts:
     """Query the site's scheduler, or the first one that answers."""
-    queried: dict[object, list[Scheduler]] = {}  # TORQUE and OpenPBS have the same queries
+    alike: dict[object, list[Scheduler]] = {}  # TORQUE and OpenPBS have the same queries
     for dialect in sorted(DIALECTS, key=lambda dialect: dialect.name != site.scheduler):
-        queried.setdefault(type(dialect).profile, []).append(dialect)
+        alike.setdefault(type(dialect).profile, []).append(dialect)
     silent = []
-    for alike in queried.values():
-        facts = run_dialogue(alike[0].profile(place.user), place.run_command)
+    for dialects in alike.values():
+        facts = run_dialogue(dialects[0].profile(transport.user), transport.run_command)
         if not isinstance(facts, NoReply):
             return facts
-        silent.append(f"{' or '.join(dialect.name for dialect in alike)}: {facts.why}")
+        silent.append(f"{' or '.join(dialect.name for dialect in dialects)}: {facts.why}")
     hint = "run this on a login node, or name one: packhorse sites probe SITE"
-    raise RunError(f"no scheduler answers on {place.site.name}: {'; '.join(silent)}", hint)
+    raise RunError(f"no scheduler answers on {transport.site.name}: {'; '.join(silent)}", hint)
 
 
 def _seen(site: Site, seen: LoginNode, *, new: bool) -> Site:
