@@ -23,12 +23,12 @@ def a_run(folder: Path, **chosen: str) -> RunDirectory:
 @pytest.mark.parametrize(
     ("why", "text", "said", "typed"),
     [
-        ("idle", "2 waves", "waves brought nothing new: 2 waves", "mend it, then packhorse run study.yaml --site ant"),
+        ("idle", "2 waves", "the last waves had no new result: 2 waves", "correct the cause, then packhorse run study.yaml --site ant"),
         ("cap", "9.5 core-hours are used", "a limit that was set", "--site ant --max-core-hours MORE"),
-        ("cap", "100 waves were allowed", "a limit", "packhorse run study.yaml --site ant goes on"),
+        ("cap", "100 waves were allowed", "a limit", "packhorse run study.yaml --site ant continues"),
         ("refused", "no such partition", "no further job: no such", "packhorse plan study.yaml --site ant shows"),
         ("cancelled", "", "cancelled", "packhorse run study.yaml --site ant runs what is missing"),
-        ("failing", "no numpy", "the first tasks, spread over the space, all failed: no numpy", "--fresh"),
+        ("failing", "no numpy", "the first tasks, spread over the parameter space, all failed: no numpy", "--fresh"),
     ],
 )  # fmt: skip
 def test_each_end_has_its_sentence_and_its_command(

@@ -61,6 +61,8 @@ def test_a_node_fails_with_all_that_runs_there(cluster: Cluster) -> None:
     project.detach()
     busy(project)
     cluster.kill("n2")
+    # Slurm sees it by itself after half a minute; somebody who says so is quicker.
+    cluster.ask("scontrol", "update", f"NodeName={cluster.node('n2')}", "State=DOWN", "Reason=power")
     project.hurry()
     project.until_over(240)
     assert project.stopped()["why"] == "done"
@@ -257,7 +259,7 @@ def test_a_submission_whose_answer_is_lost(cluster: Cluster, late: bool) -> None
     said = "sbatch: error: Batch job submission failed: Socket timed out on send/recv operation"
     submit = f'{real} "$@" >/dev/null'
     if late:
-        submit = f'setsid sh -c \'sleep 20; exec "$@"\' sh {real} "$@" >/dev/null 2>&1 </dev/null &'
+        submit = f'setsid sh -c \'sleep 15; exec "$@"\' sh {real} "$@" >/dev/null 2>&1 </dev/null &'
     once = project.folder / "lost"
     project.write(
         "bin/sbatch",

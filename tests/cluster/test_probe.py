@@ -95,7 +95,7 @@ def test_a_renamed_partition_and_a_lowered_limit_are_named_and_nothing_else(chan
     said = changed_cluster.run(changed_cluster.users[0], words, cwd=folder)
     assert said.returncode == 0, said.stderr
     assert "partition debug is now called quick" in said.stdout
-    assert "partition general: max_time: 2 days, and not 7 days" in said.stdout
+    assert "partition general: max_time: 2 days (file: 7 days)" in said.stdout
     # The file that was written is right about the cluster as it is now, and knows the old name.
     assert changes(changed_cluster, folder) == []
     (folder / "study.yaml").write_text("command: echo {n}\nparameters: {n: [1, 2]}\n")

@@ -99,7 +99,8 @@ def test_a_cancelled_run_submits_nothing_more_and_can_go_on(cluster: Cluster) ->
 
 def test_the_scheduler_is_asked_once_for_all(cluster: Cluster) -> None:
     """A program that counts stands before the real squeue on PATH, and hands every call on to it."""
-    project = Project(cluster, seconds=0.01)
+    project = Project(cluster, seconds=0.01, site="slower")
+    project.write("packhorse-sites/slower.yaml", "extends: testbed\npoll: 2 s\n")
     counts = project.write("asked", "")
     for name in ("squeue", "sacct", "sbatch", "scancel", "scontrol"):
         real = shutil.which(name)

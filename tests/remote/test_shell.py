@@ -164,7 +164,9 @@ def test_where_there_is_neither_a_job_is_had_all_the_same(connected: Laptop, wit
     without("tmux", "screen")
     talk = connected.terminal("shell", "key", "--job", "--time", "10 min")
     talk.expect_exact("--time=0-00:10:00 --pty bash -l")
-    talk.expect_exact("note: tmux and screen are not installed here; the job ends when the connection is lost")
+    talk.expect_exact(
+        "note: tmux and screen are not installed here; the job ends when the connection is lost"
+    )
     assert answer(talk, "$SLURM_JOB_PARTITION") == "general"
     talk.sendline("exit 3")
     talk.expect(pexpect.EOF)

@@ -119,10 +119,10 @@ def _how(ended: Ended, queue: Queue) -> str:
         return JOBS.get(ended.how, ended.how)
     if not ended.by:
         return "cancelled"
+    if ended.by == queue.user or (ended.by == ROOT and queue.user == "root"):
+        return "cancelled by you"
     if ended.by == ROOT:
         return "cancelled by an administrator, or Slurm itself"
-    if ended.by == queue.user:
-        return "cancelled by you"
     return f"cancelled by {'user ' if ended.by.isdigit() else ''}{ended.by}"
 
 

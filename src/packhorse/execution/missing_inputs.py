@@ -64,15 +64,17 @@ def _module(name: str, source: Source, prepared: Prepared) -> Iterator[str]:
         if file.path.endswith((f"/{stem}.py", f"/{stem}/__init__.py")):
             folder = posixpath.dirname(file.path.removesuffix("/__init__.py"))
             shown = posixpath.relpath(folder, source.folder.relative_to(source.root).as_posix())
-            yield f"{file.path} is in the snapshot, but not on the import path; add to the study:\n  env: {{PYTHONPATH: {shown}}}"
+            line = f"env: {{PYTHONPATH: {shown}}}"
+            yield f"{file.path} is in the snapshot, but not on the import path; add to the study:\n  {line}"
             return
 
 
 def _remedy(shown: str, inside: str, prepared: Prepared, *, code: bool = False) -> str:
     why = dict(prepared.left_out).get(inside, "git ignores it, or `code:` excludes it")
+    missing = f"{shown} is in the project but not in the snapshot ({why})"
     if code or Path(shown).suffix.lower() in SOURCE:
-        return f"{shown} is in the project but not in the snapshot ({why}); add to the study:\n  include: [{shown}]"
-    return f"{shown} is in the project but not in the snapshot ({why}); if tasks only read it, add to the study:\n  data: [{shown}]"
+        return f"{missing}; add to the study:\n  include: [{shown}]"
+    return f"{missing}; if tasks only read it, add to the study:\n  data: [{shown}]"
 
 
 def _within(path: Path, root: Path) -> str:

@@ -148,7 +148,7 @@ class SiteExecution:
                 mail=asked.mail,
                 folder=self.store.remote_folder,
                 python=self.store.remote_python,
-                chosen=self.place.said,
+                chosen=self.place.options,
             )
         )
         plan = start_wave(context, pending, slots=proposal.shape.at_a_time, unchecked=unchecked)
@@ -159,8 +159,8 @@ class SiteExecution:
         self.submissions.keep(intent)  # before the plan, without which the wave does not exist
         write_wave(context, plan)
         self.store.upload_changes(self.reporter.say)
-        ahead = EXTRA_WAVES + proposal.cost.waves - 1
-        sent = Submitter(self.store, self.queue, self.reporter, waves_ahead=ahead).submit(intent)
+        waves_ahead = EXTRA_WAVES + proposal.cost.waves - 1
+        sent = Submitter(self.store, self.queue, self.reporter, waves_ahead=waves_ahead).submit(intent)
         if not sent.job:
             self.reporter.warn("Submission not confirmed; run this command again to check.")
         self.reporter.say(f"submitted {sent.job or 'a job'}: {proposal.sentence()}")

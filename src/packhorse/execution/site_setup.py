@@ -16,7 +16,7 @@ from packhorse.model.study import Study
 from packhorse.project.placement import Place
 from packhorse.project.reporter import Reporter
 from packhorse.project.source import Source
-from packhorse.remote.free_space import apply_quotas, more_files
+from packhorse.remote.free_space import UNKNOWN_SPACE, AreaSpace, apply_quotas
 from packhorse.remote.open_store import open_store
 from packhorse.remote.remote_store import RemoteRunStore, remote_folder
 from packhorse.remote.run_store import LocalRunStore, RunStore
@@ -75,7 +75,7 @@ class SshTarget:
     def upload_data(self, source: Source, data: Mapping[str, Mapping[str, Any]], reporter: Reporter) -> None:
         """Upload the data that the site lacks, each file whole and checked."""
         for name, path in self.data_paths(source, data).items():
-            upload_path(self.store.ssh, source.folder / name, path, reporter, check=self.store.check_room)
+            upload_path(self.store.ssh, source.folder / name, path, reporter, check=self.store.check_space)
 
     def claim_wave(self, wave: int) -> bool:
         """Claim a wave there."""
@@ -111,19 +111,19 @@ def _set_up_over_ssh(
 ) -> SiteSetup:
     areas = candidate_areas(place.site, place.asked.area)
     hello = ssh.locate(required_programs(source.study, place.site), [area.path for area in areas])
-    free = apply_quotas(ssh, hello["paths"])
+    spaces = apply_quotas(ssh, hello["paths"])
     before = Submissions(run).cluster()
     if before is not None and before.folder and before.site.name == place.site.name:
         area = before.folder.partition("/packhorse/runs/")[0]
-        known = next((facts for facts in free if facts["path"] == area), None)
-        store = RemoteRunStore(run, ssh, before.folder, free=known)
+        known = next((space for space in spaces if space.path == area), UNKNOWN_SPACE)
+        store = RemoteRunStore(run, ssh, before.folder, space=known)
         store.refresh()
     else:
-        chosen, facts = choose_area(place.site, areas, free)
-        area = facts["path"]
-        folder, roomier = remote_folder(area, run, source.study.name), _roomier(areas, free, chosen)
-        store = RemoteRunStore(run, ssh, folder, free=facts, roomier=roomier)
-        store.check_room()
+        chosen, space = choose_area(place.site, areas, spaces)
+        area = space.path
+        folder, larger = remote_folder(area, run, source.study.name), _larger_areas(areas, spaces, chosen)
+        store = RemoteRunStore(run, ssh, folder, space=space, larger_areas=larger)
+        store.check_space()
         reporter.say(f"run directory: {store.folder} on {place.site.name}{purge_note(chosen)}")
     found = find_remote_environment(source, place, ssh, reporter, build=build)
     more = tuple(name for name in found.modules if name not in place.asked.modules)
@@ -132,7 +132,7 @@ def _set_up_over_ssh(
         store=store,
         place=replace(place, asked=asked),
         target=SshTarget(store, found, area),
-        environment=tuple(found.said),
+        environment=found.description,
     )
 
 
@@ -156,16 +156,16 @@ def required_programs(study: Study, site: Site) -> list[str]:
     return list(dict.fromkeys(programs))
 
 
-def _roomier(areas: list[Storage], free: list[dict[str, Any]], chosen: Storage) -> str:
+def _larger_areas(areas: list[Storage], spaces: list[AreaSpace], chosen: Storage) -> str:
     """Return options for the other areas that have more free bytes or files than the chosen one."""
-    facts = {area.name: row for area, row in zip(areas, free, strict=True) if row["path"]}
-    mine = facts[chosen.name]
-    roomier = [
+    known = {area.name: space for area, space in zip(areas, spaces, strict=True) if space.path}
+    own = known[chosen.name]
+    larger = [
         name
-        for name, row in facts.items()
-        if name != chosen.name and (row["free"] > mine["free"] or more_files(row, mine))
+        for name, space in known.items()
+        if name != chosen.name and ((space.free or 0) > (own.free or 0) or space.holds_more_files(own))
     ]
-    return " or ".join(f"--area {name}" for name in roomier)
+    return " or ".join(f"--area {name}" for name in larger)
 
 
 def _last_part(name: str) -> str:

@@ -54,16 +54,13 @@ class Changes(Struct, frozen=True, kw_only=True):
 
     def _ways(self, changed: list[str]) -> list[str]:
         rest = f"run the other {self.missing}"
-        ways = [
-            f"{self.command} --keep      keep the {self.done} finished tasks, {rest} with the current project"
-        ]
+        ways = [("--keep", f"keep the {self.done} finished tasks, {rest} with the current project")]
         if changed == ["code"]:
-            ways.append(f"{self.command} --old-code  {rest} with the code of the finished tasks")
+            ways.append(("--old-code", f"{rest} with the code of the finished tasks"))
         elif "code" in changed:
-            ways.append(
-                f"{self.command} --old-code --keep  {rest} with the old code, and everything else as it is now"
-            )
-        ways.append(f"{self.command} --fresh     run all tasks again")
+            ways.append(("--old-code --keep", f"{rest} with the old code, and everything else as it is now"))
+        ways.append(("--fresh", "run all tasks again"))
+        lines = [f"{self.command} {options:<10} {text}" for options, text in ways]
         if "code" in changed and any(name.endswith(" is new") for name in self.files):
-            ways.append("to exclude files that are not code, add to the study: code: [your_script.py]")
-        return ways
+            lines.append("to exclude files that are not code, add to the study: code: [your_script.py]")
+        return lines

@@ -26,11 +26,11 @@ from packhorse.text.node import nearest
 
 
 class Place(Struct, frozen=True, kw_only=True):
-    """A site, and what a study and its user request of it; `said` are the command line options, as typed."""
+    """A site, and what a study and its user request of it; `options` are those of the command line, as typed."""
 
     site: Site
     asked: Cluster = Cluster()
-    said: dict[str, Any] = field(default_factory=dict)
+    options: dict[str, Any] = field(default_factory=dict)
 
 
 class Proposal(Struct, frozen=True, kw_only=True):
@@ -66,19 +66,19 @@ class Proposal(Struct, frozen=True, kw_only=True):
         return f"{jobs} of {each}{where}; {hours(cost.core_hours)} core-hours expected"
 
 
-def place_of(source: Source, site: str | Site, called: str = "", **said: Any) -> Place:
+def place_of(source: Source, site: str | Site, called: str = "", **typed: Any) -> Place:
     """Return a site, given or by name, with the request of the study; command line options overrule the study.
 
     `called` is the name that the user typed for a site that is given. Raises UsageError for an unknown site,
     StudyError where a time has no unit.
     """
-    options = {name: value for name, value in said.items() if value is not None}
+    options = {name: value for name, value in typed.items() if value is not None}
     request = dict(options)
     if "job_time" in request:
         request["job_time"] = int(units.duration(request["job_time"], "--job-time"))
     known = find_site(site, source.folder) if isinstance(site, str) else site
     options["site"] = site if isinstance(site, str) else called or site.name
-    return Place(site=known, asked=replace(source.study.cluster, **request), said=options)
+    return Place(site=known, asked=replace(source.study.cluster, **request), options=options)
 
 
 def unknown_sites(source: Source, used: str | None) -> list[str]:

@@ -105,8 +105,8 @@ def this_site(folder: Path, host: str | None = None) -> Site | None:
     """Return the site of which this machine (or `host`) is a login node; None where there is none."""
     name = (platform.node() if host is None else host).lower()
     files = site_files(folder)
-    for word in dict.fromkeys(file.name for file in files if _may_name(file, name)):
-        known = _known(next(file for file in files if file.name == word), files)
+    for candidate in dict.fromkeys(file.name for file in files if _may_name(file, name)):
+        known = _known(next(file for file in files if file.name == candidate), files)
         if known.site is not None and known.site.has_login(name):
             return known.site
     return None
@@ -115,8 +115,8 @@ def this_site(folder: Path, host: str | None = None) -> Site | None:
 def _may_name(file: SiteFile, host: str) -> bool:
     """Return whether a word of the file matches a host, so that few files are parsed at each run."""
     names = (host, host.partition(".")[0])
-    words = (word.lower() for word in _PATTERN.findall(_text(file)))
-    return any(fnmatchcase(name, word) for word in words for name in names)
+    patterns = (pattern.lower() for pattern in _PATTERN.findall(_text(file)))
+    return any(fnmatchcase(name, pattern) for pattern in patterns for name in names)
 
 
 def _text(file: SiteFile) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 from packhorse.project.reporter import Progress, Reporter
 from packhorse.text.amounts import counted, elapsed
 
-LINE_SECONDS = 10.0  # between lines of progress where standard error is no terminal
+LINE_SECONDS = 10.0  # between lines of progress where standard error is not a terminal
 
 
 def note(text: str) -> None:

@@ -12,7 +12,7 @@ import msgspec
 
 from packhorse.model.command import Command
 from packhorse.model.errors import RunError
-from packhorse.remote.free_space import check_room
+from packhorse.remote.free_space import UNKNOWN_SPACE, AreaSpace, check_space
 from packhorse.remote.run_store import ANNOUNCE_BYTES, RunStore
 from packhorse.remote.transport import SshTransport
 from packhorse.rundir.directory import FOLDERS, RunDirectory
@@ -58,13 +58,13 @@ class RemoteRunStore(RunStore):
         folder: str,
         python: str = "",
         *,
-        free: dict[str, Any] | None = None,
-        roomier: str = "",
+        space: AreaSpace = UNKNOWN_SPACE,
+        larger_areas: str = "",
     ) -> None:
-        """`free` is the area as the remote agent reports it; `roomier` are options for areas with more free space."""
+        """`space` is that of the storage area; `larger_areas` are options for areas with more of it."""
         super().__init__(run, transport)
         self.ssh, self.folder, self._python = transport, folder, python
-        self.free, self.roomier = dict(free or {}), roomier
+        self.space, self.larger_areas = space, larger_areas
 
     @property
     def path(self) -> str:
@@ -195,7 +195,7 @@ class RemoteRunStore(RunStore):
         def check(size: int, files: int) -> None:
             if size > ANNOUNCE_BYTES:
                 announce(f"uploading {size / 1e6:,.0f} MB to {self.ssh.site.name}")
-            self.check_room(size, files)
+            self.check_space(size, files)
 
         with self.ssh.open():
             self.ssh.session.send("folders", path=self.folder, names=empty)
@@ -208,19 +208,17 @@ class RemoteRunStore(RunStore):
             )
 
     def _upload_snapshot_delta(self) -> None:
-        """Upload what a new snapshot has beside the one before it; `upload_missing` uploads whole what this cannot rebuild."""
+        """Upload the difference of a new snapshot to the one before it; other files are uploaded whole later."""
         from packhorse.ssh.delta import send_delta
 
         tars = sorted(self.run.path.glob("code-*.tar"), key=lambda path: path.stat().st_mtime)
         if len(tars) > 1:
             send_delta(self.ssh.session, self.folder, tars[-2], tars[-1])
 
-    def check_room(self, size: int = 0, files: int = 0) -> None:
+    def check_space(self, size: int = 0, files: int = 0) -> None:
         """Count an upload against the free space there; raise RunError where it is known not to fit."""
-        check_room(self.ssh.site.name, self.free, self.roomier, size, files)
-        for resource, used in (("free", size), ("files", files)):
-            if self.free.get(resource) is not None:
-                self.free[resource] -= used
+        check_space(self.ssh.site.name, self.space, self.larger_areas, size, files)
+        self.space = self.space.after_upload(size, files)
 
     def _own_files(self) -> Iterable[str]:
         """Yield the names of files written here; of waves only the newest, since older ones are there."""

@@ -99,7 +99,7 @@ class RunStore(ABC):
 
     @abstractmethod
     def detach(self) -> str:
-        """Download all that the run has on the site, before it continues elsewhere; return a sentence on what stays there."""
+        """Download everything before the run continues elsewhere; return a sentence on what stays on the site."""
 
     @abstractmethod
     def remote_size(self) -> tuple[int, int]:

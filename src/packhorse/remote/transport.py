@@ -72,7 +72,7 @@ class LocalTransport:
         return pwd.getpwuid(os.getuid()).pw_name
 
     def is_open(self) -> bool:
-        """Always: this machine needs no login."""
+        """Return True: this machine needs no login."""
         return True
 
     @contextmanager

@@ -24,10 +24,11 @@ from packhorse.plan.job_limits import place_job
 from packhorse.project.reporter import Reporter
 from packhorse.project.run_name import next_run, plain_name
 from packhorse.project.user_sites import with_jobs
+from packhorse.remote.free_space import area_spaces
 from packhorse.remote.remote_store import remote_folder
+from packhorse.remote.run_store import ANNOUNCE_BYTES
 from packhorse.remote.script_inputs import ScriptInputs, script_inputs
 from packhorse.remote.storage_area import candidate_areas, choose_area, purge_note
-from packhorse.remote.transfer import ANNOUNCE_BYTES
 from packhorse.remote.transport import SshTransport, transport_for
 from packhorse.rundir.directory import RunDirectory
 from packhorse.rundir.files import write_file
@@ -113,10 +114,9 @@ def _area(transport: SshTransport, queue: Queue, reporter: Reporter) -> str:
     """Return the path of the storage area in which the job's folder will be."""
     areas = candidate_areas(transport.site)
     reply = transport.locate(list(queue.dialect.programs), [area.path for area in areas])
-    chosen, space = choose_area(transport.site, areas, reply["paths"])
-    path: str = space["path"]
-    reporter.say(f"the job's folder will be in {path}{purge_note(chosen)}")
-    return path
+    chosen, space = choose_area(transport.site, areas, area_spaces(transport.site.name, reply["paths"]))
+    reporter.say(f"the job's folder will be in {space.path}{purge_note(chosen)}")
+    return space.path
 
 
 def checked(path: Path, site: Site, here: Path, reporter: Reporter) -> Script:

@@ -30,9 +30,9 @@ def map_source(
 
 
 def _script_of(template: str) -> str:
-    """Return the name of the script in a command: its first word with a suffix, else its first word."""
-    words = template.split()
-    scripts = [word for word in words if re.search(r"\.\w+$", word) and "{" not in word]
+    """Return the name of the script in a command: its first part with a suffix, else its first part."""
+    parts = template.split()
+    scripts = [part for part in parts if re.search(r"\.\w+$", part) and "{" not in part]
     if scripts:
         return Path(scripts[0]).stem
-    return Path(words[0]).name if words else "map"
+    return Path(parts[0]).name if parts else "map"

@@ -51,12 +51,12 @@ def outcome_lines(outcome: Outcome) -> list[str]:
     return lines
 
 
-def _script_lines(outcome: Outcome, kept: tuple[Path, ...]) -> list[str]:
+def _script_lines(outcome: Outcome, files: tuple[Path, ...]) -> list[str]:
     """Return the closing lines of a script that was run once."""
     lines = [f"done in {elapsed(outcome.seconds)}"]
-    if kept:
+    if files:
         folder = Path(outcome.run) / "artifacts" / "0"
-        names = [str(path.relative_to(folder)) for path in kept]
+        names = [str(path.relative_to(folder)) for path in files]
         more = f" and {len(names) - SHOWN:,} more" if len(names) > SHOWN else ""
         lines.append(f"files written: {', '.join(names[:SHOWN])}{more} (in {folder})")
     else:

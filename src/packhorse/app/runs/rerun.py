@@ -39,27 +39,34 @@ class Rerun(JsonOutput, frozen=True, kw_only=True, tag="packhorse-rerun/1"):
 
 
 def rerun(
-    where: Path, said: str | None, sample: int, chosen: Sequence[str], jobs: int | None, reporter: Reporter
+    where: Path,
+    name: str | None,
+    sample: int,
+    conditions: Sequence[str],
+    jobs: int | None,
+    reporter: Reporter,
 ) -> Rerun:
-    """Run a random sample of finished tasks again from the snapshot; compare results bit for bit."""
-    run = find_run(where, said)
-    words = latest_outcomes(run)
-    finished = [
-        i for a, b in TaskFilter(words.space, chosen).within(words.fold.ranges("OK")) for i in range(a, b)
-    ]
+    """Run a random sample of finished tasks again from the snapshot; compare results bit for bit.
+
+    Raises RunError where no task has finished.
+    """
+    run = find_run(where, name)
+    outcomes = latest_outcomes(run)
+    ranges = TaskFilter(outcomes.space, conditions).within(outcomes.fold.ranges("OK"))
+    finished = [index for first, end in ranges for index in range(first, end)]
     if not finished:
         raise RunError("no finished task to run again", f"packhorse run {run.about().study or 'study.yaml'}")
     picked = sorted(random.SystemRandom().sample(finished, min(sample, len(finished))))
     with tempfile.TemporaryDirectory(prefix="rerun-", dir=run.path) as scratch:
-        again = _twin(run, words.plan.wave, Path(scratch) / "run", picked)
+        again = _twin(run, outcomes.plan.wave, Path(scratch) / "run", picked)
         plan = again.plan(1)
         slots = local_slots(
             cores=usable_cores(), memory=None, cpus=again.work(1)["cpus"], task_memory=None, asked=jobs
         )
         with RunLock(again.path) as lock:
             run_worker(again, plan, slots=slots, lock=lock.descriptor, reporter=reporter)
-        found = compare(words.fold, read_outcomes(again, words.space, {}))
-    text = f"{found.same} of {len(picked)} finished tasks gave the same result again, bit for bit"
+        found = compare(outcomes.fold, read_outcomes(again, outcomes.space, {}))
+    text = f"{found.same} of {len(picked)} finished tasks had the same result again, bit for bit"
     return Rerun(
         run=str(run.path),
         tasks=len(picked),

@@ -39,11 +39,11 @@ def _refuse_while_alive(run: RunDirectory, store: RunStore) -> None:
         from packhorse.execution.leave_site import leave_site
 
         leave_site(run, store, keep=True)
-    own = read_script_job(run)
-    if own is not None:
+    script_job = read_script_job(run)
+    if script_job is not None:
         from packhorse.cluster.script_job import refuse_while_alive
 
-        refuse_while_alive(run, own)
+        refuse_while_alive(run, script_job)
 
 
 def _remove(run: RunDirectory, name: str, elsewhere: str, *, sure: bool) -> str:
