@@ -29,7 +29,7 @@ _SIZE = re.compile(r"(\d+)([KMGT]?)B?", re.IGNORECASE)
 _IN_MIB = {"": 1.0, "K": 1 / 1024, "M": 1.0, "G": 1024.0, "T": 1024.0**2}
 
 
-def head(text: str) -> ScriptHeader:
+def read_header(text: str) -> ScriptHeader:
     """Return what a script asks for; of an option that stands there twice the last counts."""
     said = {LONG.get(one.name, one.name): one.value for one in options(text, "#SBATCH", FLAGS)}
     return ScriptHeader(request=_request(said), folder=said.get("--chdir", ""), notes=notes(text, "#SBATCH"))

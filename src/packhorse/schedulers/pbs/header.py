@@ -13,7 +13,7 @@ FLAGS = "hIVXzf"  # options that take no value
 _RANGE = re.compile(r"(\d+)(?:-(\d+)(?::(\d+))?)?")
 
 
-def head(text: str) -> ScriptHeader:
+def read_header(text: str) -> ScriptHeader:
     """Return what a script asks for."""
     said: dict[str, str] = {}
     asked: dict[str, str] = {}
