@@ -48,7 +48,7 @@ LATER = {
     "explanation/on-a-cluster.md",
     "explanation/slurm.md",
     "explanation/torque.md",
-    "explanation/where-a-task-stands.md",
+    "explanation/sandbox.md",
     "how-to/efficiency.md",
     "how-to/environments.md",
     "how-to/failures.md",
@@ -58,7 +58,6 @@ LATER = {
     "how-to/summary.md",
     "how-to/test-cluster.md",
     "index.md",
-    "reference/files.md",
     "reference/json.md",
     "tutorial.md",
 }

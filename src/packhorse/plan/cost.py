@@ -16,7 +16,7 @@ from packhorse.text.amounts import counted, hours, size, span
 
 
 class Cost(Struct, frozen=True, kw_only=True):
-    """The hours exclude waiting in the queue. `*_most` is None where nobody knows how long a task may take.
+    """The hours exclude waiting in the queue. `*_most` is None if the longest time of a task is unknown.
 
     Core-hours are charged for an element's cores from its start to its end; `wave_core_hours` are the most that
     one wave can use, whatever its tasks do.
