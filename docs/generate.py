@@ -198,7 +198,9 @@ def whole(least: int, most: int) -> str:
     """Return the bounds of an integer, without those that no value will reach."""
     if least < -ENDLESS:
         return "A whole number."
-    return f"A whole number from {least} to {most:,}." if most < ENDLESS else f"A whole number, {least} or more."
+    return (
+        f"A whole number from {least} to {most:,}." if most < ENDLESS else f"A whole number, {least} or more."
+    )
 
 
 def examples(key: str, said: dict[str, Any]) -> Iterator[str]:

@@ -121,7 +121,7 @@ def test_the_standard_library_needs_nothing_but_the_sites_python(laptop: Laptop,
     assert said(found.interpreter.python, "print(6 * 7)") == "42"
     assert found.programs["python"] == found.programs["python3"] == found.interpreter.python
     assert site.environments == []
-    assert MINOR in found.said[0]
+    assert MINOR in found.description[0]
     assert found.digest
 
 
@@ -267,7 +267,7 @@ def test_packages_installed_there_by_hand_are_another_environment(laptop: Laptop
     unpacked(site.environments[0], laptop.wheels / "beta-3.1-py3-none-any.whl")
     again = laptop.ask(source)
     assert again.digest != first.digest
-    assert "beta" in {row["name"] for row in again.told["python"]["packages"]}  # type: ignore[index]
+    assert "beta" in {row["name"] for row in again.provenance["python"]["packages"]}  # type: ignore[index]
 
 
 # Which Python
@@ -630,7 +630,7 @@ def test_a_build_goes_on_when_the_laptop_is_gone(laptop: Laptop, site: Loopback,
 def test_a_plan_tells_of_an_environment_without_building_it(laptop: Laptop, site: Loopback) -> None:
     source = laptop.study(requirements__txt="alpha==1.0\n")
     found = laptop.ask(source, build=False)
-    assert "to be built" in found.said[0]
+    assert "to be built" in found.description[0]
     assert found.digest == ""
     assert site.environments == []
     built = laptop.ask(source)
@@ -647,7 +647,7 @@ def test_a_plan_makes_nothing_here_or_there(laptop: Laptop, site: Loopback) -> N
         laptop.ask(source, build=False)
     (source.folder / ".python-version").unlink()
     found = laptop.ask(source, build=False)
-    assert "1 package of packhorse-lock.txt, to be built in" in found.said[0]
+    assert "1 package of packhorse-lock.txt, to be built in" in found.description[0]
     assert not (source.folder / "packhorse-lock.txt").exists()
     assert list(site.area.iterdir()) == []
     assert laptop.ask(source).interpreter.python == found.interpreter.python
@@ -744,7 +744,7 @@ def test_r_gets_a_library_of_its_own_and_a_missing_package_is_told_with_the_line
     assert library.is_dir()
     assert str(found.interpreter.variables["R_LIBS_USER"]).split(":")[0] == str(library)
     assert found.programs["Rscript"] == str(site.bin / "Rscript")
-    assert found.told["r"]["version"].startswith("R version")  # type: ignore[index]
+    assert found.provenance["r"]["version"].startswith("R version")  # type: ignore[index]
     (source.folder / "more.R").write_text("library('lme5')\nbayez::fit\n")
     (source.folder / "sim.R").write_text(code + "source('more.R')\n")
     with pytest.raises(RunError, match=r"sim.R loads bayez, lme5, which R version") as wrong:

@@ -37,6 +37,7 @@ CHECKED = (
 )
 # The pages below docs/ that are not yet held to this.
 LATER = {
+    "decisions.md",
     "design.md",
     "explanation/cluster-shape.md",
     "explanation/journal.md",

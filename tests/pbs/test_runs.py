@@ -219,7 +219,7 @@ def test_jobs_that_were_sent_by_hand_are_listed_cancelled_and_read(site: Site) -
     assert "(run s)" in said
     assert re.search(r"s-next \(run s\) +dependent +it waits for another job to end", said)
     assert re.search(r"3\.pbs01\S* +fit +held +it is held", said)
-    assert "comes when it has ended" in command("logs", "mine:2")
+    assert "is written when it ends" in command("logs", "mine:2")
     assert "has not started" in command("logs", "mine:3")
     assert "cancelled job 3" in command("cancel", "mine:3")
     assert "cancelled job 4" in command("cancel", "mine:4"), "an array, without its brackets"

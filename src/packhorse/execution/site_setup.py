@@ -132,7 +132,7 @@ def _set_up_over_ssh(
         store=store,
         place=replace(place, asked=asked),
         target=SshTarget(store, found, area),
-        environment=tuple(found.said),
+        environment=found.description,
     )
 
 
