@@ -283,9 +283,7 @@ def test_a_job_knows_its_numbers(environment: dict[str, str], words: str) -> Non
 
     names = SLURM.variables
     script = job_script([], "x", ["set -u"], ["echo", Raw(names.element), Raw(names.job), Raw(names.restart)])
-    done = subprocess.run(
-        ["bash", "-c", script], env=environment, capture_output=True, text=True, check=True
-    )
+    done = subprocess.run(["bash", "-c", script], env=environment, capture_output=True, text=True, check=True)
     assert done.stdout.split() == words.split()
 
 
