@@ -323,7 +323,7 @@ def test_a_python_too_old_for_the_code_is_refused_where_no_other_is_to_be_had(
     site.program("python3", old)
     site.script("uv", "echo no network >&2; exit 1")
     source = laptop.study("match 1:\n    case 1:\n        print(1)\n")
-    with pytest.raises(RunError, match=r"needs Python 3.10 or newer; on loop there is") as wrong:
+    with pytest.raises(RunError, match=r"needs Python 3.10 or newer; loop has ") as wrong:
         laptop.ask(source)
     assert "modules: [python]" in wrong.value.hint
 
