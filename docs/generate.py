@@ -19,7 +19,7 @@ from packhorse.sites.keys import SITE
 from packhorse.study import keys
 from packhorse.study.write import study_text
 from packhorse.text.keys import Key, Part, schema_of
-from packhorse.worker import fill
+from packhorse.worker.tasks import environment
 
 DOCS = Path(__file__).parent
 MADE = "<!-- Made by docs/generate.py from the code. Change the code, then: make docs -->\n"
@@ -367,7 +367,7 @@ def environment_page() -> Iterator[str]:
     yield from ("", "A brace that is none of these is written twice: `{{` and `}}`.")
     yield from ("", "## Environment variables", "", "| variable | what |", "|---|---|")
     yield from (f"| `{name}` | {about} |" for name, about in VARIABLES.items())
-    threads = ", ".join(f"`{name}`" for name in fill.THREADS)
+    threads = ", ".join(f"`{name}`" for name in environment.THREADS)
     yield from ("", f"These are set to the cores of a task (`resources: {{cpus: 4}}`, else 1): {threads}.")
     yield from (
         "",
