@@ -6,7 +6,7 @@
     task.result(mean=rng.normal(size=task.params["n"]).mean())
 
 Everything is read from the environment at each access, because one process may serve many tasks in turn.
-The same script runs by hand: then there are no parameters and the seed is drawn afresh, which is said once.
+The same script runs by hand: then there are no parameters and the seed is drawn afresh, which is reported once.
 Standard library only, Python 3.6: this file travels with every run.
 """
 
@@ -57,10 +57,10 @@ class Params(dict):  # type: ignore[type-arg]
 class _Task:
     """One task: what its environment says, and the result it has given so far."""
 
-    def __init__(self, said: "str | None") -> None:
-        self.said = said
+    def __init__(self, text: "str | None") -> None:
+        self.text = text
         self.result: "Any" = None
-        facts = json.loads(said) if said else _by_hand()
+        facts = json.loads(text) if text else _by_hand()
         self.params = Params(facts.get("params") or {})
         self.index = facts.get("index", 0)
         self.count = facts.get("count", 1)
@@ -70,7 +70,7 @@ class _Task:
         self._scratch, self._checkpoint = facts.get("scratch"), facts.get("checkpoint")
 
     def seeds(self) -> "tuple[int, int]":
-        """Return (seed, seed32); by hand they are drawn once and said, so that the run can be repeated."""
+        """Return (seed, seed32); by hand they are drawn once and reported, so that the run can be repeated."""
         if self._seed is None:
             self._seed = _random.SystemRandom().getrandbits(63)
             sys.stderr.write(
@@ -100,12 +100,12 @@ _state: "dict[str, Any]" = {"task": None, "registered": False}
 
 
 def _task() -> _Task:
-    said = os.environ.get("PACKHORSE_TASK")
-    found: "_Task | None" = _state["task"]
-    if found is None or found.said != said:
-        found = _Task(said)
-        _state["task"] = found
-    return found
+    text = os.environ.get("PACKHORSE_TASK")
+    task: "_Task | None" = _state["task"]
+    if task is None or task.text != text:
+        task = _Task(text)
+        _state["task"] = task
+    return task
 
 
 def begin() -> None:
@@ -162,8 +162,8 @@ def rng(stream: "int | None" = None) -> "Any":
 
 def random(stream: "int | None" = None) -> _random.Random:
     """Return a `random.Random` of the standard library, seeded for this task; streams as in `rng`."""
-    said = str(_task().seeds()[0])
-    return _random.Random(said if stream is None else f"{said}/{stream}")
+    seed = str(_task().seeds()[0])
+    return _random.Random(seed if stream is None else f"{seed}/{stream}")
 
 
 def result(*rows: "Any", **values: "Any") -> None:
