@@ -90,7 +90,7 @@ def test_a_job_of_ones_own_is_seen_in_every_state_it_can_be_in(hand: Hand, clust
     hand.until(living)
     assert " of 20 min; " in hand.line(runs)
     assert "left" in hand.line(runs)
-    assert f"it is held; action required: scontrol release {held} lets it start" in hand.line(held)
+    assert f"it is held; action required: scontrol release {held} releases it" in hand.line(held)
     assert "at night" in hand.line(waits)
     assert "its earliest start time has not been reached" in hand.line(waits)
     assert "expected to start at 20" in hand.line(waits)

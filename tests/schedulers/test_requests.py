@@ -278,14 +278,12 @@ def test_a_script_is_good_bash(tmp_path: Path) -> None:
         ({"SLURM_JOB_ID": "9", "SLURM_ARRAY_JOB_ID": "7", "SLURM_ARRAY_TASK_ID": "2", "SLURM_RESTART_COUNT": "3"}, "2 7 3"),
     ],
 )  # fmt: skip
-def test_a_job_knows_its_numbers(command_environment: dict[str, str], words: str) -> None:
+def test_a_job_knows_its_numbers(environment: dict[str, str], words: str) -> None:
     import subprocess
 
     names = SLURM.variables
     script = job_script([], "x", ["set -u"], ["echo", Raw(names.element), Raw(names.job), Raw(names.restart)])
-    done = subprocess.run(
-        ["bash", "-c", script], env=command_environment, capture_output=True, text=True, check=True
-    )
+    done = subprocess.run(["bash", "-c", script], env=environment, capture_output=True, text=True, check=True)
     assert done.stdout.split() == words.split()
 
 

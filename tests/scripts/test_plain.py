@@ -229,7 +229,7 @@ def test_a_job_that_cannot_run_is_refused_with_the_limit(
 
 MISREAD = [
     ({"time": "90"}, "no unit"),
-    ({"time": "2:00"}, "two ways"),
+    ({"time": "2:00"}, "is ambiguous"),
     ({"memory": "4"}, "no unit"),
     ({"memory": "4 GB", "memory_per_core": "1 GB"}, "exclude each other"),
     ({"nodes": 0}, "nodes cannot be 0"),

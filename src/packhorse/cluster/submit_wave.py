@@ -26,12 +26,12 @@ class Submitter:
     """Submits the waves of one run to one site's scheduler."""
 
     def __init__(
-        self, store: RunStore, queue: Queue, reporter: Reporter, *, waves_ahead: int = EXTRA_WAVES
+        self, store: RunStore, queue: Queue, reporter: Reporter, *, extra_waves: int = EXTRA_WAVES
     ) -> None:
         self.store, self.queue, self.reporter = store, queue, reporter
         self.run = run = store.run
         self.submissions = Submissions(run, store)
-        self.waves_ahead = waves_ahead
+        self.extra_waves = extra_waves
         self.templates = msgspec.json.decode((run.path / "waves" / "continue.json").read_bytes())
 
     def submit(self, intent: Submission) -> Submission:
@@ -98,7 +98,7 @@ class Submitter:
         """
         run_id, script = self.run.about().id, self._script(wave.rung)
         later: list[str] = []
-        for number in range(wave.wave + 1, wave.wave + 1 + self.waves_ahead):
+        for number in range(wave.wave + 1, wave.wave + 1 + self.extra_waves):
             token = token_of(run_id, number)
             fields = {"elements": wave.elements, "job": [wave.job, *later][-1], "follows": number - 1}
             argv = fill_command(self.templates["submit"], placeholders(script, number, token, **fields))

@@ -1,6 +1,6 @@
 """Writing a journal: lines with checksums, packed results, logs, and recovery from a disk that refuses to write.
 
-The formats are in docs/design.md. Each file has one writer and is never reopened; after a write error the file is
+The formats are in docs/reference/files.md. Each file has one writer and is never reopened; after a write error the file is
 closed for good, and all that was written since its last successful fsync goes to a new one.
 """
 
