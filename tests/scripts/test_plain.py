@@ -194,13 +194,13 @@ def test_a_log_in_a_folder_has_a_name_and_the_folder_is_made_first() -> None:
 
 
 REFUSED = [
-    ({"time": "8 days"}, "the job asks 8 d; general allows 7 d", "--time '7 d' or less"),
+    ({"time": "8 days"}, "the job asks for 8 d; general allows 7 d", "--time '7 d' or less"),
     ({"partition": "debug", "time": "5 h"}, "debug allows 4 h", "general has 7 d: --partition general"),
     ({"memory": "17 GB"}, "nodes of general have 16000 MB", "at most 16000 MB"),
-    ({"memory_per_core": "3 GB", "cores": 6}, "the job asks 18 GB on each node", "at most"),
-    ({"cores": 9}, "the job asks 9 cores on each node; nodes of general have 8", "at most 8 cores"),
-    ({"nodes": 5}, "the job asks 5 nodes; general has 4", "--nodes 4 or fewer"),
-    ({"nodes": 3, "partition": "debug"}, "the job asks 3 nodes; debug gives a job 2", "general has 4 nodes: --partition general"),
+    ({"memory_per_core": "3 GB", "cores": 6}, "the job asks for 18 GB on each node", "at most"),
+    ({"cores": 9}, "the job asks for 9 cores on each node; nodes of general have 8", "at most 8 cores"),
+    ({"nodes": 5}, "the job asks for 5 nodes; general has 4", "--nodes 4 or fewer"),
+    ({"nodes": 3, "partition": "debug"}, "the job asks for 3 nodes; a job of debug may have 2", "general has 4 nodes: --partition general"),
     ({"gpus": 1, "partition": "general"}, "nodes of general have none", "gpu has 4 GPUs: --partition gpu"),
     ({"gpus": 5}, "nodes of gpu have 4", "at most 4 GPUs"),
     ({"gpus": 1, "time": "3 days"}, "gpu allows 2 d", "--time '2 d' or less"),
@@ -275,7 +275,7 @@ NOTES = [
     ({"array": "10", "time": "5 h"}, "for 10 of them, write --array 1-10"),
     ({"site": "hec", "partition": "parallel"}, "parallel is for parallel jobs, and this one has one core: --partition serial"),
     ({"site": "bede", "account": "x", "partition": "gpu", "gpus": 1, "cores": 4}, "allocates cores and memory by GPUs"),
-    ({"site": "hec", "partition": "astro-tier1", "gpus": 0}, "open only to whom hec has let in: its group"),
+    ({"site": "hec", "partition": "astro-tier1", "gpus": 0}, "must be granted by hec (open to its group"),
     ({"log": "logs/a.out", "time": "5 h"}, "mkdir -p logs"),
     ({"site": "bede", "account": "x", "partition": "gh", "gpus": 1}, "submit with ghbatch"),
     ({"site": "quartz", "account": "x", "modules": ["r/3.6"]}, "r/3.6 is not among the modules known at quartz: r/4.4.1"),

@@ -8,10 +8,9 @@ from packhorse.worker import commands
 from packhorse.worker.commands import sentence
 from packhorse.worker.files import read_json, write_json
 from packhorse.worker.history import History, settle
-from packhorse.worker.ranges import count, spread, without
+from packhorse.worker.ranges import PROBE_TASKS, count, spread, without
 from packhorse.worker.rungs import choose
 
-PROBE = 20  # first tasks, spread over the space, as a plan of the package has them
 LATENCY = 30.0  # seconds until a file is seen by another machine, where the site does not say
 DISK_SECONDS = 10.0  # between two tries on a disk that refuses; the first come sooner
 
@@ -188,10 +187,10 @@ def _plan(history, choice, wave):
 
 def _first(history, choice):
     """Return the tasks to start first: what a deadline cut off, to have all of a job's time, then a spread of the rest."""
-    places = max(PROBE, choice.elements * choice.rung["slots"])
+    places = max(PROBE_TASKS, choice.elements * choice.rung["slots"])
     cut = [index for index in sorted(history.words.cut) if _within(choice.tasks, index)][:places]
     rest = without(choice.tasks, [[index, index + 1] for index in cut])
-    return cut + (spread(rest, places - len(cut)) if count(choice.tasks) > 2 * PROBE else [])
+    return cut + (spread(rest, places - len(cut)) if count(choice.tasks) > 2 * PROBE_TASKS else [])
 
 
 def _within(ranges, index):

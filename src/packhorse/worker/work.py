@@ -17,6 +17,7 @@ from packhorse.worker.disk import Disk, StillFull
 from packhorse.worker.journal import Journal, journal_name
 from packhorse.worker.lease import Leases, Positions, owner
 from packhorse.worker.place import place_for_scratch, require_room, unpack
+from packhorse.worker.ranges import PROBE_TASKS
 from packhorse.worker.report import log_text
 from packhorse.worker.slots import Slot
 from packhorse.worker.supply import Supply
@@ -32,7 +33,6 @@ LINGER, OF_JOB = (
     60.0,
     0.05,
 )  # seconds, and share of a job's time, that a machine which is left out keeps its job
-PROBE = 20  # so many first tasks that all fail alike stop the wave
 
 
 class Worker(object):
@@ -308,7 +308,7 @@ class Worker(object):
         mean, load = self._mean(), slot.load()
         if load and (mean > PREFETCH_BELOW or load * mean > BATCH_SECONDS):
             return
-        if not self.done and len(self.first) < PROBE:
+        if not self.done and len(self.first) < PROBE_TASKS:
             size = 1
         else:
             left = self.supply.remaining()
@@ -373,7 +373,7 @@ class Worker(object):
             if place:
                 record["log"] = place
         outcome = record.get("outcome", "OK")
-        if len(self.first) < PROBE:
+        if len(self.first) < PROBE_TASKS:
             self._judge(record, outcome)
         slot.answered(record["index"])
         wall = record.get("wall", 0.0)
@@ -391,18 +391,18 @@ class Worker(object):
         totals["wall"] = round(totals["wall"] + wall, 6)
         totals["cpu"] = round(totals["cpu"] + cpu, 6)
         totals["longest"] = max(totals["longest"], round(longest, 6))
-        if outcome == "OK" and len(self.first) < PROBE:
-            self.first = [None] * PROBE
+        if outcome == "OK" and len(self.first) < PROBE_TASKS:
+            self.first = [None] * PROBE_TASKS
 
     def _judge(self, record, outcome):
         """Stop when the first tasks all fail in one way: a study that is wrong shall not burn hours."""
         self.first.append((outcome, record.get("exit"), record.get("signal"), record.get("cause")))
-        if len(self.first) == PROBE and outcome != "OK" and len(set(self.first)) == 1:
+        if len(self.first) == PROBE_TASKS and outcome != "OK" and len(set(self.first)) == 1:
             self.stopping = "failing"
-            self.tell({"failing": record.get("cause"), "count": PROBE})
+            self.tell({"failing": record.get("cause"), "count": PROBE_TASKS})
             if self.options.owner:  # nobody is there to hear it
                 said = "the first %d tasks of a worker all failed in one way: %s"
-                self.journal.say({"note": said % (PROBE, record.get("cause"))})
+                self.journal.say({"note": said % (PROBE_TASKS, record.get("cause"))})
 
     def _died(self, slot):
         """Write down the task that took a slot's process, and run the rest again."""
