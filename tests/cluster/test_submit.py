@@ -107,7 +107,7 @@ def test_an_array_is_a_run_of_its_elements(hand: Hand, cluster: Cluster) -> None
         ("#!/bin/bash\n#SBATCH --gres=gpu:a100:1\nhostname\n", "in the head of bad.sh: "),
         ("#!/bin/bash\n#SBATCH -c 99\nhostname\n", "the job asks for 99 cores on each node; nodes of general have 8"),
         ("#!/bin/bash\n#SBATCH -p nosuch\nhostname\n", "testbed has no partition nosuch"),
-        ("#!/bin/bash\n#SBATCH --array=0-10001\nhostname\n", "the array has an element 10001; at testbed 10000 is the last"),
+        ("#!/bin/bash\n#SBATCH --array=0-10001\nhostname\n", "the array has an element 10001; the maximum at testbed is 10000"),
         ("#!/bin/bash\n#SBATCH --frobnicate\nhostname\n", "testbed refuses the job: Slurm does not understand an option"),
     ],
 )  # fmt: skip

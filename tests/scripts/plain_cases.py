@@ -47,7 +47,7 @@ TESTBED = (
     case("memory-per-core", "make -j 8", site="testbed", cores=8, memory_per_core="500 MB"),
     case("memory-zero", "python3 fit.py", site="testbed", memory=0),
     case("gpus", "python3 fit.py", site="testbed", gpus=2, time="1 h"),
-    case("threads", "Rscript fit.R", "nothing in fit.R uses more than one", site="testbed", cores=4, time="5 h"),
+    case("threads", "Rscript fit.R", "but fit.R uses only one", site="testbed", cores=4, time="5 h"),
     case("mpi", "srun hostname", site="testbed", nodes=2, tasks=4, cores=4, time="5 h"),
     case("idle-nodes", "hostname", "which stand idle", site="testbed", nodes=2, time="5 h"),
     case("array", 'echo "$SLURM_ARRAY_TASK_ID"', site="testbed", array="1-10%3", time="5 h"),

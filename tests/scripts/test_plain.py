@@ -206,14 +206,14 @@ REFUSED = [
     ({"gpus": 1, "time": "3 days"}, "gpu allows 2 d", "--time '2 d' or less"),
     ({"array": "1-10001"}, "the array has an element 10001", "submit in parts"),
     ({"partition": "generall"}, "no partition generall", "--partition general"),
-    ({"site": "hec", "mail": "a@lancaster.ac.uk", "array": "1-3"}, "refuses arrays that ask for mail", "--mail"),
+    ({"site": "hec", "mail": "a@lancaster.ac.uk", "array": "1-3"}, "refuses arrays that request email", "--mail"),
     ({"site": "hec", "mail": "a@example.org"}, "end with @lancaster.ac.uk", "--mail"),
-    ({"site": "hec", "mail": "a@lancaster.ac.uk", "mail_when": "begin"}, "no mail at begin", "--mail-when end,fail"),
-    ({"site": "hec", "cores": 600, "partition": "parallel"}, "gives a user 512 at a time", ""),
-    ({"site": "hec", "cores": 2, "partition": "serial"}, "serial gives a job 1", "parallel"),
+    ({"site": "hec", "mail": "a@lancaster.ac.uk", "mail_when": "begin"}, "no email at begin", "--mail-when end,fail"),
+    ({"site": "hec", "cores": 600, "partition": "parallel"}, "allows a user 512 at a time", ""),
+    ({"site": "hec", "cores": 2, "partition": "serial"}, "a job of serial may have 1", "parallel"),
     ({"site": "quartz"}, "charged to an account", "--account NAME (your project at RT Projects"),
     ({"site": "quartz", "account": "x", "partition": "hopper", "gpus": 1}, "no partition hopper any more; it is called h100-multi", "--partition h100-multi"),
-    ({"site": "quartz", "account": "x", "partition": "h100-single", "gpus": 2}, "h100-single gives a job 1", "--partition"),
+    ({"site": "quartz", "account": "x", "partition": "h100-single", "gpus": 2}, "a job of h100-single may have 1", "--partition"),
 ]  # fmt: skip
 
 
@@ -267,13 +267,13 @@ def test_what_cannot_be_read_is_said_with_what_to_write(words: dict[str, Any], m
 
 NOTES = [
     ({"time": "10 min"}, "fits into debug (2 nodes, jobs up to 4 h)"),
-    ({"nodes": 2, "time": "5 h"}, "which stand idle and are charged: start it with srun or mpirun, or --nodes 1"),
-    ({"tasks": 4, "time": "5 h"}, "the job asks for 4 processes, and no line starts more than one"),
+    ({"nodes": 2, "time": "5 h"}, "which are charged although idle: start it with srun or mpirun, or --nodes 1"),
+    ({"tasks": 4, "time": "5 h"}, "the job asks for 4 processes, but no command starts more than one"),
     ({"partition": "gpu", "time": "5 h"}, "gpu has GPUs, and the job asks for none: --gpus 1"),
-    ({"cores": 4, "time": "5 h"}, "nothing in fit.py uses more than one"),
-    ({"array": "1-10", "time": "5 h"}, "nothing here reads $SLURM_ARRAY_TASK_ID"),
+    ({"cores": 4, "time": "5 h"}, "but fit.py uses only one"),
+    ({"array": "1-10", "time": "5 h"}, "no command reads $SLURM_ARRAY_TASK_ID"),
     ({"array": "10", "time": "5 h"}, "for 10 of them, write --array 1-10"),
-    ({"site": "hec", "partition": "parallel"}, "parallel is for parallel jobs, and this one has one core: --partition serial"),
+    ({"site": "hec", "partition": "parallel"}, "parallel is for parallel jobs, and this job has one core: --partition serial"),
     ({"site": "bede", "account": "x", "partition": "gpu", "gpus": 1, "cores": 4}, "allocates cores and memory by GPUs"),
     ({"site": "hec", "partition": "astro-tier1", "gpus": 0}, "must be granted by hec (open to its group"),
     ({"log": "logs/a.out", "time": "5 h"}, "mkdir -p logs"),
