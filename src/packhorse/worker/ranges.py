@@ -2,13 +2,13 @@
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     Ranges = list[list[int]]
-    AnyRanges = Iterable[list[int]]
+    AnyRanges = Iterable[Sequence[int]]
 
-# The first tasks of a wave are spread over the space, so that a wrong study is found before it costs hours; where as
-# many fail alike, the wave stops.
+# The first tasks of a wave are spread over the space, so that a wrong study is found early: where so many fail in the
+# same way, the wave stops.
 PROBE_TASKS = 20
 
 
@@ -57,7 +57,7 @@ def without(ranges: "AnyRanges", others: "AnyRanges") -> "Ranges":
     return rest
 
 
-def spread(ranges: "Ranges", number: int) -> "list[int]":
+def spread(ranges: "Sequence[Sequence[int]]", number: int) -> "list[int]":
     """Return up to `number` integers spread evenly over the ranges, including the first and the last."""
     total = count(ranges)
     number = min(number, total)
