@@ -3,6 +3,7 @@
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from typing import Any
 
     Ranges = list[list[int]]
     AnyRanges = Iterable[Sequence[int]]
@@ -17,7 +18,7 @@ def count(ranges: "AnyRanges") -> int:
     return sum(b - a for a, b in ranges)
 
 
-def joined(ranges: "AnyRanges") -> "Ranges":
+def joined(ranges: "Iterable[Any]") -> "Ranges":
     """Return the ranges in ascending order, with overlapping and adjacent ones merged."""
     merged: "Ranges" = []
     for a, b in sorted(ranges):
