@@ -388,7 +388,7 @@ def test_a_task_longer_than_its_job_gets_a_longer_one_or_is_left_out(desk: Make)
     pretend(one, 2, good(49) + bad("UNFINISHED", 48))
     one.go_on(2)
     assert one.stopped()["why"] == "done"
-    assert "1 met the deadline of a job that they had from its start" in one.stopped()["text"]
+    assert "1 had the whole time of a job and saved no newer checkpoint" in one.stopped()["text"]
 
 
 @pytest.mark.parametrize("newer", [True, False])
@@ -479,7 +479,7 @@ def test_a_wave_that_nothing_follows_is_told(desk: Make) -> None:
     said = json.loads((one.path / "waves/continue.json").read_text())
     said["after"] = ["false"]
     (one.path / "waves/continue.json").write_text(json.dumps(said))
-    assert "nothing will follow it by itself" in one.go_on(wave, "--seconds", "3")
+    assert "wave 2 runs, but no job continues the run after it" in one.go_on(wave, "--seconds", "3")
     assert one.jobs()[0][1] == "wave"
 
 

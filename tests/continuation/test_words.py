@@ -105,7 +105,7 @@ def test_the_same_word_on_each_task(
     assert words.counts_without(half) == {
         word: sum(expected.state(i) == word for i in outside) for word in OUTCOMES
     }
-    assert set(words.cut) == found["UNFINISHED"]
+    assert set(words.unfinished) == found["UNFINISHED"]
 
 
 def joined(ranges: list[tuple[int, int]]) -> list[tuple[int, int]]:

@@ -108,7 +108,9 @@ def test_at_the_deadline_tasks_are_unfinished_or_somebody_elses(
     ended(first)
     records = one.lines("index")
     assert [record["outcome"] for record in records] == ["UNFINISHED", "UNFINISHED"]
-    assert all(record["wall"] > 1 and record["cause"] == "its job's time was over" for record in records)
+    assert all(
+        record["wall"] > 1 and record["cause"] == "its job reached its time limit" for record in records
+    )
     assert one.lines("end")[-1]["end"] == "deadline"
     # Those who come later have all the rest, what was given back among it.
     (folder / "free").write_text("100")

@@ -189,7 +189,7 @@ def test_a_session_on_another_login_node_is_told(connected: Laptop, gate: Gate) 
 @pytest.mark.parametrize(
     ("words", "status", "told"),
     [
-        (["--gpus", "5"], 2, "a task asks 5 GPUs"),
+        (["--gpus", "5"], 2, "a task asks for 5 GPUs"),
         (["--partition", "debug", "--time", "5 h"], 2, "debug allows 4 h"),
         (["--memory", "8"], 3, "Memory '8' has no unit"),
         (["--partition", "gpuu"], 2, "has no partition gpuu"),

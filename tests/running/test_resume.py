@@ -275,7 +275,7 @@ def test_rerun_compares_and_finds_what_differs(project: Project) -> None:
     project.study(command="python sim.py {n}", parameters={"n": [1, 2, 3, 4]}).run()
     before = bits(project.table())
     said = project.command("rerun", "s", "--sample", "20", "--where", "n=1,3,4")
-    assert "3 of 3 finished tasks gave the same result" in said
+    assert "3 of 3 finished tasks had the same result again" in said
     said = project.command("rerun", "s", "--sample", "20", code=7)
     assert "3 of 4" in said
     assert "task 1, z" in said

@@ -15,6 +15,7 @@ from packhorse.model.errors import RunError, Stopped
 from packhorse.project.reporter import Reporter
 from packhorse.record.packages import PYTHON_PROBE
 from packhorse.remote.transport import SshTransport
+from packhorse.ssh.file_transfer import upload_files
 from packhorse.text.amounts import counted, span
 
 BUILD_SECONDS = 1800  # after which the builder ends itself
@@ -128,8 +129,6 @@ class Builder:
 
     def _start(self, recipe: Recipe, claim: str, wheels: Sequence[Path] | None) -> None:
         """Upload files and start the builder, in a process on the login node or in a job."""
-        from packhorse.ssh.file_transfer import upload_files
-
         session = self.ssh.session
         try:
             files = [*recipe.files, *((f"wheels/{path.name}", path) for path in wheels or ())]

@@ -12,9 +12,13 @@ from msgspec import Struct
 
 from packhorse.model.errors import RunError
 from packhorse.model.study import Environment
+from packhorse.project.cache_dir import cache_dir
 from packhorse.project.reporter import Reporter
 from packhorse.project.source import Source
+from packhorse.record.packages import python_packages
+from packhorse.record.pins import installed_packages, pin_packages, providers
 from packhorse.rundir.files import write_file
+from packhorse.runtime.interpreter import resolve
 from packhorse.runtime.package_lock import (
     Lock,
     find_lock,
@@ -89,9 +93,6 @@ def _lock(
 
 def _python_here(source: Source) -> str:
     """Return the version of the Python that runs the study on this machine, such as 3.11."""
-    from packhorse.project.cache_dir import cache_dir
-    from packhorse.record.packages import python_packages
-
     python = _interpreter(source)
     version = python_packages(python, os.environ, cache_dir()).get("version", "") if python else ""
     return ".".join(version.split(".")[:2]) if version else f"{sys.version_info[0]}.{sys.version_info[1]}"
@@ -99,16 +100,12 @@ def _python_here(source: Source) -> str:
 
 def providing_packages(source: Source, modules: list[str]) -> dict[str, list[str]]:
     """Return {module: packages that provide it} for modules that are installed here."""
-    from packhorse.record.pins import installed_packages, providers
-
     python = _interpreter(source)
     return providers(installed_packages(python, os.environ) if python else {}, modules)
 
 
 def _interpreter(source: Source) -> str:
     """Return the Python that runs the study on this machine, or ""."""
-    from packhorse.runtime.interpreter import resolve
-
     if source.study.environment.kind == "uv":
         python = _project(source) / ".venv" / "bin" / "python"
         return str(python) if python.exists() else ""
@@ -138,8 +135,6 @@ def _covering_lock(
         return lock, (), False
     if not needs.modules and source.study.environment.kind == "none":
         return lock, (), False  # a program whose imports are not known
-    from packhorse.record.pins import installed_packages, pin_packages
-
     python = _interpreter(source)
     installed = installed_packages(python, os.environ) if python else {}
     named, file = unpinned_names(source.folder, source.root)

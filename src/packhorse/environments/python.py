@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from packhorse.environments.building import Builder, Recipe
 from packhorse.environments.lockfile import RequiredPackages
@@ -19,6 +20,7 @@ from packhorse.environments.site_probe import SiteProbe
 from packhorse.model.errors import RunError
 from packhorse.record.packages import PYTHON_PROBE
 from packhorse.runtime.interpreter import Interpreter
+from packhorse.runtime.uv import export_lock, wheels_for
 from packhorse.text.amounts import counted
 
 # Prints which of its arguments cannot be imported as modules. The working directory is taken off the path, since the
@@ -215,10 +217,6 @@ def complete_recipe(
     probe: SiteProbe, recipe: Recipe, required: RequiredPackages, about: Mapping[str, Any], folder: Path
 ) -> Recipe:
     """Return the recipe with its steps and files: with uv where the site has it or it is needed, else venv and pip."""
-    from msgspec.structs import replace
-
-    from packhorse.runtime.uv import export_lock
-
     lock = required.lock
     needs_uv = (lock is not None and lock.kind == "uv") or not about["venv"]
     uv = probe.uv(upload=needs_uv)
@@ -269,8 +267,6 @@ def complete_recipe(
 
 def fetch_wheels(text: str, about: Mapping[str, Any], folder: Path) -> list[Path]:
     """Download the wheels of a lock in pip's format to this machine; return them, and the lock for pip on the site."""
-    from packhorse.runtime.uv import wheels_for
-
     wheels = wheels_for(text, about, folder, os.environ)
     lock = folder / Path(WHEELS_LOCK).name
     lock.write_text(text, encoding="utf-8")

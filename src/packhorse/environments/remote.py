@@ -10,6 +10,7 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
+from packhorse.environments.build_job import JobBuilds
 from packhorse.environments.building import BUILD_SECONDS, Builder
 from packhorse.environments.lockfile import RequiredPackages, providing_packages, required_packages
 from packhorse.environments.python import (
@@ -28,6 +29,8 @@ from packhorse.project.cache_dir import cache_dir
 from packhorse.project.placement import Place
 from packhorse.project.reporter import Reporter
 from packhorse.project.source import Source
+from packhorse.record import provenance
+from packhorse.record.provenance import Languages, environment_digest
 from packhorse.remote.transport import SshTransport
 from packhorse.runtime.interpreter import PYTHON, Interpreter
 from packhorse.runtime.programs import BY_SUFFIX, Program, resolve_remote_command
@@ -75,9 +78,6 @@ class RemoteTaskEnvironment:
 
     def provenance(self, _argv: tuple[str, ...], data: Mapping[str, Any]) -> dict[str, Any]:
         """Return the provenance: code, data and this machine as here, the environment as there."""
-        from packhorse.record import provenance
-        from packhorse.record.provenance import Languages
-
         record = provenance.collect(
             self.study,
             self.source.root,
@@ -157,8 +157,6 @@ def _python(probe: SiteProbe, source: Source) -> FoundPython:
 def _builder(probe: SiteProbe) -> Builder:
     if probe.site.build_on != "job":
         return Builder(probe.ssh, probe.reporter, None)
-    from packhorse.environments.build_job import JobBuilds
-
     return Builder(probe.ssh, probe.reporter, JobBuilds(probe, BUILD_SECONDS))
 
 
@@ -261,6 +259,4 @@ def _programs(
 
 
 def _digest(software: dict[str, Any], source: Source) -> str:
-    from packhorse.record.provenance import environment_digest
-
     return environment_digest(software, source.root)

@@ -16,6 +16,8 @@ from packhorse.project.placement import Place
 from packhorse.project.reporter import Reporter
 from packhorse.remote.free_space import AreaSpace, area_spaces
 from packhorse.remote.transport import SshTransport
+from packhorse.runtime.uv import uv_for
+from packhorse.ssh.file_transfer import upload_files
 
 LEAST_FREE = 1 << 29  # bytes; a small environment of NumPy and SciPy has 300 MB
 FIND_SECONDS = 180.0  # to start every Python of a busy site once
@@ -141,9 +143,6 @@ class SiteProbe:
         return self._uv
 
     def _upload_uv(self) -> str:
-        from packhorse.runtime.uv import uv_for
-        from packhorse.ssh.file_transfer import upload_files
-
         hello = self.ssh.hello
         path, version = uv_for(hello["system"], hello["machine"], cache_dir(), os.environ)
         size = Path(path).stat().st_size / 1e6

@@ -14,6 +14,7 @@ from packhorse.worker.deadline import Deadline
 from packhorse.worker.disk import Disk, StillFull
 from packhorse.worker.journal import Journal, journal_name
 from packhorse.worker.leases import Leases, Positions, wave_owner
+from packhorse.worker.ranges import PROBE_TASKS
 from packhorse.worker.slots import process
 from packhorse.worker.slots.channel import SUCCESSES
 from packhorse.worker.slots.machine_limits import usable_slots
@@ -39,7 +40,6 @@ PREFETCH_BELOW = 0.05  # tasks shorter than this are given before they are asked
 PACE_WINDOW = 100  # tasks over which the pace is averaged
 # Seconds, and share of its time, that a job waits on a host that must not work.
 AVOIDED_SECONDS, AVOIDED_SHARE = 60.0, 0.05
-PROBE = 20  # if so many first tasks all fail in the same way, the worker stops
 MAX_DEATHS = 5  # of a slot in a row, without an answer between them
 
 # How a worker ends; the last line of its journal holds it.
@@ -331,7 +331,7 @@ class Worker(object):
         mean, load = self._mean(), slot.load()
         if load and (mean > PREFETCH_BELOW or load * mean > BATCH_SECONDS):
             return
-        if not self.done and len(self.first) < PROBE:
+        if not self.done and len(self.first) < PROBE_TASKS:
             size = 1
         else:
             left = self.supply.remaining()
@@ -398,7 +398,7 @@ class Worker(object):
             if extent:
                 record["log"] = extent
         outcome = record.get("outcome", "OK")
-        if len(self.first) < PROBE:
+        if len(self.first) < PROBE_TASKS:
             self._check_first(record, outcome)
         slot.mark_done(record["index"])
         wall = record.get("wall", 0.0)
@@ -418,18 +418,18 @@ class Worker(object):
         totals["wall"] = round(totals["wall"] + wall, 6)
         totals["cpu"] = round(totals["cpu"] + cpu, 6)
         totals["longest"] = max(totals["longest"], round(longest, 6))
-        if outcome == "OK" and len(self.first) < PROBE:
-            self.first = [None] * PROBE
+        if outcome == "OK" and len(self.first) < PROBE_TASKS:
+            self.first = [None] * PROBE_TASKS
 
     def _check_first(self, record: "dict[str, Any]", outcome: str) -> None:
         """Stop if the first tasks all fail in the same way: a faulty study must not use up hours."""
         self.first.append((outcome, record.get("exit"), record.get("signal"), record.get("cause")))
-        if len(self.first) == PROBE and outcome != "OK" and len(set(self.first)) == 1:
+        if len(self.first) == PROBE_TASKS and outcome != "OK" and len(set(self.first)) == 1:
             self.stopping = FAILING
-            self.report({"failing": record.get("cause"), "count": PROBE})
+            self.report({"failing": record.get("cause"), "count": PROBE_TASKS})
             if self.options.owner:  # a job has no parent that reads the event
                 note = "the first %d tasks of a worker all failed in the same way: %s"
-                self.journal.write_event({"note": note % (PROBE, record.get("cause"))})
+                self.journal.write_event({"note": note % (PROBE_TASKS, record.get("cause"))})
 
     def _handle_death(self, slot: Slot) -> None:
         """Record the task in which a slot's process died, and run its other tasks again."""

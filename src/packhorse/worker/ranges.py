@@ -7,6 +7,10 @@ if TYPE_CHECKING:
     Ranges = list[list[int]]
     AnyRanges = Iterable[list[int]]
 
+# The first tasks of a wave are spread over the space, so that a wrong study is found before it costs hours; where as
+# many fail alike, the wave stops.
+PROBE_TASKS = 20
+
 
 def count(ranges: "AnyRanges") -> int:
     """Return how many integers the ranges hold."""

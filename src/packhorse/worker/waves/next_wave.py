@@ -5,7 +5,7 @@ import os
 import time
 
 from packhorse.worker.json_files import read_json, write_json
-from packhorse.worker.ranges import count, spread, without
+from packhorse.worker.ranges import PROBE_TASKS, count, spread, without
 from packhorse.worker.waves.history import History, wait_for_journals
 from packhorse.worker.waves.rungs import choose
 from packhorse.worker.waves.scheduler_commands import fill_command, matches, print_message, run_command
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
     Result = TypeVar("Result")
 
-PROBE = 20  # first tasks, spread over the space, as in a plan of the package
 LATENCY = 30.0  # seconds until another machine sees a new file, if the site's file does not give them
 DISK_SECONDS = 10.0  # between two tries on a disk that refuses; the first come sooner
 
@@ -208,10 +207,12 @@ def _plan(history: History, choice: "Choice", wave: int) -> "dict[str, Any]":
 
 def _first(history: History, choice: "Choice") -> "list[int]":
     """Return the tasks to start first: unfinished ones, to have all of a job's time, then a spread of the others."""
-    number = max(PROBE, choice.elements * choice.rung["slots"])
+    number = max(PROBE_TASKS, choice.elements * choice.rung["slots"])
     unfinished = [i for i in sorted(history.outcomes.unfinished) if _within(choice.tasks, i)][:number]
     rest = without(choice.tasks, [[index, index + 1] for index in unfinished])
-    return unfinished + (spread(rest, number - len(unfinished)) if count(choice.tasks) > 2 * PROBE else [])
+    return unfinished + (
+        spread(rest, number - len(unfinished)) if count(choice.tasks) > 2 * PROBE_TASKS else []
+    )
 
 
 def _within(ranges: "Ranges", index: int) -> bool:

@@ -1,4 +1,4 @@
-"""What tasks would find on a login node: programs and Pythons, also those that modules bring."""
+"""Programs and Pythons on a login node, also those that modules make available."""
 
 import json
 import os
@@ -6,11 +6,11 @@ import signal
 import subprocess
 import sys
 
-from packhorse.agent.paths import raw, which
+from packhorse.agent.paths import find_program, to_bytes
 
 LOADING_SECONDS = 60  # for a login shell and its modules
-PYTHON_SECONDS = 20  # for a Python to tell its version; a first start from a busy file system can be slow
-SAYS = "import os,sys,json;print(sys.argv[1]+json.dumps(dict(os.environ)))"
+PYTHON_SECONDS = 20  # for a Python to print its version; a first start from a busy file system can be slow
+PRINT_ENVIRONMENT = "import os,sys,json;print(sys.argv[1]+json.dumps(dict(os.environ)))"
 ABOUT = (
     "import sys,json,platform,importlib.util as u;l=platform.libc_ver();"
     "print('@packhorse '+json.dumps({'python':sys.executable,'version':platform.python_version(),"
@@ -25,21 +25,22 @@ OWN = ("_", "SHLVL", "PWD", "OLDPWD")
 
 
 def loaded(wire, lines):
-    """Run lines of a job's beginning in a login shell, and keep the environment that they leave, for `find` and `run`.
+    """Run the first lines of a job in a login shell, and use the environment after them for `find` and `run_loaded`.
 
-    Without lines the plain environment counts again.
+    Without lines, the environment of the session is used again.
     """
     wire.loaded = None
     if not lines:
         return {"status": 0, "said": []}
     mark = "@packhorse-%d " % os.getpid()
     say = " ".join(
-        "'%s'" % word.replace("'", "'\\''") for word in (sys.executable, "-S", "-E", "-c", SAYS, mark)
+        "'%s'" % word.replace("'", "'\\''")
+        for word in (sys.executable, "-S", "-E", "-c", PRINT_ENVIRONMENT, mark)
     )
     text = "\n".join(["set -e"] + list(lines) + ["exec " + say])
     process = subprocess.Popen(
-        [b"bash", b"-l", b"-c", raw(text)],
-        env={raw(name): raw(value) for name, value in wire.environ.items()},
+        [b"bash", b"-l", b"-c", to_bytes(text)],
+        env={to_bytes(name): to_bytes(value) for name, value in wire.environ.items()},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -60,30 +61,34 @@ def loaded(wire, lines):
 
 
 def find(wire, programs, pythons, more=()):
-    """Tell where programs are, and which Pythons there are, `more` among them; each with what it says of itself."""
+    """Return the paths of programs, and the Pythons, those in `more` included, each with its description."""
     environ = wire.loaded or wire.environ
-    found = {name: which(name, environ) for name in programs}
+    found = {name: find_program(name, environ) for name in programs}
     rows = []
     if pythons:
-        places = [which(name, environ) for name in NAMES]
+        places = [find_program(name, environ) for name in NAMES]
         asked = {}
-        for place in [which(one, environ) if "/" not in one else one for one in more] + places + list(PLACES):
-            real = os.path.realpath(raw(place)) if place else b""
-            if place and real not in asked and os.access(raw(place), os.X_OK):
+        for place in (
+            [find_program(name, environ) if "/" not in name else name for name in more]
+            + places
+            + list(PLACES)
+        ):
+            real = os.path.realpath(to_bytes(place)) if place else b""
+            if place and real not in asked and os.access(to_bytes(place), os.X_OK):
                 asked[real] = None
                 about = python_about(place, environ)
                 if about:
                     asked[real] = dict(about, called=place)
-        rows = [one for one in asked.values() if one]
+        rows = [about for about in asked.values() if about]
     return {"programs": found, "pythons": rows}
 
 
 def python_about(python, environ):
-    """Return what a Python says of itself, None where it does not start or is older than 3.6."""
+    """Return the description of a Python, or None if it does not start or is older than 3.6."""
     try:
         done = subprocess.Popen(
-            [raw(python), b"-c", raw(ABOUT)],
-            env={raw(name): raw(value) for name, value in environ.items()},
+            [to_bytes(python), b"-c", to_bytes(ABOUT)],
+            env={to_bytes(name): to_bytes(value) for name, value in environ.items()},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -97,8 +102,8 @@ def python_about(python, environ):
         os.killpg(done.pid, signal.SIGKILL)
         done.communicate()
         return None
-    said = out.decode("utf-8", "replace").rpartition("@packhorse ")[2]
+    text = out.decode("utf-8", "replace").rpartition("@packhorse ")[2]
     try:
-        return json.loads(said) if done.returncode == 0 else None
+        return json.loads(text) if done.returncode == 0 else None
     except ValueError:
         return None
