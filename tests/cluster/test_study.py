@@ -132,7 +132,7 @@ def test_one_mail_tells_how_the_run_ended(cluster: Cluster) -> None:
     project.until("its jobs are gone", lambda: not project.jobs())
     (mail,) = cluster.mails()[before:]
     assert "To: alice@example.org" in mail
-    assert "work: 4999 of 5000 tasks ended well, 1 failed" in mail
+    assert "work: 4999 of 5000 tasks succeeded, 1 failed" in mail
 
 
 def test_a_script_runs_once_on_the_cluster_and_brings_home_what_it_wrote(cluster: Cluster) -> None:

@@ -114,7 +114,7 @@ def test_what_a_real_server_refused_is_told_and_leaves_nothing(site: Site) -> No
 def test_a_server_that_is_away_for_a_while_is_asked_again(site: Site) -> None:
     study(site)
     site.mood(captured(site, "qsub-server-stopped"))
-    assert "asking again" in run(site)
+    assert "trying again" in run(site)
     check(site)
 
 

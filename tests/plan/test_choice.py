@@ -181,7 +181,12 @@ def test_a_refusal_names_what_was_asked_the_limit_and_where_it_fits(work, asked,
 def test_all_reasons_are_said_at_once():
     site = replace(TESTBED, account_needed=True, max_jobs=1)
     said = refusal(taking(60, 1, gpus=8, memory=200 * 1024), site)
-    for words in ("none is named", "testbed allows 1 job per user", "a task asks for 8 GPUs", "a task asks for 200 GB"):
+    for words in (
+        "none is named",
+        "testbed allows 1 job per user",
+        "a task asks for 8 GPUs",
+        "a task asks for 200 GB",
+    ):
         assert words in said
     assert "write account: NAME" in said
 

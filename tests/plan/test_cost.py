@@ -74,7 +74,10 @@ def test_a_cap_refuses_a_wave_that_could_use_more():
 @pytest.mark.parametrize(
     ("work", "said"),
     [
-        (Work(tasks=9), "the time of a task is not known: 1 min is assumed until the first wave has measured it"),
+        (
+            Work(tasks=9),
+            "the time of a task is not known: 1 min is assumed until the first wave has measured it",
+        ),
         (Work(tasks=9, measured=2.5), "a task takes 2.5 s, as measured"),
         (taking(90, 9), "a task takes 1 min 30 s, as the study expects"),
         (Work(tasks=9, resources=Resources(time=90)), "every task takes all of its 1 min 30 s"),

@@ -245,9 +245,7 @@ def test_the_settings_of_ssh_count_and_those_that_would_spoil_a_login_do_not(
     laptop.site("push", "extends: testbed\nlogin: behind\nidle: 1 h\n")
     status, shown = laptop.connect("push")
     assert status == 0, shown
-    assert re.search(
-        r"it closes after 1 h without use \(not before \d\d:\d\d\), the rule of push", shown
-    )
+    assert re.search(r"it closes after 1 h without use \(not before \d\d:\d\d\), the rule of push", shown)
     assert "on testbed-login" in laptop.run("connect", "push", "--check").stdout
     assert gate.logins() == [gate.users["key"], gate.users["push"]]
 
@@ -288,7 +286,12 @@ REFUSED = {
     "shipped": ("testbed", 2, "the login node of testbed is not known", "  extends: testbed\n"),
     "own": ("mine", 2, "the login node of mine is not known", "sites/mine.yaml:\n    login: YOU@"),
     "local": ("local", 2, "local is this machine", "and needs no login"),
-    "host": ("login-key", 2, "login-key is a host of ssh, but not a site of Packhorse", "  login: login-key\n"),
+    "host": (
+        "login-key",
+        2,
+        "login-key is a host of ssh, but not a site of Packhorse",
+        "  login: login-key\n",
+    ),
     "address": ("me@example.org", 2, "me@example.org is a host of ssh", "NAME.yaml with these lines"),
     "nothing": ("quarz", 2, "no site 'quarz'", "packhorse sites lists them"),
     "nobody": ("lost", 5, "host nowhere.invalid not found", "packhorse sites show lost"),

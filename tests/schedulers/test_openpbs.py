@@ -26,7 +26,7 @@ from packhorse.schedulers import scheduler
 from packhorse.schedulers.openpbs import queue
 from packhorse.schedulers.openpbs.queue import records
 from packhorse.schedulers.scheduler import NoReply
-from packhorse.worker.commands import filled, job_number, places, says
+from packhorse.worker.waves.scheduler_commands import fill_command, matches, parse_job_id, placeholders
 from schedulers.captured import Case, cases, named, told
 
 PBS = scheduler("openpbs")
@@ -89,7 +89,7 @@ def test_every_answer_of_qsub_has_its_meaning(case: Case) -> None:
         assert "usage" not in said.why
     else:
         assert said == Submitted(case.answer.stdout.strip())
-        assert job_number(case.answer.stdout) == said.job, "the continuation reads the same"
+        assert parse_job_id(case.answer.stdout) == said.job, "the continuation reads the same"
 
 
 def test_the_limit_on_jobs_is_one_that_passes() -> None:
@@ -398,7 +398,7 @@ CANCELLED = {"qstat-xf-deleted-queued", "qstat-xf-deleted-running", "qstat-xft-a
 def test_the_continuation_knows_a_deleted_job(case: Case) -> None:
     argv, pattern = PBS.cancelled_query("{job}")
     assert argv == ["qstat", "-x", "-f", "-t", "{job}"]
-    assert says(pattern, case.answer.stdout) == (case.name in CANCELLED)
+    assert matches(pattern, case.answer.stdout) == (case.name in CANCELLED)
 
 
 # Requests
@@ -448,8 +448,8 @@ def test_a_submission_says_what_differs_from_the_next() -> None:
 def test_a_wave_is_submitted_held_and_one_element_is_no_array(elements: int) -> None:
     output = "/r/job-{wave}-{element}.out"
     asked = Request(name="x", token="{token}", elements=1, throttle=8, after="{job}", output=output)
-    filling = places("job.sh", 3, "packhorse-0a1b-3", elements=elements, job="7[].x")
-    wave = filled(PBS.submit_template(asked), filling)
+    filling = placeholders("job.sh", 3, "packhorse-0a1b-3", elements=elements, job="7[].x")
+    wave = fill_command(PBS.submit_template(asked), filling)
     assert wave == [
         "qsub",
         "-f",

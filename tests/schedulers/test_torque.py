@@ -23,7 +23,7 @@ from packhorse.runtime.dialogue import run_dialogue
 from packhorse.schedulers import scheduler
 from packhorse.schedulers.scheduler import NoReply
 from packhorse.schedulers.torque import queue
-from packhorse.worker.commands import filled, job_number, places, says
+from packhorse.worker.waves.scheduler_commands import fill_command, matches, parse_job_id, placeholders
 from schedulers.captured import Case, cases, named, told
 
 TORQUE = scheduler("torque")
@@ -89,7 +89,7 @@ def test_every_answer_of_qsub_has_its_meaning(case: Case) -> None:
         assert "usage" not in said.why
     else:
         assert said == Submitted(case.answer.stdout.strip())
-        assert job_number(case.answer.stdout) == said.job, "the continuation reads the same"
+        assert parse_job_id(case.answer.stdout) == said.job, "the continuation reads the same"
 
 
 def test_the_limit_on_jobs_is_one_that_passes() -> None:
@@ -413,7 +413,7 @@ ENDED = [
 def test_the_continuation_knows_a_deleted_job(case: Case) -> None:
     argv, pattern = TORQUE.cancelled_query("{job}")
     assert argv == ["qstat", "-f", "-1", "-t", "{job}"]
-    assert says(pattern, case.answer.stdout) == (case.name in CANCELLED)
+    assert matches(pattern, case.answer.stdout) == (case.name in CANCELLED)
 
 
 # Requests
@@ -471,7 +471,7 @@ def test_a_wave_is_submitted_held_and_its_follower_waits_for_the_array() -> None
         name="x", token="{token}", elements=1, after="{job}", output="/r/job-{wave}-{element}.out"
     )
     wave = TORQUE.submit_template(asked)
-    assert filled(wave, places("job.sh", 3, "packhorse-0a1b-3", elements=1)) == [
+    assert fill_command(wave, placeholders("job.sh", 3, "packhorse-0a1b-3", elements=1)) == [
         "qsub",
         "-h",
         "-t0-0",
@@ -481,7 +481,9 @@ def test_a_wave_is_submitted_held_and_its_follower_waits_for_the_array() -> None
     ]
     follow = Request(name="x", token="{token}", after="{job}", output="/r/continue-{wave}.out")
     after = TORQUE.submit_template(follow, after=True)
-    assert filled(after, places("continue.sh", 3, "packhorse-0a1b-3-next", job=f"26[].{HOST}")) == [
+    assert fill_command(
+        after, placeholders("continue.sh", 3, "packhorse-0a1b-3-next", job=f"26[].{HOST}")
+    ) == [
         "qsub",
         f"-Wdepend=afteranyarray:26[].{HOST}",
         "-vPACKHORSE_TOKEN=packhorse-0a1b-3-next,PACKHORSE_WAVE=3",

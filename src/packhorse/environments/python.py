@@ -21,8 +21,8 @@ from packhorse.record.packages import PYTHON_PROBE
 from packhorse.runtime.interpreter import Interpreter
 from packhorse.text.amounts import counted
 
-# Prints those of its arguments that are no importable modules. The working directory has none of the study, so it is
-# taken off the path.
+# Prints which of its arguments cannot be imported as modules. The working directory is taken off the path, since the
+# study's own modules are not there.
 MISSING_PROBE = (
     "import sys,importlib.util as u;sys.path[:]=[p for p in sys.path if p];"
     "print('@packhorse',*[n for n in sys.argv[1:] if u.find_spec(n) is None])"

@@ -10,13 +10,18 @@ from msgspec.structs import replace
 from packhorse.model.study import Study
 from packhorse.project.source import Source, from_file, from_study
 from packhorse.rundir.directory import RunDirectory
+from packhorse.study.parse import default_name
 
 
 def source_of(run: RunDirectory, site: str | None = None) -> Source:
     """Return the study of a run: its file where that still exists, else the study of the newest plan."""
     about = run.about()
     if about.study and Path(about.study).exists():
-        return from_file(about.study, site)
+        source = from_file(about.study, site)
+        # A default name depends on how the path was typed (study.yaml, or /home/ada/means/study.yaml).
+        if source.study.name == default_name(about.study):
+            source = replace(source, study=replace(source.study, name=about.name))
+        return source
     plan = run.latest()
     if plan is None:
         raise run.no_wave_error()

@@ -1,14 +1,18 @@
-"""Starting, measuring and ending process groups, with what the platform offers."""
+"""Starting, measuring and ending process groups, as far as the platform allows."""
 
 import os
 import signal
 import sys
 import time
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
 try:
     import ctypes
 except ImportError:  # a Python built without libffi
-    ctypes = None
+    ctypes = None  # type: ignore[assignment]
 
 LINUX = sys.platform.startswith("linux")
 PAGE = os.sysconf("SC_PAGE_SIZE")
@@ -16,70 +20,62 @@ PR_SET_PDEATHSIG = 1  # prctl(2)
 PR_SET_CHILD_SUBREAPER = 36
 
 
-def _prctl(option, value):
-    if LINUX and ctypes:
+def _prctl(option: int, value: int) -> bool:
+    if LINUX and ctypes is not None:
         try:
-            return ctypes.CDLL(None, use_errno=True).prctl(option, value, 0, 0, 0) == 0
+            return bool(ctypes.CDLL(None, use_errno=True).prctl(option, value, 0, 0, 0) == 0)
         except (OSError, AttributeError):
             pass
     return False
 
 
-def adopt_orphans():
-    """Become the parent of what our children leave behind, so that it can be ended; whether that is possible."""
+def adopt_orphans() -> bool:
+    """Become the parent of the processes that our children leave behind, so that we can end them; return whether we are."""
     return _prctl(PR_SET_CHILD_SUBREAPER, 1)
 
 
-def die_with_parent():
-    """Ask the kernel to kill us when the parent dies, however it dies."""
+def die_with_parent() -> None:
+    """Ask the kernel to kill this process when its parent dies."""
     _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def children(pid):
-    """Return the child processes of one process (Linux, else none)."""
-    found = []
+def children(pid: int) -> "list[int]":
+    """Return the child processes of a process; none on systems other than Linux."""
+    pids: "list[int]" = []
     try:
         for thread in os.listdir("/proc/%d/task" % pid):
             with open("/proc/%d/task/%s/children" % (pid, thread)) as stream:
-                found.extend(int(word) for word in stream.read().split())
+                pids.extend(int(word) for word in stream.read().split())
     except (OSError, ValueError):
         pass
-    return found
+    return pids
 
 
-def descendants(pid):
-    """Return a process and all below it."""
-    found, queue = [], [pid]
+def descendants(pid: int) -> "list[int]":
+    """Return a process and all processes below it."""
+    pids: "list[int]" = []
+    queue = [pid]
     while queue:
-        one = queue.pop()
-        found.append(one)
-        queue.extend(children(one))
-    return found
+        parent = queue.pop()
+        pids.append(parent)
+        queue.extend(children(parent))
+    return pids
 
 
-def resident(pid):
-    """Return the resident memory of a process and all below it, in KiB (shared pages count in each)."""
+def resident(pid: int) -> int:
+    """Return the resident memory in KiB of a process and all processes below it; shared pages count in each."""
     total = 0
-    for one in descendants(pid):
+    for member in descendants(pid):
         try:
-            with open("/proc/%d/statm" % one) as stream:
+            with open("/proc/%d/statm" % member) as stream:
                 total += int(stream.read().split()[1])
         except (OSError, ValueError, IndexError):
             pass
     return total * PAGE // 1024
 
 
-def kill(pid, number):
-    """Signal a process; whether it was there."""
-    try:
-        os.kill(pid, number)
-        return True
-    except OSError:
-        return False
-
-
-def kill_group(pid, number):
-    """Signal a process group; whether it was there."""
+def kill_group(pid: int, number: int) -> bool:
+    """Send a signal to a process group; return whether it existed."""
     try:
         os.killpg(pid, number)
         return True
@@ -87,14 +83,14 @@ def kill_group(pid, number):
         return False
 
 
-def end_orphans(spare=()):
-    """Kill and reap what is still a child of ours, with its group; return how many there were.
+def end_orphans(spare: "Collection[int]" = ()) -> int:
+    """Kill and reap the children of this process, with their groups; return how many there were.
 
-    The processes to `spare` lead groups of their own, in which orphans of theirs may be.
+    The processes in `spare` lead groups of their own, which may hold orphans of theirs.
     """
     ended = 0
     if not spare:
-        try:  # the usual case, told by one call: no child at all
+        try:  # the usual case needs one call: there is no child
             ended += os.waitpid(-1, os.WNOHANG)[0] > 0
         except ChildProcessError:
             return 0
@@ -114,8 +110,8 @@ def end_orphans(spare=()):
     return ended
 
 
-def _kill_with_group(pid, spare):
-    """Kill a child of ours; as long as it is there, its group's number cannot be anybody else's."""
+def _kill_with_group(pid: int, spare: "Collection[int]") -> None:
+    """Kill a child and its group; until the child is reaped, the system does not reuse the group's number."""
     try:
         group = os.getpgid(pid)
         if group not in spare and group != os.getpgrp():
@@ -125,15 +121,15 @@ def _kill_with_group(pid, spare):
         pass  # it has just ended
 
 
-def _reaped(pid):
+def _reaped(pid: int) -> bool:
     try:
         return os.waitpid(pid, os.WNOHANG)[0] == pid
     except ChildProcessError:
         return True
 
 
-def oom_kills():
-    """Return the memory kills that our cgroup has counted (version 2, then 1), or 0."""
+def oom_kills() -> int:
+    """Return how many kills for memory our control group has counted (version 2, then 1), or 0."""
     try:
         with open("/proc/self/cgroup") as stream:
             for row in stream:
@@ -153,12 +149,12 @@ def oom_kills():
     return 0
 
 
-# Signals that we, or what started us, may ignore, and a task shall not.
+# Signals that this process, or the one that started it, may ignore; a task must not inherit that.
 DEFAULTS = (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
 
 if hasattr(os, "posix_spawn"):  # novermin
 
-    def spawn(path, argv, env):
+    def spawn(path: str, argv: "list[str]", env: "Mapping[bytes, bytes]") -> int:
         """Start a program in a session of its own, with our standard input and outputs.
 
         vfork semantics keep this cheap (glibc's posix_spawn), and so does leaving the descriptors as they are.
@@ -172,12 +168,12 @@ if hasattr(os, "posix_spawn"):  # novermin
 
 else:
 
-    def spawn(path, argv, env):
+    def spawn(path: str, argv: "list[str]", env: "Mapping[bytes, bytes]") -> int:
         """Start a program in a session of its own, with our standard input and outputs (Python before 3.8)."""
         return _fork(path, argv, env)
 
 
-def _fork(path, argv, env):
+def _fork(path: str, argv: "list[str]", env: "Mapping[bytes, bytes]") -> int:
     reader, writer = os.pipe()
     pid = os.fork()
     if pid == 0:
@@ -192,9 +188,9 @@ def _fork(path, argv, env):
         finally:
             os._exit(127)
     os.close(writer)
-    said = os.read(reader, 16)
+    error_number = os.read(reader, 16)
     os.close(reader)
-    if said:
+    if error_number:
         os.waitpid(pid, 0)
-        raise OSError(int(said), os.strerror(int(said)), path)
+        raise OSError(int(error_number), os.strerror(int(error_number)), path)
     return pid

@@ -1,34 +1,41 @@
-"""Where a slot's tasks stand: a private working copy of the snapshot, with data linked in."""
+"""The folders of a slot: a private working copy of the snapshot with data linked in, a scratch folder, output files."""
 
 import errno
 import json
 import os
 import shutil
 import stat
-import tarfile
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from packhorse.worker.work_file import Work
 
 # Smaller files are copied, so that a script may change them; larger ones are hard links without write
 # permission, so that many slots do not cost many copies.
 LINK_FROM = 1 << 20
-BRIM = 64 << 10  # bytes of free space below which a write may have failed
-ROOM = 16 << 20  # bytes that a node's folder must have for working copies
+FULL_BELOW = 64 << 10  # bytes of free space below which a write may have failed
+MIN_FREE = 16 << 20  # bytes that a node's folder must have for working copies
 
 
-def place_for_scratch():
-    """Return where a worker makes its folder when nobody said: $TMPDIR, or /tmp where that one is of another machine."""
-    said = os.environ.get("TMPDIR", "")
-    return said if os.path.isdir(said) else "/tmp"  # noqa: S108 - only the parent of a private folder
+def scratch_parent() -> str:
+    """Return the default parent of a worker's scratch folder: $TMPDIR, or /tmp if $TMPDIR does not exist here."""
+    folder = os.environ.get("TMPDIR", "")
+    return folder if os.path.isdir(folder) else "/tmp"  # noqa: S108 - only the parent of a private folder
 
 
-def require_room(folder):
-    """Refuse a disk that is full, before a job spends its time on it."""
-    about = os.statvfs(folder)
-    if about.f_bavail * about.f_frsize < ROOM:
+def require_free_space(folder: str) -> None:
+    """Raise OSError (ENOSPC) if a disk is full, before a job spends its time on it."""
+    stats = os.statvfs(folder)
+    if stats.f_bavail * stats.f_frsize < MIN_FREE:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), folder)
 
 
-def unpack(snapshot, folder):
-    """Unpack a snapshot once a node; return the folder."""
+def unpack(snapshot: "str | None", folder: str) -> str:
+    """Unpack a snapshot, once for a node; return the folder."""
+    import tarfile  # slow to import, and not for a slot
+
     os.makedirs(folder, exist_ok=True)
     if snapshot is not None:
         with tarfile.open(snapshot) as archive:
@@ -40,8 +47,8 @@ def unpack(snapshot, folder):
     return folder
 
 
-def copy_tree(source, target):
-    """Give a slot its own copy of an unpacked snapshot."""
+def copy_tree(source: str, target: str) -> None:
+    """Make a slot's own copy of an unpacked snapshot."""
     os.makedirs(target, exist_ok=True)
     for entry in os.scandir(source):
         goal = os.path.join(target, entry.name)
@@ -53,7 +60,7 @@ def copy_tree(source, target):
             shutil.copy2(entry.path, goal)
 
 
-def _link(source, goal):
+def _link(source: str, goal: str) -> bool:
     try:
         mode = stat.S_IMODE(os.stat(source).st_mode)
         os.chmod(source, mode & ~0o222)
@@ -63,36 +70,36 @@ def _link(source, goal):
         return False
 
 
-class Place(object):
-    """The folders of one slot."""
+class SlotFolders(object):
+    """The paths of one slot: `code` is the working copy, `study` the study's folder in it."""
 
-    def __init__(self, scratch, number, work):
+    def __init__(self, scratch: str, number: int, work: "Work") -> None:
         self.root = os.path.join(scratch, "slot-%d" % number)
         self.code = os.path.join(self.root, "code")
-        self.folder = os.path.normpath(os.path.join(self.code, work["folder"]))
+        self.study = os.path.normpath(os.path.join(self.code, work["folder"]))
         self.scratch = os.path.join(self.root, "scratch")
         self.stdout = os.path.join(self.root, "stdout")
         self.stderr = os.path.join(self.root, "stderr")
         self.current = os.path.join(self.root, "current")
-        self._fixed = None
+        self._common_json: "str | None" = None
         self.search = [os.path.normpath(os.path.join(self.code, path)) for path in work["search"]]
 
-    def fixed(self, work):
-        """Return that end of a task's JSON text which is the same for all tasks of a slot."""
-        if self._fixed is None:
-            said = {"count": work["total"], "deadline": work.get("deadline"), "scratch": self.scratch}
-            said["output"] = os.path.join(self.root, "output")
-            self._fixed = json.dumps(said)[1:]
-        return self._fixed
+    def common_json(self, work: "Work") -> str:
+        """Return the end of a task's JSON text, which is the same for all tasks of a slot."""
+        if self._common_json is None:
+            values = {"count": work["total"], "deadline": work.get("deadline"), "scratch": self.scratch}
+            values["output"] = os.path.join(self.root, "output")
+            self._common_json = json.dumps(values)[1:]
+        return self._common_json
 
-    def make(self, unpacked, links):
+    def make(self, unpacked: str, links: "Iterable[Sequence[str]]") -> None:
         """Make the folders, the working copy and the links to data."""
         os.makedirs(self.root)
         copy_tree(unpacked, self.code)
-        for folder in (self.folder, self.scratch):
+        for folder in (self.study, self.scratch):
             os.makedirs(folder, exist_ok=True)
         for relative, target in links:
-            goal = os.path.join(self.folder, relative)
+            goal = os.path.join(self.study, relative)
             os.makedirs(os.path.dirname(goal), exist_ok=True)
             if os.path.isdir(goal) and not os.path.islink(goal):
                 shutil.rmtree(goal)
@@ -105,26 +112,26 @@ class Place(object):
         with open(self.current, "wb") as stream:
             stream.write(b"\0" * 16)
 
-    def is_full(self):
-        """Tell whether the disk of the working copy has no room, so that what a task wrote may be cut off."""
-        about = os.statvfs(self.root)
-        return about.f_bavail * about.f_frsize < BRIM
+    def is_full(self) -> bool:
+        """Return whether the disk of the working copy is full, so that what a task wrote may be cut off."""
+        stats = os.statvfs(self.root)
+        return stats.f_bavail * stats.f_frsize < FULL_BELOW
 
-    def state(self):
-        """Return {relative path: (size, mtime)} of the working copy, links and byte code left out."""
-        found = {}
+    def state(self) -> "dict[str, tuple[int, int]]":
+        """Return {relative path: (size, mtime in ns)} of the working copy, without links and byte code."""
+        state = {}
         for folder, folders, names in os.walk(self.code):
             folders[:] = [name for name in folders if name != "__pycache__"]
             for name in names:
                 path = os.path.join(folder, name)
                 if not os.path.islink(path):
-                    about = os.stat(path)
-                    found[os.path.relpath(path, self.folder)] = (about.st_size, about.st_mtime_ns)
-        return found
+                    stats = os.stat(path)
+                    state[os.path.relpath(path, self.study)] = (stats.st_size, stats.st_mtime_ns)
+        return state
 
 
-def clear(folder):
-    """Remove what a task left in a folder, keeping the folder."""
+def clear(folder: str) -> None:
+    """Remove what a task left in a folder, but keep the folder."""
     for entry in os.scandir(folder):
         if entry.is_dir(follow_symlinks=False):
             shutil.rmtree(entry.path, ignore_errors=True)
