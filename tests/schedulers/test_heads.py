@@ -121,15 +121,15 @@ def test_lines_after_the_first_command_do_not_count() -> None:
     assert head.request.seconds == 300
     assert head.notes == (
         "line 6: #SBATCH after the first command is a comment; move it up",
-        "line 7: with a blank behind # it is a comment; write #SBATCH",
+        "line 7: with a space after # it is a comment; write #SBATCH",
     )
 
 
 def test_lines_of_another_scheduler_are_told() -> None:
     (note,) = SLURM.read_header("#!/bin/bash\n#PBS -l walltime=1:00:00\nhostname\n").notes
-    assert note.startswith("line 2: #PBS is for TORQUE and PBS; here such lines begin with #SBATCH")
+    assert note.startswith("line 2: #PBS is for TORQUE and PBS; this scheduler reads #SBATCH")
     (note,) = TORQUE.read_header("#!/bin/bash\n#SBATCH --time=5\nhostname\n").notes
-    assert note.startswith("line 2: #SBATCH is for Slurm; here such lines begin with #PBS")
+    assert note.startswith("line 2: #SBATCH is for Slurm; this scheduler reads #PBS")
     assert (
         SLURM.read_header("#!/bin/bash\n#SBATCH --time=5\n#PBS -l walltime=1:00:00\nhostname\n").notes == ()
     )

@@ -66,7 +66,7 @@ NEVER = {
 }
 LATER = {
     "qsub-refused-dead-port": "cannot be reached",
-    "qsub-refused-queue-disabled": "the queue takes no jobs now",
+    "qsub-refused-queue-disabled": "the queue accepts no jobs now",
     "qsub-server-stopped": "cannot be reached",
 }
 LOST = {
@@ -512,7 +512,7 @@ def test_queues_and_what_they_allow() -> None:
     assert run_dialogue(PBS.queues("alice"), answer) == [
         QueueState(name="workq", running=1, waiting=4, may=True),
         QueueState(name="debug", running=0, waiting=0, default_time=1800, max_time=14400, max_nodes=1, may=True),
-        QueueState(name="stopped", open=False, word="not enabled and not started", running=0, waiting=0, may=False, rights="it takes no jobs now"),
+        QueueState(name="stopped", open=False, word="not enabled and not started", running=0, waiting=0, may=False, rights="it accepts no jobs now"),
     ]  # fmt: skip
     answer, _ = answers(KNOWN["qstat-F-json-server-stopped"].answer, Answer(status=0, stdout="oops"))
     assert isinstance(run_dialogue(PBS.queues("alice"), answer), NoReply)

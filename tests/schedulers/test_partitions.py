@@ -110,7 +110,7 @@ def limited(version: str = "", groups: str = "alice", **said: str) -> QueueState
         ({"AllowQos": "short"}, True, "with --qos=short", ""),
         ({"AllowQos": "gold"}, False, "open only to the QOS gold, and you have none of them", ""),
         ({"AllowAccounts": "physics", "AllowQos": "short"}, False, "open only to the account physics; open only to the QOS short, and you have none of them", ""),
-        ({"RootOnly": "YES"}, False, "only administrators send jobs here", ""),
+        ({"RootOnly": "YES"}, False, "only administrators submit jobs here", ""),
         ({"ReqResv": "YES"}, True, "with a reservation only", ""),
     ],
 )  # fmt: skip

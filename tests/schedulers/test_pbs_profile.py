@@ -45,7 +45,7 @@ def test_torque_tells_its_queues_and_nodes() -> None:
             max_user_queued=5,
             **size,
         ),
-        Partition(name="stopped", doubt="it takes or starts no jobs now", **size),
+        Partition(name="stopped", doubt="it is not enabled or not started", **size),
         Partition(name="batch", default_time=HOUR, default=True, **size),
     )
     assert found.silent == ()

@@ -288,7 +288,7 @@ def test_a_job_knows_its_numbers(environment: dict[str, str], words: str) -> Non
 
 
 def test_an_unknown_scheduler_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(UsageError, match="Packhorse speaks slurm"):
+    with pytest.raises(UsageError, match="Packhorse supports slurm"):
         scheduler("lsf")
 
 

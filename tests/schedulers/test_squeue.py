@@ -174,7 +174,7 @@ def test_a_user_whom_slurm_does_not_know_has_no_empty_queue(case: Case) -> None:
 
 
 def test_silence_and_a_missing_command_are_told() -> None:
-    assert jobs_of(Answer(status=None)) == NoReply("the command did not end in time")
+    assert jobs_of(Answer(status=None)) == NoReply("the command timed out")
     gone = jobs_of(Answer(status=None, stderr="squeue: not found"))
     assert isinstance(gone, NoReply)
     assert "not on this machine" in gone.why

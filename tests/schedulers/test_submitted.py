@@ -79,7 +79,7 @@ LATER = {
     "nomunge_sbatch": "munge",
     "noconf_sbatch": "configuration cannot be read",
 }
-LOST = {"hung_sbatch": "did not answer in time", "sbatch_quiet_ok": "said nothing"}
+LOST = {"hung_sbatch": "did not answer in time", "sbatch_quiet_ok": "no message"}
 
 
 def expected(case: Case) -> tuple[str, str]:

@@ -65,14 +65,14 @@ NEVER = {
 }
 LATER = {
     "qsub-refused-dead-port": "cannot be reached",
-    "qsub-refused-queue-disabled": "the queue takes no jobs now",
+    "qsub-refused-queue-disabled": "the queue accepts no jobs now",
     "qsub-server-stopped": "cannot be reached",
 }
 LOST = {
     "qsub-array-too-big-aftermath": "lim1",  # as captured: a listing
     "qsub-max-user-queuable": "as many jobs as you may have",  # as captured: seven calls, of which five were taken
     "qsub-version": "Version",
-    "qsub-z": "said nothing",
+    "qsub-z": "no message",
 }
 
 
@@ -581,7 +581,7 @@ def test_queues_and_what_they_allow() -> None:
     answer, _ = answers("qstat-Q-f")
     assert run_dialogue(TORQUE.queues("alice"), answer) == [
         QueueState(name="debug", running=0, waiting=0, default_time=1800, max_time=14400, max_nodes=1, may=True),
-        QueueState(name="stopped", open=False, word="not enabled and not started", running=0, waiting=0, may=False, rights="it takes no jobs now"),
+        QueueState(name="stopped", open=False, word="not enabled and not started", running=0, waiting=0, may=False, rights="it accepts no jobs now"),
         QueueState(name="batch", running=2, waiting=15, default_time=3600, may=True),
     ]  # fmt: skip
     answer, _ = answers("qstat-server-stopped")

@@ -36,7 +36,8 @@ def without(ranges: list[IndexRange], indices: list[int]) -> list[IndexRange]:
 def plan_wave(draft: Plan, ranges: list[IndexRange], slots: int = 1) -> Plan:
     """Return a draft as the plan of one wave over `ranges`, with first tasks for at least every slot."""
     tasks = count(ranges)
-    probe: list[int] = spread(ranges, max(PROBE_TASKS, slots)) if tasks > 2 * PROBE_TASKS else []
+    pairs = [[start, stop] for start, stop in ranges]
+    probe = spread(pairs, max(PROBE_TASKS, slots)) if tasks > 2 * PROBE_TASKS else []
     return replace(draft, tasks=tasks, probe=tuple(probe), ranges=tuple(without(ranges, probe)))
 
 

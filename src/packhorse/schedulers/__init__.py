@@ -1,4 +1,4 @@
-"""Schedulers: dialects without input or output. They build argv, read text, and talk in generators."""
+"""Scheduler dialects without input or output: they build argv, parse text, and hold dialogues as generators."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ DIALECTS: tuple[Scheduler, ...] = (Slurm(), Torque(), OpenPBS())
 
 
 def scheduler(name: str) -> Scheduler:
-    """Return the dialect of a name; raise UsageError for one that Packhorse does not speak."""
+    """Return the dialect with a name; raise UsageError for an unknown one."""
     for dialect in DIALECTS:
         if dialect.name == name:
             return dialect
     known = ", ".join(dialect.name for dialect in DIALECTS)
-    raise UsageError(f"no scheduler {name!r}; Packhorse speaks {known}", "packhorse sites show NAME")
+    raise UsageError(f"no scheduler {name!r}; Packhorse supports {known}", "packhorse sites show NAME")

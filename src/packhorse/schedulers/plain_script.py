@@ -1,4 +1,4 @@
-"""The text of a job script that a user reads, keeps and sends: nothing of Packhorse runs in it."""
+"""The text of a job script for a user to keep and submit; no part of Packhorse runs in it."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from msgspec import Struct
 
 from packhorse.schedulers.script import Shell
 
-# What numerical libraries ask for how many threads to start, beside OMP_NUM_THREADS.
+# Where numerical libraries read their number of threads, besides OMP_NUM_THREADS.
 THREADS = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 _R = re.compile(r"(?<![\w.-])Rscript(?![\w.-])|(?<![\w.-])R (?:CMD|-|<)")
 _PYTHON = re.compile(r"(?<![\w.-])(?:python[\d.]*|ipython|jupyter|torchrun|\S+\.py)(?![\w/])")
-# A variable or the home at a path's beginning is the shell's business, all that follows is taken as it is.
+# The shell expands a variable or ~ at the beginning of a path; the rest is quoted.
 _BEGINNING = re.compile(r"(~(?=/|$)|\$[A-Za-z_]\w*|\$\{[A-Za-z_]\w*\})(.*)", re.DOTALL)
 
 
 class Plain(Struct, frozen=True, kw_only=True):
-    """What a plain script holds, in its order."""
+    """The parts of a plain script, in its order."""
 
-    about: tuple[str, ...]  # what it is and how it is sent, without the #
+    about: tuple[str, ...]  # comments on it and on its submission, without the #
     directives: tuple[str, ...]
-    left: tuple[str, ...] = ()  # what is left to the site, without the #
+    left: tuple[str, ...] = ()  # comments on what is left to the site, without the #
     site: str = ""  # its name
     site_setup: tuple[str, ...] = ()
     modules: tuple[str, ...] = ()  # shell lines
@@ -35,7 +35,7 @@ class Plain(Struct, frozen=True, kw_only=True):
 
 
 def plain_script(plain: Plain, shell: Shell) -> str:
-    """Return a script whose first command that fails ends the job, with its exit status."""
+    """Return a script that ends with the exit status of the first command that fails."""
     blocks = [
         ("", ["#!/bin/bash", *_comments(plain.about), *plain.directives, *_comments(plain.left)]),
         (f"What every job at {plain.site} does first.", plain.site_setup),
@@ -62,21 +62,21 @@ def plain_script(plain: Plain, shell: Shell) -> str:
 
 
 def module_lines(load: str, names: Sequence[str]) -> list[str]:
-    """Return the lines that load modules, in the site's words: `module load`, `module add`."""
+    """Return the lines that load modules with the site's command: `module load`, `module add`."""
     return [f"{load} {shlex.quote(name)}" for name in names]
 
 
 def environment_lines(kind: str, name: str) -> list[str]:
     """Return the lines that activate an environment: conda by its name or folder, venv and uv by their folders."""
     if kind == "conda":
-        # `conda activate` is a function of the shell, which only shells that are set up for it know.
+        # `conda activate` is a shell function, which exists only in initialised shells.
         return ['source "$(conda info --base)/etc/profile.d/conda.sh"', f"conda activate {shell_path(name)}"]
     inside = "/.venv/bin/activate" if kind == "uv" else "/bin/activate"
     return [f"source {shell_path((name or '.').rstrip('/') + inside)}"]
 
 
 def shell_path(path: str) -> str:
-    """Return a path as a word of the shell; ~ or a variable at its beginning stands for what the job knows by it."""
+    """Return a path as a word of the shell; ~ or a variable at its beginning is expanded in the job."""
     begins = _BEGINNING.fullmatch(path)
     if begins is None:
         return shlex.quote(path)
@@ -85,7 +85,7 @@ def shell_path(path: str) -> str:
 
 
 def uses_python(commands: str) -> bool:
-    """Tell whether a line starts Python."""
+    """Return whether a command starts Python."""
     return _PYTHON.search(commands) is not None
 
 
@@ -96,7 +96,7 @@ def _comments(rows: Iterable[str]) -> list[str]:
 def _threads(plain: Plain) -> list[str]:
     others = " ".join(f'{name}="$OMP_NUM_THREADS"' for name in THREADS)
     rows = [f"export OMP_NUM_THREADS={plain.threads}", f"export {others}"]
-    # The processes that R's parallel starts: mclapply by itself takes two.
+    # The processes that R's parallel starts; the default of mclapply is two.
     return [*rows, 'export MC_CORES="$OMP_NUM_THREADS"'] if _R.search(plain.commands) else rows
 
 

@@ -1,4 +1,4 @@
-"""Times, sizes and dates as several batch systems write them. What cannot be read is None, or nothing."""
+"""Times, sizes and dates in the formats of batch systems; None or "" for text in another format."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What it means when a scheduler's command fails: in plain words, and whether asking again later can help."""
+"""The meaning of a scheduler's error messages: plain text, and whether to try again; tables are in the dialects."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from msgspec import Struct
 from packhorse.model.command import Answer
 from packhorse.model.job import SubmissionRefused, SubmissionUnknown, Submitted
 
-# never: the request itself is wrong. later: the request may be taken another time. lost: it may have been taken.
+# never: the request itself is wrong. later: it may be accepted another time. lost: it may have been accepted.
 Verdict = Literal["never", "later", "lost"]
-LINES = 6  # of what a scheduler or a site's plugins said, as many as a person would read
+LINES = 6  # of a scheduler's messages or those of a site's plugins, shown at most
 
 
 class Meaning(Struct, frozen=True):
-    """What a text of a scheduler's means."""
+    """The meaning of an error message."""
 
     text: str  # a regular expression
     plain: str
@@ -28,10 +28,10 @@ class Meaning(Struct, frozen=True):
 def submitted(
     answer: Answer, numbers: Sequence[str], why: str, verdict: Verdict
 ) -> Submitted | SubmissionRefused | SubmissionUnknown:
-    """Return what became of a submission that printed `numbers`, and whose failure means `why` and `verdict`."""
+    """Return the result of a submission that printed `numbers`, and whose failure means `why` and `verdict`."""
     if answer.status == 0 and numbers:
         return Submitted(numbers[-1])
-    # What prints a number and fails, or succeeds and prints none, may have a job in the queue.
+    # A command that prints a number and fails, or succeeds and prints none, may have submitted a job.
     doubtful = bool(numbers) or answer.status == 0
     if answer.status is None:
         doubtful = not answer.stderr.rstrip().endswith("not found")
@@ -41,26 +41,26 @@ def submitted(
 
 
 def understood(
-    answer: Answer, meanings: Sequence[Meaning], own_words: Callable[[str], list[str]]
+    answer: Answer, meanings: Sequence[Meaning], error_lines: Callable[[str], list[str]]
 ) -> tuple[str, Verdict]:
-    """Return why a command failed, in plain words with the scheduler's own behind them, and what that means.
+    """Return why a command failed, in plain words followed by the scheduler's own, and whether to try again.
 
-    `own_words` returns the lines of a text that the scheduler itself said.
+    `error_lines` returns the lines of a text that are the scheduler's error message.
     """
-    lines = own_words(answer.stderr)
+    lines = error_lines(answer.stderr)
     if not lines and answer.status is not None:
-        lines = own_words(answer.stdout)
+        lines = error_lines(answer.stdout)
     own = "; ".join(lines[-LINES:])
     meaning = _meaning(lines, meanings)
     if meaning is not None:
         return f"{meaning.plain} ({own})", meaning.verdict
     if answer.status is None:
-        return own or "the command did not end in time", "lost"
-    return own or f"the command ended with status {answer.status} and said nothing", "never"
+        return own or "the command timed out", "lost"
+    return own or f"the command exited with status {answer.status} and no message", "never"
 
 
 def _meaning(lines: list[str], meanings: Sequence[Meaning]) -> Meaning | None:
-    """Return what the last line means, or, where it is vague or unknown, what all lines together mean."""
+    """Return the meaning of the last line, or, if it is vague or unknown, of all lines together."""
     for text, vague in ((lines[-1] if lines else "", False), ("\n".join(lines), True)):
         for meaning in meanings:
             if re.search(meaning.text, text, re.MULTILINE) and (vague or not meaning.vague):

@@ -1,4 +1,4 @@
-"""The text of a job script: the scheduler's lines, the site's lines, and one program that takes the job over."""
+"""The text of Packhorse's job scripts: directives, setup of site and study, and one program that replaces the shell."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
 
-# Once the program has taken the shell's place nothing is said; where it cannot start, bash itself says so.
+# The trap is gone once the program has replaced the shell; if the program cannot start, bash reports it.
 SAY = "trap 'echo \"packhorse: the job ended before its program started; the lines above say why\" >&2' EXIT"
 
 
 class Variables(Struct, frozen=True, kw_only=True):
-    """What a job's shell calls the number of its element, of its job, and how often it was started before.
+    """Shell words for the number of an element, of its job, and how often it was started before.
 
-    `wave`, `last` and `follows` are the names, without a $, of what the submission tells the script.
+    `wave`, `last` and `follows` are the names, without a $, of the arguments of the script.
     """
 
     element: str
@@ -26,25 +26,27 @@ class Variables(Struct, frozen=True, kw_only=True):
 
 
 class Shell(Struct, frozen=True, kw_only=True):
-    """What a job script that a user sends has to know of its scheduler, beside the lines at its head."""
+    """What a user's job script needs to know of its scheduler, besides its directives."""
 
-    submit: str  # the program that takes the script
+    submit: str  # the program that submits a script
     index: str  # the variable that holds the number of an array's element
-    launcher: str  # what starts a program's processes on all nodes
-    log: str = ""  # a good name for a job's output, with {name}, {job} and {element}; "": what the scheduler calls it
-    own_log: str = ""  # what the scheduler calls it
-    folder: tuple[str, ...] = ()  # shell lines that go to the folder from which the job was sent
+    launcher: str  # the program that starts processes on all nodes
+    log: str = (
+        ""  # a recommended name of a job's output, with {name}, {job} and {element}; "": the scheduler's own
+    )
+    own_log: str = ""  # the scheduler's own name of it
+    folder: tuple[str, ...] = ()  # shell lines that go to the folder from which the job was submitted
     launch: tuple[str, ...] = ()  # shell lines before the launcher is used
 
 
 class Raw(str):
-    """A word of a shell line that the shell shall expand, already in double quotes where it needs them."""
+    """A word of a shell line that the shell must expand, already in double quotes where needed."""
 
     __slots__ = ()
 
 
 def shell_line(words: Iterable[str]) -> str:
-    """Return words as one line of a shell; all but `Raw` ones are taken literally."""
+    """Return words as one line of a shell; all but `Raw` ones are quoted."""
     return " ".join(word if isinstance(word, Raw) else shlex.quote(word) for word in words)
 
 
@@ -56,10 +58,10 @@ def job_script(
     site: Sequence[str] = (),
     first: Sequence[str] = (),
 ) -> str:
-    """Return a job script whose last line becomes the program, so that it hears the scheduler's signals.
+    """Return a job script whose last line becomes the program, so that it receives the scheduler's signals.
 
-    `first` is what the scheduler leaves to its jobs. `site` are lines of which some may fail, as in the files that a
-    site's login shells read; of `setup` none may.
+    `first` are the dialect's startup lines. Lines of `site` may fail, as in the startup files of a site's login shells;
+    lines of `setup` may not.
     """
     rows = ["#!/bin/bash", *directives, "", *(f"# {line}" for line in about.splitlines())]
     if first:

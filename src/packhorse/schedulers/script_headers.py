@@ -1,4 +1,4 @@
-"""Reading the head of a script that a user wrote: the lines that a scheduler reads, and those that it passes over."""
+"""The header of a user's script: the options in a scheduler's lines, and lines that it ignores."""
 
 from __future__ import annotations
 
@@ -10,28 +10,28 @@ from msgspec import Struct
 
 from packhorse.model.job import Request
 
-# What schedulers read at the head of a script: Slurm, TORQUE and PBS, SGE, LSF.
+# The prefix of directives, by scheduler.
 PREFIXES = {"#SBATCH": "Slurm", "#PBS": "TORQUE and PBS", "#$": "Grid Engine", "#BSUB": "LSF"}
 
 
 class ScriptHeader(Struct, frozen=True, kw_only=True):
-    """What the head of a script asks for, as far as it is understood, and what is worth knowing of it."""
+    """What the header of a script asks for, as far as it is understood, and notes on it."""
 
     request: Request
-    folder: str = ""  # in which the job works, where the script says so
+    folder: str = ""  # in which the job works, if the script sets it
     notes: tuple[str, ...] = ()
 
 
 class Option(Struct, frozen=True):
-    """One option of a head: its name as it stands there, and its value; the number of its line."""
+    """One option of a header: its name as written, its value, and the number of its line."""
 
     name: str
     value: str
     line: int
 
 
-def options(text: str, prefix: str, flags: str) -> list[Option]:
-    """Return the options of a head; `flags` are the letters of short ones that take no value."""
+def header_options(text: str, prefix: str, flags: str) -> list[Option]:
+    """Return the options of a header; `flags` are the letters of short ones that take no value."""
     found: list[Option] = []
     for number, words in _lines(text, prefix):
         left = list(words)
@@ -59,10 +59,10 @@ def _lines(text: str, prefix: str) -> Iterator[tuple[int, list[str]]]:
 
 
 def words(text: str) -> list[str]:
-    """Return a line as words; behind a # that begins a word stands a comment."""
+    """Return the words of a line; a # at the beginning of a word begins a comment."""
     try:
         return shlex.split(text, comments=True)
-    except ValueError:  # a quotation that does not end
+    except ValueError:  # an unclosed quotation
         return text.split()
 
 
@@ -72,7 +72,7 @@ def header_words(lines: Iterable[str]) -> list[str]:
 
 
 def notes(text: str, prefix: str) -> tuple[str, ...]:
-    """Return what a scheduler passes over in silence, although its author meant it."""
+    """Return notes on lines that a scheduler ignores although their author meant them."""
     found, begun, ours = [], False, 0
     foreign: dict[str, int] = {}
     for number, line in enumerate(text.splitlines(), 1):
@@ -81,7 +81,7 @@ def notes(text: str, prefix: str) -> tuple[str, ...]:
             if begun:
                 found.append(f"line {number}: {prefix} after the first command is a comment; move it up")
         elif re.match(rf"#+\s+{re.escape(prefix[1:])}\s+-", line):
-            found.append(f"line {number}: with a blank behind # it is a comment; write {prefix}")
+            found.append(f"line {number}: with a space after # it is a comment; write {prefix}")
         else:
             other = next(
                 (one for one in PREFIXES if one != prefix and re.match(rf"{re.escape(one)}\s+-", line)), ""
@@ -91,6 +91,6 @@ def notes(text: str, prefix: str) -> tuple[str, ...]:
             begun = begun or bool(line.strip() and not line.lstrip().startswith("#"))
     for other, number in foreign.items():
         if not ours:
-            meant = f"line {number}: {other} is for {PREFIXES[other]}; here such lines begin with {prefix}"
-            found.append(f"{meant}, and without them a job gets what the site gives by default")
+            meant = f"line {number}: {other} is for {PREFIXES[other]}; this scheduler reads {prefix}"
+            found.append(f"{meant}, and without directives a job gets the site's defaults")
     return tuple(found)

@@ -1,4 +1,4 @@
-"""The dialect of OpenPBS and PBS Pro, in words of their version 19 and later."""
+"""The dialect of OpenPBS and PBS Pro from version 19."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The exit status of a job's script, as shells and servers count it: what it ended with, or the signal that ended it."""
+"""The exit status of a job's script on TORQUE and OpenPBS: its own status, or the signal that ended it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from packhorse.model.job import EndCause
 
 SHELL, SERVER = 128, 256  # added to a signal's number
 LAST_SIGNAL = 64
-TERMINATED = SERVER + 15  # what a server that deletes a job sends first
+TERMINATED = SERVER + 15  # the first signal to a deleted job
 
 
 def own_end(code: int) -> tuple[EndCause, int | None, int | None]:

@@ -1,4 +1,4 @@
-"""Reading the #PBS lines of a script that a user wrote, for TORQUE, PBS Pro and OpenPBS; qsub(1), pbs_resources(7)."""
+"""Parse the #PBS lines of a user's script for TORQUE, PBS Pro and OpenPBS; qsub(1), pbs_resources(7)."""
 
 from __future__ import annotations
 
@@ -7,59 +7,59 @@ from collections.abc import Mapping
 
 from packhorse.model.job import Request
 from packhorse.schedulers.quantities import mebibytes, seconds
-from packhorse.schedulers.script_headers import ScriptHeader, notes, options
+from packhorse.schedulers.script_headers import ScriptHeader, header_options, notes
 
 FLAGS = "hIVXzf"  # options that take no value
 _RANGE = re.compile(r"(\d+)(?:-(\d+)(?::(\d+))?)?")
 
 
 def read_header(text: str) -> ScriptHeader:
-    """Return what a script asks for."""
-    said: dict[str, str] = {}
-    asked: dict[str, str] = {}
-    for one in options(text, "#PBS", FLAGS):
-        if one.name == "-l":
-            asked |= _resources(one.value)
+    """Return what the #PBS lines of a script ask for."""
+    options: dict[str, str] = {}
+    resources: dict[str, str] = {}
+    for option in header_options(text, "#PBS", FLAGS):
+        if option.name == "-l":
+            resources |= _resources(option.value)
         else:
-            said[one.name] = one.value
+            options[option.name] = option.value
     return ScriptHeader(
-        request=_request(said, asked),
-        folder=said.get("-d", "") or said.get("-w", ""),
+        request=_request(options, resources),
+        folder=options.get("-d", "") or options.get("-w", ""),
         notes=notes(text, "#PBS"),
     )
 
 
 def _resources(text: str) -> dict[str, str]:
-    """Return `nodes=2:ppn=4,walltime=1:00:00` by names; what stands in a chunk keeps its name, with the count before."""
+    """Return `nodes=2:ppn=4,walltime=1:00:00` by names; a chunk keeps its count and colons."""
     return {name: value for name, _, value in (part.partition("=") for part in text.split(","))}
 
 
-def _request(said: Mapping[str, str], asked: Mapping[str, str]) -> Request:
-    nodes, chunk = _nodes(asked)
-    cores = int(chunk.get("ppn") or chunk.get("ncpus") or asked.get("ncpus") or 1)
+def _request(options: Mapping[str, str], resources: Mapping[str, str]) -> Request:
+    nodes, chunk = _nodes(resources)
+    cores = int(chunk.get("ppn") or chunk.get("ncpus") or resources.get("ncpus") or 1)
     gpus = chunk.get("gpus") or chunk.get("ngpus") or "0"
     # TORQUE's mem is that of the whole job, a chunk's that of a node.
-    whole = mebibytes(asked.get("mem", "")) or mebibytes(asked.get("vmem", ""))
+    whole = mebibytes(resources.get("mem", "")) or mebibytes(resources.get("vmem", ""))
     return Request(
-        name=said.get("-N", ""),
-        indices=_indices(said.get("-t") or said.get("-J") or ""),
-        partition=said.get("-q", "").partition("@")[0],
-        account=said.get("-A", "") or said.get("-P", ""),
+        name=options.get("-N", ""),
+        indices=_indices(options.get("-t") or options.get("-J") or ""),
+        partition=options.get("-q", "").partition("@")[0],
+        account=options.get("-A", "") or options.get("-P", ""),
         nodes=nodes,
         cores=cores,
         tasks=int(chunk.get("mpiprocs") or 1),
         memory=mebibytes(chunk.get("mem", "")) or (whole and -(-whole // nodes)),
-        core_memory=mebibytes(asked.get("pmem", "")),
+        core_memory=mebibytes(resources.get("pmem", "")),
         gpus=int(gpus) if gpus.isdigit() else 0,
-        seconds=seconds(asked.get("walltime", "")),
-        output=_path(said.get("-o", "")),
-        error=_path(said.get("-e", "")),
+        seconds=seconds(resources.get("walltime", "")),
+        output=_path(options.get("-o", "")),
+        error=_path(options.get("-e", "")),
     )
 
 
-def _nodes(asked: Mapping[str, str]) -> tuple[int, dict[str, str]]:
-    """Return how many nodes, and what is asked on each: of several kinds of chunks the first."""
-    count, *words = (asked.get("nodes") or asked.get("select") or "1").partition("+")[0].split(":")
+def _nodes(resources: Mapping[str, str]) -> tuple[int, dict[str, str]]:
+    """Return how many nodes, and the request on each: of several kinds of chunks the first."""
+    count, *words = (resources.get("nodes") or resources.get("select") or "1").partition("+")[0].split(":")
     chunk = {name: value for name, _, value in (word.partition("=") for word in words)}
     known = {name: value for name, value in chunk.items() if name == "mem" or value.isdigit()}
     return (int(count) or 1) if count.isdigit() else 1, known

@@ -55,9 +55,9 @@ def element_of(job: str, element: int) -> str:
 
 
 def listed(text: str) -> list[tuple[str, str]] | None:
-    """Return (number, state letter) of each job in `qstat -u`, None where nobody can read it.
+    """Return (number, state letter) of each job in `qstat -u`; None for any other text.
 
-    What stands behind a number's dot may be cut. The jobs stand below a line of dashes.
+    The server after a number's dot may be cut. The jobs follow a line of dashes.
     """
     found = []
     _, dashes, rows = text.partition("\n---")

@@ -1,4 +1,4 @@
-"""What a TORQUE or an OpenPBS tells of its cluster: queues, nodes and limits. Nothing is changed."""
+"""The site profile from TORQUE or OpenPBS: queues, nodes and limits. Nothing is changed."""
 
 from __future__ import annotations
 
@@ -30,20 +30,20 @@ _EACH_USER = re.compile(r"u:PBS_GENERIC=(\d+)")
 
 
 def profile(_user: str) -> Dialogue[SiteFacts | NoReply]:
-    """Ask for queues, nodes and what the server says of itself."""
+    """Ask for queues, nodes and the server's attributes."""
     queues = yield Command(argv=("qstat", "-Q", "-f"))
     if queues.status != 0:
-        said = (queues.stderr or queues.stdout).strip().splitlines()
-        return NoReply(said[-1] if said else "qstat did not answer")
+        lines = (queues.stderr or queues.stdout).strip().splitlines()
+        return NoReply(lines[-1] if lines else "qstat did not answer")
     nodes = yield Command(argv=("pbsnodes", "-a"))
     server = yield Command(argv=("qmgr", "-c", "list server"))
     version = yield Command(argv=("qstat", "--version"))
     about = next(blocks(server.stdout), ("", {}))[1]
     kinds = list(_nodes(nodes.stdout)) if nodes.status == 0 else []
     partitions = [
-        _partition(name, said, about, kinds)
-        for name, said in blocks(queues.stdout)
-        if said.get("queue_type", "Execution") == "Execution"
+        _partition(name, attributes, about, kinds)
+        for name, attributes in blocks(queues.stdout)
+        if attributes.get("queue_type", "Execution") == "Execution"
     ]
     found = _VERSION.search(version.stdout + version.stderr)
     largest = _number(about.get("max_array_size") or about.get("max_job_array_size"))
@@ -54,13 +54,15 @@ def profile(_user: str) -> Dialogue[SiteFacts | NoReply]:
         partitions=tuple(partitions),
         max_array_index=None if largest is None else largest - 1,
     )
-    unanswered = {"pbsnodes": nodes, "qmgr": server}
-    silent = [f"{name}: {one.stderr.strip()[:200]}" for name, one in unanswered.items() if one.status != 0]
+    optional = {"pbsnodes": nodes, "qmgr": server}
+    silent = [
+        f"{name}: {answer.stderr.strip()[:200]}" for name, answer in optional.items() if answer.status != 0
+    ]
     return SiteFacts(site=site, facts=FACTS, partition_facts=PARTITION_FACTS, silent=tuple(silent))
 
 
 def blocks(text: str) -> Iterator[tuple[str, dict[str, str]]]:
-    """Yield the name and the values of each queue, node or server; long values go on in lines that begin with a tab."""
+    """Yield the name and the values of each queue, node or server; long values continue in lines that begin with a tab."""
     joined = re.sub(r"\n\t", "", text) if not re.search(r"^\t\w+ = ", text, re.MULTILINE) else text
     for block in re.split(r"\n\s*\n", joined):
         lines = [line for line in block.splitlines() if line.strip()]
@@ -71,58 +73,66 @@ def blocks(text: str) -> Iterator[tuple[str, dict[str, str]]]:
 
 
 def _partition(
-    name: str, said: dict[str, str], server: dict[str, str], nodes: list[tuple[dict[str, str], NodeKind]]
+    name: str,
+    attributes: dict[str, str],
+    server: dict[str, str],
+    nodes: list[tuple[dict[str, str], NodeKind]],
 ) -> Partition:
-    own = _of_queue(name, said, nodes)
-    kinds = [_several(kind, many) for kind, many in Counter(own).most_common()]
+    nodes_of_queue = _of_queue(name, attributes, nodes)
+    kinds = [_several(kind, number) for kind, number in Counter(nodes_of_queue).most_common()]
     usual = kinds[0] if kinds else NodeKind(name="")
-    closed = [whom for key, whom in ACLS.items() if said.get(key) == "True"]
-    stopped = said.get("enabled") == "False" or said.get("started") == "False"
+    closed = [users for key, users in ACLS.items() if attributes.get(key) == "True"]
+    stopped = attributes.get("enabled") == "False" or attributes.get("started") == "False"
     return Partition(
         name=name,
-        nodes=len(own) or None,
+        nodes=len(nodes_of_queue) or None,
         cores=usual.cores,
         memory=usual.memory,
         gpus=usual.gpus,
         kinds=tuple(kinds) if len(kinds) > 1 else (),
-        default_time=seconds(said.get("resources_default.walltime", "")),
-        max_time=seconds(said.get("resources_max.walltime", "")),
-        max_nodes=_number(said.get("resources_max.nodect")),
-        max_cores=_number(said.get("resources_max.ncpus") or said.get("resources_max.procs")),
-        max_user_jobs=_number(said.get("max_user_run")) or _each_user(said.get("max_run")),
-        max_user_queued=_number(said.get("max_user_queuable")) or _each_user(said.get("max_queued")),
+        default_time=seconds(attributes.get("resources_default.walltime", "")),
+        max_time=seconds(attributes.get("resources_max.walltime", "")),
+        max_nodes=_number(attributes.get("resources_max.nodect")),
+        max_cores=_number(attributes.get("resources_max.ncpus") or attributes.get("resources_max.procs")),
+        max_user_jobs=_number(attributes.get("max_user_run")) or _each_user(attributes.get("max_run")),
+        max_user_queued=_number(attributes.get("max_user_queuable"))
+        or _each_user(attributes.get("max_queued")),
         default=server.get("default_queue") == name,
         by_request=bool(closed),
         open_to=", ".join(closed),
-        doubt="it takes or starts no jobs now" if stopped else "",
+        doubt="it is not enabled or not started" if stopped else "",
     )
 
 
 def _of_queue(
-    name: str, said: dict[str, str], nodes: list[tuple[dict[str, str], NodeKind]]
+    name: str, attributes: dict[str, str], nodes: list[tuple[dict[str, str], NodeKind]]
 ) -> list[NodeKind]:
-    """Return the nodes on which a queue runs jobs: all that are bound to no other, with the property that it needs."""
-    wanted = said.get("resources_default.neednodes", "")
+    """Return the nodes on which a queue runs jobs: those that belong to no other queue and have its property."""
+    node_property = attributes.get("resources_default.neednodes", "")
     return [
         kind
         for about, kind in nodes
         if about.get("queue", name) == name
-        and (not wanted or wanted.isdigit() or wanted in about.get("properties", "").split(","))
+        and (
+            not node_property
+            or node_property.isdigit()
+            or node_property in about.get("properties", "").split(",")
+        )
     ]
 
 
 def _nodes(text: str) -> Iterator[tuple[dict[str, str], NodeKind]]:
-    for _, said in blocks(text):
-        status = dict(one.partition("=")[::2] for one in said.get("status", "").split(","))
-        cores = _number(said.get("np") or said.get("resources_available.ncpus"))
-        memory = mebibytes(status.get("physmem") or said.get("resources_available.mem") or "")
-        gpus = _number(said.get("gpus") or said.get("resources_available.ngpus")) or 0
+    for _, attributes in blocks(text):
+        status = dict(entry.partition("=")[::2] for entry in attributes.get("status", "").split(","))
+        cores = _number(attributes.get("np") or attributes.get("resources_available.ncpus"))
+        memory = mebibytes(status.get("physmem") or attributes.get("resources_available.mem") or "")
+        gpus = _number(attributes.get("gpus") or attributes.get("resources_available.ngpus")) or 0
         name = f"{cores or '?'}core{memory or '?'}M" + (f"-{gpus}gpu" if gpus else "")
-        yield said, NodeKind(name=name, cores=cores, memory=memory, gpus=gpus)
+        yield attributes, NodeKind(name=name, cores=cores, memory=memory, gpus=gpus)
 
 
-def _several(kind: NodeKind, many: int) -> NodeKind:
-    return NodeKind(name=kind.name, nodes=many, cores=kind.cores, memory=kind.memory, gpus=kind.gpus)
+def _several(kind: NodeKind, number: int) -> NodeKind:
+    return NodeKind(name=kind.name, nodes=number, cores=kind.cores, memory=kind.memory, gpus=kind.gpus)
 
 
 def _number(text: str | None) -> int | None:

@@ -39,7 +39,9 @@ def queue_errors(job_limit: str) -> tuple[Meaning, ...]:
     """Return the errors of a queue that takes no more jobs now; `job_limit` is the pattern of too many jobs."""
     return (
         Meaning(job_limit, "as many jobs as you may have are already waiting and running", "later"),
-        Meaning(r"Queue is not (enabled|started)|queue is disabled", "the queue takes no jobs now", "later"),
+        Meaning(
+            r"Queue is not (enabled|started)|queue is disabled", "the queue accepts no jobs now", "later"
+        ),
         Meaning(r"Unknown queue", "there is no such queue"),
     )
 

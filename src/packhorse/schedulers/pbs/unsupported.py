@@ -1,4 +1,4 @@
-"""What a user may ask for and a line that begins with #PBS cannot carry as it is, on TORQUE and on OpenPBS."""
+"""Requests that #PBS lines cannot express on TORQUE and OpenPBS."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ _PATH = re.compile(r"[\w.+/@=%{}-]*")
 _WORD = re.compile(r"[\w.@+:/,=-]+")
 
 
-def unsupported(request: Request, called: str) -> Iterator[str]:
-    """Yield a sentence for each thing that cannot be said, or would come out as something else; `called` is who reads it."""
+def unsupported(request: Request, title: str) -> Iterator[str]:
+    """Yield a sentence for each thing that #PBS lines cannot express, or would change; `title` is the server's name."""
     yield from _words(request)
     for path in (request.output, request.error):
         if not _PATH.fullmatch(path):
-            safe = "safe are letters, digits and . _ + - / @ = %"
-            yield f"the file name {path!r} has signs that qsub reads as its own; {safe}"
+            safe = "use letters, digits and . _ + - / @ = %"
+            yield f"the file name {path!r} has characters that qsub interprets; {safe}"
     for wait in request.waits:
         if job_id(wait.job) is None:
-            yield f"{wait.job!r} is no job of {called}: its number is 26, 26.server, or 26[].server for an array"
+            yield f"{wait.job!r} is no job of {title}: its number is 26, 26.server, or 26[].server for an array"
         elif wait.until == "each":
-            yield f"{called} cannot let the elements of an array wait for those of another one by one"
+            yield f"{title} has no dependencies between the elements of two arrays"
 
 
 def _words(request: Request) -> Iterator[str]:
     if request.name != name(request.name):
-        yield f"the title {request.name!r} becomes {name(request.name)!r}: a job's name has no other signs"
+        yield f"the title {request.name!r} becomes {name(request.name)!r}: other characters are not allowed in a job's name"
     for what in ("partition", "account", "qos", "mail", "gres", "constraint"):
-        said = getattr(request, what)
-        if said and not _WORD.fullmatch(said):
-            yield f"the {what} {said!r} is not one word of letters, digits and . _ @ + : / - signs"
+        value = getattr(request, what)
+        if value and not _WORD.fullmatch(value):
+            yield f"the {what} {value!r} is not one word of letters, digits and . _ @ + : / -"
     for option in request.options:
         if not option.startswith("-") or not option.isprintable():
             yield f"the option {option!r} is not one line that begins with -"

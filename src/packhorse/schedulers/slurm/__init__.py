@@ -1,4 +1,4 @@
-"""The Slurm dialect, in words that mean the same from Slurm 22.05 to 26.05."""
+"""The dialect of Slurm 22.05 to 26.05."""
 
 from __future__ import annotations
 

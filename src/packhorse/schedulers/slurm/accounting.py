@@ -1,4 +1,4 @@
-"""Reading sacct: how jobs ended, from fields that every version has."""
+"""How jobs ended, from sacct, in fields that every version has."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from packhorse.schedulers.slurm.fields import elements, mebibytes, number, secon
 from packhorse.schedulers.slurm.queue import ENV, UNSET
 
 FIELDS = ("JobID", "State", "ExitCode", "End", "ElapsedRaw", "AllocCPUS", "TotalCPU", "MaxRSS", "NodeList")
-# What a list of jobs shows beside it. The one free text comes last: a name may hold the separator.
+# The columns of a list of jobs. Free text is last: a name may contain the separator.
 MORE = (*FIELDS, "NNodes", "AllocTRES", "TimelimitRaw", "Partition", "JobName")
 HOW: dict[str, EndCause] = {
     "COMPLETED": "done",
@@ -30,7 +30,7 @@ HOW: dict[str, EndCause] = {
     "REQUEUED": "requeued",
 }
 
-# How a start ends that Slurm itself repeats. Other words of an earlier row are of a job whose number came round again.
+# States after which Slurm itself starts a job again. An earlier row in another state is of a job whose number was reused.
 AGAIN = frozenset(("PREEMPTED", "NODE_FAIL", "BOOT_FAIL", "REQUEUED"))
 
 _ID = re.compile(r"(\d+)(?:\+\d+)?(?:_(?:(\d+)|\[([^\]]*)\]?))?(?:\.(\S+))?")
@@ -61,15 +61,15 @@ class Row(Struct, frozen=True):
 
 
 def sacct(jobs: Iterable[str]) -> Command:
-    """Return the question how jobs ended, also before they were started again (--duplicates).
+    """Return the query for how jobs ended, also before they were started again (--duplicates).
 
-    With --jobs and no times, sacct looks at all there is (sacct(1), --starttime).
+    With --jobs and no times, sacct searches all records (sacct(1), --starttime).
     """
     return _sacct(("--duplicates", f"--jobs={','.join(jobs)}"), FIELDS)
 
 
 def of_days(user: str, days: int) -> Command:
-    """Return the question how a user's jobs of the last days ended; the time is the site's own."""
+    """Return the query for a user's jobs of the last days, in the site's time."""
     return _sacct((f"--user={user}", f"--starttime=now-{days}days"), MORE)
 
 
@@ -82,7 +82,7 @@ def endings(text: str, fields: tuple[str, ...] = FIELDS) -> list[Ended]:
     """Return how the jobs of sacct's answer ended; those that wait or run are left out.
 
     A job that was started again has one value for each start that ended. sacct may say PENDING or RUNNING seconds
-    after the end, and nothing at all of a new job.
+    after the end, and has no row for a new job.
     """
     jobs: dict[tuple[str, int | None, str], Row] = {}
     steps: dict[tuple[str, int | None, str], list[Row]] = {}
@@ -94,16 +94,16 @@ def endings(text: str, fields: tuple[str, ...] = FIELDS) -> list[Ended]:
             if row.step:
                 steps.setdefault(place, []).append(row)
             else:
-                earlier, its = jobs.get(place), steps.pop(place, [])
+                earlier, steps_of_row = jobs.get(place), steps.pop(place, [])
                 if earlier is not None and earlier.word in AGAIN:
-                    before.append((earlier, its))
+                    before.append((earlier, steps_of_row))
                 jobs[place] = row
-    last = [(row, steps.get(place, [])) for place, row in jobs.items() if _over(row)]
-    return [ended for row, its in (*before, *last) for ended in _ended(row, its)]
+    last = [(row, steps.get(place, [])) for place, row in jobs.items() if _has_ended(row)]
+    return [ended for row, steps_of_row in (*before, *last) for ended in _ended(row, steps_of_row)]
 
 
 def of_queue(job: Job) -> Ended:
-    """Return what squeue alone tells of a job that has ended."""
+    """Return how a job ended as far as squeue knows."""
     return Ended(
         job=job.job,
         element=job.element,
@@ -120,10 +120,10 @@ def _row(line: str, columns: int) -> Row | None:
     fields = line.split("|") if columns == len(FIELDS) else line.split("|", columns - 1)
     found = _ID.fullmatch(fields[0])
     if not found or len(fields) != columns:
-        return None  # no job, or cut short
-    _, said, code, end, elapsed, cores, cpu, memory, node = fields[: len(FIELDS)]
+        return None  # not a job, or truncated
+    _, state_text, code, end, elapsed, cores, cpu, memory, node = fields[: len(FIELDS)]
     nodes, given, minutes, queue, name = fields[len(FIELDS) :] or [""] * (len(MORE) - len(FIELDS))
-    word, _, by = said.partition(" by ")
+    word, _, by = state_text.partition(" by ")
     status, _, signal = code.partition(":")
     return Row(
         job=found[1],
@@ -148,8 +148,8 @@ def _row(line: str, columns: int) -> Row | None:
     )
 
 
-def _over(row: Row) -> bool:
-    """Whether a job has ended; for a foreign word its end says so."""
+def _has_ended(row: Row) -> bool:
+    """Return whether a job has ended; in an unknown state, by its end time."""
     if row.word in HOW:
         return True
     return state(row.word) == "UNKNOWN" and row.end not in ("", "Unknown", "None")
@@ -157,9 +157,9 @@ def _over(row: Row) -> bool:
 
 def _ended(row: Row, steps: list[Row]) -> list[Ended]:
     """Return one value for the job of a row, or one for each element where an array was cancelled before they started."""
-    # An exit status says something only where the job ended by itself; else it differs between versions.
+    # The exit status is meaningful only where the job ended by itself; otherwise it differs between versions.
     own = row.word in ("COMPLETED", "FAILED")
-    said = Ended(
+    ended = Ended(
         job=row.job,
         element=row.element,
         how=_how(row, steps),
@@ -180,19 +180,15 @@ def _ended(row: Row, steps: list[Row]) -> list[Ended]:
         end=row.end if row.name else "",
     )
     if not row.waiting:
-        return [said]
-    return [_at(said, element) for part in elements(row.waiting) for element in part]
-
-
-def _at(ended: Ended, element: int) -> Ended:
-    return replace(ended, element=element)
+        return [ended]
+    return [replace(ended, element=element) for part in elements(row.waiting) for element in part]
 
 
 def _how(row: Row, steps: list[Row]) -> EndCause:
     """Return how a job ended.
 
-    What a step needed too much memory for is told even where the job went on without it. A cluster without memory
-    control groups says FAILED 0:9, and of the step that root cancelled it (Slurm's OverMemoryKill).
+    A step that ran out of memory counts even if the job went on. A cluster without memory control groups reports
+    FAILED 0:9, and for the step that root cancelled it (Slurm's OverMemoryKill).
     """
     if row.word in ("COMPLETED", "FAILED") and any(_killed_for_memory(step) for step in steps):
         return "memory"

@@ -1,4 +1,4 @@
-"""The talks with Slurm: submit, jobs, find, ended, cancel; queues, and what became of jobs of others than ours."""
+"""The dialect of Slurm: its argv, and its dialogues about jobs, queues and the site."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _JOB = re.compile(r"\d+(?:_\d+)?", re.ASCII)
 
 
 class Slurm:
-    """Slurm 22.05 and later. Needs sbatch, squeue and scancel; sacct is asked where it answers."""
+    """Slurm 22.05 and later. Needs sbatch, squeue and scancel; sacct is optional."""
 
     name = "slurm"
     programs: tuple[str, ...] = ("sbatch", "squeue", "scancel")
@@ -52,8 +52,8 @@ class Slurm:
     memory_words: tuple[str, ...] = ("exceeded job memory limit", "exceeded memory limit")
     node_words: tuple[str, ...] = ("invalid node name",)
     not_in_names = r"[^\w .,;:()-]"
-    # sbatch(1), INPUT ENVIRONMENT VARIABLES: SBATCH_* overrule a script's head. What a job has in its environment
-    # reaches the jobs that it submits: they would take its restarts and its array for their own.
+    # sbatch(1), INPUT ENVIRONMENT VARIABLES: SBATCH_* override a script's directives. A job's environment
+    # reaches the jobs that it submits: they would use its restart count and array index.
     unset: tuple[str, ...] = (
         *queue.UNSET,
         "SBATCH_*",
@@ -69,15 +69,15 @@ class Slurm:
         return options.directives(request)
 
     def startup_lines(self, _output: str, /) -> list[str]:
-        """Return nothing: Slurm writes a job's output while it runs, where its head says."""
+        """Return no lines: Slurm writes a job's output while it runs, to the file in its directives."""
         return []
 
     def unsupported(self, request: Request) -> list[str]:
-        """Return what the #SBATCH lines cannot carry as the user has said it."""
+        """Return what the #SBATCH lines cannot express as requested."""
         return unsupported.unsupported(request)
 
     def threads(self, request: Request) -> str:
-        """Return the cores of a process; SLURM_CPUS_PER_TASK is there only where the script asks for some."""
+        """Return the cores of a process; SLURM_CPUS_PER_TASK is set only if the script asks for cores."""
         return '"${SLURM_CPUS_PER_TASK:-1}"' if request.cores else '"${SLURM_CPUS_ON_NODE:-1}"'
 
     def submit_argv(self, script: str, arguments: list[str], request: Request) -> list[str]:
@@ -86,16 +86,16 @@ class Slurm:
         return options.submission(script, arguments, request, last)
 
     def submit_template(self, request: Request, *, after: bool = False) -> list[str]:
-        """Return the argv of `submit` with places to be filled, as one argument each."""
+        """Return the argv of `submit` with places to fill, one argument each."""
         arguments = ["{wave}"] if after else ["{wave}", "{last}", "{follows}"]
         return options.submission("{script}", arguments, request, "" if after else "{last}")
 
     def release_argv(self, _job: str, /) -> list[str]:
-        """Return nothing: a dependency on a job that has ended is met, or refused."""
+        """Return no argv: a dependency on a job that has ended is met, or refused."""
         return []
 
     def notification_argv(self, script: str) -> list[str]:
-        """Return the argv that submits a script under the name {text}, which its mail has in the subject."""
+        """Return the argv that submits a script under the name {text}, which is in the subject of the email about it."""
         return ["sbatch", "--parsable", "--job-name={text}", "--output=/dev/null", script]
 
     def interactive_argv(self, request: Request) -> list[str]:
@@ -107,14 +107,11 @@ class Slurm:
         return refusals.submitted(answer)
 
     def jobs(self, user: str) -> Dialogue[list[Job] | NoReply]:
-        """Ask squeue for all of a user's jobs that wait or run; elements of an array that wait stand in one row."""
+        """Ask squeue for all of a user's jobs that wait or run; waiting elements of an array are one row."""
         return _queue(queue.user_jobs(user))
 
     def find(self, token: str, user: str) -> Dialogue[str | NoReply | None]:
-        """Ask for the job that has a token in its comment, also one that ended within MinJobAge (slurm.conf(5)).
-
-        Of several (a job was submitted twice) a living one is named, and of those the first.
-        """
+        """Ask for the job that has a token in its comment, also one that ended within MinJobAge (slurm.conf(5))."""
         found = yield from _queue(queue.user_jobs(user, "--states=all"))
         if isinstance(found, NoReply):
             return found
@@ -123,17 +120,17 @@ class Slurm:
         return min((job.job for job in alive or ours), key=int, default=None)
 
     def cancelled_query(self, job: str) -> tuple[list[str], str]:
-        """Return what prints a state for each element of an array that Slurm still knows, and what says cancelled.
+        """Return what prints the state of each element of an array, and the pattern of a cancelled one.
 
-        It needs no accounting. A job of which Slurm knows nothing more gives an error, and no word.
+        It needs no accounting. For a job that Slurm has forgotten, squeue fails without output.
         """
         argv = queue.squeue("--array", "--states=all", f"--jobs={job}", "--format=%T").argv
         return list(argv), r"\bCANCELLED"
 
     def ended(self, jobs: list[str]) -> Dialogue[list[Ended] | NoReply]:
-        """Ask sacct how jobs ended. Silent where a cluster keeps no accounting, or the database is away.
+        """Ask sacct how jobs ended. NoReply without accounting, or if the database cannot be reached.
 
-        For seconds after the end some elements of an array are absent, and one may stand there without its number.
+        For seconds after the end, some elements of an array are absent, and one may have no number.
         """
         known = [job for job in jobs if number(job) is not None]
         if not known:
@@ -144,7 +141,7 @@ class Slurm:
         return [ended for ended in accounting.endings(answer.stdout) if ended.job in known]
 
     def cancel(self, jobs: list[str]) -> Dialogue[str]:
-        """Cancel jobs with all their elements, or elements. scancel says nothing of jobs that have ended."""
+        """Cancel jobs with all their elements, or elements. scancel ignores jobs that have ended."""
         known = [job for job in jobs if self.is_job(job)]
         if not known:
             return ""
@@ -154,7 +151,7 @@ class Slurm:
         return refusals.understood(answer)[0]
 
     def is_job(self, word: str) -> bool:
-        """Tell whether a word is the number of a job, or of an element of an array: 12, 12_3."""
+        """Return whether a word is the number of a job, or of an element of an array: 12, 12_3."""
         return _JOB.fullmatch(word) is not None
 
     def split(self, word: str) -> tuple[str, int | None]:
@@ -163,7 +160,7 @@ class Slurm:
         return job, number(element)
 
     def same_job(self, typed: str, job: str) -> bool:
-        """Tell whether a number is that of a job."""
+        """Return whether a number is that of a job."""
         return typed == job
 
     def element_of(self, job: str, element: int) -> str:
@@ -171,7 +168,7 @@ class Slurm:
         return f"{job}_{element}"
 
     def submit_script_argv(self, script: str, arguments: list[str], token: str, name: str = "") -> list[str]:
-        """Return the argv that submits a user's script, whose own head says what it asks for."""
+        """Return the argv that submits a user's script, whose own header says what it asks for."""
         named = [f"--job-name={name}"] if name else []
         return ["sbatch", "--parsable", f"--comment={token}", *named, script, *arguments]
 
@@ -180,7 +177,7 @@ class Slurm:
         return header.read_header(text)
 
     def history(self, user: str, days: int, /) -> Dialogue[list[Ended] | NoReply]:
-        """Ask how a user's jobs of the last days ended: sacct, and squeue for the newest and where nobody else knows."""
+        """Ask how a user's jobs of the last days ended: from sacct, and from squeue for the newest or without accounting."""
         newest = yield from _queue(queue.user_jobs(user, "--states=all"))
         answer = yield accounting.of_days(user, days)
         if answer.status != 0 and isinstance(newest, NoReply):
@@ -196,11 +193,11 @@ class Slurm:
         ]
 
     def details(self, job: str) -> Dialogue[list[Details] | NoReply]:
-        """Ask where a job works and writes, an element each; nothing where nobody knows such a job."""
-        answer = yield details.shown(job)
+        """Ask where a job works and writes, an element each; nothing for an unknown job."""
+        answer = yield details.scontrol_query(job)
         if answer.status == 0:
             return details.of_scontrol(answer.stdout)
-        older = yield details.kept(job)
+        older = yield details.sacct_query(job)
         if older.status == 0:
             return details.of_sacct(older.stdout)
         known = "Invalid job id" in answer.stderr or "not found" in answer.stdout + answer.stderr
@@ -217,7 +214,7 @@ class Slurm:
         return partitions.states(shown.stdout, free.stdout, partitions.mine(groups, associations))
 
     def estimate_start(self, queue: QueueState, /) -> Dialogue[Start | SubmissionRefused | NoReply]:
-        """Ask when a job of one core, of an hour where so long ones are allowed, would start in a partition."""
+        """Ask when a job of one core, of one hour or the partition's limit, would start."""
         answer = yield partitions.trial(queue.name, queue.account, queue.max_time)
         return partitions.start(answer)
 
@@ -226,7 +223,7 @@ class Slurm:
         return profile.profile(user)
 
     def explain_reason(self, word: str) -> str:
-        """Return why a job waits, in plain words; a word that is not known is returned as it is."""
+        """Return why a job waits, in plain words; an unknown word is returned as it is."""
         return reasons.plain(word)
 
     def wait_kind(self, word: str) -> Literal["waiting", "held", "dependent"]:
@@ -234,16 +231,16 @@ class Slurm:
         return reasons.waits(word)
 
     def remedy(self, word: str) -> str:
-        """Return what ends a wait that never ends by itself, with JOB and RUN in it; nothing where it may end."""
+        """Return what ends a wait that lasts until a user acts, with JOB and RUN in it; "" where it may end by itself."""
         return reasons.stuck(word)
 
 
 def _queue(question: Command) -> Dialogue[list[Job] | NoReply]:
-    """Ask squeue. Its warnings do not count; a user it does not know, and an answer nobody can read, do."""
+    """Ask squeue. Warnings are ignored; an unknown user, and an answer in another format, are errors."""
     answer = yield question
     if answer.status != 0:
         return NoReply(refusals.understood(answer)[0])
-    if "Invalid user" in answer.stderr:  # said with status 0 and an empty queue
+    if "Invalid user" in answer.stderr:  # with status 0 and an empty queue
         return NoReply(f"Slurm does not know the user ({answer.stderr.strip()})")
     found = queue.rows(answer.stdout)
     if not found and answer.stdout.strip():
@@ -252,7 +249,7 @@ def _queue(question: Command) -> Dialogue[list[Job] | NoReply]:
 
 
 def _all_ended(text: str) -> bool:
-    """Whether scancel, in a version that complains about jobs that have ended, complains about nothing else."""
+    """Return whether scancel reports only jobs that have ended, as some versions do."""
     lines = [line for line in text.splitlines() if line.strip()]
     return bool(lines) and all(
         "Invalid job id" in line or "already completing or completed" in line for line in lines

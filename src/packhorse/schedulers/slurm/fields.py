@@ -1,4 +1,4 @@
-"""Slurm's words: states, times, sizes, array expressions and job numbers. What it does not know, it says so."""
+"""Slurm's formats: states, times, sizes, array expressions and numbers; UNKNOWN or None for any other text."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from packhorse.model.job import JobState
 
 # squeue(1) and sacct(1), JOB STATE CODES. A job that ends is RUNNING until Slurm has let it go (COMPLETING), since its
 # processes may still write; one whose nodes are being started (CONFIGURING) waits. REVOKED is absent: the job goes
-# on in another cluster of a federation, so nothing can be said of it here.
+# on in another cluster of a federation, so its state is not known here.
 STATES: dict[str, JobState] = {
     **dict.fromkeys(
         (
@@ -52,12 +52,12 @@ _IN_MIB = {"": 1 / 2**20, "K": 1 / 1024, "M": 1.0, "G": 1024.0, "T": 1024.0**2, 
 
 
 def state(word: str) -> JobState:
-    """Return what a state word means; UNKNOWN for a foreign one."""
+    """Return what a state word means; UNKNOWN for any other."""
     return STATES.get(word, "UNKNOWN")
 
 
 def seconds(text: str) -> float | None:
-    """Return the seconds of `1-02:03:04`, `30:00` or `00:00.003`; None where Slurm gives a word, such as UNLIMITED."""
+    """Return the seconds of `1-02:03:04`, `30:00` or `00:00.003`; None for a word such as UNLIMITED."""
     found = _TIME.fullmatch(text)
     if not found:
         return None
@@ -76,7 +76,7 @@ def whole_seconds(text: str) -> int | None:
 
 
 def mebibytes(text: str) -> int | None:
-    """Return the MiB of `4812K` or `4.50M`, rounded up; None for nothing, and for the 0 of a job too short to measure."""
+    """Return the MiB of `4812K` or `4.50M`, rounded up; None for other text, and for 0: the job was too short to measure."""
     found = _SIZE.fullmatch(text)
     if not found:
         return None
@@ -95,7 +95,7 @@ def elements(expression: str) -> list[range]:
 
 
 def written_time(duration: int) -> str:
-    """Return seconds as D-HH:MM:SS, the one form that names every part."""
+    """Return seconds as D-HH:MM:SS, the only format with every part."""
     minutes, last = divmod(duration, 60)
     hours, minutes = divmod(minutes, 60)
     days, hours = divmod(hours, 24)

@@ -1,4 +1,4 @@
-"""What a request is called in sbatch's words: lines of a script's head, and options of one submission."""
+"""The #SBATCH lines of a request, and the options of sbatch for one submission."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ WAITS = {"start": "after", "end": "afterany", "ok": "afterok", "fail": "afternot
 
 def directives(request: Request) -> list[str]:
     """Return the #SBATCH lines of a script: what every submission of it asks for, the user's own options last."""
-    lines = [f"#SBATCH {name}{_quoted(value)}" for name, value in _said(_standing(request))]
+    lines = [f"#SBATCH {name}{_quoted(value)}" for name, value in _set_options(_fixed(request))]
     return lines + [f"#SBATCH {option}" for option in request.options if "\n" not in option]
 
 
 def submission(script: str, arguments: list[str], request: Request, last: str) -> list[str]:
     """Return the argv that submits a script: what differs from one submission to the next; `last` element, "" for none.
 
-    Each option is one argument, so that one with nothing to say can be left out.
+    Each option is one argument, so that an empty one can be left out.
     """
-    options = [f"{name}{value}" for name, value in _said(_changing(request, last))]
+    options = [f"{name}{value}" for name, value in _set_options(_variable(request, last))]
     return ["sbatch", "--parsable", *options, script, *arguments]
 
 
-def _said(options: dict[str, str | None]) -> list[tuple[str, str]]:
-    """Return the options that say something: `--name=` and the value, or `--name` alone for one without."""
+def _set_options(options: dict[str, str | None]) -> list[tuple[str, str]]:
+    """Return the options that are set: `--name=` and the value, or `--name` alone for one without."""
     return [
         (name if value else name.rstrip("="), value) for name, value in options.items() if value is not None
     ]
 
 
-def _standing(request: Request) -> dict[str, str | None]:
+def _fixed(request: Request) -> dict[str, str | None]:
     return {
         "--job-name=": _name(request.name),
         "--account=": request.account or None,
@@ -52,9 +52,9 @@ def _standing(request: Request) -> dict[str, str | None]:
         "--gres=": f"{request.gres}:{request.gpus}" if request.gpus else None,
         "--constraint=": request.constraint or None,
         "--exclusive": "" if request.whole_nodes else None,
-        # A minute is the least that Slurm can tell apart, and 0 would ask for no limit at all.
+        # A minute is Slurm's resolution, and 0 would mean no limit.
         "--time=": None if request.seconds is None else written_time(max(60, request.seconds)),
-        **_again(request),
+        **_requeue(request),
         "--mail-user=": request.mail if request.mail and request.mail_when else None,
         "--mail-type=": (",".join(MAIL[when] for when in request.mail_when) or None)
         if request.mail
@@ -63,10 +63,10 @@ def _standing(request: Request) -> dict[str, str | None]:
     }
 
 
-def _again(request: Request) -> dict[str, str | None]:
+def _requeue(request: Request) -> dict[str, str | None]:
     if request.requeue is None:
         return {}
-    # An element that is started again goes on in its file.
+    # An element that is started again appends to its file.
     return {"--requeue" if request.requeue else "--no-requeue": "", "--open-mode=": "append"}
 
 
@@ -82,7 +82,7 @@ def _waits(waits: tuple[Wait, ...]) -> str | None:
     return ",".join(f"{WAITS[wait.until]}:{wait.job}" for wait in waits) or None
 
 
-def _changing(request: Request, last: str) -> dict[str, str | None]:
+def _variable(request: Request, last: str) -> dict[str, str | None]:
     return {
         "--array=": f"0-{last}{_throttle(request)}" if last else None,
         "--comment=": request.token or None,

@@ -1,4 +1,4 @@
-"""What a Slurm tells of its cluster: partitions, nodes and limits. Nothing is changed, and nothing is submitted."""
+"""The site profile from Slurm: partitions, nodes and limits. Nothing is changed or submitted."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ _GPUS = re.compile(r"(gpu(?::[\w.+-]+)?):(\d+)(?:\([^)]*\))?")
 
 
 class Limits(Struct, frozen=True, kw_only=True):
-    """What a quality of service allows one user."""
+    """The limits of a QOS for one user."""
 
     jobs: int | None = None  # running
     queued: int | None = None  # waiting and running
@@ -56,7 +56,7 @@ class Limits(Struct, frozen=True, kw_only=True):
 
 
 def profile(user: str) -> Dialogue[SiteFacts | NoReply]:
-    """Ask a Slurm for its configuration, partitions and nodes, and its accounting, where it answers, for limits."""
+    """Ask for the configuration, partitions and nodes, and for limits if there is accounting."""
     config = yield _asks("scontrol", "show", "config")
     if config.status != 0:
         return NoReply(understood(config)[0])
@@ -88,14 +88,14 @@ def _asks(*argv: str) -> Command:
 
 
 def _site(config: str) -> Site:
-    said = {name: value.strip() for name, value in _SETTING.findall(config)}
-    size = number(said.get("MaxArraySize", ""))
+    settings = {name: value.strip() for name, value in _SETTING.findall(config)}
+    size = number(settings.get("MaxArraySize", ""))
     return Site(
         name="",
         scheduler="slurm",
-        scheduler_version=said.get("SLURM_VERSION", ""),
+        scheduler_version=settings.get("SLURM_VERSION", ""),
         max_array_index=None if size is None else size - 1,
-        default_memory=number(said.get("DefMemPerCPU", "")),
+        default_memory=number(settings.get("DefMemPerCPU", "")),
     )
 
 
@@ -108,46 +108,50 @@ def _partitions(
     """Return the partitions that the site shows to users."""
     found = []
     for line in shown.splitlines():
-        said = dict(_VALUE.findall(line))
-        if said.get("PartitionName") and said.get("Hidden") != "YES" and said.get("RootOnly") != "YES":
-            one = _partition(said, kinds.get(said["PartitionName"], []))
-            found.append(_limited(one, limits.get(said.get("QoS", "N/A"), Limits())))
+        attributes = dict(_VALUE.findall(line))
+        if (
+            attributes.get("PartitionName")
+            and attributes.get("Hidden") != "YES"
+            and attributes.get("RootOnly") != "YES"
+        ):
+            partition = _partition(attributes, kinds.get(attributes["PartitionName"], []))
+            found.append(_limited(partition, limits.get(attributes.get("QoS", "N/A"), Limits())))
     return tuple(found)
 
 
-def _partition(said: dict[str, str], kinds: list[NodeKind]) -> Partition:
+def _partition(attributes: dict[str, str], kinds: list[NodeKind]) -> Partition:
     usual = kinds[0] if kinds else NodeKind(name="")
-    fewest = number(said.get("MinNodes", ""))
-    closed = closed_to(said)
-    state = said.get("State", "UP")
+    fewest = number(attributes.get("MinNodes", ""))
+    closed = closed_to(attributes)
+    state = attributes.get("State", "UP")
     return Partition(
-        name=said["PartitionName"],
-        nodes=number(said.get("TotalNodes", "")),
-        cores=_least(usual.cores, number(said.get("MaxCPUsPerNode", ""))),
-        memory=_least(usual.memory, number(said.get("MaxMemPerNode", ""))),
+        name=attributes["PartitionName"],
+        nodes=number(attributes.get("TotalNodes", "")),
+        cores=_least(usual.cores, number(attributes.get("MaxCPUsPerNode", ""))),
+        memory=_least(usual.memory, number(attributes.get("MaxMemPerNode", ""))),
         gpus=usual.gpus,
         gres=usual.gres or "gpu",
         kinds=tuple(kinds) if len(kinds) > 1 else (),
-        default_time=whole_seconds(said.get("DefaultTime", "")),
-        max_time=whole_seconds(said.get("MaxTime", "")),
+        default_time=whole_seconds(attributes.get("DefaultTime", "")),
+        max_time=whole_seconds(attributes.get("MaxTime", "")),
         min_nodes=fewest if fewest is not None and fewest > 1 else None,
-        max_nodes=number(said.get("MaxNodes", "")),
-        default=said.get("Default") == "YES",
+        max_nodes=number(attributes.get("MaxNodes", "")),
+        default=attributes.get("Default") == "YES",
         by_request=bool(closed),
         open_to=closed,
-        whole_nodes=said.get("OverSubscribe", "").startswith("EXCLUSIVE"),
+        whole_nodes=attributes.get("OverSubscribe", "").startswith("EXCLUSIVE"),
         doubt="" if state == "UP" else f"its state was {state}",
     )
 
 
 def _least(*numbers: int | None) -> int | None:
-    return min((one for one in numbers if one is not None), default=None)
+    return min((value for value in numbers if value is not None), default=None)
 
 
-def _limited(one: Partition, limits: Limits) -> Partition:
+def _limited(partition: Partition, limits: Limits) -> Partition:
     return replace(
-        one,
-        max_time=_least(one.max_time, limits.time),
+        partition,
+        max_time=_least(partition.max_time, limits.time),
         max_user_jobs=limits.jobs,
         max_user_queued=limits.queued,
         max_user_gpus=limits.gpus,
@@ -167,8 +171,8 @@ def _kinds(nodes: str) -> dict[str, list[NodeKind]]:
         partition[size] = partition.get(size, 0) + int(fields[3])
     found = {}
     for name, sizes in counts.items():
-        ordered = sorted(sizes.items(), key=lambda one: -one[1])
-        found[name] = [_kind(size, many) for size, many in ordered]
+        ordered = sorted(sizes.items(), key=lambda entry: -entry[1])
+        found[name] = [_kind(size, nodes_of_size) for size, nodes_of_size in ordered]
     return found
 
 
@@ -181,12 +185,12 @@ def _kind(size: tuple[int | None, int | None, int, str], nodes: int) -> NodeKind
 
 
 def _gpus(gres: str) -> tuple[int, str]:
-    """Return the GPUs of `gpu:a100:4(S:0-1),gpu:t4:1`, of which the most frequent count, and what they are called."""
-    found = [(int(many), name) for name, many in _GPUS.findall(gres)]
+    """Return the GPUs of `gpu:a100:4(S:0-1),gpu:t4:1`, of which the most frequent count, and their name."""
+    found = [(int(gpus), name) for name, gpus in _GPUS.findall(gres)]
     return max(found, default=(0, ""))
 
 
-# --- What the accounting allows a user ---
+# --- Limits of a user in the accounting ---
 
 
 def _limits(qos: str) -> dict[str, Limits]:
@@ -205,16 +209,16 @@ def _limits(qos: str) -> dict[str, Limits]:
 
 def _resources(text: str) -> dict[str, int | None]:
     """Return cores, memory (MiB) and GPUs of `cpu=512,mem=2T,gres/gpu=6`."""
-    said = dict(one.partition("=")[::2] for one in text.split(","))
+    values = dict(part.partition("=")[::2] for part in text.split(","))
     return {
-        "cores": number(said.get("cpu", "")),
-        "memory": mebibytes(said.get("mem", "")),
-        "gpus": number(said.get("gres/gpu", "")),
+        "cores": number(values.get("cpu", "")),
+        "memory": mebibytes(values.get("mem", "")),
+        "gpus": number(values.get("gres/gpu", "")),
     }
 
 
 def _allowed(site: Site, associations: str, limits: dict[str, Limits]) -> Site:
-    """Return a site with what a user may have at a time, in the account that allows the most."""
+    """Return a site with the limits of a user in the account that allows the most."""
     found = []
     for line in associations.splitlines():
         fields = line.split("|")
@@ -223,12 +227,13 @@ def _allowed(site: Site, associations: str, limits: dict[str, Limits]) -> Site:
             found.append((_least(number(fields[7]), usual.queued), usual))
     if not found:
         return site
-    queued = None if None in {one for one, _ in found} else max(one or 0 for one, _ in found)
-    _, usual = max(found, key=lambda one: float("inf") if one[0] is None else one[0])
+    limited = [jobs for jobs, _ in found if jobs is not None]
+    queued = max(limited) if len(limited) == len(found) else None
+    _, usual = max(found, key=lambda entry: float("inf") if entry[0] is None else entry[0])
     return replace(site, max_jobs=queued, max_user_cores=usual.cores, max_user_memory=usual.memory)
 
 
 def _usual(qos: str) -> str:
-    """Return the quality of service of a job that names none, of those that a user has."""
+    """Return the QOS, of those that a user has, of a job that names none."""
     names = qos.split(",")
     return "normal" if "normal" in names else names[0]

@@ -1,4 +1,4 @@
-"""Reading squeue: one call for all of a user's jobs, in a format that is the same from Slurm 22.05 to 26.05."""
+"""Jobs from squeue: one call for all of a user's jobs, in a format that works from Slurm 22.05 to 26.05."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from packhorse.model.command import Command
 from packhorse.model.job import Job
 from packhorse.schedulers.slurm.fields import elements, number, state, whole_seconds
 
-# Free text comes last: names and comments may hold the separator.
+# Free text is last: names and comments may contain the separator.
 FORMAT = "%F|%K|%i|%T|%r|%S|%M|%l|%N|%j|%k"
 COLUMNS = FORMAT.count("|") + 1
 
@@ -23,7 +23,7 @@ _NONE = {"", "None", "N/A", "(null)"}
 
 
 def squeue(*options: str) -> Command:
-    """Return a question to squeue; --all, or jobs in hidden partitions would seem to have ended."""
+    """Return a query of squeue; without --all, jobs in hidden partitions seem to have ended."""
     argv = ("squeue", "--noheader", "--all", *options)
     return Command(argv=argv, env=ENV, unset=UNSET)
 
@@ -34,7 +34,7 @@ def user_jobs(user: str, *options: str) -> Command:
 
 
 def rows(text: str) -> list[Job]:
-    """Return the jobs of squeue's answer. Lines that begin with no job are left out: a name may hold line breaks."""
+    """Return the jobs of squeue's answer. Other lines are skipped: names may contain line breaks."""
     return [_job(line) for line in text.splitlines() if _ROW.match(line)]
 
 
@@ -61,7 +61,7 @@ def _job(line: str) -> Job:
 
 
 def _count(task: str, shown: str) -> int:
-    """Return how many elements a row stands for: `85_[2-5%2]` is four."""
+    """Return how many elements a row represents: `85_[2-5%2]` is four."""
     if task in _NONE or number(task) is not None:
         return 1
     inside = shown.partition("[")[2].partition("]")[0] or task
@@ -69,7 +69,7 @@ def _count(task: str, shown: str) -> int:
 
 
 def _reason(word: str, reason: str) -> str:
-    """Return the reason of a job that waits; where Slurm gives none, its state may say it."""
+    """Return the reason of a job that waits; without one, its state may be the reason."""
     if reason not in _NONE:
         return reason
     return "" if word == "PENDING" else word

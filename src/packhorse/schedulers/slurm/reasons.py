@@ -1,4 +1,4 @@
-"""Why a job waits, in plain words, for the reason codes of Slurm's documentation (job_reason_codes.html) and source."""
+"""Why a job waits on Slurm: plain text for the codes in its documentation (job_reason_codes.html) and source."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ PLAIN = {
     "SystemFailure": "Slurm, a file system or the network failed",
 }
 
-# What ends a wait that never ends by itself. JOB is the job's number, RUN what commands call its run.
+# What ends a wait that lasts until a user acts. JOB is the job's number, RUN what commands call its run.
 RELEASE = "scontrol release JOB releases it"
 STAFF = "the site's staff can say why; packhorse cancel RUN removes it"
 CANCEL = "packhorse cancel RUN, correct what it asks for, and run it again"
@@ -110,7 +110,7 @@ STUCK = {
     ),
 }
 
-# AssocGrpCpuLimit, QOSMaxMemoryPerUser, MaxJobsPerAccount, QOSMinGRES: whose limit, on what, for whom.
+# AssocGrpCpuLimit, QOSMaxMemoryPerUser, MaxJobsPerAccount, QOSMinGRES: the owner of a limit, the resource, and the unit.
 _LIMIT = re.compile(
     r"(?P<whose>Assoc|QOS|)(?P<kind>Grp|Max|Min)"
     r"(?P<what>Submit|Jobs?|Cpu|CPU|Memory|Mem|Node|GRES|Wall|License|BB|Billing|Energy|Unknown)"
@@ -135,9 +135,9 @@ _SIGNAL = re.compile(r"RaisedSignal(?::(\d+))?.*")
 
 
 def plain(word: str) -> str:
-    """Return a reason in plain words; what is not known is returned as it is.
+    """Return a reason in plain words; an unknown one is returned as it is.
 
-    Slurm adds details behind a comma, and joins the reasons of an array's elements with commas.
+    Slurm adds details after a comma, and joins the reasons of an array's elements with commas.
     """
     word = word.strip()
     known = _one(word)
@@ -157,7 +157,7 @@ def plain(word: str) -> str:
 
 
 def stuck(word: str) -> str:
-    """Return what ends a wait that never ends by itself, or nothing: the wait may end."""
+    """Return what ends a wait that lasts until a user acts; "" where it may end by itself."""
     for part in word.split(","):
         known = part.strip()
         if known in STUCK:
@@ -184,13 +184,13 @@ def _one(word: str) -> str:
         return _limit(limit)
     signal = _SIGNAL.fullmatch(word)
     if signal:
-        # sacct's 0:53 is no signal, but how slurmd says that it could not open the job's files.
+        # 0:53 is not a signal: slurmd reports by it that it could not open the job's files.
         return PLAIN["JobLaunchFailure"] if signal[1] == "53" else f"it was ended by a signal ({word})"
     return ""
 
 
 def _limit(limit: re.Match[str]) -> str:
-    """Return what a limit means: reached for now by the jobs that run, or passed by this job for ever."""
+    """Return the meaning of a limit: reached by running jobs for now, or exceeded by this job permanently."""
     what, unit = limit["what"], limit["unit"]
     whose = "your account" if limit["whose"] == "Assoc" else "the QOS"
     if what in ("Submit", "Job", "Jobs"):
@@ -206,5 +206,5 @@ def _limit(limit: re.Match[str]) -> str:
         return f"it asks for more {stuff}{place} than {whose} allows a job, so it will never start"
     if limit["minutes"] == "Minutes":
         return f"{whose} has used up its {stuff}"
-    whom = {"User": "you ", "Account": "your account "}.get(unit or "", "")
-    return f"{whose} gives {whom}no more {stuff} until running jobs end"
+    receiver = {"User": "you ", "Account": "your account "}.get(unit or "", "")
+    return f"{whose} gives {receiver}no more {stuff} until running jobs end"

@@ -1,4 +1,4 @@
-"""What Slurm means when a command fails: in plain words, and whether asking again later can help."""
+"""Slurm's error messages: what each means, and whether to try again."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from packhorse.schedulers import reply_rules
 from packhorse.schedulers.reply_rules import Meaning, Verdict
 
 # The texts are those of slurm_errno.c, with the details that sbatch prints before them. The last line says why a
-# command failed, since a site's plugins may print anything before it; the first meaning that fits holds.
+# command failed, since a site's plugins may print anything before it; the first meaning that matches counts.
 MEANINGS = (
     Meaning(
         r"unrecognized option|Invalid --|Invalid time specification|Invalid numeric|not a valid|ambiguous"
         r"|mutually exclusive|doesn't allow an argument",
         "Slurm does not understand an option",
     ),
-    # Nobody knows what became of the question.
+    # The request may have arrived.
     Meaning(r"Socket timed out", "the Slurm controller did not answer in time", "lost"),
     Meaning(
         r"controller \((receive|send|shutdown) failure\)|Message (receive|send) failure|shutdown failure"
@@ -25,7 +25,7 @@ MEANINGS = (
         "the connection to the Slurm controller broke",
         "lost",
     ),
-    # The question did not arrive, or came at a bad time.
+    # The request did not arrive, or at a bad time.
     Meaning(
         r"Unable to contact slurm controller|Communication connection failure|Unable to (resolve|establish)",
         "the Slurm controller cannot be reached",
@@ -34,7 +34,7 @@ MEANINGS = (
     Meaning(r"standby mode", "the Slurm controller is changing over to its backup", "later"),
     Meaning(
         r"authentication error|Munge encode failed|Invalid authentication|Token Generation",
-        "this machine cannot prove who you are to Slurm; its munge service may be down",
+        "this machine cannot authenticate you to Slurm; its munge service may be down",
         "later",
     ),
     Meaning(
@@ -44,15 +44,15 @@ MEANINGS = (
     ),
     Meaning(r"Rate limit exceeded|Slurm temporarily unable", "the Slurm controller is too busy", "later"),
     Meaning(r"try again|Resource temporarily unavailable", "Slurm cannot take the job now", "later"),
-    Meaning(r"submissions disabled", "the site takes no jobs now", "later"),
+    Meaning(r"submissions disabled", "the site accepts no jobs now", "later"),
     Meaning(r"MaxSubmit|GrpSubmit", "as many jobs as you may have are already waiting and running", "later"),
-    Meaning(r"storage is disabled", "this cluster keeps no accounting", "never"),
+    Meaning(r"storage is disabled", "this cluster has no accounting", "never"),
     Meaning(
         r"Connection refused|Problem talking to the database|connect to database",
         "Slurm's accounting database cannot be reached",
         "later",
     ),
-    # A limit that the request itself is over; without a detail the text stands for any limit, also for the number of jobs.
+    # A limit that the request itself exceeds; without a detail, the text is about any limit, also on the number of jobs.
     Meaning(r"(QOS|Assoc)\w*Wall", "the job asks for more time than your account or QOS may have"),
     Meaning(r"(QOS|Assoc)\w*Mem", "the job asks for more memory than your account or QOS may have"),
     Meaning(r"(QOS|Assoc)\w*Node", "the job asks for more nodes than your account or QOS may have"),
@@ -65,7 +65,7 @@ MEANINGS = (
         "later",
         vague=True,
     ),
-    # The request names something that is not there, or is larger than what is there.
+    # The request names something that does not exist, or is too large.
     Meaning(r"[Ii]nvalid partition|No partition specified", "there is no such partition"),
     Meaning(r"group not permitted", "this partition is not open to you"),
     Meaning(
@@ -102,7 +102,7 @@ MEANINGS = (
     Meaning(r"not found$", "the command is not on this machine"),
 )
 
-# With --parsable the number stands alone, behind it the cluster; a site's wrapper may print sbatch's usual sentence.
+# With --parsable, the number is followed only by the cluster; a site's wrapper may print sbatch's usual sentence.
 _NUMBER = re.compile(r"^(?:Submitted batch job )?(\d+)(?:;\S*| on cluster \S+)?\s*$", re.MULTILINE)
 _PREFIX = re.compile(
     r"^\w+: (?:error: |fatal: )?|^allocation failure: |^slurm_\w+ error: ?|^Batch job submission failed: "
@@ -111,17 +111,17 @@ _CHATTER = re.compile(r"^\s*$|retrying in \d|^Try .* for more information|If mun
 
 
 def submitted(answer: Answer) -> Submitted | SubmissionRefused | SubmissionUnknown:
-    """Read sbatch's answer. A site's own notices may stand before the number."""
+    """Read sbatch's answer. A site's own notices may precede the number."""
     return reply_rules.submitted(answer, _NUMBER.findall(answer.stdout), *understood(answer))
 
 
 def understood(answer: Answer) -> tuple[str, Verdict]:
-    """Return why a command failed, in plain words with Slurm's own behind them, and what that means."""
-    return reply_rules.understood(answer, MEANINGS, _own_words)
+    """Return why a command failed, in plain words followed by Slurm's own, and whether to try again."""
+    return reply_rules.understood(answer, MEANINGS, _error_lines)
 
 
-def _own_words(text: str) -> list[str]:
-    """Return what Slurm said, without the names of its programs and what is said twice."""
+def _error_lines(text: str) -> list[str]:
+    """Return the lines of an error message without names of programs and repetitions."""
     lines = [line.strip() for line in text.splitlines() if not _CHATTER.search(line)]
     for _ in range(2):  # a program's name, and then what it was doing
         lines = [_PREFIX.sub("", line) for line in lines]

@@ -1,4 +1,4 @@
-"""What a user may ask for and the head of a Slurm script cannot carry as it is."""
+"""Requests that #SBATCH lines cannot express."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ _WORD = re.compile(r"[\w.@+:/,=-]+")
 
 
 def unsupported(request: Request) -> list[str]:
-    """Return a sentence for each thing that cannot be said, or would come out as something else."""
+    """Return a sentence for each thing that #SBATCH lines cannot express, or would change."""
     return [*_names(request), *_files(request), *_jobs(request), *_own(request)]
 
 
 def _names(request: Request) -> Iterator[str]:
     if not request.name.isprintable() or "|" in request.name:
-        # squeue's answer has a | between its columns.
-        yield f"the title {request.name!r} has a line break, a tab or a |, which Slurm's lists cannot show"
+        # The columns of squeue's output are separated by |.
+        yield f"the title {request.name!r} has a line break, a tab or a |, which squeue cannot show"
     for what in ("partition", "account", "qos", "mail", "gres", "constraint"):
-        said = getattr(request, what)
-        if said and not _WORD.fullmatch(said):
-            yield f"the {what} {said!r} is not one word of letters, digits and . _ @ + : / - signs"
+        value = getattr(request, what)
+        if value and not _WORD.fullmatch(value):
+            yield f"the {what} {value!r} is not one word of letters, digits and . _ @ + : / -"
 
 
 def _files(request: Request) -> Iterator[str]:
     for path in (request.output, request.error):
         if not path.isprintable():
-            yield f"the file name {path!r} has a line break or a tab, and a line of the script has to hold it"
+            yield f"the file name {path!r} has a line break or a tab, which an #SBATCH line cannot hold"
         elif "\\" in path:
-            yield f"the file name {path!r} has a backslash, by which Slurm no longer fills in numbers"
+            yield f"the file name {path!r} has a backslash, which makes Slurm ignore patterns such as %j"
         elif _EXPANDED.match(path):
-            yield f"the file name {path!r} begins with what only a shell fills in: write the whole path"
+            yield f"the file name {path!r} begins with what only a shell expands; write the whole path"
 
 
 def _jobs(request: Request) -> Iterator[str]:
