@@ -37,6 +37,8 @@ CHECKED = (
     "ssh",
     "study",
     "text",
+    "agent",
+    "worker",
 )
 
 # Names of modules, classes, functions, arguments and local variables that are no longer used, and what is.

@@ -242,7 +242,7 @@ def folders(wire, path, names):
 
 
 def drop(wire, path, names):
-    """Remove files, and folders that are empty; missing ones are no error."""
+    """Remove files, and folders that are empty; missing ones are ignored."""
     top = expanded(path, wire.environ)
     for name in names:
         full = joined(top, name)

@@ -71,8 +71,8 @@ def shell_environment():
     The environment follows a mark, since the start-up files of the shell may print anything.
     """
     mark = "packhorse-login-%d" % os.getpid()
-    words = [sys.executable, "-S", "-E", "-c", PROBE, mark]
-    line = "exec " + " ".join("'%s'" % word.replace("'", "'\\''") for word in words)
+    argv = [sys.executable, "-S", "-E", "-c", PROBE, mark]
+    line = "exec " + " ".join("'%s'" % word.replace("'", "'\\''") for word in argv)
     shell = pwd.getpwuid(os.getuid()).pw_shell or "/bin/sh"
     shell = shell if os.path.basename(shell) in SHELLS else "/bin/bash"
     try:

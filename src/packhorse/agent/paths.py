@@ -42,26 +42,26 @@ def expanded(path, environ, strict=False):  # noqa: FBT002 - callers name it
     storage areas, the result is None in the latter case.
     """
     home = to_bytes(pwd.getpwuid(os.getuid()).pw_dir)
-    words = to_bytes(path)
-    if words == b"~" or words.startswith(b"~/"):
-        words = home + words[1:]
-    names = [to_text(found.strip(b"${}")) for found in VARIABLE.findall(words)]
-    if names and not os.path.lexists(os.path.join(home, words)):
+    full = to_bytes(path)
+    if full == b"~" or full.startswith(b"~/"):
+        full = home + full[1:]
+    names = [to_text(found.strip(b"${}")) for found in VARIABLE.findall(full)]
+    if names and not os.path.lexists(os.path.join(home, full)):
         if all(environ.get(name) for name in names):
-            words = VARIABLE.sub(lambda found: to_bytes(environ[to_text(found.group().strip(b"${}"))]), words)
+            full = VARIABLE.sub(lambda found: to_bytes(environ[to_text(found.group().strip(b"${}"))]), full)
         elif strict:
             return None
-    return os.path.normpath(os.path.join(home, words))
+    return os.path.normpath(os.path.join(home, full))
 
 
 def joined(top, name):
     """Return the path of a name below a folder; raise RequestRefused if it is outside."""
-    words = to_bytes(name)
-    if not words:
+    full = to_bytes(name)
+    if not full:
         return top
-    if words.startswith(b"/") or b".." in words.split(b"/"):
+    if full.startswith(b"/") or b".." in full.split(b"/"):
         raise RequestRefused("%s is not inside the folder" % name)
-    return os.path.join(top, words)
+    return os.path.join(top, full)
 
 
 def make_folders(path, mode):
@@ -84,8 +84,10 @@ def mounted(path, table="/proc/self/mounts"):
     except OSError:
         lines = []
     for line in lines:
-        words = [ESCAPE.sub(lambda octal: bytes([int(octal.group(1), 8)]), word) for word in line.split()[:3]]
-        device, place, kind = words if len(words) == 3 else (b"", b"?", b"")
+        fields = [
+            ESCAPE.sub(lambda octal: bytes([int(octal.group(1), 8)]), word) for word in line.split()[:3]
+        ]
+        device, place, kind = fields if len(fields) == 3 else (b"", b"?", b"")
         if real.startswith(place.rstrip(b"/") + b"/") and len(place) >= len(found[2]):
             found = [kind, device, place]  # of several at one mount point the last one hides the others
     return [to_text(part) for part in found]

@@ -85,7 +85,7 @@ def extent_of(wire, path):
 
 
 def remove(wire, path, run):
-    """Remove the directory of the run with this id; a missing one is no error."""
+    """Remove the directory of the run with this id; a missing one is ignored."""
     top = expanded(path, wire.environ)
     if not os.path.isdir(top):
         return {"removed": False}

@@ -113,17 +113,17 @@ def place(wire, path):
     full = expanded(path, wire.environ, strict=True)
     if full is None:
         return {"said": path, "path": "", "why": "a variable in it is not set"}
-    there = full
-    while not os.path.isdir(there) and there != os.path.dirname(there):
-        there = os.path.dirname(there)
-    room, (kind, device, mount) = os.statvfs(there), mounted(there)
+    parent = full
+    while not os.path.isdir(parent) and parent != os.path.dirname(parent):
+        parent = os.path.dirname(parent)
+    stats, (kind, device, mount) = os.statvfs(parent), mounted(parent)
     return {
         "said": path,
         "path": to_text(full),
         "exists": os.path.isdir(full),
-        "writable": os.access(there, os.W_OK | os.X_OK),
-        "free": room.f_bavail * room.f_frsize,
-        "files": room.f_favail if room.f_files else None,
+        "writable": os.access(parent, os.W_OK | os.X_OK),
+        "free": stats.f_bavail * stats.f_frsize,
+        "files": stats.f_favail if stats.f_files else None,
         "kind": kind,
         "device": device,
         "mount": mount,
@@ -132,11 +132,11 @@ def place(wire, path):
 
 def run(wire, argv, timeout, env=None, unset=(), folder=None):
     """Run a command; kill its process group after `timeout` seconds."""
-    heads = tuple(name[:-1] for name in unset if name.endswith("*"))
+    prefixes = tuple(name[:-1] for name in unset if name.endswith("*"))
     environ = {
         name: value
         for name, value in wire.environ.items()
-        if name not in unset and not (heads and name.startswith(heads))
+        if name not in unset and not (prefixes and name.startswith(prefixes))
     }
     environ.update(env or {})
     try:

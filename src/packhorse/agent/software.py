@@ -52,12 +52,12 @@ def loaded(wire, lines):
         os.killpg(process.pid, signal.SIGKILL)
         out, err = process.communicate()
     before, _, values = out.decode("utf-8", "surrogateescape").rpartition(mark)
-    words = (before + err.decode("utf-8", "replace")).strip().splitlines()[-12:]
+    rows = (before + err.decode("utf-8", "replace")).strip().splitlines()[-12:]
     if process.returncode or not values:
-        return {"status": process.returncode, "said": words}
+        return {"status": process.returncode, "said": rows}
     wire.loaded = {name: value for name, value in json.loads(values).items() if name not in OWN}
     wire.loaded["LC_ALL"] = "C"
-    return {"status": 0, "said": words}
+    return {"status": 0, "said": rows}
 
 
 def find(wire, programs, pythons, more=()):

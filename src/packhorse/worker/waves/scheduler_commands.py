@@ -61,9 +61,9 @@ def fill_command(template: "Iterable[str]", values: "Mapping[str, str]") -> "lis
 def parse_job_id(reply: str) -> str:
     """Return the job id in a scheduler's reply, or "": the only word of a line, up to a `;`."""
     for row in reversed(reply.splitlines()):  # sites print notices before it
-        words = row.split(";")[0].split()
-        if len(words) == 1 and JOB.match(words[0]):  # "3 jobs left today" is a notice, too
-            return words[0]
+        columns = row.split(";")[0].split()
+        if len(columns) == 1 and JOB.match(columns[0]):  # "3 jobs left today" is a notice, too
+            return columns[0]
     return ""
 
 
