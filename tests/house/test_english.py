@@ -38,6 +38,8 @@ CHECKED = (
     "study",
     "text",
     "agent",
+    "plan",
+    "schedulers",
     "worker",
 )
 

@@ -141,8 +141,8 @@ def test_a_sites_notices_before_the_number_do_not_hide_it(case: Case, notice: st
     ("answer", "words"),
     [
         (Answer(status=None, stderr="sbatch: did not answer within 60 s\n"), "60 s"),
-        (Answer(status=None), "did not end in time"),
-        (Answer(status=None, stdout="4711\n"), "did not end in time"),
+        (Answer(status=None), "timed out"),
+        (Answer(status=None, stdout="4711\n"), "timed out"),
         (Answer(status=0, stdout="welcome\n"), "welcome"),
         (Answer(status=1, stdout="4711\n", stderr="sbatch: error: Invalid partition name specified\n"), "partition"),
         (Answer(status=1, stderr="sbatch: error: Batch job submission failed: Zero Bytes were transmitted or received\n"), "broke"),
