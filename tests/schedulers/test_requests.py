@@ -165,7 +165,7 @@ def test_a_users_script_asks_for_all_in_its_head() -> None:
         (Request(name="x", output="a\n.out"), "the file name"),
         (Request(name="x", output="a\\b.out"), "has a backslash"),
         (Request(name="x", error="a\t.err"), "the file name"),
-        (Request(name="x", waits=(Wait("85.server", "ok"),)), "is no job of Slurm"),
+        (Request(name="x", waits=(Wait("85.server", "ok"),)), "is not a job of Slurm"),
         (Request(name="x", options=("--nice\n#SBATCH --time=1",)), "the option"),
         (Request(name="x", options=("nice",)), "the option"),
     ],

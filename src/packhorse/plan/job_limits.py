@@ -164,7 +164,7 @@ def _array(request: Request, site: Site) -> Iterator[Reason]:
 
 
 def elements(request: Request) -> int:
-    """Return the number of elements of a job's array; 0: it is no array."""
+    """Return the number of elements of a job's array; 0 where it is not an array."""
     return sum(len(range(first, last + 1, step)) for first, last, step in request.indices)
 
 

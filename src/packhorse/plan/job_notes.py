@@ -75,8 +75,8 @@ def _cores(request: Request, site: Site, partition: Partition, programs: Program
 
 
 def _nodes(request: Request, site: Site, programs: Programs) -> Iterator[str]:
-    own = site.launcher.split()[0] if site.launcher else ""
-    launched = _LAUNCHER.search(programs.lines) or (own and own in programs.lines)
+    launcher = site.launcher.split()[0] if site.launcher else ""
+    launched = _LAUNCHER.search(programs.lines) or (launcher and launcher in programs.lines)
     if launched:
         return
     with_it = f"start it with {site.launcher or 'srun or mpirun'}"

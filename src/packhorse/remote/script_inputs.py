@@ -11,7 +11,7 @@ from msgspec import Struct
 from packhorse.model.errors import UsageError
 from packhorse.model.secrets import is_secret_file
 from packhorse.remote.transfer import local_files
-from packhorse.schedulers.script_headers import words
+from packhorse.schedulers.script_headers import split_words
 
 # What may be before or after a file's name in a shell word.
 _SEPARATORS = re.compile(r"[=<>;|&()`\"']+")
@@ -57,7 +57,7 @@ def _possible_names(text: str) -> Iterator[str]:
     for line in text.splitlines():
         if line.lstrip().startswith("#"):
             continue
-        for word in words(line):
+        for word in split_words(line):
             for part in (word, *_SEPARATORS.split(word)):
                 name = part.removeprefix("./").rstrip("/")
                 if name and not name.startswith(("/", "-", "~", "$")) and ".." not in name.split("/"):

@@ -50,13 +50,13 @@ def understood(
     lines = error_lines(answer.stderr)
     if not lines and answer.status is not None:
         lines = error_lines(answer.stdout)
-    own = "; ".join(lines[-LINES:])
+    message = "; ".join(lines[-LINES:])
     meaning = _meaning(lines, meanings)
     if meaning is not None:
-        return f"{meaning.plain} ({own})", meaning.verdict
+        return f"{meaning.plain} ({message})", meaning.verdict
     if answer.status is None:
-        return own or "the command timed out", "lost"
-    return own or f"the command exited with status {answer.status} and no message", "never"
+        return message or "the command timed out", "lost"
+    return message or f"the command exited with status {answer.status} and no message", "never"
 
 
 def _meaning(lines: list[str], meanings: Sequence[Meaning]) -> Meaning | None:

@@ -43,7 +43,7 @@ class Scheduler(Protocol):
     def startup_lines(self, output: str, /) -> list[str]:
         """Return the first shell lines of a job script: what this scheduler leaves to its jobs.
 
-        `output` is the path of the job's output, in which {wave} and {element} stand for the numbers.
+        `output` is the path of the job's output, in which {wave} and {element} are replaced by the numbers.
         """
 
     def unsupported(self, request: Request) -> list[str]:

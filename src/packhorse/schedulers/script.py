@@ -45,9 +45,9 @@ class Raw(str):
     __slots__ = ()
 
 
-def shell_line(words: Iterable[str]) -> str:
+def shell_line(parts: Iterable[str]) -> str:
     """Return words as one line of a shell; all but `Raw` ones are quoted."""
-    return " ".join(word if isinstance(word, Raw) else shlex.quote(word) for word in words)
+    return " ".join(word if isinstance(word, Raw) else shlex.quote(word) for word in parts)
 
 
 def job_script(

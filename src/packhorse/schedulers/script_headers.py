@@ -33,8 +33,8 @@ class Option(Struct, frozen=True):
 def header_options(text: str, prefix: str, flags: str) -> list[Option]:
     """Return the options of a header; `flags` are the letters of short ones that take no value."""
     found: list[Option] = []
-    for number, words in _lines(text, prefix):
-        left = list(words)
+    for number, line_words in _lines(text, prefix):
+        left = list(line_words)
         while left:
             word = left.pop(0)
             if word.startswith("--"):
@@ -53,12 +53,12 @@ def _lines(text: str, prefix: str) -> Iterator[tuple[int, list[str]]]:
     """Yield the scheduler's lines up to the first command, with their numbers, as words."""
     for number, line in enumerate(text.splitlines(), 1):
         if line.startswith(prefix) and line[len(prefix) :][:1] in (" ", "\t", ""):
-            yield number, words(line[len(prefix) :])
+            yield number, split_words(line[len(prefix) :])
         elif line.strip() and not line.lstrip().startswith("#"):
             return
 
 
-def words(text: str) -> list[str]:
+def split_words(text: str) -> list[str]:
     """Return the words of a line; a # at the beginning of a word begins a comment."""
     try:
         return shlex.split(text, comments=True)

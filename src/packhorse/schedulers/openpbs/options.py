@@ -83,7 +83,7 @@ def user_script(script: str, arguments: list[str], token: str, title: str) -> li
 def submission(script: str, arguments: list[str], request: Request) -> list[str]:
     """Return the argv that submits a script: what differs from one submission to the next.
 
-    Each option is one argument, so that an empty one can be left out. One element is no array.
+    Each option is one argument, so that an empty one can be left out. One element is not an array.
     """
     many = request.elements > 1
     argv = ["qsub", "-f"]  # without a process in the background that serves later ones

@@ -59,8 +59,8 @@ def _request(options: Mapping[str, str], resources: Mapping[str, str]) -> Reques
 
 def _nodes(resources: Mapping[str, str]) -> tuple[int, dict[str, str]]:
     """Return how many nodes, and the request on each: of several kinds of chunks the first."""
-    count, *words = (resources.get("nodes") or resources.get("select") or "1").partition("+")[0].split(":")
-    chunk = {name: value for name, _, value in (word.partition("=") for word in words)}
+    count, *parts = (resources.get("nodes") or resources.get("select") or "1").partition("+")[0].split(":")
+    chunk = {name: value for name, _, value in (part.partition("=") for part in parts)}
     known = {name: value for name, value in chunk.items() if name == "mem" or value.isdigit()}
     return (int(count) or 1) if count.isdigit() else 1, known
 

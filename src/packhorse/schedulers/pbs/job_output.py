@@ -27,8 +27,8 @@ def first_lines(output: str, element: str) -> list[str]:
 
     `output` contains {wave} and {element}; `element` is a word of the shell.
     """
-    words = {"{wave}": f'"${WAVE}"', "{element}": element}
-    parts = [words.get(part) or shlex.quote(part) for part in _PLACE.split(output) if part]
+    variables = {"{wave}": f'"${WAVE}"', "{element}": element}
+    parts = [variables.get(part) or shlex.quote(part) for part in _PLACE.split(output) if part]
     return [
         "# This scheduler copies a job's output when the job has ended, and starts it in the home folder with a login PATH.",
         "# These lines write the output at once, and restore the folder and the PATH of the submission.",

@@ -22,7 +22,7 @@ def unsupported(request: Request, title: str) -> Iterator[str]:
             yield f"the file name {path!r} has characters that qsub interprets; {safe}"
     for wait in request.waits:
         if job_id(wait.job) is None:
-            yield f"{wait.job!r} is no job of {title}: its number is 26, 26.server, or 26[].server for an array"
+            yield f"{wait.job!r} is not a job of {title}: a job number is 26, 26.server, or 26[].server for an array"
         elif wait.until == "each":
             yield f"{title} has no dependencies between the elements of two arrays"
 

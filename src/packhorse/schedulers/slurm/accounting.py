@@ -158,15 +158,15 @@ def _has_ended(row: Row) -> bool:
 def _ended(row: Row, steps: list[Row]) -> list[Ended]:
     """Return one value for the job of a row, or one for each element where an array was cancelled before they started."""
     # The exit status is meaningful only where the job ended by itself; otherwise it differs between versions.
-    own = row.word in ("COMPLETED", "FAILED")
+    script_ended = row.word in ("COMPLETED", "FAILED")
     ended = Ended(
         job=row.job,
         element=row.element,
         how=_how(row, steps),
         word=row.word,
         by=row.by,
-        exit=row.exit if own and not row.signal else None,
-        signal=row.signal if own else None,
+        exit=row.exit if script_ended and not row.signal else None,
+        signal=row.signal if script_ended else None,
         cores=row.cores,
         elapsed=row.elapsed,
         cpu=row.cpu,

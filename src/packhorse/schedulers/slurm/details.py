@@ -134,16 +134,16 @@ def _from_sacct(place: re.Match[str], attributes: dict[str, str]) -> Details:
 def _options(line: str) -> dict[str, str]:
     """Return the files in a command line."""
     try:
-        words = shlex.split(line)
+        arguments = shlex.split(line)
     except ValueError:  # sacct joins the words without quotes
-        words = line.split()
+        arguments = line.split()
     files: dict[str, str] = {}
-    for index, word in enumerate(words):
+    for index, word in enumerate(arguments):
         for short, long in (("-o", "output"), ("-e", "error")):
             if word.startswith(f"--{long}="):
                 files[long] = word.partition("=")[2]
-            elif word in (short, f"--{long}") and index + 1 < len(words):
-                files[long] = words[index + 1]
+            elif word in (short, f"--{long}") and index + 1 < len(arguments):
+                files[long] = arguments[index + 1]
             elif word.startswith(short) and not word.startswith("--") and len(word) > 2:
                 files[long] = word[2:]
     return files

@@ -98,7 +98,7 @@ def _output(request: Request) -> dict[str, str | None]:
 
 
 def _pattern(path: str, request: Request) -> str | None:
-    """Return a path in sbatch's words; sbatch(1), filename pattern: %A and %a stand for numbers, %% for a %.
+    """Return a path as an sbatch filename pattern (sbatch(1)): %A and %a are replaced by numbers, %% by a %.
 
     A backslash in a path turns patterns off, and has to be doubled; then all elements write to one file.
     """

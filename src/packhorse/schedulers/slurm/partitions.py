@@ -180,10 +180,10 @@ def _by_account(attributes: dict[str, str], user: Mine) -> tuple[bool | None, st
     restrictions = _restrictions(allowed, denied, qos, no_qos)
     if user.accounts is None:
         return None, f"{restrictions}; which ones are yours is not known", ""
-    for account, own in user.accounts.items():
+    for account, account_qos in user.accounts.items():
         if (allowed and account not in allowed) or account in denied:
             continue
-        usable = [value for value in own if (not qos or value in qos) and value not in no_qos]
+        usable = [value for value in account_qos if (not qos or value in qos) and value not in no_qos]
         if (qos or no_qos) and not usable:
             continue
         options = [f"with --account={account}"] if allowed or denied else []

@@ -63,17 +63,19 @@ def profile(user: str) -> Dialogue[SiteFacts | NoReply]:
     shown = yield partitions()
     nodes = yield _asks("sinfo", "--noheader", "--exact", "--all", f"--format={NODES}")
     qos = yield _asks("sacctmgr", "-n", "-P", "show", "qos", f"format={QOS}")
-    own = yield _asks("sacctmgr", "-n", "-P", "show", "assoc", f"user={user}", f"format={ASSOCIATION}")
+    associations = yield _asks(
+        "sacctmgr", "-n", "-P", "show", "assoc", f"user={user}", f"format={ASSOCIATION}"
+    )
     silent = [
         f"{command}: {understood(answer)[0]}"
         for command, answer in {"scontrol show partition": shown, "sinfo": nodes, "sacctmgr": qos}.items()
         if answer.status != 0
     ]
-    accounting = qos.status == 0 and own.status == 0
+    accounting = qos.status == 0 and associations.status == 0
     limits = _limits(qos.stdout) if accounting else {}
     site = _site(config.stdout)
     if accounting:
-        site = _allowed(site, own.stdout, limits)
+        site = _allowed(site, associations.stdout, limits)
     site = replace(site, partitions=_partitions(shown.stdout, _kinds(nodes.stdout), limits))
     return SiteFacts(
         site=site,

@@ -40,7 +40,7 @@ def _files(request: Request) -> Iterator[str]:
 def _jobs(request: Request) -> Iterator[str]:
     for wait in request.waits:
         if not _JOB.fullmatch(wait.job):
-            yield f"{wait.job!r} is no job of Slurm: its number has digits, and _N for an element of an array"
+            yield f"{wait.job!r} is not a job of Slurm: a job number has digits, and _N for an element of an array"
 
 
 def _own(request: Request) -> Iterator[str]:
