@@ -125,7 +125,7 @@ def test_status_says_how_jobs_stand(site: Site) -> None:
     said = site.project.command("status", "s")
     assert "2 jobs running on n01" in said
     (site.folder / "away").touch()
-    site.until(lambda: "the scheduler does not answer" in site.project.command("status", "s"), 10)
+    site.until(lambda: "no reply from the scheduler" in site.project.command("status", "s"), 10)
     (site.folder / "away").unlink()
     said = site.project.command("cancel", "s")
     assert "cancel" in said

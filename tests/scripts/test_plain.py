@@ -239,7 +239,7 @@ MISREAD = [
     ({"array": "1-10%0"}, "cannot be read at '%0'"),
     ({"array": "1-x"}, "cannot be read at '1-x'"),
     ({"after": "85"}, "is not WHEN:JOB"),
-    ({"after": "ok:85.server"}, "no job of Slurm"),
+    ({"after": "ok:85.server"}, "not a job of Slurm"),
     ({"mail": "ada@example.org, bob@example.org"}, "is not an email address"),
     ({"mail": "ada@example.org", "mail_when": "start"}, "'start' is not an event for mail"),
     ({"log": "%q.out"}, "'%q' in '%q.out' is not understood"),

@@ -61,9 +61,9 @@ class Scheduler(Protocol):
         """Return the argv that submits a script; its options override the script's directives."""
 
     def submit_template(self, request: Request, *, after: bool = False) -> list[str]:
-        """Return the argv of `submit_argv` with places to fill (worker/commands.py), and those that the request has.
+        """Return the argv of `submit_argv` with placeholders (worker/waves/scheduler_commands.py), and those that the request has.
 
-        `after` is for the job that follows a wave: it is no array, and its script takes the wave alone.
+        `after` is for the job that follows a wave: it is not an array, and its script takes only the wave.
         """
 
     def release_argv(self, job: str, /) -> list[str]:
