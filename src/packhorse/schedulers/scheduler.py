@@ -61,7 +61,7 @@ class Scheduler(Protocol):
         """Return the argv that submits a script; its options override the script's directives."""
 
     def submit_template(self, request: Request, *, after: bool = False) -> list[str]:
-        """Return the argv of `submit_argv` with placeholders (worker/waves/scheduler_commands.py), and those that the request has.
+        """Return the argv of `submit_argv` with the placeholders of worker/waves/scheduler_commands.py.
 
         `after` is for the job that follows a wave: it is not an array, and its script takes only the wave.
         """
@@ -120,7 +120,7 @@ class Scheduler(Protocol):
         """
 
     def cancel(self, jobs: list[str]) -> Dialogue[str]:
-        """Cancel jobs; return what went wrong, or "". A job that has ended is no error."""
+        """Cancel jobs; return what went wrong, or "". A job that has ended is not an error."""
 
     def history(self, user: str, days: int, /) -> Dialogue[list[Ended] | NoReply]:
         """Ask how all of a user's jobs of the last days ended, as far as the scheduler still knows."""
