@@ -1,4 +1,4 @@
-"""What make test says at its end: one count and one list over all its sessions, and no silence about what did not run."""
+"""The summary of make test: one count and one list over all sessions, with every test that did not run."""
 
 from __future__ import annotations
 
@@ -91,11 +91,14 @@ def test_all_sessions_are_counted_together_and_what_was_not_run_is_in_one_list(f
     assert status == 0, summary
     assert listed(summary, "not run") == [
         "tests/cluster/test_slurm.py::test_needs_a_gpu: there is no GPU",
-        "tests/house/test_words.py::test_for_hours (2 cases): takes long, run by make campaign",
+        "tests/house/test_words.py::test_for_hours (2 cases): takes long; make campaign runs it",
         "tests/house/test_words.py::test_r: R is not installed",
     ]
     assert listed(summary, "failed") == []
     assert summary.splitlines()[-1] == "6 passed, 0 failed, 2 skipped"
+    slowest = listed(summary, "slowest")
+    assert len(slowest) == 8
+    assert all(re.match(r"\d+\.\d s, +\d+\.\d s CPU  tests/", line) for line in slowest), slowest
     parts = re.findall(r"^(\w+) +(?:\d+ min +)?\d+ s(?:: (.*))?$", summary, re.M)
     assert parts == [
         ("cluster", "1 passed, 0 failed, 1 skipped"),
@@ -138,14 +141,14 @@ def test_whatever_goes_wrong_is_a_failure_and_is_in_one_list(folder: Path) -> No
     assert listed(summary, "failed") == [
         "(alone): no test was found",
         "(cluster): the session ended with exit status 7",
-        "tests/house/test_bad.py::test_nowhere: no part of scripts/test runs it",
+        "tests/house/test_bad.py::test_nowhere: no session of scripts/test runs it",
         "tests/house/test_bad.py::test_teardown: tests/house/test_bad.py:6: OSError",
         "tests/house/test_bad.py::test_wrong: tests/house/test_bad.py:2: AssertionError",
     ]
     assert listed(summary, "not run") == [
-        "tests/cluster/test_slurm.py::test_b: its session ended with exit status 7 before it had",
-        "tests/cluster/test_slurm.py::test_c: its session ended with exit status 7 before it had",
-        "tests/house/test_words.py::test_for_hours (2 cases): takes long, run by make campaign",
+        "tests/cluster/test_slurm.py::test_b: the session ended before it, with exit status 7",
+        "tests/cluster/test_slurm.py::test_c: the session ended before it, with exit status 7",
+        "tests/house/test_words.py::test_for_hours (2 cases): takes long; make campaign runs it",
         "tests/house/test_words.py::test_r: R is not installed",
     ]
     assert summary.splitlines()[-1] == "6 passed, 5 failed, 3 skipped"
@@ -180,4 +183,4 @@ def test_an_interrupt_ends_all_sessions_and_still_counts(folder: Path) -> None:
     assert process.returncode == 130
     assert re.search(r"^\d+ passed, [1-9]\d* failed, \d+ skipped$", shown.splitlines()[-1])
     assert "(all): interrupted" in listed(shown, "failed")
-    assert "tests/house/test_times.py::test_start: interrupted before it began" in listed(shown, "not run")
+    assert "tests/house/test_times.py::test_start: interrupted before it started" in listed(shown, "not run")
