@@ -25,6 +25,7 @@ MODULES = set(sys.modules)
 
 import _signal  # noqa: E402
 import _thread  # noqa: E402
+import _warnings  # noqa: E402
 import atexit  # noqa: E402
 import gc  # noqa: E402
 
@@ -193,7 +194,20 @@ class Server(object):
                 return task
             self.send("p%d" % pid)
             _, status, usage = os.wait4(pid, 0)
+            if "resource" not in self.loaded:
+                sys.modules.pop("resource", None)  # wait4 has loaded it
+            if kind == b"l":
+                self._send_modules()
             self.send("e%d %r %r %d" % (status, usage.ru_utime, usage.ru_stime, usage.ru_maxrss))
+
+    def _send_modules(self):
+        try:
+            with open(__file__ + ".modules", encoding="utf-8") as stream:
+                modules = stream.read()
+            os.unlink(__file__ + ".modules")
+        except OSError:
+            return  # the task has left in a way of its own
+        self.send("m" + modules)
 
     def _stamp(self):
         found = []
@@ -274,7 +288,7 @@ class Server(object):
                 return "b%s\nloads an MPI library when it is imported" % owners[0]
         for name, module in list(sys.modules.items()):
             path = getattr(module, "__file__", None)
-            if name in self.loaded or name in names or not isinstance(path, str):
+            if name in self.loaded or name in names or name == "__mp_main__" or not isinstance(path, str):
                 continue
             if not path.startswith(self.roots):
                 return "b%s\nis a file of the study that an installed module imports" % name
@@ -333,10 +347,10 @@ class Task(object):
         words = [os.fsdecode(word) for word in fields[4 : 4 + count]]
         self.code = self.text = None
         if self.kind == "script":
-            self.shown = os.path.abspath(self.name) if sys.version_info >= (3, 9) else self.name
+            self.shown = os.path.join(os.getcwd(), self.name) if sys.version_info >= (3, 9) else self.name
             self.code, self.text = server.script(self.name, self.shown)
         set_variables(fields[4 + count :])
-        sys.argv = words[interpreter:]
+        sys.argv = words[interpreter:] if self.kind == "script" else ["-m"] + words[interpreter + 2 :]
         if hasattr(sys, "orig_argv"):
             sys.orig_argv[1:] = words[1:]
         sys.path[:] = server.path
@@ -347,7 +361,6 @@ class Task(object):
             if finder is None and not name.startswith(server.roots):
                 del sys.path_importer_cache[name]  # a folder that was not there may be by now
         if self.kind == "module":
-            sys.argv[0] = "-m"
             self.runpy = sys.modules["runpy"]
         self.main = fresh_main(self.shown if self.kind == "script" else None)
 
@@ -355,12 +368,13 @@ class Task(object):
         """Do in the child what only it can do; return what to call, and with what, in a list."""
         os.setsid()
         os.close(self.server.requests)
-        if not self.learns:
-            os.close(self.server.replies)
+        os.close(self.server.replies)
         for reseed in self.server.reseed:
             reseed()
         main, self.main = self.main, None
         sys.modules["__main__"] = main
+        if "__mp_main__" in sys.modules:  # multiprocessing's other name for it
+            sys.modules["__mp_main__"] = main
         if self.kind == "module":
             return self.runpy._run_module_as_main, [(self.name,)]
         code = self.code
@@ -374,18 +388,13 @@ class Task(object):
         error = errors.pop()
         if error is not None:
             status = report(error)
-            interrupted = type(error) is KeyboardInterrupt and status == 1 and self.kind == "script"
+            interrupted = type(error) is KeyboardInterrupt and status == 1
             interrupted = interrupted and sys.version_info >= (3, 8)
         error = None
         usual = run_exit_functions() and flush() and not _thread._count()
         if self.learns:
-            places = self.server.roots
-            names = [name for name, module in list(sys.modules.items()) if is_installed(name, module, places)]
-            try:
-                self.server.send("m" + "\n".join(names))
-            except OSError:
-                pass  # the task has closed what it did not know
-        if not usual or sys.warnoptions or getattr(sys.flags, "dev_mode", False):
+            self._report_modules()
+        if not usual or sys.warnoptions or getattr(sys.flags, "dev_mode", False) or not flush_files():
             return status, interrupted
         new = [name for name in sys.modules if name not in self.server.loaded]
         plain = self.server.plain_exit and plain_exit(new)
@@ -402,6 +411,13 @@ class Task(object):
             os._exit(status & 0xFF)
         self.server.c_exit(status)
         return None
+
+
+    def _report_modules(self):
+        places = self.server.roots
+        names = [name for name, module in list(sys.modules.items()) if is_installed(name, module, places)]
+        with open(__file__ + ".modules", "w", encoding="utf-8") as stream:
+            stream.write("\n".join(names))
 
 
 def set_variables(fields):
@@ -527,15 +543,38 @@ def tear_down(names):
     for name in reversed(names):
         modules.pop(name, None)
     gc.collect()
-    # What is still alive is held by something loaded before the fork: its files must be written all the same.
+
+
+def flush_files():
+    """Write what open files hold; tell whether nothing of the task's would warn while it is destroyed."""
+    for action, message, kind, module, _ in _warnings.filters:
+        if issubclass(ResourceWarning, kind):
+            if action != "ignore":
+                return False
+            if message is None and module is None:
+                break
     for thing in gc.get_objects():
-        if isinstance(thing, FILES) and not thing.closed:
+        kind = type(thing)
+        if kind in FILES:
             try:
                 thing.flush()
             except Exception:
-                pass
+                pass  # it is closed, or its disk is full
+        elif kind is COROUTINE:
+            return False
+    return True
 
 
+def _coroutine():
+    async def nothing():
+        pass
+
+    made = nothing()
+    made.close()
+    return type(made)
+
+
+COROUTINE = _coroutine()
 FILES = type(sys.__stdout__), type(getattr(sys.__stdout__, "buffer", None))
 
 if __name__ == "__main__":
