@@ -8,7 +8,7 @@ install := $(python) -m pip install --quiet --require-hashes --requirement
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help env demo test campaign cluster cluster-down lint format bench bench-cluster lock docs clean
+.PHONY: help env demo test campaign cluster cluster-down lint format bench bench-cluster lock messages docs graph clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1|\2/p' Makefile | while IFS='|' read -r target text; do \
@@ -33,7 +33,7 @@ demo: .venv/with-packhorse .venv/with-demo ## run a real study and print where i
 
 test: .venv/with-test ## run every test but the long campaigns
 	@scripts/system-packages
-	@scripts/test $(python) $(JOBS)
+	@$(python) scripts/test $(JOBS)
 
 campaign: .venv/with-test ## run the long campaigns: chaos, fresh clones
 	@scripts/system-packages
@@ -63,8 +63,14 @@ bench-cluster: .venv/with-test .venv/with-bench ## measure on a real Slurm and s
 lock: .venv/with-test ## resolve requirements/*.in anew (LOCK=--upgrade takes newer versions)
 	@scripts/lock .venv/bin/uv $(LOCK)
 
+messages: .venv/with-packhorse ## list every text that can reach a user, to read them all
+	@$(python) scripts/messages
+
 docs: .venv/with-test ## generate the reference pages
 	$(python) docs/generate.py
+
+graph: .venv/with-lint .venv/with-test ## draw the import graph of docs/design.md
+	$(python) scripts/graph
 
 clean: ## remove the environment and everything that was built or cached
 	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

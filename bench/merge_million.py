@@ -18,7 +18,7 @@ from packhorse.model.plan import Plan
 from packhorse.model.space import ParameterSpace
 from packhorse.model.study import Factor, Study
 from packhorse.rundir.directory import RunDirectory
-from packhorse.rundir.files import write
+from packhorse.rundir.files import write_file
 from packhorse.worker.journal import line
 
 TASKS = 1_000_000
@@ -59,7 +59,7 @@ def make_run(tasks: int, path: Path) -> None:
     space = ParameterSpace.of(study)
     run = RunDirectory.create(path, study.name)
     run.write_space(space)
-    write(path / "study.json", msgspec.json.encode(replace(study, factors=())))
+    write_file(path / "study.json", msgspec.json.encode(replace(study, factors=())))
     plan = Plan(wave=1, space=space.digest, code="c0de", total=space.size, tasks=space.size)
     run.write_wave(plan, {})
     write_journal(path / "journal", space)

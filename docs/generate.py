@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-import re
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,16 +12,19 @@ import click
 
 from packhorse import task
 from packhorse.cli.commands import COMMANDS, packhorse
+from packhorse.cli.json_schemas import json_schema
+from packhorse.cli.json_types import JSON_TYPES
 from packhorse.model import errors
 from packhorse.sites.keys import SITE
-from packhorse.sites.kinds import Key, Part, schema_of
 from packhorse.study import keys
 from packhorse.study.write import study_text
+from packhorse.text.keys import Key, Part, schema_of
 from packhorse.worker import fill
 
 DOCS = Path(__file__).parent
 MADE = "<!-- Made by docs/generate.py from the code. Change the code, then: make docs -->\n"
 WIDTH = 100
+ENDLESS = 10**9  # from here on a bound is not worth mentioning
 
 # What a template may name. A test holds that these are the words that templates know.
 PLACEHOLDERS = {
@@ -79,7 +82,8 @@ def main() -> None:
     """Write every page."""
     folder = DOCS / "reference"
     folder.mkdir(exist_ok=True)
-    for name, text in pages().items():
+    (folder / "schemas").mkdir(exist_ok=True)
+    for name, text in {**pages(), **schemas()}.items():
         (folder / name).write_text(text, encoding="utf-8")
         print(f"wrote docs/reference/{name}")
 
@@ -91,8 +95,8 @@ def pages() -> dict[str, str]:
         "study.md": "\n".join(study_page()) + "\n",
         "site.md": "\n".join(site_page()) + "\n",
         "errors-and-exit-codes.md": "\n".join(errors_page()) + "\n",
-        "files.md": files_page(),
         "environment.md": "\n".join(environment_page()) + "\n",
+        "json.md": "\n".join(json_page()) + "\n",
     }
 
 
@@ -125,8 +129,10 @@ def help_of(command: click.Command, name: str, parent: click.Context, mark: str)
     context.max_content_width = WIDTH
     yield from ("", f"{mark} {context.command_path}", "", "```text", command.get_help(context), "```")
     if isinstance(command, click.Group):
-        for inner, one in command.commands.items():
-            yield from help_of(one, inner, context, mark + "#")
+        for inner in command.list_commands(context):
+            found = command.get_command(context, inner)
+            assert found is not None
+            yield from help_of(found, inner, context, mark + "#")
 
 
 # --- The study file ---
@@ -140,14 +146,15 @@ def study_page() -> Iterator[str]:
         "right one. `packhorse schema -o study.schema.json` writes the same as a JSON Schema, which editors use to complete",
         "and check. What a command may name in braces stands in [what a task sees](environment.md#placeholders).",
     )
-    yield from (f"* [{key}](#{key}): {said['description']}" for key, said in keys.STUDY.items())
-    for key, said in keys.STUDY.items():
+    table = schema_of(keys.STUDY)
+    yield from (f"* [{key}](#{key}): {schema['description']}" for key, schema in table.items())
+    for key, said in table.items():
         yield from ("", f"## {key}", "", f"{said['description']} {kind(said)}".strip())
         yield from examples(key, said)
         if key == "parameters":
             yield from parameters()
         elif key == "sites":
-            yield from ("", f"A site may say differently: {', '.join(f'`{one}`' for one in keys.SITE)}.")
+            yield from ("", f"A site may override: {', '.join(f'`{one}`' for one in keys.SITE)}.")
         else:
             yield from members(said)
 
@@ -183,8 +190,15 @@ def kind(said: dict[str, Any]) -> str:
     if "enum" in said:
         return f"One of {', '.join(f'`{one}`' for one in said['enum'])}."
     if said.get("type") == "integer":
-        return f"A whole number, {said['minimum']} or more." if "minimum" in said else "A whole number."
+        return whole(said["minimum"], said["maximum"])
     return "`true` or `false`." if said.get("type") == "boolean" else ""
+
+
+def whole(least: int, most: int) -> str:
+    """Return the bounds of an integer, without those that no value will reach."""
+    if least < -ENDLESS:
+        return "A whole number."
+    return f"A whole number from {least} to {most:,}." if most < ENDLESS else f"A whole number, {least} or more."
 
 
 def examples(key: str, said: dict[str, Any]) -> Iterator[str]:
@@ -220,9 +234,9 @@ def parameters() -> Iterator[str]:
         "Its value is one value, a list of values, or one of these rules:",
     )
     yield from ("", "| rule | what | for example |", "|---|---|---|")
-    yield from (row(name, about, "x: {{{}}}") for name, about in keys.GENERATORS.items())
+    yield from (row(name, about, "x: {{{}}}") for name, about in schema_of(keys.GENERATORS).items())
     yield from ("", "`random` takes these:")
-    yield from members({"properties": keys.RANDOM})
+    yield from members({"properties": schema_of(keys.RANDOM)})
     yield from (
         "",
         "### Names with a meaning of their own",
@@ -230,9 +244,81 @@ def parameters() -> Iterator[str]:
         "| key | what | for example |",
         "|---|---|---|",
     )
-    yield from (row(name, about) for name, about in keys.PARAMETERS.items())
+    yield from (row(name, about) for name, about in schema_of(keys.PARAMETERS).items())
     yield from ("", "`chunks` takes `file` or `rows`, and `size` or `count`:")
-    yield from members({"properties": keys.CHUNKS})
+    yield from members({"properties": schema_of(keys.CHUNKS)})
+
+
+# --- JSON ---
+
+# Types that hold the keys of a site's file.
+SITE_TYPES = {
+    "Partition", "NodeKind", "Mail", "Modules", "Storage", "Archive", "LoginLimits", "Access", "Retired", "Sourced",
+}  # fmt: skip
+
+
+def schemas() -> dict[str, str]:
+    """Return the JSON Schema of what each command prints with --json, by file name."""
+    return {schema_file(name): json.dumps(json_schema(name), indent=1) + "\n" for name in JSON_TYPES}
+
+
+def schema_file(command: str) -> str:
+    """Return the file of a command's schema below docs/reference."""
+    return f"schemas/{command.replace(' ', '-')}.json"
+
+
+def json_page() -> Iterator[str]:
+    """Yield the keys of what each command prints with --json, from the types that it prints."""
+    yield from head(
+        "JSON output",
+        "With `--json` a command prints one JSON object on one line, and messages go to standard error. Its first key,",
+        "`format`, names the object and the version of its keys: later versions of Packhorse may add keys, and a key that",
+        "changes its meaning or disappears makes a new version. Each command has a JSON Schema, made from the types that",
+        "it prints. A key marked `?` may be absent. Sizes are in MiB and times in seconds, unless a key says otherwise.",
+    )
+    yield from (f"* [packhorse {name}](#packhorse-{name.replace(' ', '-')})" for name in JSON_TYPES)
+    shown: dict[str, str] = {}
+    for command in JSON_TYPES:
+        schema = json_schema(command)
+        yield from ("", f"## packhorse {command}", "", f"Schema: [{command}]({schema_file(command)})")
+        for name, part in schema["$defs"].items():
+            if name in SITE_TYPES:
+                continue
+            if name in shown:
+                yield from (
+                    "",
+                    f"`{name}`: see [packhorse {shown[name]}](#packhorse-{shown[name].replace(' ', '-')}).",
+                )
+                continue
+            shown[name] = command
+            yield from json_type(name, part)
+
+
+def json_type(name: str, part: dict[str, Any]) -> Iterator[str]:
+    """Yield the keys of one type as a table."""
+    about = " ".join(part.get("description", "").split("\n\n")[0].split())
+    yield from ("", f"### {name}", "", about, "", "| key | type | meaning |", "|---|---|---|")
+    for key, member in part["properties"].items():
+        absent = "" if key in part.get("required", ()) or "default" in member else "?"
+        meaning = member.get("description", "").replace("|", "\\|")
+        yield f"| `{key}`{absent} | {json_kind(member)} | {meaning} |"
+
+
+def json_kind(member: dict[str, Any]) -> str:
+    """Return the type of a key in words."""
+    if "$ref" in member:
+        name = member["$ref"].rpartition("/")[2]
+        return "[site key](site.md)" if name in SITE_TYPES else f"[{name}](#{name.lower()})"
+    if "anyOf" in member:
+        return " or ".join(dict.fromkeys(map(json_kind, member["anyOf"])))
+    if "enum" in member:
+        return ", ".join(f"`{json.dumps(value)}`" for value in member["enum"])
+    if member.get("type") == "array":
+        return f"array of {json_kind(member['items'])}" if isinstance(member.get("items"), dict) else "array"
+    if member.get("type") == "object":
+        values = member.get("additionalProperties")
+        return f"object of {json_kind(values)}" if isinstance(values, dict) and values else "object"
+    return str(member.get("type", "any"))
 
 
 # --- Errors ---
@@ -261,22 +347,6 @@ def error_classes() -> list[type[errors.PackhorseError]]:
     """Return the errors in the order of the file."""
     found = [one for one in vars(errors).values() if isinstance(one, type)]
     return [one for one in found if issubclass(one, errors.PackhorseError)]
-
-
-# --- Files ---
-
-
-def files_page() -> str:
-    """Return the formats of the run directory as the design says them."""
-    design = (DOCS / "design.md").read_text(encoding="utf-8")
-    found = re.search(r"^## The run directory\n(.*?)(?=^## )", design, re.MULTILINE | re.DOTALL)
-    assert found, "docs/design.md has no section 'The run directory'"
-    about = (
-        "What stands in a run's folder, and how it is written. All of it is JSON, CSV, Parquet and tar, so that it can be",
-        "read without Packhorse, in ten years as well. Only `study.yaml` beside your script is yours to edit; nothing in",
-        "`runs/` is. The words are explained in the [design](../design.md#words).",
-    )
-    return "\n".join(head("Files of a run", *about)) + found[1].strip().replace("\n### ", "\n## ") + "\n"
 
 
 # --- What a task sees ---

@@ -13,6 +13,8 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+from json_output import check_json
+
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 # A marker stands for a program that the test needs.
@@ -49,7 +51,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Close with everything that was not run, and why."""
+    """Close with everything that was not run, and why; in `make test` scripts/test says it for all sessions."""
+    if terminalreporter.config.pluginmanager.has_plugin("recorder-of-tests"):
+        return
     terminalreporter.section("not run")
     skipped = terminalreporter.stats.get("skipped", [])
     for report in skipped:
@@ -81,7 +85,8 @@ def packhorse(tmp_path: Path) -> Run:
     """Return `packhorse(*arguments, cwd=, env=, input=, timeout=)`, which runs the installed command.
 
     It runs in `cwd` (default: tmp_path) with `env` added to the environment (None takes a name away), in
-    a process group of its own, which is killed when `timeout` seconds have passed.
+    a process group of its own, which is killed when `timeout` seconds have passed. What it prints with --json must
+    fit the command's schema.
     """
 
     def run(
@@ -109,6 +114,7 @@ def packhorse(tmp_path: Path) -> Run:
             os.killpg(process.pid, signal.SIGKILL)
             out, err = process.communicate()
             pytest.fail(f"{argv} took longer than {timeout} s\n{out}\n{err}")
+        check_json(argv[1:], out)
         return subprocess.CompletedProcess(argv, process.returncode, out, err)
 
     return run

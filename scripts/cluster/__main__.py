@@ -13,7 +13,7 @@ from place import Cluster, Refused, claim, directory, known, turn
 
 
 def main() -> int:
-    """Do what the command line says; 1 and a sentence where that is refused."""
+    """Do what the command line says; 1 and a sentence where that is refused, 3 where programs are missing."""
     options = arguments()
     place = directory()
     try:
@@ -21,7 +21,7 @@ def main() -> int:
             options.act(options, known(place))
     except Refused as why:
         print(why, file=sys.stderr)
-        return 1
+        return why.status
     return 0
 
 

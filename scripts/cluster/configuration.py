@@ -222,16 +222,17 @@ def nodes(cluster: Cluster, host: str) -> str:
     size = (
         "CPUs=8 Boards=1 SocketsPerBoard=1 CoresPerSocket=8 ThreadsPerCore=1 RealMemory=16000 State=UNKNOWN"
     )
+    name = cluster.prefix
     lines = [f"NodeName=DEFAULT {size}"]
     for node in cluster.nodes:
         line = f"NodeName={node} NodeAddr=127.0.0.1 Port={cluster.port(node)}"
         line += "" if cluster.root else f" NodeHostname={host}"
-        line += f" Gres=gpu:a100:{GPUS}" if node == "g1" and gpus(cluster) else ""
+        line += f" Gres=gpu:a100:{GPUS}" if node == f"{name}g1" and gpus(cluster) else ""
         lines.append(line)
     lines += [
-        "PartitionName=general Nodes=n[1-4] Default=YES MaxTime=7-00:00:00 DefaultTime=01:00:00 State=UP",
-        "PartitionName=debug Nodes=d[1-2] MaxNodes=2 MaxTime=04:00:00 DefaultTime=00:30:00 State=UP",
-        "PartitionName=gpu Nodes=g1 MaxTime=2-00:00:00 DefaultTime=01:00:00 State=UP",
+        f"PartitionName=general Nodes={name}n[1-4] Default=YES MaxTime=7-00:00:00 DefaultTime=01:00:00 State=UP",
+        f"PartitionName=debug Nodes={name}d[1-2] MaxNodes=2 MaxTime=04:00:00 DefaultTime=00:30:00 State=UP",
+        f"PartitionName=gpu Nodes={name}g1 MaxTime=2-00:00:00 DefaultTime=01:00:00 State=UP",
     ]
     return "\n".join(lines) + "\n"
 
@@ -247,7 +248,7 @@ def gpus(cluster: Cluster) -> str:
         files = str(cluster.path("dev", f"gpu[0-{GPUS - 1}]"))
     else:
         files = "/dev/null,/dev/zero,/dev/full,/dev/random"
-    return f"NodeName=g1 Name=gpu Type=a100 Flags=nvidia_gpu_env File={files}\n"
+    return f"NodeName={cluster.prefix}g1 Name=gpu Type=a100 Flags=nvidia_gpu_env File={files}\n"
 
 
 def munge_key(cluster: Cluster) -> Path:

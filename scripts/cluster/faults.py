@@ -10,20 +10,23 @@ import daemons
 import slurm
 import sshd
 from machine import no_login
-from place import Cluster, Refused
+from place import NODES, Cluster, Refused
 
 
 def names(cluster: Cluster) -> tuple[str, ...]:
     """Return what can fail."""
     more = ["slurmdbd"] if cluster.accounting else []
     more += [] if no_login(cluster) else ["sshd"]
-    return (*cluster.nodes, "slurmctld", *more)
+    return (*NODES, "slurmctld", *more)
 
 
-def check(cluster: Cluster, name: str) -> None:
-    """Refuse a name that is not of this cluster."""
+def known(cluster: Cluster, name: str) -> str:
+    """Return the name of a daemon; a node may be named without the cluster's prefix. Refuse any other name."""
+    if name in cluster.nodes:
+        return name
     if name not in names(cluster):
         raise Refused(f"Nothing here is called {name!r}; known: {', '.join(names(cluster))}")
+    return cluster.prefix + name if name in NODES else name
 
 
 def kill(cluster: Cluster, name: str, *, alone: bool = False) -> None:
@@ -31,7 +34,7 @@ def kill(cluster: Cluster, name: str, *, alone: bool = False) -> None:
 
     With sshd go the connections that it took, unless `alone`, which is how an sshd is restarted.
     """
-    check(cluster, name)
+    name = known(cluster, name)
     pid = daemons.alive(cluster, name)
     victims = [pid] if pid else []
     if name in cluster.nodes and not alone:
@@ -43,7 +46,7 @@ def kill(cluster: Cluster, name: str, *, alone: bool = False) -> None:
 
 def start(cluster: Cluster, name: str) -> None:
     """Start a daemon again; with its node it comes back as after a restart of the machine."""
-    check(cluster, name)
+    name = known(cluster, name)
     if name == "slurmctld":
         slurm.start_controller(cluster)
     elif name == "slurmdbd":
@@ -65,7 +68,7 @@ def thaw(cluster: Cluster, name: str) -> None:
 
 
 def _send(cluster: Cluster, name: str, number: signal.Signals) -> None:
-    check(cluster, name)
+    name = known(cluster, name)
     pid = daemons.alive(cluster, name)
     if pid is None:
         raise Refused(f"{name} is not running. To start it: python scripts/cluster start {name}")

@@ -30,7 +30,7 @@ def install(cluster: Cluster) -> str:
     if not (here / name / READY).exists():
         requirements = here / f"requirements-{digest(REQUIREMENTS, python)}"
         if not requirements.is_dir():
-            _environment(requirements, python)
+            _environment(requirements, python, beside(cluster, requirements.name))
         _with_packhorse(requirements, here / name)
     link = here / "current.new"
     link.unlink(missing_ok=True)
@@ -75,13 +75,25 @@ def interpreter(cluster: Cluster) -> str:
     )
 
 
-def _environment(place: Path, python: str) -> None:
-    """Make an environment with what Packhorse needs, each file checked by its hash."""
+def beside(cluster: Cluster, name: str) -> Path | None:
+    """Return the environment of that name that another cluster of ours beside this one has, or None."""
+    for found in cluster.directory.parent.glob(f"*/packhorse/{name}"):
+        whole = found.is_dir() and (found.parents[1] / "cluster.json").is_file()
+        if whole and all(path.stat().st_uid == os.geteuid() for path in (found, *list(found.parents)[:2])):
+            return found
+    return None
+
+
+def _environment(place: Path, python: str, made_before: Path | None) -> None:
+    """Make an environment with what Packhorse needs, each file checked by its hash, or copy one that was made so."""
     with tempfile.TemporaryDirectory(dir=place.parent) as scratch:
         made = Path(scratch) / "new"
-        _run([python, "-m", "venv", "--without-pip", made])
-        for name in REQUIREMENTS:
-            _pip("--python", made / "bin/python", "install", "--require-hashes", "-r", CHECKOUT / name)
+        if made_before is not None:
+            shutil.copytree(made_before, made, symlinks=True)
+        else:
+            _run([python, "-m", "venv", "--without-pip", made])
+            for name in REQUIREMENTS:
+                _pip("--python", made / "bin/python", "install", "--require-hashes", "-r", CHECKOUT / name)
         made.rename(place)
 
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
 import shutil
 import socket
 import subprocess
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import daemons
-from place import CHECKOUT, Cluster, Refused
+from place import CHECKOUT, Cluster, Lacking, Refused
 
 SLURM = ("munged", "slurmctld", "slurmd", "sbatch", "squeue", "sinfo", "scontrol", "unshare")
 ACCOUNTING = ("slurmdbd", "sacctmgr", "mariadbd", "mariadb-install-db", "mariadb", "mariadb-admin")
@@ -31,7 +34,7 @@ def program(name: str) -> str:
     """Return the path of a program; daemons are where ordinary users do not look."""
     found = shutil.which(name, path=PATH)
     if found is None:
-        raise Refused(f"{name} is not installed. As root: scripts/system-packages --cluster")
+        raise Lacking(f"{name} is not installed. As root: scripts/system-packages --cluster")
     return found
 
 
@@ -44,7 +47,7 @@ def check_programs(cluster: Cluster) -> None:
         subprocess.run([CHECKOUT / "scripts" / "system-packages", "--cluster"], check=False)
     missing = [name for name in wanted if shutil.which(name, path=PATH) is None]
     if missing:
-        raise Refused(
+        raise Lacking(
             f"Not installed: {', '.join(missing)}.\nOn Debian or Ubuntu, as root: scripts/system-packages --cluster"
         )
 
@@ -67,6 +70,17 @@ def free(port: int) -> bool:
         except OSError:
             return False
         return True
+
+
+@contextlib.contextmanager
+def turn() -> Iterator[None]:
+    """Let one cluster of this machine start at a time. A folder that is everywhere is the lock, so no file stays."""
+    handle = os.open("/dev", os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 def choose_ports(cluster: Cluster) -> None:

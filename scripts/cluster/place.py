@@ -17,10 +17,19 @@ from typing import Any
 CHECKOUT = Path(__file__).resolve().parents[2]
 # A socket's path may have 107 bytes on Linux (unix(7)), and the longest of ours adds about 20.
 LONGEST = 80
+NODES = ("n1", "n2", "n3", "n4", "d1", "d2", "g1")
 
 
 class Refused(Exception):  # noqa: N818 - a decision to tell, not a mistake of somebody
     """What cannot be done here, why, and what to type next."""
+
+    status = 1
+
+
+class Lacking(Refused):
+    """Programs that are not installed; the command's exit status tells it from other refusals."""
+
+    status = 3
 
 
 @dataclasses.dataclass
@@ -35,6 +44,7 @@ class Cluster:
     limits: str = "none"  # what this machine can do of it: cgroup/v1, cgroup/v2 or none
     users: tuple[str, ...] = ()  # ordinary users; without root there is none but oneself
     logins: tuple[str, ...] = ()  # users with a second factor: push, code, key and push
+    prefix: str = ""  # of node names, and so of control groups, which all clusters of a machine share
     keep: bool = True  # False: tests brought it up, and take it down again
 
     def path(self, *parts: str) -> Path:
@@ -58,8 +68,8 @@ class Cluster:
 
     @property
     def nodes(self) -> tuple[str, ...]:
-        """Return the names of the nodes."""
-        return ("n1", "n2", "n3", "n4", "d1", "d2", "g1")
+        """Return the names of the nodes, as Slurm knows them."""
+        return tuple(self.prefix + name for name in NODES)
 
     def port(self, name: str) -> int:
         """Return the port of a daemon, or of a node."""
@@ -127,6 +137,7 @@ def fresh(place: Path, *, passing: bool = False) -> Cluster:
     if os.geteuid() == 0:
         cluster = dataclasses.replace(cluster, root=True, accounting=True, memory="cgroup", users=_names())
         cluster.logins = logins_beside(cluster.users)
+        cluster.prefix = prefix_of(cluster.users)
     try:
         place.mkdir(mode=0o755, parents=True, exist_ok=True)
     except OSError as why:
@@ -150,8 +161,15 @@ def _names() -> tuple[str, ...]:
 
 def logins_beside(users: tuple[str, ...]) -> tuple[str, ...]:
     """Return what the users with a second factor are called; after the first user, where that is not alice."""
-    kinds = ("duo", "totp", "both")
-    return kinds if users[0] == "alice" else tuple(f"{users[0]}-{kind}" for kind in kinds)
+    return tuple(prefix_of(users) + kind for kind in ("duo", "totp", "both"))
+
+
+def prefix_of(users: tuple[str, ...]) -> str:
+    """Return what names begin with that no other cluster of the machine may have: its first user, unless alice.
+
+    A machine has each user once, so that two clusters of root never have the same prefix.
+    """
+    return "" if users[0] == "alice" else f"{users[0]}-"
 
 
 def remove(cluster: Cluster) -> None:

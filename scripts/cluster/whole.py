@@ -32,8 +32,9 @@ def bring_up(cluster: Cluster | None, wanted: Wanted) -> Cluster:
     cluster = cluster or fresh(directory(), passing=wanted.passing)
     try:
         cluster.keep = cluster.keep or not wanted.passing
-        _settle(cluster, wanted)
-        _start(cluster)
+        with machine.turn():  # else another cluster could choose the same ports before they are taken
+            _settle(cluster, wanted)
+            _start(cluster)
         if not wanted.bare:
             installation.install(cluster)
     except BaseException:
@@ -69,7 +70,7 @@ def _limits(cluster: Cluster) -> str:
     there = [group for node in cluster.nodes for group in slurm.groups(trial, node)]
     if there and cluster.limits != limits:
         raise Refused(
-            f"{there[0]} is there already: another Slurm on this machine has nodes of the same names.\n"
+            f"{there[0]} is there already: another Slurm on this machine has nodes of these names.\n"
             "It was left alone. To do without control groups: python scripts/cluster up --memory none"
         )
     return limits

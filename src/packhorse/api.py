@@ -21,12 +21,16 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
+from packhorse.app.inspect.status import status
+from packhorse.app.runs.outcome import outcome_lines, raise_for_outcome
 from packhorse.app.runs.run import run_study
-from packhorse.execution.run_model import Options, Outcome
+from packhorse.execution.run_model import Outcome, RunOptions
 from packhorse.model.errors import RunError
+from packhorse.model.json_output import builtins
 from packhorse.model.space import ParameterSpace
 from packhorse.project.main_module import importable_name
 from packhorse.project.source import Source, from_keywords
+from packhorse.project.terminal_reporter import QuietReporter, TerminalReporter, note
 from packhorse.rundir.directory import RunDirectory, find_run
 
 if TYPE_CHECKING:
@@ -96,7 +100,7 @@ class Study:
         """Return what would run here: how many tasks, examples of them, how many are finished."""
         from packhorse.app.studies.plan import plan_study
 
-        return plan_study(self.source)
+        return builtins(plan_study(self.source))
 
     def run(
         self,
@@ -115,21 +119,18 @@ class Study:
         Raises what the command's exit code would say, such as TasksFailed and Stopped, unless `check` is
         false; what keeps a run from starting is raised in any case.
         """
-        from packhorse.cli.output import Lines, Quiet, note
-        from packhorse.cli.run_report import closing_lines, judge
-
         _refuse_inside_task()
         place = None if directory is None else Path(directory)
-        options = Options(
+        options = RunOptions(
             run=place, jobs=jobs, fresh=fresh, keep=keep, old_code=old_code, unchecked=unchecked
         )
-        outcome = run_study(self.source, options, Lines() if progress else Quiet())
+        outcome = run_study(self.source, options, TerminalReporter() if progress else QuietReporter())
         if progress:
-            for line in closing_lines(outcome):
+            for line in outcome_lines(outcome):
                 note(line)
         self._directory = Path(outcome.run)
         if check:
-            judge(outcome)
+            raise_for_outcome(outcome)
         return Run(self._directory, outcome)
 
     @property
@@ -166,14 +167,12 @@ class Run:
         self.outcome = outcome
 
     def __repr__(self) -> str:
-        found = self.status()
-        return f"Run {found['name']}: {found['state']}, {found.get('done', 0):,} of {found['tasks']:,} tasks done"
+        found = status(self.path, str(self.path))
+        return f"Run {found.name}: {found.state}, {found.done:,} of {found.tasks:,} tasks done"
 
     def status(self) -> dict[str, Any]:
         """Return how the run stands now: state, tasks, done, failed, missing, causes."""
-        from packhorse.app.inspect.status import status
-
-        return status(self.path, str(self.path))
+        return builtins(status(self.path, str(self.path)))
 
     @overload
     def results(self, *, pandas: Literal[False] = False) -> pl.DataFrame: ...
@@ -214,13 +213,13 @@ class Run:
         """Return what a task printed."""
         from packhorse.app.inspect.logs import logs
 
-        return logs(self.path, str(self.path), task, (), failed=False)[0][1]
+        return logs(self.path, str(self.path), task, (), failed=False).logs[0].text
 
     def provenance(self) -> dict[str, Any]:
         """Return what made the results: code, environment, machine, data, waves."""
         from packhorse.app.inspect.provenance import provenance
 
-        return provenance(self.path, str(self.path))
+        return builtins(provenance(self.path, str(self.path)))
 
     def _table(self, name: str) -> Path:
         if not (self.path / name).exists():

@@ -48,7 +48,7 @@ def test_a_parameter_file_that_the_command_names_is_code(tmp_path: Path, packhor
     (tmp_path / "rows.csv").write_text("n\n1\n2\n")
     refused = packhorse("run")
     assert refused.returncode == 5
-    assert "the code changed since 1 task finished (rows.csv changed)" in refused.stderr
+    assert "the code changed after 1 task finished (rows.csv changed)" in refused.stderr
 
 
 @pytest.mark.parametrize("change", ["seed: 5", "seeding: common"])
@@ -59,12 +59,14 @@ def test_another_seed_is_refused_as_other_code_is(change: str, tmp_path: Path, p
     write(tmp_path, text + change + "\n")
     warned = packhorse("run")
     assert warned.returncode == 0
-    assert f"the {change.split(':', maxsplit=1)[0]} changed since these results were made" in warned.stderr
+    assert (
+        f"the {change.split(':', maxsplit=1)[0]} changed after these results were computed" in warned.stderr
+    )
     write(tmp_path, text + change + "\nreplicates: 2\n")
     for options in ([], ["--old-code"]):
         refused = packhorse("run", *options)
         assert refused.returncode == 5
-        assert f"the {change.split(':', maxsplit=1)[0]} changed since 2 tasks finished" in refused.stderr
+        assert f"the {change.split(':', maxsplit=1)[0]} changed after 2 tasks finished" in refused.stderr
         assert "--old-code" not in refused.stderr
     assert told(packhorse("run", "--keep", "--json"))["done"] == 4
     assert waves(packhorse) == [2, 2]
@@ -101,7 +103,7 @@ def test_results_that_cannot_be_read_are_failures_that_retry_takes_up(
     )
     done = packhorse("run")
     assert done.returncode == 7
-    assert "1 result(s) could not be read, such as task 1" in done.stdout
+    assert "1 result could not be read, such as task 1" in done.stdout
     assert "1 of 3 tasks have no result" in done.stderr
     assert "UNREADABLE" in (tmp_path / "runs/s/failures.csv").read_text()
     again = packhorse("retry", "s", "--json")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from packhorse.cluster.job_table import ALIVE, Names, Row, about, rows, state_words
+from packhorse.cluster.job_table import ALIVE, JobRow, RunNames, describe_job, describe_state, job_rows
 from packhorse.model.job import Ended, Job
 from packhorse.runtime.dialogue import run_dialogue
 from packhorse.schedulers import scheduler
@@ -12,13 +12,13 @@ from packhorse.schedulers.scheduler import NoReply
 from schedulers.captured import VERSIONS, cases
 
 SLURM = scheduler("slurm")
-NOBODY = Names()
+NOBODY = RunNames()
 
 
-def captured(version: str) -> list[Row]:
+def captured(version: str) -> list[JobRow]:
     jobs = run_dialogue(SLURM.jobs("alice"), lambda _: cases(version)["squeue_all_pinned_noarray"].answer)
     assert not isinstance(jobs, NoReply)
-    found = rows(SLURM, "testbed", jobs, [], NOBODY)
+    found = job_rows(SLURM, "testbed", jobs, [], NOBODY)
     assert {row.job for row in found} == {job.job for job in jobs if job.state != "GONE"}
     for row in found:
         ours = [job for job in jobs if job.job == row.job]
@@ -35,14 +35,14 @@ def test_a_queue_has_a_row_for_each_job_and_array_what_runs_first(version: str) 
     by_name = {row.name: row for row in found}
     assert by_name["held"].state == "held"
     assert by_name["dep"].state == "dependent"
-    assert "scontrol release" in about(by_name["held"])
-    assert f"packhorse cancel testbed:{by_name['depnever'].job}" in about(by_name["depnever"])
-    assert "left" in about(by_name["run"])
-    assert "2 running" in state_words(by_name["throttle"])
+    assert "scontrol release" in describe_job(by_name["held"])
+    assert f"packhorse cancel testbed:{by_name['depnever'].job}" in describe_job(by_name["depnever"])
+    assert "left" in describe_job(by_name["run"])
+    assert "2 running" in describe_state(by_name["throttle"])
     for row in found:
         assert row.alive
-        assert "RUN" not in about(row)
-        assert "JOB" not in about(row)
+        assert "RUN" not in describe_job(row)
+        assert "JOB" not in describe_job(row)
 
 
 def test_an_array_counts_its_elements_also_those_that_ended() -> None:
@@ -52,10 +52,10 @@ def test_an_array_counts_its_elements_also_those_that_ended() -> None:
         Job(job="7", state="QUEUED", word="PENDING", elements=6, reason="JobArrayTaskLimit", limit=600),
     ]
     ended = [Ended(job="7", element=0, how="done"), Ended(job="7", element=1, how="memory")]
-    (row,) = rows(SLURM, "s", jobs, ended, Names(by_job={"7": "fits"}))
+    (row,) = job_rows(SLURM, "s", jobs, ended, RunNames(by_job={"7": "fits"}))
     assert row.counts == {"running": 2, "waiting": 6, "done": 1, "out of memory": 1}
     assert (row.left, row.nodes, row.run) == (540, ("n1", "n2"), "fits")
-    assert about(row).startswith("on n1, n2 for 1 min 30 s of 10 min; 9 min left; as many elements")
+    assert describe_job(row).startswith("on n1, n2 for 1 min 30 s of 10 min; 9 min left; as many elements")
 
 
 def test_a_job_that_ended_says_what_it_used_of_what_it_asked_for() -> None:
@@ -66,9 +66,9 @@ def test_a_job_that_ended_says_what_it_used_of_what_it_asked_for() -> None:
         **{name: getattr(said, name) for name in said.__struct_fields__}
         | {"asked_memory": 4096, "limit": 3600, "end": "2026-11-21T23:19:30"}
     )
-    (row,) = rows(SLURM, "s", [], [said], NOBODY)
+    (row,) = job_rows(SLURM, "s", [], [said], NOBODY)
     assert (
-        about(row)
+        describe_job(row)
         == "exit status 3; took 1 min 40 s of 1 h; used 50% of 4 cores and 300 MB of 2 GB; ended 2026-11-21 23:19:30"
     )
 
@@ -86,8 +86,8 @@ def test_a_job_that_ended_says_what_it_used_of_what_it_asked_for() -> None:
     ],
 )
 def test_endings_in_plain_words(ended: Ended, state: str, words: str) -> None:
-    (row,) = rows(SLURM, "s", [], [ended], NOBODY)
-    assert (state_words(row), about(row)) == (state, words)
+    (row,) = job_rows(SLURM, "s", [], [ended], NOBODY)
+    assert (describe_state(row), describe_job(row)) == (state, words)
     assert row.state not in ALIVE
 
 
@@ -95,23 +95,23 @@ def test_an_ended_array_tells_what_went_wrong_first() -> None:
     ended = [
         Ended(job="5", element=one, how="failed" if one == 3 else "done", exit=one == 3) for one in range(9)
     ]
-    (row,) = rows(SLURM, "s", [], ended, NOBODY)
-    assert state_words(row) == "1 failed, 8 done"
+    (row,) = job_rows(SLURM, "s", [], ended, NOBODY)
+    assert describe_state(row) == "1 failed, 8 done"
     assert row.exit is None
 
 
 def test_a_job_is_named_by_the_run_of_its_token() -> None:
-    names = Names(by_id={"0a1b": "means"}, by_job={"8": "fits"})
+    names = RunNames(by_id={"0a1b": "means"}, by_job={"8": "fits"})
     jobs = [
         Job(job="7", state="QUEUED", token="packhorse-0a1b-2-next"),
         Job(job="8", state="QUEUED"),
         Job(job="9", state="QUEUED", token="packhorse-0a1bc-1"),
     ]
-    assert [row.run for row in rows(SLURM, "s", jobs, [], names)] == ["means", "fits", ""]
+    assert [row.run for row in job_rows(SLURM, "s", jobs, [], names)] == ["means", "fits", ""]
 
 
 def test_states_that_nobody_knows_are_told_as_they_are() -> None:
-    (row,) = rows(SLURM, "s", [Job(job="7", state="UNKNOWN", word="REVOKED")], [], NOBODY)
-    assert state_words(row) == "unknown (REVOKED)"
-    (ending,) = rows(SLURM, "s", [Job(job="7", state="RUNNING", word="COMPLETING")], [], NOBODY)
-    assert state_words(ending) == "running (completing)"
+    (row,) = job_rows(SLURM, "s", [Job(job="7", state="UNKNOWN", word="REVOKED")], [], NOBODY)
+    assert describe_state(row) == "unknown (REVOKED)"
+    (ending,) = job_rows(SLURM, "s", [Job(job="7", state="RUNNING", word="COMPLETING")], [], NOBODY)
+    assert describe_state(ending) == "running (completing)"

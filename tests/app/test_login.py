@@ -38,7 +38,7 @@ def test_more_than_a_minute_is_refused_and_the_cluster_offered(tmp_path: Path, o
     said = on_login_node("run", "study.yaml")
     assert said.returncode == 5
     assert "login node of testbed" in said.stderr
-    assert "about 1 min 40 s of one core's work" in said.stderr
+    assert "takes about 1 min 40 s of one core" in said.stderr
     assert "packhorse run study.yaml --site testbed" in said.stderr
     assert not list((tmp_path / "runs/sleeper/waves").glob("*/plan.json"))
 

@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from packhorse.cluster.job_state import job_state, job_state_line
-from packhorse.cluster.queue import Jobs, Queue
+from packhorse.cluster.queue import Queue, QueueReply
 from packhorse.model.job import Job
 from packhorse.model.site import Site
 from packhorse.model.submission import token_of
@@ -42,10 +42,10 @@ def run(tmp_path: Path) -> RunDirectory:
     return RunDirectory.create(tmp_path / "runs" / "s", "s")
 
 
-def jobs_of(run: RunDirectory, *jobs: Job, following: bool = False) -> Jobs:
+def jobs_of(run: RunDirectory, *jobs: Job, following: bool = False) -> QueueReply:
     """Return an answer of the scheduler in which these are jobs of wave 1."""
     token = token_of(run.about().id, 1, following=following)
-    return Jobs(1.0, tuple(replace(job, token=token) for job in jobs))
+    return QueueReply(1.0, tuple(replace(job, token=token) for job in jobs))
 
 
 @pytest.mark.parametrize("job", CAPTURED.values(), ids=lambda job: f"{job.state} {job.reason}")
@@ -54,10 +54,10 @@ def test_every_captured_job_is_told(run: RunDirectory, queue: Queue, job: Job) -
     said = job_state_line(found)
     if job.state == "QUEUED":
         assert found.state == "waiting"
-        assert f" waiting ({queue.dialect.reason(job.reason)})" in said
+        assert f" waiting ({queue.dialect.explain_reason(job.reason)})" in said
         needed = NEED.get(job.reason, "").replace("NUMBER", job.job)
         assert needed in found.needs
-        assert bool(found.needs) == bool(needed) == ("never ends by itself" in said)
+        assert bool(found.needs) == bool(needed) == ("action required" in said)
     else:
         assert (found.state, found.needs) == ("running" if job.state == "RUNNING" else "gone", "")
 
@@ -73,13 +73,10 @@ def test_the_job_that_follows_is_told_when_nothing_else_is_there(run: RunDirecto
     held = jobs_of(run, CAPTURED["QUEUED", "JobHeldUser"], following=True)
     found = job_state(run, queue, held)
     assert found.state == "following"
-    assert (
-        "the job that looks for what it left waits (it is held); this never ends by itself"
-        in job_state_line(found)
-    )
+    assert "its continuation is waiting (it is held); action required: " in job_state_line(found)
 
 
 def test_a_silent_scheduler_is_no_empty_queue(run: RunDirectory, queue: Queue) -> None:
-    found = job_state(run, queue, Jobs(1.0, silent="the Slurm controller cannot be reached"))
+    found = job_state(run, queue, QueueReply(1.0, silent="the Slurm controller cannot be reached"))
     assert (found.state, found.alive) == ("unknown", False)
-    assert "the jobs go on by themselves" in job_state_line(found)
+    assert "the jobs continue" in job_state_line(found)

@@ -59,7 +59,7 @@ def test_equal_outputs_of_different_seeds_are_told_by_run_and_collect(
     )
     for command in ("run", "collect"):
         said = packhorse(command).stdout
-        assert said.count("3 of 3 tasks have different seeds and the very same output in x") == 1
+        assert said.count("3 of 3 tasks have different seeds but identical output in x") == 1
 
 
 def test_a_run_without_results_says_how_to_get_them(tmp_path: Path, packhorse: Command) -> None:
@@ -83,7 +83,7 @@ def test_a_summary_that_cannot_be_made_does_not_fail_the_run(tmp_path: Path, pac
     text = "name: s\ncommand: python sim.py {n}\nparameters: {n: [1]}\nsummary: {of: absent}\n"
     study(tmp_path, text, sim__py=SIM)
     done = packhorse("run")
-    assert "no summary: The table has no column 'absent'" in done.stdout
+    assert "no summary: the table has no column 'absent'" in done.stdout
     assert done.returncode == 0
 
 
@@ -108,7 +108,7 @@ def test_a_file_that_git_ignores_is_named_with_its_cure(
     committed(tmp_path)
     done = packhorse("run")
     assert done.returncode == 7
-    assert "big.dat is in the project and not in the snapshot" in done.stdout
+    assert "big.dat is in the project but not in the snapshot" in done.stdout
     assert "data: [big.dat]" in done.stdout
     with (tmp_path / "study.yaml").open("a") as stream:
         stream.write("data: [big.dat]\n")

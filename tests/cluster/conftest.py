@@ -11,12 +11,14 @@ import fcntl
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
 from cluster.testbed import DIRECTORY, SETTINGS, Cluster, script
 
 HERE = Path(__file__).parent
+LACKING = 3  # the exit status of scripts/cluster where programs are not installed
 
 
 @pytest.hookimpl(tryfirst=True)  # before `-m cluster` chooses
@@ -29,7 +31,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def cluster_of_session() -> Iterator[Cluster]:
-    """Bring the cluster up, or skip with the reason; where CI is set, a cluster that cannot be is a failure."""
+    """Bring the cluster up; see `cannot_be` for where that fails."""
     handle = _join()
     try:
         yield Cluster(DIRECTORY)
@@ -40,12 +42,18 @@ def cluster_of_session() -> Iterator[Cluster]:
             assert left.returncode == 0, left.stdout
 
 
+def cannot_be(why: str, *, lacking: bool) -> NoReturn:
+    """Skip where programs are `lacking` or the user is not root; fail elsewhere, and wherever CI is set."""
+    skips = (lacking or os.geteuid() != 0) and not os.environ.get("CI")
+    (pytest.skip if skips else pytest.fail)(why)
+
+
 def _join() -> int:
     """Bring the cluster up and return a shared lock on it, while which no other session takes it down."""
     for _ in range(3):
         up = script("up", "--passing")
         if up.returncode:
-            (pytest.fail if os.environ.get("CI") else pytest.skip)(f"no cluster: {up.stdout.strip()}")
+            cannot_be(f"no cluster: {up.stdout.strip()}", lacking=up.returncode == LACKING)
         handle = os.open(DIRECTORY, os.O_RDONLY | os.O_DIRECTORY)
         fcntl.flock(handle, fcntl.LOCK_SH)  # held otherwise only by a `down` that ends soon
         with contextlib.suppress(FileNotFoundError):

@@ -43,7 +43,8 @@ def running(process: Path) -> bool:
 
 def test_every_node_is_ready(cluster: Cluster) -> None:
     cluster.until("all nodes are idle", lambda: "idle" in cluster.ask("sinfo", "--noheader", "--format=%T"))
-    assert sorted(cluster.ask("sinfo", "--noheader", "--Node", "--format=%N").split()) == NODES
+    shown = cluster.ask("sinfo", "--noheader", "--Node", "--format=%N").split()
+    assert sorted(shown) == sorted(map(cluster.node, NODES))
     partitions = cluster.ask("sinfo", "--noheader", "--format=%P %D %c %m %l").splitlines()
     assert partitions == [
         "general* 4 8 16000 7-00:00:00",
@@ -78,7 +79,7 @@ def test_every_node_has_a_name_of_its_own(cluster: Cluster) -> None:
         pytest.skip("without root all nodes have this machine's host name")
     done = cluster.run("alice", ["srun", "--nodes=3", "hostname"])
     assert len(set(done.stdout.split())) == 3
-    assert set(done.stdout.split()) < set(NODES), done.stderr
+    assert set(done.stdout.split()) < set(map(cluster.node, NODES)), done.stderr
 
 
 def test_a_program_may_stand_on_a_login_node(cluster: Cluster) -> None:
@@ -86,7 +87,7 @@ def test_a_program_may_stand_on_a_login_node(cluster: Cluster) -> None:
     words = "hostname; id -un; sbatch --wait --wrap='hostname >out' --partition=gpu; cat out"
     done = cluster.run("alice", ["sh", "-c", words], cwd=place, host="testbed-login")
     told = done.stdout.splitlines()  # its third line is sbatch's
-    assert [*told[:2], *told[3:]] == ["testbed-login", cluster.called("alice"), "g1"]
+    assert [*told[:2], *told[3:]] == ["testbed-login", cluster.called("alice"), cluster.node("g1")]
     assert socket.gethostname() != "testbed-login"
 
 
@@ -152,17 +153,19 @@ def test_a_node_that_dies_takes_its_job_along_and_comes_back(cluster: Cluster) -
     place = cluster.workspace("alice")
     # What scrubs its environment is found all the same.
     work = "env --ignore-environment sleep 1234 & echo $! >process; wait"
-    job = submit(cluster, "--nodelist=n2", "--no-requeue", "--output=out", "--wrap", work, cwd=place)
+    node = cluster.node("n2")
+    job = submit(cluster, f"--nodelist={node}", "--no-requeue", "--output=out", "--wrap", work, cwd=place)
     process = place / "process"
     cluster.until("the job works", lambda: process.exists() and process.read_text().strip())
     assert running(process)
     cluster.kill("n2")
     assert not running(process)
     # Slurm sees it by itself after half a minute; somebody who says so is quicker.
-    cluster.ask("scontrol", "update", "NodeName=n2", "State=DOWN", "Reason=power")
+    cluster.ask("scontrol", "update", f"NodeName={node}", "State=DOWN", "Reason=power")
     assert cluster.ended(job) == ["NODE_FAIL"]
     cluster.start("n2")
-    cluster.until("n2 is idle", lambda: cluster.ask("sinfo", "-h", "--nodes=n2", "--format=%T") == "idle\n")
+    idle = ["sinfo", "-h", f"--nodes={node}", "--format=%T"]
+    cluster.until("n2 is idle", lambda: cluster.ask(*idle) == "idle\n")
 
 
 def test_a_controller_that_hangs_or_dies_comes_back_with_its_jobs(cluster: Cluster) -> None:
@@ -230,6 +233,9 @@ def test_down_removes_everything_that_up_made(cluster: Cluster, another, place: 
             "sshd's folder": Path("/run/sshd").exists(),
         }
 
+    # Other sessions' clusters come and go; those beside this one take this turn for it (place.turn).
+    turn = os.open(cluster.directory.parent, os.O_RDONLY | os.O_DIRECTORY)
+    fcntl.flock(turn, fcntl.LOCK_EX)
     before = of_machine()
     up = another(*LEAN)
     assert up.returncode == 0, up.stdout
@@ -254,6 +260,7 @@ def test_down_removes_everything_that_up_made(cluster: Cluster, another, place: 
         assert left.wait(timeout=10) == -signal.SIGKILL
         left.communicate()
     assert of_machine() == before
+    os.close(turn)
 
 
 def service(place: Path) -> Path:
@@ -319,13 +326,13 @@ def test_a_test_session_takes_down_what_none_else_uses_or_keeps(another, place: 
 def test_half_a_cluster_is_repaired(another, place: Path) -> None:
     assert another(*LEAN).returncode == 0
     second = Cluster(place / "second")
-    for name in ("munged", "n3"):
+    for name in ("munged", second.node("n3")):
         said = (place / f"second/pids/{name}.json").read_text()
         os.kill(int(said.partition(":")[2].partition(",")[0]), 9)
     (place / "second/etc/slurm.conf").unlink()
     up = another(*LEAN)
     assert up.returncode == 0, up.stdout
-    assert second.ask("srun", "--nodelist=n3", "echo", "works") == "works\n"
+    assert second.ask("srun", f"--nodelist={second.node('n3')}", "echo", "works") == "works\n"
 
 
 def test_a_port_that_is_taken_is_refused_and_its_owner_left_alone(another, place: Path) -> None:
@@ -370,14 +377,53 @@ def test_a_user_of_the_machine_is_refused_and_left_alone(cluster: Cluster, anoth
     assert not (place / "second").exists()
 
 
-def test_control_groups_of_another_slurm_are_not_shared(cluster: Cluster, another, place: Path) -> None:
+def test_two_clusters_limit_memory_side_by_side(cluster: Cluster, another, place: Path) -> None:
     if cluster.memory_limited_by == "none":
         pytest.skip("control groups do not limit memory on this machine")
-    refused = another("up", "--bare")
-    assert refused.returncode == 1
-    assert "another Slurm on this machine has nodes of the same names" in refused.stdout
-    assert not (place / "second").exists()
-    assert cluster.ask("sinfo", "--noheader", "--states=down", "--format=%N") == ""
+    mine = control_groups("slurm_ph-carol-", "ph-carol-")
+    up = another("up", "--bare", "--accounting", "no")
+    assert up.returncode == 0, up.stdout
+    second = Cluster(place / "second")
+    assert second.memory_limited_by == cluster.memory_limited_by
+    hungry = "/usr/bin/python3 -c 'import time; x = b\"x\" * 300_000_000; time.sleep(60)'"
+    jobs = {}
+    for one, user in ((cluster, "alice"), (second, "ph-carol")):
+        words = ["sbatch", "--parsable", "--mem=64M", f"--nodelist={one.node('n1')}", "--wrap", hungry]
+        jobs[one] = one.run(user, words, cwd=one.workspace(user)).stdout.strip()
+    for one, job in jobs.items():
+        assert one.ended(job) == ["OUT_OF_MEMORY"]
+    assert mine()
+    assert another("down").returncode == 0
+    assert not mine()
+    # The other's own are where they were.
+    job = submit(cluster, "--mem=64M", "--wrap", hungry, cwd=cluster.workspace("alice"))
+    assert cluster.ended(job) == ["OUT_OF_MEMORY"]
+
+
+def control_groups(*beginnings: str) -> Callable[[], list[Path]]:
+    """Return what lists the control groups, of version 1 or 2, whose names begin so."""
+    return lambda: sorted(
+        path
+        for pattern in ("*/{}*", "system.slice/{}*")
+        for beginning in beginnings
+        for path in TOP.glob(pattern.format(beginning))
+        if path.is_dir()
+    )
+
+
+def test_control_groups_of_another_slurm_are_not_shared(cluster: Cluster, another, place: Path) -> None:
+    if cluster.memory_limited_by != "cgroup/v1":
+        pytest.skip("control groups of version 1 do not limit memory on this machine")
+    theirs = TOP / "freezer" / "slurm_ph-carol-n1"
+    theirs.mkdir()
+    try:
+        refused = another("up", "--bare")
+        assert refused.returncode == 1
+        assert f"{theirs} is there already: another Slurm" in refused.stdout
+        assert theirs.is_dir()
+        assert not (place / "second").exists()
+    finally:
+        theirs.rmdir()
 
 
 def test_a_slurm_that_is_there_already_is_neither_asked_nor_changed(another, place: Path) -> None:

@@ -90,7 +90,7 @@ def test_a_job_of_ones_own_is_seen_in_every_state_it_can_be_in(hand: Hand, clust
     hand.until(living)
     assert " of 20 min; " in hand.line(runs)
     assert "left" in hand.line(runs)
-    assert f"it is held; this never ends by itself: scontrol release {held} lets it start" in hand.line(held)
+    assert f"it is held; action required: scontrol release {held} lets it start" in hand.line(held)
     assert "at night" in hand.line(waits)
     assert "its earliest start has not come" in hand.line(waits)
     assert "expected to start at 20" in hand.line(waits)
@@ -257,18 +257,20 @@ def test_jobs_of_ones_own_are_cancelled_by_number_and_no_others(hand: Hand, clus
     assert hand.run("packhorse", "cancel", f"testbed:{job}") == f"cancelled job {job} of testbed (mine)\n"
     hand.until({job: "cancelled"}, "--ended")
     again = hand.run("packhorse", "cancel", f"testbed:{job}", status=5)
-    assert "neither waits nor runs" in again
-    assert "knows no job 999999 of yours" in hand.run("packhorse", "cancel", "testbed:999999", status=5)
-    assert "is no number of a job" in hand.run("packhorse", "cancel", "testbed:a;b", status=2)
+    assert "is not queued or running, or belongs to another user" in again
+    assert "job 999999 of testbed does not exist" in hand.run(
+        "packhorse", "cancel", "testbed:999999", status=5
+    )
+    assert "is not a job number of testbed" in hand.run("packhorse", "cancel", "testbed:a;b", status=2)
     if not cluster.one_user:
         theirs = cluster.run(cluster.users[1], ["sbatch", "--parsable", "--wrap=sleep 60"]).stdout.strip()
         said = hand.run("packhorse", "cancel", f"testbed:{theirs}", status=5)
-        assert "is not yours" in said
+        assert "is not queued or running, or belongs to another user" in said
 
 
 def test_a_held_job_has_written_nothing(hand: Hand) -> None:
     job = hand.sbatch("--hold", "sleep.sh")
-    assert "the job has not begun; it will write to" in hand.run("packhorse", "logs", f"testbed:{job}")
+    assert "the job has not started; it will write to" in hand.run("packhorse", "logs", f"testbed:{job}")
 
 
 def test_without_an_accounting_the_last_minutes_are_known(hand: Hand, cluster: Cluster) -> None:

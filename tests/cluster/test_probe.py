@@ -71,7 +71,8 @@ def test_a_cluster_that_nobody_described_becomes_a_file(cluster: Cluster) -> Non
 @pytest.fixture
 def changed_cluster(cluster: Cluster) -> Iterator[Cluster]:
     """Return the cluster with debug called quick, and with two days for jobs of general in place of seven."""
-    debug = ["Nodes=d[1-2]", "MaxNodes=2", "DefaultTime=30", "MaxTime=4:00:00", "PriorityJobFactor=1"]
+    nodes = f"Nodes={cluster.node('d[1-2]')}"
+    debug = [nodes, "MaxNodes=2", "DefaultTime=30", "MaxTime=4:00:00", "PriorityJobFactor=1"]
     cluster.ask("scontrol", "delete", "PartitionName=debug")
     try:
         cluster.ask("scontrol", "create", "PartitionName=quick", *debug)
@@ -93,8 +94,8 @@ def test_a_renamed_partition_and_a_lowered_limit_are_named_and_nothing_else(chan
     words = ["packhorse", "sites", "probe", "testbed", "-o", "packhorse-sites/testbed.yaml"]
     said = changed_cluster.run(changed_cluster.users[0], words, cwd=folder)
     assert said.returncode == 0, said.stderr
-    assert "partition debug is called quick now" in said.stdout
-    assert "partition general: max_time: 2 days, and not 7 days" in said.stdout
+    assert "partition debug is now called quick" in said.stdout
+    assert "partition general: max_time: 2 days (file: 7 days)" in said.stdout
     # The file that was written is right about the cluster as it is now, and knows the old name.
     assert changes(changed_cluster, folder) == []
     (folder / "study.yaml").write_text("command: echo {n}\nparameters: {n: [1, 2]}\n")

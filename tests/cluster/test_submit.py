@@ -38,7 +38,7 @@ def state(hand: Hand, run: str) -> str:
 def test_a_script_is_sent_once_and_known_like_any_run(hand: Hand, cluster: Cluster) -> None:
     shown = hand.run("packhorse", "submit", "fit.sh", "--site", "testbed", "--", "one", "it's two")
     assert "it works in " + str(hand.folder) in shown
-    assert "packhorse status fit-1 says how it stands" in shown
+    assert "state: packhorse status fit-1" in shown
     cluster.until("it is done", lambda: state(hand, "fit-1") == "done")
     assert hand.run("packhorse", "logs", "fit-1") == "got one and it's two\nsome data\n"
     assert "fit-1: done, fit.sh on testbed\n" in hand.run("packhorse", "runs")
@@ -100,9 +100,9 @@ def test_an_array_is_a_run_of_its_elements(hand: Hand, cluster: Cluster) -> None
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        ("#!/bin/bash\r\nhostname\r\n", "bad.sh:1: it has line ends of Windows"),
-        ("hostname\n", "let its first line be #!/bin/bash"),
-        ("#!/bin/bash\n# caf\udce9\n", "bad.sh:2: no UTF-8 text"),
+        ("#!/bin/bash\r\nhostname\r\n", "bad.sh:1: the script has Windows (CRLF) line endings"),
+        ("hostname\n", "make #!/bin/bash its first line"),
+        ("#!/bin/bash\n# caf\udce9\n", "bad.sh:2: not UTF-8 text"),
         ("#!/bin/bash\n#SBATCH -p debug -t 5:00:00\nhostname\n", "the job asks 5 h; debug allows 4 h"),
         ("#!/bin/bash\n#SBATCH --gres=gpu:a100:1\nhostname\n", "in the head of bad.sh: "),
         ("#!/bin/bash\n#SBATCH -c 99\nhostname\n", "the job asks 99 cores on each node; nodes of general have 8"),
@@ -140,5 +140,5 @@ def test_commands_for_studies_say_what_such_a_run_is(hand: Hand) -> None:
     for word in ("collect", "explain", "provenance", "retry", "rerun"):
         done = hand.cluster.run(hand.user, ["packhorse", word, "sleep-1"], cwd=hand.folder)
         assert done.returncode == 5, (word, done.stdout, done.stderr)
-        assert "sleep-1 is a script of your own and no study" in done.stderr
+        assert "sleep-1 is a script job, not a study" in done.stderr
         assert "packhorse status sleep-1" in done.stderr

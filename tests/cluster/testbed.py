@@ -17,6 +17,8 @@ from pathlib import Path
 
 import pytest
 
+from json_output import check_json
+
 ROOT = Path(__file__).parents[2]
 SCRIPT = (sys.executable, str(ROOT / "scripts" / "cluster"))
 # Read before tests/conftest.py takes the variables of Packhorse away.
@@ -55,6 +57,7 @@ class Cluster:
         self.memory_limited_by: str = said["limits"]  # cgroup/v1, cgroup/v2, none
         self.accounting: bool = said["accounting"]
         self.ports: int = said["ports"]
+        self.prefix: str = said["prefix"]
         self.broken: set[str] = set()
         self.frozen: set[str] = set()
 
@@ -63,6 +66,10 @@ class Cluster:
         if self.one_user:
             return pwd.getpwuid(os.geteuid()).pw_name
         return dict(zip(("alice", "bob"), self.users, strict=False)).get(user, user)
+
+    def node(self, name: str) -> str:
+        """Return what Slurm calls a node, such as n1 or n[1-4]; its control groups are called after it."""
+        return self.prefix + name
 
     def environment(self, user: str = "") -> dict[str, str]:
         """Return what a program of a user sees after logging in."""
@@ -98,6 +105,8 @@ class Cluster:
             os.killpg(process.pid, signal.SIGKILL)
             out, err = process.communicate()
             pytest.fail(f"{argv} of {user} took longer than {timeout} s\n{out}\n{err}")
+        if argv[0] == "packhorse":
+            check_json(argv[1:], out)
         return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
     def start_as(
@@ -165,6 +174,14 @@ class Cluster:
         return self.ask(
             "squeue", "--noheader", "--states=all", "--array", "--format=%T", f"--jobs={job}"
         ).split()
+
+    def nodes_of(self, job: str) -> set[str]:
+        """Return the nodes on which a job's elements run or ran, as squeue says within MinJobAge."""
+        return set(
+            self.ask(
+                "squeue", "--noheader", "--states=all", "--array", "--format=%N", f"--jobs={job}"
+            ).split()
+        )
 
     def ended(self, job: str, seconds: float = 60) -> list[str]:
         """Wait until a job with all its elements has ended; return its states."""
@@ -246,7 +263,14 @@ class Cluster:
     @contextlib.contextmanager
     def partition(self, name: str, *settings: str) -> Iterator[None]:
         """Have one partition more for a while, on the nodes of general; its jobs are lost at the end."""
-        self.ask("scontrol", "create", f"PartitionName={name}", "Nodes=n[1-4]", "MaxTime=7-0", *settings)
+        self.ask(
+            "scontrol",
+            "create",
+            f"PartitionName={name}",
+            f"Nodes={self.node('n[1-4]')}",
+            "MaxTime=7-0",
+            *settings,
+        )
         try:
             yield
         finally:

@@ -14,8 +14,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from packhorse.execution.run_model import Options
 from packhorse.execution.runner import Runner, open_run
+
+from packhorse.execution.run_model import Options
 from packhorse.model.submission import Submission, token_of
 from packhorse.project.reporter import Reporter
 from packhorse.project.source import from_file

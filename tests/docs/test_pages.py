@@ -122,11 +122,13 @@ def check_line(said: str, place: str) -> None:
     script = [word for word in words[1:] if word.endswith((".py", ".R"))]
     own = words[1 : words.index(script[0])] if words[0] == "run" and script else words[1:]
     own = own[: own.index("--")] if "--" in own else own  # what follows is the job's
-    command = packhorse.get_command(click.Context(packhorse), words[0])
+    root = click.Context(packhorse)
+    command = packhorse.get_command(root, words[0])
     assert command is not None
     if isinstance(command, click.Group) and own and not own[0].startswith("-"):
-        assert own[0] in command.commands, f"{place}: no such command"
-        command = command.commands[own[0]]
+        inner = command.get_command(root, own[0])
+        assert inner is not None, f"{place}: no such command"
+        command = inner
     known = {name for one in command.params for name in (*one.opts, *one.secondary_opts)} | {"--help", "-h"}
     for word in own:
         option = word.split("=")[0]

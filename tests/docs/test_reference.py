@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
 
+import click
 import pytest
 
 from docs.pages import REFERENCE, ROOT
+from packhorse.cli.commands import COMMANDS, packhorse
+from packhorse.cli.json_schemas import json_schema
+from packhorse.cli.json_types import JSON_TYPES
 from packhorse.model.errors import PackhorseError
 from packhorse.study.template import BUILTIN
 from packhorse.worker import fill
@@ -35,6 +40,42 @@ def test_the_committed_pages_are_those_of_the_code(generate: ModuleType) -> None
     for name, text in fresh.items():
         committed = (REFERENCE / name).read_text(encoding="utf-8")
         assert committed == text, f"docs/reference/{name} is not what the code says: make docs"
+
+
+def test_the_committed_schemas_are_those_of_the_code(generate: ModuleType) -> None:
+    fresh = generate.schemas()
+    assert {f"schemas/{path.name}" for path in (REFERENCE / "schemas").iterdir()} == set(fresh), "make docs"
+    for name, text in fresh.items():
+        assert (REFERENCE / name).read_text(encoding="utf-8") == text, (
+            f"docs/reference/{name} is old: make docs"
+        )
+
+
+def test_every_command_with_json_has_a_type() -> None:
+    assert {name for name, command in commands() if "as_json" in {one.name for one in command.params}} == set(
+        JSON_TYPES
+    )
+
+
+@pytest.mark.parametrize("command", JSON_TYPES)
+def test_every_key_of_json_has_a_meaning(command: str, generate: ModuleType) -> None:
+    for name, part in json_schema(command)["$defs"].items():
+        if name not in generate.SITE_TYPES:
+            assert [key for key, about in part["properties"].items() if not about.get("description")] == []
+
+
+def commands() -> Iterator[tuple[str, click.Command]]:
+    """Yield every command and subcommand with its words."""
+    context = click.Context(packhorse)
+    for name in COMMANDS:
+        command = packhorse.get_command(context, name)
+        assert command is not None
+        yield name, command
+        if isinstance(command, click.Group):
+            for inner in command.list_commands(context):
+                found = command.get_command(context, inner)
+                assert found is not None
+                yield f"{name} {inner}", found
 
 
 def test_every_placeholder_is_described(generate: ModuleType) -> None:

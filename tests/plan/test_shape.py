@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from packhorse.model.site import Partition, Site
 from packhorse.model.study import Cluster, Resources
-from packhorse.plan.jobtime import usable, waves
+from packhorse.plan.job_time import usable, waves
 from packhorse.plan.rungs import rungs_of
 from packhorse.plan.shape import Shape, shape_of, usable_nodes
 from packhorse.plan.work import Work

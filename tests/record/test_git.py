@@ -1,4 +1,4 @@
-"""What git says about the code, in real repositories."""
+"""The state of the code in git, in real repositories."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def root(tmp_path: Path) -> Path:
 
 
 def test_a_clean_repository(root: Path) -> None:
-    said = git.state(root)
+    said = git.git_state(root)
     assert said["commit"] == ask(root, "rev-parse", "HEAD")
     assert said["branch"] == "main"
     assert said["dirty"] is False
@@ -52,7 +52,7 @@ def test_what_is_uncommitted_is_said_and_the_diff_can_be_applied(root: Path) -> 
     (root / "sim.py").write_text("print(2)\n")
     for name in HOSTILE:
         (root / name).write_text("x\n")
-    said = git.state(root)
+    said = git.git_state(root)
     assert said["dirty"] is True
     assert said["changed"] == ["sim.py"]
     assert sorted(said["untracked"]) == sorted(HOSTILE)
@@ -65,12 +65,12 @@ def test_what_is_uncommitted_is_said_and_the_diff_can_be_applied(root: Path) -> 
 
 def test_renamed_and_deleted_files_are_changes(root: Path) -> None:
     ask(root, "mv", "sim.py", "new name.py")
-    assert set(git.state(root)["changed"]) == {"sim.py", "new name.py"}
+    assert set(git.git_state(root)["changed"]) == {"sim.py", "new name.py"}
 
 
 def test_a_long_diff_is_cut_with_a_note(root: Path) -> None:
     (root / "sim.py").write_text("x" * 99 + "\n" * 30_000_000)
-    said = git.state(root)
+    said = git.git_state(root)
     assert len(said["diff"]) == git.DIFF_LIMIT
     assert "cut at 1,000,000 bytes" in said["note"]
 
@@ -81,23 +81,23 @@ def test_secrets_never_enter_the_diff(root: Path) -> None:
     ask(root, "commit", "-q", "-m", "oh dear")
     (root / ".env").write_text("A=hunter2\n")
     (root / "sim.py").write_text("print(2)\n")
-    said = git.state(root)
+    said = git.git_state(root)
     assert "hunter2" not in json.dumps(said)
     assert "print(2)" in said["diff"]
     assert ".env" in said["note"]
 
 
 def test_no_repository_no_commit_detached_and_a_subfolder(tmp_path: Path, root: Path) -> None:
-    assert git.state(tmp_path)["summary"] == "no git repository"
+    assert git.git_state(tmp_path)["summary"] == "no git repository"
     ask(root, "checkout", "-q", "--detach")
-    detached = git.state(root)
+    detached = git.git_state(root)
     assert detached["branch"] is None
     assert "detached" in detached["summary"]
     fresh = tmp_path / "fresh"
     fresh.mkdir()
     ask(fresh, "init", "-q", "-b", "trunk")
     (fresh / "sim.py").touch()
-    said = git.state(fresh)
+    said = git.git_state(fresh)
     assert (said["commit"], said["branch"], said["untracked"]) == (None, "trunk", ["sim.py"])
     assert "no commit yet" in said["note"]
 
@@ -106,9 +106,9 @@ def test_no_git_and_a_repository_that_git_refuses_give_a_note(
     root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
-    assert "belongs to another user" in git.state(root)["note"]
+    assert "belongs to another user" in git.git_state(root)["note"]
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert "git does not start" in git.state(root)["note"]
+    assert "git could not be started" in git.git_state(root)["note"]
 
 
 def test_a_path_that_breaks_careless_quoting(weird_path: Path) -> None:
@@ -116,16 +116,16 @@ def test_a_path_that_breaks_careless_quoting(weird_path: Path) -> None:
     (weird_path / "sim.py").touch()
     commit = git.commit_all(weird_path, "first", ["sim.py"])
     (weird_path / "sim.py").write_text("x\n")
-    said = git.state(weird_path)
+    said = git.git_state(weird_path)
     assert (said["commit"], said["changed"]) == (commit, ["sim.py"])
     assert "+x" in said["diff"]
 
 
 def test_variables_of_a_git_hook_do_not_lead_astray(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    expected = git.state(root)
+    expected = git.git_state(root)
     monkeypatch.setenv("GIT_DIR", "/nowhere")
     monkeypatch.setenv("GIT_INDEX_FILE", "/nowhere/index")
-    assert git.state(root) == expected
+    assert git.git_state(root) == expected
 
 
 def test_commit_all_commits_the_given_paths_only(root: Path) -> None:
@@ -171,8 +171,8 @@ def test_commit_all_tells_why_git_refuses(
         monkeypatch.delenv(name)
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
     ask(root, "config", "user.useConfigOnly", "true")
-    with pytest.raises(SnapshotError, match="does not know who commits") as refusal:
+    with pytest.raises(SnapshotError, match="no author name and email") as refusal:
         git.commit_all(root, "second", ["sim.py"])
     assert "git config --global user.email" in refusal.value.hint
-    with pytest.raises(SnapshotError, match="did not commit"):
+    with pytest.raises(SnapshotError, match="git commit failed"):
         git.commit_all(tmp_path, "none", ["x"])

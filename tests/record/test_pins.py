@@ -1,4 +1,4 @@
-"""A lock made of what is installed: what is needed below, on which conditions, and what no index has."""
+"""Pins of installed packages: dependencies, their markers, and packages from local folders."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from packhorse.record.pins import pins_of
+from packhorse.record.pins import pin_packages
 
 
 def installed(**packages: Any) -> dict[str, Any]:
@@ -40,19 +40,19 @@ def installed(**packages: Any) -> dict[str, Any]:
 )  # fmt: skip
 def test_what_is_pinned(packages: dict[str, Any], lines: list[str], tmp_path: Path) -> None:
     modules = ["shared"] if "shared" in str(packages) else ["a"]
-    assert list(pins_of(installed(**packages), modules, [], tmp_path).lines) == lines
+    assert list(pin_packages(installed(**packages), modules, [], tmp_path).lines) == lines
 
 
 def test_a_project_that_is_installed_comes_as_code_and_brings_what_it_needs(tmp_path: Path) -> None:
     direct = {"url": (tmp_path / "mine").as_uri(), "dir_info": {"editable": True}}
     found = installed(mine={"requires": ["b"], "direct": direct}, b=[])
-    assert pins_of(found, ["mine"], [], tmp_path).lines == ("b==1.0",)
+    assert pin_packages(found, ["mine"], [], tmp_path).lines == ("b==1.0",)
 
 
 def test_what_is_only_here_and_what_nobody_brings_is_told(tmp_path: Path) -> None:
     place = tmp_path / "elsewhere"
     place.mkdir()
     found = installed(local={"direct": {"url": place.as_uri(), "dir_info": {}}})
-    pins = pins_of(found, ["local", "nobody"], [], tmp_path / "project")
+    pins = pin_packages(found, ["local", "nobody"], [], tmp_path / "project")
     assert pins.only_here == (f"local, from {place}",)
     assert pins.unknown == ("nobody",)

@@ -1,4 +1,4 @@
-"""Provenance: packages, machine, variables, and what never stands in it."""
+"""Provenance: packages, machine, variables, and what is never recorded."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""A site without ssh, for tests of what happens on it: the session's process is a shell on this machine.
+"""A test site without ssh: the process of each session is a shell on this machine.
 
-It is a double of the connection alone: the porter, the shell, the programs and the files are real. The far end has an
-environment of its own, so nothing of the test's gets there but by the session.
+Only the connection is a test double: the remote agent, the shell, the programs and the files are real. The site has its
+own environment variables, so that nothing of the test reaches it except through the session.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from packhorse.ssh.login import Login
 
 
 class Loop(Login, frozen=True, kw_only=True):
-    """A login whose sessions are shells here."""
+    """A login whose sessions are shells on this machine."""
 
     variables: dict[str, str]
 
-    def riding(self, *_: str) -> list[str]:
+    def session_argv(self, *_: str) -> list[str]:
         words = [f"{name}={value}" for name, value in self.variables.items()]
         return ["env", "-i", *words, "sh", "-c"]
 
@@ -34,7 +34,7 @@ class Loop(Login, frozen=True, kw_only=True):
 
 
 class Heard(Reporter):
-    """Remembers what was said."""
+    """Reporter that collects its messages."""
 
     def __init__(self) -> None:
         self.said: list[str] = []
@@ -48,7 +48,7 @@ class Heard(Reporter):
 
 
 class Loopback:
-    """A site with a PATH of its own: `bin` in `folder`, in which `program` puts what it has."""
+    """A site whose PATH is the folder `bin` in `folder`, to which `program` adds programs."""
 
     def __init__(self, folder: Path, **facts: Any) -> None:
         self.folder, self.area = folder, folder / "area"
@@ -76,13 +76,13 @@ class Loopback:
         self.heard = Heard()
 
     def program(self, name: str, target: str = "") -> None:
-        """Give the site a program of this machine."""
+        """Add a program of this machine to the site, by default the one of the same name."""
         found = target or shutil.which(name)
         assert found, name
         (self.bin / name).symlink_to(found)
 
     def script(self, name: str, text: str) -> Path:
-        """Give the site a program that is a shell script."""
+        """Add a shell script as a program to the site."""
         path = self.bin / name
         path.unlink(missing_ok=True)
         path.write_text(f"#!/bin/sh\n{text}\n")
@@ -90,7 +90,7 @@ class Loopback:
         return path
 
     def there(self) -> SshTransport:
-        """Return the site as it is reached."""
+        """Return a transport to the site."""
         there = SshTransport(self.site, "loop")
         there.login = Loop(
             site="loop", destination="loop", socket=self.folder / "none", variables=self.variables
@@ -98,19 +98,19 @@ class Loopback:
         return there
 
     def place(self, **asked: Any) -> Place:
-        """Return the site as a study's jobs ask for it."""
+        """Return the placement of a study's jobs on the site."""
         return Place(site=self.site, asked=Cluster(**asked))
 
     @property
     def environments(self) -> list[Path]:
-        """The environments that are whole."""
+        """The complete environments on the site."""
         return sorted(
             path.parent for path in self.area.glob("packhorse/environments/*/packhorse-environment.json")
         )
 
 
 def study(folder: Path, files: dict[str, str], text: str = "command: python sim.py\n") -> Source:
-    """Write a study with its files, and return it."""
+    """Write a study and its files; return its source."""
     for name, content in {**files, "study.yaml": text}.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -127,7 +127,7 @@ def wheel(
     script: str = "",
     tag: str = "py3-none-any",
 ) -> Path:
-    """Make a wheel of one module, in which the package says its version; `script` is a command that it brings."""
+    """Create a wheel of one module that contains its version; `script` is the name of a command in it."""
     about = f"{name}-{version}.dist-info"
     lines = [f"Requires-Dist: {one}\n" for one in needs]
     files = {
@@ -148,7 +148,7 @@ def wheel(
 
 
 def unpacked(venv: Path, *wheels: Path) -> None:
-    """Install wheels into a virtual environment, as quickly as they unpack."""
+    """Install wheels into a virtual environment by unpacking them."""
     (place,) = venv.glob("lib/python3*/site-packages")
     for path in wheels:
         with zipfile.ZipFile(path) as archive:

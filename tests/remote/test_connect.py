@@ -28,7 +28,7 @@ def test_a_user_logs_in_once_and_everything_else_rides_on_that(laptop: Laptop, g
     for words in (["--check"], []):
         again = laptop.run("connect", kind, *words)
         assert again.returncode == 0, again.stderr
-        assert f"you are connected to {kind} as {gate.users[kind]} on testbed-login\n" in again.stdout
+        assert f"already connected to {kind} as {gate.users[kind]} on testbed-login\n" in again.stdout
     assert gate.logins() == [gate.users[kind]]
     assert laptop.run("connect", kind, "--close").stdout == f"closed the connection to {kind}\n"
     gone = laptop.run("connect", kind, "--check")
@@ -175,10 +175,10 @@ def test_sessions_that_are_all_in_use_are_told_and_never_make_a_login(laptop: La
     with laptop.session("key"):
         busy = laptop.run("connect", "key", "--check")
         assert busy.returncode == 0
-        assert "all its sessions are in use just now" in busy.stdout
+        assert "all its sessions are in use" in busy.stdout
         login = login_to("key", "login-key", laptop.home / ".cache" / "packhorse")
         login = replace(login, socket=laptop.sockets()[0], config=str(laptop.ssh_config))
-        assert subprocess.run([*login.riding(), "true"], check=False).returncode == 255
+        assert subprocess.run([*login.session_argv(), "true"], check=False).returncode == 255
         assert login.lost().message == "too many sessions at once on the connection to key"
     free = laptop.run("connect", "key", "--check")
     assert "on testbed-login" in free.stdout
@@ -218,7 +218,7 @@ def test_a_second_connect_is_refused_while_the_first_is_asked(laptop: Laptop, ga
     first.expect_exact("Password: ")
     status, shown = laptop.connect("push", [])
     assert status == 5
-    assert "another packhorse connect push is under way" in shown
+    assert "another packhorse connect push is running" in shown
     first.sendintr()
     first.expect(pexpect.EOF)
     first.close()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from cluster.testbed import Cluster
 from remote.laptop import Laptop
 from remote.loopback import wheel
 
@@ -78,14 +79,14 @@ def test_the_python_is_told_by_the_plan_and_runs_the_tasks(laptop: Laptop, there
     assert "alpha" in {row["name"] for row in told["environment"]["python"]["packages"]}
 
 
-def test_where_the_site_says_so_a_job_builds(laptop: Laptop, there: Path) -> None:
+def test_where_the_site_says_so_a_job_builds(laptop: Laptop, there: Path, cluster: Cluster) -> None:
     place = project(laptop, there)
     site(laptop, there, "build_on: job")
     done = laptop.run("run", "--site", "key", cwd=place)
     assert done.returncode == 0, done
     assert "the environment is built on key in job" in done.stderr
     (whole,) = there.glob("packhorse/environments/*/packhorse-environment.json")
-    assert json.loads(whole.read_text())["host"].startswith("n")  # a node's name
+    assert json.loads(whole.read_text())["host"].startswith(cluster.node("n"))
     assert {row["version"] for row in rows(place)} == {"1.0"}
 
 

@@ -69,7 +69,7 @@ def test_jobs_of_all_sites_and_those_that_cannot_be_reached(connected: Laptop, g
     assert "not asked: bede, " in shown
     assert ": not connected (packhorse connect SITE)\n" in shown
     both = connected.run("jobs", "code", "key").stdout
-    assert "code: there is no connection to code; log in again: packhorse connect code\n" in both
+    assert "code: not connected to code; log in again: packhorse connect code\n" in both
     assert "key: 1 job\n" in both
     assert connected.run("cancel", f"key:{job}").stdout == f"cancelled job {job} of key (wrap)\n"
     assert "general" in connected.run("queues", "key").stdout
@@ -101,7 +101,7 @@ def test_a_watch_over_a_login_ends_with_the_sites_rule(laptop: Laptop, gate: Gat
     gate.cluster.run(gate.users["key"], ["sbatch", "--hold", "--wrap=true"])
     shown = laptop.run("jobs", "brief", "--watch")
     assert shown.returncode == 0, shown.stderr
-    assert "the watch ends with the site's rule for logins that do nothing; --keep watches on" in shown.stdout
+    assert "stopped monitoring: the site closes idle logins; --keep goes on" in shown.stdout
 
 
 def test_a_script_goes_there_with_what_it_needs_and_its_results_come_home(
@@ -117,7 +117,7 @@ def test_a_script_goes_there_with_what_it_needs_and_its_results_come_home(
     assert (came / "result of fit.txt").read_text() == "1,2,3\n it's\n"
     assert (came / "logs" / "out.txt").exists()
     assert not (came / "not needed.bin").exists()
-    assert "nothing new came" in connected.run("get", "fit-1", cwd=work).stdout
+    assert "nothing new" in connected.run("get", "fit-1", cwd=work).stdout
     until(
         "the accounting knows it",
         lambda: re.search(
@@ -147,11 +147,11 @@ def test_without_a_connection_a_script_says_what_to_type(
     connected.run("connect", "key", "--close")
     shown = connected.run("status", "fit-1", cwd=work)
     assert shown.returncode == 0
-    assert "not known; there is no connection to key; log in again: packhorse connect key" in shown.stdout
+    assert "not known; not connected to key; log in again: packhorse connect key" in shown.stdout
     assert "fit-1: unknown, fit.sh on key\n" in connected.run("runs", cwd=work).stdout
     refused = connected.run("submit", "fit.sh", "--site", "key", cwd=work)
     assert refused.returncode == 5
     assert "packhorse connect key" in refused.stderr
     assert not (work / "runs" / "fit-2").exists()
     listed = connected.run("jobs", cwd=work).stdout
-    assert "key: there is no connection to key; log in again: packhorse connect key\n" in listed
+    assert "key: not connected to key; log in again: packhorse connect key\n" in listed

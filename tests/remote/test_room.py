@@ -56,9 +56,9 @@ def lustre(connected: Laptop) -> Iterator[Callable[[str], tuple[Path, Path]]]:
 @pytest.mark.parametrize(
     ("row", "told"),
     [
-        ("1000000 0 1005000 - 10 0 0 -", "5 MB left of your quota, too little for a run"),
-        ("1000000* 900000 2000000 none 10 0 0 -", "0 MB left of your quota, too little for a run"),
-        ("1000000 0 1015000 - 10 0 0 -", "15 MB left of your quota, and 6 MB are to go there"),
+        ("1000000 0 1005000 - 10 0 0 -", "5 MB left of your quota; too little for a run"),
+        ("1000000* 900000 2000000 none 10 0 0 -", "0 MB left of your quota; too little for a run"),
+        ("1000000 0 1015000 - 10 0 0 -", "15 MB left of your quota; the upload has 6 MB"),
         ("1000 0 0 - 880 0 990 -", "can hold 110 more files left of your quota"),
     ],
 )
@@ -103,7 +103,7 @@ def test_what_a_quota_command_says_otherwise_does_not_matter(
     place = project(connected.home / "study")
     plan = connected.run("plan", "study.yaml", "--site", "areas", cwd=place)
     assert plan.returncode == 0, plan
-    assert f"the run will live in {area}/" in plan.stdout
+    assert f"run directory there: {area}/" in plan.stdout
 
 
 def test_the_file_system_of_a_path_is_the_longest_that_fits(tmp_path: Path) -> None:

@@ -157,7 +157,7 @@ def test_the_login_is_lost_and_comes_back(connected: Laptop) -> None:
     watching.expect("packhorse connect key")
     code, shown = connected.connect("key")
     assert code == 0, shown
-    watching.expect("answers again", timeout=60)
+    watching.expect("connected to key again", timeout=60)
     watching.expect("40 of 40 tasks done", timeout=120)
     watching.expect(pexpect.EOF)
     assert connected.gate.logins() == [connected.gate.users["key"]] * 2
@@ -306,7 +306,7 @@ def test_a_plan_says_where_the_run_will_live_and_with_which_python(connected: La
     said = connected.run("plan", "study.yaml", "--site", "key", "--script", cwd=place)
     assert said.returncode == 0, said
     home = connected.gate.cluster.home(connected.gate.users["key"])
-    assert f"the run will live in {home}/packhorse/runs/study-NEW there" in said.stdout
+    assert f"run directory there: {home}/packhorse/runs/study-NEW" in said.stdout
     assert not (home / "packhorse/runs/study-NEW").exists()
     assert "python3" in said.stdout
     assert connected.run("connect", "key", "--close").returncode == 0
@@ -333,8 +333,8 @@ def test_an_area_that_is_full_is_refused_and_another_named(connected: Laptop) ->
         assert not list(small.rglob("job-base.sh"))
         fits = connected.run("run", "study.yaml", "--site", "areas", "--area", "big", cwd=place)
         assert fits.returncode == 0, fits
-        assert f"the run will live in {big}/packhorse/runs/study-" in fits.stderr
-        assert "bring results home by" in fits.stderr
+        assert f"run directory: {big}/packhorse/runs/study-" in fits.stderr
+        assert "download results by" in fits.stderr
     finally:
         subprocess.run(["umount", "--lazy", small], check=True)
     unknown = connected.run("run", "study.yaml", "--site", "areas", "--area", "hoard", "--fresh", cwd=place)

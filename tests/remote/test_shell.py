@@ -67,15 +67,18 @@ def test_a_shell_in_a_job_has_what_was_asked_for_and_outlives_a_cut_line(
         "--mem=1024M --gres=gpu:a100:2 --time=0-01:00:00 --pty bash -l"
     )
     talk.expect_exact("$ ")
-    assert answer(talk, "$(hostname)-$SLURM_CPUS_PER_TASK-$CUDA_VISIBLE_DEVICES") == "g1-3-0,1"
+    assert (
+        answer(talk, "$(hostname)-$SLURM_CPUS_PER_TASK-$CUDA_VISIBLE_DEVICES")
+        == f"{cluster.node('g1')}-3-0,1"
+    )
     answer(talk, "${KEPT:=$RANDOM}")
     kept = answer(talk, "$KEPT")
     job = answer(talk, "$SLURM_JOB_ID")
     second = connected.terminal("shell", "key", "--job")
-    second.expect_exact("an interactive job of yours is open already")
+    second.expect_exact("you have an open interactive job already")
     second.expect(pexpect.EOF)
     gate.restart(cut=True)
-    talk.expect_exact("there is no connection to key")
+    talk.expect_exact("not connected to key")
     talk.expect_exact("what ran in tmux or screen goes on; then packhorse shell key --attach")
     talk.expect(pexpect.EOF)
     assert cluster.states(job) == ["RUNNING"]
@@ -84,13 +87,13 @@ def test_a_shell_in_a_job_has_what_was_asked_for_and_outlives_a_cut_line(
     back.expect_exact("$ ")
     assert answer(back, "$KEPT") == kept
     back.send("\x02d")
-    back.expect_exact("the job goes on; packhorse shell key --attach returns to it")
+    back.expect_exact("the job still runs; packhorse shell key --attach returns to it")
     back.expect(pexpect.EOF)
     back.close()
     assert back.exitstatus == 0
     ends(connected)
     assert cluster.ended(job) == ["COMPLETED"]
-    assert "no interactive job is open on key" in attach(connected)
+    assert "there is no interactive job on key" in attach(connected)
     assert gate.logins() == [gate.users["key"]] * 2
 
 
@@ -127,13 +130,15 @@ def without(gate: Gate, tmp_path: Path) -> Iterator[object]:
     profile.write_text(before)
 
 
-def test_on_the_login_node_itself_a_job_needs_no_connection(connected: Laptop, gate: Gate) -> None:
+def test_on_the_login_node_itself_a_job_needs_no_connection(
+    connected: Laptop, gate: Gate, cluster: Cluster
+) -> None:
     talk = connected.terminal("shell", "key")
     talk.expect_exact("$ ")
     talk.sendline("packhorse shell testbed --job --cores 2")
     talk.expect_exact("--cpus-per-task=2 --time=0-01:00:00 --pty bash -l")
     talk.expect_exact("$ ")
-    assert answer(talk, "$(hostname)-$SLURM_CPUS_PER_TASK") == "n1-2"
+    assert answer(talk, "$(hostname)-$SLURM_CPUS_PER_TASK") == f"{cluster.node('n1')}-2"
     talk.sendline("exit")
     assert answer(talk, "$(hostname)") == "testbed-login"
     talk.sendline("exit")
@@ -159,7 +164,9 @@ def test_where_there_is_neither_a_job_is_had_all_the_same(connected: Laptop, wit
     without("tmux", "screen")
     talk = connected.terminal("shell", "key", "--job", "--time", "10 min")
     talk.expect_exact("--time=0-00:10:00 --pty bash -l")
-    talk.expect_exact("note: no tmux and no screen here, so a line that is cut ends the job")
+    talk.expect_exact(
+        "note: tmux and screen are not installed here; the job ends when the connection is lost"
+    )
     assert answer(talk, "$SLURM_JOB_PARTITION") == "general"
     talk.sendline("exit 3")
     talk.expect(pexpect.EOF)
@@ -175,7 +182,7 @@ def test_a_session_on_another_login_node_is_told(connected: Laptop, gate: Gate) 
         said = attach(connected)
     finally:
         note.unlink()
-    assert "The session is on login2, and this connection leads to testbed-login." in said
+    assert "The session is on login2, but this connection goes to testbed-login." in said
     assert "there ssh to the node named above" in said
 
 

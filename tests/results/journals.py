@@ -1,4 +1,4 @@
-"""Journals for tests, framed by the worker's own lines."""
+"""Journals for tests, written with the worker's line format."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def space_of(
     resample: tuple[str, ...] = (),
     seed: int = 7,
 ) -> ParameterSpace:
-    """Return a space with one factor a parameter; names joined by a comma vary together."""
+    """Return a space with one factor per parameter; names joined by a comma form one factor."""
     factors = []
     for names, values in (LEVELS if parameters is None else parameters).items():
         together = names.split(",")
@@ -40,7 +40,7 @@ def header_of(space: ParameterSpace, name: str, **said: Any) -> dict[str, Any]:
 def write_journal(
     directory: Path, space: ParameterSpace, records: list[dict[str, Any]], name: str = "", **header: Any
 ) -> Path:
-    """Write one journal; a record's `data` (bytes) goes to the pack, `at` is the moment of its end."""
+    """Write one journal; a record's `data` (bytes) goes to the pack, `at` is the time of its end."""
     end = {"end": "done", **({"at": header.pop("at")} if "at" in header else {})}
     folder = directory / "journal"
     folder.mkdir(exist_ok=True)

@@ -1,4 +1,4 @@
-"""The duplicate-seed warning, and its silence where equality is honest."""
+"""The duplicate-seed warning, and no warning where equal output has another explanation."""
 
 import math
 import random
@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from packhorse.results.duplicates import duplicate_seeds, telling
-from packhorse.results.table import merge
+from packhorse.results.duplicates import duplicate_seeds, is_evidence
+from packhorse.results.table import merge_results
 from results.journals import folded, space_of, write_journal
 
 
@@ -24,7 +24,7 @@ def table_of(directory, space, result):
         for i in range(space.size)
     ]
     write_journal(directory, space, records)
-    return merge(space, folded(directory, space), directory).table
+    return merge_results(space, folded(directory, space), directory).table
 
 
 SPACE = space_of({"n": [10, 20]}, replicates=20)
@@ -99,4 +99,4 @@ def test_equal_seeds_are_not_told(tmp_path):
 
 @given(st.integers(-(10**6), 10**6), st.integers(1, 10_000))
 def test_no_simple_fraction_is_telling(a, b):
-    assert not telling(a / b)
+    assert not is_evidence(a / b)

@@ -1,9 +1,9 @@
-"""Asked against used: sums over attempts and workers, and the request that would have fitted."""
+"""Efficiency: sums over attempts and workers, and the request that would have fitted."""
 
 import pytest
 
 from packhorse.model.study import Resources
-from packhorse.results.efficiency import Given, fitting, wave_use
+from packhorse.results.efficiency import WaveRequest, fitting_request, wave_use
 from packhorse.results.journal import read_journals
 from results.journals import space_of, write_journal
 
@@ -15,11 +15,11 @@ def attempt(index, wall=10.0, cpu=9.0, memory=100 * 1024, **more):
 
 
 def use(directory, **given):
-    return wave_use(1, read_journals(directory), Given(**given))
+    return wave_use(1, read_journals(directory), WaveRequest(**given))
 
 
 def request(directory, asked=None, **given):
-    return fitting([use(directory, **given)], asked or Resources())
+    return fitting_request([use(directory, **given)], asked or Resources())
 
 
 def test_a_wave_is_the_sum_of_its_workers(tmp_path):
@@ -63,7 +63,7 @@ def test_nothing_is_divided_by_nothing(tmp_path):
     write_journal(tmp_path, SPACE, [])
     found = use(tmp_path)
     assert (found.held, found.cpu_share, found.busy_share) == (0.0, None, None)
-    assert fitting([found], Resources()) is None
+    assert fitting_request([found], Resources()) is None
 
 
 def test_the_request_fits_with_some_to_spare(tmp_path):
@@ -90,8 +90,8 @@ def test_all_waves_are_fitted(tmp_path):
     write_journal(tmp_path, SPACE, [attempt(0, outcome="MEMORY")], wave=1)
     write_journal(tmp_path, SPACE, [attempt(0, memory=400 * 1024, cpu=19.0)], wave=2)
     first, second = read_journals(tmp_path)
-    waves = [wave_use(1, [first], Given(memory=128)), wave_use(2, [second], Given(memory=512))]
-    assert fitting(waves, Resources()) == Resources(cpus=2, memory=480, time=60, expected=10.0)
+    waves = [wave_use(1, [first], WaveRequest(memory=128)), wave_use(2, [second], WaveRequest(memory=512))]
+    assert fitting_request(waves, Resources()) == Resources(cpus=2, memory=480, time=60, expected=10.0)
 
 
 def test_tasks_that_fail_at_once_say_nothing(tmp_path):

@@ -1,9 +1,9 @@
-"""Failures by cause, and reruns compared with what was before."""
+"""Failures grouped by cause, and reruns compared with the earlier run."""
 
 import pytest
 
 from packhorse.results.compare import compare
-from packhorse.results.failures import causes, normalised
+from packhorse.results.failures import group_failures, normalise_message
 from results.journals import folded, space_of, write_journal
 
 SPACE = space_of({"n": list(range(100))}, replicates=1)
@@ -17,7 +17,7 @@ def test_failures_are_grouped_by_what_they_have_in_common(tmp_path):
     records += [{"index": i, "outcome": "FAILED", "exit": 2, "cause": because(i)} for i in range(30, 32)]
     records += [{"index": 40, "outcome": "MEMORY", "signal": 9}, {"index": 41, "json": 1}]
     write_journal(tmp_path, SPACE, records)
-    found = causes(folded(tmp_path, SPACE))
+    found = group_failures(folded(tmp_path, SPACE))
     assert [(c.outcome, c.exit, c.signal, c.count) for c in found] == [
         ("FAILED", 1, None, 30),
         ("FAILED", 2, None, 2),
@@ -38,7 +38,7 @@ def test_failures_are_grouped_by_what_they_have_in_common(tmp_path):
     ],
 )
 def test_messages_lose_what_differs_from_task_to_task(message, pattern):
-    assert normalised(message) == pattern
+    assert normalise_message(message) == pattern
 
 
 def test_a_rerun_is_compared_bit_for_bit(tmp_path):

@@ -1,4 +1,4 @@
-"""The word on each task."""
+"""The final outcome of each task."""
 
 import random
 import tracemalloc
@@ -8,8 +8,8 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from packhorse.results.carry import carry_between
 from packhorse.results.fold import Retry, fold, to_ranges
+from packhorse.results.index_map import map_indices
 from packhorse.results.journal import OUTCOMES, read_journals
 from results.journals import folded, space_of, write_journal
 
@@ -124,7 +124,7 @@ def test_a_grown_space_keeps_what_was_done(tmp_path: Path):
     old = space_of({"n": [10, 20], "m": ["a", "b"]}, replicates=2)
     new = space_of({"m": ["c", "b", "a"], "n": [5, 20, 10.0]}, replicates=3)
     write_journal(tmp_path, old, [ok(i, i / 7) for i in range(old.size)])
-    found = folded(tmp_path, new, carry={old.digest: carry_between(old, new)})
+    found = folded(tmp_path, new, carry={old.digest: map_indices(old, new)})
     assert found.counts["OK"] == old.size
     for i in range(old.size):
         (a, b) = next(
@@ -140,7 +140,7 @@ def test_a_grown_space_keeps_what_was_done(tmp_path: Path):
 def test_a_retry_of_an_older_space_is_carried_too(tmp_path):
     old, new = space_of({"n": [1, 2]}, replicates=1), space_of({"n": [0, 1, 2]}, replicates=1)
     write_journal(tmp_path, old, [failed(0), failed(1)], wave=1)
-    carry = {old.digest: carry_between(old, new)}
+    carry = {old.digest: map_indices(old, new)}
     found = folded(tmp_path, new, carry=carry, retries=[Retry(2, old.digest, [(0, 1)])])
     assert [found.state(i) for i in range(3)] == ["MISSING", "MISSING", "FAILED"]
 
@@ -158,7 +158,7 @@ def test_carrying_is_looking_up_by_key(data):
 
     old, new = draw_space(), draw_space()
     defaults = dict.fromkeys(data.draw(st.sets(st.sampled_from("abcd"))), 2)
-    carried = carry_between(old, new, defaults)
+    carried = map_indices(old, new, defaults)
     known = {name: value for name, value in defaults.items() if name in new.names}
     lookup = new.lookup()
     for index in range(old.size):
@@ -168,7 +168,7 @@ def test_carrying_is_looking_up_by_key(data):
 def test_regrouped_factors_are_carried_by_look_up():
     old = space_of({"a": [1, 2], "b": ["x", "y"]}, replicates=2)
     new = space_of({"b,a": [["y", 1], ["x", 1], ["x", 3]]}, replicates=2)
-    carried = carry_between(old, new)
+    carried = map_indices(old, new)
     pairs = {old.key(i): carried(i) for i in range(old.size)}
     assert sum(to is not None for to in pairs.values()) == 4
     assert all(new.key(to) == key for key, to in pairs.items() if to is not None)
@@ -179,7 +179,7 @@ def test_ranges_of_levels_are_carried_without_listing_them():
     old, new = (
         type(SPACE)({**frozen, "factors": [{"names": ["i"], "range": [start, 1, 10**9]}]}) for start in (0, 5)
     )
-    carried = carry_between(old, new)
+    carried = map_indices(old, new)
     rng = random.Random(1)
     for index in [0, 4, 5, 10**9 - 1, *(rng.randrange(10**9) for _ in range(50))]:
         assert carried(index) == (index - 5 if index >= 5 else None)

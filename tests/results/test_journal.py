@@ -1,4 +1,4 @@
-"""Reading journals, whole, torn and damaged."""
+"""Reading of complete, incomplete and damaged journals."""
 
 import time
 from collections.abc import Callable
@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from packhorse.model.errors import RunError
-from packhorse.results.journal import failed_attempts, read_journal, tail
+from packhorse.results.journal import failed_attempts, read_journal, read_tail
 from packhorse.results.payload import Payloads
 from packhorse.worker.journal import line
 from results.journals import folded, header_of, space_of, write_journal
@@ -80,7 +80,7 @@ def test_every_tear_leaves_a_beginning_of_the_records(tmp_path):
         assert journal.bad == 0, "a torn tail is normal"
         # Every record whose newline is there counts.
         assert len(found) == max(0, min(4, data[:length].count(b"\n") - 1))
-        assert [record.index for record in tail(path).records] in ([], [i for i, _ in found])
+        assert [record.index for record in read_tail(path).records] in ([], [i for i, _ in found])
 
 
 def test_no_damaged_byte_ever_gives_a_wrong_record(tmp_path):
@@ -113,13 +113,13 @@ def test_empty_files_and_rubbish_are_read(tmp_path):
     for rubbish in (b"", b"\n", b"\0" * 5000, b"{}\n", b"\xff\xfe\n" * 3, b'{"crc":"00000000"}\n'):
         path.write_bytes(rubbish)
         assert len(read_journal(path)) == 0
-        assert tail(path).records == []
+        assert read_tail(path).records == []
         assert list(failed_attempts(path)) == []
 
 
 def test_a_newer_version_is_refused_with_what_to_do(tmp_path):
     path = write_journal(tmp_path, SPACE, [{"index": 0}], version=2)
-    for read in (read_journal, tail):
+    for read in (read_journal, read_tail):
         with pytest.raises(RunError, match="version 2") as refused:
             read(path)
         assert "pip install" in refused.value.hint
@@ -142,7 +142,7 @@ def test_the_tail_is_the_last_totals_and_what_follows(tmp_path):
             lines.append(line({"totals": {"OK": index + 1}}))
     lines.append(line({"index": 77, "outcome": "TIMEOUT"}))
     path.write_bytes(b"".join(lines) + b'{"crc":"0000')
-    found = tail(path)
+    found = read_tail(path)
     assert found.totals == {"OK": 50_000}
     assert [(record.index, record.outcome) for record in found.records] == [(77, "TIMEOUT")]
     assert found.header.space == SPACE.digest
@@ -153,7 +153,7 @@ def test_the_tail_is_the_last_totals_and_what_follows(tmp_path):
         read(path)
         return time.perf_counter() - start
 
-    end = min(seconds(tail) for _ in range(3))
+    end = min(seconds(read_tail) for _ in range(3))
     assert end < min(seconds(read_journal) for _ in range(3)) / 5, "only the end is read"
 
 
@@ -163,7 +163,7 @@ def test_a_tail_without_totals_reads_back_to_the_start(tmp_path):
         line({"index": i, "text": "x" * 300}) for i in range(900)
     ]
     path.write_bytes(b"".join(lines))
-    assert [record.index for record in tail(path).records] == list(range(900))
+    assert [record.index for record in read_tail(path).records] == list(range(900))
 
 
 def test_failed_attempts_are_found_among_many_that_are_not(tmp_path):

@@ -1,4 +1,4 @@
-"""Summaries against closed forms and against simulation."""
+"""Summaries, compared with closed forms and with simulations."""
 
 import math
 import random
@@ -112,7 +112,7 @@ def test_a_parameter_may_be_called_like_a_statistic():
     ("more", "told", "hint"),
     [
         ({"of": ["z"]}, "no column 'z'", "x, y"),
-        ({"of": ["y"]}, "holds no numbers", "x"),
+        ({"of": ["y"]}, "is not numeric", "x"),
         ({"of": ["x"], "by": ["w"]}, "no column 'w'", "x, y"),
         ({"of": ["x"], "quantiles": [95]}, "95 does not", "0.975"),
     ],

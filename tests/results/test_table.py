@@ -1,4 +1,4 @@
-"""The table: exact values, types that unite or clash, names, and what is counted instead of dropped."""
+"""The table: exact values, types that combine or clash, column names, and counts of omitted results."""
 
 import csv
 import io
@@ -12,17 +12,17 @@ from hypothesis import strategies as st
 
 from packhorse.model.study import Result, Study
 from packhorse.results import table
-from packhorse.results.carry import carry_between
-from packhorse.results.columns import typed
+from packhorse.results.columns import typed_column
+from packhorse.results.index_map import map_indices
 from packhorse.results.payload import cell
-from packhorse.results.table import merge, to_pandas
+from packhorse.results.table import merge_results, to_pandas
 from results.journals import folded, space_of, write_journal
 
 SPACE = space_of()  # n = 10, 20, 50; 4 replicates
 
 
 def merged(directory, results, space=SPACE, **more):
-    """Merge results, one a task from task 0 on; bytes are a result file of the format given."""
+    """Merge results, one per task from task 0 on; bytes are a result file of the given format."""
     form = more.pop("form", "")
     records = []
     for index, result in enumerate(results):
@@ -42,7 +42,7 @@ def merged(directory, results, space=SPACE, **more):
             record["json"] = result
         records.append(record)
     write_journal(directory, space, records)
-    return merge(space, folded(directory, space), directory, **more)
+    return merge_results(space, folded(directory, space), directory, **more)
 
 
 def printed_rows(path):
@@ -192,7 +192,7 @@ def test_names_that_are_taken_give_way(tmp_path):
 def test_columns_stand_in_the_order_of_the_lowest_task_that_has_them(tmp_path):
     write_journal(tmp_path, SPACE, [{"index": 7, "json": {"z": 1, "b": 2}}], element=0)
     write_journal(tmp_path, SPACE, [{"index": 2, "json": {"b": 1, "a": 2}}], element=1)
-    found = merge(SPACE, folded(tmp_path, SPACE), tmp_path).table
+    found = merge_results(SPACE, folded(tmp_path, SPACE), tmp_path).table
     assert [name for name in found.columns if len(name) == 1] == ["n", "b", "a", "z"]
     assert found["ph_index"].to_list() == [2, 7]
     assert found["z"].to_list() == [None, 1]
@@ -212,7 +212,7 @@ def test_several_rows_a_task_and_nested_names(tmp_path):
 )
 def test_a_single_value_is_the_column_result(tmp_path, value, expected):
     write_journal(tmp_path, SPACE, [{"index": 0, "json": value}])
-    assert merge(SPACE, folded(tmp_path, SPACE), tmp_path).table["result"].to_list() == [expected]
+    assert merge_results(SPACE, folded(tmp_path, SPACE), tmp_path).table["result"].to_list() == [expected]
 
 
 def test_what_r_writes_is_read_as_r_meant_it(tmp_path):
@@ -285,7 +285,7 @@ def test_the_study_says_how_files_are_read_where_the_record_does_not(tmp_path):
 def test_an_unreadable_result_is_told_and_stops_nothing(tmp_path, form, data, reason):
     records = [{"index": 0, "json": {"x": 1}}, {"index": 1, "data": data, "format": form, "seed": 5}]
     write_journal(tmp_path, SPACE, records)
-    report = merge(SPACE, folded(tmp_path, SPACE), tmp_path)
+    report = merge_results(SPACE, folded(tmp_path, SPACE), tmp_path)
     assert list(report.unreadable) == [1]
     assert reason in report.unreadable[1]
     assert (report.tasks, report.counts["UNREADABLE"]) == (1, 1)
@@ -296,7 +296,7 @@ def test_an_unreadable_result_is_told_and_stops_nothing(tmp_path, form, data, re
 def test_a_damaged_pack_is_unreadable_not_wrong(tmp_path):
     path = write_journal(tmp_path, SPACE, [{"index": 0, "data": b"0.5"}, {"index": 1, "data": b"0.7"}])
     path.with_suffix(".pack").write_bytes(b"0.60.7")
-    report = merge(SPACE, folded(tmp_path, SPACE), tmp_path)
+    report = merge_results(SPACE, folded(tmp_path, SPACE), tmp_path)
     assert report.table["result"].to_list() == [0.7]
     assert "checksum" in report.unreadable[0]
 
@@ -315,7 +315,7 @@ def test_failures_and_missing_tasks_are_counted(tmp_path):
         {"index": 4, "outcome": "MEMORY", "signal": 9},
     ]
     write_journal(tmp_path, SPACE, records)
-    report = merge(SPACE, folded(tmp_path, SPACE), tmp_path)
+    report = merge_results(SPACE, folded(tmp_path, SPACE), tmp_path)
     assert report.counts == {
         "OK": 1, "FAILED": 1, "TIMEOUT": 0, "MEMORY": 1, "UNFINISHED": 0, "MISSING": 9, "UNREADABLE": 0,
     }  # fmt: skip
@@ -328,7 +328,7 @@ def test_failures_and_missing_tasks_are_counted(tmp_path):
 
 
 def test_nothing_done_gives_a_table_without_rows(tmp_path):
-    report = merge(SPACE, folded(tmp_path, SPACE), tmp_path)
+    report = merge_results(SPACE, folded(tmp_path, SPACE), tmp_path)
     assert report.rows == 0
     assert (tmp_path / "results.csv").read_text().startswith("n,replicate,seed,ph_index")
     assert (tmp_path / "failures.csv").read_text().count("\n") == 1
@@ -346,15 +346,15 @@ def test_leftovers_never_enter_and_old_files_are_replaced(tmp_path):
 def test_a_change_of_code_gets_its_column(tmp_path):
     write_journal(tmp_path, SPACE, [{"index": 0, "json": 1}], wave=1, code="old1")
     write_journal(tmp_path, SPACE, [{"index": 1, "json": 1}], wave=2, code="new2")
-    report = merge(SPACE, folded(tmp_path, SPACE), tmp_path, code="new2")
+    report = merge_results(SPACE, folded(tmp_path, SPACE), tmp_path, code="new2")
     assert report.table["ph_code"].to_list() == ["old1", "new2"]
 
 
 def test_carried_tasks_stand_at_their_new_place(tmp_path):
     new = space_of({"method": ["t", "z"], "n": [5, 10, 20, 50]}, replicates=4)
     write_journal(tmp_path, SPACE, [{"index": i, "seed": i, "json": {"n": SPACE[i]["n"]}} for i in range(12)])
-    carry = {SPACE.digest: carry_between(SPACE, new, {"method": "z"})}
-    found = merge(new, folded(tmp_path, new, carry=carry), tmp_path).table
+    carry = {SPACE.digest: map_indices(SPACE, new, {"method": "z"})}
+    found = merge_results(new, folded(tmp_path, new, carry=carry), tmp_path).table
     assert found.height == 12
     assert found["n"].to_list() == found["n_result"].to_list()
     assert set(found["method"]) == {"z"}
@@ -384,7 +384,7 @@ def test_the_table_goes_to_pandas(tmp_path):
 
 
 def test_lone_surrogates_show_as_escapes():
-    assert typed("x", ["caf\udce9", "é"]).to_list() == ["caf\\udce9", "é"]
+    assert typed_column("x", ["caf\udce9", "é"]).to_list() == ["caf\\udce9", "é"]
 
 
 def test_names_with_lone_surrogates_show_as_escapes(tmp_path):

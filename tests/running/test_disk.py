@@ -106,7 +106,7 @@ def test_a_full_disk_is_told_and_the_run_goes_on_after_space_is_made(
     assert str(small / "run") in output.text
     assert process.poll() is None, "it waits"
     filler.unlink()
-    until(lambda: "there is space again" in output.text)
+    until(lambda: "the disk has free space again" in output.text)
     assert process.wait(60) == 0, output.text
     (project.path / "runs").mkdir(exist_ok=True)
     project.directory.symlink_to(small / "run")

@@ -166,10 +166,15 @@ def test_a_module_keeps_its_state_within_a_slot_only(project: Project) -> None:
         "import os\nSEEN = []\ndef f(n):\n    SEEN.append(n)\n    return {'seen': len(SEEN), 'pid': os.getpid()}\n",
         parameters={"n": {"range": [50]}},
     ).run("-j1")
-    assert project.rows("seen") == sorted(project.rows("seen")) or sorted(project.rows("seen")) == list(
-        range(1, 51)
-    )
+    assert sorted(project.rows("seen")) == list(range(1, 51)), "a slot's tasks share its module"
     assert len(set(project.rows("pid"))) == 1, "one interpreter serves all tasks of a slot"
+    project.run("-j2", "--fresh")
+    slots: dict[int, list[int]] = {}
+    for pid, seen in project.rows("pid", "seen"):
+        slots.setdefault(pid, []).append(seen)
+    assert len(slots) == 2
+    for counted in slots.values():
+        assert sorted(counted) == list(range(1, len(counted) + 1)), "no slot sees another's module"
 
 
 @pytest.mark.parametrize(
@@ -179,14 +184,15 @@ def test_a_module_keeps_its_state_within_a_slot_only(project: Project) -> None:
         ("def g():\n    pass\n", "has no attribute 'f'"),
         ("def f(:\n", "SyntaxError"),
         ("raise RuntimeError('at import')\n", "RuntimeError: at import"),
-        ("import os\nos._exit(5)\n", ""),
+        ("import os\nos._exit(5)\n", "the slots' process ends at once; see the worker's log"),
     ],
     ids=["module", "name", "syntax", "raises", "exits"],
 )
 def test_what_cannot_be_imported_is_told_with_its_place(project: Project, code: str, said: str) -> None:
-    found = study(project, code, parameters={"n": [1, 2]}).run(code=None)
-    assert "model" in found or not said
+    found = study(project, code, parameters={"n": [1, 2]}).run(code=7)
+    assert "model" in found or "_exit" in code, "a process that ends says nothing of its module"
     assert said in found
+    assert "0 of 2 tasks done" in found
     assert project.records() == 0
     assert marked(project.directory) == []
 

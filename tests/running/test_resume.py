@@ -133,7 +133,7 @@ def test_changed_code_stops_with_three_offers_that_work(
     project: Project, offer: str, expected: list[str]
 ) -> None:
     said = changed(project)
-    assert "the code changed since 2 tasks finished" in said
+    assert "the code changed after 2 tasks finished" in said
     (line,) = [row for row in said.splitlines() if offer in row]
     words = line.split()
     assert words[:2] == ["packhorse", "run"]
@@ -156,11 +156,11 @@ def test_changed_data_and_a_changed_environment_stop_too(project: Project) -> No
     project.study(**keys).run()
     project.write(x_txt="2\n").study(**keys, replicates=2)
     said = project.run(code=5)
-    assert "the data changed since 1 task" in said
+    assert "the data changed after 1 task" in said
     project.run("--keep")
     assert project.rows("y") == [1, 2]
     project.study(**keys, replicates=3, environment={"python": sys.base_prefix + "/bin/python3"})
-    assert "the environment changed since" in project.run(code=5)
+    assert "the environment changed after" in project.run(code=5)
 
 
 def test_a_changed_seed_is_not_mixed(project: Project) -> None:
@@ -213,7 +213,7 @@ def test_ctrl_c_in_a_terminal_keeps_what_is_finished(project: Project) -> None:
         except OSError:  # EIO: the other end is closed
             break
     assert process.wait(30) == Stopped.exit_code == 130
-    assert b"the same command continues" in said
+    assert b"run the same command again to continue" in said
     assert b"Traceback" not in said
     assert marked(project.directory) == []
     done = len(project.table())
@@ -252,7 +252,7 @@ def test_a_second_run_is_refused_and_says_how_to_look_and_to_stop(project: Proje
     process = slow(project, 1).start("run", "study.yaml", "-j2")
     until(lambda: marked(project.directory) if (project.directory / "run.json").exists() else [])
     said = project.run(code=5)
-    assert f"another `packhorse run` works on {project.directory}" in said
+    assert f"another `packhorse run` is using {project.directory}" in said
     assert f"(process {process.pid})" in said
     assert "packhorse status" in said
     assert "packhorse cancel" in said

@@ -64,7 +64,7 @@ def lines(prefix: str, *options: str) -> str:
     ],
 )  # fmt: skip
 def test_a_slurm_head(options: list[str], expected: dict[str, Any]) -> None:
-    found = SLURM.head(lines("#SBATCH", *options)).request
+    found = SLURM.read_header(lines("#SBATCH", *options)).request
     assert {name: getattr(found, name) for name in USUAL} == USUAL | expected
 
 
@@ -88,9 +88,9 @@ FULL = Request(
 
 def test_a_head_that_packhorse_writes_is_read_back() -> None:
     written = "\n".join(["#!/bin/bash", *SLURM.directives(FULL), "hostname"])
-    assert SLURM.head(written).request == FULL
+    assert SLURM.read_header(written).request == FULL
     for dialect in (TORQUE, OPENPBS):
-        found = dialect.head(
+        found = dialect.read_header(
             "\n".join(["#!/bin/bash", *dialect.directives(replace(FULL, indices=()))])
         ).request
         for name in ("partition", "account", "nodes", "cores", "gpus", "seconds"):
@@ -111,13 +111,13 @@ def test_a_head_that_packhorse_writes_is_read_back() -> None:
 )  # fmt: skip
 @pytest.mark.parametrize("dialect", [TORQUE, OPENPBS], ids=["torque", "openpbs"])
 def test_a_pbs_head(dialect: Any, options: list[str], expected: dict[str, Any]) -> None:
-    found = dialect.head(lines("#PBS", *options)).request
+    found = dialect.read_header(lines("#PBS", *options)).request
     assert {name: getattr(found, name) for name in expected} == expected
 
 
 def test_lines_after_the_first_command_do_not_count() -> None:
     text = "#!/bin/bash\n#SBATCH --time=5\n# a comment\n\nhostname\n#SBATCH --time=6\n# SBATCH --mem=5G\n"
-    head = SLURM.head(text)
+    head = SLURM.read_header(text)
     assert head.request.seconds == 300
     assert head.notes == (
         "line 6: #SBATCH after the first command is a comment; move it up",
@@ -126,26 +126,28 @@ def test_lines_after_the_first_command_do_not_count() -> None:
 
 
 def test_lines_of_another_scheduler_are_told() -> None:
-    (note,) = SLURM.head("#!/bin/bash\n#PBS -l walltime=1:00:00\nhostname\n").notes
+    (note,) = SLURM.read_header("#!/bin/bash\n#PBS -l walltime=1:00:00\nhostname\n").notes
     assert note.startswith("line 2: #PBS is for TORQUE and PBS; here such lines begin with #SBATCH")
-    (note,) = TORQUE.head("#!/bin/bash\n#SBATCH --time=5\nhostname\n").notes
+    (note,) = TORQUE.read_header("#!/bin/bash\n#SBATCH --time=5\nhostname\n").notes
     assert note.startswith("line 2: #SBATCH is for Slurm; here such lines begin with #PBS")
-    assert SLURM.head("#!/bin/bash\n#SBATCH --time=5\n#PBS -l walltime=1:00:00\nhostname\n").notes == ()
+    assert (
+        SLURM.read_header("#!/bin/bash\n#SBATCH --time=5\n#PBS -l walltime=1:00:00\nhostname\n").notes == ()
+    )
 
 
 def test_a_job_that_works_elsewhere_says_so() -> None:
-    assert SLURM.head("#!/bin/bash\n#SBATCH -D /scratch/me\n").folder == "/scratch/me"
-    assert TORQUE.head("#!/bin/bash\n#PBS -d /scratch/me\n").folder == "/scratch/me"
+    assert SLURM.read_header("#!/bin/bash\n#SBATCH -D /scratch/me\n").folder == "/scratch/me"
+    assert TORQUE.read_header("#!/bin/bash\n#PBS -d /scratch/me\n").folder == "/scratch/me"
 
 
 @given(st.lists(st.text(max_size=30), max_size=6), st.sampled_from(["#SBATCH ", "#PBS "]))
 def test_any_text_can_be_a_head(parts: list[str], prefix: str) -> None:
     text = "#!/bin/bash\n" + "\n".join(prefix + part for part in parts)
     for dialect in (SLURM, TORQUE, OPENPBS):
-        dialect.head(text)
+        dialect.read_header(text)
 
 
 @given(st.text(alphabet="-=:,%+0123456789gGmM naltpNJ", max_size=40))
 def test_any_values_can_stand_in_a_head(text: str) -> None:
-    SLURM.head(f"#SBATCH {text}\n")
-    TORQUE.head(f"#PBS {text}\n")
+    SLURM.read_header(f"#SBATCH {text}\n")
+    TORQUE.read_header(f"#PBS {text}\n")

@@ -10,7 +10,16 @@ import pytest
 from msgspec.structs import replace
 
 from packhorse.model.command import Answer, Command
-from packhorse.model.job import Details, Ended, Job, Refused, Request, SubmissionUnknown, Submitted, Wait
+from packhorse.model.job import (
+    Details,
+    Ended,
+    Job,
+    Request,
+    SubmissionRefused,
+    SubmissionUnknown,
+    Submitted,
+    Wait,
+)
 from packhorse.model.queues import QueueState
 from packhorse.runtime.dialogue import run_dialogue
 from packhorse.schedulers import scheduler
@@ -69,12 +78,12 @@ LOST = {
 
 @pytest.mark.parametrize("case", named("^qsub", versions=(VERSION,)), ids=told)
 def test_every_answer_of_qsub_has_its_meaning(case: Case) -> None:
-    said = PBS.submitted(case.answer)
+    said = PBS.read_submission(case.answer)
     if case.name in LOST:
         assert isinstance(said, SubmissionUnknown)
         assert LOST[case.name] in said.why
     elif case.name in NEVER or case.name in LATER:
-        assert isinstance(said, Refused)
+        assert isinstance(said, SubmissionRefused)
         assert (NEVER.get(case.name) or LATER[case.name]) in said.why
         assert said.transient == (case.name in LATER)
         assert "usage" not in said.why
@@ -85,8 +94,8 @@ def test_every_answer_of_qsub_has_its_meaning(case: Case) -> None:
 
 def test_the_limit_on_jobs_is_one_that_passes() -> None:
     whole = KNOWN["qsub-max-queued"].answer
-    said = PBS.submitted(Answer(status=38, stderr=whole.stderr.splitlines()[-1]))
-    assert isinstance(said, Refused)
+    said = PBS.read_submission(Answer(status=38, stderr=whole.stderr.splitlines()[-1]))
+    assert isinstance(said, SubmissionRefused)
     assert said.transient
 
 
@@ -210,8 +219,8 @@ def test_every_job_has_its_state_and_its_reason_or_its_end(case: Case) -> None:
     numbers = [str(job.number) for job, _ in found]
     (job,), ends = queue.rows(found, numbers), queue.endings(found, numbers)
     if case.name in WAITS:
-        reason = PBS.reason(job.reason) if job.state == "QUEUED" else ""
-        assert (job.state, reason, PBS.stuck(job.reason)) == WAITS[case.name]
+        reason = PBS.explain_reason(job.reason) if job.state == "QUEUED" else ""
+        assert (job.state, reason, PBS.remedy(job.reason)) == WAITS[case.name]
         assert ends == []
     else:
         assert job.state == "GONE"
@@ -234,13 +243,13 @@ def test_the_elements_of_an_array_are_told_one_by_one() -> None:
     assert [job.element for job in found] == list(range(1, 11))
     assert {job.job for job in found} == {"47[].pbs01"}
     assert [job.state for job in found] == ["RUNNING"] * 2 + ["QUEUED"] * 8
-    assert PBS.reason(found[5].reason).startswith("the first jobs of its array run")
+    assert PBS.explain_reason(found[5].reason).startswith("the first jobs of its array run")
 
 
 def test_elements_of_an_array_that_is_held_wait_for_its_release() -> None:
     found = rows("qstat-f-t-json-array", "27[]")
     assert {job.state for job in found} == {"QUEUED"}
-    assert {PBS.stuck(job.reason) for job in found} == {"qrls 'JOB' lets it start"}
+    assert {PBS.remedy(job.reason) for job in found} == {"qrls 'JOB' lets it start"}
 
 
 def test_elements_that_were_deleted_before_they_began_are_cancelled() -> None:
@@ -270,9 +279,9 @@ def test_foreign_words_are_told_as_they_are() -> None:
         found = records(text.replace('"Exit_status": 3', f'"Exit_status": {status}'))
         assert found is not None
         assert queue.endings(found, ["19"])[0].how == how
-    assert PBS.reason("a hook says no") == "a hook says no"
-    assert PBS.stuck("held o").startswith("the site's staff")
-    assert PBS.reason("held zz") == "held zz"
+    assert PBS.explain_reason("a hook says no") == "a hook says no"
+    assert PBS.remedy("held o").startswith("the site's staff")
+    assert PBS.explain_reason("held zz") == "held zz"
 
 
 def answers(*said: Answer | str) -> tuple[Any, list[tuple[str, ...]]]:
@@ -387,7 +396,7 @@ CANCELLED = {"qstat-xf-deleted-queued", "qstat-xf-deleted-running", "qstat-xft-a
 
 @pytest.mark.parametrize("case", [case for case in named("^qstat-xf", versions=(VERSION,)) if "json" not in case.command], ids=told)  # fmt: skip
 def test_the_continuation_knows_a_deleted_job(case: Case) -> None:
-    argv, pattern = PBS.asked("{job}")
+    argv, pattern = PBS.cancelled_query("{job}")
     assert argv == ["qstat", "-x", "-f", "-t", "{job}"]
     assert says(pattern, case.answer.stdout) == (case.name in CANCELLED)
 
@@ -424,7 +433,7 @@ def test_the_head_of_a_script() -> None:
 
 
 def test_a_submission_says_what_differs_from_the_next() -> None:
-    assert PBS.submit("waves/job-base.sh", ["3", "39", "0"], FULL) == [
+    assert PBS.submit_argv("waves/job-base.sh", ["3", "39", "0"], FULL) == [
         "qsub",
         "-f",
         "-J0-39%8",
@@ -432,7 +441,7 @@ def test_a_submission_says_what_differs_from_the_next() -> None:
         "-o/home/alice/runs/x/logs/job-3-^array_index^",
         "waves/job-base.sh",
     ]
-    assert PBS.submit("job.sh", [], Request(name="x", elements=1)) == ["qsub", "-f", "job.sh"]
+    assert PBS.submit_argv("job.sh", [], Request(name="x", elements=1)) == ["qsub", "-f", "job.sh"]
 
 
 @pytest.mark.parametrize("elements", [1, 2])
@@ -440,7 +449,7 @@ def test_a_wave_is_submitted_held_and_one_element_is_no_array(elements: int) -> 
     output = "/r/job-{wave}-{element}.out"
     asked = Request(name="x", token="{token}", elements=1, throttle=8, after="{job}", output=output)
     filling = places("job.sh", 3, "packhorse-0a1b-3", elements=elements, job="7[].x")
-    wave = filled(PBS.template(asked), filling)
+    wave = filled(PBS.submit_template(asked), filling)
     assert wave == [
         "qsub",
         "-f",
@@ -451,7 +460,7 @@ def test_a_wave_is_submitted_held_and_one_element_is_no_array(elements: int) -> 
         "-o/r/job-3-^array_index^" if elements == 2 else "-o/r/job-3-0",
         "job.sh",
     ]
-    assert PBS.release("26[].x") == ["qrls", "26[].x"]
+    assert PBS.release_argv("26[].x") == ["qrls", "26[].x"]
 
 
 def test_a_users_script_may_ask_for_an_array_and_wait() -> None:
@@ -474,7 +483,13 @@ def test_a_users_script_may_ask_for_an_array_and_wait() -> None:
     assert PBS.unsupported(asked) == []
     assert len(PBS.unsupported(Request(name="x", indices=((0, 1, 1), (5, 6, 1)), output="/r/{job}"))) == 2
     assert PBS.unsupported(Request(name="x", indices=((3, 3, 1),)))
-    assert PBS.own("a.sh", ["1"], "token") == ["qsub", "-f", "-vPACKHORSE_TOKEN=token", "a.sh", "1"]
+    assert PBS.submit_script_argv("a.sh", ["1"], "token") == [
+        "qsub",
+        "-f",
+        "-vPACKHORSE_TOKEN=token",
+        "a.sh",
+        "1",
+    ]
 
 
 def test_where_a_job_works_and_writes() -> None:
@@ -502,7 +517,7 @@ def test_queues_and_what_they_allow() -> None:
     answer, _ = answers(KNOWN["qstat-F-json-server-stopped"].answer, Answer(status=0, stdout="oops"))
     assert isinstance(run_dialogue(PBS.queues("alice"), answer), NoReply)
     assert isinstance(run_dialogue(PBS.queues("alice"), answer), NoReply)
-    assert isinstance(run_dialogue(PBS.trial(QueueState(name="workq")), answer), NoReply)
+    assert isinstance(run_dialogue(PBS.estimate_start(QueueState(name="workq")), answer), NoReply)
 
 
 def test_jobs_of_others_than_ours_are_in_the_history() -> None:
@@ -515,4 +530,4 @@ def test_jobs_of_others_than_ours_are_in_the_history() -> None:
 
 @pytest.mark.parametrize(("word", "kind"), [("held u", "held"), ("held s", "dependent"), ("held p", "held"), ("array began", "waiting"), ("H", "held")])  # fmt: skip
 def test_a_job_waits_is_held_or_depends(word: str, kind: str) -> None:
-    assert PBS.waits(word) == kind
+    assert PBS.wait_kind(word) == kind

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from packhorse.model.command import Answer, Command
-from packhorse.model.job import Refused
+from packhorse.model.job import SubmissionRefused
 from packhorse.model.queues import QueueState, Start
 from packhorse.runtime.dialogue import run_dialogue
 from packhorse.schedulers import scheduler
@@ -154,12 +154,12 @@ def test_a_scheduler_that_is_away_has_no_empty_list_of_queues(case: Case) -> Non
 
 @pytest.mark.parametrize("case", named(r"^(sbatch_testonly|ctlddown_sbatch_testonly)"), ids=told)
 def test_a_trial_gives_a_start_or_a_refusal(case: Case) -> None:
-    found = run_dialogue(SLURM.trial(QueueState(name="general")), lambda _: case.answer)
+    found = run_dialogue(SLURM.estimate_start(QueueState(name="general")), lambda _: case.answer)
     if case.answer.status == 0:
         assert isinstance(found, Start)
         assert re.fullmatch(r"2026-11-2\dT\d\d:\d\d:\d\d", found.at)
     else:
-        assert isinstance(found, Refused)
+        assert isinstance(found, SubmissionRefused)
         assert found.why
     assert isinstance(found, Start) == ("_ok" in case.name or case.answer.status == 0)
 
@@ -172,7 +172,7 @@ def test_the_questions_change_nothing_and_name_hidden_partitions() -> None:
         return Answer(status=0)
 
     run_dialogue(SLURM.queues("alice"), answer)
-    run_dialogue(SLURM.trial(QueueState(name="a", account="lab", max_time=600)), answer)
+    run_dialogue(SLURM.estimate_start(QueueState(name="a", account="lab", max_time=600)), answer)
     assert [command.argv[0] for command in asked] == ["scontrol", "sinfo", "id", "sacctmgr", "sbatch"]
     assert "--all" in asked[0].argv
     assert "--all" in asked[1].argv

@@ -6,7 +6,7 @@ import pytest
 
 from packhorse.model.command import Answer
 from packhorse.model.site_facts import SiteFacts
-from packhorse.model.siteparts import NodeKind, Partition
+from packhorse.model.site_parts import NodeKind, Partition
 from packhorse.schedulers.pbs.profile import profile
 from packhorse.schedulers.scheduler import NoReply
 from schedulers.captured import cases

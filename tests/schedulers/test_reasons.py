@@ -11,7 +11,7 @@ from schedulers.captured import Case, named, told
 from schedulers.reason_codes import CODES, LIMITS
 
 SLURM = scheduler("slurm")
-plain = SLURM.reason
+plain = SLURM.explain_reason
 CAPTURED = sorted(
     {
         line.split("|")[4]
@@ -98,7 +98,7 @@ def test_whose_limit_it_is_is_said() -> None:
     ],
 )
 def test_a_wait_that_never_ends_by_itself_is_known(reason: str, does: str) -> None:
-    assert does in scheduler("slurm").stuck(reason)
+    assert does in scheduler("slurm").remedy(reason)
 
 
 @pytest.mark.parametrize(
@@ -115,12 +115,12 @@ def test_a_wait_that_never_ends_by_itself_is_known(reason: str, does: str) -> No
     ],
 )
 def test_a_wait_that_may_end_needs_nobody(reason: str) -> None:
-    assert scheduler("slurm").stuck(reason) == ""
+    assert scheduler("slurm").remedy(reason) == ""
 
 
 def test_who_says_that_it_never_starts_also_says_what_to_do() -> None:
     for code in CODES:
-        assert bool(scheduler("slurm").stuck(code)) >= plain(code).endswith("never start")
+        assert bool(scheduler("slurm").remedy(code)) >= plain(code).endswith("never start")
 
 
 @pytest.mark.parametrize(
@@ -131,4 +131,4 @@ def test_held_and_dependent_jobs_are_told_from_those_that_wait_their_turn(case: 
     assert not isinstance(jobs, NoReply)
     expected = {"held": "held", "adminheld": "held", "requeuehold": "held", "dep": "dependent", "depnever": "dependent"}  # fmt: skip
     kind = expected.get(case.name.removeprefix("squeue_"), "waiting")
-    assert {SLURM.waits(job.reason) for job in jobs if job.state == "QUEUED"} == {kind}
+    assert {SLURM.wait_kind(job.reason) for job in jobs if job.state == "QUEUED"} == {kind}

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from packhorse.model.command import Command
 from packhorse.model.errors import UsageError
 from packhorse.model.job import Request, Wait
-from packhorse.runtime.dialogue import environment
+from packhorse.runtime.dialogue import command_environment
 from packhorse.schedulers import scheduler
 from packhorse.schedulers.script import Raw, job_script
 from packhorse.schedulers.slurm.accounting import FIELDS
@@ -191,12 +191,12 @@ def test_a_name_is_one_word_of_one_line(name: str) -> None:
 @given(st.text(min_size=1).filter(lambda text: "\n" not in text and "\x00" not in text and "\r" not in text))
 def test_an_output_reads_the_same_in_the_script_and_on_the_command_line(folder: str) -> None:
     request = Request(name="x", elements=2, output=f"/{folder}/job-{{element}}.out")
-    (option,) = [word for word in SLURM.submit("job.sh", [], request) if word.startswith("--output=")]
+    (option,) = [word for word in SLURM.submit_argv("job.sh", [], request) if word.startswith("--output=")]
     assert said(request)["--output"] == option.partition("=")[2]
 
 
 def test_a_submission_says_what_differs_from_the_next() -> None:
-    assert SLURM.submit("waves/job-base.sh", ["3", "39"], FULL) == [
+    assert SLURM.submit_argv("waves/job-base.sh", ["3", "39"], FULL) == [
         "sbatch",
         "--parsable",
         "--array=0-39%8",
@@ -207,9 +207,9 @@ def test_a_submission_says_what_differs_from_the_next() -> None:
         "3",
         "39",
     ]
-    assert SLURM.submit("job.sh", [], Request(name="x")) == ["sbatch", "--parsable", "job.sh"]
+    assert SLURM.submit_argv("job.sh", [], Request(name="x")) == ["sbatch", "--parsable", "job.sh"]
     alone = Request(name="x", after="85", output="c-{job}-{element}.out")
-    assert SLURM.submit("job.sh", ["3"], alone) == [
+    assert SLURM.submit_argv("job.sh", ["3"], alone) == [
         "sbatch",
         "--parsable",
         "--dependency=afterany:85",
@@ -222,12 +222,12 @@ def test_a_submission_says_what_differs_from_the_next() -> None:
 def test_a_path_with_a_backslash_has_no_patterns() -> None:
     # Slurm takes each backslash away, and then replaces nothing: found out on a real one.
     request = Request(name="x", elements=2, output="/back\\slash/100%/job-{element}.out")
-    assert "--output=/back\\\\slash/100%/job-all.out" in SLURM.submit("job.sh", [], request)
+    assert "--output=/back\\\\slash/100%/job-all.out" in SLURM.submit_argv("job.sh", [], request)
 
 
 def test_templates_keep_their_places_each_in_one_argument() -> None:
     wave = replace(FULL, token="{token}", exclude=("{exclude}",), output="/r/job-{wave}-{element}.out")
-    argv = SLURM.template(wave)
+    argv = SLURM.submit_template(wave)
     assert argv == [
         "sbatch",
         "--parsable",
@@ -242,12 +242,12 @@ def test_templates_keep_their_places_each_in_one_argument() -> None:
     ]
     filling = places("s", 3, FULL.token, elements=40, exclude=["n4", "n7"])
     written = replace(FULL, output="/r/job-3-{element}.out")
-    assert filled(argv, filling) == SLURM.submit("s", ["3", "39", "0"], written)
+    assert filled(argv, filling) == SLURM.submit_argv("s", ["3", "39", "0"], written)
 
 
 def test_the_template_of_what_follows_a_wave_is_no_array() -> None:
     follow = Request(name="x", token="{token}", after="{job}", output="/r/continue-{wave}.out")
-    assert SLURM.template(follow, after=True) == [
+    assert SLURM.submit_template(follow, after=True) == [
         "sbatch",
         "--parsable",
         "--comment={token}",
@@ -278,12 +278,14 @@ def test_a_script_is_good_bash(tmp_path: Path) -> None:
         ({"SLURM_JOB_ID": "9", "SLURM_ARRAY_JOB_ID": "7", "SLURM_ARRAY_TASK_ID": "2", "SLURM_RESTART_COUNT": "3"}, "2 7 3"),
     ],
 )  # fmt: skip
-def test_a_job_knows_its_numbers(environment: dict[str, str], words: str) -> None:
+def test_a_job_knows_its_numbers(command_environment: dict[str, str], words: str) -> None:
     import subprocess
 
     names = SLURM.variables
     script = job_script([], "x", ["set -u"], ["echo", Raw(names.element), Raw(names.job), Raw(names.restart)])
-    done = subprocess.run(["bash", "-c", script], env=environment, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        ["bash", "-c", script], env=command_environment, capture_output=True, text=True, check=True
+    )
     assert done.stdout.split() == words.split()
 
 
@@ -301,7 +303,7 @@ def test_our_questions_were_answered_by_every_version(version: str) -> None:
     fields = set(cases(version)["sacct_helpformat"].answer.stdout.split())
     assert set(FIELDS) <= fields
     # --all, --user, --states and --jobs are older than all of these (squeue(1) of Slurm 2.6).
-    assert all("|" not in word for word in SLURM.asked("1")[0])
+    assert all("|" not in word for word in SLURM.cancelled_query("1")[0])
 
 
 def test_what_a_shell_or_an_outer_job_says_does_not_reach_a_submission() -> None:
@@ -316,4 +318,4 @@ def test_what_a_shell_or_an_outer_job_says_does_not_reach_a_submission() -> None
     ]
     own = {"SLURM_CONF": "/etc/slurm.conf", "PATH": "/bin", "HOME": "/home/alice"}
     command = Command(argv=("sbatch",), unset=SLURM.unset)
-    assert environment(command, {**own, **dict.fromkeys(foreign, "1")}) == {**own, "LC_ALL": "C"}
+    assert command_environment(command, {**own, **dict.fromkeys(foreign, "1")}) == {**own, "LC_ALL": "C"}

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from packhorse.model.command import Answer, Command
-from packhorse.model.job import Job, State
+from packhorse.model.job import Job, JobState
 from packhorse.runtime.dialogue import run_dialogue
 from packhorse.schedulers import scheduler
 from packhorse.schedulers.scheduler import NoReply
@@ -112,7 +112,7 @@ def test_one_row_for_waiting_elements_counts_as_many_as_a_row_each(version: str)
     together = read(cases(version)["squeue_all_pinned_noarray"].answer)
     assert len(together) < len(each)
     assert all(job.elements == 1 for job in each)
-    counted: Counter[tuple[str, State]] = Counter()
+    counted: Counter[tuple[str, JobState]] = Counter()
     for job in together:
         counted[job.job, job.state] += job.elements
     assert counted == Counter((job.job, job.state) for job in each)
@@ -162,7 +162,7 @@ def test_answers_to_other_questions_break_nothing(case: Case) -> None:
     if isinstance(said, NoReply):
         assert said.why
     else:
-        assert all(job.state in get_args(State) for job in said)
+        assert all(job.state in get_args(JobState) for job in said)
 
 
 @pytest.mark.parametrize("case", named(r"squeue_user_(unknown|none)$"), ids=told)
@@ -237,14 +237,14 @@ def test_array_expressions_are_counted(expression: str, count: int) -> None:
         ("", "UNKNOWN"),
     ],
 )
-def test_states_that_were_not_captured(word: str, state: State) -> None:
+def test_states_that_were_not_captured(word: str, state: JobState) -> None:
     (job,) = read(Answer(status=0, stdout=row(T=word)))
     assert (job.state, job.word) == (state, word)
 
 
 def test_a_state_tells_why_a_job_waits_where_slurm_gives_no_reason() -> None:
     (job,) = read(Answer(status=0, stdout=row(T="CONFIGURING", r="None")))
-    assert SLURM.reason(job.reason) == "its nodes are being started"
+    assert SLURM.explain_reason(job.reason) == "its nodes are being started"
     (job,) = read(Answer(status=0, stdout=row(T="PENDING", r="None")))
     assert job.reason == ""
 
@@ -332,7 +332,7 @@ def test_the_look_up_asks_for_ended_jobs_too() -> None:
 
 @pytest.mark.parametrize("case", named(r"^squeue_(job_finished|oom|nodefail)_tall$"), ids=told)
 def test_states_of_elements_answer_whether_somebody_cancelled(case: Case) -> None:
-    _, words = SLURM.asked("61")
+    _, words = SLURM.cancelled_query("61")
     printed = [line.split("|")[3] for line in case.answer.stdout.splitlines()]  # the %T of what is asked
     assert printed
     assert not set(printed) & set(words)

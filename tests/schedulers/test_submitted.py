@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from packhorse.model.command import Answer
-from packhorse.model.job import Refused, SubmissionUnknown, Submitted
+from packhorse.model.job import SubmissionRefused, SubmissionUnknown, Submitted
 from packhorse.schedulers import scheduler
 from schedulers.captured import Case, named, told
 
@@ -96,7 +96,7 @@ def expected(case: Case) -> tuple[str, str]:
 @pytest.mark.parametrize("case", SUBMISSIONS, ids=told)
 def test_every_answer_of_sbatch_has_its_meaning(case: Case) -> None:
     kind, words = expected(case)
-    said = SLURM.submitted(case.answer)
+    said = SLURM.read_submission(case.answer)
     match kind:
         case "taken":
             assert isinstance(said, Submitted)
@@ -106,7 +106,7 @@ def test_every_answer_of_sbatch_has_its_meaning(case: Case) -> None:
             assert isinstance(said, SubmissionUnknown)
             assert words in said.why
         case _:
-            assert isinstance(said, Refused)
+            assert isinstance(said, SubmissionRefused)
             assert words in said.why
             assert said.transient == (kind == "later")
 
@@ -115,8 +115,8 @@ def test_every_answer_of_sbatch_has_its_meaning(case: Case) -> None:
     "case", [case for case in SUBMISSIONS if case.name.startswith("sbatch_refused")], ids=told
 )
 def test_a_refusal_holds_the_last_words_of_slurm(case: Case) -> None:
-    said = SLURM.submitted(case.answer)
-    assert isinstance(said, Refused)
+    said = SLURM.read_submission(case.answer)
+    assert isinstance(said, SubmissionRefused)
     last = [line for line in case.answer.stderr.splitlines() if line and not line.startswith("Try ")][-1]
     assert last.split(": ")[-1].strip() in said.why
     assert "sbatch: error" not in said.why
@@ -132,9 +132,9 @@ def test_a_refusal_holds_the_last_words_of_slurm(case: Case) -> None:
     ],
 )
 def test_a_sites_notices_before_the_number_do_not_hide_it(case: Case, notice: str) -> None:
-    alone = SLURM.submitted(case.answer)
+    alone = SLURM.read_submission(case.answer)
     noisy = Answer(status=0, stdout=notice + case.answer.stdout, stderr="sbatch: lua: welcome\n")
-    assert SLURM.submitted(noisy) == alone
+    assert SLURM.read_submission(noisy) == alone
 
 
 @pytest.mark.parametrize(
@@ -153,21 +153,21 @@ def test_a_sites_notices_before_the_number_do_not_hide_it(case: Case, notice: st
     ],
 )  # fmt: skip
 def test_what_slurm_may_have_taken_is_never_called_refused(answer: Answer, words: str) -> None:
-    said = SLURM.submitted(answer)
+    said = SLURM.read_submission(answer)
     assert isinstance(said, SubmissionUnknown)
     assert words in said.why
 
 
 def test_a_command_that_is_not_there_took_nothing() -> None:
-    said = SLURM.submitted(Answer(status=None, stderr="sbatch: not found"))
-    assert isinstance(said, Refused)
+    said = SLURM.read_submission(Answer(status=None, stderr="sbatch: not found"))
+    assert isinstance(said, SubmissionRefused)
     assert not said.transient
 
 
 def test_a_sites_own_refusal_is_shown_as_it_stands() -> None:
     text = "sbatch: error: Please say which project pays: --account=NAME\nsbatch: error: Batch job submission failed: Unspecified error\n"
-    said = SLURM.submitted(Answer(status=1, stderr=text))
-    assert said == Refused(
+    said = SLURM.read_submission(Answer(status=1, stderr=text))
+    assert said == SubmissionRefused(
         "Please say which project pays: --account=NAME; Unspecified error", transient=False
     )
 
@@ -178,16 +178,16 @@ def test_a_notice_does_not_change_what_the_last_line_means() -> None:
         notice
         + "sbatch: error: Batch job submission failed: Invalid account or account/partition combination specified\n"
     )
-    said = SLURM.submitted(Answer(status=1, stderr=text))
-    assert isinstance(said, Refused)
+    said = SLURM.read_submission(Answer(status=1, stderr=text))
+    assert isinstance(said, SubmissionRefused)
     assert said.why.startswith("you may not use this account")
     assert not said.transient
 
 
 def test_a_limit_without_a_detail_may_be_that_of_the_number_of_jobs() -> None:
     text = "sbatch: error: Batch job submission failed: Job violates accounting/QOS policy (job submit limit, user's size and/or time limits)\n"
-    said = SLURM.submitted(Answer(status=1, stderr=text))
-    assert isinstance(said, Refused)
+    said = SLURM.read_submission(Answer(status=1, stderr=text))
+    assert isinstance(said, SubmissionRefused)
     assert said.transient
 
 
@@ -197,7 +197,7 @@ def test_a_limit_without_a_detail_may_be_that_of_the_number_of_jobs() -> None:
 )
 def test_a_limit_that_the_job_is_over_stays(detail: str) -> None:
     text = f"sbatch: error: {detail}\nsbatch: error: Batch job submission failed: Job violates accounting/QOS policy (job submit limit, user's size and/or time limits)\n"
-    said = SLURM.submitted(Answer(status=1, stderr=text))
-    assert isinstance(said, Refused)
+    said = SLURM.read_submission(Answer(status=1, stderr=text))
+    assert isinstance(said, SubmissionRefused)
     assert not said.transient
     assert detail in said.why

@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 
 from packhorse.model.command import Answer, Command, Dialogue
-from packhorse.runtime.dialogue import ask, environment, run_dialogue
+from packhorse.runtime.dialogue import command_environment, run_command, run_dialogue
 
 
 def python(code: str, **more: object) -> Answer:
-    return ask(Command(argv=(sys.executable, "-c", code), **more))  # type: ignore[arg-type]
+    return run_command(Command(argv=(sys.executable, "-c", code), **more))  # type: ignore[arg-type]
 
 
 def alive(pid: int) -> bool:
@@ -46,8 +46,8 @@ def test_a_command_ended_by_a_signal_has_a_status() -> None:
 
 def test_there_is_no_input_to_wait_for() -> None:
     # The asking process has an input that never ends; a command must not read it.
-    code = "from packhorse.model.command import Command; from packhorse.run.talking import ask\n"
-    code += "print(ask(Command(argv=('cat',), timeout=60)).status)"
+    code = "from packhorse.model.command import Command; from packhorse.runtime.dialogue import run_command\n"
+    code += "print(run_command(Command(argv=('cat',), timeout=60)).status)"
     with subprocess.Popen(
         [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:
@@ -66,7 +66,9 @@ def test_bytes_that_are_no_text_are_replaced() -> None:
 
 
 def test_a_command_that_hangs_ends_with_all_its_children(tmp_path: Path) -> None:
-    said = ask(Command(argv=("sh", "-c", "echo $$; sleep 600 & echo $!; echo late >&2; wait"), timeout=1.5))
+    said = run_command(
+        Command(argv=("sh", "-c", "echo $$; sleep 600 & echo $!; echo late >&2; wait"), timeout=1.5)
+    )
     assert said.status is None
     assert "late\nsh: did not answer within 1.5 s" in said.stderr
     first, second = map(int, said.stdout.split())
@@ -76,7 +78,7 @@ def test_a_command_that_hangs_ends_with_all_its_children(tmp_path: Path) -> None
 
 @pytest.mark.parametrize("how", ["sleep 600 &", "setsid sleep 600 &"])
 def test_a_child_that_keeps_the_output_open_is_not_waited_for(how: str) -> None:
-    said = ask(Command(argv=("sh", "-c", f"echo before; {how} echo $!; exit 7"), timeout=60))
+    said = run_command(Command(argv=("sh", "-c", f"echo before; {how} echo $!; exit 7"), timeout=60))
     assert said.status == 7
     before, child = said.stdout.split()
     try:
@@ -94,16 +96,18 @@ def test_a_command_that_closes_its_output_is_still_waited_for() -> None:
 
 
 def test_a_missing_command_is_an_answer() -> None:
-    assert ask(Command(argv=("no-such-squeue",))) == Answer(status=None, stderr="no-such-squeue: not found")
+    assert run_command(Command(argv=("no-such-squeue",))) == Answer(
+        status=None, stderr="no-such-squeue: not found"
+    )
 
 
 def test_a_command_that_cannot_start_is_an_answer(tmp_path: Path) -> None:
     program = tmp_path / "squeue"
     program.write_text("#!/no/such/interpreter\n")
-    assert ask(Command(argv=(str(program),))).status is None
+    assert run_command(Command(argv=(str(program),))).status is None
     program.chmod(0o755)
-    assert ask(Command(argv=(str(program),))).status is None
-    long = ask(Command(argv=("true", *("x" * 100_000 for _ in range(100)))))
+    assert run_command(Command(argv=(str(program),))).status is None
+    long = run_command(Command(argv=("true", *("x" * 100_000 for _ in range(100)))))
     assert long.status is None
     assert "could not be started" in long.stderr
 
@@ -119,9 +123,9 @@ def test_an_interrupt_leaves_no_process_behind(monkeypatch: pytest.MonkeyPatch, 
         started.append(int(told.read_text()))
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("packhorse.run.talking._listen", interrupted)
+    monkeypatch.setattr("packhorse.runtime.dialogue._collect_output", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        ask(Command(argv=("sh", "-c", f"echo $$ > '{told}'; exec sleep 600")))
+        run_command(Command(argv=("sh", "-c", f"echo $$ > '{told}'; exec sleep 600")))
     assert ends(started[0])
 
 
@@ -141,7 +145,7 @@ def test_the_environment_of_a_command() -> None:
         "LC_ALL": "fr_FR",
         "LANGUAGE": "de",
     }
-    assert environment(command, inherited) == {
+    assert command_environment(command, inherited) == {
         "PATH": "/bin",
         "SLURM_CLUSTERS_2": "kept",
         "SLURM_CONF": "/etc/slurm.conf",

@@ -8,7 +8,16 @@ import pytest
 from msgspec.structs import replace
 
 from packhorse.model.command import Answer, Command
-from packhorse.model.job import Details, Ended, Job, Refused, Request, SubmissionUnknown, Submitted, Wait
+from packhorse.model.job import (
+    Details,
+    Ended,
+    Job,
+    Request,
+    SubmissionRefused,
+    SubmissionUnknown,
+    Submitted,
+    Wait,
+)
 from packhorse.model.queues import QueueState
 from packhorse.runtime.dialogue import run_dialogue
 from packhorse.schedulers import scheduler
@@ -69,12 +78,12 @@ LOST = {
 
 @pytest.mark.parametrize("case", named("^qsub", versions=(VERSION,)), ids=told)
 def test_every_answer_of_qsub_has_its_meaning(case: Case) -> None:
-    said = TORQUE.submitted(case.answer)
+    said = TORQUE.read_submission(case.answer)
     if case.name in LOST:
         assert isinstance(said, SubmissionUnknown)
         assert LOST[case.name] in said.why
     elif case.name in NEVER or case.name in LATER:
-        assert isinstance(said, Refused)
+        assert isinstance(said, SubmissionRefused)
         assert (NEVER.get(case.name) or LATER[case.name]) in said.why
         assert said.transient == (case.name in LATER)
         assert "usage" not in said.why
@@ -85,8 +94,8 @@ def test_every_answer_of_qsub_has_its_meaning(case: Case) -> None:
 
 def test_the_limit_on_jobs_is_one_that_passes() -> None:
     whole = KNOWN["qsub-max-user-queuable"].answer
-    said = TORQUE.submitted(Answer(status=228, stderr=whole.stderr.splitlines()[-1]))
-    assert isinstance(said, Refused)
+    said = TORQUE.read_submission(Answer(status=228, stderr=whole.stderr.splitlines()[-1]))
+    assert isinstance(said, SubmissionRefused)
     assert said.transient
 
 
@@ -94,16 +103,16 @@ def test_the_limit_on_jobs_is_one_that_passes() -> None:
     ("answer", "kind"),
     [
         (Answer(status=None, stderr="qsub: did not answer within 60 s\n"), SubmissionUnknown),
-        (Answer(status=None, stderr="qsub: not found"), Refused),
+        (Answer(status=None, stderr="qsub: not found"), SubmissionRefused),
         (Answer(status=0, stdout="Project lab: 12 hours left\n26[].pbs01.example.org\n"), Submitted),
         (Answer(status=0, stdout="2026\n0.pbs01.example.org\n"), Submitted),
         (Answer(status=0, stdout="welcome\n"), SubmissionUnknown),
         (Answer(status=11, stdout="7.pbs01\n", stderr="qsub: End of File\n"), SubmissionUnknown),
-        (Answer(status=1, stderr="qsub: please say which project pays\n"), Refused),
+        (Answer(status=1, stderr="qsub: please say which project pays\n"), SubmissionRefused),
     ],
 )
 def test_a_job_that_may_be_in_the_queue_is_never_called_refused(answer: Answer, kind: type) -> None:
-    said = TORQUE.submitted(answer)
+    said = TORQUE.read_submission(answer)
     assert isinstance(said, kind)
     if isinstance(said, Submitted):
         assert said.job.endswith(HOST), "the first job of a server has the number 0"
@@ -182,8 +191,8 @@ def test_every_job_has_its_state_and_its_reason_or_its_end(case: Case) -> None:
     assert len(found) == len(asked(case))
     for job in found:
         if case.name in WAITS:
-            reason = TORQUE.reason(job.reason) if job.state == "QUEUED" else ""
-            assert (job.state, reason, TORQUE.stuck(job.reason)) == WAITS[case.name]
+            reason = TORQUE.explain_reason(job.reason) if job.state == "QUEUED" else ""
+            assert (job.state, reason, TORQUE.remedy(job.reason)) == WAITS[case.name]
             assert job.limit
         else:
             assert job.state == "GONE"
@@ -211,7 +220,7 @@ def test_the_elements_of_an_array_are_told_one_by_one() -> None:
     assert {job.job for job in found} == {f"27[].{HOST}"}
     assert [job.state for job in found] == ["QUEUED"] * 10
     assert [job.word for job in found] == ["Q"] * 2 + ["H"] * 8
-    assert {TORQUE.stuck(job.reason) for job in found} == {""}, "a throttled element is not held by anybody"
+    assert {TORQUE.remedy(job.reason) for job in found} == {""}, "a throttled element is not held by anybody"
 
 
 def test_a_question_for_an_array_that_is_answered_with_everything_is_read_for_the_array_alone() -> None:
@@ -248,11 +257,14 @@ def test_foreign_words_are_told_as_they_are() -> None:
         (end,) = queue.endings(text.replace("exit_status = 3", f"exit_status = {status}"), ["22"])
         assert (end.how, end.word) == (how, status)
     assert (
-        TORQUE.reason("Job is in idle state and waits for dark") == "Job is in idle state and waits for dark"
+        TORQUE.explain_reason("Job is in idle state and waits for dark")
+        == "Job is in idle state and waits for dark"
     )
-    assert TORQUE.reason("held xyz") == "held xyz"
-    assert TORQUE.stuck("held os").startswith("the site's staff")
-    assert TORQUE.reason("held ul") == "it is held", "a hold of the user on an element that is throttled, too"
+    assert TORQUE.explain_reason("held xyz") == "held xyz"
+    assert TORQUE.remedy("held os").startswith("the site's staff")
+    assert TORQUE.explain_reason("held ul") == "it is held", (
+        "a hold of the user on an element that is throttled, too"
+    )
 
 
 def answers(*said: Answer | str) -> tuple[Any, list[tuple[str, ...]]]:
@@ -395,7 +407,7 @@ ENDED = [
 
 @pytest.mark.parametrize("case", ENDED, ids=told)
 def test_the_continuation_knows_a_deleted_job(case: Case) -> None:
-    argv, pattern = TORQUE.asked("{job}")
+    argv, pattern = TORQUE.cancelled_query("{job}")
     assert argv == ["qstat", "-f", "-1", "-t", "{job}"]
     assert says(pattern, case.answer.stdout) == (case.name in CANCELLED)
 
@@ -440,21 +452,21 @@ def test_the_head_of_a_script() -> None:
 
 
 def test_a_submission_says_what_differs_from_the_next() -> None:
-    assert TORQUE.submit("waves/job-base.sh", ["3", "39", "0"], FULL) == [
+    assert TORQUE.submit_argv("waves/job-base.sh", ["3", "39", "0"], FULL) == [
         "qsub",
         "-t0-39%8",
         "-vPACKHORSE_TOKEN=packhorse-0a1b-3,PACKHORSE_WAVE=3,PACKHORSE_LAST=39,PACKHORSE_FOLLOWS=0",
         "-o/home/alice/runs/x/logs/job-3",
         "waves/job-base.sh",
     ]
-    assert TORQUE.submit("job.sh", [], Request(name="x")) == ["qsub", "job.sh"]
+    assert TORQUE.submit_argv("job.sh", [], Request(name="x")) == ["qsub", "job.sh"]
 
 
 def test_a_wave_is_submitted_held_and_its_follower_waits_for_the_array() -> None:
     asked = Request(
         name="x", token="{token}", elements=1, after="{job}", output="/r/job-{wave}-{element}.out"
     )
-    wave = TORQUE.template(asked)
+    wave = TORQUE.submit_template(asked)
     assert filled(wave, places("job.sh", 3, "packhorse-0a1b-3", elements=1)) == [
         "qsub",
         "-h",
@@ -464,7 +476,7 @@ def test_a_wave_is_submitted_held_and_its_follower_waits_for_the_array() -> None
         "job.sh",
     ]
     follow = Request(name="x", token="{token}", after="{job}", output="/r/continue-{wave}.out")
-    after = TORQUE.template(follow, after=True)
+    after = TORQUE.submit_template(follow, after=True)
     assert filled(after, places("continue.sh", 3, "packhorse-0a1b-3-next", job=f"26[].{HOST}")) == [
         "qsub",
         f"-Wdepend=afteranyarray:26[].{HOST}",
@@ -472,14 +484,18 @@ def test_a_wave_is_submitted_held_and_its_follower_waits_for_the_array() -> None
         "-o/r/continue-3",
         "continue.sh",
     ]
-    assert TORQUE.release("26[].x") == ["qrls", "26[].x"]
+    assert TORQUE.release_argv("26[].x") == ["qrls", "26[].x"]
 
 
 @pytest.mark.parametrize(
     "path", ["/it's/job-{wave}-{element}.out", "/a b/x.out", "/a:b/x.out", "/a,b", "/λ/x.out"]
 )
 def test_a_path_that_means_something_to_qsub_is_not_given_to_it(path: str) -> None:
-    assert TORQUE.submit("job.sh", [], Request(name="x", output=path)) == ["qsub", "-o/dev/null", "job.sh"]
+    assert TORQUE.submit_argv("job.sh", [], Request(name="x", output=path)) == [
+        "qsub",
+        "-o/dev/null",
+        "job.sh",
+    ]
 
 
 def test_a_users_script_may_ask_for_an_array_and_wait() -> None:
@@ -504,7 +520,7 @@ def test_a_users_script_may_ask_for_an_array_and_wait() -> None:
         len(TORQUE.unsupported(Request(name="two words", account="a b", output="/a b", options=("x",)))) == 4
     )
     assert TORQUE.unsupported(Request(name="x", waits=(Wait("x", "end"), Wait("1", "each"))))
-    assert TORQUE.own("a.sh", ["1", "a b"], "token", "two words") == [
+    assert TORQUE.submit_script_argv("a.sh", ["1", "a b"], "token", "two words") == [
         "qsub",
         "-vPACKHORSE_TOKEN=token",
         "-Ntwo_words",
@@ -564,7 +580,7 @@ def test_queues_and_what_they_allow() -> None:
     ]  # fmt: skip
     answer, _ = answers("qstat-server-stopped")
     assert isinstance(run_dialogue(TORQUE.queues("alice"), answer), NoReply)
-    assert isinstance(run_dialogue(TORQUE.trial(QueueState(name="batch")), answer), NoReply)
+    assert isinstance(run_dialogue(TORQUE.estimate_start(QueueState(name="batch")), answer), NoReply)
 
 
 def test_jobs_of_others_than_ours_are_remembered_for_a_while() -> None:
@@ -577,4 +593,4 @@ def test_jobs_of_others_than_ours_are_remembered_for_a_while() -> None:
 
 @pytest.mark.parametrize(("word", "kind"), [("held u", "held"), ("held s", "dependent"), ("held l", "waiting"), ("held ul", "held"), ("", "waiting"), ("H", "held")])  # fmt: skip
 def test_a_job_waits_is_held_or_depends(word: str, kind: str) -> None:
-    assert TORQUE.waits(word) == kind
+    assert TORQUE.wait_kind(word) == kind

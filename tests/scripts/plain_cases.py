@@ -70,7 +70,7 @@ SITES = (
     case("quartz-gpu", "python train.py", site="quartz", account="lab", partition="h100-single", gpus=1, environment="conda:torch", time="1 h"),
     case("bigred200", "python fit.py", "nobody has described", site="bigred200", account="lab", time="2 h"),
     case("bigred200-gpu", "python train.py", site="bigred200", account="lab", gpus=4, time="1 h"),
-    case("hec", "python fit.py", "the module miniforge brings python", site="hec", time="2 h"),
+    case("hec", "python fit.py", "the module miniforge provides python", site="hec", time="2 h"),
     case("hec-parallel", "mpirun ./solve", site="hec", cores=16, tasks=16, kind="10Geth64G", time="2 h"),
     case("hec-gpu", "python train.py", "since the job asks", site="hec", gpus=1, kind="h200", modules=["miniforge"], time="30 h"),
     case("bede", "python train.py", site="bede", account="bdlan01", gpus=1, time="2 h"),

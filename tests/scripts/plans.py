@@ -18,10 +18,10 @@ import msgspec
 from packhorse.cluster.job_scripts import Caps, render
 from packhorse.model.site import Site
 from packhorse.project.placement import Place, propose
-from packhorse.remote.run_store import RunStore
+from packhorse.remote.run_store import LocalRunStore
 from packhorse.remote.transport import LocalTransport
 from packhorse.rundir.directory import RunDirectory
-from packhorse.runtime.site_files import SHIPPED
+from packhorse.runtime.site_files import SHIPPED_FOLDER
 from packhorse.schedulers import scheduler
 from packhorse.sites.parse import parse_site
 from packhorse.study.parse import parse_study
@@ -35,7 +35,7 @@ JOBS = {
 }  # a dialect, and a job's number
 HOME = "/home/ada"  # of whom the golden files are
 PYTHON = "/opt/packhorse/bin/python"
-TESTBED = (SHIPPED / "testbed.yaml").read_text(encoding="utf-8")
+TESTBED = (SHIPPED_FOLDER / "testbed.yaml").read_text(encoding="utf-8")
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,7 @@ def rendered(case: Case, home: Path, dialect: str = "slurm", job: str = "") -> d
     place = Place(site=site_of(case, dialect), asked=study.cluster)
     found, speaker = propose(study, place, case.tasks), scheduler(dialect)
     render(
-        RunStore(run, LocalTransport(place.site)),
+        LocalRunStore(run, LocalTransport(place.site)),
         place,
         speaker,
         found.request(place, study),

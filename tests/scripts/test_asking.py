@@ -74,19 +74,19 @@ def test_the_usual_answers_make_a_script_that_is_all_of_standard_output(at: Star
     person = at("--site testbed > job.sh")
     person.says(
         ("Which site?", ENTER),
-        ("What shall the job run?", typed("python3 fit.py")),
-        ("Its title?", ENTER),
+        ("Command to run?", typed("python3 fit.py")),
+        ("Name of the job?", ENTER),
         ("Which partition?", ENTER),
-        ("How long may it run?", typed("6 h")),
-        ("How many nodes?", ENTER),
-        ("How many processes in all", ENTER),
-        ("How many cores on each node?", typed("2")),
-        ("How much memory on each node?", ENTER),
-        ("Many jobs with a number each", ENTER),
+        ("Time limit?", typed("6 h")),
+        ("Number of nodes?", ENTER),
+        ("Total processes", ENTER),
+        ("Cores on each node?", typed("2")),
+        ("Memory on each node?", ENTER),
+        ("Job array", ENTER),
         ("Modules to load?", typed("r/4.5.1 openblas")),
-        ("An environment", ENTER),
-        ("Mail to which address?", ENTER),
-        ("Write the script to?", typed("")),
+        ("Environment", ENTER),
+        ("Email address?", ENTER),
+        ("File for the script?", typed("")),
     )
     assert person.left()[0] == 0
     wanted = packhorse.script(
@@ -105,29 +105,29 @@ def test_what_does_not_fit_is_told_and_asked_again_with_the_answers_given(at: St
     person = at("--site testbed 'echo hello' --partition debug --mail ada@example.org")
     first = [
         ("Which site?", ENTER),
-        ("What shall the job run?", ENTER),
-        ("Its title?", ENTER),
+        ("Command to run?", ENTER),
+        ("Name of the job?", ENTER),
         ("Which partition?", ENTER),
     ]
     rest = [
-        ("How many nodes?", ENTER),
-        ("How many processes in all", ENTER),
-        ("How many cores on each node?", ENTER),
-        ("How much memory on each node?", ENTER),
-        ("Many jobs with a number each", ENTER),
+        ("Number of nodes?", ENTER),
+        ("Total processes", ENTER),
+        ("Cores on each node?", ENTER),
+        ("Memory on each node?", ENTER),
+        ("Job array", ENTER),
         ("Modules to load?", ENTER),
-        ("An environment", ENTER),
-        ("Mail to which address?", ENTER),
-        ("Mail at begin, end, fail?", typed("end")),
+        ("Environment", ENTER),
+        ("Email address?", ENTER),
+        ("Email at begin, end, fail?", typed("end")),
     ]
     (tmp_path / "echo.sh").write_text("mine")
-    person.says(*first, ("How long may it run?", typed("5 h")), *rest, ("Write the script to?", ENTER))
-    person.terminal.expect_exact("it is there already")
+    person.says(*first, ("Time limit?", typed("5 h")), *rest, ("File for the script?", ENTER))
+    person.terminal.expect_exact("the file exists")
     person.terminal.send(typed("job.sh"))
     person.terminal.expect_exact(
-        "that is not possible: the job does not fit testbed: the job asks 5 h; debug allows 4 h"
+        "this job cannot be submitted: the job does not fit testbed: the job asks 5 h; debug allows 4 h"
     )
-    person.says(*first, ("How long may it run?", typed("3 h")), *rest, ("Write the script to?", ENTER))
+    person.says(*first, ("Time limit?", typed("3 h")), *rest, ("File for the script?", ENTER))
     status, said = person.left()
     assert (status, "wrote job.sh" in said) == (0, True)
     assert (tmp_path / "echo.sh").read_text() == "mine"
@@ -141,15 +141,15 @@ def test_an_answer_that_cannot_be_read_is_refused_where_it_is_typed(at: Start) -
     person = at("--site testbed 'echo hello'")
     person.says(
         ("Which site?", ENTER),
-        ("What shall the job run?", ENTER),
-        ("Its title?", ENTER),
+        ("Command to run?", ENTER),
+        ("Name of the job?", ENTER),
         ("Which partition?", ENTER),
     )
-    person.says(("How long may it run?", typed("90")))
+    person.says(("Time limit?", typed("90")))
     person.terminal.expect_exact("The time '90' has no unit")
     person.terminal.send(typed("90 min"))
-    person.says(("How many nodes?", typed("0")))
-    person.terminal.expect_exact("write a whole number from 1 on")
+    person.says(("Number of nodes?", typed("0")))
+    person.terminal.expect_exact("write a whole number of at least 1")
     person.terminal.sendintr()
     status, said = person.left()
     assert status == 130

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from packhorse.model.site import Site
-from packhorse.model.siteparts import (
+from packhorse.model.site_parts import (
     Access,
     Archive,
     LoginLimits,

@@ -22,7 +22,7 @@ def nobodys_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def job(folder: Path, **sizes: Any) -> dict[str, Any]:
-    return {one.site: one for one in sites_for_job(request_of(**sizes), folder)}
+    return {one.site: one for one in sites_for_job(request_of(**sizes), folder).sites}
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ def test_each_job_goes_where_it_is_meant_to(
 
 
 def test_what_fits_comes_first_and_what_nobody_described_after_what_was_checked(tmp_path: Path) -> None:
-    found = sites_for_job(request_of(cores=64, memory="100 GB"), tmp_path)
+    found = sites_for_job(request_of(cores=64, memory="100 GB"), tmp_path).sites
     assert [one.fits for one in found] == sorted((one.fits for one in found), reverse=True)
     names = [one.site for one in found]
     assert names.index("hec") < names.index("bigred200") < names.index("testbed")
@@ -59,7 +59,7 @@ def test_why_not_elsewhere_is_said_of_each_partition(tmp_path: Path) -> None:
     found = job(tmp_path, cores=4, time="1 h")["hec"]
     assert found.others["serial"] == ("the job asks 4 cores; serial gives a job 1",)
     assert found.others["test"] == ("the job asks 1 h; test allows 5 min",)
-    assert found.others["gpu-short"] == ("its GPUs would lie idle",)
+    assert found.others["gpu-short"] == ("its GPUs would be idle",)
     assert found.others["astro-tier1"] == ("open only to its group",)
     large = job(tmp_path, cores=500)["testbed"]
     assert not large.fits
@@ -77,7 +77,7 @@ def test_nodes_of_a_kind_that_is_large_enough_are_asked_for(tmp_path: Path) -> N
 def test_gpus_do_not_lie_idle_for_a_job_that_is_too_large_without(tmp_path: Path) -> None:
     found = job(tmp_path, cores=200)["quartz"]
     assert not found.fits
-    assert any("whose GPUs would lie idle" in why for why in found.why)
+    assert any("where the GPUs would be idle" in why for why in found.why)
 
 
 def test_a_site_whose_resources_follow_gpus_takes_no_job_without(tmp_path: Path) -> None:
@@ -90,7 +90,7 @@ def test_a_site_whose_resources_follow_gpus_takes_no_job_without(tmp_path: Path)
 def test_a_site_that_needs_an_account_says_so_and_is_not_refused_for_it(tmp_path: Path) -> None:
     without = job(tmp_path, cores=1)["quartz"]
     assert without.fits
-    assert any("an account must be named" in note for note in without.notes)
+    assert any("a job needs an account" in note for note in without.notes)
     named = job(tmp_path, cores=1, account="r00123")["quartz"]
     assert not any("account" in note for note in named.notes)
 
@@ -114,7 +114,7 @@ def study(tmp_path: Path) -> Path:
 
 
 def test_a_study_is_priced_at_each_site(study: Path) -> None:
-    found = {one.site: one for one in sites_for_study(study, {}, study.parent)}
+    found = {one.site: one for one in sites_for_study(study, {}, study.parent).sites}
     assert found["hec"].partition == "serial"
     assert "102 jobs of 1 core" in found["hec"].sentence, "a user has no more than 2 TB there at a time"
     assert "core-hours expected" in found["quartz"].sentence
@@ -131,7 +131,7 @@ def test_the_command_says_it_to_people_and_to_programs(packhorse: Run, study: Pa
     said = json.loads(packhorse("sites", "choose", "study.yaml", "--json").stdout)["sites"]
     assert {one["site"] for one in said} >= {"hec", "quartz", "bede"}
     nowhere = packhorse("sites", "choose", "--cores", "100000", "--partition", "none")
-    assert "no site that is known here takes this" in nowhere.stdout
+    assert "no known site fits" in nowhere.stdout
 
 
 def test_words_that_do_not_go_together_and_amounts_without_a_unit_are_refused(

@@ -36,7 +36,7 @@ def test_the_list_says_name_title_and_where_from(
     names = [row.split()[0] for row in rows]
     assert names[:3] == ["ant", "bede", "bigred200"]
     assert names[-4:-1] == ["bigred3", "carbonate", "karst"], "what is gone stands at the end"
-    assert "gone; see quartz, bigred200" in rows[-2]
+    assert "retired; see quartz, bigred200" in rows[-2]
     assert rows[1].endswith("shipped")
     said = json.loads(packhorse("sites", "--json", env=settings).stdout)
     assert said["here"] is None
@@ -58,7 +58,7 @@ def test_a_site_that_is_wrong_stands_in_the_list_with_its_place(
     (folder / "ant.yaml").write_text("hots: ant")
     done = packhorse("sites", env=settings)
     assert done.returncode == 0
-    assert "ant.yaml:1:1: the site has no key 'hots'. Did you mean 'hosts'?" in done.stdout
+    assert "ant.yaml:1:1: The site has no key 'hots'. Did you mean 'hosts'?" in done.stdout
     (row,) = [
         one
         for one in json.loads(packhorse("sites", "--json", env=settings).stdout)["sites"]
@@ -92,10 +92,10 @@ def test_everything_that_a_site_asks_of_jobs_is_shown(
         "partitions: {a: {by_request: true, whole_nodes: true, max_nodes: 1}}\n"
     )
     shown = packhorse("sites", "show", "./ant.yaml", env=settings).stdout
-    for words in ("5,000 jobs", "an account", "may not ask for mail", "may not submit", "$TMPDIR"):
+    for words in ("5,000 jobs", "an account", "must not request email", "cannot submit", "$TMPDIR"):
         assert words in shown
-    assert "every job begins with: source /etc/profile" in shown
-    assert "by request; whole nodes; at most 1 node a job" in shown
+    assert "every job starts with: source /etc/profile" in shown
+    assert "by request; whole nodes; at most 1 node per job" in shown
     assert shown.count("?") >= 5, "what is not known is not shown as a number"
 
 
@@ -108,7 +108,7 @@ def test_everything_in_a_site_file_is_shown(packhorse: Run, tmp_path: Path, sett
     missing = [word for word in texts_of(to_builtins(ANT)) if word not in shown and word not in elsewhere]
     assert not missing
     for words in (
-        "gone since 2026-12-01; in its place: bee, wasp",
+        "retired since 2026-12-01; replaced by: bee, wasp",
         "28 d after the last access",
         "512 cores",
     ):
@@ -128,12 +128,12 @@ def texts_of(value: object) -> Iterator[str]:
 
 def test_a_site_that_is_gone_is_shown_and_not_run_on(packhorse: Run, tmp_path: Path) -> None:
     shown = packhorse("sites", "show", "Karst")
-    assert "gone since 2020-12-18; in its place: quartz, bigred200" in shown.stdout
+    assert "retired since 2020-12-18; replaced by: quartz, bigred200" in shown.stdout
     (tmp_path / "study.yaml").write_text("command: echo {n}\nparameters: {n: [1, 2]}\n")
     for words in (("plan",), ("run", "study.yaml")):
         refused = packhorse(*words, "--site", "karst")
         assert refused.returncode == 2
-        assert "IU Karst is gone since 2020-12-18" in refused.stderr
+        assert "IU Karst is retired since 2020-12-18" in refused.stderr
         assert "--site quartz" in refused.stderr
 
 
@@ -152,7 +152,7 @@ def test_the_schema_goes_to_the_terminal_or_into_a_file(packhorse: Run, tmp_path
     printed = json.loads(packhorse("sites", "schema").stdout)
     assert printed["title"] == "Packhorse site"
     done = packhorse("sites", "schema", "-o", "site.schema.json")
-    assert "a site may name it" in done.stdout
+    assert "the first line of a site file" in done.stdout
     assert json.loads((tmp_path / "site.schema.json").read_text()) == printed
 
 

@@ -7,10 +7,10 @@ from msgspec.structs import replace
 
 from packhorse.model.site import Partition, Site
 from packhorse.model.site_facts import SiteFacts
-from packhorse.model.siteparts import NodeKind
+from packhorse.model.site_parts import NodeKind
 from packhorse.project.sites import known_sites
-from packhorse.runtime.site_files import SHIPPED
-from packhorse.sites.differences import Change, differences, laid_over
+from packhorse.runtime.site_files import SHIPPED_FOLDER
+from packhorse.sites.differences import Change, differences, update_site
 from packhorse.sites.parse import parse_site
 from packhorse.sites.write import site_text
 from sites.full import ANT
@@ -85,13 +85,13 @@ def test_each_difference_is_named_alone_and_gone_once_the_file_follows(
 ) -> None:
     (one,) = said(*partitions, **facts)
     assert (one.how, one.partition, one.key, one.file, one.cluster) == change
-    followed = laid_over(KNOWN, told(*partitions, **facts))
+    followed = update_site(KNOWN, told(*partitions, **facts))
     assert differences(followed, told(*partitions, **facts)) == []
     assert followed.title == "Ants"
 
 
 def test_a_renamed_partition_keeps_what_no_machine_tells_and_its_old_name() -> None:
-    followed = laid_over(KNOWN, told(WORK, replace(PLAIN_SHORT, name="quick"), GPU))
+    followed = update_site(KNOWN, told(WORK, replace(PLAIN_SHORT, name="quick"), GPU))
     assert followed.partition("quick") == replace(SHORT, name="quick", was=("short",))
     assert [one.name for one in followed.partitions] == ["work", "quick", "gpu"]
 
@@ -116,11 +116,11 @@ def test_a_fact_that_was_not_told_is_no_difference() -> None:
         site=Site(name=""), facts=frozenset({"scheduler_version"}), partition_facts=frozenset()
     )
     assert differences(KNOWN, silent) == []
-    assert laid_over(KNOWN, silent) == KNOWN
+    assert update_site(KNOWN, silent) == KNOWN
 
 
 @pytest.mark.parametrize(
-    "site", [*(one.site for one in known_sites(SHIPPED)), ANT], ids=lambda site: site.name
+    "site", [*(one.site for one in known_sites(SHIPPED_FOLDER)), ANT], ids=lambda site: site.name
 )
 def test_a_site_is_written_as_it_is_read(site: Site) -> None:
     text = site_text(site, ["A comment."])

@@ -127,7 +127,7 @@ def test_a_study_s_words_on_a_site_count_by_whatever_word_it_is_called(project: 
 def test_a_site_that_is_gone_is_refused_with_what_took_its_place(
     project: Path, name: str, successors: str
 ) -> None:
-    with pytest.raises(UsageError, match="gone since 20") as caught:
+    with pytest.raises(UsageError, match="retired since 20") as caught:
         find_site(name, project)
     assert successors in caught.value.hint
     assert find_site(name, project, retired=True).retired is not None
@@ -172,7 +172,7 @@ def test_a_file_that_is_wrong_is_listed_with_its_fault(project: Path, write: Wri
     path = write("project/ant.yaml", "title: a\npartition: {}")
     found = {one.name: one for one in known_sites(project)}["ant"]
     assert found.site is None
-    assert found.fault.startswith(f"{path}:2:1: the site has no key 'partition'.")
+    assert found.fault.startswith(f"{path}:2:1: The site has no key 'partition'.")
 
 
 def test_a_file_in_another_encoding_is_refused(project: Path, write: Write) -> None:
@@ -200,7 +200,7 @@ def test_a_user_with_another_s_home_or_none_has_no_sites_of_their_own(
 ) -> None:
     closed = tmp_path / "closed"
     closed.mkdir(mode=0o700)
-    program = "from packhorse.run.sitefiles import site_files; from pathlib import Path; "
+    program = "from packhorse.runtime.site_files import site_files; from pathlib import Path; "
     program += "import os; os.setuid(54321); print({one.origin for one in site_files(Path('/'))})"
     kept = {name: value for name, value in os.environ.items() if name not in ("HOME", "XDG_CONFIG_HOME")}
     env = {**kept, "HOME": str(closed)} if home else kept

@@ -10,9 +10,9 @@ import pytest
 
 from packhorse.model.command import Answer
 from packhorse.model.site import Site
-from packhorse.model.siteparts import Storage
-from packhorse.runtime.dialogue import ask
-from packhorse.sites.machine import look, read
+from packhorse.model.site_parts import Storage
+from packhorse.runtime.dialogue import run_command
+from packhorse.sites.machine import parse_probe, probe_command
 
 
 def text_of(**parts: str) -> str:
@@ -30,8 +30,8 @@ def test_this_machine_is_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         Storage(name="gone", path="/nowhere/at/all"),
         Storage(name="project", path="/projects/{project}"),
     )
-    command = look(Site(name="ant", storage=storage, quota_commands=("echo 5 of 10 GB",)))
-    seen = read(ask(command))
+    command = probe_command(Site(name="ant", storage=storage, quota_commands=("echo 5 of 10 GB",)))
+    seen = parse_probe(run_command(command))
     assert seen.host == os.uname().nodename
     assert seen.python.startswith("3.")
     rooms = {one.area: one for one in seen.rooms}
@@ -42,12 +42,12 @@ def test_this_machine_is_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert seen.quotas == {"echo 5 of 10 GB": "5 of 10 GB"}
     assert seen.places["MY_SCRATCH"] == str(tmp_path)
     assert "SCRATCH_TOKEN" not in seen.places, "only what names a place is looked at"
-    assert "secret" not in ask(command).stdout
+    assert "secret" not in run_command(command).stdout
 
 
 def test_a_look_changes_nothing(tmp_path: Path) -> None:
     """The script has no word that writes, beside what goes to /dev/null."""
-    script = look(Site(name="ant", setup=("source /etc/profile",))).argv[-1]
+    script = probe_command(Site(name="ant", setup=("source /etc/profile",))).argv[-1]
     assert not [
         line for line in script.splitlines() if ">" in line.replace("2>&1", "").replace(">/dev/null", "")
     ]
@@ -70,7 +70,7 @@ def test_a_redhat_with_lmod_is_read() -> None:
         room_slate="Filesystem 1024-blocks Used Available Capacity Mounted on\nfs 102400 2048 100352 2% /N/slate\n"
         "Filesystem Inodes IUsed IFree IUse% Mounted on\nfs 6400000 10 6399990 1% /N/slate",
     )
-    seen = read(Answer(status=0, stdout=f"Welcome! Maintenance on Sunday.\n{said}"))
+    seen = parse_probe(Answer(status=0, stdout=f"Welcome! Maintenance on Sunday.\n{said}"))
     assert (seen.system, seen.host) == ("Red Hat Enterprise Linux 8.10 (Ootpa)", "h1.quartz.uits.iu.edu")
     assert (seen.python, seen.rscript) == ("3.6.8", "3.6.3")
     assert (seen.module_system, seen.modules) == ("lmod", ("gcc/12.2.0", "python/3.13.5", "r/4.5.1"))
@@ -89,8 +89,8 @@ def test_what_is_not_there_is_not_known() -> None:
         loaded="bash: module: command not found",
         room_a="df: /x: No such file or directory",
     )
-    seen = read(Answer(status=0, stdout=said))
+    seen = parse_probe(Answer(status=0, stdout=said))
     assert (seen.system, seen.python, seen.rscript, seen.modules) == ("", "", "", ())
     assert seen.rooms[0].size is None
-    nothing = read(Answer(status=None, stderr="bash: did not answer"))
+    nothing = parse_probe(Answer(status=None, stderr="bash: did not answer"))
     assert nothing.modules == ()

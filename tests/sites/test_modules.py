@@ -12,7 +12,7 @@ import pytest
 
 from packhorse.model.command import Answer
 from packhorse.model.site import Site
-from packhorse.sites.modules import listed, listing, there_is_none, tried
+from packhorse.sites.modules import has_no_modules, list_command, parse_list, parse_load
 
 Run = Callable[..., CompletedProcess[str]]
 BASH = Path("/usr/share/modules/init/bash")
@@ -165,13 +165,13 @@ def test_what_lmod_prints_is_read_too() -> None:
         status=0,
         stdout=f"a banner\n\n==packhorse== avail\n{LMOD}\n==packhorse== loaded\nxalt/3\n\n==packhorse== spider\n{spider}\n==packhorse== end\n",
     )
-    assert listed(answer, "") == (["gcc/12.2", "gcc/13.2", "python/3.13.5", "r/4.5.1"], ["xalt/3"], 4)
-    found, _, _ = listed(answer, "r/4")
+    assert parse_list(answer, "") == (["gcc/12.2", "gcc/13.2", "python/3.13.5", "r/4.5.1"], ["xalt/3"], 4)
+    found, _, _ = parse_list(answer, "r/4")
     assert found == ["r/4.5.1", "r/4.4.1"]
 
 
 def test_a_word_is_quoted_for_the_shell() -> None:
-    argv = listing(Site(name="ant"), "x; touch /tmp/no").argv
+    argv = list_command(Site(name="ant"), "x; touch /tmp/no").argv
     assert "module -t spider 'x; touch /tmp/no'" in argv[-1]
 
 
@@ -184,11 +184,11 @@ def test_packages_are_found_or_missing() -> None:
         "r packages": "bash: Rscript: command not found",
     }
     text = "".join(f"\n==packhorse== {name}\n{value}\n" for name, value in said.items())
-    found = tried(Answer(status=0, stdout=text), ["numpy", "pandas", "scipy"], ["dplyr"])
+    found = parse_load(Answer(status=0, stdout=text), ["numpy", "pandas", "scipy"], ["dplyr"])
     assert found.failed == ""
     assert found.python.packages == {"numpy": True, "pandas": False, "scipy": False}
     assert (found.python.version, found.python.path) == ("3.6.8", "/usr/bin/python3")
     assert (found.rscript.path, found.rscript.packages) == ("", {"dplyr": False})
-    lost = tried(Answer(status=None, stderr="bash: did not answer within 60 s"), [], [])
+    lost = parse_load(Answer(status=None, stderr="bash: did not answer within 60 s"), [], [])
     assert lost.failed == "bash: did not answer within 60 s"
-    assert there_is_none(Answer(status=None, stderr="x"))
+    assert has_no_modules(Answer(status=None, stderr="x"))

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from packhorse.model.errors import StudyError
 from packhorse.model.site import Site
-from packhorse.model.siteparts import Archive, Partition
+from packhorse.model.site_parts import Archive, Partition
 from packhorse.sites.parse import parse_site
 from packhorse.text.node import Node, refuse
 from sites.full import ANT, FULL, SHORT, STORAGE, WORK
@@ -100,7 +100,7 @@ def test_login_nodes_are_known_by_pattern_and_by_first_label() -> None:
         ("partitions: {a: {core: 4}}", "1:18", "no key 'core'", "Did you mean 'cores'"),
         ("partitions: [a]", "1:13", "must be a mapping", "key: value"),
         ("partitions: {a: 4}", "1:17", "must be a mapping", "key: value"),
-        ("partitions: {a b: {}}", "1:14", "partition's name", "one word"),
+        ("partitions: {a b: {}}", "1:14", "valid name of a partition", "one word"),
         ("partitions: {a: {cores: 0}}", "1:25", "at least 1", "whole number"),
         ("partitions: {a: {memory: 16000}}", "1:26", "no unit", "'16000 MB'"),
         ("partitions: {a: {max_time: 7}}", "1:28", "no unit", "'7 min'"),
@@ -112,21 +112,21 @@ def test_login_nodes_are_known_by_pattern_and_by_first_label() -> None:
             "longer than its max_time",
             "Correct one",
         ),
-        ("partitions:\n a: {default: true}\n b: {default: true}", "3:15", "'a' and 'b'", "Keep"),
+        ("partitions:\n a: {default: true}\n b: {default: true}", "3:15", "'a' and 'b'", "one of them only"),
         ("partitions: {a: null}", "1:14", "no partition 'a'", "extends"),
         ("extends: bee", "1:10", "no site bee", "another"),
         ("extends: [bee]", "1:10", "must be a text", "one text"),
-        ("scheduler: sge", "1:12", "slurm, torque, openpbs, local", "Known here"),
-        ("hosts: 'login[12]'", "1:8", "no pattern of host names", "login*"),
-        ("hosts: '*'", "1:8", "no pattern of host names", "login*"),
+        ("scheduler: sge", "1:12", "slurm, torque, openpbs, local", "Allowed: "),
+        ("hosts: 'login[12]'", "1:8", "not a pattern of host names", "login*"),
+        ("hosts: '*'", "1:8", "not a pattern of host names", "login*"),
         ("max_array_index: -1", "1:18", "at least 0", "whole number"),
         ("array_mail: 'no'", "1:13", "true or false", "without quotes"),
         ("scratch: $(rm -r x)", "1:10", "must be a path", "$TMPDIR"),
         ("scratch: '$TMPDIR\"; x'", "1:10", "must be a path", "$TMPDIR"),
-        ("login: -oProxyCommand=x", "1:8", "where ssh logs in", "me@host.example.org"),
-        ("login: ant example", "1:8", "where ssh logs in", "me@host.example.org"),
-        ("login: ant:2222", "1:8", "where ssh logs in", "ssh://me@host"),
-        ("login: [ant]", "1:8", "where ssh logs in", "me@host"),
+        ("login: -oProxyCommand=x", "1:8", "a destination of ssh", "me@host.example.org"),
+        ("login: ant example", "1:8", "a destination of ssh", "me@host.example.org"),
+        ("login: ant:2222", "1:8", "a destination of ssh", "ssh://me@host"),
+        ("login: [ant]", "1:8", "a destination of ssh", "me@host"),
         ("aliases: [one two]", "1:11", "one word", "without spaces"),
         ("partitions: {a: {purpose: [gpu, tests]}}", "1:33", "serial, parallel", "Did you mean 'test'"),
         (
@@ -140,16 +140,21 @@ def test_login_nodes_are_known_by_pattern_and_by_first_label() -> None:
         ("storage: {a: {path: $HOME/$(x)}}", "1:21", "must be a path", "absolute path"),
         ("storage: {a: {quota: 100}}", "1:22", "no unit", "'100 MB'"),
         ("storage: {a: {purge: 60}}", "1:22", "no unit", "'60 min'"),
-        ("storage: {a: {purge_clock: read}}", "1:28", "write, access", "Known here"),
+        ("storage: {a: {purge_clock: read}}", "1:28", "write, access", "Allowed: "),
         ("storage: {a: {inode: 1}}", "1:15", "no key 'inode'", "Did you mean 'inodes'"),
         ("storage: {a: null}", "1:11", "no storage area 'a'", "extends"),
         ("access: {whom: me}", "1:10", "no key 'whom'", "Did you mean 'who'"),
         ("access: me", "1:9", "must be a mapping", "key: value"),
         ("quota_commands: 'quota | tail'", "1:17", "one program each", "lfs quota"),
         ('quota_commands: "quota \'"', "1:17", "No closing quotation", "Close"),
-        ("sources: {host: {date: 2023}}", "1:11", "no key 'host'", "Did you mean 'hosts'"),
+        (
+            "sources: {host: {date: 2023}}",
+            "1:11",
+            "sources names 'host', which is not a key",
+            "Did you mean 'hosts'",
+        ),
         ("retired: {successor: x}", "1:11", "no key 'successor'", "Did you mean 'successors'"),
-        ("build_on: node", "1:11", "login, job", "Known here"),
+        ("build_on: node", "1:11", "login, job", "Allowed: "),
         ("sessions: 0", "1:11", "at least 1", "whole number"),
         ("poll: 60", "1:7", "no unit", "'60 s'"),
         ("date: last week", "1:7", "must be a date", "2026-11"),
@@ -179,7 +184,7 @@ def test_times_that_clash_only_together_are_refused_too() -> None:
 
 @pytest.mark.parametrize("name", ["", "a b", ".hidden", "-x", "a/b"])
 def test_a_name_that_no_command_could_be_given_is_refused(name: str) -> None:
-    with pytest.raises(StudyError, match="cannot be a site's name"):
+    with pytest.raises(StudyError, match="is not a valid site name"):
         site("title: x", name)
 
 

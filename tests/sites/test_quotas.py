@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import pytest
 
-from packhorse.sites.quotas import GPFS, Left, Mounted, asking, left, own
+from packhorse.sites.quotas import (
+    GPFS,
+    MountedPath,
+    QuotaLeft,
+    parse_quota,
+    quota_command,
+    site_quota_command,
+)
 
-LUSTRE = Mounted(path="/lustre7/home/me/x", kind="lustre", device="mgs@tcp:/l7", mount="/lustre7")
-NFS = Mounted(path="/home/me", kind="nfs4", device="server:/export/home", mount="/home")
-DISK = Mounted(path="/home/me", kind="ext4", device="/dev/sda1", mount="/")
-GPFS_AREA = Mounted(path="/gpfs/work/me", kind="gpfs", device="/dev/gpfs0", mount="/gpfs")
+LUSTRE = MountedPath(path="/lustre7/home/me/x", kind="lustre", device="mgs@tcp:/l7", mount="/lustre7")
+NFS = MountedPath(path="/home/me", kind="nfs4", device="server:/export/home", mount="/home")
+DISK = MountedPath(path="/home/me", kind="ext4", device="/dev/sda1", mount="/")
+GPFS_AREA = MountedPath(path="/gpfs/work/me", kind="gpfs", device="/dev/gpfs0", mount="/gpfs")
 KIB = 1024
 HEAD = (
     "mmlsquota::HEADER:version:reserved:reserved:filesystemName:quotaType:id:name:blockUsage:blockQuota:blockLimit:"
@@ -36,7 +43,7 @@ uid 1001 is using default file quota setting
         (0, 880000),
     ),
     "lfs quota -h": (
-        Mounted(path="/home/mila/m/me", kind="lustre", mount="/home/mila"),
+        MountedPath(path="/home/mila/m/me", kind="lustre", mount="/home/mila"),
         "     /home/mila  99.5G      0k    100G       -  921718       0 1048576       -\n",
         ((1 << 30) // 2, 126858),
     ),
@@ -65,7 +72,7 @@ server:/export/home  2000  3000  4000  10  0  15
         (0, None),
     ),
     "quota -s": (
-        Mounted(path="/nfs_global/me", kind="nfs", device="filer:/g", mount="/nfs_global"),
+        MountedPath(path="/nfs_global/me", kind="nfs", device="filer:/g", mount="/nfs_global"),
         "    /nfs_global    479G   5120G   7168G            352k   5000k  10000k\n",
         (6689 << 30, 9648000),
     ),
@@ -105,28 +112,28 @@ UNKNOWN = {
 @pytest.mark.parametrize("form", FORMS)
 def test_what_is_left_is_read(form: str) -> None:
     where, text, (size, files) = FORMS[form]
-    found = left(text, where)
+    found = parse_quota(text, where)
     assert found is not None
     assert (found.bytes, found.files) == (size, files)
 
 
 @pytest.mark.parametrize("form", UNKNOWN)
 def test_what_is_not_understood_is_not_known(form: str) -> None:
-    assert left(UNKNOWN[form], LUSTRE) is None
+    assert parse_quota(UNKNOWN[form], LUSTRE) is None
 
 
 def test_no_limit_is_no_limit() -> None:
-    assert left("/lustre7 100 0 0 - 5 0 0 -", LUSTRE) == Left(name="/lustre7")
+    assert parse_quota("/lustre7 100 0 0 - 5 0 0 -", LUSTRE) == QuotaLeft(name="/lustre7")
 
 
 def test_each_file_system_is_asked_by_its_own_program() -> None:
     programs = {"lfs": "/bin/lfs", "mmlsquota": "", "quota": "/bin/quota"}
-    said = [asking(one, "me", programs) for one in (LUSTRE, GPFS_AREA, NFS)]
+    said = [quota_command(one, "me", programs) for one in (LUSTRE, GPFS_AREA, NFS)]
     assert [one and one.argv for one in said] == [
         ("/bin/lfs", "quota", "-q", "-u", "me", "/lustre7"),
         (GPFS, "-u", "me", "-Y"),
         ("/bin/quota", "-w", "-p", "-u", "me"),
     ]
-    assert asking(Mounted(path="/x", kind="tmpfs"), "me", programs) is None
-    assert asking(LUSTRE, "me", {}) is None
-    assert own("lfs quota -u $USER /x").argv == ("bash", "-lc", "lfs quota -u $USER /x")
+    assert quota_command(MountedPath(path="/x", kind="tmpfs"), "me", programs) is None
+    assert quota_command(LUSTRE, "me", {}) is None
+    assert site_quota_command("lfs quota -u $USER /x").argv == ("bash", "-lc", "lfs quota -u $USER /x")

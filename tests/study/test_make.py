@@ -9,7 +9,7 @@ import pytest
 
 from packhorse.model.errors import StudyError
 from packhorse.model.study import Factor
-from packhorse.study.make import make_study
+from packhorse.study.from_python import make_study
 from packhorse.study.template import split
 from study.studies import parse, reader
 
@@ -79,10 +79,10 @@ def test_files_are_read_through_the_argument():
     [
         ({"command": "run", "replicats": 3}, "no key 'replicats'"),
         ({"command": "run", "parameters": {"n": [1, 1.0]}}, "twice"),
-        ({"command": "run", "parameters": {"n": float("nan")}}, "nan as a number"),
-        ({"command": "run", "parameters": {"n": {1, 2}}}, "'n' holds a set"),
-        ({"command": "run", "parameters": {"n": 1j}}, "'n' holds a complex"),
-        ({"command": "run", "parameters": {"n": 10**400}}, "300 digits"),
+        ({"command": "run", "parameters": {"n": float("nan")}}, "nan is not a finite number"),
+        ({"command": "run", "parameters": {"n": {1, 2}}}, "'n' contains a set"),
+        ({"command": "run", "parameters": {"n": 1j}}, "'n' contains a complex"),
+        ({"command": "run", "parameters": {"n": 10**400}}, "1,000 bits"),
         ({"command": "run", "parameters": {"n": "a\0b"}}, "NUL"),
         ({"command": "run", "parameters": {"n": "\ud800"}}, "half of a character"),
         ({"command": "run", "parameters": {"n": []}}, "empty"),

@@ -1,11 +1,13 @@
-"""The reader and the JSON Schema know the same keys."""
+"""The reader and the JSON Schema have the same keys and bounds."""
 
 import json
 
+import jsonschema
 import pytest
 
+from packhorse.model.errors import StudyError
 from packhorse.study import keys
-from packhorse.study.make import make_study
+from packhorse.study.from_python import make_study
 from packhorse.study.schema import json_schema
 from study.studies import parse, refusal
 
@@ -28,7 +30,7 @@ def made(**given):
 
 
 def examples(table):
-    return [(key, example) for key, schema in table.items() for example in schema["examples"]]
+    return [(name, example) for name, key in table.items() for example in key.schema["examples"]]
 
 
 @pytest.mark.parametrize(("key", "example"), examples(keys.STUDY))
@@ -38,11 +40,13 @@ def test_the_reader_takes_every_key_with_its_examples(key, example):
         del given["command"]
     if key == "command":
         given["result"] = "none"
-    bare = made(**{"command": "run", **given}) if key != "function" else None
-    study = made(**given | {key: example})
-    assert bare is None or key in ("shell", "environment") or study != bare, (
-        "a key that changes nothing is not read"
-    )
+    if key in ("command", "function"):
+        base = given | {key: "another:program"}
+    elif (key, example) == ("environment", "none"):
+        base = given | {key: {"venv": ".venv"}}
+    else:
+        base = given
+    assert made(**given | {key: example}) != made(**base), "a key that changes nothing is not read"
 
 
 @pytest.mark.parametrize(
@@ -74,7 +78,7 @@ def test_the_schema_has_every_key_and_a_description_for_each():
     assert schema["$schema"].endswith("2020-12/schema")
     assert set(schema["properties"]) == set(keys.STUDY)
     known = refusal("nothing_of_this_kind: 1").hint
-    assert known == f"Known here: {', '.join(schema['properties'])}."
+    assert known == f"Allowed: {', '.join(schema['properties'])}."
     tables = [
         keys.STUDY,
         keys.RESOURCES,
@@ -85,8 +89,90 @@ def test_the_schema_has_every_key_and_a_description_for_each():
         keys.INDEX_VARIABLE,
     ]
     for table in [*tables, keys.RANDOM, keys.GENERATORS, keys.CHUNKS, keys.PARAMETERS]:
-        assert all(entry["description"] for entry in table.values())
+        assert all(key.schema["description"] and key.schema["examples"] for key in table.values())
     assert json.loads(json.dumps(schema)) == schema
+
+
+def random_with(name, value):
+    return {"parameters": {"x": {"random": {"distribution": "normal", "mean": 0, "sd": 1, name: value}}}}
+
+
+def chunks_with(name, value):
+    other = {"rows": {"size": 1}, "size": {"rows": 9}, "count": {"rows": 9}}[name]
+    return {"parameters": {"chunks": {**other, name: value}}}
+
+
+def interval_with(kind, value):
+    return {"parameters": {"x": {kind: [1, 2, value]}}}
+
+
+# For each table with integers: how a study has the value of a key.
+INTEGERS = [
+    (keys.STUDY, lambda name, value: {name: value}),
+    (keys.RESOURCES, lambda name, value: {"resources": {name: value}}),
+    (keys.CLUSTER, lambda name, value: {"cluster": {name: value}}),
+    (keys.INDEX_VARIABLE, lambda name, value: {"index_variable": {"name": "A", name: value}}),
+    (keys.GENERATORS, lambda name, value: {"parameters": {"x": {name: value}}}),
+    (keys.PARAMETERS, lambda name, value: {"parameters": {name: value}}),
+    (keys.RANDOM, random_with),
+    (keys.CHUNKS, chunks_with),
+]
+
+
+def bounds():
+    """Yield (place of a value, its key, a bound, the step beyond it) for every integer of a study."""
+    for table, given in INTEGERS:
+        for name, key in table.items():
+            if key.schema.get("type") == "integer":
+                yield given, name, key.schema["minimum"], -1
+                yield given, name, key.schema["maximum"], 1
+            if "prefixItems" in key.schema:
+                count = key.schema["prefixItems"][2]
+                yield interval_with, name, count["minimum"], -1
+                yield interval_with, name, count["maximum"], 1
+
+
+def test_every_table_with_integers_is_tried():
+    tried = {name for _, name, _, _ in bounds()}
+    assert tried >= {
+        "cpus",
+        "gpus",
+        "max_jobs",
+        "replicates",
+        "seed",
+        "retries",
+        "start",
+        "size",
+        "rows",
+        "count",
+    }
+    assert tried >= {"folds", "bootstrap", "permutations", "linspace", "geomspace"}
+
+
+@pytest.mark.parametrize(("given", "name", "bound", "step"), [*bounds()])
+def test_the_reader_and_the_schema_have_the_same_bounds(given, name, bound, step):
+    """Both refuse the next integer beyond each bound, and the schema accepts the bound itself."""
+    validator = jsonschema.Draft202012Validator(json_schema())
+    beyond = {"command": "run", **given(name, bound + step)}
+    assert list(validator.iter_errors(beyond))
+    with pytest.raises(StudyError, match=r"must be at (least|most)"):
+        made(**beyond)
+    assert not list(validator.iter_errors({"command": "run", **given(name, bound)}))
+
+
+def test_a_bound_itself_is_accepted():
+    study = made(
+        command="run",
+        seed=2**63 - 1,
+        retries=1000,
+        resources={"cpus": 100_000, "gpus": 100_000},
+        cluster={"max_jobs": 2**62},
+        replicates=2**62,
+        index_variable={"name": "A", "start": -(2**31)},
+    )
+    assert (study.seed, study.retries, study.replicates) == (2**63 - 1, 1000, 2**62)
+    assert (study.resources.cpus, study.resources.gpus) == (100_000, 100_000)
+    assert made(command="run", seed=0, retries=0, resources={"cpus": 1, "gpus": 0}).resources.gpus == 0
 
 
 def test_the_schema_knows_what_the_study_is_made_of():

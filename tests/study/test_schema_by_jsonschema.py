@@ -37,7 +37,10 @@ def test_there_are_examples() -> None:
     assert len(STUDIES) >= 6
 
 
-@pytest.mark.parametrize(("key", "example"), [(k, e) for k, s in keys.STUDY.items() for e in s["examples"]])
+@pytest.mark.parametrize(
+    ("key", "example"),
+    [(name, example) for name, key in keys.STUDY.items() for example in key.schema["examples"]],
+)
 def test_every_example_of_a_key_is_valid(key: str, example: Any) -> None:
     given = {key: example} if key in ("command", "function") else {"command": "run", key: example}
     assert not list(SCHEMA.iter_errors(given))
@@ -53,13 +56,14 @@ def test_every_example_of_a_key_is_valid(key: str, example: Any) -> None:
     ],
 )
 def test_every_example_of_an_inner_key_is_valid(name: str, table: keys.Table) -> None:
-    for key, schema in table.items():
-        for example in schema["examples"]:
+    for key, entry in table.items():
+        for example in entry.schema["examples"]:
             assert not list(SCHEMA.iter_errors({"command": "run", name: {key: example}}))
 
 
 @pytest.mark.parametrize(
-    ("key", "example"), [(k, e) for k, s in keys.GENERATORS.items() for e in s["examples"]]
+    ("key", "example"),
+    [(name, example) for name, key in keys.GENERATORS.items() for example in key.schema["examples"]],
 )
 def test_every_example_of_a_generator_is_valid(key: str, example: Any) -> None:
     assert not list(SCHEMA.iter_errors({"command": "run", "parameters": {"x": {key: example}}}))
@@ -80,6 +84,12 @@ WRONG = [
     "command: run\ncluster: {queue: long}",
     "command: run\ncluster: {mail_when: often}",
     "command: run\ncluster: {max_jobs: 0}",
+    "command: run\ncluster: {max_core_hours: 0}",
+    "command: run\nresources: {cpus: 100001}",
+    "command: run\nretries: 1001",
+    "command: run\nsummary: {quantiles: [1.5]}",
+    "command: run\nenvironment: {}",
+    "command: run\nparameters: {n: {linspace: [0, 1, 2.5]}}",
 ]
 
 

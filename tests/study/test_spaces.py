@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from packhorse.model.space import ParameterSpace
-from packhorse.study.levels import identity
-from packhorse.study.make import make_study
+from packhorse.study.from_python import make_study
+from packhorse.study.parameters.levels import identity
 from study.studies import parse
 
 TEXTS = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=6)

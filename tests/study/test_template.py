@@ -55,7 +55,7 @@ def test_values_show_as_in_the_worker():
 
 def test_formats_are_pythons():
     assert filled("{n:03d} {n:.2f} {n:>5} {n:,}", n=1234) == ["1234", "1234.00", " 1234", "1,234"]
-    with pytest.raises(StudyError, match="does not suit n=x"):
+    with pytest.raises(StudyError, match="does not fit n=x"):
         check_format({"name": "n", "spec": "03d"}, "x")
 
 
@@ -80,18 +80,18 @@ def test_lines_may_be_continued_by_a_backslash():
 @pytest.mark.parametrize(
     ("command", "said", "hint"),
     [
-        ("run {metod}", "{metod} is not a parameter", "Did you mean 'method'?"),
-        ("awk '{print $1}'", "{print $1} is not a parameter", "written twice: {{ and }}"),
-        ("echo '{\"a\": 1}'", "is not a parameter", "written twice"),
-        ("find . -exec rm {}", "{} is not a parameter", "written twice"),
-        ("run {n", "no partner", "{{"),
-        ("run n}", "no partner", "{{"),
+        ("run {metod}", "{metod} is neither a parameter", "Did you mean 'method'?"),
+        ("awk '{print $1}'", "{print $1} is neither a parameter", "twice: {{ and }}"),
+        ("echo '{\"a\": 1}'", "is neither a parameter", "twice"),
+        ("find . -exec rm {}", "{} is neither a parameter", "twice"),
+        ("run {n", "not matched", "{{"),
+        ("run n}", "not matched", "{{"),
         ("run {n:zz}", "format 'zz'", "{n:03d}"),
         ("run {n:999999999d}", "format '999999999d'", "{n:03d}"),
-        ("run {scratch:>9}", "is a path", "Write {scratch}."),
-        ("run 'a", "not closed", "list"),
-        ("run > out.txt", "'>', which only a shell", "shell: true"),
-        ("cd x; run", "'x;', which only a shell", "shell: true"),
+        ("run {scratch:>9}", "is a path", "Write {scratch}"),
+        ("run 'a", "open quote", "list"),
+        ("run > out.txt", "'>', which needs a shell", "shell: true"),
+        ("cd x; run", "'x;', which needs a shell", "shell: true"),
         ("   ", "empty", "python sim.py"),
     ],
 )
@@ -118,7 +118,7 @@ def test_templates_that_cannot_mean_what_they_say_are_refused(command, said, hin
         ("echo \\{n}", "backslash"),
         ("true # {n}", "comment"),
         ("echo $'a' {n}", "$'...'"),
-        ("echo 'a", "not closed"),
+        ("echo 'a", "open quote"),
     ],
 )
 def test_placeholders_that_quoting_cannot_protect_are_refused(command, said):

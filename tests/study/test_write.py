@@ -111,5 +111,5 @@ def test_wrong_assignments_are_refused():
         with pytest.raises(UsageError) as caught:
             map_study("run", assignments)
         assert "n=" in caught.value.hint
-    with pytest.raises(StudyError, match="'seed' is taken"):
+    with pytest.raises(StudyError, match="'seed' is reserved"):
         map_study("run", ["seed=1"])

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
-from packhorse.study.discover import discover, study_lines
+from packhorse.study.discover.draft import discover, study_lines
 from packhorse.study.parse import parse_study
 
 EXAMPLES = pathlib.Path(__file__).parents[2] / "examples"
@@ -47,10 +47,10 @@ def test_argparse():
     assert study["result"] == "out/{method}.csv"
     assert study["artifacts"] == ["fig.png"]
     text = study_lines(discover(ARGPARSE, "sim.py"))
-    assert "# sample size # of a group; a list sweeps: [50, 100]" in text
-    assert "for all: [ols, huber]" in text
+    assert "# sample size # of a group; for a sweep, write a list: [50, 100]" in text
+    assert "for all choices: [ols, huber]" in text
     assert "--verbose" in text
-    assert "left out: --config {config}" in text
+    assert "Options without a default, which you can add to the command: --config {config}" in text
 
 
 def test_old_generators_get_the_short_seed():

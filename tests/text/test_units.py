@@ -57,7 +57,7 @@ def test_bare_numbers_are_refused_with_both_readings():
         duration("90")
     assert "90 minutes" in caught.value.message
     assert "90 seconds" in caught.value.message
-    assert caught.value.hint == "Write the one you mean: '90 min' or '90 s'."
+    assert caught.value.hint == "Write '90 min' or '90 s'."
     with pytest.raises(StudyError) as caught:
         memory("4000")
     assert "4000 MB" in caught.value.message

@@ -1,4 +1,4 @@
-"""The command line: words in, use cases called, sentences out."""
+"""The command line: parse the arguments, call the use case, print the result."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import sys
 
 
 def main() -> None:
-    """Run the command line and leave with a documented exit code."""
+    """Run the command line and exit with a documented code."""
     from packhorse.cli.commands import packhorse
     from packhorse.cli.errors import guarded
 

@@ -1,4 +1,4 @@
-"""Turning what goes wrong into one sentence, a hint, and an exit code."""
+"""Print an error as one sentence and a hint, and return its exit code."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ INTERRUPTED = 130
 
 
 def guarded(command: click.Command) -> int:
-    """Run the command; return its exit code. Nothing the user does gives a traceback."""
+    """Run the command and return its exit code; a user's error never gives a traceback."""
     try:
-        found = command.main(prog_name="packhorse", standalone_mode=False)
-        return found if isinstance(found, int) else 0
+        result = command.main(prog_name="packhorse", standalone_mode=False)
+        return result if isinstance(result, int) else 0
     except PackhorseError as error:
-        tell(error)
+        print_error(error)
         return error.exit_code
     except click.exceptions.Abort:
         print("stopped", file=sys.stderr)
@@ -31,7 +31,7 @@ def guarded(command: click.Command) -> int:
         error.show()
         return error.exit_code
     except BrokenPipeError:
-        # The reader, such as `head`, has gone; Python must not complain about it at exit.
+        # The reader, such as `head`, has exited; Python must not report that at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as error:
@@ -39,8 +39,8 @@ def guarded(command: click.Command) -> int:
         return 1
 
 
-def tell(error: PackhorseError) -> None:
-    """Print an error and what to do about it."""
+def print_error(error: PackhorseError) -> None:
+    """Print an error and its hint."""
     where = f"{error.where}: " if isinstance(error, StudyError) and error.where else ""
     print(f"packhorse: {where}{error.message}", file=sys.stderr)
     for row in error.hint.splitlines():
@@ -49,7 +49,7 @@ def tell(error: PackhorseError) -> None:
 
 def _system(error: OSError) -> str:
     place = f"{error.filename}: " if error.filename else ""
-    said = f"{place}{error.strerror or error}"
+    text = f"{place}{error.strerror or error}"
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        said += "\n  the disk is full: make space and type the same command again; nothing finished is lost"
-    return said
+        text += "\n  the disk is full: make space and run the same command again; finished tasks are kept"
+    return text

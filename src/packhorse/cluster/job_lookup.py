@@ -1,4 +1,4 @@
-"""Single jobs, named SITE:JOB: cancelled, and what they printed; also those that nobody's run submitted."""
+"""Single jobs, named SITE:JOB: cancel them and show their output, also where no run of Packhorse submitted them."""
 
 from __future__ import annotations
 
@@ -16,166 +16,169 @@ from packhorse.model.errors import RunError, UsageError
 from packhorse.model.job import Details, Job
 from packhorse.model.site import Site
 from packhorse.project.user_sites import with_jobs
-from packhorse.remote.file_tail import Output, newer, tail
-from packhorse.remote.transport import SshTransport, transport_for
+from packhorse.remote.file_tail import OutputFile, output_tail, read_new
+from packhorse.remote.transport import transport_for
 from packhorse.runtime.dialogue import run_dialogue
 from packhorse.schedulers import scheduler
 from packhorse.schedulers.scheduler import NoReply
 
-SHOWN = 20  # elements of an array whose output is shown
-LOOK_SECONDS = 2.0  # between two looks at a file that is followed, on this machine
-FAR_SECONDS = 5.0  # and on a site that is reached over ssh
+SHOWN = 20  # output files of an array that are shown
 
-_NAMED = re.compile(r"(?P<site>[\w.-]+):(?P<job>[^\s/]+)")
+_REFERENCE = re.compile(r"(?P<site>[\w.-]+):(?P<job>[^\s/]+)")
 
 
-class Named(Struct, frozen=True, kw_only=True):
+class JobReference(Struct, frozen=True, kw_only=True):
     """A job of a site, as the user names it."""
 
     site: Site
-    word: str  # of the job, or of an element
+    word: str  # the number as typed: of the job, or of an element
     job: str
     element: int | None = None
-    known: tuple[Output, ...] = ()  # files to which it writes, where somebody has written that down
+    known: tuple[OutputFile, ...] = ()  # its output files, where a run recorded them
 
 
-def named_job(said: str | None, folder: Path) -> Named | None:
-    """Return the job that SITE:JOB names; None for anything else, such as the name of a run."""
-    found = _NAMED.fullmatch(said or "")
-    if found is None or Path(said or "").exists():
+def find_job_reference(text: str | None, folder: Path) -> JobReference | None:
+    """Return the job that SITE:JOB names; None for any other text, such as the name of a run.
+
+    Raises UsageError for a site that is not known, and for a text that the site's scheduler does not use as a number.
+    """
+    match = _REFERENCE.fullmatch(text or "")
+    if match is None or Path(text or "").exists():
         return None
-    site = with_jobs(found["site"], folder)
+    site = with_jobs(match["site"], folder)
     dialect = scheduler(site.scheduler)
-    if not dialect.is_job(found["job"]):
+    if not dialect.is_job(match["job"]):
         raise UsageError(
-            f"{found['job']} is no number of a job of {site.name}", f"packhorse jobs {site.name} lists them"
+            f"{match['job']} is not a job number of {site.name}", f"packhorse jobs {site.name} lists the jobs"
         )
-    job, element = dialect.split(found["job"])
-    return Named(site=site, word=found["job"], job=job, element=element)
+    job, element = dialect.split(match["job"])
+    return JobReference(site=site, word=match["job"], job=job, element=element)
 
 
 @contextmanager
-def asking(site: Site) -> Iterator[Queue]:
-    """Reach a site, and yield its queue."""
+def open_queue(site: Site) -> Iterator[Queue]:
+    """Open a session at a site and yield its queue."""
     queue = Queue(site, transport_for(site))
     with queue.transport.open():
-        if isinstance(queue.transport, SshTransport):
-            queue.transport.say_hello(list(queue.dialect.programs), [])
+        queue.transport.identify(list(queue.dialect.programs))
         yield queue
 
 
-def cancel_job(named: Named) -> str:
-    """Cancel a job of the user's that waits or runs, and say so; raise RunError where there is none."""
-    with asking(named.site) as queue:
-        ours = _living(queue, named)
-        if not ours:
-            raise _no_such(queue, named)
-        wrong = queue.cancel([named.word if named.element is not None else ours[0].job])
-        if wrong:
-            raise RunError(
-                f"{named.site.name} did not take the cancellation: {wrong}", "the same command tries again"
-            )
-    name = f" ({ours[0].name})" if ours[0].name else ""
-    return f"cancelled job {named.word} of {named.site.name}{name}"
+def cancel_job(reference: JobReference) -> str:
+    """Cancel a queued or running job of the user, and return a sentence; raise RunError where there is none."""
+    site = reference.site.name
+    with open_queue(reference.site) as queue:
+        alive = _alive_parts(queue, reference)
+        if not alive:
+            raise _not_alive(queue, reference)
+        error = queue.cancel([reference.word if reference.element is not None else alive[0].job])
+        if error:
+            raise RunError(f"{site} did not cancel job {reference.word}: {error}", "run the command again")
+    name = f" ({alive[0].name})" if alive[0].name else ""
+    return f"cancelled job {reference.word} of {site}{name}"
 
 
-def _living(queue: Queue, named: Named) -> list[Job]:
-    """Return what waits or runs of a job of the user's."""
-    found = queue.jobs(0)
-    if found.silent:
-        raise RunError(
-            f"the scheduler of {named.site.name} does not answer: {found.silent}",
-            "the same command tries again",
-        )
+def _alive_parts(queue: Queue, reference: JobReference) -> list[Job]:
+    """Return the queued and running parts of a job of the user, by a poll made now."""
+    reply = queue.jobs(0)
+    if reply.silent:
+        raise _no_reply(reference, reply.silent)
     same = queue.dialect.same_job
-    return [job for job in found.jobs if same(named.job, job.job) and job.state != "GONE"]
+    return [job for job in reply.jobs if same(reference.job, job.job) and job.state != "GONE"]
 
 
-def _no_such(queue: Queue, named: Named) -> RunError:
-    hint = f"packhorse jobs {named.site.name} --all lists yours"
-    known = run_dialogue(queue.dialect.details(named.word), queue.ask)
-    if isinstance(known, list) and known:
-        return RunError(
-            f"job {named.word} of {named.site.name} neither waits nor runs, or is not yours", hint
-        )
-    return RunError(f"{named.site.name} knows no job {named.word} of yours", hint)
+def _no_reply(reference: JobReference, reason: str) -> RunError:
+    return RunError(
+        f"no reply from the scheduler of {reference.site.name}: {reason}", "run the command again"
+    )
 
 
-def outputs(queue: Queue, named: Named) -> list[Output]:
-    """Return the files to which a job writes, an element each; raise RunError where nobody knows any."""
-    said = run_dialogue(queue.dialect.details(named.word), queue.ask)
-    if named.known and (isinstance(said, NoReply) or not said):
-        return list(named.known)
-    if isinstance(said, NoReply):
+def _not_alive(queue: Queue, reference: JobReference) -> RunError:
+    hint = f"packhorse jobs {reference.site.name} --all lists your jobs"
+    details = run_dialogue(queue.dialect.details(reference.word), queue.ask)
+    where = f"job {reference.word} of {reference.site.name}"
+    if isinstance(details, list) and details:
+        return RunError(f"{where} is not queued or running, or belongs to another user", hint)
+    return RunError(f"{where} does not exist", hint)
+
+
+def job_outputs(queue: Queue, reference: JobReference) -> list[OutputFile]:
+    """Return the output files of a job, by element; raise RunError where none is known."""
+    site = reference.site.name
+    reply = run_dialogue(queue.dialect.details(reference.word), queue.ask)
+    if reference.known and (isinstance(reply, NoReply) or not reply):
+        return list(reference.known)
+    if isinstance(reply, NoReply):
+        raise _no_reply(reference, reply.why)
+    details = [row for row in reply if reference.element in (None, row.element)]
+    if not details:
         raise RunError(
-            f"the scheduler of {named.site.name} does not answer: {said.why}", "the same command tries again"
+            f"{site} has no record of job {reference.word}", f"packhorse jobs {site} --all lists your jobs"
         )
-    found = [one for one in said if named.element in (None, one.element)]
-    if not found:
+    files = [file for row in details for file in _output_files(row)]
+    if not files:
         raise RunError(
-            f"{named.site.name} knows no job {named.word}, or knows it no more",
-            f"packhorse jobs {named.site.name} --all lists yours",
+            f"job {reference.word} of {site} has not started, so it has no output",
+            f"packhorse jobs {site} shows why it waits",
         )
-    written = [one for detail in found for one in _files(detail)]
-    if not written:
-        raise RunError(
-            f"job {named.word} of {named.site.name} has not begun, so it has written nothing",
-            f"packhorse jobs {named.site.name} says why it waits",
-        )
-    return sorted(written, key=lambda one: (one.element or 0, one.errors))
+    return sorted(files, key=lambda file: (file.element or 0, file.errors))
 
 
-def _files(one: Details) -> Iterator[Output]:
-    # Of a job that waits, a scheduler names the file to come.
-    for path, errors in ((one.output, False), (one.error, True)):
+def _output_files(details: Details) -> Iterator[OutputFile]:
+    # For a queued job, a scheduler names the file that the job will write.
+    for path, errors in ((details.output, False), (details.error, True)):
         if path and path != "/dev/null":
-            yield Output(path=path, element=one.element, errors=errors, waits=one.waits, late=one.late)
+            yield OutputFile(
+                path=path, element=details.element, errors=errors, waits=details.waits, late=details.late
+            )
 
 
-def logs_of_job(named: Named) -> tuple[list[tuple[str, str]], str]:
-    """Return (heading, text) of what a job printed, of the first elements of an array; and what is left out."""
-    with asking(named.site) as queue:
-        files = outputs(queue, named)
-        shown = [(_heading(named, one, len(files)), tail(queue.transport, one)) for one in files[:SHOWN]]
-        another = _element(queue, named, files[-1])
+def job_logs(reference: JobReference) -> tuple[list[tuple[str, str]], str]:
+    """Return (heading, text) of a job's first SHOWN output files, and a sentence about the others."""
+    with open_queue(reference.site) as queue:
+        files = job_outputs(queue, reference)
+        shown = [
+            (_heading(reference, file, len(files)), output_tail(queue.transport, file))
+            for file in files[:SHOWN]
+        ]
+        another = _element_command(queue, reference, files[-1])
     more = len(files) - SHOWN
-    return shown, f"and {more:,} more; one of them: {another}" if more > 0 else ""
+    return shown, f"and {more:,} more; for one of them: {another}" if more > 0 else ""
 
 
-def _element(queue: Queue, named: Named, one: Output) -> str:
-    """Return the command for what one element of an array printed."""
-    word = queue.dialect.element_of(named.job, one.element or 0)
-    return shlex.join(["packhorse", "logs", f"{named.site.name}:{word}"])
+def _element_command(queue: Queue, reference: JobReference, file: OutputFile) -> str:
+    """Return the command that shows the output of one element of an array."""
+    number = queue.dialect.element_of(reference.job, file.element or 0)
+    return shlex.join(["packhorse", "logs", f"{reference.site.name}:{number}"])
 
 
-def _heading(named: Named, one: Output, number: int) -> str:
+def _heading(reference: JobReference, file: OutputFile, number: int) -> str:
     if number == 1:
         return ""
-    whose = f"element {one.element}" if one.element is not None else f"job {named.job}"
-    return f"== {whose}{', errors' if one.errors else ''}: {one.path} =="
+    part = f"element {file.element}" if file.element is not None else f"job {reference.job}"
+    return f"== {part}{', errors' if file.errors else ''}: {file.path} =="
 
 
-def follow_job(named: Named, show: Callable[[str], None]) -> None:
-    """Show what a job prints, as it comes, until it has ended."""
-    pause = FAR_SECONDS if isinstance(transport_for(named.site), SshTransport) else LOOK_SECONDS
-    with asking(named.site) as queue:
-        (first, *others) = outputs(queue, named)
-        if any(one.element != first.element for one in others):
+def follow_job(reference: JobReference, show: Callable[[str], None]) -> None:
+    """Show the output of a job as it is written, until the job has ended."""
+    with open_queue(reference.site) as queue:
+        (first, *others) = job_outputs(queue, reference)
+        if any(file.element != first.element for file in others):
             raise UsageError(
-                f"job {named.word} is an array: name the element to follow",
-                f"{_element(queue, named, first)} --follow",
+                f"job {reference.word} is an array: name the element to follow",
+                f"{_element_command(queue, reference, first)} --follow",
             )
-        at = 0
+        offset = 0
         while True:
-            # What was written before the job was seen to be gone is all there is.
+            # Poll before reading: after the job is gone, one read returns all that it wrote.
             alive = any(
-                job.element in (named.element, None)
+                job.element in (reference.element, None)
                 for job in queue.jobs().jobs
-                if queue.dialect.same_job(named.job, job.job)
+                if queue.dialect.same_job(reference.job, job.job)
             )
-            text, at = newer(queue.transport, first, at)
+            text, offset = read_new(queue.transport, first, offset)
             if text:
                 show(text)
             elif not alive:
                 return
-            time.sleep(pause if alive else 0.0)
+            time.sleep(queue.transport.file_poll if alive else 0.0)

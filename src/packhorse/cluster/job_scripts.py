@@ -1,4 +1,4 @@
-"""Rendering what a run says to its batch system: the job scripts, and the argv of every later submission."""
+"""Render the job scripts of a run, and the argv templates of every later submission."""
 
 from __future__ import annotations
 
@@ -13,26 +13,25 @@ from packhorse.model.job import Request
 from packhorse.plan.shape import Rung
 from packhorse.project.placement import Place
 from packhorse.remote.run_store import RunStore
-from packhorse.rundir.files import write
+from packhorse.rundir.files import write_file
 from packhorse.schedulers.scheduler import Scheduler
 from packhorse.schedulers.script import Raw, job_script
 
-# Of a continuation's job: it folds journals, and asks again where a submission is refused.
-CONTINUE_SECONDS = 900
-TOKEN = "{token}"  # noqa: S105 - the place of one
+CONTINUE_SECONDS = 900  # of a continuation: it folds journals, and retries a submission that was refused
+TOKEN = "{token}"  # noqa: S105 - a placeholder
 ABOUT_WAVE = """\
-One job of a Packhorse run: a worker that takes tasks until none is left, or until its time is nearly over.
+One job of a Packhorse run: a worker that runs tasks until none is left, or until its time is nearly over.
 Packhorse submits it as an array: ${wave} is the wave, ${last} the number of the array's last job.
-Where jobs may not submit jobs, so that this one was queued beforehand, ${follows} is the wave before it.
-The worker tells each task how many threads it may use (OMP_NUM_THREADS and the like): the cores it asked for."""
+Where jobs may not submit jobs, and this one was queued in advance, ${follows} is the wave before it.
+The worker sets the number of threads for each task (OMP_NUM_THREADS and the like) to the cores that it requests."""
 ABOUT_CONTINUATION = """\
-Starts when the jobs of wave ${wave} have ended, however they ended, and submits another wave for the tasks
-that they left without a result. Nobody has to be there for that."""
+Starts when the jobs of wave ${wave} have ended, whether they failed or not, and submits another wave for the
+tasks without a result. It needs no other program or login."""
 CONTINUE_MEMORY = 600  # MiB, for a million tasks
 
 
 class Caps(Struct, frozen=True, kw_only=True):
-    """Where the continuation ends."""
+    """Limits at which the continuation submits no further wave."""
 
     waves: int = 100
     core_hours: float | None = None
@@ -42,28 +41,28 @@ class Caps(Struct, frozen=True, kw_only=True):
 def render(
     store: RunStore, place: Place, dialect: Scheduler, base: Request, rungs: Sequence[Rung], caps: Caps
 ) -> None:
-    """Write all that a later wave needs, before the first one is submitted.
+    """Write the files that later waves need, before the first wave is submitted.
 
-    `base` is the request of an element but for its size, which the rungs have.
+    `base` is the request of an element without its size, which is that of a rung.
     """
     folder = store.run.path / "waves"
     for rung in rungs:
-        write(folder / f"job-{rung.name}.sh", wave_script(store, place, dialect, base, rung), 0o700)
-    write(folder / "continue.sh", continue_script(store, place, dialect, base), 0o700)
+        write_file(folder / f"job-{rung.name}.sh", wave_script(store, place, dialect, base, rung), 0o700)
+    write_file(folder / "continue.sh", continue_script(store, place, dialect, base), 0o700)
     mail = place.asked.mail and place.asked.mail_when
     if mail:
-        write(folder / "mail.sh", mail_script(place, dialect, base), 0o700)
-    said = {
+        write_file(folder / "mail.sh", mail_script(place, dialect, base), 0o700)
+    templates = {
         "format": "packhorse-continue",
         "version": 1,
         "run": store.run.about().id,
         "python": store.python,
         "latency": place.site.latency,
         "rungs": [_rung(store, rung) for rung in rungs],
-        "submit": dialect.template(_placed(store, base)),
-        "after": dialect.template(_following(store, base), after=True),
-        "release": dialect.release("{job}"),
-        "asked": _asked(dialect),
+        "submit": dialect.submit_template(_wave_request(store, base)),
+        "after": dialect.submit_template(_continuation_request(store, base), after=True),
+        "release": dialect.release_argv("{job}"),
+        "asked": _cancelled_query(dialect),
         "unset": list(dialect.unset),
         "memory_words": list(dialect.memory_words),
         "node_words": list(dialect.node_words),
@@ -71,11 +70,11 @@ def render(
         "mail": _mail(store, place, dialect, base) if mail else None,
         **msgspec.to_builtins(caps),
     }
-    write(folder / "continue.json", msgspec.json.format(msgspec.json.encode(said), indent=1))
+    write_file(folder / "continue.json", msgspec.json.format(msgspec.json.encode(templates), indent=1))
 
 
 def element_request(base: Request, rung: Rung) -> Request:
-    """Return what one element of a wave asks for."""
+    """Return the request of one element of a wave."""
     return replace(
         base,
         cores=rung.cores,
@@ -99,25 +98,25 @@ def wave_script(store: RunStore, place: Place, dialect: Scheduler, base: Request
     if place.site.scratch:
         program += ["--scratch", Raw(f'"{place.site.scratch}"')]
     head = dialect.directives(element_request(base, rung))
-    first, about = dialect.first(_output(store)), _about(ABOUT_WAVE, dialect)
+    first, about = dialect.startup_lines(_output(store)), _about(ABOUT_WAVE, dialect)
     return job_script(head, about, setup_lines(place), program, place.site.setup, first)
 
 
 def continue_script(store: RunStore, place: Place, dialect: Scheduler, base: Request) -> str:
-    """Return the job script that runs when wave $1 has ended, and submits what it left missing."""
+    """Return the job script of the continuation, which runs when wave $1 has ended."""
     request = replace(
         base, name=f"{base.name}-next", cores=1, memory=CONTINUE_MEMORY, seconds=CONTINUE_SECONDS, options=()
     )
     program = [store.python, "-S", "-E", f"{store.path}/worker.pyz", "continue", store.path]
     program += [Raw(f'"${dialect.variables.wave}"'), "--seconds", str(CONTINUE_SECONDS - 60)]
-    first, about = dialect.first(_output_after(store)), _about(ABOUT_CONTINUATION, dialect)
+    first, about = dialect.startup_lines(_output_after(store)), _about(ABOUT_CONTINUATION, dialect)
     return job_script(dialect.directives(request), about, [], program, place.site.setup, first)
 
 
 def mail_script(place: Place, dialect: Scheduler, base: Request) -> str:
-    """Return the script of a job that does nothing, so that the scheduler sends a mail at its end.
+    """Return the script of a job that does nothing, so that the scheduler sends one mail at its end.
 
-    A mail of an array would be one for each element, and some sites refuse arrays that ask for mail.
+    For an array the scheduler would send a mail for each element, and some sites refuse arrays that request mail.
     """
     request = Request(
         name=base.name,
@@ -129,19 +128,19 @@ def mail_script(place: Place, dialect: Scheduler, base: Request) -> str:
         mail=place.asked.mail,
         mail_when=("end",),
     )
-    about = "Does nothing: the mail at its end says how the run ended."
+    about = "Does nothing: the scheduler's mail at its end reports the end of the run."
     return job_script(dialect.directives(request), about, [], ["true"])
 
 
 def _mail(store: RunStore, place: Place, dialect: Scheduler, base: Request) -> dict[str, object]:
-    """Return how the one mail of a run is sent; `when` is fail where only bad news is wanted."""
-    argv = dialect.notice(f"{store.path}/waves/mail.sh")
+    """Return how the one mail of a run is sent; `when` is "fail" where only failures are reported."""
+    argv = dialect.notification_argv(f"{store.path}/waves/mail.sh")
     when = "end" if "end" in place.asked.mail_when else "fail"
     return {"argv": argv, "name": base.name, "when": when, "not_in_names": dialect.not_in_names}
 
 
 def setup_lines(place: Place) -> list[str]:
-    """Return the shell lines that the study wants before the worker: modules, then its own."""
+    """Return the shell lines before the worker: the study's modules, then its setup lines."""
     loads = [f"module load {shlex.quote(name)}" for name in place.asked.modules]
     return [*loads, *place.asked.setup]
 
@@ -155,19 +154,19 @@ def _rung(store: RunStore, rung: Rung) -> dict[str, object]:
     return {**msgspec.to_builtins(rung), "script": script}
 
 
-def _placed(store: RunStore, base: Request) -> Request:
-    """Return the request of a wave with the places that each submission fills."""
+def _wave_request(store: RunStore, base: Request) -> Request:
+    """Return the request of a wave, with placeholders that each submission fills."""
     output = _output(store)
     return replace(base, token=TOKEN, elements=1, output=output, exclude=("{exclude}",), after="{job}")
 
 
-def _following(store: RunStore, base: Request) -> Request:
+def _continuation_request(store: RunStore, base: Request) -> Request:
     name, output = f"{base.name}-next", _output_after(store)
     return replace(base, name=name, token=TOKEN, output=output, after="{job}", throttle=0)
 
 
-def _asked(dialect: Scheduler) -> dict[str, object]:
-    argv, cancelled = dialect.asked("{job}")
+def _cancelled_query(dialect: Scheduler) -> dict[str, object]:
+    argv, cancelled = dialect.cancelled_query("{job}")
     return {"argv": argv, "cancelled": cancelled}
 
 
@@ -176,13 +175,13 @@ def _output(store: RunStore) -> str:
 
 
 def _output_after(store: RunStore) -> str:
-    # Beside its script, since a job whose output's folder is missing fails before its first line.
+    # Beside its script: a job fails before its first line where the folder of its output does not exist.
     return f"{store.path}/waves/continue-{{wave}}.out"
 
 
 def _about(text: str, dialect: Scheduler) -> str:
+    """Return the comment of a script, with the names of the dialect's variables filled in."""
     names = dialect.variables
-    said = {"{wave}": names.wave, "{last}": names.last, "{follows}": names.follows}
-    for place, name in said.items():
-        text = text.replace(place, name)
+    for placeholder, name in {"{wave}": names.wave, "{last}": names.last, "{follows}": names.follows}.items():
+        text = text.replace(placeholder, name)
     return text

@@ -1,4 +1,4 @@
-"""How a run stands on its site: what waits, what runs, what comes after, and what nobody knows."""
+"""The state of a run's jobs: queued, running, followed by a continuation, gone or unknown."""
 
 from __future__ import annotations
 
@@ -7,100 +7,105 @@ from typing import Literal
 
 from msgspec import Struct
 
-from packhorse.cluster.queue import Jobs, Queue
+from packhorse.cluster.queue import Queue, QueueReply
 from packhorse.model.job import Job
 from packhorse.rundir.directory import RunDirectory
 from packhorse.rundir.submissions import Submissions
 from packhorse.text.amounts import counted
 
-SHOWN = 4  # nodes that are named
+SHOWN = 4  # names of nodes in one line
 
 
-class JobState(Struct, frozen=True, kw_only=True):
-    """The jobs of one run. `queued` and `running` count elements of its newest wave that has jobs."""
+class RunJobState(Struct, frozen=True, kw_only=True):
+    """The jobs of one run. `queued` and `running` count elements of its newest wave that has jobs.
+
+    In the state "following" only a continuation is queued or running.
+    """
 
     state: Literal["waiting", "running", "following", "gone", "unknown"]
     wave: int = 0
     queued: int = 0
     running: int = 0
-    at_a_time: int = 0  # tasks, in the elements that run
-    follows: bool = False  # a continuation waits or runs
-    reason: str = ""  # why what waits does, in plain words
+    at_a_time: int = 0  # tasks that the running elements work on together
+    follows: bool = False  # whether a continuation is queued or running
+    reason: str = ""  # why queued jobs wait, in plain words
     start: str = ""  # expected, ISO 8601
-    needs: str = ""  # what somebody has to do, where waiting alone never ends
+    needs: str = ""  # the action without which queued jobs never start
     nodes: tuple[str, ...] = ()
     numbers: tuple[str, ...] = ()  # of all jobs, to cancel them
-    asked: float = 0.0
-    silent: str = ""
+    asked: float = 0.0  # time of the poll, Unix seconds
+    silent: str = ""  # why the scheduler did not reply
 
     @property
     def alive(self) -> bool:
-        """Whether something of the run waits or runs."""
+        """Whether a job of the run is queued or running."""
         return self.state in ("waiting", "running", "following")
 
 
-def job_state(run: RunDirectory, queue: Queue, jobs: Jobs) -> JobState:
-    """Return how a run's jobs stand by one answer of the scheduler."""
-    if jobs.silent:
-        return JobState(state="unknown", silent=jobs.silent, asked=jobs.asked)
-    ours = jobs.of(run.about().id)
-    numbers = tuple(dict.fromkeys(job.job for _, _, job in ours))
-    working = [(wave, job) for wave, following, job in ours if not following and job.state != "GONE"]
-    next_ones = [job for _, following, job in ours if following and job.state != "GONE"]
-    needs = _needs(run, queue, [*(job for _, job in working), *next_ones])
-    if not working:
-        return JobState(
-            state="following" if next_ones else "gone",
-            follows=bool(next_ones),
-            reason=_reason(queue, next_ones),
-            start=_first_start(next_ones),
+def job_state(run: RunDirectory, queue: Queue, reply: QueueReply) -> RunJobState:
+    """Return the state of a run's jobs, from one reply of the scheduler."""
+    if reply.silent:
+        return RunJobState(state="unknown", silent=reply.silent, asked=reply.asked)
+    jobs = reply.of(run.about().id)
+    numbers = tuple(dict.fromkeys(job.job for _, _, job in jobs))
+    alive = [(wave, following, job) for wave, following, job in jobs if job.state != "GONE"]
+    elements = [(wave, job) for wave, following, job in alive if not following]
+    continuations = [job for _, following, job in alive if following]
+    needs = _needs(run, queue, [*(job for _, job in elements), *continuations])
+    if not elements:
+        return RunJobState(
+            state="following" if continuations else "gone",
+            follows=bool(continuations),
+            reason=_reason(queue, continuations),
+            start=_first_start(continuations),
             needs=needs,
             numbers=numbers,
-            asked=jobs.asked,
+            asked=reply.asked,
         )
-    begun = [wave for wave, job in working if job.state != "QUEUED"]
-    newest = max(begun) if begun else min(wave for wave, _ in working)  # later ones may be queued beforehand
-    here = [job for wave, job in working if wave == newest]
-    waiting = [job for job in here if job.state == "QUEUED"]
-    running = [job for job in here if job.state == "RUNNING"]
-    unknown = [job for job in here if job.state == "UNKNOWN"]
-    elements = sum(job.elements for job in [*running, *unknown])
-    sent = Submissions(run).of(newest)
-    return JobState(
+    started = [wave for wave, job in elements if job.state != "QUEUED"]
+    # Later waves may be queued in advance; the wave at work is the newest that has started.
+    newest = max(started) if started else min(wave for wave, _ in elements)
+    current = [job for wave, job in elements if wave == newest]
+    queued = [job for job in current if job.state == "QUEUED"]
+    running = [job for job in current if job.state == "RUNNING"]
+    unknown = [job for job in current if job.state == "UNKNOWN"]
+    at_work = sum(job.elements for job in [*running, *unknown])
+    submission = Submissions(run).of(newest)
+    return RunJobState(
         state="running" if running or unknown else "waiting",
         wave=newest,
-        queued=sum(job.elements for job in waiting),
-        running=elements,
-        at_a_time=elements * sent.slots if sent else 0,
-        follows=bool(next_ones),
-        reason=_reason(queue, waiting),
+        queued=sum(job.elements for job in queued),
+        running=at_work,
+        at_a_time=at_work * submission.slots if submission else 0,
+        follows=bool(continuations),
+        reason=_reason(queue, queued),
         needs=needs,
-        start=_first_start(waiting),
+        start=_first_start(queued),
         nodes=tuple(sorted({job.node for job in running if job.node})),
         numbers=numbers,
-        asked=jobs.asked,
+        asked=reply.asked,
     )
 
 
 def _reason(queue: Queue, jobs: list[Job]) -> str:
-    """Return why jobs wait, the reasons that never pass before those that may."""
-    waiting = [job for job in jobs if job.state == "QUEUED"]
-    words = sorted((job.reason for job in waiting), key=lambda word: not queue.dialect.stuck(word))
-    return "; ".join(dict.fromkeys(map(queue.dialect.reason, words)))
+    """Return why jobs wait; reasons that need an action come first."""
+    reasons = [job.reason for job in jobs if job.state == "QUEUED"]
+    ordered = sorted(reasons, key=lambda reason: not queue.dialect.remedy(reason))
+    return "; ".join(dict.fromkeys(map(queue.dialect.explain_reason, ordered)))
 
 
 def _needs(run: RunDirectory, queue: Queue, jobs: list[Job]) -> str:
-    """Return what somebody has to do for jobs that never start by themselves."""
-    found = []
+    """Return the actions without which queued jobs never start."""
+    actions = []
     for job in jobs:
-        said = queue.dialect.stuck(job.reason) if job.state == "QUEUED" else ""
-        if said:
-            found.append(said.replace("JOB", job.job).replace("RUN", called(run)))
-    return "; ".join(dict.fromkeys(found))
+        remedy = queue.dialect.remedy(job.reason) if job.state == "QUEUED" else ""
+        if remedy:
+            actions.append(remedy.replace("JOB", job.job).replace("RUN", run_argument(run)))
+    return "; ".join(dict.fromkeys(actions))
 
 
-def called(run: RunDirectory) -> str:
-    """Return what commands that are typed beside the study may call a run: its name under runs/, else its path."""
+def run_argument(run: RunDirectory) -> str:
+    """Return a run as an argument of commands typed beside the study: its name under runs/, else its path."""
     return shlex.quote(run.path.name if run.path.parent.name == "runs" else str(run.path))
 
 
@@ -108,29 +113,27 @@ def _first_start(jobs: list[Job]) -> str:
     return min((job.start for job in jobs if job.state == "QUEUED" and job.start), default="")
 
 
-def job_state_line(found: JobState) -> str:
-    """Return how a run's jobs stand, as one sentence."""
-    if found.state == "unknown":
-        return f"unknown: the scheduler does not answer ({found.silent}); the jobs go on by themselves"
-    if found.state == "following":
-        waits = f" waits ({found.reason})" if found.reason else " runs"
-        return (
-            f"a wave has ended; the job that looks for what it left{waits}{_expected(found)}{_needed(found)}"
-        )
-    if found.state == "gone":
-        return "no job of this run waits or runs"
+def job_state_line(state: RunJobState) -> str:
+    """Return the state of a run's jobs as one line."""
+    if state.state == "unknown":
+        return f"unknown: no reply from the scheduler ({state.silent}); the jobs continue"
+    if state.state == "following":
+        waits = f" is waiting ({state.reason})" if state.reason else " is running"
+        return f"a wave has ended; its continuation{waits}{_expected(state)}{_action(state)}"
+    if state.state == "gone":
+        return "no job of this run is queued or running"
     parts = []
-    if found.running:
-        tasks = f", {counted(found.at_a_time, 'task')} at a time" if found.at_a_time else ""
-        parts.append(f"{counted(found.running, 'job')} running{_nodes(found.nodes)}{tasks}")
-    if found.queued:
-        because = f" ({found.reason})" if found.reason else ""
-        parts.append(f"{counted(found.queued, 'job')} waiting{because}{_expected(found)}")
-    return "; ".join(parts) + _needed(found)
+    if state.running:
+        tasks = f", {counted(state.at_a_time, 'task')} at a time" if state.at_a_time else ""
+        parts.append(f"{counted(state.running, 'job')} running{_nodes(state.nodes)}{tasks}")
+    if state.queued:
+        reason = f" ({state.reason})" if state.reason else ""
+        parts.append(f"{counted(state.queued, 'job')} waiting{reason}{_expected(state)}")
+    return "; ".join(parts) + _action(state)
 
 
-def _needed(found: JobState) -> str:
-    return f"; this never ends by itself: {found.needs}" if found.needs else ""
+def _action(state: RunJobState) -> str:
+    return f"; action required: {state.needs}" if state.needs else ""
 
 
 def _nodes(names: tuple[str, ...]) -> str:
@@ -138,6 +141,6 @@ def _nodes(names: tuple[str, ...]) -> str:
     return f" on {', '.join(names[:SHOWN])}{more}" if names else ""
 
 
-def _expected(found: JobState) -> str:
-    known = found.start and not found.needs
-    return f", expected to start at {found.start.replace('T', ' ')}" if known else ""
+def _expected(state: RunJobState) -> str:
+    shown = state.start and not state.needs
+    return f", expected to start at {state.start.replace('T', ' ')}" if shown else ""

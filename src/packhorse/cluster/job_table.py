@@ -1,4 +1,4 @@
-"""Jobs as rows for a person: an array folded into one, states in plain words, what was used of what was asked."""
+"""Jobs as rows of a table: an array is one row, with states in plain words and what it used of its request."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Literal
 
 from msgspec import Struct
 
+from packhorse.cluster.queue import ROOT
 from packhorse.model.job import Ended, Job
 from packhorse.schedulers.scheduler import Scheduler
 from packhorse.text.amounts import counted, size, span
@@ -39,20 +40,20 @@ HOW: dict[str, State] = {
     "requeued": "put back",
     "unknown": "ended",
 }
-NODES = 3  # that are named
+NODES = 3  # names of nodes in one line
 
 
-class Row(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class JobRow(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One job, or one array with all its elements. Times in seconds, memory in MiB."""
 
     job: str
     name: str = ""
-    run: str = ""  # the run that it belongs to
+    run: str = ""  # that submitted it
     state: State = "unknown"  # of an array: the first of `counts`
     counts: dict[State, int] = {}  # elements in each state
-    word: str = ""  # the scheduler's own, where it says more than the state
-    reason: str = ""  # why it waits, in plain words
-    needs: str = ""  # what ends a wait that never ends by itself
+    word: str = ""  # the scheduler's name of the state, where it says more
+    reason: str = ""  # why it is queued, in plain words
+    needs: str = ""  # the action without which it never starts
     start: str = ""  # expected, ISO 8601 in the site's time
     elapsed: int | None = None
     limit: int | None = None
@@ -63,68 +64,73 @@ class Row(Struct, frozen=True, kw_only=True, omit_defaults=True):
     by_staff: bool = False
     end: str = ""
     cores: int | None = None
-    cpu_used: float | None = None  # share of the time of its cores
+    cpu_used: float | None = None  # CPU time as a share of elapsed time x cores
     memory: int | None = None  # peak of one process group
-    memory_asked: int | None = None  # on each node
+    memory_asked: int | None = None  # requested on each node
 
     @property
     def alive(self) -> bool:
-        """Whether something of it waits or runs."""
+        """Whether the job, or an element of it, is queued or running."""
         return self.state in ALIVE
 
 
-class Names(Struct, frozen=True, kw_only=True):
-    """What is known here of the runs that jobs belong to: by the run's id, and by the job's number."""
+class RunNames(Struct, frozen=True, kw_only=True):
+    """Names of runs on this machine, by the id of the run and by the number of a job."""
 
     by_id: Mapping[str, str] = {}
     by_job: Mapping[str, str] = {}
 
     def of(self, job: str, token: str) -> str:
-        """Return the run of a job, "" for none."""
+        """Return the run of a job; empty for a job of no run here."""
         for run_id, name in self.by_id.items():
             if token.startswith(f"packhorse-{run_id}-"):
                 return name
         return self.by_job.get(job, "")
 
 
-def rows(
-    dialect: Scheduler, site: str, jobs: Iterable[Job], ended: Iterable[Ended], names: Names
-) -> list[Row]:
-    """Return a row for each job: those that run, then those that wait, then those that ended, the newest first."""
-    living: dict[str, list[Job]] = {}
+def job_rows(
+    dialect: Scheduler, site: str, jobs: Iterable[Job], ended: Iterable[Ended], names: RunNames
+) -> list[JobRow]:
+    """Return a row for each job: running, then queued, then ended, the newest first."""
+    alive_parts: dict[str, list[Job]] = {}
     for job in jobs:
         if job.state != "GONE":
-            living.setdefault(job.job, []).append(job)
-    over: dict[str, list[Ended]] = {}
-    for one in ended:
-        over.setdefault(one.job, []).append(one)
-    found = [_living(dialect, site, parts, over.pop(job, []), names) for job, parts in living.items()]
-    gone = [_gone(parts, names) for parts in over.values()]
+            alive_parts.setdefault(job.job, []).append(job)
+    ended_parts: dict[str, list[Ended]] = {}
+    for part in ended:
+        ended_parts.setdefault(part.job, []).append(part)
+    alive = [
+        _alive_row(dialect, site, parts, ended_parts.pop(job, []), names)
+        for job, parts in alive_parts.items()
+    ]
+    over = [_ended_row(parts, names) for parts in ended_parts.values()]
     return [
-        *sorted(found, key=lambda row: (row.state != "running", _order(row.job))),
-        *sorted(gone, key=lambda row: (row.end, _order(row.job)), reverse=True),
+        *sorted(alive, key=lambda row: (row.state != "running", _order(row.job))),
+        *sorted(over, key=lambda row: (row.end, _order(row.job)), reverse=True),
     ]
 
 
 def _order(job: str) -> tuple[int, str]:
-    digits = "".join(one for one in job.partition(".")[0] if one.isdigit())
+    digits = "".join(character for character in job.partition(".")[0] if character.isdigit())
     return int(digits or 0), job
 
 
-def _living(dialect: Scheduler, site: str, jobs: Sequence[Job], ended: Sequence[Ended], names: Names) -> Row:
+def _alive_row(
+    dialect: Scheduler, site: str, jobs: Sequence[Job], ended: Sequence[Ended], names: RunNames
+) -> JobRow:
     states = {id(job): _state(dialect, job) for job in jobs}
     counts: dict[State, int] = {}
     for job in jobs:
         counts[states[id(job)]] = counts.get(states[id(job)], 0) + job.elements
-    for one in ended:
-        counts[HOW[one.how]] = counts.get(HOW[one.how], 0) + 1
+    for part in ended:
+        counts[HOW[part.how]] = counts.get(HOW[part.how], 0) + 1
     counts = {state: counts[state] for state in (*ALIVE, *HOW.values()) if state in counts}
     first = jobs[0]
     running = [job for job in jobs if states[id(job)] == "running"]
     waiting = [job for job in jobs if job.state == "QUEUED"]
     lefts = [job.limit - job.elapsed for job in running if job.limit is not None and job.elapsed is not None]
     state = next(iter(counts))
-    return Row(
+    return JobRow(
         job=first.job,
         name=next((job.name for job in jobs if job.name), ""),
         run=next(filter(None, (names.of(job.job, job.token) for job in jobs)), ""),
@@ -143,100 +149,99 @@ def _living(dialect: Scheduler, site: str, jobs: Sequence[Job], ended: Sequence[
 
 def _state(dialect: Scheduler, job: Job) -> State:
     if job.state == "QUEUED":
-        return dialect.waits(job.reason)
+        return dialect.wait_kind(job.reason)
     return "running" if job.state == "RUNNING" else "unknown"
 
 
 def _word(running: Sequence[Job]) -> str:
-    """Return the scheduler's word for a job that runs in an unusual way: COMPLETING, SUSPENDED."""
+    """Return the scheduler's name of an unusual state of a running job: COMPLETING, SUSPENDED."""
     words = {job.word for job in running if job.word not in ("RUNNING", "R", "")}
     return ", ".join(sorted(words)).lower() if words and len(running) == 1 else ""
 
 
 def _reasons(dialect: Scheduler, waiting: Sequence[Job]) -> str:
-    return "; ".join(dict.fromkeys(dialect.reason(job.reason) for job in waiting))
+    return "; ".join(dict.fromkeys(dialect.explain_reason(job.reason) for job in waiting))
 
 
 def _needs(dialect: Scheduler, site: str, waiting: Sequence[Job]) -> str:
-    found = []
+    """Return the actions without which queued jobs never start."""
+    actions = []
     for job in waiting:
-        said = dialect.stuck(job.reason)
-        if said:
-            found.append(
-                said.replace("packhorse cancel RUN", f"packhorse cancel {site}:{job.job}").replace(
-                    "JOB", job.job
-                )
-            )
-    return "; ".join(dict.fromkeys(found))
+        remedy = dialect.remedy(job.reason)
+        remedy = remedy.replace("packhorse cancel RUN", f"packhorse cancel {site}:{job.job}")
+        actions.append(remedy.replace("JOB", job.job))
+    return "; ".join(dict.fromkeys(filter(None, actions)))
 
 
-def _gone(parts: Sequence[Ended], names: Names) -> Row:
-    """Return the row of a job of which nothing waits or runs; numbers of an array are those of all its elements."""
+def _ended_row(parts: Sequence[Ended], names: RunNames) -> JobRow:
+    """Return the row of a job that has ended; numbers of an array are those of all its elements."""
     counts: dict[State, int] = {}
-    for one in parts:
-        counts[HOW[one.how]] = counts.get(HOW[one.how], 0) + 1
-    # What went wrong comes first.
+    for part in parts:
+        counts[HOW[part.how]] = counts.get(HOW[part.how], 0) + 1
+    # Failures come first.
     counts = {state: counts[state] for state in sorted(counts, key=lambda state: state == "done")}
     first = parts[0]
-    own = len(parts) == 1
-    return Row(
+    single = len(parts) == 1
+    return JobRow(
         job=first.job,
         name=first.name,
         run=names.of(first.job, ""),
         state=next(iter(counts)),
-        counts={} if own else counts,
-        word=first.word if own and first.how == "unknown" else "",
-        elapsed=max((one.elapsed for one in parts if one.elapsed is not None), default=None),
+        counts={} if single else counts,
+        word=first.word if single and first.how == "unknown" else "",
+        elapsed=max((part.elapsed for part in parts if part.elapsed is not None), default=None),
         limit=first.limit,
-        nodes=tuple(sorted({one.node for one in parts if one.node})),
-        exit=first.exit if own else None,
-        signal=first.signal if own else None,
-        by_staff=all(one.by == "0" for one in parts),
-        end=max(one.end for one in parts),
+        nodes=tuple(sorted({part.node for part in parts if part.node})),
+        exit=first.exit if single else None,
+        signal=first.signal if single else None,
+        by_staff=all(part.by == ROOT for part in parts),
+        end=max(part.end for part in parts),
         cores=first.cores,
         cpu_used=_cpu_used(parts),
-        memory=max((one.memory for one in parts if one.memory is not None), default=None),
+        memory=max((part.memory for part in parts if part.memory is not None), default=None),
         memory_asked=first.asked_memory and first.asked_memory // (first.nodes or 1),
     )
 
 
 def _cpu_used(parts: Sequence[Ended]) -> float | None:
-    """Return which share of the time of their cores jobs computed; None for what was too short to tell."""
-    measured = [(one.cpu, one.elapsed * one.cores) for one in parts if one.cpu and one.elapsed and one.cores]
-    whole = sum(seconds for _, seconds in measured)
-    return sum(cpu for cpu, _ in measured) / whole if whole else None
+    """Return CPU time as a share of elapsed time x cores; None where jobs were too short to measure."""
+    measured = [
+        (part.cpu, part.elapsed * part.cores) for part in parts if part.cpu and part.elapsed and part.cores
+    ]
+    core_seconds = sum(seconds for _, seconds in measured)
+    return sum(cpu for cpu, _ in measured) / core_seconds if core_seconds else None
 
 
-def state_words(row: Row) -> str:
+def describe_state(row: JobRow) -> str:
     """Return a row's state: `running`, or `3 running, 7 waiting`."""
     if row.counts:
         return ", ".join(f"{number:,} {state}" for state, number in row.counts.items())
     return f"{row.state} ({row.word})" if row.word else row.state
 
 
-def about(row: Row) -> str:
-    """Return what there is to say of a row, as one line."""
-    return "; ".join(part for part in (_alive_words(row) if row.alive else _ended_words(row)) if part)
+def describe_job(row: JobRow) -> str:
+    """Return where a job runs, why it waits, or how it ended and what it used, as one line."""
+    return "; ".join(part for part in (_alive_facts(row) if row.alive else _ended_facts(row)) if part)
 
 
-def _alive_words(row: Row) -> list[str]:
+def _alive_facts(row: JobRow) -> list[str]:
     ran = ""
     if row.nodes or row.elapsed is not None:
-        ran = f"on {_named(row.nodes)}" if row.nodes else ""
+        ran = f"on {_node_list(row.nodes)}" if row.nodes else ""
         if row.elapsed is not None:
             ran += f" for {span(row.elapsed)}" + (f" of {span(row.limit)}" if row.limit else "")
     left = f"{span(row.left)} left" if row.left is not None else ""
     expected = f"expected to start at {row.start.replace('T', ' ')}" if row.start and not row.needs else ""
-    stuck = f"this never ends by itself: {row.needs}" if row.needs else ""
-    return [ran.strip(), left, row.reason, expected, stuck]
+    action = f"action required: {row.needs}" if row.needs else ""
+    return [ran.strip(), left, row.reason, expected, action]
 
 
-def _named(nodes: Sequence[str]) -> str:
+def _node_list(nodes: Sequence[str]) -> str:
     more = f" and {counted(len(nodes) - NODES, 'more')[:-1]}" if len(nodes) > NODES + 1 else ""
     return ", ".join(nodes[: NODES if more else None]) + more
 
 
-def _ended_words(row: Row) -> list[str]:
+def _ended_facts(row: JobRow) -> list[str]:
     how = ""
     if row.signal:
         how = f"killed by signal {row.signal}"
@@ -250,12 +255,12 @@ def _ended_words(row: Row) -> list[str]:
     return [
         how,
         took,
-        _used_words(row),
+        _usage(row),
         f"ended {row.end.replace('T', ' ')}" if row.end[:1].isdigit() else "",
     ]
 
 
-def _used_words(row: Row) -> str:
+def _usage(row: JobRow) -> str:
     used = []
     if row.cpu_used is not None:
         cores = f" of {counted(row.cores, 'core')}" if row.cores else ""

@@ -1,4 +1,4 @@
-"""Following a run on a batch system to its end; nothing depends on anybody doing so."""
+"""Monitor a run on a batch system to its end; the run does not depend on it."""
 
 from __future__ import annotations
 
@@ -6,233 +6,226 @@ import time
 
 from msgspec.structs import replace
 
-from packhorse.cluster.job_state import JobState, job_state, job_state_line
+from packhorse.cluster.job_state import RunJobState, job_state, job_state_line
 from packhorse.cluster.queue import Queue
 from packhorse.cluster.submit_wave import Submitter
 from packhorse.model.command import Command
 from packhorse.model.errors import Unreachable
-from packhorse.model.submission import Stopped, Submission
-from packhorse.project.background_import import import_ahead
+from packhorse.model.submission import StopRecord, Submission
+from packhorse.project.background_import import import_in_background
 from packhorse.project.reporter import Progress, Reporter
 from packhorse.remote.run_store import RunStore
 from packhorse.rundata.outcomes import latest_outcomes
-from packhorse.rundata.progress import WaveEnd, tasks_done
+from packhorse.rundata.progress import EndReason, WaveEnd, run_counts
 from packhorse.rundir.submissions import Submissions
 from packhorse.text.amounts import span
 
-SOON_SECONDS = 0.1  # between two looks at the journals, at first
-LOOK_SECONDS = 1.0  # the same, later
-LOOK_SHARE = 0.05  # of the time that a run has taken: so much longer may looking make it
-SETTLE_SECONDS = 30.0  # after a submission, before its absence from the queue means anything
-CONTINUE_SECONDS = 120.0  # what a continuation may take when it runs here
+FIRST_POLL_SECONDS = 0.1  # between two readings of the journals, at first
+LONGEST_POLL_SECONDS = 1.0  # the same, later
+POLL_SHARE = 0.05  # of the elapsed time: the pause may delay the end of a run by so much
+SETTLE_SECONDS = 30.0  # after a submission, until a job that the queue does not list counts as gone
+CONTINUE_SECONDS = 120.0  # for a continuation that runs on the login node
 RESUBMITS = 2
-LOST_SECONDS = 3600.0  # for the user to log in again
+LOGIN_SECONDS = 3600.0  # for the user to log in again
 
 
-class StillRunning(Exception):  # noqa: N818 - a state to tell, not a mistake of somebody
-    """Nobody looks any more, and the run goes on; its argument is how long it was looked at."""
+class StillRunning(Exception):  # noqa: N818 - a state of the run, not an error
+    """Monitoring has stopped and the run continues; the argument is for how long it was monitored."""
 
 
 class Monitor:
-    """Watches one run until it is over, and does what its continuation would where that is gone."""
+    """Polls one run until it is over, and replaces its continuation where that is gone."""
 
     def __init__(self, store: RunStore, queue: Queue, reporter: Reporter) -> None:
         self.store, self.queue, self.reporter = store, queue, reporter
         self.run = store.run
-        self.kept = Submissions(self.run, store)
-        self.begun = time.monotonic()
-        self.began_with: tuple[int, int] | None = None
-        self.gone: list[float] = []  # when the scheduler was asked and knew no job of ours
-        self.told = ""
-        self.lost = 0.0  # since when the site cannot be asked
+        self.submissions = Submissions(self.run, store)
+        self.started = time.monotonic()
+        self.finished_before: int | None = None  # tasks
+        self.absent: list[float] = []  # times of polls that listed no job of the run, Unix seconds
+        self.last_line = ""
+        self.unreachable_since = 0.0
         self.resubmitted = 0
-        self.continued = 0  # the wave whose continuation ran here
+        self.continued = 0  # the wave whose continuation ran on the login node
 
     def follow(self) -> WaveEnd:
-        """Watch until the run is over; KeyboardInterrupt leaves it running."""
-        import_ahead("polars")
+        """Poll until the run is over; KeyboardInterrupt leaves it running.
+
+        Raises StillRunning when the site's limit for idle logins is reached, and Unreachable where the site cannot be
+        reached for LOGIN_SECONDS.
+        """
+        import_in_background("polars")
         try:
             while True:
-                end = self._look_there()
+                end = self._poll()
                 if end is not None:
                     return end
-                self._check_idle()
+                self._check_idle_limit()
                 time.sleep(self._pause())
         finally:
-            self.show()
+            self.report_progress()
             self.reporter.finished()
 
     def _pause(self) -> float:
-        """Return the seconds to the next look: at a run elsewhere each is a round trip, and so as rare as questions."""
+        """Return the seconds to the next poll; where each is a round trip, the site's poll interval."""
         poll = self.queue.site.poll
-        return poll if self.store.far else pause(time.monotonic() - self.begun, poll)
+        return poll_pause(time.monotonic() - self.started, poll) if self.store.cheap_to_poll else poll
 
-    def _look_there(self) -> WaveEnd | None:
-        """Look in one session, in which what is new comes together with the scheduler's answer.
+    def _poll(self) -> WaveEnd | None:
+        """Poll in one session, in which new files and the scheduler's reply share a round trip.
 
-        A laptop sleeps, and a connection ends: the run does not need it, and it is waited for.
+        Where the connection is lost, as when a laptop sleeps, the run continues, and this waits for a new login.
         """
         try:
             with self.store.open():
-                self.store.look(*self.queue.announced())
-                end = self._look()
+                self.store.refresh(self.queue.next_commands)
+                end = self._check()
         except Unreachable as error:
             self._wait_for_login(error)
             return None
-        if self.lost:
-            self.reporter.say(f"{self.queue.site.name} answers again")
-        self.lost = 0.0
+        if self.unreachable_since:
+            self.reporter.say(f"connected to {self.queue.site.name} again")
+        self.unreachable_since = 0.0
         return end
 
     def _wait_for_login(self, error: Unreachable) -> None:
-        """Say once that nobody answers, and give up after an hour."""
-        if not self.lost:
-            self.lost = time.monotonic()
-            self.reporter.warn(
-                f"{error.message}; the run goes on without it. {error.hint}. This command goes on then"
-            )
-        if time.monotonic() - self.lost > LOST_SECONDS:
+        """Report a lost connection once; raise the error after LOGIN_SECONDS."""
+        if not self.unreachable_since:
+            self.unreachable_since = time.monotonic()
+            self.reporter.warn(f"{error.message}; the run continues. To continue monitoring, {error.hint}")
+        if time.monotonic() - self.unreachable_since > LOGIN_SECONDS:
             raise error
 
-    def _check_idle(self) -> None:
-        """Stop asking when the site would have closed a login that nobody uses: asking for ever would defeat that."""
-        idle = self.queue.site.idle
-        if self.store.far and idle and time.monotonic() - self.begun > idle and not self.store.keeps_login():
-            raise StillRunning(span(idle))
+    def _check_idle_limit(self) -> None:
+        """Raise StillRunning after the time at which the site closes idle logins; polling for longer would bypass it."""
+        limit = self.queue.transport.idle_limit
+        if limit and time.monotonic() - self.started > limit:
+            raise StillRunning(span(limit))
 
-    def _look(self) -> WaveEnd | None:
-        self.show()
-        stopped = self.kept.stopped()
+    def _check(self) -> WaveEnd | None:
+        self.report_progress()
+        stopped = self.submissions.stopped()
         if stopped is not None:
-            return ended(stopped)
+            return wave_end(stopped)
         if self._all_ok():
-            self._dismiss()
-            return ended(Stopped(why="done"))
-        found = job_state(self.run, self.queue, self.queue.jobs())
-        self._tell(found)
-        latest = self.kept.latest()
+            self._cancel_remaining()
+            return wave_end(StopRecord(why="done"))
+        state = job_state(self.run, self.queue, self.queue.jobs())
+        self._report_state(state)
+        latest = self.submissions.latest()
         if latest is None:
-            return ended(Stopped(why="cancelled", text="its newest wave is not of a batch system"))
-        if found.alive or found.state == "unknown":
-            self.gone.clear()
-            if found.alive:
-                self._complete(latest, found)
+            return wave_end(
+                StopRecord(why="cancelled", text="its newest wave was not submitted to a batch system")
+            )
+        if state.alive or state.state == "unknown":
+            self.absent.clear()
+            if state.alive:
+                self._confirm(latest, state)
             return None
-        return self._absent(latest, found)
+        return self._handle_absence(latest, state)
 
-    def _tell(self, found: JobState) -> None:
-        said = job_state_line(replace(found, start=""))  # what is expected changes all the time
-        if said != self.told and found.state != "gone":
-            self.reporter.say(job_state_line(found))
-            self.told = said
+    def _report_state(self, state: RunJobState) -> None:
+        # Expected starts change with every poll, so they do not count as a change.
+        line = job_state_line(replace(state, start=""))
+        if line != self.last_line and state.state != "gone":
+            self.reporter.say(job_state_line(state))
+            self.last_line = line
 
-    def _complete(self, latest: Submission, found: JobState) -> None:
-        """Write down what was not known when a wave was submitted, now that the scheduler shows it."""
-        if latest.job or found.wave != latest.wave:
+    def _confirm(self, latest: Submission, state: RunJobState) -> None:
+        """Record the job of a submission whose reply was lost, once the scheduler lists it."""
+        if latest.job or state.wave != latest.wave:
             return
-        ours = self.queue.jobs().of(self.run.about().id)
-        job = next((job.job for wave, following, job in ours if wave == latest.wave and not following), "")
+        jobs = self.queue.jobs().of(self.run.about().id)
+        job = next((job.job for wave, following, job in jobs if wave == latest.wave and not following), "")
         if job:
-            Submitter(self.store, self.queue, self.reporter).learned(latest, job)
+            Submitter(self.store, self.queue, self.reporter).confirm(latest, job)
 
-    def _absent(self, latest: Submission, found: JobState) -> WaveEnd | None:
-        """Decide what it means that no job of ours is to be seen."""
-        if not self.gone or found.asked > self.gone[-1]:
-            self.gone.append(found.asked)
-        since = time.time() - max(latest.submitted, latest.intended)
-        apart = self.gone[-1] - self.gone[0]
-        if len(self.gone) < 2 or apart < self.queue.site.latency or since < SETTLE_SECONDS:
+    def _handle_absence(self, latest: Submission, state: RunJobState) -> WaveEnd | None:
+        """Handle a poll that lists no job of the run; only two such polls, `latency` apart, mean that they are gone."""
+        if not self.absent or state.asked > self.absent[-1]:
+            self.absent.append(state.asked)
+        age = time.time() - max(latest.submitted, latest.intended)
+        apart = self.absent[-1] - self.absent[0]
+        if len(self.absent) < 2 or apart < self.queue.site.latency or age < SETTLE_SECONDS:
             return None
-        self.gone.clear()
-        if self.kept.cancelled:
-            return ended(Stopped(why="cancelled", text="packhorse cancel"))
-        if not latest.job and not self._started(latest):
+        self.absent.clear()
+        if self.submissions.cancelled:
+            return wave_end(StopRecord(why="cancelled", text="packhorse cancel"))
+        if not latest.job and not (self.run.path / "waves" / str(latest.wave) / "owner").exists():
             return self._resubmit(latest)
         if self.continued == latest.wave:
-            text = "its jobs are gone, and nothing could be submitted in their place"
-            return ended(Stopped(why="refused", text=text))
+            text = "its jobs are gone, and no further wave could be submitted"
+            return wave_end(StopRecord(why="refused", text=text))
         self.continued = latest.wave
-        self.reporter.say("the jobs of this wave are gone; looking for what they left missing")
-        self.go_on(latest)
+        self.reporter.say("the jobs of this wave are gone; looking for tasks without a result")
+        self.run_continuation(latest)
         return None
 
-    def go_on(self, latest: Submission) -> None:
-        """Do here what the continuation does in its job."""
-        there = self.store.path
-        argv = [self.store.python, "-S", "-E", f"{there}/worker.pyz", "continue", there, str(latest.wave)]
+    def run_continuation(self, latest: Submission) -> None:
+        """Run the continuation of a wave on the login node."""
+        folder = self.store.path
+        argv = [self.store.python, "-S", "-E", f"{folder}/worker.pyz", "continue", folder, str(latest.wave)]
         answer = self.queue.ask(
             Command(argv=(*argv, "--seconds", str(int(CONTINUE_SECONDS))), timeout=CONTINUE_SECONDS + 30)
         )
         self.queue.shared.forget()
-        for row in (answer.stdout or answer.stderr).splitlines():
-            self.reporter.say(row)
+        for line in (answer.stdout or answer.stderr).splitlines():
+            self.reporter.say(line)
 
     def _resubmit(self, latest: Submission) -> WaveEnd | None:
-        """Submit a wave again that nobody knows of; should both come to run, the second finds the first's mark."""
+        """Submit a wave again that never appeared in the queue; should both arrays start, the first owns the wave."""
         if self.resubmitted >= RESUBMITS:
-            return ended(Stopped(why="refused", text="the scheduler never showed the job"))
+            return wave_end(StopRecord(why="refused", text="the job never appeared in the queue"))
         self.resubmitted += 1
-        self.reporter.warn("the scheduler does not know the job; submitting it again")
-        Submitter(self.store, self.queue, self.reporter).wave(latest)
+        self.reporter.warn("the scheduler does not list the job; submitting it again")
+        Submitter(self.store, self.queue, self.reporter).submit(latest)
         return None
 
-    def _started(self, latest: Submission) -> bool:
-        return (self.run.path / "waves" / str(latest.wave) / "owner").exists()
-
     def _all_ok(self) -> bool:
-        """Tell whether every task has a result; the ends of journals say when to look closely."""
+        """Return whether every task has a result: by the ends of journals, and only then by all records."""
         plan = self.run.latest()
         if plan is None:
             return False
-        done = plan.before.get("OK", 0) + tasks_done(self.run, plan.wave).get("OK", 0)
-        if done < plan.total:
+        if run_counts(self.run, plan).done < plan.total:
             return False
-        self.store.bring()
+        self.store.fetch_records()
         return latest_outcomes(self.run).fold.counts["OK"] >= plan.total
 
-    def _dismiss(self) -> None:
-        """Cancel what would find nothing to do: elements that still wait, and the continuation unless it sends mail.
+    def _cancel_remaining(self) -> None:
+        """Cancel elements that are still queued, and the continuation unless it sends mail.
 
-        By their tokens: after a crash the scheduler may have given a number to another job.
+        Jobs are found by their tokens: after a crash the scheduler may have given a number to another job.
         """
-        cluster = self.kept.cluster()
+        cluster = self.submissions.cluster()
         mail = cluster is not None and bool(cluster.mail)
-        ours = self.queue.jobs().of(self.run.about().id)
-        useless = {job.job for _, following, job in ours if job.state != "GONE" and not (following and mail)}
+        jobs = self.queue.jobs().of(self.run.about().id)
+        useless = {job.job for _, following, job in jobs if job.state != "GONE" and not (following and mail)}
         self.queue.cancel(sorted(useless))
 
-    def show(self) -> None:
-        """Tell how far the run is."""
+    def report_progress(self) -> None:
+        """Report the progress of the run."""
         plan = self.run.latest()
         if plan is None:
             return
-        counts = dict(plan.before)
-        for name, number in tasks_done(self.run, plan.wave).items():
-            counts[name] = counts.get(name, 0) + number
-        ok = min(counts.get("OK", 0), plan.total)
-        failed = sum(number for name, number in counts.items() if name not in ("OK", "MISSING"))
-        failed = min(failed, plan.total - ok)
-        if self.began_with is None:
-            self.began_with = ok, failed
+        counts = run_counts(self.run, plan)
+        if self.finished_before is None:
+            self.finished_before = counts.done + counts.failed
         self.reporter.progress(
             Progress(
-                total=plan.total,
-                done=ok,
-                failed=failed,
-                started_with=sum(self.began_with),
-                seconds=time.monotonic() - self.begun,
+                total=counts.total,
+                done=counts.done,
+                failed=counts.failed,
+                started_with=self.finished_before,
+                seconds=time.monotonic() - self.started,
             )
         )
 
 
-def pause(taken: float, poll: float) -> float:
-    """Return the seconds to the next look at a run of so many seconds; `poll` is its site's interval."""
-    return min(max(SOON_SECONDS, LOOK_SHARE * taken), LOOK_SECONDS, poll)
+def poll_pause(elapsed: float, poll: float) -> float:
+    """Return the seconds to the next poll of a run on this file system; `poll` is its site's interval."""
+    return min(max(FIRST_POLL_SECONDS, POLL_SHARE * elapsed), LONGEST_POLL_SECONDS, poll)
 
 
-def ended(stopped: Stopped) -> WaveEnd:
-    """Return why a run is over in the words of a wave's end."""
-    end = WaveEnd()
-    end.how = stopped.why
-    end.cause = stopped.text
-    return end
+def wave_end(stopped: StopRecord) -> WaveEnd:
+    """Return the end of a run from its stop record."""
+    return WaveEnd(EndReason(stopped.why), stopped.text)

@@ -1,4 +1,4 @@
-"""Asking a site's scheduler, as seldom as the site allows, for all runs of a user at once."""
+"""The scheduler of a site: one poll, at the site's interval, serves all runs of a user."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from packhorse.model.command import Answer, Command
 from packhorse.model.job import Ended, Job
@@ -18,29 +19,28 @@ from packhorse.runtime.dialogue import run_dialogue
 from packhorse.schedulers import scheduler
 from packhorse.schedulers.scheduler import NoReply
 
+ROOT = "0"  # the user id of the administrator, and of what Slurm cancels by itself
+NAMES_SECONDS = 10.0  # for the site's directory of users to answer
 
-class Jobs(Struct, frozen=True):
-    """A user's jobs that wait or run, when the scheduler was asked, and why it did not answer."""
+
+class QueueReply(Struct, frozen=True):
+    """A user's queued and running jobs at one moment (Unix seconds), or why the scheduler did not reply."""
 
     asked: float
     jobs: tuple[Job, ...] = ()
     silent: str = ""
 
     def of(self, run_id: str) -> list[tuple[int, bool, Job]]:
-        """Return one run's jobs as (wave, whether it only follows that wave, job)."""
-        found = []
-        for job in self.jobs:
-            meaning = wave_of(job.token, run_id)
-            if meaning is not None:
-                found.append((*meaning, job))
-        return found
+        """Return one run's jobs as (wave, whether the job is the wave's continuation, job)."""
+        waves = ((wave_of(job.token, run_id), job) for job in self.jobs)
+        return [(*wave, job) for wave, job in waves if wave is not None]
 
 
 class Queue:
-    """The scheduler of one site, as one user sees it."""
+    """The scheduler of one site, for one user."""
 
-    def __init__(self, site: Site, how: Transport | None = None) -> None:
-        self.site, self.transport = site, how or LocalTransport(site)
+    def __init__(self, site: Site, transport: Transport | None = None) -> None:
+        self.site, self.transport = site, transport or LocalTransport(site)
         self.dialect = scheduler(site.scheduler)
         self.shared = SharedReply(cache_dir() / f"queue-{site.name}.json")
 
@@ -51,40 +51,55 @@ class Queue:
 
     def ask(self, command: Command) -> Answer:
         """Run a command of the scheduler."""
-        return self.transport.ask(command)
+        return self.transport.run_command(command)
 
-    def announced(self, oldest: float | None = None) -> list[Command]:
-        """Return the command that `jobs` will begin with, if it will ask at all."""
+    def next_commands(self, oldest: float | None = None) -> list[Command]:
+        """Return the first command of the next `jobs` call; nothing where the cached reply will be used."""
         limit = self.site.poll if oldest is None else oldest
         return [] if self.shared.fresh(limit) else [next(self.dialect.jobs(self.user))]
 
-    def jobs(self, oldest: float | None = None) -> Jobs:
-        """Return the user's jobs, asked no longer than `oldest` seconds ago (default: the site's interval)."""
+    def jobs(self, oldest: float | None = None) -> QueueReply:
+        """Return the user's jobs from a reply at most `oldest` seconds old (default: the site's poll interval)."""
         limit = self.site.poll if oldest is None else oldest
-        asked, said = self.shared.get(limit, self._ask)
-        if isinstance(said, str):
-            return Jobs(asked, silent=said)
-        return Jobs(asked, jobs=tuple(msgspec.convert(said, list[Job])))
+        asked, reply = self.shared.get(limit, self._poll)
+        if isinstance(reply, str):
+            return QueueReply(asked, silent=reply)
+        return QueueReply(asked, jobs=tuple(msgspec.convert(reply, list[Job])))
 
-    def _ask(self) -> Any:
-        said = run_dialogue(self.dialect.jobs(self.user), self.ask)
-        return said.why if isinstance(said, NoReply) else msgspec.to_builtins(said)
+    def _poll(self) -> Any:
+        reply = run_dialogue(self.dialect.jobs(self.user), self.ask)
+        return reply.why if isinstance(reply, NoReply) else msgspec.to_builtins(reply)
 
     def ended(self, run_id: str, jobs: list[str]) -> list[Ended]:
-        """Return how a run's jobs ended, if the accounting tells; for one run it is asked as seldom as the queue."""
-        shared = SharedReply(cache_dir() / f"ended-{run_id}.json")
-        _, said = shared.get(self.site.poll, lambda: self._ask_ended(jobs))
-        return msgspec.convert(said or [], list[Ended])
+        """Return how a run's jobs ended, as far as the accounting knows; replies are cached as those of `jobs` are.
 
-    def _ask_ended(self, jobs: list[str]) -> Any:
-        said = run_dialogue(self.dialect.ended(jobs), self.ask)
-        return None if isinstance(said, NoReply) else msgspec.to_builtins(said)
+        `by` is the login name on the site where the site knows the user, except for ROOT.
+        """
+        shared = SharedReply(cache_dir() / f"ended-{run_id}.json")
+        _, reply = shared.get(self.site.poll, lambda: self._query_accounting(jobs))
+        return msgspec.convert(reply or [], list[Ended])
+
+    def _query_accounting(self, jobs: list[str]) -> Any:
+        reply = run_dialogue(self.dialect.ended(jobs), self.ask)
+        if isinstance(reply, NoReply):
+            return None
+        names = self._user_names({job.by for job in reply} - {"", ROOT})
+        return msgspec.to_builtins([replace(job, by=names.get(job.by, job.by)) for job in reply])
+
+    def _user_names(self, ids: set[str]) -> dict[str, str]:
+        """Return login names by numeric user id, as the site has them; this machine may have other users."""
+        if not ids:
+            return {}
+        # getent(1) prints a line of passwd(5) for each user that it finds, also where it lacks another.
+        answer = self.ask(Command(argv=("getent", "passwd", *sorted(ids)), timeout=NAMES_SECONDS))
+        entries = (line.split(":") for line in answer.stdout.splitlines())
+        return {entry[2]: entry[0] for entry in entries if len(entry) > 2}
 
     def find(self, token: str) -> str | NoReply | None:
-        """Return the number of the job with a token, None where there is none, Silent where nobody answers."""
+        """Return the number of the job with a token; None where there is none."""
         return run_dialogue(self.dialect.find(token, self.user), self.ask)
 
     def cancel(self, jobs: list[str]) -> str:
-        """Cancel jobs; return what went wrong, or nothing."""
+        """Cancel jobs; return the scheduler's error, or an empty text."""
         self.shared.forget()
         return run_dialogue(self.dialect.cancel(jobs), self.ask) if jobs else ""

@@ -1,4 +1,4 @@
-"""Runs whose only job is a script of the user's own: how they stand, their output, their end."""
+"""Runs with one job from a script of the user's own: state, output, cancellation, files."""
 
 from __future__ import annotations
 
@@ -9,33 +9,33 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from packhorse.cluster.job_lookup import Named, asking, cancel_job
-from packhorse.cluster.job_table import Names, Row, about, state_words
+from packhorse.cluster.job_lookup import JobReference, cancel_job, open_queue
+from packhorse.cluster.job_table import JobRow, RunNames, describe_job, describe_state
 from packhorse.cluster.queue import Queue
-from packhorse.cluster.user_jobs import DAYS, job_of
+from packhorse.cluster.user_jobs import DAYS, find_job
 from packhorse.model.errors import RunError, UsageError
 from packhorse.model.script_job import ScriptJob
-from packhorse.remote.file_tail import Output
+from packhorse.remote.file_tail import OutputFile
 from packhorse.remote.transport import SshTransport
 from packhorse.rundir.directory import RunDirectory
-from packhorse.rundir.script_jobs import save_script_job, script_job
+from packhorse.rundir.submissions import read_script_job, save_script_job
 from packhorse.runtime.dialogue import run_dialogue
 
 FAILED = ("failed", "timed out", "out of memory", "cancelled", "node failed", "preempted")
-FILES = "files"  # where what the job left on its site comes to stand
-YOUNG_SECONDS = 120.0  # a job whose answer was lost may still come to be seen
+FILES = "files"  # the folder of a run for what its job left on the site
+YOUNG_SECONDS = 120.0  # within which a job whose reply was lost may still appear in the queue
 
 
-def script_job_status(run: RunDirectory, own: ScriptJob) -> dict[str, Any]:
-    """Return how such a run stands, in the members that `status` has for every run."""
-    own = _found(run, own)
-    row, silent = _row(run, own)
+def script_job_status(run: RunDirectory, job: ScriptJob) -> dict[str, Any]:
+    """Return the state of a script job, with the keys that `status` has for every run."""
+    job = _find(run, job)
+    row, silent = _row(run, job)
     done = row is not None and row.state == "done"
     failed = row is not None and row.state in FAILED
     return {
         "run": str(run.path),
         "name": run.about().name,
-        "state": _state(own, row, silent),
+        "state": _state(job, row, silent),
         "tasks": 1,
         "done": int(done),
         "failed": int(failed),
@@ -44,121 +44,121 @@ def script_job_status(run: RunDirectory, own: ScriptJob) -> dict[str, Any]:
         "counts": {},
         "causes": [],
         "unchecked": False,
-        "script": own.script,
-        "site": own.site.name,
-        "job": own.job,
-        "folder": own.folder,
+        "script": job.script,
+        "site": job.site.name,
+        "job": job.job,
+        "folder": job.folder,
         "row": msgspec.to_builtins(row) if row is not None else None,
-        "line": _line(own, row, silent),
+        "line": _line(job, row, silent),
     }
 
 
-def _state(own: ScriptJob, row: Row | None, silent: str) -> str:
+def _state(job: ScriptJob, row: JobRow | None, silent: str) -> str:
     if row is not None:
         return row.state
-    if silent or (not own.job and time.time() - own.intended < YOUNG_SECONDS):
+    if silent or (not job.job and time.time() - job.intended < YOUNG_SECONDS):
         return "unknown"
-    return "ended" if own.job else "lost"
+    return "ended" if job.job else "lost"
 
 
-def _line(own: ScriptJob, row: Row | None, silent: str) -> str:
-    where = f"job {own.job} on {own.site.name}" if own.job else f"a job on {own.site.name}"
+def _line(job: ScriptJob, row: JobRow | None, silent: str) -> str:
+    where = f"job {job.job} on {job.site.name}" if job.job else f"a job on {job.site.name}"
     if row is not None:
-        told = about(row)
-        return f"{where}: {state_words(row)}{'; ' if told else ''}{told}"
+        return "; ".join(part for part in (f"{where}: {describe_state(row)}", describe_job(row)) if part)
     if silent:
-        return f"{where}: not known; {silent}"
-    if own.job:
-        return f"{where} has ended, and nothing tells how any more"
-    return f"{own.site.name} has no job with its mark: it was never taken, or has ended long ago"
+        return f"{where}: unknown; {silent}"
+    if job.job:
+        return f"{where} has ended; the site has no record of how"
+    return f"{job.site.name} has no job with this run's token: it was never submitted, or ended long ago"
 
 
-def _found(run: RunDirectory, own: ScriptJob) -> ScriptJob:
-    """Return a job whose answer was lost with its number, if it is found by its mark."""
-    if own.job or own.end:
-        return own
+def _find(run: RunDirectory, job: ScriptJob) -> ScriptJob:
+    """Return a job with its number; where the reply was lost, it is looked up by its token."""
+    if job.job or job.end:
+        return job
     try:
-        with asking(own.site) as queue:
-            found = queue.find(own.token)
-            if not isinstance(found, str):
-                return own
-            own = with_files(replace(own, job=found, submitted=time.time()), queue)
+        with open_queue(job.site) as queue:
+            number = queue.find(job.token)
+            if not isinstance(number, str):
+                return job
+            job = with_output_files(replace(job, job=number, submitted=time.time()), queue)
     except RunError:
-        return own
-    save_script_job(run, own)
-    return own
+        return job
+    save_script_job(run, job)
+    return job
 
 
-def _row(run: RunDirectory, own: ScriptJob) -> tuple[Row | None, str]:
-    """Return the row of a job, and why there is none; how it ended is written down, since a site forgets it."""
-    before = msgspec.convert(own.end, Row) if own.end else None
-    if before is not None and before.end:
-        return before, ""  # the accounting has told all there is
-    if not own.job:
-        return before, ""
-    names = Names(by_job={own.job: run.path.name})
-    days = max(DAYS, 1 + int((time.time() - own.submitted) // 86400))
-    found = job_of(own.site, own.job, names, days)
-    if not found.rows:
-        told = f"{found.silent}{'; ' if found.hint else ''}{found.hint}"
-        return before, "" if before is not None else told
-    (row,) = found.rows
+def _row(run: RunDirectory, job: ScriptJob) -> tuple[JobRow | None, str]:
+    """Return the row of a job, or why there is none; the row of an ended job is saved, since sites delete old records."""
+    saved = msgspec.convert(job.end, JobRow) if job.end else None
+    if saved is not None and saved.end:
+        return saved, ""  # the accounting has no more to add
+    if not job.job:
+        return saved, ""
+    names = RunNames(by_job={job.job: run.path.name})
+    days = max(DAYS, 1 + int((time.time() - job.submitted) // 86400))
+    reply = find_job(job.site, job.job, names, days)
+    if not reply.rows:
+        reason = "; ".join(part for part in (reply.silent, reply.hint) if part)
+        return saved, "" if saved is not None else reason
+    (row,) = reply.rows
     if row.alive:
         return row, ""
-    if before is not None and not row.end:
-        return before, ""
-    save_script_job(run, replace(own, end=msgspec.to_builtins(row)))
+    if saved is not None and not row.end:
+        return saved, ""
+    save_script_job(run, replace(job, end=msgspec.to_builtins(row)))
     return row, ""
 
 
-def named(run: RunDirectory) -> Named | None:
-    """Return the job of a run as `logs` and `cancel` take it; None for a run of a study."""
-    own = script_job(run)
-    if own is None:
+def script_job_reference(run: RunDirectory) -> JobReference | None:
+    """Return the job of a run for `logs` and `cancel`; None for a run of a study.
+
+    Raises RunError where the job's number is not known.
+    """
+    job = read_script_job(run)
+    if job is None:
         return None
-    own = _found(run, own)
-    if not own.job:
-        raise RunError(
-            f"nobody knows the number of the job of {run.path.name}", f"packhorse status {run.path.name}"
-        )
-    known = tuple(
-        Output(path=path, errors=errors) for path, errors in ((own.output, False), (own.error, True)) if path
-    )
-    return Named(site=own.site, word=own.job, job=own.job, known=known)
+    job = _find(run, job)
+    if not job.job:
+        raise RunError(f"the job number of {run.path.name} is not known", f"packhorse status {run.path.name}")
+    files = ((job.output, False), (job.error, True))
+    known = tuple(OutputFile(path=path, errors=errors) for path, errors in files if path)
+    return JobReference(site=job.site, word=job.job, job=job.job, known=known)
 
 
 def cancel_script_job(run: RunDirectory) -> str:
-    """Cancel the job of such a run."""
-    job = named(run)
-    assert job is not None
-    return cancel_job(job)
+    """Cancel the job of a run, and return a sentence."""
+    reference = script_job_reference(run)
+    assert reference is not None
+    return cancel_job(reference)
 
 
-def fetch_script_job(run: RunDirectory, own: ScriptJob) -> tuple[Path, int]:
-    """Fetch all that stands in the job's folder on its site; return where it came to stand, and the bytes that came."""
-    if not own.far:
-        raise UsageError(f"what {run.path.name} wrote stands here: {own.folder}")
-    from packhorse.ssh.file_transfer import fetch
+def fetch_script_job(run: RunDirectory, job: ScriptJob) -> tuple[Path, int]:
+    """Download the job's folder on its site; return the folder here, and the bytes downloaded."""
+    if not job.far:
+        raise UsageError(f"the files of {run.path.name} are on this machine: {job.folder}")
+    from packhorse.ssh.file_transfer import download_missing
 
-    place = run.path / FILES
-    with asking(own.site) as queue:
+    folder = run.path / FILES
+    with open_queue(job.site) as queue:
         assert isinstance(queue.transport, SshTransport)
-        listed = queue.transport.session.call("list", path=own.folder)
-        return place, fetch(queue.transport.session, listed, place)
+        listing = queue.transport.session.call("list", path=job.folder)
+        return folder, download_missing(queue.transport.session, listing, folder)
 
 
-def refuse_while_alive(run: RunDirectory, own: ScriptJob) -> None:
-    """Raise RunError while the job waits or runs."""
-    row, _ = _row(run, own)
+def refuse_while_alive(run: RunDirectory, job: ScriptJob) -> None:
+    """Raise RunError while the job is queued or running."""
+    row, _ = _row(run, job)
     if row is not None and row.alive:
         raise RunError(
-            f"job {own.job} of {run.path.name} still waits or runs", f"packhorse cancel {run.path.name}"
+            f"job {job.job} of {run.path.name} is still queued or running",
+            f"packhorse cancel {run.path.name}",
         )
 
 
-def with_files(own: ScriptJob, queue: Queue) -> ScriptJob:
-    """Return a job with the files to which it writes, if the scheduler names them: later it may have forgotten."""
-    said = run_dialogue(queue.dialect.details(own.job), queue.ask)
-    if not isinstance(said, list) or len(said) != 1:
-        return own  # an array writes to as many files as it has elements
-    return replace(own, output=said[0].output, error=said[0].error)
+def with_output_files(job: ScriptJob, queue: Queue) -> ScriptJob:
+    """Return a job with its output files, where the scheduler names them; it may forget them when the job has ended."""
+    details = run_dialogue(queue.dialect.details(job.job), queue.ask)
+    if not isinstance(details, list) or len(details) != 1:
+        return job  # an array has as many output files as elements
+    return replace(job, output=details[0].output, error=details[0].error)

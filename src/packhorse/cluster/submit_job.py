@@ -1,4 +1,4 @@
-"""Sending one job to a scheduler: asked again where that can help, and looked for where nobody knows."""
+"""Submit one job: retry where the scheduler asks for it, and look the job up where the reply was lost."""
 
 from __future__ import annotations
 
@@ -7,41 +7,41 @@ from collections.abc import Sequence
 
 from packhorse.cluster.queue import Queue
 from packhorse.model.command import Command
-from packhorse.model.job import Refused, SubmissionUnknown, Submitted
+from packhorse.model.job import SubmissionRefused, SubmissionUnknown, Submitted
 from packhorse.project.reporter import Reporter
 
-SUBMIT_SECONDS = 60.0  # a scheduler under load may take this long to answer
-AGAIN_SECONDS = (1.0, 5.0, 15.0)  # between tries where the scheduler says that asking again can help
-FIND_SECONDS = 12.0  # how long a job whose answer was lost is looked for at once; later looks find it too
+SUBMIT_SECONDS = 60.0  # a scheduler under load may take this long to reply
+AGAIN_SECONDS = (1.0, 5.0, 15.0)  # between tries where the scheduler says that a retry can help
+FIND_SECONDS = 12.0  # to look for a job whose reply was lost; later polls find it too
 
 
-def send_job(
+def submit_job(
     queue: Queue, argv: Sequence[str], token: str, reporter: Reporter, folder: str = ""
-) -> str | Refused:
-    """Submit a job from a folder; return its number, or "" where nobody knows it yet."""
-    said: Submitted | Refused | SubmissionUnknown = Refused("", transient=True)
+) -> str | SubmissionRefused:
+    """Submit a job from a folder; return its number, or "" while that is not known."""
+    reply: Submitted | SubmissionRefused | SubmissionUnknown = SubmissionRefused("", transient=True)
     for pause in (*AGAIN_SECONDS, 0.0):
         command = Command(argv=tuple(argv), timeout=SUBMIT_SECONDS, unset=queue.dialect.unset, folder=folder)
-        said = queue.dialect.submitted(queue.ask(command))
+        reply = queue.dialect.read_submission(queue.ask(command))
         queue.shared.forget()
-        if isinstance(said, Refused) and said.transient and pause:
-            reporter.say(f"the scheduler does not take jobs now ({said.why}); asking again")
+        if isinstance(reply, SubmissionRefused) and reply.transient and pause:
+            reporter.say(f"the scheduler accepts no jobs at the moment ({reply.why}); trying again")
             time.sleep(pause)
             continue
         break
-    if isinstance(said, Submitted):
-        return said.job
-    if isinstance(said, Refused):
-        return said
-    reporter.warn(f"nobody knows whether the scheduler took the job ({said.why}); looking for it")
-    return find_job(queue, token)
+    if isinstance(reply, Submitted):
+        return reply.job
+    if isinstance(reply, SubmissionRefused):
+        return reply
+    reporter.warn(f"submission not confirmed ({reply.why}); looking for the job")
+    return find_submitted_job(queue, token)
 
 
-def find_job(queue: Queue, token: str) -> str:
-    """Look for a job by its token; return its number, or "" while it is not to be found."""
-    give_up = time.monotonic() + FIND_SECONDS
+def find_submitted_job(queue: Queue, token: str) -> str:
+    """Look for a job by its token for FIND_SECONDS; return its number, or "" where it was not found."""
+    deadline = time.monotonic() + FIND_SECONDS
     while True:
-        found = queue.find(token)
-        if isinstance(found, str) or time.monotonic() > give_up:
-            return found if isinstance(found, str) else ""
+        job = queue.find(token)
+        if isinstance(job, str) or time.monotonic() > deadline:
+            return job if isinstance(job, str) else ""
         time.sleep(min(2.0, queue.site.poll))

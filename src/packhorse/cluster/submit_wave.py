@@ -1,4 +1,4 @@
-"""Submitting a wave: intent before, fact after, and what to do when nobody knows."""
+"""Submit a wave and its continuation: intent is recorded before, fact after."""
 
 from __future__ import annotations
 
@@ -9,71 +9,73 @@ import msgspec
 from msgspec.structs import replace
 
 from packhorse.cluster.queue import Queue
-from packhorse.cluster.submit_job import AGAIN_SECONDS, SUBMIT_SECONDS, find_job, send_job
+from packhorse.cluster.submit_job import AGAIN_SECONDS, SUBMIT_SECONDS, find_submitted_job, submit_job
 from packhorse.model.command import Command
 from packhorse.model.errors import RunError
-from packhorse.model.job import Refused
+from packhorse.model.job import SubmissionRefused
 from packhorse.model.submission import Submission, token_of
 from packhorse.project.reporter import Reporter
 from packhorse.remote.run_store import RunStore
 from packhorse.rundir.submissions import Submissions
 from packhorse.worker.commands import filled, places
 
-AHEAD = 3  # waves to queue beforehand where jobs may not submit jobs, beside those that are expected
+EXTRA_WAVES = 3  # waves to queue in advance beside the expected ones, where jobs may not submit jobs
 
 
 class Submitter:
     """Submits the waves of one run to one site's scheduler."""
 
-    def __init__(self, store: RunStore, queue: Queue, reporter: Reporter) -> None:
+    def __init__(
+        self, store: RunStore, queue: Queue, reporter: Reporter, *, waves_ahead: int = EXTRA_WAVES
+    ) -> None:
         self.store, self.queue, self.reporter = store, queue, reporter
         self.run = run = store.run
-        self.kept = Submissions(run, store)
-        self.waves_ahead = AHEAD
-        self.said = msgspec.json.decode((run.path / "waves" / "continue.json").read_bytes())
+        self.submissions = Submissions(run, store)
+        self.waves_ahead = waves_ahead
+        self.templates = msgspec.json.decode((run.path / "waves" / "continue.json").read_bytes())
 
-    def wave(self, intent: Submission) -> Submission:
-        """Submit a planned wave and the job that follows it; raise RunError where the site refuses."""
-        said = {"elements": intent.elements, "exclude": intent.exclude}
-        argv = filled(
-            self.said["submit"], places(self._script(intent.rung), intent.wave, intent.token, **said)
-        )
-        self.store.make_logs()  # without it every element would fail at its start
+    def submit(self, intent: Submission) -> Submission:
+        """Submit a planned wave and its continuation; raise RunError where the site refuses the wave."""
+        fields = {"elements": intent.elements, "exclude": intent.exclude}
+        script = self._script(intent.rung)
+        argv = filled(self.templates["submit"], places(script, intent.wave, intent.token, **fields))
+        self.store.make_log_folder()  # without it every element would fail at its start
         intent = replace(intent, argv=tuple(argv), intended=time.time())
-        self.kept.keep(intent)
+        self.submissions.keep(intent)
         job = self._submit(argv, intent.token)
-        if isinstance(job, Refused):
-            # Nothing of this wave can ever start, so it never was.
-            self.store.forget_wave(intent.wave)
-            hint = f"packhorse plan --site {intent.site} shows the limits; the same command tries again"
+        if isinstance(job, SubmissionRefused):
+            # No element of this wave can ever start, so the wave is removed.
+            self.store.discard_wave(intent.wave)
+            hint = f"packhorse plan --site {intent.site} shows the limits; then run the same command again"
             raise RunError(f"the site refuses the job: {job.why}", hint)
-        return self.learned(intent, job) if job else intent
+        return self.confirm(intent, job) if job else intent
 
-    def learned(self, intent: Submission, job: str) -> Submission:
-        """Write down a wave's job, submit the one that follows it, and let the wave start."""
-        known = replace(intent, job=job, submitted=time.time())
-        self.kept.keep(known)
+    def confirm(self, intent: Submission, job: str) -> Submission:
+        """Record a wave's job, submit its continuation, and release the wave."""
+        confirmed = replace(intent, job=job, submitted=time.time())
+        self.submissions.keep(confirmed)
         if self.queue.site.compute_submits:
-            return self.released(self.follower(known))
-        return self.released(*self.ahead(known))
+            return self.release(self.submit_continuation(confirmed))
+        return self.release(*self.queue_later_waves(confirmed))
 
-    def released(self, wave: Submission, *later: str) -> Submission:
-        """Let a wave start that was held back until something follows it, and those that are queued beforehand."""
-        if not self.said.get("release"):
+    def release(self, wave: Submission, *later: str) -> Submission:
+        """Release a wave that was submitted on hold until its continuation was queued, and the jobs of later waves."""
+        if not self.templates.get("release"):
             return wave
         for job in (wave.job, *later):
-            why = self._release(filled(self.said["release"], {"job": job}))
-            if why:
-                told = f"job {job} is held and could not be released ({why}); packhorse run tries again"
-                self.reporter.warn(told)
+            error = self._release_job(filled(self.templates["release"], {"job": job}))
+            if error:
+                self.reporter.warn(
+                    f"job {job} is on hold and was not released ({error}); packhorse run tries again"
+                )
                 return wave
         self.queue.shared.forget()
-        known = replace(wave, released=time.time())
-        self.kept.keep(known)
-        return known
+        released = replace(wave, released=time.time())
+        self.submissions.keep(released)
+        return released
 
-    def _release(self, argv: Sequence[str]) -> str:
-        """Return why a job could not be released, or nothing."""
+    def _release_job(self, argv: Sequence[str]) -> str:
+        """Return why a job could not be released, or an empty text."""
         command = Command(argv=tuple(argv), timeout=SUBMIT_SECONDS, unset=self.queue.dialect.unset)
         answer = self.queue.ask(command)
         for pause in AGAIN_SECONDS:
@@ -81,54 +83,54 @@ class Submitter:
                 return ""
             time.sleep(pause)
             answer = self.queue.ask(command)
-        return "" if answer.status == 0 else answer.stderr.strip() or "no answer"
+        return "" if answer.status == 0 else answer.stderr.strip() or "no reply"
 
     def _script(self, rung: str) -> str:
         return f"{self.store.path}/waves/job-{rung}.sh"
 
-    def ahead(self, wave: Submission) -> tuple[Submission, *tuple[str, ...]]:
-        """Queue later waves now, each behind the one before it, where a job may not submit jobs.
+    def queue_later_waves(self, wave: Submission) -> tuple[Submission, *tuple[str, ...]]:
+        """Submit later waves now, each dependent on the one before it, where a job may not submit jobs.
 
-        Their elements plan for themselves what is missing when they start, and end at once where nothing is.
-        Return the wave, and the jobs of the later ones.
+        Their elements plan what is missing when they start, and exit at once where nothing is. Return the wave, and the
+        jobs of the later ones.
         """
         run_id, script = self.run.about().id, self._script(wave.rung)
         later: list[str] = []
         for number in range(wave.wave + 1, wave.wave + 1 + self.waves_ahead):
             token = token_of(run_id, number)
-            said = {"elements": wave.elements, "job": [wave.job, *later][-1], "follows": number - 1}
-            job = self._submit(filled(self.said["submit"], places(script, number, token, **said)), token)
-            if isinstance(job, Refused) or not job:
-                why = job.why if isinstance(job, Refused) else "its answer was lost"
-                self.reporter.warn(f"no more than {number - 1} waves could be queued beforehand: {why}")
+            fields = {"elements": wave.elements, "job": [wave.job, *later][-1], "follows": number - 1}
+            argv = filled(self.templates["submit"], places(script, number, token, **fields))
+            job = self._submit(argv, token)
+            if isinstance(job, SubmissionRefused) or not job:
+                reason = job.why if isinstance(job, SubmissionRefused) else "the reply was lost"
+                self.reporter.warn(f"only {number - 1} waves could be queued in advance: {reason}")
                 break
             later.append(job)
-        known = replace(wave, continuation=later[0] if later else "")
-        self.kept.keep(known)
-        return known, *later
+        queued = replace(wave, continuation=later[0] if later else "")
+        self.submissions.keep(queued)
+        return queued, *later
 
-    def follower(self, wave: Submission) -> Submission:
-        """Submit the job that runs when a wave has ended; without it the wave is only watched."""
+    def submit_continuation(self, wave: Submission) -> Submission:
+        """Submit the continuation of a wave; where the site refuses it, `packhorse run` takes its place."""
         token = token_of(self.run.about().id, wave.wave, following=True)
         script = f"{self.store.path}/waves/continue.sh"
-        filling = places(script, wave.wave, token, job=wave.job)
-        job = self._submit(filled(self.said["after"], filling), token)
-        if isinstance(job, Refused):
-            # The wave may be over already and forgotten, and then there is nothing to wait for.
-            job = self._submit(filled(self.said["after"], {**filling, "job": ""}), token)
-        if isinstance(job, Refused):
+        fields = places(script, wave.wave, token, job=wave.job)
+        job = self._submit(filled(self.templates["after"], fields), token)
+        if isinstance(job, SubmissionRefused):
+            # The scheduler may have forgotten a wave that has ended already; then there is no job to depend on.
+            job = self._submit(filled(self.templates["after"], {**fields, "job": ""}), token)
+        if isinstance(job, SubmissionRefused):
             self.reporter.warn(
-                f"the job that would go on by itself was refused ({job.why}); packhorse run goes on instead"
+                f"the site refuses the continuation job ({job.why}); packhorse run submits later waves instead"
             )
             return wave
-        known = replace(wave, continuation=job)
-        self.kept.keep(known)
-        return known
+        queued = replace(wave, continuation=job)
+        self.submissions.keep(queued)
+        return queued
 
-    def _submit(self, argv: Sequence[str], token: str) -> str | Refused:
-        """Return the job's number, or "" where nobody knows it yet."""
-        return send_job(self.queue, argv, token, self.reporter)
+    def _submit(self, argv: Sequence[str], token: str) -> str | SubmissionRefused:
+        return submit_job(self.queue, argv, token, self.reporter)
 
     def find(self, token: str) -> str:
-        """Look for a job by its token; return its number, or "" while it is not to be found."""
-        return find_job(self.queue, token)
+        """Look for a job by its token; return its number, or "" where it was not found."""
+        return find_submitted_job(self.queue, token)

@@ -11,7 +11,7 @@ from pathlib import Path
 from packhorse.environments.site_probe import SiteProbe
 from packhorse.model.command import Command
 from packhorse.model.errors import RunError
-from packhorse.model.job import Refused, Request, Submitted
+from packhorse.model.job import Request, SubmissionRefused, Submitted
 from packhorse.model.study import Resources
 from packhorse.plan.choice import choose, require
 from packhorse.plan.work import Work
@@ -19,7 +19,7 @@ from packhorse.runtime.dialogue import run_dialogue
 from packhorse.schedulers import scheduler
 from packhorse.schedulers.scheduler import NoReply
 from packhorse.schedulers.script import job_script
-from packhorse.ssh.file_transfer import put
+from packhorse.ssh.file_transfer import upload_files
 
 MEMORY = 4096  # MiB; unpacking large wheels and compiling small packages
 SUBMIT_SECONDS = 60.0
@@ -43,14 +43,16 @@ class JobBuilds:
             path = Path(folder) / "job.sh"
             path.write_text(text, encoding="utf-8")
             path.chmod(0o700)
-            put(self.ground.session, claim, [("job.sh", path, 0)])
-        words = tuple(self.dialect.submit(f"{claim}/job.sh", [], self._request(claim)))
+            upload_files(self.ground.session, claim, [("job.sh", path, 0)])
+        words = tuple(self.dialect.submit_argv(f"{claim}/job.sh", [], self._request(claim)))
         command = Command(argv=words, timeout=SUBMIT_SECONDS, unset=self.dialect.unset)
-        said = self.dialect.submitted(self.ground.there.ask(command))
+        said = self.dialect.read_submission(self.ground.there.run_command(command))
         if isinstance(said, Submitted):
             return said.job
         what = (
-            "refuses the job that builds the environment" if isinstance(said, Refused) else "did not answer"
+            "refuses the job that builds the environment"
+            if isinstance(said, SubmissionRefused)
+            else "did not answer"
         )
         raise RunError(f"{self.ground.site.name} {what}: {said.why}", "the same command tries again")
 
@@ -60,7 +62,7 @@ class JobBuilds:
         if now - self._asked < self.ground.site.poll:
             return False
         self._asked = now
-        said = run_dialogue(self.dialect.jobs(self.ground.there.user), self.ground.there.ask)
+        said = run_dialogue(self.dialect.jobs(self.ground.there.user), self.ground.there.run_command)
         return not isinstance(said, NoReply) and all(one.job != job or one.state == "GONE" for one in said)
 
     def _request(self, claim: str) -> Request:

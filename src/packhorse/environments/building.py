@@ -56,7 +56,7 @@ class Recipe(Struct, frozen=True, kw_only=True):
     offline: tuple[dict[str, Any], ...] = ()  # the steps with those wheels
 
 
-class Jobs(Protocol):
+class BuildJobs(Protocol):
     """Jobs that build."""
 
     def submit(self, claim: str, argv: Sequence[str]) -> str:
@@ -69,7 +69,7 @@ class Jobs(Protocol):
 class Builder:
     """Builds on one site, in the session that is open."""
 
-    def __init__(self, there: SshTransport, reporter: Reporter, jobs: Jobs | None) -> None:
+    def __init__(self, there: SshTransport, reporter: Reporter, jobs: BuildJobs | None) -> None:
         self.there, self.reporter, self.jobs = there, reporter, jobs
         self.site = there.site.name
 
@@ -127,12 +127,12 @@ class Builder:
         return found
 
     def _start(self, recipe: Recipe, claim: str, wheels: Sequence[Path] | None) -> None:
-        from packhorse.ssh.file_transfer import put
+        from packhorse.ssh.file_transfer import upload_files
 
         session = self.there.session
         try:
             files = [*recipe.files, *((f"wheels/{path.name}", path) for path in wheels or ())]
-            put(session, claim, [(name, path, 0) for name, path in files])
+            upload_files(session, claim, [(name, path, 0) for name, path in files])
             steps = recipe.steps if wheels is None else recipe.offline
             orders = {
                 "steps": [_placed(step, claim, recipe.folder) for step in steps],
@@ -237,9 +237,7 @@ class Builder:
         else:
             status = failed["status"]
             why = f"failed ({f'exit status {status}' if isinstance(status, int) else status})"
-        hint = (
-            f"{cure(failed, self.there.site.name, offline=offline)}\nthe whole log: {recipe.folder}.log there"
-        )
+        hint = f"{build_hint(failed, self.there.site.name, offline=offline)}\nthe whole log: {recipe.folder}.log there"
         return RunError(f"environment: {command} {why} on {self.site}:{lines}", hint)
 
 
@@ -278,7 +276,7 @@ CURES = (
 )
 
 
-def cure(failed: Mapping[str, Any], site: str, *, offline: bool) -> str:
+def build_hint(failed: Mapping[str, Any], site: str, *, offline: bool) -> str:
     """Return what to do about a build that failed."""
     said = "\n".join(failed["lines"]).lower()
     if failed.get("status") in {-9, 137}:

@@ -1,11 +1,11 @@
-"""What tasks find around them: an interpreter, programs, variables and packages; here, or on a site far away."""
+"""The environment of tasks on this machine: interpreter, programs, variables."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from packhorse.model.study import Study
 from packhorse.project.cache_dir import cache_dir
@@ -13,19 +13,16 @@ from packhorse.project.source import Source
 from packhorse.runtime.interpreter import Interpreter
 from packhorse.runtime.programs import Program
 
-if TYPE_CHECKING:
-    from packhorse.environments.remote import RemoteEnvironment
-
 PYTHONS = ("python", "pypy")
 
 
-class TaskEnvironment:
-    """Those of this machine."""
+class LocalTaskEnvironment:
+    """Interpreter, programs and variables of this machine."""
 
     notes: tuple[str, ...] = ()
-    path: tuple[str, ...] = ()  # it is in the variables already
+    path: tuple[str, ...] = ()  # PATH is among the variables already
 
-    def __init__(self, source: Source, environ: Mapping[str, str] | None) -> None:
+    def __init__(self, source: Source, environ: Mapping[str, str] | None = None) -> None:
         from packhorse.runtime.interpreter import resolve
 
         self.source, self.study = source, source.study
@@ -56,7 +53,7 @@ class TaskEnvironment:
             return []
         return editable_folders(self.interpreter.python, self.source.root)
 
-    def told(self, argv: tuple[str, ...], data: Mapping[str, Any]) -> dict[str, Any]:
+    def provenance(self, argv: tuple[str, ...], data: Mapping[str, Any]) -> dict[str, Any]:
         """Return the provenance."""
         from packhorse.record import provenance
 
@@ -69,52 +66,6 @@ class TaskEnvironment:
             cache=cache_dir(),
             data=data,
         )
-
-
-class RemoteTaskEnvironment:
-    """Those of a site that is reached over ssh. Nothing of this machine's environment goes along."""
-
-    def __init__(self, source: Source, remote_environment: RemoteEnvironment) -> None:
-        self.source, self.study, self.remote_environment = source, source.study, remote_environment
-        self.interpreter = remote_environment.interpreter
-        self.notes, self.path = remote_environment.notes, remote_environment.interpreter.path
-
-    def program(self, command: tuple[str, ...]) -> Program:
-        """Return a command whose first word is resolved among the site's programs."""
-        from packhorse.runtime.programs import resolve_there
-
-        return resolve_there(command, self.interpreter, self.source.folder, self.remote_environment.programs)
-
-    def changed(self) -> dict[str, str]:
-        """Return the variables that the study sets, and those of its environment there."""
-        said = {name: value for name, value in self.study.env.items() if value is not None}
-        return {name: value for name, value in self.interpreter.variables.items() if value is not None} | said
-
-    def unset(self) -> tuple[str, ...]:
-        """Return the variables that tasks do not inherit from their job."""
-        names = [name for name, value in self.interpreter.variables.items() if value is None]
-        return tuple(sorted([*names, *(name for name, value in self.study.env.items() if value is None)]))
-
-    def editable(self, _argv: tuple[str, ...]) -> Sequence[str]:
-        """Return nothing: the project is not installed there."""
-        return []
-
-    def told(self, _argv: tuple[str, ...], data: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the provenance: code, data and this machine as here, the environment as there."""
-        from packhorse.record import provenance
-        from packhorse.record.provenance import Languages
-
-        found = provenance.collect(
-            self.study,
-            self.source.root,
-            self.source.folder,
-            languages=Languages(),
-            env={},
-            cache=cache_dir(),
-            data=data,
-        )
-        found["environment"] = {**self.remote_environment.told, "digest": self.remote_environment.digest}
-        return found
 
 
 def languages(study: Study, interpreter: Interpreter, argv: tuple[str, ...]) -> Any:

@@ -14,22 +14,22 @@ from packhorse.model.errors import RunError
 from packhorse.model.study import Environment
 from packhorse.project.reporter import Reporter
 from packhorse.project.source import Source
-from packhorse.rundir.files import write
+from packhorse.rundir.files import write_file
 from packhorse.runtime.package_lock import (
     Lock,
-    covers,
     find_lock,
-    loose_names,
-    made_lock,
+    locked_modules,
+    make_lock,
     oldest_python,
+    pinned_python,
+    unpinned_names,
     uv_lock,
-    wanted_python,
 )
 from packhorse.snapshot.python_imports import PythonImports, python_imports
 from packhorse.text.amounts import counted
 
 
-class Wanted(Struct, frozen=True, kw_only=True):
+class RequiredPackages(Struct, frozen=True, kw_only=True):
     """What is wanted of an environment: `lock` None where the standard library is enough.
 
     `minor` is the version of Python that fits best ("3.11"), `strict` where the user named it.
@@ -43,7 +43,9 @@ class Wanted(Struct, frozen=True, kw_only=True):
     notes: tuple[str, ...] = ()
 
 
-def wanted(source: Source, reporter: Reporter, *, lock: Literal["kept", "told", "none"]) -> Wanted:
+def required_packages(
+    source: Source, reporter: Reporter, *, lock: Literal["kept", "told", "none"]
+) -> RequiredPackages:
     """Return what a study's tasks need; a lock is made, and kept beside the study, where there is none.
 
     A lock that is only to be told is not written; without one only the code is read. Raises RunError where a package that
@@ -52,11 +54,11 @@ def wanted(source: Source, reporter: Reporter, *, lock: Literal["kept", "told", 
     study, folder, root = source.study, source.folder, source.root
     needs = python_imports(study, folder, root)
     said = re.fullmatch(r"python(3\.\d+)", study.command[0]) if study.command else None
-    named = said[1] if said else wanted_python(folder, root)
+    named = said[1] if said else pinned_python(folder, root)
     minor = named or _here(source)
     oldest = max(needs.oldest, oldest_python(folder, root) or needs.oldest)
     found, notes = _lock(source, needs, reporter, keep=lock == "kept") if lock != "none" else (None, ())
-    return Wanted(
+    return RequiredPackages(
         lock=found,
         needs=needs,
         minor=named or (found.python if found and found.python else minor),
@@ -76,7 +78,7 @@ def _lock(
         return None, ()  # the standard library is enough, whatever the project has a lock for
     lock, notes, made = _made(source, needs, find_lock(source.folder, source.root))
     if made and lock is not None and keep:
-        write(Path(lock.path), lock.text, 0o644)
+        write_file(Path(lock.path), lock.text, 0o644)
         count = counted(lock.count, "package")
         reporter.say(
             f"made {Path(lock.path).name} beside the study: the {count} that its code needs, as they are here"
@@ -94,12 +96,12 @@ def _here(source: Source) -> str:
     return ".".join(found.split(".")[:2]) if found else f"{sys.version_info[0]}.{sys.version_info[1]}"
 
 
-def brings(source: Source, modules: list[str]) -> dict[str, list[str]]:
+def providing_packages(source: Source, modules: list[str]) -> dict[str, list[str]]:
     """Return {module: packages} for modules that something installed here brings."""
-    from packhorse.record.pins import bringers, installed
+    from packhorse.record.pins import installed_packages, providers
 
     python = _interpreter(source)
-    return bringers(installed(python, os.environ) if python else {}, modules)
+    return providers(installed_packages(python, os.environ) if python else {}, modules)
 
 
 def _interpreter(source: Source) -> str:
@@ -127,19 +129,19 @@ def _made(
     source: Source, needs: PythonImports, lock: Lock | None
 ) -> tuple[Lock | None, tuple[str, ...], bool]:
     """Return a lock that covers what is imported: the one found, or one made (True) of what is here."""
-    before = covers(lock) if lock is not None else []
+    before = locked_modules(lock) if lock is not None else []
     new = set(needs.modules) - set(before or ())
     if lock is not None and (before is None or not new):
         return lock, (), False
     if not needs.modules and source.study.environment.kind == "none":
         return lock, (), False  # a program of which nothing could be read
-    from packhorse.record.pins import installed, pins_of
+    from packhorse.record.pins import installed_packages, pin_packages
 
     python = _interpreter(source)
-    found = installed(python, os.environ) if python else {}
-    named, file = loose_names(source.folder, source.root)
+    found = installed_packages(python, os.environ) if python else {}
+    named, file = unpinned_names(source.folder, source.root)
     modules = {*needs.modules, *(before or ())}
-    pins = pins_of(found, modules, named, source.root)
+    pins = pin_packages(found, modules, named, source.root)
     if pins.only_here:
         raise RunError(
             f"these packages are only on this machine: {'; '.join(pins.only_here)}",
@@ -152,4 +154,4 @@ def _made(
         return lock, notes, False
     why = f"from {python}" + (f" and {file}" if named else "")
     known = sorted(modules - set(pins.unknown))
-    return made_lock(source.folder, pins.python, known, list(pins.lines), why), notes, True
+    return make_lock(source.folder, pins.python, known, list(pins.lines), why), notes, True

@@ -14,7 +14,7 @@ from typing import Any
 from msgspec import Struct
 
 from packhorse.environments.building import Builder, Recipe
-from packhorse.environments.lockfile import Wanted
+from packhorse.environments.lockfile import RequiredPackages
 from packhorse.environments.site_probe import SiteProbe
 from packhorse.model.errors import RunError
 from packhorse.record.packages import PYTHON_PROBE
@@ -31,7 +31,7 @@ WHEELED = "wheels/lock.txt"  # in the claim, beside the wheels that were sent
 OLD_PIP = (3, 9)  # the pip inside older Pythons does not know today's wheels
 
 
-class Found(Struct, frozen=True, kw_only=True):
+class FoundPython(Struct, frozen=True, kw_only=True):
     """The Python of the tasks, and what it says of itself."""
 
     interpreter: Interpreter
@@ -40,7 +40,7 @@ class Found(Struct, frozen=True, kw_only=True):
     notes: tuple[str, ...] = ()
 
 
-def named_python(ground: SiteProbe, word: str) -> Found:
+def named_python(ground: SiteProbe, word: str) -> FoundPython:
     """Return the interpreter that a study names; raise RunError with those that are there."""
     about = next(
         (one for one in ground.pythons if word in {one["called"], one["python"], Path(one["called"]).name}),
@@ -52,12 +52,12 @@ def named_python(ground: SiteProbe, word: str) -> Found:
             f"environment: no Python {word} on {ground.site.name}",
             f"there are: {there}\nname one of them, or a module that brings it: cluster: {{modules: [...]}}",
         )
-    return plain(ground, about, kind="python")
+    return site_python(ground, about, kind="python")
 
 
-def plain(
+def site_python(
     ground: SiteProbe, about: Mapping[str, Any], *, kind: str = "none", notes: Sequence[str] = ()
-) -> Found:
+) -> FoundPython:
     """Return an interpreter of the site as it is."""
     python = about["python"]
     said = ground.ask([python, "-c", PYTHON_PROBE]).stdout
@@ -77,12 +77,12 @@ def plain(
         variables=variables,
         description=f"Python {about['version']} of {ground.site.name}, {python}",
     )
-    return Found(
+    return FoundPython(
         interpreter=interpreter, software=json.loads(said.rpartition("@packhorse ")[2]), notes=tuple(notes)
     )
 
 
-def best_python(ground: SiteProbe, wanted: Wanted) -> tuple[dict[str, Any], tuple[str, ...]]:
+def best_python(ground: SiteProbe, wanted: RequiredPackages) -> tuple[dict[str, Any], tuple[str, ...]]:
     """Return the Python that fits best, and what is worth saying of it; raise RunError where none does.
 
     The version that the study has here comes first, since its packages and its numbers are known with that one.
@@ -119,7 +119,7 @@ def _module_loaded(ground: SiteProbe) -> bool:
     return True
 
 
-def _of_uv(ground: SiteProbe, wanted: Wanted) -> dict[str, Any] | None:
+def _of_uv(ground: SiteProbe, wanted: RequiredPackages) -> dict[str, Any] | None:
     try:
         return ground.python_of_uv(wanted.minor)
     except RunError as error:  # no uv is to be had either
@@ -141,7 +141,7 @@ def _pair(version: str) -> tuple[int, int]:
     return (int(found[1]), int(found[2])) if found else (3, 6)
 
 
-def _none_fits(ground: SiteProbe, wanted: Wanted) -> RunError:
+def _none_fits(ground: SiteProbe, wanted: RequiredPackages) -> RunError:
     there = ", ".join(dict.fromkeys(one["version"] for one in ground.pythons)) or "none"
     needs = wanted.minor if wanted.strict else f"{wanted.oldest[0]}.{wanted.oldest[1]} or newer"
     return RunError(
@@ -154,30 +154,30 @@ def _none_fits(ground: SiteProbe, wanted: Wanted) -> RunError:
 # Environments that are built
 
 
-def built(ground: SiteProbe, builder: Builder, wanted: Wanted) -> Found:
+def built_python(ground: SiteProbe, builder: Builder, wanted: RequiredPackages) -> FoundPython:
     """Return an environment that is built from a lock, now unless it is there."""
     about, notes = best_python(ground, wanted)
-    recipe = recipe_of(ground, wanted, about)
+    recipe = base_recipe(ground, wanted, about)
     whole = builder.whole(recipe.folder)
     if whole is None:
         with tempfile.TemporaryDirectory(prefix="packhorse-") as folder:
-            whole = builder.get(prepared(ground, recipe, wanted, about, Path(folder)))
+            whole = builder.get(complete_recipe(ground, recipe, wanted, about, Path(folder)))
     software = whole["found"]
     lock = wanted.lock
     made = f"{counted(lock.count, 'package')} of {Path(lock.path).name}" if lock else "no packages"
     described = f"Python {software['version']} with {made}, {recipe.folder} on {ground.site.name}"
     interpreter = _interpreter(recipe.folder, described)
     told = {"folder": recipe.folder, "lock": recipe.about, "built": whole["built"]}
-    return Found(interpreter=interpreter, software=software, told=told, notes=notes)
+    return FoundPython(interpreter=interpreter, software=software, told=told, notes=notes)
 
 
-def expected(ground: SiteProbe, builder: Builder, wanted: Wanted) -> Found:
+def expected_python(ground: SiteProbe, builder: Builder, wanted: RequiredPackages) -> FoundPython:
     """Return an environment that is there, or where it would be built, and then nothing is known of what is in it."""
     about, notes = best_python(ground, wanted)
-    recipe = recipe_of(ground, wanted, about)
+    recipe = base_recipe(ground, wanted, about)
     if builder.whole(recipe.folder) is not None:
-        return built(ground, builder, wanted)
-    return Found(
+        return built_python(ground, builder, wanted)
+    return FoundPython(
         interpreter=_interpreter(
             recipe.folder, f"{recipe.said}, to be built in {recipe.folder} on {ground.site.name}"
         ),
@@ -196,7 +196,7 @@ def _interpreter(folder: str, description: str) -> Interpreter:
     )
 
 
-def recipe_of(ground: SiteProbe, wanted: Wanted, about: Mapping[str, Any]) -> Recipe:
+def base_recipe(ground: SiteProbe, wanted: RequiredPackages, about: Mapping[str, Any]) -> Recipe:
     """Return where an environment stands, which follows from its lock and its Python, and what is kept of it."""
     lock = wanted.lock
     kept: dict[str, Any] = {
@@ -217,13 +217,13 @@ def recipe_of(ground: SiteProbe, wanted: Wanted, about: Mapping[str, Any]) -> Re
     )
 
 
-def prepared(
-    ground: SiteProbe, recipe: Recipe, wanted: Wanted, about: Mapping[str, Any], folder: Path
+def complete_recipe(
+    ground: SiteProbe, recipe: Recipe, wanted: RequiredPackages, about: Mapping[str, Any], folder: Path
 ) -> Recipe:
     """Return the recipe with its steps and files: by uv where there is one or it is needed, else by venv and pip."""
     from msgspec.structs import replace
 
-    from packhorse.runtime.uv import exported
+    from packhorse.runtime.uv import export_lock
 
     lock = wanted.lock
     needs_uv = (lock is not None and lock.kind == "uv") or not about["venv"]
@@ -259,7 +259,7 @@ def prepared(
             found,
             steps=(first, {**install, "argv": [uv, *argv]}),
             files=_written(folder, texts),
-            wheels=lambda: fetched(exported(Path(lock.path).parent, os.environ), about, folder),
+            wheels=lambda: fetch_wheels(export_lock(Path(lock.path).parent, os.environ), about, folder),
         )
     steps: list[dict[str, Any]] = [first]
     if not uv and _pair(about["version"]) < OLD_PIP:
@@ -268,11 +268,11 @@ def prepared(
         found,
         steps=(*steps, {**install, "argv": [*pip, "--requirement", "{claim}/lock.txt"]}),
         files=_written(folder, {"lock.txt": lock.text}),
-        wheels=lambda: fetched(lock.text, about, folder),
+        wheels=lambda: fetch_wheels(lock.text, about, folder),
     )
 
 
-def fetched(text: str, about: Mapping[str, Any], folder: Path) -> list[Path]:
+def fetch_wheels(text: str, about: Mapping[str, Any], folder: Path) -> list[Path]:
     """Return the wheels of a lock in the words of pip, fetched here, and what pip is to install of them there."""
     from packhorse.runtime.uv import wheels_for
 
@@ -297,7 +297,10 @@ def _written(folder: Path, texts: Mapping[str, str]) -> tuple[tuple[str, Path], 
 
 
 def check_imports(
-    ground: SiteProbe, python: str, wanted: Wanted, brings: Callable[[list[str]], Mapping[str, list[str]]]
+    ground: SiteProbe,
+    python: str,
+    wanted: RequiredPackages,
+    brings: Callable[[list[str]], Mapping[str, list[str]]],
 ) -> str:
     """Raise RunError where a package that is imported at once is not there, so that not every task has to find out.
 

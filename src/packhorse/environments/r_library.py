@@ -10,14 +10,14 @@ from msgspec import Struct
 from packhorse.environments.site_probe import SiteProbe
 from packhorse.model.errors import RunError
 from packhorse.project.source import Source
-from packhorse.record.packages import R_PROBE, r_answer
+from packhorse.record.packages import R_PROBE, parse_r_reply
 from packhorse.snapshot.r_packages import r_packages_of
 
 VERSION = 'cat("\\n@packhorse", R.version$major, R.version$minor, Sys.getenv("R_LIBS_USER"), "\\n")'
 R_SECONDS = 90.0  # a first start from a busy file system
 
 
-class RFound(Struct, frozen=True, kw_only=True):
+class FoundR(Struct, frozen=True, kw_only=True):
     """R as tasks will find it."""
 
     rscript: str
@@ -26,7 +26,7 @@ class RFound(Struct, frozen=True, kw_only=True):
     software: dict[str, Any]
 
 
-def r_on(ground: SiteProbe, source: Source) -> RFound:
+def find_r(ground: SiteProbe, source: Source) -> FoundR:
     """Return R on the site; raise RunError with the lines to type where it, or a package that is loaded, is missing."""
     rscript = _rscript(ground)
     said = ground.ask([rscript, "--vanilla", "-e", VERSION], R_SECONDS)
@@ -46,9 +46,9 @@ def r_on(ground: SiteProbe, source: Source) -> RFound:
     # A library of renv does not come along with the code, and a job is no place to fill one.
     variables: dict[str, str | None] = {"R_LIBS_USER": libraries, "RENV_CONFIG_AUTOLOADER_ENABLED": "FALSE"}
     told = ground.ask([rscript, "-e", R_PROBE], R_SECONDS, {"R_LIBS_USER": libraries})
-    software = r_answer(rscript, told.stdout, told.stderr)
+    software = parse_r_reply(rscript, told.stdout, told.stderr)
     _check(ground, source, software, library)
-    return RFound(rscript=rscript, library=library, variables=variables, software=software)
+    return FoundR(rscript=rscript, library=library, variables=variables, software=software)
 
 
 def _rscript(ground: SiteProbe) -> str:

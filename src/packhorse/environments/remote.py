@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,25 +11,26 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from packhorse.environments.building import BUILD_SECONDS, Builder
-from packhorse.environments.lockfile import Wanted, brings, wanted
+from packhorse.environments.lockfile import RequiredPackages, providing_packages, required_packages
 from packhorse.environments.python import (
-    Found,
+    FoundPython,
     best_python,
-    built,
+    built_python,
     check_imports,
-    expected,
+    expected_python,
     named_python,
-    plain,
+    site_python,
 )
-from packhorse.environments.r_library import r_on
+from packhorse.environments.r_library import find_r
 from packhorse.environments.site_probe import SiteProbe
 from packhorse.model.study import Study
+from packhorse.project.cache_dir import cache_dir
 from packhorse.project.placement import Place
 from packhorse.project.reporter import Reporter
 from packhorse.project.source import Source
 from packhorse.remote.transport import SshTransport
 from packhorse.runtime.interpreter import PYTHON, Interpreter
-from packhorse.runtime.programs import BY_SUFFIX
+from packhorse.runtime.programs import BY_SUFFIX, Program, resolve_remote_command
 
 
 class RemoteEnvironment(Struct, frozen=True, kw_only=True):
@@ -46,7 +47,53 @@ class RemoteEnvironment(Struct, frozen=True, kw_only=True):
     said: tuple[str, ...] = ()  # what a plan says of it: which Python, which R
 
 
-def remote_environment(
+class RemoteTaskEnvironment:
+    """Interpreter, programs and variables of a site reached over ssh; nothing is inherited from this machine."""
+
+    def __init__(self, source: Source, remote_environment: RemoteEnvironment) -> None:
+        self.source, self.study, self.remote_environment = source, source.study, remote_environment
+        self.interpreter = remote_environment.interpreter
+        self.notes, self.path = remote_environment.notes, remote_environment.interpreter.path
+
+    def program(self, command: tuple[str, ...]) -> Program:
+        """Return a command whose first word is resolved among the site's programs."""
+        return resolve_remote_command(
+            command, self.interpreter, self.source.folder, self.remote_environment.programs
+        )
+
+    def changed(self) -> dict[str, str]:
+        """Return the variables that the study sets, and those of its environment there."""
+        said = {name: value for name, value in self.study.env.items() if value is not None}
+        return {name: value for name, value in self.interpreter.variables.items() if value is not None} | said
+
+    def unset(self) -> tuple[str, ...]:
+        """Return the variables that tasks do not inherit from their job."""
+        names = [name for name, value in self.interpreter.variables.items() if value is None]
+        return tuple(sorted([*names, *(name for name, value in self.study.env.items() if value is None)]))
+
+    def editable(self, _argv: tuple[str, ...]) -> Sequence[str]:
+        """Return nothing: the project is not installed there."""
+        return []
+
+    def provenance(self, _argv: tuple[str, ...], data: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the provenance: code, data and this machine as here, the environment as there."""
+        from packhorse.record import provenance
+        from packhorse.record.provenance import Languages
+
+        found = provenance.collect(
+            self.study,
+            self.source.root,
+            self.source.folder,
+            languages=Languages(),
+            env={},
+            cache=cache_dir(),
+            data=data,
+        )
+        found["environment"] = {**self.remote_environment.told, "digest": self.remote_environment.digest}
+        return found
+
+
+def find_remote_environment(
     source: Source, place: Place, there: SshTransport, reporter: Reporter, *, build: bool = True
 ) -> RemoteEnvironment:
     """Return what a study's tasks find on the site; raise RunError with the cure where something is missing.
@@ -65,7 +112,7 @@ def remote_environment(
     software: dict[str, Any] = {"python": found.software} if found and found.software else {}
     said = [interpreter.description] if found else []
     if r:
-        with_r = r_on(ground, source)
+        with_r = find_r(ground, source)
         interpreter = replace(interpreter, variables=interpreter.variables | with_r.variables)
         software["r"] = with_r.software
         said.append(f"{with_r.software.get('version', 'R')}, {with_r.rscript} on {place.site.name}")
@@ -84,27 +131,27 @@ def remote_environment(
     )
 
 
-def _python(ground: SiteProbe, source: Source) -> Found:
+def _python(ground: SiteProbe, source: Source) -> FoundPython:
     """Return the Python of the tasks."""
     study = source.study
     kind, word = study.environment.kind, study.environment.path
     if kind == "python":
         found = named_python(ground, word)
-        return _checked(ground, source, found, wanted(source, ground.reporter, lock="none"))
+        return _checked(ground, source, found, required_packages(source, ground.reporter, lock="none"))
     if kind == "venv" and (about := _venv_there(ground, word)):
-        found = plain(ground, about, kind="venv")
-        return _checked(ground, source, found, wanted(source, ground.reporter, lock="none"))
-    want = wanted(source, ground.reporter, lock="kept" if ground.build else "told")
+        found = site_python(ground, about, kind="venv")
+        return _checked(ground, source, found, required_packages(source, ground.reporter, lock="none"))
+    want = required_packages(source, ground.reporter, lock="kept" if ground.build else "told")
     if want.lock is None and kind == "none":
         about, notes = best_python(ground, want)
         if not study.shell or _is_called(ground, study.shell, about):
-            return _checked(ground, source, plain(ground, about, notes=(*notes, *want.notes)), want)
+            return _checked(ground, source, site_python(ground, about, notes=(*notes, *want.notes)), want)
     builder = _builder(ground)
     if not ground.build:
-        found = expected(ground, builder, want)
+        found = expected_python(ground, builder, want)
         if not found.software:
             return found
-    return _checked(ground, source, built(ground, builder, want), want)
+    return _checked(ground, source, built_python(ground, builder, want), want)
 
 
 def _builder(ground: SiteProbe) -> Builder:
@@ -115,8 +162,10 @@ def _builder(ground: SiteProbe) -> Builder:
     return Builder(ground.there, ground.reporter, JobBuilds(ground, BUILD_SECONDS))
 
 
-def _checked(ground: SiteProbe, source: Source, found: Found, want: Wanted) -> Found:
-    note = check_imports(ground, found.interpreter.python, want, lambda modules: brings(source, modules))
+def _checked(ground: SiteProbe, source: Source, found: FoundPython, want: RequiredPackages) -> FoundPython:
+    note = check_imports(
+        ground, found.interpreter.python, want, lambda modules: providing_packages(source, modules)
+    )
     notes = (*found.notes, *want.notes, *([note] if note else []))
     return replace(found, notes=tuple(dict.fromkeys(notes)))
 

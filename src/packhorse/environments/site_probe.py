@@ -140,13 +140,13 @@ class SiteProbe:
 
     def _bring(self) -> str:
         from packhorse.runtime.uv import uv_for
-        from packhorse.ssh.file_transfer import put
+        from packhorse.ssh.file_transfer import upload_files
 
         hello = self.there.hello
         path, version = uv_for(hello["system"], hello["machine"], cache_dir(), os.environ)
         size = Path(path).stat().st_size / 1e6
         self.reporter.say(f"{self.site.name} has no uv: uv {version} is sent there ({size:,.0f} MB)")
-        put(self.session, f"{self.top}/bin", [("uv", Path(path), 0)])
+        upload_files(self.session, f"{self.top}/bin", [("uv", Path(path), 0)])
         place = f"{self.top}/bin/uv"
         said = self.ask([place, "--version"])
         if said.status != 0:

@@ -34,7 +34,7 @@ def environments_of(said: str, folder: Path, reporter: Reporter) -> tuple[str, l
     """Return where the environments of a site stand, and what each is."""
     there = _there(said, folder)
     with there.open():
-        there.say_hello([], [])
+        there.locate([], [])
         top = _top(there, reporter)
         found = there.session.call("environments", COUNT_SECONDS, path=top)
     return str(found["path"]), [_kept(row) for row in found["rows"]]

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from packhorse.cluster.job_state import job_state, job_state_line
+from packhorse.cluster.queue import Queue
 from packhorse.model.errors import RunError
+from packhorse.remote.open_store import open_store
 from packhorse.rundir.directory import RunDirectory
 from packhorse.rundir.submissions import Submissions
 
@@ -13,29 +16,25 @@ if TYPE_CHECKING:  # runs on this machine need none of it
 
 
 def leave_site(run: RunDirectory, store: RunStore | None = None, *, keep: bool = False) -> str:
-    """Take a run from its site with all that it has there, but for the note where it was if `keep`.
+    """Download everything of a run from its site and forget the site; with `keep` only check that this is possible.
 
-    Return a sentence about what stays there. Raises RunError while jobs wait or run there.
+    Return a sentence about what stays there. Raises RunError while jobs are queued or running there.
     """
-    kept = Submissions(run)
-    cluster = kept.cluster()
+    submissions = Submissions(run)
+    cluster = submissions.cluster()
     if cluster is None:
         return ""
-    from packhorse.cluster.job_state import job_state, job_state_line
-    from packhorse.cluster.queue import Queue
-    from packhorse.remote.open_store import open_store
-
     store, site = store or open_store(run), cluster.site.name
     queue = Queue(cluster.site, store.transport)
     with store.open():
-        found = job_state(run, queue, queue.jobs(0))
-        if found.alive or found.state == "unknown":
+        state = job_state(run, queue, queue.jobs(0))
+        if state.alive or state.state == "unknown":
             raise RunError(
-                f"this run is on the site {site}: {job_state_line(found)}",
-                f"packhorse run --site {site} follows it; packhorse cancel {run.path} ends it",
+                f"this run is on the site {site}: {job_state_line(state)}",
+                f"packhorse run --site {site} follows it; packhorse cancel {run.path} cancels it",
             )
         if keep:
             return ""
-        stays = store.leave()
-    kept.forget_cluster()
+        stays = store.detach()
+    submissions.remove_cluster()
     return stays

@@ -7,16 +7,14 @@ import time
 from pathlib import Path
 
 from packhorse.model.plan import Plan
-from packhorse.project.background_import import import_ahead
+from packhorse.project.background_import import import_in_background
 from packhorse.project.reporter import Progress, Reporter
-from packhorse.rundata.progress import WaveEnd, tasks_done
+from packhorse.rundata.progress import EndReason, RunCounts, WaveEnd, run_counts
 from packhorse.rundir.directory import RunDirectory
-from packhorse.runtime.local_worker import LocalWorker
 from packhorse.runtime.survivors import end_survivors
+from packhorse.runtime.worker_process import WorkerProcess
 
-LOOK_SECONDS = 0.1
-
-
+POLL_SECONDS = 0.1
 PROGRESS_SECONDS = 0.25
 
 
@@ -29,10 +27,13 @@ def run_worker(
     reporter: Reporter,
     seconds: float = 0.0,
 ) -> WaveEnd:
-    """Run one wave to its end here, or for so many seconds; KeyboardInterrupt stops it and keeps what is finished."""
+    """Run one wave on this machine to its end, or for `seconds` (0: no limit).
+
+    KeyboardInterrupt stops it; finished tasks are kept. `lock` is the descriptor of the run's lock.
+    """
     scratch = run.path / "work"
     shutil.rmtree(scratch, ignore_errors=True)
-    worker = LocalWorker(
+    worker = WorkerProcess(
         run.path,
         run.work_path(plan.wave),
         slots=slots,
@@ -40,90 +41,87 @@ def run_worker(
         scratch=scratch,
         seconds=seconds,
     )
-    followed = OutputTail(scratch, reporter) if run.work(plan.wave)["tee"] else None
-    watched = WatchedWorker(worker, run, plan, reporter, followed)
-    import_ahead("polars")
+    output = OutputTail(scratch, reporter) if run.work(plan.wave)["tee"] else None
+    watched = WatchedWorker(worker, run, plan, reporter, output)
+    import_in_background("polars")
     try:
         while worker.alive():
-            watched.look()
-            time.sleep(0.02 if watched.seconds < 1 else LOOK_SECONDS)
+            watched.poll()
+            time.sleep(0.02 if watched.seconds < 1 else POLL_SECONDS)
     except KeyboardInterrupt:
         worker.stop()
-        reporter.say("stopping: running tasks end, finished ones are kept")
-        worker.wait(watched.look)
+        reporter.say("stopping: running tasks are ended, finished tasks are kept")
+        worker.wait(watched.poll)
     finally:
-        watched.look()
-        watched.show()
+        watched.poll()
+        watched.show_progress()
         reporter.finished()
         if worker.alive():
             worker.stop()
-            worker.wait(watched.look)
+            worker.wait(watched.poll)
         worker.close()
-        if watched.end.how == "died":
+        if watched.end.how is EndReason.DIED:
             end_survivors(run.mark())  # tasks whose worker and launcher were killed would run twice
         shutil.rmtree(scratch, ignore_errors=True)
     return watched.end
 
 
 class WatchedWorker:
-    """A worker on one wave, and who is told of it."""
+    """A worker on one wave, whose events go to a reporter."""
 
     def __init__(
         self,
-        worker: LocalWorker,
+        worker: WorkerProcess,
         run: RunDirectory,
         plan: Plan,
         reporter: Reporter,
-        followed: OutputTail | None,
+        output: OutputTail | None,
     ) -> None:
         self.worker, self.run, self.plan, self.reporter = worker, run, plan, reporter
-        self.followed = followed
+        self.output = output
         self.end = WaveEnd()
-        self.begun = time.monotonic()
+        self.started = time.monotonic()
         self.shown = 0.0
 
     @property
     def seconds(self) -> float:
-        """How long it has worked."""
-        return time.monotonic() - self.begun
+        """Seconds since the worker started."""
+        return time.monotonic() - self.started
 
-    def look(self) -> None:
-        """Pass on what the worker has said since the last look, and now and then how far it is."""
+    def poll(self) -> None:
+        """Report the events of the worker since the last poll, and now and then the progress."""
         for event in self.worker.events():
-            self.end.take(event, self.reporter)
-        if self.followed:
-            self.followed.look()
+            self.end.record(event, self.reporter)
+        if self.output:
+            self.output.poll()
         if time.monotonic() - self.shown > PROGRESS_SECONDS:
             self.shown = time.monotonic()
-            self.show()
+            self.show_progress()
 
-    def show(self) -> None:
-        """Tell how far the run is."""
-        counts = tasks_done(self.run, self.plan.wave)
-        before = self.plan.before
-        ok = counts.pop("OK", 0)
-        before_ok = before.get("OK", 0)
-        before_failed = sum(n for name, n in before.items() if name not in ("OK", "MISSING"))
+    def show_progress(self) -> None:
+        """Report how many tasks are finished."""
+        counts = run_counts(self.run, self.plan)
+        before = RunCounts(total=self.plan.total, by_outcome=self.plan.before)
         self.reporter.progress(
             Progress(
-                total=self.plan.total,
-                done=before_ok + ok,
-                failed=before_failed + sum(counts.values()),
-                started_with=before_ok + before_failed,
+                total=counts.total,
+                done=counts.done,
+                failed=counts.failed,
+                started_with=before.done + before.failed,
                 seconds=self.seconds,
             )
         )
 
 
 class OutputTail:
-    """Passes on what the single task of a run prints, while it prints it."""
+    """Passes on what the only task of a run prints, while it runs."""
 
     def __init__(self, scratch: Path, reporter: Reporter) -> None:
         self.scratch = scratch
         self.reporter = reporter
         self.read = {"stdout": 0, "stderr": 0}
 
-    def look(self) -> None:
+    def poll(self) -> None:
         """Pass on what is new."""
         for name in self.read:
             for path in self.scratch.glob(f"*/slot-0/{name}"):

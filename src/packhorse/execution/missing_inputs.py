@@ -1,4 +1,4 @@
-"""Files that tasks did not find although the project has them, and the line of the study that brings them."""
+"""Files that tasks did not find although the project has them, with the line of the study that adds them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from packhorse.execution.preparation import Prepared
 from packhorse.project.source import Source
-from packhorse.results.failures import causes
+from packhorse.results.failures import group_failures
 from packhorse.results.fold import Fold
 
 MOST_CAUSES = 20
@@ -24,32 +24,31 @@ SOURCE = {".py", ".r", ".jl", ".sh", ".c", ".h", ".m", ".stan"}
 
 
 def missing_inputs(fold: Fold, source: Source, prepared: Prepared, cause: str = "") -> Iterator[str]:
-    """Yield a sentence for each file that failed tasks missed and the project has.
+    """Yield a sentence for each file that failed tasks did not find and the project has.
 
-    `cause` is why the run ended, where a function could not even be imported.
+    `cause` is why the run ended, such as a function that could not be imported.
     """
-    messages = [cause, *(one.message for one in causes(fold)[:MOST_CAUSES])]
-    told = dict.fromkeys(line for one in messages for line in _about(one, source, prepared))
-    yield from told
+    messages = [cause, *(group.message for group in group_failures(fold)[:MOST_CAUSES])]
+    yield from dict.fromkeys(line for text in messages for line in _sentences(text, source, prepared))
 
 
-def _about(message: str, source: Source, prepared: Prepared) -> Iterator[str]:
+def _sentences(message: str, source: Source, prepared: Prepared) -> Iterator[str]:
     module = MODULE.search(message)
     if module:
         yield from _module(module["name"], source, prepared)
         return
-    found = FILE.search(message) or FILE_BEFORE.search(message)
-    if found:
-        yield from _file(found["name"], source, prepared)
+    match = FILE.search(message) or FILE_BEFORE.search(message)
+    if match:
+        yield from _file(match["name"], source, prepared)
 
 
 def _file(name: str, source: Source, prepared: Prepared) -> Iterator[str]:
     path = source.root / SLOT.sub("", name) if SLOT.match(name) else source.folder / name
     inside = _within(path, source.root)
-    if not inside or not (source.root / inside).exists() or _is_carried(inside, prepared):
+    if not inside or not (source.root / inside).exists() or _in_snapshot(inside, prepared):
         return
     shown = posixpath.relpath(inside, source.folder.relative_to(source.root).as_posix())
-    yield _cure(shown, inside, prepared)
+    yield _remedy(shown, inside, prepared)
 
 
 def _module(name: str, source: Source, prepared: Prepared) -> Iterator[str]:
@@ -57,30 +56,32 @@ def _module(name: str, source: Source, prepared: Prepared) -> Iterator[str]:
     for base in dict.fromkeys((source.folder, source.root, source.root / "src")):
         for path in (base / f"{stem}.py", base / stem):
             inside = _within(path, source.root)
-            if path.exists() and inside and not _is_carried(inside, prepared):
+            if path.exists() and inside and not _in_snapshot(inside, prepared):
                 shown = posixpath.relpath(inside, source.folder.relative_to(source.root).as_posix())
-                yield _cure(shown, inside, prepared, code=True)
+                yield _remedy(shown, inside, prepared, code=True)
                 return
     for file in prepared.files:
         if file.path.endswith((f"/{stem}.py", f"/{stem}/__init__.py")):
             folder = posixpath.dirname(file.path.removesuffix("/__init__.py"))
             shown = posixpath.relpath(folder, source.folder.relative_to(source.root).as_posix())
-            yield f"{file.path} is in the snapshot, but not where Python looks; write\n  env: {{PYTHONPATH: {shown}}}"
+            line = f"env: {{PYTHONPATH: {shown}}}"
+            yield f"{file.path} is in the snapshot, but not on the import path; add to the study:\n  {line}"
             return
 
 
-def _cure(shown: str, inside: str, prepared: Prepared, *, code: bool = False) -> str:
-    why = dict(prepared.left_out).get(inside, "git ignores it, or code: leaves it out")
+def _remedy(shown: str, inside: str, prepared: Prepared, *, code: bool = False) -> str:
+    why = dict(prepared.left_out).get(inside, "git ignores it, or `code:` excludes it")
+    missing = f"{shown} is in the project but not in the snapshot ({why})"
     if code or Path(shown).suffix.lower() in SOURCE:
-        return f"{shown} is in the project and not in the snapshot ({why}); to bring it write\n  include: [{shown}]"
-    return f"{shown} is in the project and not in the snapshot ({why}); where tasks only read it write\n  data: [{shown}]"
+        return f"{missing}; add to the study:\n  include: [{shown}]"
+    return f"{missing}; if tasks only read it, add to the study:\n  data: [{shown}]"
 
 
 def _within(path: Path, root: Path) -> str:
-    """Return a path relative to the root, or nothing where it lies outside."""
-    said = posixpath.normpath(path.as_posix())
-    return posixpath.relpath(said, root) if Path(said).is_relative_to(root) else ""
+    """Return a path relative to the root; empty where it is outside."""
+    normal = posixpath.normpath(path.as_posix())
+    return posixpath.relpath(normal, root) if Path(normal).is_relative_to(root) else ""
 
 
-def _is_carried(inside: str, prepared: Prepared) -> bool:
+def _in_snapshot(inside: str, prepared: Prepared) -> bool:
     return any(file.path == inside or file.path.startswith(inside + "/") for file in prepared.files)

@@ -1,37 +1,38 @@
-"""What a wave needs beside its tasks: the snapshot, the environment, the data, and their digests."""
+"""Read what a wave needs beside its tasks: snapshot, environment and data, with their digests."""
 
 from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 from msgspec import Struct
 
-from packhorse.environments.local import RemoteTaskEnvironment, TaskEnvironment
+from packhorse.environments.local import LocalTaskEnvironment
+from packhorse.environments.task_environment import TaskEnvironment
 from packhorse.model.plan import Identity
 from packhorse.model.study import Study
 from packhorse.project.cache_dir import cache_dir
 from packhorse.project.source import Source
 from packhorse.runtime.interpreter import Interpreter
-from packhorse.snapshot.code import SnapshotFile
-
-if TYPE_CHECKING:
-    from packhorse.environments.remote import RemoteEnvironment
+from packhorse.snapshot.code import SnapshotFile, code_digest, code_files
+from packhorse.snapshot.data_files import data_digests
+from packhorse.snapshot.import_roots import import_roots
+from packhorse.snapshot.snapshot import list_files
 
 
 class Prepared(Struct, frozen=True, kw_only=True):
-    """The project as it is now."""
+    """Snapshot, environment and data of a project, as they are now."""
 
     files: tuple[SnapshotFile, ...]
     left_out: tuple[tuple[str, str], ...]
     interpreter: Interpreter
     argv: tuple[str, ...]
     environ: dict[str, str]
-    path: tuple[str, ...]  # folders to be first on the PATH that tasks inherit, beside what `environ` says
+    path: tuple[str, ...]  # folders to put first on the PATH that tasks inherit, beside `environ`
     unset: tuple[str, ...]
     search: tuple[str, ...]
     identity: Identity
@@ -40,32 +41,19 @@ class Prepared(Struct, frozen=True, kw_only=True):
     notes: tuple[str, ...]
 
 
-def prepare(
-    source: Source,
-    exclude: Path,
-    environ: Mapping[str, str] | None = None,
-    remote_environment: RemoteEnvironment | None = None,
-) -> Prepared:
-    """Look at code, environment and data; nothing is written but caches.
+def prepare(source: Source, exclude: Path, environment: TaskEnvironment | None = None) -> Prepared:
+    """Read code, environment and data of a project; only caches are written.
 
-    With `abroad` the tasks run on a site that is reached over ssh, in the surroundings that it has.
+    `exclude` is the run directory; `environment` that of the tasks (default: this machine's).
     """
-    from packhorse.snapshot.data_files import data_digests
-    from packhorse.snapshot.import_roots import import_roots
-    from packhorse.snapshot.snapshot import list_files
-
     study, folder, root = source.study, source.folder, source.root
-    around = (
-        TaskEnvironment(source, environ)
-        if remote_environment is None
-        else RemoteTaskEnvironment(source, remote_environment)
-    )
+    around = environment or LocalTaskEnvironment(source)
     barred = [exclude, *(folder / name for name in study.data)]
     listing = list_files(root, folder, code=study.code, include=study.include, exclude=barred)
     argv, note = _argv(study, around)
     data = data_digests(folder, study.data, cache_dir() / "data.json")
     relative = folder.relative_to(root).as_posix()
-    told = around.told(argv, data)
+    provenance = around.provenance(argv, data)
     return Prepared(
         files=listing.files,
         left_out=listing.left_out,
@@ -76,32 +64,30 @@ def prepare(
         unset=around.unset(),
         search=tuple(import_roots(listing.files, relative, around.editable(argv))),
         identity=Identity(
-            code=_code(source, listing.files), environment=told["environment"]["digest"], data=_digest(data)
+            code=_code(source, listing.files),
+            environment=provenance["environment"]["digest"],
+            data=_digest(data),
         ),
-        provenance=told,
+        provenance=provenance,
         data=data,
         notes=tuple(one for one in (*around.interpreter.notes, *around.notes, note) if one),
     )
 
 
 def _code(source: Source, files: Iterable[SnapshotFile]) -> str:
-    from packhorse.snapshot.code import code_digest
-
     result = msgspec.json.encode(source.study.result).decode()
     return code_digest(files, command=command_text(source.study), result=result, apart=_apart(source))
 
 
-def code_files(source: Source, files: Iterable[SnapshotFile]) -> list[SnapshotFile]:
+def project_code_files(source: Source, files: Iterable[SnapshotFile]) -> list[SnapshotFile]:
     """Return the files of a snapshot that its code digest counts."""
-    from packhorse.snapshot.code import counted
-
-    return counted(files, command_text(source.study), _apart(source))
+    return code_files(files, command_text(source.study), _apart(source))
 
 
 def _apart(source: Source) -> list[str]:
-    """Return the files that say what is run: the study, and what its parameters were read from.
+    """Return the files that define what runs: the study, and the files its parameters were read from.
 
-    More rows in them are growth, not a change of code. A file that the command itself names is read by tasks.
+    More rows in them are growth, not a change of code. A file named in the command is read by tasks, so it is code.
     """
     paths = [
         source.folder / name for name in source.sources if Path(name).name not in command_text(source.study)
@@ -112,11 +98,11 @@ def _apart(source: Source) -> list[str]:
 
 
 def command_text(study: Study) -> str:
-    """Return what a study runs, as text that its code digest counts."""
+    """Return what a study runs as text, for its code digest."""
     return study.function or study.shell or "\0".join(study.command)
 
 
-def _argv(study: Study, around: TaskEnvironment | RemoteTaskEnvironment) -> tuple[tuple[str, ...], str]:
+def _argv(study: Study, around: TaskEnvironment) -> tuple[tuple[str, ...], str]:
     if study.function:
         return (around.interpreter.python,), ""
     if study.shell:
@@ -130,5 +116,5 @@ def _argv(study: Study, around: TaskEnvironment | RemoteTaskEnvironment) -> tupl
 def _digest(value: Any) -> str:
     if not value:
         return ""
-    kept = {name: about["sha256"] for name, about in value.items()}
-    return hashlib.sha256(msgspec.json.encode(kept, order="sorted")).hexdigest()[:16]
+    digests = {name: facts["sha256"] for name, facts in value.items()}
+    return hashlib.sha256(msgspec.json.encode(digests, order="sorted")).hexdigest()[:16]

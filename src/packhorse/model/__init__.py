@@ -1,1 +1,1 @@
-"""The words of Packhorse as frozen values, without input or output."""
+"""The domain model: studies, sites, jobs, plans and errors, as frozen values without I/O."""

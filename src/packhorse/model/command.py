@@ -1,4 +1,4 @@
-"""A command of another program, what it said, and a talk of several: values, without input or output."""
+"""A command of another program, its reply, and a dialogue of several commands: values without I/O."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from msgspec import Struct, field
 
 
 class Command(Struct, frozen=True, kw_only=True):
-    """A command of a scheduler; `timeout` in seconds, since its clients can hang for a minute."""
+    """A command to run. `timeout` is in seconds; clients of a scheduler can hang for a minute."""
 
     argv: tuple[str, ...]
     timeout: float = 30.0
     env: dict[str, str] = field(default_factory=dict)  # added to the environment
-    folder: str = ""  # in which it starts; nothing: where whoever asks stands
-    unset: tuple[str, ...] = ()  # names, or beginnings that end with *, taken from the environment
+    folder: str = ""  # the working directory; empty: that of the caller
+    unset: tuple[str, ...] = ()  # variables to remove from the environment: names, or prefixes such as PBS_*
 
 
 class Answer(Struct, frozen=True, kw_only=True):
-    """What a command said. `status` is None when it did not end in time or could not be started."""
+    """The reply to a command. `status` is the exit code; None: it timed out or could not be started."""
 
     status: int | None
     stdout: str = ""
@@ -27,4 +27,5 @@ class Answer(Struct, frozen=True, kw_only=True):
 
 
 T = TypeVar("T")
+# A generator that yields commands, receives their answers, and returns what they mean.
 Dialogue: TypeAlias = Generator[Command, Answer, T]

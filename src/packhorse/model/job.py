@@ -1,4 +1,7 @@
-"""A job: what is asked of a scheduler, and what a scheduler says. Memory in MiB, times in seconds."""
+"""Jobs of a scheduler: the request for one, the reply to its submission, its state and its end.
+
+Memory is in MiB, times are in seconds.
+"""
 
 from __future__ import annotations
 
@@ -6,89 +9,85 @@ from typing import Literal
 
 from msgspec import Struct
 
-State = Literal["QUEUED", "RUNNING", "GONE", "UNKNOWN"]
-How = Literal[
+JobState = Literal["QUEUED", "RUNNING", "GONE", "UNKNOWN"]
+EndCause = Literal[
     "done", "failed", "timeout", "memory", "node", "preempted", "cancelled", "requeued", "unknown"
-]  # a job ended
+]  # how a job ended
 
 
 class Wait(Struct, frozen=True):
-    """A job that another waits for: until it starts, ends, ends well, ends badly, or element by element of two arrays."""
+    """A dependency on another job: wait until it starts, ends, succeeds or fails, or each element for its own."""
 
     job: str
     until: Literal["start", "end", "ok", "fail", "each"]
 
 
 class Request(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What a job asks for; a job of several elements is an array, and each element gets all of this.
+    """The resources and options of a job. Each element of an array gets all of them.
 
-    Absent is the site's default. `output` and `error` are paths in which {job} and {element} stand for the numbers.
-    What differs from one submission to the next (`token`, `elements`, `exclude`, `after`) stands on the command line;
-    all else, also the array of `indices` and what it `waits` for, in the head of the script.
+    Fields left out take the site's default. `output` and `error` are paths that may hold {job} and {element}.
+    What differs from one submission to the next (`token`, `elements`, `exclude`, `after`) is given on the command
+    line; all else, including the array of `indices` and the dependencies in `waits`, in the head of the script.
     """
 
     name: str
-    token: str = ""  # by which the job is found again when nobody knows its number
-    elements: int = 0  # 0: not an array
-    indices: tuple[tuple[int, int, int], ...] = ()  # of an array: first, last, step
-    throttle: int = 0  # elements that may run at a time, 0: all
+    token: str = ""  # finds the job where the reply with its number was lost
+    elements: int = 0  # of an array; 0: not an array
+    indices: tuple[tuple[int, int, int], ...] = ()  # of an array: (first, last, step)
+    throttle: int = 0  # elements that may run at a time; 0: all
     partition: str = ""
     account: str = ""
     qos: str = ""
     nodes: int = 1
-    tasks: int = (
-        1  # on each node: processes of a launcher (srun, mpirun), among which its cores are shared out
-    )
-    cores: int = 1  # on each node; 0: what the site gives
-    memory: int | None = None  # on each node
-    core_memory: int | None = None  # for each core, in place of `memory`
-    gpus: int = 0  # on each node
+    tasks: int = 1  # per node: processes of a launcher (srun, mpirun), which share its cores
+    cores: int = 1  # per node; 0: the site's default
+    memory: int | None = None  # per node
+    core_memory: int | None = None  # per core, in place of `memory`
+    gpus: int = 0  # per node
     gres: str = "gpu"
-    constraint: str = ""  # what a node must have, in the site's word
-    seconds: int | None = None
+    constraint: str = ""  # a feature that the nodes must have, by the site's name
+    seconds: int | None = None  # the time limit
     whole_nodes: bool = False
     output: str = ""
-    error: str = ""  # absent: errors go where the output goes
-    exclude: tuple[str, ...] = ()  # nodes
-    after: str = ""  # a job after whose end, however it ends, this one may start
+    error: str = ""  # empty: in the same file as the output
+    exclude: tuple[str, ...] = ()  # nodes to avoid
+    after: str = ""  # a job that must have ended, in whatever way, before this one starts
     waits: tuple[Wait, ...] = ()
-    mail: str = ""  # an address
+    mail: str = ""  # address for the scheduler's email
     mail_when: tuple[Literal["begin", "end", "fail"], ...] = ()
-    requeue: bool | None = (
-        True  # whether the scheduler may start it again after a node's failure; None: as the site likes
-    )
-    options: tuple[str, ...] = ()  # in the scheduler's own words, as they are
+    requeue: bool | None = True  # restart after a node failure; None: the site's default
+    options: tuple[str, ...] = ()  # options of the scheduler, passed on unchanged
 
 
 class Submitted(Struct, frozen=True):
-    """The scheduler took a job."""
+    """The scheduler accepted a job; `job` is its number."""
 
     job: str
 
 
-class Refused(Struct, frozen=True):
-    """The scheduler did not take a job: why, in its words, and whether asking again later can help."""
+class SubmissionRefused(Struct, frozen=True):
+    """The scheduler rejected a job: `why` is its message; `transient` says that a later attempt may succeed."""
 
     why: str
     transient: bool
 
 
 class SubmissionUnknown(Struct, frozen=True):
-    """Nobody knows whether the scheduler took a job: its answer was lost."""
+    """The reply to a submission was lost, so the job may or may not exist."""
 
     why: str
 
 
 class Job(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What a scheduler says of a job, or of the elements of an array that it shows in one row."""
+    """A job in the queue, or the elements of an array that the scheduler shows in one row."""
 
-    job: str  # the array's number for an element
-    state: State
-    word: str = ""  # the scheduler's own word: PENDING, COMPLETING, C
+    job: str  # the number; for an element that of its array
+    state: JobState
+    word: str = ""  # the state in the scheduler's terms: PENDING, COMPLETING, C
     element: int | None = None
-    elements: int = 1  # how many the row stands for
-    reason: str = ""  # the scheduler's word for why it waits
-    start: str = ""  # expected or real, ISO 8601
+    elements: int = 1  # in this row
+    reason: str = ""  # why it waits, in the scheduler's terms
+    start: str = ""  # expected or actual, ISO 8601
     elapsed: int | None = None
     limit: int | None = None
     node: str = ""
@@ -97,38 +96,38 @@ class Job(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Ended(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What a scheduler's accounting says of a job or element that has ended."""
+    """A job or element that has ended, from the scheduler's accounting."""
 
     job: str
     element: int | None = None
-    how: How
-    word: str = ""  # the scheduler's own
-    by: str = ""  # who cancelled it: a user's number
-    exit: int | None = None
+    how: EndCause
+    word: str = ""  # the state in the scheduler's terms
+    by: str = ""  # the numeric id of the user who cancelled it
+    exit: int | None = None  # the exit code
     signal: int | None = None
     cores: int | None = None
     elapsed: int | None = None
-    cpu: float | None = None
+    cpu: float | None = None  # CPU time
     memory: int | None = None  # peak
     node: str = ""
     name: str = ""
     queue: str = ""
     nodes: int | None = None
-    asked_memory: int | None = None  # of the whole job
+    asked_memory: int | None = None  # requested, for the whole job
     limit: int | None = None
     end: str = ""  # ISO 8601
 
 
 class Details(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What a scheduler says of one job, or of one element, beside how it stands: where it is and where it writes."""
+    """One job or element in detail: its state, script, working directory and output files."""
 
     job: str
     element: int | None = None
     name: str = ""
-    word: str = ""  # the scheduler's own word for its state
-    folder: str = ""  # in which it works
+    word: str = ""  # the state in the scheduler's terms
+    folder: str = ""  # the working directory
     script: str = ""
-    output: str = ""  # files as paths; nothing: not known
-    error: str = ""  # nothing: errors go where the output goes
-    waits: bool = False  # it has not begun
-    late: bool = False  # it runs, and its files come when it has ended
+    output: str = ""  # a path; empty: not known
+    error: str = ""  # a path; empty: in the same file as the output
+    waits: bool = False  # not started yet
+    late: bool = False  # running; its files appear only when it has ended

@@ -1,4 +1,4 @@
-"""A plan: which tasks the next wave runs, and what was known when it was made."""
+"""The plan of a wave: the tasks that it runs, and the outcomes known when it was made."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from msgspec import Struct, field
 
 
 class Plan(Struct, frozen=True, kw_only=True):
-    """One wave. `ranges` are half-open; `before` counts the words on tasks outside this wave.
+    """The plan of one wave. `ranges` of task indices are half-open.
 
-    `unreadable` are tasks of a retry whose earlier OK counts no more, since nobody can read its result.
-    `first` is the first wave whose records count: a fresh start overrules everything before it.
+    `before` counts the final outcomes of tasks outside this wave. `unreadable` are tasks of a retry whose earlier
+    OK no longer counts, since the result cannot be read. `first` is the first wave whose records count: a fresh
+    start supersedes all waves before it.
     """
 
     format: str = "packhorse-plan"
@@ -34,7 +35,7 @@ class Plan(Struct, frozen=True, kw_only=True):
 
 
 class Identity(Struct, frozen=True, kw_only=True):
-    """What results depend on beside parameters and seeds: digests of code, environment and data."""
+    """Digests of what results depend on beside parameters and seeds: code, environment and data."""
 
     code: str
     environment: str = ""

@@ -1,4 +1,4 @@
-"""Which names announce a secret, so that its content is neither carried nor recorded."""
+"""Names of files and variables that hold secrets, which are neither uploaded nor recorded."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _SUFFIXES = {".pem", ".key", ".p12", ".pfx", ".jks", ".keystore", ".ppk", ".kdbx
 _NAMES = {".netrc", "_netrc", ".pgpass", ".pypirc", ".npmrc", ".renviron", ".git-credentials", ".htpasswd"}
 _FOLDERS = {".ssh", ".aws", ".gnupg", ".azure", ".kube"}
 _KEYS = ("id_rsa", "id_dsa", "id_ecdsa", "id_ed25519")
-_WORDS = {"token", "credential", "credentials", "secret", "secrets", "password", "passwords", "passwd"}
+_SECRET_WORDS = {"token", "credential", "credentials", "secret", "secrets", "password", "passwords", "passwd"}
 _SHARED_EXAMPLES = {"example", "sample", "template", "dist"}
 # A module such as token.py or secrets.R is code; leaving it out would break the script that imports it.
 _SOURCE = {
@@ -34,18 +34,18 @@ _SOURCE |= {".java", ".js", ".ts", ".rs", ".go", ".m", ".lua", ".pl", ".stan"}
 
 
 def is_secret_variable(name: str, value: str = "") -> bool:
-    """Tell whether an environment variable holds a secret, by its name or by a login inside its value."""
+    """Return whether an environment variable holds a secret, by its name or by a login in its value."""
     return bool(_VARIABLE.search(name) or _LOGIN_IN_URL.search(value))
 
 
 def is_secret_file(path: str) -> bool:
-    """Tell whether a file, by its path, is a key, a token or a file of credentials."""
-    place = PurePosixPath(path)
-    name = place.name.lower()
-    if _FOLDERS & set(place.parts[:-1]) or name in _NAMES or name.startswith(_KEYS):
+    """Return whether a file, by its path, is a key, a token or a file of credentials."""
+    pure = PurePosixPath(path)
+    name = pure.name.lower()
+    if _FOLDERS & set(pure.parts[:-1]) or name in _NAMES or name.startswith(_KEYS):
         return True
     if name == ".env" or name.startswith(".env."):
         return name.rpartition(".")[2] not in _SHARED_EXAMPLES
-    if place.suffix.lower() in _SUFFIXES:
+    if pure.suffix.lower() in _SUFFIXES:
         return True
-    return place.suffix.lower() not in _SOURCE and bool(_WORDS & set(re.split(r"[^a-z0-9]+", name)))
+    return pure.suffix.lower() not in _SOURCE and bool(_SECRET_WORDS & set(re.split(r"[^a-z0-9]+", name)))

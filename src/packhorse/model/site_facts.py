@@ -1,4 +1,4 @@
-"""What a cluster tells of itself, as far as it tells."""
+"""Facts about a site that its cluster reported itself."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from packhorse.model.site import Site
 
 
 class SiteFacts(Struct, frozen=True, kw_only=True):
-    """A site as its machine shows it. A fact that is named here and has no value is a limit that there is not."""
+    """A site as its cluster reports it. A limit that is named in `facts` and has no value does not exist."""
 
     site: Site
-    facts: frozenset[str]  # keys of the site that were told
-    partition_facts: frozenset[str]  # and of each of its partitions
-    silent: tuple[str, ...] = ()  # what did not answer, and why
+    facts: frozenset[str]  # keys of the site that the cluster reported
+    partition_facts: frozenset[str]  # keys of its partitions that the cluster reported
+    silent: tuple[str, ...] = ()  # what was asked without a reply, and why

@@ -1,4 +1,4 @@
-"""The parameter space of a study: lazy, and the same arithmetic that travels with the worker."""
+"""The parameter space of a study, computed lazily by the same arithmetic as in the worker."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ VERSION = 1
 
 
 class ParameterSpace:
-    """`space[i]` gives a task's parameters, `size` the number of tasks, `find` the way back."""
+    """All tasks of a study by index: `space[i]` gives the parameters of task i, `lookup` finds its index."""
 
     def __init__(self, frozen: dict[str, Any]) -> None:
         self.frozen = frozen
@@ -26,7 +26,7 @@ class ParameterSpace:
 
     @classmethod
     def of(cls, study: Study) -> ParameterSpace:
-        """Freeze a study's factors."""
+        """Return the space of a study, its factors frozen."""
         return cls(
             {
                 "format": FORMAT,
@@ -40,12 +40,12 @@ class ParameterSpace:
 
     @property
     def size(self) -> int:
-        """The number of tasks; a Python integer, so without a bound."""
+        """The number of tasks."""
         return int(self.arithmetic.size)
 
     @property
     def points(self) -> int:
-        """The number of points, that is tasks without replicates."""
+        """The number of points: combinations of parameters, without replicates."""
         return int(self.arithmetic.points)
 
     @property
@@ -55,7 +55,7 @@ class ParameterSpace:
 
     @property
     def names(self) -> list[str]:
-        """The parameters' names, in the order of the study."""
+        """The names of the parameters, in the order of the study."""
         return list(self.arithmetic.names)
 
     @property
@@ -74,36 +74,36 @@ class ParameterSpace:
         return index % self.replicates
 
     def key(self, index: int) -> str:
-        """Return the task's identity as canonical JSON."""
+        """Return the identity of the task at `index`: its parameters and replicate as canonical JSON."""
         return str(self.arithmetic.key(index))
 
     def seeds(self, index: int) -> tuple[int, int]:
-        """Return (seed, seed32) of the task at `index`."""
+        """Return (seed, seed32) of the task at `index`: 63 and 31 bits."""
         seed, seed32 = self.arithmetic.seeds(index)
         return int(seed), int(seed32)
 
     def encode(self) -> bytes:
-        """Return the space file's bytes."""
+        """Return the content of the space file."""
         return msgspec.json.encode(self.frozen)
 
     @property
     def digest(self) -> str:
-        """Sixteen hexadecimal digits that name this space."""
+        """The first 16 hexadecimal digits of the space file's SHA-256."""
         return hashlib.sha256(self.encode()).hexdigest()[:16]
 
     def lookup(self) -> Lookup:
-        """Return the way from parameters back to an index."""
+        """Return an index from parameters to tasks."""
         return Lookup(self)
 
 
 class Lookup:
-    """Finds a task by its parameters and replicate; built once, as it holds every frozen level."""
+    """An index from parameters to tasks. It holds every frozen level, so build it once."""
 
     def __init__(self, space: ParameterSpace) -> None:
         self.space = space
         self.tables: list[dict[tuple[str, ...], int]] = []
         for axis in space.arithmetic.axes:
-            # Ranges and chunks are looked up by arithmetic: they may hold 10^9 levels.
+            # Ranges and chunks may have 10^9 levels; _arithmetic_level computes theirs.
             rows = axis.levels if axis.levels is not None else ()
             self.tables.append(
                 {
@@ -113,7 +113,7 @@ class Lookup:
             )
 
     def find(self, parameters: Mapping[str, Any], replicate: int) -> int | None:
-        """Return the index of the task with these parameters, or None where there is none."""
+        """Return the index of the task with these parameters and this replicate, or None."""
         if not 0 <= replicate < self.space.replicates or set(parameters) != set(self.space.names):
             return None
         point = 0
@@ -125,7 +125,7 @@ class Lookup:
         return point * self.space.replicates + replicate
 
     def level(self, number: int, values: tuple[Any, ...]) -> int | None:
-        """Return the level of one axis that holds these values, in the order of the axis's names."""
+        """Return which level of one axis has these values, or None; values are in the order of the axis's names."""
         axis = self.space.arithmetic.axes[number]
         if axis.levels is None:
             return _arithmetic_level(axis, values)
@@ -147,9 +147,9 @@ def _arithmetic_level(axis: Any, values: tuple[Any, ...]) -> int | None:
 
 
 def inherit(new: ParameterSpace, old: ParameterSpace) -> ParameterSpace:
-    """Return the new space with every level that the old one had in the very form it had there.
+    """Return the new space, with each level that the old space has in the old form.
 
-    A factor [1, 2] that becomes [1, 2, 2.5] so goes on giving its old tasks 1 and not 1.0.
+    A factor [1, 2] that becomes [1, 2, 2.5] then still gives its old tasks 1 and not 1.0.
     """
     known: dict[str, dict[str, Any]] = {}
     for axis in old.arithmetic.axes:

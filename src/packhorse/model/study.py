@@ -1,4 +1,4 @@
-"""A study: what to run, at which parameters, with which resources."""
+"""A study: the program to run, its parameters and its resources."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Value = Scalar | list[Any]
 
 
 class Resources(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What one task needs: `memory` in MiB; `time` (the longest) and `expected` (a usual one) in seconds."""
+    """The resources of one task: `memory` in MiB; `time` (the limit) and `expected` (the usual) in seconds."""
 
     cpus: int = 1
     memory: int | None = None
@@ -21,27 +21,27 @@ class Resources(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Cluster(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What a study's jobs ask of a batch system beside resources; empty means the site's default, or none.
+    """Options of a study's jobs beside resources; empty means the site's default, or none.
 
-    `job_time` is in seconds. Only `modules` and `setup` can change a result: by them tasks find other programs.
+    `job_time` is in seconds. Only `modules` and `setup` can change a result, since they decide which programs run.
     """
 
     partition: str = ""
     account: str = ""
     qos: str = ""
-    area: str = ""  # of a site that is reached over ssh: its name or a path
-    job_time: int | None = None  # of each job; None: chosen to suit the tasks
-    max_jobs: int | None = None  # at a time
+    area: str = ""  # storage area of a site reached over ssh: its name, or a path
+    job_time: int | None = None  # per job; None: derived from the tasks
+    max_jobs: int | None = None  # running at a time
     max_core_hours: float | None = None
-    mail: str = ""  # an address
+    mail: str = ""  # address for email about the run
     mail_when: tuple[Literal["begin", "end", "fail"], ...] = ("end", "fail")
     modules: tuple[str, ...] = ()
-    setup: tuple[str, ...] = ()  # shell lines, after the site's and the modules
-    options: tuple[str, ...] = ()  # in the scheduler's own words
+    setup: tuple[str, ...] = ()  # shell lines, after the site's setup and the modules
+    options: tuple[str, ...] = ()  # options of the scheduler, passed on unchanged
 
 
 class Result(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Where a task's result comes from.
+    """The source of a task's result.
 
     `file` is a template (`{output}`, `results/{index}.csv`) relative to the study's folder.
     """
@@ -52,14 +52,14 @@ class Result(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Environment(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Which interpreter and packages run the tasks; `path` is an interpreter, a venv or a project."""
+    """The interpreter and packages of the tasks; `path` is an interpreter, a venv or a uv project."""
 
     kind: Literal["none", "python", "venv", "uv"] = "none"
     path: str = ""
 
 
 class IndexVariable(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The array variable an existing script reads; its value is `start` + index, or a parameter."""
+    """The array variable that an existing script reads; its value is `start` + task index, or a parameter."""
 
     name: str
     start: int = 0
@@ -67,7 +67,7 @@ class IndexVariable(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Summary(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Which columns to summarise, by which parameters, at which quantiles."""
+    """The summary table: columns `of`, grouped `by` parameters, with `quantiles` between 0 and 1."""
 
     by: tuple[str, ...] = ()
     of: tuple[str, ...] = ()
@@ -75,11 +75,11 @@ class Summary(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Factor(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One axis of the product: one or several names that vary together.
+    """One axis of the product: one parameter, or several that vary together.
 
-    Exactly one of `levels` (each a row of values, one a name), `range` (start, step, count; one name)
-    and `chunks` (rows, size, count; names chunk, start, stop) is set. `resample` marks an index that
-    stands for a repetition (bootstrap, permutations) and so takes part in common seeding.
+    Exactly one of `levels` (rows with one value per name), `range` (start, step, count; one name) and
+    `chunks` (rows, size, count; names chunk, start, stop) is set. `resample` marks an index of repetitions
+    (bootstrap, permutations), which takes part in common seeding as the replicate does.
     """
 
     names: tuple[str, ...]
@@ -90,7 +90,7 @@ class Factor(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Study(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A parsed study. Templates are unexpanded; factors are already frozen levels."""
+    """A parsed study. Templates are not expanded; factors hold their final levels. `time_limit` is in seconds."""
 
     name: str
     command: tuple[str, ...] = ()

@@ -1,4 +1,7 @@
-"""What a run on a batch system keeps about its jobs. Memory in MiB, times in seconds, moments in Unix seconds."""
+"""Files in which a run on a batch system records its jobs.
+
+Memory is in MiB, durations are in seconds, points in time are Unix seconds.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from packhorse.model.site import Site
 
 
 class Submission(Struct, frozen=True, kw_only=True):
-    """`waves/K/submission.json`: the intent to submit a wave, and then the fact."""
+    """`waves/K/submission.json`: the intent to submit a wave, and then the submitted job."""
 
     format: str = "packhorse-submission"
     version: int = 1
@@ -23,20 +26,20 @@ class Submission(Struct, frozen=True, kw_only=True):
     elements: int
     slots: int
     cores: int
-    memory: int | None = None  # of an element
+    memory: int | None = None  # per element
     seconds: int | None = None
     exclude: tuple[str, ...] = ()
     argv: tuple[str, ...] = ()
     intended: float = 0.0
     job: str = ""
     submitted: float = 0.0
-    released: float = 0.0  # where waves are held back until something follows them
+    released: float = 0.0  # of a wave that was submitted on hold until the next one was queued
     continuation: str = ""
     refused: str = ""
 
 
-class Stopped(Struct, frozen=True, kw_only=True):
-    """`stopped.json`: why the continuation submitted nothing more."""
+class StopRecord(Struct, frozen=True, kw_only=True):
+    """`stopped.json`: why the continuation submitted no further wave."""
 
     why: Literal["done", "idle", "cap", "cancelled", "failing", "refused"]
     text: str = ""
@@ -44,7 +47,7 @@ class Stopped(Struct, frozen=True, kw_only=True):
 
 
 class ClusterRun(Struct, frozen=True, kw_only=True):
-    """`cluster.json`: where a run's jobs are, as `status`, `cancel` and `retry` need to know it."""
+    """`cluster.json`: the site and user of a run's jobs, for `status`, `cancel` and `retry`."""
 
     format: str = "packhorse-cluster"
     version: int = 1
@@ -52,18 +55,18 @@ class ClusterRun(Struct, frozen=True, kw_only=True):
     user: str
     partition: str = ""
     mail: str = ""
-    folder: str = ""  # of the run on a site that was reached over ssh
-    python: str = ""  # that runs the worker there
-    chosen: dict[str, str | int | float] = field(default_factory=dict)  # what the command line said
+    folder: str = ""  # of the run, on a site that is reached over ssh
+    python: str = ""  # the interpreter of the worker at the site
+    chosen: dict[str, str | int | float] = field(default_factory=dict)  # options of the command line
 
 
 def token_of(run_id: str, wave: int, *, following: bool = False) -> str:
-    """Return the token by which a wave's job, or the one that follows it, is found."""
+    """Return the token that identifies the job of a wave, or the continuation that follows it."""
     return f"packhorse-{run_id}-{wave}{'-next' if following else ''}"
 
 
 def wave_of(token: str, run_id: str) -> tuple[int, bool] | None:
-    """Return the wave of a token, and whether it is the one that follows it; None for another run's."""
+    """Return the wave of a token, and whether it names the continuation; None for a token of another run."""
     head, sep, rest = token.partition(f"packhorse-{run_id}-")
     if head or not sep:
         return None

@@ -11,7 +11,7 @@ from packhorse.model.errors import RunError
 from packhorse.model.site import Partition, Site
 from packhorse.model.study import Cluster
 from packhorse.plan.fit import Reason, limits, site_reasons, unfit, write
-from packhorse.plan.jobtime import waves
+from packhorse.plan.job_time import waves
 from packhorse.plan.shape import shape_of, usable_nodes
 from packhorse.plan.work import Work
 from packhorse.text.amounts import counted, span

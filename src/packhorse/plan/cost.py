@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from packhorse.model.site import Partition, Site
 from packhorse.plan.fit import Reason
-from packhorse.plan.jobtime import HOUR, SAFETY, START, waves
+from packhorse.plan.job_time import HOUR, SAFETY, START, waves
 from packhorse.plan.shape import Rung, Shape
 from packhorse.plan.work import ASSUMED, Work
 from packhorse.text.amounts import counted, hours, size, span

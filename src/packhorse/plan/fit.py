@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from packhorse.model.site import Partition, Site
 from packhorse.model.study import Cluster
-from packhorse.plan.jobtime import longest_job, needed, usable
+from packhorse.plan.job_time import longest_job, needed, usable
 from packhorse.plan.work import Work
 from packhorse.text.amounts import counted, size, span
 

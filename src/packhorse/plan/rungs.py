@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from packhorse.model.site import Partition, Site
 from packhorse.model.study import Cluster, Resources
-from packhorse.plan.jobtime import HOUR
+from packhorse.plan.job_time import HOUR
 from packhorse.plan.shape import Rung, Shape, most_elements, node_slots, sized
 from packhorse.plan.work import Work
 

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from packhorse.model.site import Partition, Site
 from packhorse.model.study import Cluster, Resources
-from packhorse.plan.jobtime import HOUR, LEAST, job_seconds, longest_job, needed
+from packhorse.plan.job_time import HOUR, LEAST, job_seconds, longest_job, needed
 from packhorse.plan.work import Work
 
 WORTH = 300.0  # seconds of work that make a slot worth its start

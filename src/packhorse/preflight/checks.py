@@ -1,4 +1,4 @@
-"""The study's own checks: commands that must pass on this code before any task starts."""
+"""Run the study's own checks: commands that must pass on this code before any task starts."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ from packhorse.model.errors import CheckError
 from packhorse.model.plan import Identity
 from packhorse.project.reporter import Reporter
 from packhorse.rundir.directory import RunDirectory, now
-from packhorse.rundir.files import write
-from packhorse.runtime.sandbox import Sandbox, create_sandbox, run_here
+from packhorse.rundir.files import write_file
+from packhorse.runtime.sandbox import Sandbox, create_sandbox, run_in_sandbox
+from packhorse.text.amounts import counted
 
-CHECK_SECONDS = 3600.0  # a check that takes longer is no check before a run
+CHECK_SECONDS = 3600.0  # for one check
 
 
 def run_checks(
@@ -29,37 +30,37 @@ def run_checks(
     unchecked: bool,
     reporter: Reporter,
 ) -> bool:
-    """Run the checks not yet passed by this code and environment; return whether any was left out.
+    """Run the checks that this code and environment has not passed; return whether any was skipped.
 
     Raises CheckError with the command, its exit status and its last lines.
     """
     file = run.path / "checks.json"
     passed: dict[str, Any] = msgspec.json.decode(file.read_bytes()) if file.exists() else {}
-    left = [one for one in checks if _digest(one, identity) not in passed]
+    left = [command for command in checks if _digest(command, identity) not in passed]
     if not left:
         return False
     if unchecked:
-        reporter.warn(f"{len(left)} check(s) left out; the provenance says so")
+        reporter.warn(f"{counted(len(left), 'check')} skipped; the provenance records it")
         return True
     with tempfile.TemporaryDirectory(prefix="check-", dir=run.path) as scratch:
-        standing = create_sandbox(work, run.path, Path(scratch))
+        sandbox = create_sandbox(work, run.path, Path(scratch))
         for command in left:
             reporter.say(f"check: {command}")
-            seconds = _check(command, standing)
+            seconds = _check(command, sandbox)
             passed[_digest(command, identity)] = {"command": command, "passed": now(), "seconds": seconds}
-            write(file, msgspec.json.encode(passed))
+            write_file(file, msgspec.json.encode(passed))
     return False
 
 
 def _digest(command: str, identity: Identity) -> str:
-    said = "\n".join((command, identity.code, identity.environment))
-    return hashlib.sha256(said.encode()).hexdigest()[:16]
+    text = "\n".join((command, identity.code, identity.environment))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def _check(command: str, standing: Sandbox) -> float:
-    done = run_here(shlex.split(command), standing, CHECK_SECONDS)
+def _check(command: str, sandbox: Sandbox) -> float:
+    done = run_in_sandbox(shlex.split(command), sandbox, CHECK_SECONDS)
     if done.status == 0:
         return done.seconds
     last = "\n  ".join(done.output.strip().splitlines()[-12:])
     message = f"the check `{command}` {done.how}:\n  {last}"
-    raise CheckError(message, "mend the code, or run with --unchecked (the provenance will say so)")
+    raise CheckError(message, "correct the code, or run with --unchecked (the provenance records it)")

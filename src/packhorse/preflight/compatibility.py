@@ -1,4 +1,4 @@
-"""Old results and what is here now: no table mixes the two unless the user says so."""
+"""Compare finished tasks with the current project: a table mixes the two only where the user agrees."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from packhorse.model.errors import RunError
 from packhorse.model.plan import Identity
 from packhorse.project.reporter import Reporter
 
-SHOWN = 5  # changed files that are named
+SHOWN = 5  # changed files in one message
 
 
 class Changes(Struct, frozen=True, kw_only=True):
-    """What finished tasks were made with, what the next ones would be, and how many of each there are.
+    """Identity of the `done` finished tasks and of the `missing` ones.
 
-    `seeds` names what of the study's seeding changed; `files` are the changed ones of the code; `command`
+    `seeds` are the keys of the study's seeding that changed, `files` the changed files of the code; `command`
     continues the run.
     """
 
@@ -28,7 +28,7 @@ class Changes(Struct, frozen=True, kw_only=True):
     files: tuple[str, ...] = ()
 
     def settled(self, *, keep: bool, old_code: bool, reporter: Reporter) -> Identity:
-        """Return the identity of the next wave; raise RunError where results of two kinds would mix."""
+        """Return the identity of the next wave; raise RunError where results of two identities would mix."""
         chosen = replace(self.now, code=self.before.code) if old_code else self.now
         changed = [
             name
@@ -40,11 +40,13 @@ class Changes(Struct, frozen=True, kw_only=True):
             return chosen
         what = " and ".join(changed)
         if not self.missing:
-            reporter.warn(f"the {what} changed since these results were made; --fresh runs all again")
+            reporter.warn(
+                f"the {what} changed after these results were computed; to run all tasks again: --fresh"
+            )
             return self.before
         tasks = "1 task" if self.done == 1 else f"{self.done} tasks"
         which = f" ({self._files()})" if "code" in changed and self.files else ""
-        raise RunError(f"the {what} changed since {tasks} finished{which}", "\n".join(self._ways(changed)))
+        raise RunError(f"the {what} changed after {tasks} finished{which}", "\n".join(self._ways(changed)))
 
     def _files(self) -> str:
         more = f" and {len(self.files) - SHOWN} more" if len(self.files) > SHOWN else ""
@@ -52,16 +54,13 @@ class Changes(Struct, frozen=True, kw_only=True):
 
     def _ways(self, changed: list[str]) -> list[str]:
         rest = f"run the other {self.missing}"
-        ways = [
-            f"{self.command} --keep      keep the {self.done} finished tasks, {rest} with what is here now"
-        ]
+        ways = [("--keep", f"keep the {self.done} finished tasks, {rest} with the current project")]
         if changed == ["code"]:
-            ways.append(f"{self.command} --old-code  {rest} with the code of the finished tasks")
+            ways.append(("--old-code", f"{rest} with the code of the finished tasks"))
         elif "code" in changed:
-            ways.append(
-                f"{self.command} --old-code --keep  {rest} with the old code, and all else as it is now"
-            )
-        ways.append(f"{self.command} --fresh     run all again")
-        if "code" in changed and any(one.endswith(" is new") for one in self.files):
-            ways.append("a file that is no code stays out with `code: [your_script.py]` in the study")
-        return ways
+            ways.append(("--old-code --keep", f"{rest} with the old code, and everything else as it is now"))
+        ways.append(("--fresh", "run all tasks again"))
+        lines = [f"{self.command} {options:<10} {text}" for options, text in ways]
+        if "code" in changed and any(name.endswith(" is new") for name in self.files):
+            lines.append("to exclude files that are not code, add to the study: code: [your_script.py]")
+        return lines

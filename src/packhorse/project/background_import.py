@@ -1,4 +1,4 @@
-"""Importing what the end of a run needs while its tasks still run."""
+"""Import a module in the background."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ import importlib
 import threading
 
 
-def import_ahead(name: str) -> None:
-    """Import a module in a thread of its own: it costs nothing then, and Ctrl-C never meets it half loaded."""
+def import_in_background(name: str) -> None:
+    """Import a module in a thread of its own, so that the end of a run need not wait for it.
+
+    Ctrl-C cannot interrupt the import halfway, since signals go to the main thread.
+    """
     threading.Thread(target=importlib.import_module, args=(name,), daemon=True).start()

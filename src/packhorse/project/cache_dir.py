@@ -1,4 +1,4 @@
-"""The user's private cache."""
+"""The user's private cache directory."""
 
 from __future__ import annotations
 
@@ -8,11 +8,14 @@ from pathlib import Path
 
 
 def cache_dir() -> Path:
-    """Return the user's private cache, made when it is absent; a temporary one where there is no home."""
+    """Return the user's private cache directory, made where it is missing (mode 700).
+
+    Where the home directory cannot be written, it is a temporary directory.
+    """
     base = os.environ.get("XDG_CACHE_HOME")
-    place = Path(base) / "packhorse" if base else Path.home() / ".cache" / "packhorse"
+    path = Path(base) / "packhorse" if base else Path.home() / ".cache" / "packhorse"
     try:
-        place.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path.mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError:
         return Path(tempfile.mkdtemp(prefix="packhorse-"))
-    return place
+    return path

@@ -1,4 +1,4 @@
-"""Where on a site a study runs, in which shape, and what that costs: known before anything is sent."""
+"""Where on a site a study runs, in which shape, and at what cost: known before anything is submitted."""
 
 from __future__ import annotations
 
@@ -19,31 +19,33 @@ from packhorse.plan.work import Work
 from packhorse.project.sites import find_site, site_name
 from packhorse.project.source import Source
 from packhorse.results.fold import Fold
+from packhorse.runtime.site_files import site_files
 from packhorse.text import units
 from packhorse.text.amounts import counted, hours, span
+from packhorse.text.node import nearest
 
 
 class Place(Struct, frozen=True, kw_only=True):
-    """A site, and what a study and its user ask of it."""
+    """A site, and what a study and its user request of it; `options` are those of the command line, as typed."""
 
     site: Site
     asked: Cluster = Cluster()
-    said: dict[str, Any] = field(default_factory=dict)  # what the command line says, in its words
+    options: dict[str, Any] = field(default_factory=dict)
 
 
 class Proposal(Struct, frozen=True, kw_only=True):
-    """What would be submitted, and what that costs."""
+    """What would be submitted, and its cost."""
 
     name: str
     partition: Partition
     shape: Shape
     rungs: tuple[Rung, ...]
     cost: Cost
-    notes: tuple[str, ...]  # worth knowing before anything is sent
+    notes: tuple[str, ...]  # for the user, before anything is submitted
     assumed: tuple[str, ...]
 
     def request(self, place: Place, study: Study) -> Request:
-        """Return what each element asks for, but for its size, which the rungs have."""
+        """Return the request of an element without its size, which the rungs hold."""
         asked = place.asked
         return Request(
             name=self.name,
@@ -56,7 +58,7 @@ class Proposal(Struct, frozen=True, kw_only=True):
         )
 
     def sentence(self) -> str:
-        """Return the shape and the price as one sentence."""
+        """Return shape and cost as one sentence."""
         shape, cost = self.shape, self.cost
         jobs = counted(shape.elements, "job")
         each = f"{counted(shape.cores, 'core')} for {span(shape.seconds)}"
@@ -64,49 +66,46 @@ class Proposal(Struct, frozen=True, kw_only=True):
         return f"{jobs} of {each}{where}; {hours(cost.core_hours)} core-hours expected"
 
 
-def place_of(source: Source, site: str | Site, called: str = "", **said: Any) -> Place:
-    """Return a site (or that of a name), asked for what the study says and what the command line says over it.
+def place_of(source: Source, site: str | Site, called: str = "", **typed: Any) -> Place:
+    """Return a site, given or by name, with the request of the study; command line options overrule the study.
 
-    `called` is the word for a site that is given. Raises UsageError for an unknown one, StudyError where a time
-    has no unit.
+    `called` is the name that the user typed for a site that is given. Raises UsageError for an unknown site,
+    StudyError where a time has no unit.
     """
-    words = {name: value for name, value in said.items() if value is not None}
-    asked = dict(words)
-    if "job_time" in asked:
-        asked["job_time"] = int(units.duration(asked["job_time"], "--job-time"))
-    found = find_site(site, source.folder) if isinstance(site, str) else site
-    words["site"] = site if isinstance(site, str) else called or site.name
-    return Place(site=found, asked=replace(source.study.cluster, **asked), said=words)
+    options = {name: value for name, value in typed.items() if value is not None}
+    request = dict(options)
+    if "job_time" in request:
+        request["job_time"] = int(units.duration(request["job_time"], "--job-time"))
+    known = find_site(site, source.folder) if isinstance(site, str) else site
+    options["site"] = site if isinstance(site, str) else called or site.name
+    return Place(site=known, asked=replace(source.study.cluster, **request), options=options)
 
 
 def unknown_sites(source: Source, used: str | None) -> list[str]:
-    """Return a sentence for each site that a study speaks of and nobody knows; `used` is the one it runs on.
+    """Return a sentence for each unknown site in the `sites` of a study; `used` is the site it runs on.
 
-    Such a name may be a colleague's site, or one that is misspelt and whose words would never be used.
+    Such a site may be a colleague's, or its name is misspelt and its settings would be ignored.
     """
     if not source.study.sites:
         return []
-    from packhorse.runtime.site_files import site_files
-    from packhorse.text.node import nearest
-
     names = [file.name for file in site_files(source.folder)]
     known = dict.fromkeys([*names, *([site_name(used, source.folder)] if used else [])])
     return [
-        f"sites: '{name}' in the study is no site here, so what it says is not used. {nearest(name, known)}"
+        f"sites: there is no site '{name}' here, so its settings in the study are not used. {nearest(name, known)}"
         for name in source.study.sites
         if name not in known
     ]
 
 
 def work_of(study: Study, tasks: int, fold: Fold | None) -> Work:
-    """Return the work that tasks are, by what the study says and what its journals measured."""
+    """Return the work of so many tasks: what the study requests, and times (s) that its journals measured."""
     measured = longest = None
     if fold is not None:
         totals = [journal.totals for journal in fold.journals if journal.totals]
-        done = sum(number for one in totals for name, number in one.items() if name.isupper())
+        done = sum(number for row in totals for name, number in row.items() if name.isupper())
         if done:
-            measured = sum(one.get("wall", 0.0) for one in totals) / done
-            longest = max(one.get("longest", 0.0) for one in totals)
+            measured = sum(row.get("wall", 0.0) for row in totals) / done
+            longest = max(row.get("longest", 0.0) for row in totals)
     return Work(
         tasks=tasks,
         resources=study.resources,
@@ -118,7 +117,7 @@ def work_of(study: Study, tasks: int, fold: Fold | None) -> Work:
 
 
 def propose(study: Study, place: Place, tasks: int, fold: Fold | None = None) -> Proposal:
-    """Return the shape and the price of tasks on a site; raise RunError with every reason why they do not fit."""
+    """Return shape and cost of so many tasks on a site; raise RunError with every reason why they do not fit."""
     site, asked = place.site, place.asked
     work = work_of(study, tasks, fold)
     chosen = choose(work, site, asked)

@@ -6,7 +6,7 @@ from msgspec import Struct
 
 
 class Progress(Struct, frozen=True, kw_only=True):
-    """How far a run is; `seconds` is the time since this call began to work."""
+    """Finished tasks of a run; `started_with` were finished before this call, which has worked for `seconds`."""
 
     total: int
     done: int
@@ -21,25 +21,25 @@ class Progress(Struct, frozen=True, kw_only=True):
 
     @property
     def left(self) -> float | None:
-        """Seconds left at this rate, or None where nothing is known."""
+        """Seconds left at this rate; None where the rate is unknown."""
         missing = self.total - self.done - self.failed
         return missing / self.rate if self.rate > 0 else None
 
 
 class Reporter:
-    """Listens and does nothing; the command line's watcher prints."""
+    """Receives messages and progress, and ignores them; subclasses show them."""
 
     def say(self, text: str) -> None:
-        """Take a sentence for the user."""
+        """Receive a message for the user."""
 
     def warn(self, text: str) -> None:
-        """Take a sentence that the user should act on."""
+        """Receive a message that the user should act on."""
 
     def progress(self, progress: Progress) -> None:
-        """Take how far the run is, a few times a second."""
+        """Receive the progress of a run, a few times a second."""
 
     def output(self, data: bytes, *, error: bool) -> None:
-        """Take what a single script prints."""
+        """Receive what a script prints that was run once."""
 
     def finished(self) -> None:
-        """Learn that no more progress comes for now."""
+        """Receive the end of progress for now."""

@@ -7,12 +7,12 @@ from pathlib import Path
 
 
 def plain_name(stem: str) -> str:
-    """Return a word that can name a run's folder."""
+    """Return a name for a run directory, made of letters, digits, dots, dashes and underscores."""
     return re.sub(r"[^\w.-]+", "-", stem).strip("-.") or "script"
 
 
 def next_run(runs: Path, name: str) -> Path:
-    """Return a new run directory: a script that is run again is another run."""
+    """Return the first free `runs/NAME-N`: a script that is run again gets another run."""
     number = 1
     while (runs / f"{name}-{number}").exists():
         number += 1

@@ -1,4 +1,4 @@
-"""Where a study comes from: a file, a Python call, or one line of the shell."""
+"""The source of a study: a file, a Python call, or a command line."""
 
 from __future__ import annotations
 
@@ -10,12 +10,18 @@ from msgspec import Struct
 
 from packhorse.model.errors import StudyError, UsageError
 from packhorse.model.study import Study
+from packhorse.project.sites import site_name
+from packhorse.snapshot.project_files import find_root
+from packhorse.study.from_python import make_study, plain_study
+from packhorse.study.parse import parse_study
+from packhorse.study.write import study_text
+from packhorse.text.yaml import decode
 
 
 class Source(Struct, frozen=True, kw_only=True):
     """A study, its text, and the folder its paths are relative to.
 
-    `sources` are the files, relative to the folder, that its parameters were read from, or that made it.
+    `sources` are files, relative to the folder, from which its parameters were read or that made the study.
     """
 
     study: Study
@@ -26,21 +32,18 @@ class Source(Struct, frozen=True, kw_only=True):
     sources: tuple[str, ...] = ()
 
 
-def from_file(said: str | Path, site: str | None = None) -> Source:
-    """Read a study file, as a site (its name, or its file's path) changes it.
+def from_file(file: str | Path, site: str | None = None) -> Source:
+    """Read a study file, with the settings that it has for a site (by name, or by the path of its file).
 
     Raises StudyError with file:line:column for anything wrong in it.
     """
-    from packhorse.study.parse import parse_study
-    from packhorse.text.yaml import decode
-
-    path = Path(said)
+    path = Path(file)
     if path.is_dir():
         path = path / "study.yaml"
     try:
         raw = path.read_bytes()
     except FileNotFoundError:
-        hint = "packhorse init SCRIPT writes one"
+        hint = "to write one: packhorse init SCRIPT"
         raise UsageError(f"no study {path}", hint) from None
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror}") from None
@@ -54,17 +57,14 @@ def from_file(said: str | Path, site: str | None = None) -> Source:
     )
 
 
-def from_mapping(said: dict[str, Any], folder: Path) -> Source:
-    """Make a study of plain values, as `map` and `run SCRIPT` do."""
-    from packhorse.study.parse import parse_study
-    from packhorse.study.write import study_text
-
+def from_mapping(keys: dict[str, Any], folder: Path) -> Source:
+    """Make a study from plain values, as `map` and `run SCRIPT` do."""
     folder = folder.resolve()
-    text, read = study_text(said), Reader(folder)
+    text, read = study_text(keys), Reader(folder)
     try:
         study = parse_study(text, path="the study", read=read)
     except StudyError as error:
-        # Lines and columns are those of a text that the user has never seen.
+        # Line and column are of a text that the user did not write.
         raise StudyError(error.message, error.hint) from None
     return Source(study=study, text=text, folder=folder, root=_root(folder), sources=tuple(read.names))
 
@@ -77,10 +77,7 @@ def from_keywords(
     site: str | None = None,
     sources: Iterable[str] = (),
 ) -> Source:
-    """Make a study of Python values; `path` names it where no name is given, `sources` made it."""
-    from packhorse.study.make import make_study, plain_study
-    from packhorse.study.write import study_text
-
+    """Make a study from Python values; `path` names it where no name is given, `sources` are the files that made it."""
     folder = folder.resolve()
     read = Reader(folder)
     study = make_study(path=str(path), read=read, site=_named(site, folder), **keywords)
@@ -89,25 +86,21 @@ def from_keywords(
 
 
 def from_study(study: Study, text: str, folder: Path, sources: Iterable[str] = ()) -> Source:
-    """Take a study that is already checked."""
+    """Return the source of a study that is already checked."""
     folder = folder.resolve()
     return Source(study=study, text=text, folder=folder, root=_root(folder), sources=tuple(sources))
 
 
 def _named(site: str | None, folder: Path) -> str | None:
-    from packhorse.project.sites import site_name
-
     return None if site is None else site_name(site, folder)
 
 
 def _root(folder: Path) -> Path:
-    from packhorse.snapshot.project_files import find_root
-
     return find_root(folder)
 
 
 class Reader:
-    """Reads files beside a study for the study stage, and remembers their names."""
+    """Reads files beside a study, and remembers their names."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -117,6 +110,6 @@ class Reader:
         """Return a file's bytes."""
         path = self.folder / name
         if path.is_dir():
-            raise StudyError(f"{name} is a folder; a file was expected")
+            raise StudyError(f"{name} is a folder, not a file")
         self.names.append(name)
         return path.read_bytes()

@@ -1,4 +1,4 @@
-"""Choosing tasks: by index, or by `--where n=50`."""
+"""Select tasks: by index, or by `--where n=50`."""
 
 from __future__ import annotations
 
@@ -15,23 +15,26 @@ Levels = range | list[int]
 
 
 class TaskFilter:
-    """Says of each index whether `--where` names it, and gives those that it names; by levels, not by tasks."""
+    """The tasks that match all `--where` conditions, found by levels and not task by task.
+
+    Raises UsageError for a condition without a known name.
+    """
 
     def __init__(self, space: ParameterSpace, where: Sequence[str]) -> None:
         self.space = space
         wanted: dict[str, list[Any]] = {}
-        for said in where:
-            name, equals, values = said.partition("=")
+        for condition in where:
+            name, equals, values = condition.partition("=")
             known = [*space.names, "replicate"]
             if not equals or name not in known:
-                message = f"--where {said}: expected NAME=VALUE with one of: {', '.join(known)}"
+                message = f"--where {condition}: expected NAME=VALUE with one of: {', '.join(known)}"
                 raise UsageError(message, f"for example --where {known[0]}=1")
             wanted.setdefault(name, []).extend(split_values(values))
         self.all = not wanted
         self.axes = [_levels(space, number, wanted) for number in range(len(space.arithmetic.axes))]
         self.replicates: Levels = range(space.replicates)
         if "replicate" in wanted:
-            self.replicates = [one for one in self.replicates if one in wanted["replicate"]]
+            self.replicates = [number for number in self.replicates if number in wanted["replicate"]]
         self._sets = [axis if isinstance(axis, range) else frozenset(axis) for axis in self.axes]
 
     def __contains__(self, index: int) -> bool:
@@ -41,7 +44,7 @@ class TaskFilter:
         return replicate in self.replicates and all(map(contains, self._sets, levels))
 
     def within(self, ranges: Sequence[IndexRange]) -> list[IndexRange]:
-        """Return those parts of ranges that are chosen."""
+        """Return the parts of ranges that match."""
         if self.all:
             return list(ranges)
         found: list[IndexRange] = []
@@ -59,7 +62,7 @@ class TaskFilter:
         return (point * count + replicate for point in self._points(0, 0) for replicate in self.replicates)
 
     def _points(self, number: int, above: int) -> Iterator[int]:
-        """Yield the chosen points in order, of those with the levels `above` on the first axes."""
+        """Yield the matching points in order, of those with the levels `above` on the first axes."""
         if number == len(self.axes):
             yield above
             return
@@ -69,7 +72,7 @@ class TaskFilter:
 
 
 def _levels(space: ParameterSpace, number: int, wanted: Mapping[str, Sequence[Any]]) -> Levels:
-    """Return the levels of one axis that fit the conditions on its names."""
+    """Return the levels of one axis that match the conditions on its names."""
     axis = space.arithmetic.axes[number]
     asked = {
         name: {canonical(name, value) for value in wanted[name]} for name in axis.names if name in wanted
@@ -89,10 +92,10 @@ def _fits(names: Sequence[str], values: Sequence[Any], asked: Mapping[str, set[s
 
 
 def one_task(space: ParameterSpace, task: int | None, where: Sequence[str]) -> int:
-    """Return the index of the task that is meant: by number, or the first that fits."""
+    """Return the index of one task: by number, or the first that matches; raise UsageError where there is none."""
     if task is not None:
         if not 0 <= task < space.size:
-            known = f"they are numbered 0 to {space.size - 1}" if space.size > 1 else "the only one is task 0"
+            known = f"tasks are numbered 0 to {space.size - 1}" if space.size > 1 else "the only task is 0"
             raise UsageError(f"no task {task}: {known}", "packhorse plan study.yaml")
         return task
     for index in TaskFilter(space, where):

@@ -1,4 +1,4 @@
-"""The user's own sites: where jobs of theirs are known, where they are logged in, or where this machine stands."""
+"""The user's own sites: with known jobs, with an open login, or with this machine as a login node."""
 
 from __future__ import annotations
 
@@ -14,51 +14,52 @@ from packhorse.model.site import Site
 from packhorse.project.cache_dir import cache_dir
 from packhorse.project.sites import find_site, known_sites
 from packhorse.rundir.directory import list_runs
-from packhorse.rundir.script_jobs import script_job
-from packhorse.rundir.submissions import Submissions
+from packhorse.rundir.submissions import Submissions, read_script_job
 from packhorse.ssh.login import login_to
 
 
 class UserSites(Struct, frozen=True, kw_only=True):
-    """The sites to ask, and by name those that are left out, with the reason."""
+    """The sites to poll, and the reason for each site that is left out, by name."""
 
     sites: tuple[Site, ...]
     left_out: dict[str, str] = {}
 
 
 def user_sites(folder: Path, named: Sequence[str] = ()) -> UserSites:
-    """Return the sites that were named, or all that are the user's own as seen from `folder`."""
+    """Return the named sites, or all of the user's own as seen from `folder`."""
     if named:
         return UserSites(sites=tuple(with_jobs(name, folder) for name in dict.fromkeys(named)))
     of_runs = _sites_of_runs(folder)
     mine, left = [], {}
-    for one in known_sites(folder):
-        if one.site is None:
-            left[one.name] = "cannot be read (packhorse sites says why)"
-        elif one.site.scheduler == "local" or one.site.retired is not None:
+    for known in known_sites(folder):
+        if known.site is None:
+            left[known.name] = "cannot be read (packhorse sites says why)"
+        elif known.site.scheduler == "local" or known.site.retired is not None:
             continue
-        elif one.name in of_runs or is_mine(one.site):
-            mine.append(one.site)
+        elif known.name in of_runs or is_mine(known.site):
+            mine.append(known.site)
         else:
-            left[one.name] = _why_not(one.site)
+            left[known.name] = _why_not(known.site)
     return UserSites(sites=tuple(mine), left_out=left)
 
 
 def with_jobs(name: str, folder: Path) -> Site:
-    """Return the site of a name; raise UsageError for one that has no jobs to ask about."""
+    """Return a site by name; raise UsageError for one without a scheduler."""
     site = find_site(name, folder)
     if site.scheduler == "local":
-        raise UsageError(f"{site.name} has no scheduler, so no jobs", "packhorse runs lists the runs here")
+        raise UsageError(
+            f"{site.name} has no scheduler, so it has no jobs", "packhorse runs lists the runs here"
+        )
     return site
 
 
 def is_mine(site: Site) -> bool:
-    """Tell whether this machine is its login node, the user is logged in there, or jobs of theirs are known."""
+    """Return whether this machine is a login node of it, the user is logged in there, or has known jobs there."""
     return site.has_login(platform.node()) or is_connected(site) or _has_known_jobs(site)
 
 
 def is_connected(site: Site) -> bool:
-    """Tell whether the user's connection to a site is open; nothing goes over the network."""
+    """Return whether the user's connection to a site is open, without using the network."""
     if not site.login:
         return False
     login = login_to(site.name, site.login, cache_dir())
@@ -66,10 +67,10 @@ def is_connected(site: Site) -> bool:
 
 
 def _has_known_jobs(site: Site) -> bool:
-    """Tell whether jobs of the user waited or ran there when anybody last asked."""
+    """Return whether the user had jobs there at the last poll."""
     try:
-        said = msgspec.json.decode((cache_dir() / f"queue-{site.name}.json").read_bytes())
-        return isinstance(said["answer"], list) and bool(said["answer"])
+        reply = msgspec.json.decode((cache_dir() / f"queue-{site.name}.json").read_bytes())
+        return isinstance(reply["answer"], list) and bool(reply["answer"])
     except (OSError, ValueError, KeyError, TypeError, msgspec.MsgspecError):
         return False
 
@@ -78,7 +79,7 @@ def _sites_of_runs(folder: Path) -> set[str]:
     found = set()
     for run in list_runs(folder):
         try:
-            cluster = Submissions(run).cluster() or script_job(run)
+            cluster = Submissions(run).cluster() or read_script_job(run)
         except (OSError, msgspec.MsgspecError):
             continue
         if cluster is not None:
@@ -89,4 +90,4 @@ def _sites_of_runs(folder: Path) -> set[str]:
 def _why_not(site: Site) -> str:
     if site.login:
         return "not connected (packhorse connect SITE)"
-    return "not reached from here, and no jobs are known there (packhorse connect SITE says how)"
+    return "not reachable from here, without known jobs (packhorse connect SITE explains)"

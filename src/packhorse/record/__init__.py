@@ -1,1 +1,1 @@
-"""Provenance: what a result was made from, with and on."""
+"""Provenance: the code, the software and the machine that a result depends on."""

@@ -1,4 +1,4 @@
-"""What git says about the code: commit, branch, and what is uncommitted."""
+"""The state of the code in git: commit, branch and uncommitted changes; and commits of its files."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from packhorse.model.secrets import is_secret_file
 
 DIFF_LIMIT = 1_000_000
 SECONDS = 30
-MOST_NAMES = 1000
-NOTHING = re.compile(rb"nothing (added )?to commit|no changes added to commit")
-# A git hook or an alias sets these for its own repository, which need not be the study's.
-FOREIGN = (
+MAX_NAMES = 1000
+NOTHING_TO_COMMIT = re.compile(rb"nothing (added )?to commit|no changes added to commit")
+# A git hook or an alias sets these for its own repository, which may not be the study's.
+REPOSITORY_VARIABLES = (
     "GIT_DIR",
     "GIT_WORK_TREE",
     "GIT_INDEX_FILE",
@@ -28,46 +28,45 @@ FOREIGN = (
 )
 
 
-def state(root: Path) -> dict[str, Any]:
-    """Return commit, branch, describe, dirty, diff, untracked and one `summary` line; never raises.
+def git_state(root: Path) -> dict[str, Any]:
+    """Return commit, branch, describe, dirty, diff, untracked and a `summary` line. This never raises.
 
-    `note` says why there is less: no git, no repository, no commit yet, git refuses, or the diff is cut.
+    `note` gives the reason where facts are missing: no git, no repository, no commit yet, a refusal of git, a cut diff.
     """
     if not any((place / ".git").exists() for place in (root, *root.parents)):
         return {
             "summary": "no git repository",
             "note": "no git repository: the snapshot's digest names the code",
         }
-    code, said, trouble = _git(root, "status", "--porcelain=v2", "--branch", "-z", "--untracked-files=all")
+    code, status, errors = _git(root, "status", "--porcelain=v2", "--branch", "-z", "--untracked-files=all")
     if code != 0:
-        why = _reason(trouble)
-        return {"summary": f"git could not be asked: {why}", "note": why}
-    return _described(root, *_parsed(said))
+        reason = _reason(errors)
+        return {"summary": f"git failed: {reason}", "note": reason}
+    return _describe(root, *_parse_status(status))
 
 
-def _described(root: Path, head: dict[str, str], changed: list[str], untracked: list[str]) -> dict[str, Any]:
+def _describe(root: Path, head: dict[str, str], changed: list[str], untracked: list[str]) -> dict[str, Any]:
     commit = None if head.get("branch.oid", "(initial)") == "(initial)" else head["branch.oid"]
     branch = None if head.get("branch.head") == "(detached)" else head.get("branch.head")
-    found: dict[str, Any] = {"commit": commit, "branch": branch, "dirty": bool(changed or untracked)}
+    facts: dict[str, Any] = {"commit": commit, "branch": branch, "dirty": bool(changed or untracked)}
     notes = []
     if commit is None:
         notes.append("the repository has no commit yet")
     else:
-        found["describe"] = (
-            _git(root, "describe", "--tags", "--always", "--dirty")[1].decode("utf-8", "replace").strip()
-        )
+        _, text, _ = _git(root, "describe", "--tags", "--always", "--dirty")
+        facts["describe"] = text.decode("utf-8", "replace").strip()
     if changed and commit is not None:
-        found["diff"], cut = _diff(root, changed)
-        notes.extend([cut] if cut else [])
-    found["changed"] = [_printable(name) for name in changed[:MOST_NAMES]]
-    found["untracked"] = [_printable(name) for name in untracked[:MOST_NAMES]]
-    found["summary"] = _summary(commit, branch, changed, untracked)
+        facts["diff"], note = _diff(root, changed)
+        notes.extend([note] if note else [])
+    facts["changed"] = [_printable(name) for name in changed[:MAX_NAMES]]
+    facts["untracked"] = [_printable(name) for name in untracked[:MAX_NAMES]]
+    facts["summary"] = _summary(commit, branch, changed, untracked)
     if notes:
-        found["note"] = "; ".join(notes)
-    return found
+        facts["note"] = "; ".join(notes)
+    return facts
 
 
-def _parsed(status: bytes) -> tuple[dict[str, str], list[str], list[str]]:
+def _parse_status(status: bytes) -> tuple[dict[str, str], list[str], list[str]]:
     """Return headers, changed and untracked paths of `git status --porcelain=v2 --branch -z`."""
     head: dict[str, str] = {}
     changed: list[str] = []
@@ -89,22 +88,22 @@ def _parsed(status: bytes) -> tuple[dict[str, str], list[str], list[str]]:
 
 
 def _summary(commit: str | None, branch: str | None, changed: list[str], untracked: list[str]) -> str:
-    place = f"commit {commit[:12]}" if commit else "no commit yet"
-    place += f" on {branch}" if branch else ", detached"
+    head = f"commit {commit[:12]}" if commit else "no commit yet"
+    head += f" on {branch}" if branch else ", detached"
     if not changed and not untracked:
-        return f"{place}, nothing uncommitted"
+        return f"{head}, nothing uncommitted"
     counts = [
         f"{len(names)} {what} ({', '.join(_printable(name) for name in names[:3])}{', ...' if names[3:] else ''})"
         for names, what in ((changed, "changed"), (untracked, "untracked"))
         if names
     ]
-    return f"{place}, uncommitted: {' and '.join(counts)}"
+    return f"{head}, uncommitted: {' and '.join(counts)}"
 
 
 def _diff(root: Path, changed: list[str]) -> tuple[str, str]:
-    """Return the diff against the last commit, at most DIFF_LIMIT bytes of it, and a note where it is less."""
+    """Return at most DIFF_LIMIT bytes of the diff against the last commit, and a note on what is left out."""
     secret = [name for name in changed if is_secret_file(name)]
-    barred = [f":(top,exclude,literal){name}" for name in secret]
+    excluded = [f":(top,exclude,literal){name}" for name in secret]
     argv = [
         "diff",
         "HEAD",
@@ -114,17 +113,17 @@ def _diff(root: Path, changed: list[str]) -> tuple[str, str]:
         "--binary",
         "--",
         ":(top)",
-        *barred,
+        *excluded,
     ]
-    text, whole = _head_of(root, argv, DIFF_LIMIT)
-    notes = [] if whole else [f"the diff is cut at {DIFF_LIMIT:,} bytes"]
+    text, complete = _first_bytes(root, argv, DIFF_LIMIT)
+    notes = [] if complete else [f"the diff is cut at {DIFF_LIMIT:,} bytes"]
     if secret:
-        notes.append(f"left out of the diff as secret: {', '.join(_printable(name) for name in secret)}")
+        notes.append(f"left out of the diff as secrets: {', '.join(_printable(name) for name in secret)}")
     return text.decode("utf-8", "replace"), "; ".join(notes)
 
 
-def _head_of(root: Path, arguments: list[str], limit: int) -> tuple[bytes, bool]:
-    """Return the first bytes that git prints and whether that is all; git is ended once there is more."""
+def _first_bytes(root: Path, arguments: list[str], limit: int) -> tuple[bytes, bool]:
+    """Return the first `limit` bytes of git's output, and whether that is all; kill git once it prints more."""
     try:
         process = subprocess.Popen(
             _argv(root, *arguments),
@@ -135,8 +134,8 @@ def _head_of(root: Path, arguments: list[str], limit: int) -> tuple[bytes, bool]
         )
     except OSError:
         return b"", False
-    clock = threading.Timer(SECONDS, process.kill)
-    clock.start()
+    timer = threading.Timer(SECONDS, process.kill)
+    timer.start()
     try:
         with process:
             assert process.stdout is not None
@@ -144,44 +143,44 @@ def _head_of(root: Path, arguments: list[str], limit: int) -> tuple[bytes, bool]
             if len(text) > limit:
                 process.kill()
     finally:
-        clock.cancel()
+        timer.cancel()
     return text[:limit], len(text) <= limit and process.returncode == 0
 
 
 def commit_all(root: Path, message: str, paths: Iterable[str]) -> str:
-    """Commit these paths (relative to `root`) and nothing else; return the commit's name.
+    """Commit these paths (relative to `root`) and no others; return the commit's hash.
 
-    Ignored paths are passed over, deleted ones are committed as such, and with nothing to commit the last
-    commit is returned. Raises SnapshotError with git's own words where git refuses.
+    Skip ignored paths, commit deletions of deleted ones, and return the last commit where there is nothing to commit.
+    Raise SnapshotError with git's message where git refuses.
     """
-    code, listed, trouble = _git(root, "ls-files", "-co", "--exclude-standard", "-z")
+    code, listed, errors = _git(root, "ls-files", "-co", "--exclude-standard", "-z")
     if code != 0:
-        raise _refused(trouble)
+        raise _refused(errors)
     chosen = b"\0".join(sorted({os.fsencode(path) for path in paths} & set(listed.split(b"\0"))))
     from_list = ("--pathspec-from-file=-", "--pathspec-file-nul")
     for step in (("add", "--all"), ("commit", "--only", "-m", message)) if chosen else ():
-        code, said, trouble = _git(root, *step, *from_list, given=chosen)
-        if code != 0 and not (step[0] == "commit" and NOTHING.search(said)):
-            raise _refused(trouble or said)
-    code, head, trouble = _git(root, "rev-parse", "--verify", "HEAD")
+        code, output, errors = _git(root, *step, *from_list, given=chosen)
+        if code != 0 and not (step[0] == "commit" and NOTHING_TO_COMMIT.search(output)):
+            raise _refused(errors or output)
+    code, head, errors = _git(root, "rev-parse", "--verify", "HEAD")
     if code != 0:
-        raise _refused(trouble)
+        raise _refused(errors)
     return head.decode("ascii").strip()
 
 
-def _refused(trouble: bytes) -> SnapshotError:
-    why = _reason(trouble)
-    if b"user.email" in trouble or b"tell me who you are" in trouble:
+def _refused(errors: bytes) -> SnapshotError:
+    if b"user.email" in errors or b"tell me who you are" in errors:
         hint = 'git config --global user.name "Your Name" && git config --global user.email you@example.org'
-        return SnapshotError("git does not know who commits", hint)
-    return SnapshotError(f"git did not commit: {why}", "commit by hand, and run again without --commit")
+        return SnapshotError("git has no author name and email", hint)
+    message = f"git commit failed: {_reason(errors)}"
+    return SnapshotError(message, "commit by hand, and run again without --commit")
 
 
-def _reason(trouble: bytes) -> str:
-    lines = [line for line in trouble.decode("utf-8", "replace").splitlines() if line.strip()]
+def _reason(errors: bytes) -> str:
+    lines = [line for line in errors.decode("utf-8", "replace").splitlines() if line.strip()]
     if any("dubious ownership" in line for line in lines):
-        return "git refuses: the repository belongs to another user (git config safe.directory lifts this)"
-    return lines[0].removeprefix("fatal: ").removeprefix("error: ") if lines else "git gave no reason"
+        return "the repository belongs to another user (to allow it: git config --global --add safe.directory FOLDER)"
+    return lines[0].removeprefix("fatal: ").removeprefix("error: ") if lines else "no reason given"
 
 
 def _git(root: Path, *arguments: str, given: bytes | None = None) -> tuple[int, bytes, bytes]:
@@ -196,8 +195,8 @@ def _git(root: Path, *arguments: str, given: bytes | None = None) -> tuple[int, 
         )
     except subprocess.TimeoutExpired:
         return 124, b"", f"git {arguments[0]} took over {SECONDS} s".encode()
-    except OSError as trouble:
-        return 127, b"", f"git does not start: {trouble.strerror}".encode()
+    except OSError as error:
+        return 127, b"", f"git could not be started: {error.strerror}".encode()
     return done.returncode, done.stdout, done.stderr
 
 
@@ -207,8 +206,13 @@ def _argv(root: Path, *arguments: str) -> list[str]:
 
 
 def _environment() -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if name not in FOREIGN}
-    return kept | {"LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", "GIT_EDITOR": "true"}
+    variables = {name: value for name, value in os.environ.items() if name not in REPOSITORY_VARIABLES}
+    return variables | {
+        "LC_ALL": "C",
+        "GIT_OPTIONAL_LOCKS": "0",
+        "GIT_TERMINAL_PROMPT": "0",
+        "GIT_EDITOR": "true",
+    }
 
 
 def _printable(path: str) -> str:

@@ -1,4 +1,4 @@
-"""The machine: host, operating system, processor, cores and memory."""
+"""Facts of the machine: host, operating system, processor, cores and memory."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXP
 def describe(
     env: Mapping[str, str], proc: Path = Path("/proc"), cgroups: Path = Path("/sys/fs/cgroup")
 ) -> dict[str, Any]:
-    """Return what the results may depend on; memory in bytes, cores as seen by this process."""
+    """Return facts of the machine that results may depend on; memory in bytes, cores as seen by this process."""
     system = platform.uname()
     return {
         "host": socket.gethostname(),
@@ -29,7 +29,9 @@ def describe(
         "cpu": _cpu_model(proc),
         "cores": _cores(proc, cgroups),
         "memory": _memory(proc),
-        "memory_limit": _smallest(_limits(proc, cgroups, "memory.max", "memory/memory.limit_in_bytes")),
+        "memory_limit": min(
+            _limits(proc, cgroups, "memory.max", "memory/memory.limit_in_bytes"), default=None
+        ),
         "packhorse_python": platform.python_version(),
         "threads": {name: env[name] for name in THREADS if name in env},
     }
@@ -66,7 +68,7 @@ def _cores(proc: Path, cgroups: Path) -> dict[str, float | int | None]:
 
 
 def _cpu_limit(proc: Path, cgroups: Path) -> float | None:
-    """Return the cores that a control group grants, None where it sets no limit."""
+    """Return the number of cores that the control groups allow, or None without a limit."""
     quotas = []
     for place in _groups(proc, cgroups):
         quota, _, period = _text(place / "cpu.max").strip().partition(" ")
@@ -79,22 +81,19 @@ def _cpu_limit(proc: Path, cgroups: Path) -> float | None:
     return min(quotas, default=None)
 
 
-def _limits(proc: Path, cgroups: Path, name: str, old: str) -> Iterator[int]:
-    for place in (*(group / name for group in _groups(proc, cgroups)), cgroups / old):
+def _limits(proc: Path, cgroups: Path, name: str, version1: str) -> Iterator[int]:
+    """Yield the limits of all control groups of this process, in bytes."""
+    for place in (*(group / name for group in _groups(proc, cgroups)), cgroups / version1):
         text = _text(place).strip()
         # Version 1 writes "no limit" as the largest multiple of a page below 2^63.
         if text.isdigit() and int(text) < 2**62:
             yield int(text)
 
 
-def _smallest(values: Iterator[int]) -> int | None:
-    return min(values, default=None)
-
-
 def _groups(proc: Path, cgroups: Path) -> Iterator[Path]:
-    """Yield this process's control group (version 2) and those above it: each may set a limit."""
-    own = re.search(r"^0::/(.*)$", _text(proc / "self" / "cgroup"), re.MULTILINE)
-    place = cgroups / own[1] if own else cgroups
+    """Yield the control group (version 2) of this process and its parents, each of which may set a limit."""
+    match = re.search(r"^0::/(.*)$", _text(proc / "self" / "cgroup"), re.MULTILINE)
+    place = cgroups / match[1] if match else cgroups
     yield place
     while place != cgroups and cgroups in place.parents:
         place = place.parent

@@ -1,4 +1,4 @@
-"""What an interpreter has installed, asked of itself once and then remembered."""
+"""Installed packages of a Python or R interpreter, cached until its installation changes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LOCKS = (
     *("renv.lock", "pyproject.toml", "DESCRIPTION"),
 )
 
-# Runs under any Python from 3.6 on; the working directory must not offer modules of its own.
+# Runs under Python 3.6 and later; modules in the working directory must not be imported.
 PYTHON_PROBE = r"""
 import json, os, platform, sys
 sys.path[:] = [p for p in sys.path if p]
@@ -45,10 +45,10 @@ except ImportError:
     except ImportError:
         found["note"] = "this Python cannot list its packages"
 found["packages"].sort(key=lambda row: row["name"].lower())
-def tell():
+def report():
     sys.stdout.write("\n@packhorse " + json.dumps(found) + "\n")
     sys.stdout.flush()
-tell()  # a NumPy that crashes on import must not take the list of packages with it
+report()  # a NumPy that crashes on import must not lose the list of packages
 try:
     import numpy
     found["numpy"] = {"version": numpy.__version__}
@@ -57,7 +57,7 @@ try:
         found["numpy"].update((k, {n: built[k].get(n) for n in ("name", "version", "openblas configuration")
                                    if built[k].get(n)}) for k in ("blas", "lapack") if k in built)
     except Exception:
-        found["numpy"]["note"] = "numpy before 1.26 does not tell its BLAS"
+        found["numpy"]["note"] = "numpy before 1.26 does not report its BLAS"
     import ctypes
     maps = open("/proc/self/maps").read() if os.path.exists("/proc/self/maps") else ""
     libraries = sorted(set(line.split(None, 5)[5] for line in maps.splitlines() if "blas" in line.lower()))
@@ -72,69 +72,72 @@ try:
 except Exception as trouble:
     if not isinstance(trouble, ImportError):
         found["numpy_note"] = repr(trouble)
-tell()
+report()
 """
 
 R_PROBE = r"""
 cat("\n")
-say <- function(...) cat("@packhorse", ..., sep = "\t", fill = FALSE)
-say("version", R.version.string); cat("\n")
-say("platform", R.version$platform); cat("\n")
-say("home", R.home()); cat("\n")
+report <- function(...) cat("@packhorse", ..., sep = "\t", fill = FALSE)
+report("version", R.version.string); cat("\n")
+report("platform", R.version$platform); cat("\n")
+report("home", R.home()); cat("\n")
 soft <- tryCatch(extSoftVersion(), error = function(e) c(BLAS = ""))
-say("blas", soft[["BLAS"]]); cat("\n")
-say("lapack", tryCatch(La_library(), error = function(e) ""), La_version()); cat("\n")
-say("rng", paste(RNGkind(), collapse = ", ")); cat("\n")
-for (path in .libPaths()) { say("library", path); cat("\n") }
+report("blas", soft[["BLAS"]]); cat("\n")
+report("lapack", tryCatch(La_library(), error = function(e) ""), La_version()); cat("\n")
+report("rng", paste(RNGkind(), collapse = ", ")); cat("\n")
+for (path in .libPaths()) { report("library", path); cat("\n") }
 rows <- installed.packages()
-for (i in seq_len(nrow(rows))) { say("package", rows[i, "Package"], rows[i, "Version"]); cat("\n") }
+for (i in seq_len(nrow(rows))) { report("package", rows[i, "Package"], rows[i, "Version"]); cat("\n") }
 """
 
 
 def python_packages(python: str, env: Mapping[str, str], cache: Path | None = None) -> dict[str, Any]:
-    """Return version, packages and BLAS of a Python interpreter; with a `note` instead where it cannot be asked."""
+    """Return version, packages and BLAS of a Python interpreter, or a `note` with the reason where it fails.
+
+    `cache` is a folder; without one, the interpreter runs at every call.
+    """
 
     def ask() -> dict[str, Any]:
-        said, trouble = ask_interpreter([python, "-c", PYTHON_PROBE], env, Path("/"))
-        lines = [line for line in said.splitlines() if line.startswith("@packhorse ")]
+        output, error = ask_interpreter([python, "-c", PYTHON_PROBE], env, Path("/"))
+        lines = [line for line in output.splitlines() if line.startswith("@packhorse ")]
         if not lines:
-            return {"executable": python, "note": f"{python} did not tell its packages: {trouble}"}
+            return {"executable": python, "note": f"{python} did not report its packages: {error}"}
         return dict(json.loads(lines[-1].removeprefix("@packhorse ")))
 
-    # What is found depends on these variables besides the interpreter and its folders.
-    asked = [
+    # The result depends on these variables, besides the interpreter and its folders.
+    key = [
         python,
         *(env.get(name, "") for name in ("PYTHONPATH", "PYTHONHOME", "PYTHONNOUSERSITE", "HOME")),
     ]
-    return _remembered("python", asked, [python], cache, ask)
+    return _cached("python", key, [python], cache, ask)
 
 
 def r_packages(
     rscript: str, folder: Path, env: Mapping[str, str], cache: Path | None = None
 ) -> dict[str, Any]:
-    """Return version, packages and BLAS of R as started in `folder`, so with its .Rprofile and renv."""
+    """Return version, packages and BLAS of R, started in `folder` with its .Rprofile and renv."""
 
     def ask() -> dict[str, Any]:
-        return r_answer(rscript, *ask_interpreter([rscript, "-e", R_PROBE], env, folder))
+        return parse_r_reply(rscript, *ask_interpreter([rscript, "-e", R_PROBE], env, folder))
 
     local = [str(folder / name) for name in (".Rprofile", "renv.lock", ".Renviron")]
-    asked = [
+    key = [
         rscript,
         str(folder),
         *(env.get(name, "") for name in ("R_LIBS", "R_LIBS_USER", "R_HOME", "HOME")),
     ]
-    return _remembered("r", asked, [rscript, *local], cache, ask)
+    return _cached("r", key, [rscript, *local], cache, ask)
 
 
-def r_answer(rscript: str, said: str, trouble: str) -> dict[str, Any]:
-    """Return what R_PROBE said, or why it said nothing."""
-    rows = [line.split("\t")[1:] for line in said.splitlines() if line.startswith("@packhorse\t")]
+def parse_r_reply(rscript: str, output: str, error: str) -> dict[str, Any]:
+    """Return the facts that R_PROBE printed, or a `note` with the reason where it printed none."""
+    rows = [line.split("\t")[1:] for line in output.splitlines() if line.startswith("@packhorse\t")]
     if not rows:
-        return {"executable": rscript, "note": f"{rscript} did not tell its packages: {trouble}"}
-    return {"executable": rscript, **_r_session(rows)}
+        return {"executable": rscript, "note": f"{rscript} did not report its packages: {error}"}
+    return {"executable": rscript, **_r_facts(rows)}
 
 
-def _r_session(rows: list[list[str]]) -> dict[str, Any]:
+def _r_facts(rows: list[list[str]]) -> dict[str, Any]:
     first = {row[0]: row[1] for row in rows if len(row) > 1}
     lapack = next((row for row in rows if row[0] == "lapack"), ["lapack", "", ""])
     packages = {row[1]: row[2] for row in reversed(rows) if row[0] == "package" and len(row) == 3}
@@ -152,20 +155,20 @@ def _r_session(rows: list[list[str]]) -> dict[str, Any]:
 
 
 def lock_files(folders: list[Path]) -> dict[str, str]:
-    """Return {path: sha256} of the files that say what should be installed, in these folders."""
-    found = {}
+    """Return {path: sha256} of the lock and requirements files in these folders."""
+    digests = {}
     for folder in dict.fromkeys(folders):
         named = [folder / name for name in LOCKS]
         for place in [*named, *sorted(folder.glob("requirements*.txt"))]:
             try:
-                found[str(place)] = hashlib.sha256(place.read_bytes()).hexdigest()
+                digests[str(place)] = hashlib.sha256(place.read_bytes()).hexdigest()
             except OSError:
                 continue
-    return found
+    return digests
 
 
 def ask_interpreter(argv: list[str], env: Mapping[str, str], folder: Path) -> tuple[str, str]:
-    """Return what a program printed and, where that is nothing, why."""
+    """Run an interpreter; return its standard output, and the last line of its errors or another reason for no output."""
     try:
         done = subprocess.run(
             argv,
@@ -177,52 +180,51 @@ def ask_interpreter(argv: list[str], env: Mapping[str, str], folder: Path) -> tu
             check=False,
         )
     except subprocess.TimeoutExpired:
-        return "", f"no answer in {SECONDS} s"
-    except OSError as trouble:
-        return "", trouble.strerror or "it does not start"
-    said = done.stderr.decode("utf-8", "replace").strip().splitlines()
-    return done.stdout.decode("utf-8", "replace"), said[-1] if said else f"exit status {done.returncode}"
+        return "", f"no reply within {SECONDS} s"
+    except OSError as error:
+        return "", error.strerror or "it could not be started"
+    errors = done.stderr.decode("utf-8", "replace").strip().splitlines()
+    return done.stdout.decode("utf-8", "replace"), errors[-1] if errors else f"exit status {done.returncode}"
 
 
-def _remembered(
-    kind: str, asked: list[str], watched: list[str], cache: Path | None, ask: Callable[[], dict[str, Any]]
+def _cached(
+    kind: str, key: list[str], watched: list[str], cache: Path | None, ask: Callable[[], dict[str, Any]]
 ) -> dict[str, Any]:
-    """Return the answer of before as long as the interpreter and its folders of packages are unchanged.
+    """Return the cached answer while the interpreter and its package folders are unchanged, else call `ask`.
 
-    Installing, upgrading or removing a package renames its metadata folder, which changes the parent's time.
+    Installing, upgrading or removing a package renames its metadata folder, which changes the mtime of the parent.
     """
     if cache is None:
         return ask()
-    # A home is shared by machines with other numbers of cores, so the host is a part of the question.
-    question = hashlib.sha256(
-        "\0".join([socket.gethostname(), *asked]).encode("utf-8", "replace")
-    ).hexdigest()
-    place = cache / f"{kind}-{question[:16]}.json"
+    # Machines with different numbers of cores may share a home, so the host name is part of the key.
+    digest = hashlib.sha256("\0".join([socket.gethostname(), *key]).encode("utf-8", "replace")).hexdigest()
+    place = cache / f"{kind}-{digest[:16]}.json"
     try:
-        kept = json.loads(place.read_bytes())
-        if kept["marks"] == _marks([*watched, *kept["answer"].get("paths", [])]):
-            return dict(kept["answer"])
+        entry = json.loads(place.read_bytes())
+        if entry["marks"] == _marks([*watched, *entry["answer"].get("paths", [])]):
+            return dict(entry["answer"])
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        kept = None
+        pass  # no entry, or one of another version
     answer = ask()
     if "note" not in answer:
-        _keep(place, {"marks": _marks([*watched, *answer.get("paths", [])]), "answer": answer})
+        _write_cache(place, {"marks": _marks([*watched, *answer.get("paths", [])]), "answer": answer})
     return answer
 
 
 def _marks(paths: list[str]) -> list[list[Any]]:
+    """Return (path, mtime, inode) of each path, which change with its content."""
     marks: list[list[Any]] = []
     for path in paths:
         try:
-            seen = Path(path).stat()
-            marks.append([path, seen.st_mtime_ns, seen.st_ino])
+            status = Path(path).stat()
+            marks.append([path, status.st_mtime_ns, status.st_ino])
         except OSError:
             marks.append([path, None, None])
     return marks
 
 
-def _keep(place: Path, content: dict[str, Any]) -> None:
-    """Write the answer down; where that is impossible the question is only asked again."""
+def _write_cache(place: Path, content: dict[str, Any]) -> None:
+    """Write a cache entry; on failure the interpreter is only asked again."""
     temporary = place.with_name(f".{place.name}.{secrets.token_hex(6)}")
     try:
         place.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""A lock made of what an interpreter has installed: the packages that are imported, and all that they need."""
+"""Pins of the packages that an interpreter has installed: those that a study imports, and their dependencies."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from packhorse.record.packages import ask_interpreter
 
-# Runs under any Python from 3.8 on: what is installed, which modules it brings, and what it needs.
+# Runs under Python 3.8 and later: prints the installed packages with their modules and requirements.
 INSTALLED_PROBE = r"""
 import json, sys
 sys.path[:] = [p for p in sys.path if p]
@@ -23,9 +23,9 @@ for d in distributions():
     name = d.metadata["Name"] if d.metadata else None
     if not name or name.lower() in found["packages"]:
         continue
-    said = d.read_text("top_level.txt")
-    if said:
-        modules = said.split()
+    names = d.read_text("top_level.txt")
+    if names:
+        modules = names.split()
     else:
         tops = set(f.parts[0] for f in d.files or () if f.suffix in (".py", ".so", ".pyd"))
         modules = sorted(t.partition(".")[0] for t in tops)
@@ -42,57 +42,62 @@ EXTRA = re.compile(r"extra\s*==\s*['\"]([^'\"]+)['\"]|['\"]([^'\"]+)['\"]\s*==\s
 
 
 class Pins(Struct, frozen=True, kw_only=True):
-    """Lines of a lock for pip; `python` is whose packages these are, `unknown` modules that none of them brings."""
+    """Pinned packages of an interpreter, as lines of a requirements file."""
 
-    python: str = ""
+    python: str = ""  # version
     lines: tuple[str, ...] = ()
-    names: tuple[str, ...] = ()  # of the packages that were wanted, as the index calls them
-    unknown: tuple[str, ...] = ()
-    only_here: tuple[str, ...] = ()  # packages that no index has: name, and where this one is from
+    names: tuple[str, ...] = ()  # canonical names of the requested packages, without their dependencies
+    unknown: tuple[str, ...] = ()  # requested modules that no installed package provides
+    only_here: tuple[str, ...] = ()  # packages that were installed from a local folder: name and folder
     notes: tuple[str, ...] = ()
 
 
-def installed(python: str, env: Mapping[str, str]) -> dict[str, Any]:
-    """Return what an interpreter has installed, {} with no packages where it cannot be asked."""
-    said, _ = ask_interpreter([python, "-c", INSTALLED_PROBE], env, Path("/"))
-    lines = [line for line in said.splitlines() if line.startswith("@packhorse ")]
+def installed_packages(python: str, env: Mapping[str, str]) -> dict[str, Any]:
+    """Return the Python version and the installed packages of an interpreter, or {} where it fails."""
+    output, _ = ask_interpreter([python, "-c", INSTALLED_PROBE], env, Path("/"))
+    lines = [line for line in output.splitlines() if line.startswith("@packhorse ")]
     return dict(json.loads(lines[-1].removeprefix("@packhorse "))) if lines else {}
 
 
-def bringers(found: Mapping[str, Any], modules: Iterable[str]) -> dict[str, list[str]]:
-    """Return {module: packages} for modules that something installed brings; several share a namespace."""
-    brings: dict[str, list[str]] = {}
-    for about in found.get("packages", {}).values():
-        for module in about["modules"]:
-            brings.setdefault(module, []).append(canonical(about["name"]))
-    return {module: brings[module] for module in modules if module in brings}
+def providers(installed: Mapping[str, Any], modules: Iterable[str]) -> dict[str, list[str]]:
+    """Return {module: packages that provide it}; several packages may share a namespace.
 
-
-def pins_of(found: Mapping[str, Any], modules: Iterable[str], named: Iterable[str], root: Path) -> Pins:
-    """Return the pins of the packages that bring `modules`, of those that are `named`, and of all that they need.
-
-    What is installed from `root` comes as code, and only what it needs is pinned.
+    `installed` is the result of `installed_packages`. Modules that no package provides are left out.
     """
-    packages = {canonical(about["name"]): about for about in found.get("packages", {}).values()}
-    wanted = list(modules)
-    bring = bringers(found, wanted)
-    brought = [name for names in bring.values() for name in names]
-    roots = dict.fromkeys([*brought, *(one for one in map(canonical, named) if one in packages)])
+    packages: dict[str, list[str]] = {}
+    for package in installed.get("packages", {}).values():
+        for module in package["modules"]:
+            packages.setdefault(module, []).append(canonical(package["name"]))
+    return {module: packages[module] for module in modules if module in packages}
+
+
+def pin_packages(
+    installed: Mapping[str, Any], modules: Iterable[str], named: Iterable[str], root: Path
+) -> Pins:
+    """Return pins of the packages that provide `modules`, of the packages `named`, and of their dependencies.
+
+    Of a package that is installed from `root`, which is part of the snapshot, only the dependencies are pinned.
+    """
+    packages = {canonical(row["name"]): row for row in installed.get("packages", {}).values()}
+    modules = list(modules)
+    provided = providers(installed, modules)
+    imported = [name for names in provided.values() for name in names]
+    roots = dict.fromkeys([*imported, *(name for name in map(canonical, named) if name in packages)])
     markers = _closure(packages, roots)
     lines, only_here, notes = [], [], []
     for name in sorted(markers):
-        line, where, note = _line(packages[name], root)
-        if where:
-            only_here.append(f"{name}, from {where}")
+        line, folder, note = _pin_line(packages[name], root)
+        if folder:
+            only_here.append(f"{name}, from {folder}")
         elif line:
-            marker = " or ".join(f"({one})" for one in sorted(markers[name])) if all(markers[name]) else ""
+            marker = " or ".join(f"({text})" for text in sorted(markers[name])) if all(markers[name]) else ""
             lines.append(f"{line} ; {marker}" if marker else line)
         notes += [note] if note else []
     return Pins(
-        python=found.get("version", ""),
+        python=installed.get("version", ""),
         lines=tuple(lines),
         names=tuple(sorted(roots)),
-        unknown=tuple(module for module in wanted if module not in bring),
+        unknown=tuple(module for module in modules if module not in provided),
         only_here=tuple(only_here),
         notes=tuple(notes),
     )
@@ -104,45 +109,49 @@ def canonical(name: str) -> str:
 
 
 def _closure(packages: Mapping[str, Any], roots: Iterable[str]) -> dict[str, set[str]]:
-    """Return {package: on which conditions it is needed} of the roots and all below; "" is in any case."""
-    found: dict[str, set[str]] = {}
-    left = [(root, frozenset[str](), "") for root in roots]
-    seen = set(left)
-    while left:
-        name, extras, marker = left.pop()
+    """Return {package: environment markers under which it is needed} of the roots and their dependencies; "" is always."""
+    markers: dict[str, set[str]] = {}
+    queue = [(root, frozenset[str](), "") for root in roots]
+    seen = set(queue)
+    while queue:
+        name, extras, marker = queue.pop()
         if name not in packages or name == "packhorse":
             continue
-        found.setdefault(name, set()).add(marker)
+        markers.setdefault(name, set()).add(marker)
         for text in packages[name]["requires"]:
-            need = _needed(text, extras)
-            if need is None:
+            requirement = _parse_requirement(text, extras)
+            if requirement is None:
                 continue
-            # A condition on the way down holds for all below it.
-            below = (need[0], need[1], " and ".join(one for one in dict.fromkeys((marker, need[2])) if one))
-            if below not in seen and len(seen) < 100_000:
-                seen.add(below)
-                left.append(below)
-    return found
+            package, package_extras, condition = requirement
+            # The marker of a package also applies to its dependencies.
+            combined = " and ".join(part for part in dict.fromkeys((marker, condition)) if part)
+            dependency = (package, package_extras, combined)
+            if dependency not in seen and len(seen) < 100_000:
+                seen.add(dependency)
+                queue.append(dependency)
+    return markers
 
 
-def _needed(text: str, extras: frozenset[str]) -> tuple[str, frozenset[str], str] | None:
-    """Return (package, its extras, condition) of a line of Requires-Dist; None where it is for an extra not wanted."""
-    read = REQUIREMENT.match(text)
-    if not read:
+def _parse_requirement(text: str, extras: frozenset[str]) -> tuple[str, frozenset[str], str] | None:
+    """Return (package, its extras, marker) of a Requires-Dist line; None where it needs an extra that is not requested."""
+    match = REQUIREMENT.match(text)
+    if not match:
         return None
-    marker = (read[4] or "").strip()
+    marker = (match[4] or "").strip()
     if "extra" in marker:
-        asked = {canonical(one or other) for one, other in EXTRA.findall(marker)}
-        if not asked & extras:
+        required = {canonical(left or right) for left, right in EXTRA.findall(marker)}
+        if not required & extras:
             return None
-        marker = ""  # the rest of it is left to be found out where it is installed: it is installed here
-    inside = frozenset(canonical(one.strip()) for one in (read[2] or "").split(",") if one.strip())
-    return canonical(read[1]), inside, marker
+        marker = ""  # the rest of the marker is dropped: it holds here, since the package is installed
+    package_extras = frozenset(
+        canonical(name.strip()) for name in (match[2] or "").split(",") if name.strip()
+    )
+    return canonical(match[1]), package_extras, marker
 
 
-def _line(about: Mapping[str, Any], root: Path) -> tuple[str, str, str]:
-    """Return the line of a package, where it is from if no index has it, and what is worth telling."""
-    direct, name, version = about["direct"] or {}, about["name"], about["version"]
+def _pin_line(package: Mapping[str, Any], root: Path) -> tuple[str, str, str]:
+    """Return (requirements line, local folder, note) of a package; the line is "" for a package from a local folder."""
+    direct, name, version = package["direct"] or {}, package["name"], package["version"]
     url = str(direct.get("url", ""))
     if direct.get("vcs_info", {}).get("commit_id"):
         vcs = direct["vcs_info"]
@@ -152,9 +161,9 @@ def _line(about: Mapping[str, Any], root: Path) -> tuple[str, str, str]:
     place = Path(unquote(urlsplit(url).path)) if url else None
     if place is not None and place.is_relative_to(root):
         return "", "", ""
-    # Of what conda built the address is a folder of its builders, and the index has the same version.
+    # The URL of a conda package is a folder on the build machine; the package index has the same version.
     if place is not None and place.exists():
         return "", str(place), ""
     public, plus, _ = version.partition("+")
-    note = f"{name} {version} is a local build: {public} is taken there" if plus else ""
+    note = f"{name} {version} is a local build; the site gets {public}" if plus else ""
     return f"{name}=={public}", "", note

@@ -1,4 +1,4 @@
-"""Everything that a result depends on, as one JSON object."""
+"""Provenance of a run: all facts that its results depend on, as one JSON object."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ VERSION = 1
 
 
 class Languages(Struct, frozen=True, kw_only=True):
-    """What runs the tasks: interpreters' paths, or another `program`; empty where it takes no part."""
+    """Paths of the interpreters that run the tasks, or of another `program`; "" for those that are not used."""
 
     python: str = ""
     rscript: str = ""
@@ -37,12 +37,12 @@ def collect(
     languages: Languages,
     env: Mapping[str, str],
     cache: Path | None = None,
-    **said: Any,
+    **facts: Any,
 ) -> dict[str, Any]:
-    """Return the provenance of a plan; `said` are further members, such as created, snapshot, data, checks.
+    """Return the provenance of a plan; `facts` are further members, such as created, snapshot, data, checks.
 
-    `env` is the environment that tasks start from. Answers of interpreters are remembered in the folder
-    `cache`. Nothing here raises: what cannot be learned is said in a `note`.
+    `env` are the variables that tasks start with. Replies of interpreters are cached in the folder `cache`.
+    This never raises: a `note` gives the reason for missing facts.
     """
     software = _software(languages, folder, env, cache)
     return {
@@ -52,26 +52,26 @@ def collect(
         "study": _study(study),
         "root": str(root),
         "folder": str(folder),
-        "git": git.state(root),
+        "git": git.git_state(root),
         "environment": {"digest": environment_digest(software, root), **software},
         "locks": packages.lock_files([folder, root]),
         "machine": machine.describe(env),
         "variables": variables(study.env, env),
-        **said,
+        **facts,
     }
 
 
 def _software(
     languages: Languages, folder: Path, env: Mapping[str, str], cache: Path | None
 ) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+    software: dict[str, Any] = {}
     if languages.python:
-        found["python"] = packages.python_packages(languages.python, env, cache)
+        software["python"] = packages.python_packages(languages.python, env, cache)
     if languages.rscript:
-        found["r"] = packages.r_packages(languages.rscript, folder, env, cache)
+        software["r"] = packages.r_packages(languages.rscript, folder, env, cache)
     if languages.program:
-        found["program"] = _program(Path(languages.program))
-    return found
+        software["program"] = _program(Path(languages.program))
+    return software
 
 
 def _program(path: Path) -> dict[str, Any]:
@@ -79,22 +79,22 @@ def _program(path: Path) -> dict[str, Any]:
         with path.open("rb") as stream:
             digest = hashlib.file_digest(stream, "sha256").hexdigest()
         return {"path": str(path), "sha256": digest, "bytes": path.stat().st_size}
-    except OSError as trouble:
-        return {"path": str(path), "note": f"cannot be read: {trouble.strerror}"}
+    except OSError as error:
+        return {"path": str(path), "note": f"cannot be read: {error.strerror}"}
 
 
 def environment_digest(software: Mapping[str, Any], root: Path | None = None) -> str:
-    """Return sixteen digits for what is installed: versions of languages and packages, a program's bytes.
+    """Return a digest (16 hexadecimal digits) of the installed software: versions of languages and packages, programs.
 
-    The machine, lock files and paths do not count, nor Packhorse itself, nor projects installed editable
-    from `root`: their code is the snapshot's.
+    It does not depend on the machine, on lock files and paths, on Packhorse itself, or on editable installs from
+    `root`, whose code is in the snapshot.
     """
-    counted: dict[str, Any] = {}
+    content: dict[str, Any] = {}
     for language in ("python", "r"):
         if language in software:
             answer = software[language]
             rows = [row for row in answer.get("packages", ()) if not _is_own(row, root)]
-            counted[language] = {
+            content[language] = {
                 "version": answer.get("version"),
                 "implementation": answer.get("implementation"),
                 "packages": sorted(
@@ -102,8 +102,8 @@ def environment_digest(software: Mapping[str, Any], root: Path | None = None) ->
                 ),
             }
     if "program" in software:
-        counted["program"] = software["program"].get("sha256", software["program"]["path"])
-    return hashlib.sha256(json.dumps(counted, sort_keys=True).encode()).hexdigest()[:16]
+        content["program"] = software["program"].get("sha256", software["program"]["path"])
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def _is_own(row: Mapping[str, Any], root: Path | None) -> bool:
@@ -118,30 +118,33 @@ def _canonical(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def variables(wanted: Mapping[str, str | None], env: Mapping[str, str]) -> dict[str, dict[str, Any]]:
-    """Return {name: {"value" or "recorded": false}} of the variables that a study names; secrets have no value."""
-    found: dict[str, dict[str, Any]] = {}
-    for name, given in wanted.items():
+def variables(named: Mapping[str, str | None], env: Mapping[str, str]) -> dict[str, dict[str, Any]]:
+    """Return the variables that a study names, each with `set` and `value`; a secret has no value.
+
+    A name with the value None is inherited from `env`.
+    """
+    facts: dict[str, dict[str, Any]] = {}
+    for name, given in named.items():
         value = env.get(name) if given is None else given
         if value is None:
-            found[name] = {"set": False}
+            facts[name] = {"set": False}
         elif is_secret_variable(name, value):
-            found[name] = {"set": True, "recorded": False}
+            facts[name] = {"set": True, "recorded": False}
         else:
-            found[name] = {"set": True, "value": value}
-    return found
+            facts[name] = {"set": True, "value": value}
+    return facts
 
 
 def _study(study: Study) -> dict[str, Any]:
-    """Return the study without its levels, which the space holds, and without values of secrets."""
-    built = dict(msgspec.to_builtins(study))
-    built["factors"] = [{"names": list(factor.names)} for factor in study.factors]
+    """Return the study without its levels, which the space file has, and without values of secrets."""
+    members = dict(msgspec.to_builtins(study))
+    members["factors"] = [{"names": list(factor.names)} for factor in study.factors]
     if study.env:
-        built["env"] = {
+        members["env"] = {
             name: "(not recorded)" if value is not None and is_secret_variable(name, value) else value
             for name, value in study.env.items()
         }
-    return built
+    return members
 
 
 def _own_version() -> str:

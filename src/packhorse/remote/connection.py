@@ -16,17 +16,17 @@ from packhorse.project.cache_dir import cache_dir
 from packhorse.project.sites import find_file, find_site
 from packhorse.runtime.site_files import user_folder
 from packhorse.ssh.control_master import (
-    Facts,
-    Look,
-    alone,
-    close,
-    facts_of,
+    MasterStatus,
+    SshSettings,
+    check_master,
+    close_master,
+    connect_lock,
     is_configured,
-    known_keys,
-    look,
+    known_host_keys,
     open_master,
+    read_settings,
 )
-from packhorse.ssh.failures import failure, sent_key
+from packhorse.ssh.failures import login_failure, offered_key
 from packhorse.ssh.login import Login, login_to
 from packhorse.text.amounts import span
 
@@ -39,7 +39,7 @@ class Connection(Struct, frozen=True, kw_only=True):
 
     site: Site
     login: Login
-    look: Look
+    look: MasterStatus
     idle: int
 
 
@@ -48,17 +48,17 @@ def connect(said: str, folder: Path, tell: Callable[[str], None]) -> tuple[Conne
 
     Raises RunError with what a refusal means there, and what to do.
     """
-    site, login = login_of(said, folder)
-    with alone(login):
-        before = look(login)
+    site, login = site_login(said, folder)
+    with connect_lock(login):
+        before = check_master(login)
         if before.state in ("open", "busy", "mute"):
             return _usable(_connection(site, login, before)), True
         if before.state == "silent":
             tell(f"the connection to {site.name} does not answer, so it is closed and opened anew")
-            close(login)
+            close_master(login)
         _check_terminal(site)
-        facts = facts_of(login)
-        if not known_keys(facts) and not facts.strict:
+        facts = read_settings(login)
+        if not known_host_keys(facts) and not facts.strict:
             tell(_unknown_key(site, facts))
         tell(f"logging in to {facts.host} as {facts.user}")
         login.socket.unlink(missing_ok=True)  # of a master that hangs; ssh would leave it, and share nothing
@@ -66,31 +66,31 @@ def connect(said: str, folder: Path, tell: Callable[[str], None]) -> tuple[Conne
         if wrong:
             name = _login_line(said, site, f"NAME@{facts.host}", folder)
             raise _refusal(site, facts, wrong, name)
-    return _usable(_connection(site, login, look(login))), False
+    return _usable(_connection(site, login, check_master(login))), False
 
 
 def check(said: str, folder: Path) -> Connection:
     """Return how the connection to a site stands, by asking the login node over it."""
-    site, login = login_of(said, folder)
-    return _connection(site, login, look(login))
+    site, login = site_login(said, folder)
+    return _connection(site, login, check_master(login))
 
 
 def keep_in_use(said: str, folder: Path, *, keep: bool) -> None:
     """Say whether commands that watch may go on asking when the site would have closed a login that nobody uses."""
-    _, login = login_of(said, folder)
+    _, login = site_login(said, folder)
     if keep:
-        login.kept.touch(mode=0o600)
+        login.keep_file.touch(mode=0o600)
     else:
-        login.kept.unlink(missing_ok=True)
+        login.keep_file.unlink(missing_ok=True)
 
 
 def disconnect(said: str, folder: Path) -> tuple[Site, bool]:
     """Close the connection to a site; return whether there was one."""
-    site, login = login_of(said, folder)
-    return site, close(login)
+    site, login = site_login(said, folder)
+    return site, close_master(login)
 
 
-def login_of(said: str, folder: Path) -> tuple[Site, Login]:
+def site_login(said: str, folder: Path) -> tuple[Site, Login]:
     """Return a site and where one logs in; raise UsageError or RunError where that is not said, or not to be done."""
     site = site_or_host(said, folder)
     if site.scheduler == "local":
@@ -156,11 +156,11 @@ def _check_terminal(site: Site) -> None:
         ) from None
 
 
-def _connection(site: Site, login: Login, found: Look) -> Connection:
+def _connection(site: Site, login: Login, found: MasterStatus) -> Connection:
     return Connection(site=site, login=login, look=found, idle=site.idle or IDLE)
 
 
-def _unknown_key(site: Site, facts: Facts) -> str:
+def _unknown_key(site: Site, facts: SshSettings) -> str:
     page = f"compare it with the one that {site.name} publishes ({_page(site)})"
     return f"this machine has not seen {facts.host} before: ssh shows its fingerprint and asks. Before you type yes, {page}"
 
@@ -169,7 +169,7 @@ def _page(site: Site) -> str:
     return site.documentation[0] if site.documentation else site.access.help or "ask its help desk"
 
 
-def trouble(connection: Connection) -> RunError | None:
+def connection_error(connection: Connection) -> RunError | None:
     """Return why nothing can ride on a connection, None where it can, if only in a while."""
     name = connection.site.name
     return {
@@ -186,15 +186,15 @@ def trouble(connection: Connection) -> RunError | None:
 
 
 def _usable(connection: Connection) -> Connection:
-    found = trouble(connection)
+    found = connection_error(connection)
     if found is not None:
         raise found
     return connection
 
 
-def _refusal(site: Site, facts: Facts, said: str, name: str) -> RunError:
+def _refusal(site: Site, facts: SshSettings, said: str, name: str) -> RunError:
     """Return why one was not let in, with what the site says of that; `name` tells how to log in by another name."""
-    kind = failure(said)
+    kind = login_failure(said)
     again = f"packhorse connect {site.name}"
     if kind == "denied":
         return RunError(f"{site.name} did not let {facts.user} in", "\n".join(_denied(site, facts, name)))
@@ -223,13 +223,13 @@ def _refusal(site: Site, facts: Facts, said: str, name: str) -> RunError:
     return RunError(message, hint)
 
 
-def _to_trust(site: Site, facts: Facts, again: str) -> str:
+def _to_trust(site: Site, facts: SshSettings, again: str) -> str:
     if facts.strict and facts.files:
         return f"your settings take no unknown key: put the site's ({_page(site)}) into {facts.files[0]}"
     return f"compare its fingerprint ({_page(site)}), then {again} and answer yes"
 
 
-def _denied(site: Site, facts: Facts, name: str) -> list[str]:
+def _denied(site: Site, facts: SshSettings, name: str) -> list[str]:
     """Return what "permission denied" can mean at a site, the likely things first."""
     access = site.access
     lines = [
@@ -252,10 +252,10 @@ def _news(site: Site) -> list[str]:
     return [f"maintenance of {site.name}: {site.maintenance}"] if site.maintenance else []
 
 
-def _changed_key(site: Site, facts: Facts, said: str) -> RunError:
-    known = known_keys(facts)
+def _changed_key(site: Site, facts: SshSettings, said: str) -> RunError:
+    known = known_host_keys(facts)
     lines = [f"known here: {key} ({file})" for file, key in known]
-    sent = sent_key(said)
+    sent = offered_key(said)
     lines += [f"sent now: {sent}"] if sent else []
     lines.append(f"either the site has new keys, or somebody stands between; ask: {_page(site)}")
     file = f" -f '{known[0][0]}'" if known else ""
@@ -263,17 +263,17 @@ def _changed_key(site: Site, facts: Facts, said: str) -> RunError:
     return RunError(f"{facts.host} is not the machine that it was: its key has changed", "\n".join(lines))
 
 
-def closing(connection: Connection) -> str:
+def closing_time(connection: Connection) -> str:
     """Return when a connection will close."""
     whose = f", the rule of {connection.site.name}" if connection.site.idle else ""
     until = time.strftime("%H:%M", time.localtime(time.time() + connection.idle))
     return f"it closes itself after {span(connection.idle)} without use (not before {until}){whose}"
 
 
-def settings_for(said: str, folder: Path) -> tuple[Site, str]:
+def ssh_config_lines(said: str, folder: Path) -> tuple[Site, str]:
     """Return the lines of an ssh configuration with which other programs ride on the connection, and never log in."""
-    site, login = login_of(said, folder)
-    facts = facts_of(login)
+    site, login = site_login(said, folder)
+    facts = read_settings(login)
     told = f"no connection to {site.name}, or no free session: packhorse connect {site.name}"
     lines = [
         f"# Rides on the connection of packhorse connect {site.name}, and never logs in by itself.",

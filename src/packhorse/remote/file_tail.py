@@ -1,82 +1,52 @@
-"""What jobs printed, read where it lies: here, or on a site over the session that is open."""
+"""The output files of jobs, read on this machine or over the open session to a site."""
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from msgspec import Struct
 
-from packhorse.remote.transport import SshTransport, Transport
+from packhorse.remote.transport import Transport
 
 TAIL = 1 << 20  # bytes of a file that are shown
 
 
-class Output(Struct, frozen=True, kw_only=True):
-    """A file to which a job, or an element, writes."""
+class OutputFile(Struct, frozen=True, kw_only=True):
+    """An output file of a job, or of an element of an array."""
 
     path: str
     element: int | None = None
-    errors: bool = False
-    waits: bool = False  # the job has not begun
-    late: bool = False  # the file comes when the job has ended
+    errors: bool = False  # standard error
+    waits: bool = False  # the job has not started
+    late: bool = False  # the scheduler writes the file when the job has ended
 
 
-def tail(how: Transport, one: Output) -> str:
-    """Return the end of a file; what is not there is said in a sentence."""
-    size = _size(how, one.path)
+def output_tail(transport: Transport, file: OutputFile) -> str:
+    """Return the last TAIL bytes of a file, or a sentence where it does not exist."""
+    size = transport.file_size(file.path)
     if size is None:
-        if one.waits:
-            return f"(the job has not begun; it will write to {one.path})\n"
-        if one.late:
-            return f"(the job runs; {one.path} comes when it has ended)\n"
-        return f"({one.path} is not there: the job wrote elsewhere, or the file was removed)\n"
-    text, _ = newer(how, one, max(0, size - TAIL))
+        if file.waits:
+            return f"(the job has not started; it will write to {file.path})\n"
+        if file.late:
+            return f"(the job is running; {file.path} is written when it ends)\n"
+        return f"({file.path} does not exist: the job wrote to another file, or it was removed)\n"
+    text, _ = read_new(transport, file, max(0, size - TAIL))
     if size > TAIL:
-        return f"(the last {TAIL >> 20} MB of {size >> 20} MB of {one.path})\n{text}"
-    return text or "(it printed nothing)\n"
+        return f"(the last {TAIL >> 20} MB of {size >> 20} MB of {file.path})\n{text}"
+    return text or "(no output)\n"
 
 
-def newer(how: Transport, one: Output, at: int) -> tuple[str, int]:
-    """Return what a file has from a byte on, and where to go on; nothing while it is not there."""
-    data = _far(how, one.path, at) if isinstance(how, SshTransport) else _here(one.path, at)
-    # A character that is cut is read whole the next time.
+def read_new(transport: Transport, file: OutputFile, offset: int) -> tuple[str, int]:
+    """Return the text of a file from an offset on, and the next offset; nothing while the file does not exist."""
+    data = transport.read_file(file.path, offset)
+    # A UTF-8 character that is cut off at the end is left for the next read.
     whole = len(data)
     for cut in range(1, min(4, len(data)) + 1):
         if data[-cut] >= 0xC0:
-            whole = len(data) - cut if _cut(data[-cut:]) else len(data)
+            whole = len(data) - cut if _is_cut_off(data[-cut:]) else len(data)
             break
-    return data[:whole].decode("utf-8", "replace"), at + whole
+    return data[:whole].decode("utf-8", "replace"), offset + whole
 
 
-def _cut(tail_bytes: bytes) -> bool:
-    first = tail_bytes[0]
-    wanted = 4 if first >= 0xF0 else 3 if first >= 0xE0 else 2
-    return len(tail_bytes) < wanted
-
-
-def _size(how: Transport, path: str) -> int | None:
-    if isinstance(how, SshTransport):
-        found = how.session.call("list", path=path)
-        return int(found["files"][0][1]) if found["kind"] == "file" else None
-    try:
-        return Path(path).stat().st_size
-    except OSError:
-        return None
-
-
-def _here(path: str, at: int) -> bytes:
-    try:
-        with Path(path).open("rb") as stream:
-            stream.seek(at)
-            return stream.read(TAIL)
-    except OSError:
-        return b""
-
-
-def _far(how: SshTransport, path: str, at: int) -> bytes:
-    from packhorse.ssh.file_transfer import give
-
-    found = b""
-    for _, blocks in give(how.session, path, [("", at)]):
-        found += b"".join(blocks)
-    return found
+def _is_cut_off(character: bytes) -> bool:
+    first = character[0]
+    length = 4 if first >= 0xF0 else 3 if first >= 0xE0 else 2
+    return len(character) < length

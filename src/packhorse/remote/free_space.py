@@ -1,70 +1,102 @@
-"""How much a run may write where it will live: what is free there for everybody, and what the user's quota leaves."""
+"""Free space of storage areas on a site: of the file system, and of the user's quota."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
+
 from packhorse.model.errors import RunError
 from packhorse.remote.transport import SshTransport
 from packhorse.sites import quotas
+from packhorse.ssh.replies import malformed_reply
 
-SPARE = 10 << 20  # bytes that a run needs beside what is sent: journals, logs
-FILES = 100  # that it needs beside what is sent: an area with fewer left is as good as full
-
-
-def with_quotas(there: SshTransport, told: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return what was told of places there, with no more room than quotas leave; all are asked in one round trip."""
-    places = [_mounted(about) for about in told]
-    asked = [quotas.asking(one, there.user, there.hello["programs"]) if one.path else None for one in places]
-    commands = list(dict.fromkeys(one for one in asked if one))
-    general = [quotas.own(line) for line in there.site.quota_commands]
-    sent = [(command, there.session.ask_later(command)) for command in [*commands, *general]]
-    said = {command.argv: there.session.answer_of(number, command).stdout for command, number in sent}
-    found = []
-    for about, where, command in zip(told, places, asked, strict=True):
-        texts = [said[one.argv] for one in [command, *general] if one and where.path]
-        rows = (quotas.left(text, where) for text in texts)
-        found.append(_less(about, next((row for row in rows if row), None)))
-    return found
+RUN_BYTES = 10 << 20  # that a run needs beside its upload: journals, logs
+RUN_FILES = 100  # the same, in files; an area with fewer left counts as full
 
 
-def _mounted(about: dict[str, Any]) -> quotas.Mounted:
-    return quotas.Mounted(
-        path=about["path"],
-        kind=about.get("kind", ""),
-        device=about.get("device", ""),
-        mount=about.get("mount", ""),
-    )
+class AreaSpace(Struct, frozen=True, kw_only=True):
+    """What the remote agent reports about a path on a site, and how much the user may write there."""
 
+    path: str = ""  # in full; empty where it cannot be expanded, and then `why` says why
+    why: str = ""
+    writable: bool = False
+    free: int | None = None  # bytes; None where that is not known
+    files: int | None = None  # further files; None where there is no limit
+    kind: str = ""  # of the file system
+    device: str = ""
+    mount: str = ""
+    quota: bool = False  # whether the user's quota leaves less than the file system has
 
-def _less(about: dict[str, Any], left: quotas.Left | None) -> dict[str, Any]:
-    """Return a place with the lesser of what is free and what a quota leaves, and which it was."""
-    found = dict(about)
-    for what, limit in (("free", left and left.bytes), ("files", left and left.files)):
-        if limit is not None and (about[what] is None or limit < about[what]):
-            found[what], found["quota"] = limit, True
-    return found
+    def holds_more_files(self, other: AreaSpace) -> bool:
+        """Return whether this area can hold more files than another."""
+        return other.files is not None and (self.files is None or self.files > other.files)
 
-
-def more_files(one: dict[str, Any], other: dict[str, Any]) -> bool:
-    """Tell whether a place may hold more files than another."""
-    return other["files"] is not None and (one["files"] is None or one["files"] > other["files"])
-
-
-def check_room(site: str, room: dict[str, Any], others: str, size: int, files: int) -> None:
-    """Raise RunError where so many bytes or files, and what a run needs beside them, have no room."""
-    if room.get("free") is None:
-        return
-    whose = " left of your quota" if room.get("quota") else " free"
-    cure = f"make space, or name another area: {others or '--area PATH'}"
-    if size + SPARE > room["free"]:
-        told = f"{room['path']} on {site} has {room['free'] / 1e6:,.0f} MB{whose}, and {size / 1e6:,.0f} MB are to go there"
-        if not size:
-            told = f"{room['path']} on {site} has {room['free'] / 1e6:,.0f} MB{whose}, too little for a run"
-        raise RunError(told, cure)
-    if room["files"] is not None and files + FILES > room["files"]:
-        raise RunError(
-            f"{room['path']} on {site} can hold {room['files']:,} more files{whose.replace(' free', '')}",
-            cure,
+    def after_upload(self, size: int, files: int) -> AreaSpace:
+        """Return the space that an upload leaves."""
+        return replace(
+            self,
+            free=None if self.free is None else self.free - size,
+            files=None if self.files is None else self.files - files,
         )
+
+
+UNKNOWN_SPACE = AreaSpace()
+
+
+def area_spaces(site: str, reported: Sequence[dict[str, Any]]) -> list[AreaSpace]:
+    """Return the space of paths as the remote agent of a site reported it; quotas may leave less."""
+    try:
+        return msgspec.convert(reported, list[AreaSpace])
+    except msgspec.ValidationError as error:
+        raise malformed_reply(site, str(error)) from None
+
+
+def apply_quotas(ssh: SshTransport, reported: Sequence[dict[str, Any]]) -> list[AreaSpace]:
+    """Return the space of paths as the remote agent reported them, limited by quotas; one round trip queries all."""
+    spaces = area_spaces(ssh.site.name, reported)
+    mounts = [
+        quotas.MountedPath(path=space.path, kind=space.kind, device=space.device, mount=space.mount)
+        for space in spaces
+    ]
+    programs = ssh.hello["programs"]
+    queries = [quotas.quota_command(mount, ssh.user, programs) if mount.path else None for mount in mounts]
+    general = [quotas.site_quota_command(line) for line in ssh.site.quota_commands]
+    commands = list(dict.fromkeys([*filter(None, queries), *general]))
+    sent = [(command, ssh.session.start_command(command)) for command in commands]
+    output = {command.argv: ssh.session.command_result(number, command).stdout for command, number in sent}
+    limited = []
+    for space, mount, query in zip(spaces, mounts, queries, strict=True):
+        texts = [output[command.argv] for command in [query, *general] if command and mount.path]
+        quota = next(filter(None, (quotas.parse_quota(text, mount) for text in texts)), None)
+        limited.append(_limit(space, quota) if quota else space)
+    return limited
+
+
+def _limit(space: AreaSpace, quota: quotas.QuotaLeft) -> AreaSpace:
+    """Return the space of an area, with no more bytes and files than a quota leaves."""
+    if quota.bytes is not None and (space.free is None or quota.bytes < space.free):
+        space = replace(space, free=quota.bytes, quota=True)
+    if quota.files is not None and (space.files is None or quota.files < space.files):
+        space = replace(space, files=quota.files, quota=True)
+    return space
+
+
+def check_space(site: str, space: AreaSpace, others: str, size: int, files: int) -> None:
+    """Raise RunError where an area cannot hold an upload of `size` bytes in `files` files, and what a run needs beside.
+
+    `others` are options that name areas with more space.
+    """
+    if space.free is None:
+        return
+    limit = " left of your quota" if space.quota else " free"
+    hint = f"free space there, or name another area: {others or '--area PATH'}"
+    if size + RUN_BYTES > space.free:
+        need = f"the upload has {size / 1e6:,.0f} MB" if size else "too little for a run"
+        raise RunError(f"{space.path} on {site} has {space.free / 1e6:,.0f} MB{limit}; {need}", hint)
+    if space.files is not None and files + RUN_FILES > space.files:
+        quota = limit if space.quota else ""
+        raise RunError(f"{space.path} on {site} can hold {space.files:,} more files{quota}", hint)

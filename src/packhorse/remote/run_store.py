@@ -1,31 +1,133 @@
-"""The store of a run: its directory on this file system."""
+"""Where a run lives: a directory on this file system, or one on a site with a copy here.
+
+Every reader of a run reads its directory here. For a run on a site, the store downloads what is new there
+and uploads what was written here; for a run on this file system it has nothing to do.
+"""
 
 from __future__ import annotations
 
-import shutil
 import sys
-from collections.abc import Callable, Iterator
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 from packhorse.model.command import Command
-from packhorse.remote.transport import LocalTransport, SshTransport
+from packhorse.remote.transport import Transport
 from packhorse.rundir.directory import RunDirectory
 
-# Bytes before whose sending their number is told; artifacts of more come only when they are asked for.
+# An upload of more bytes is announced; artifacts of more are downloaded only when asked for.
 ANNOUNCE_BYTES = 100 << 20
 
 
-class RunStore:
+class RunStore(ABC):
+    """The store of one run, reached over `transport`."""
+
+    cheap_to_poll: bool  # whether reading the journals costs no round trip
+
+    def __init__(self, run: RunDirectory, transport: Transport) -> None:
+        self.run, self.transport = run, transport
+
+    @property
+    @abstractmethod
+    def path(self) -> str:
+        """The run directory, as the site's nodes see it."""
+
+    @property
+    @abstractmethod
+    def python(self) -> str:
+        """The interpreter of the worker."""
+
+    @property
+    @abstractmethod
+    def remote_folder(self) -> str:
+        """The run directory on a site reached over ssh; empty for a run on this file system."""
+
+    @property
+    @abstractmethod
+    def remote_python(self) -> str:
+        """The interpreter on a site reached over ssh; empty for a run on this file system."""
+
+    @property
+    def remote_site(self) -> str:
+        """The site that holds the run directory; empty for a run on this file system."""
+        return self.transport.site.name if self.remote_folder else ""
+
+    @contextmanager
+    def open(self) -> Iterator[None]:
+        """Share one session among all calls inside."""
+        with self.transport.open():
+            yield
+
+    @abstractmethod
+    def refresh(self, commands: Callable[[], Iterable[Command]] = tuple) -> None:
+        """Download the small files of a run; `commands` are started in the same round trip, where there is one."""
+
+    @abstractmethod
+    def fetch_records(self) -> None:
+        """Download new bytes of journals and logs."""
+
+    @abstractmethod
+    def fetch_artifacts(self, most: int | None = None) -> str:
+        """Download the artifacts of tasks; where they have more than `most` bytes, return a sentence that says so."""
+
+    def fetch_all(self, most: int | None = ANNOUNCE_BYTES) -> str:
+        """Download what is new: small files, journals, logs, artifacts; return a sentence about what was not."""
+        with self.open():
+            self.refresh()
+            self.fetch_records()
+            return self.fetch_artifacts(most)
+
+    @abstractmethod
+    def upload_changes(self, announce: Callable[[str], None]) -> None:
+        """Upload every file of the run that the site needs and lacks; `announce` a large upload."""
+
+    @abstractmethod
+    def upload(self, *names: str) -> None:
+        """Upload small files of the run directory now."""
+
+    @abstractmethod
+    def delete(self, *names: str) -> None:
+        """Delete files of the run directory on the site."""
+
+    @abstractmethod
+    def claim_wave(self, wave: int) -> bool:
+        """Make the folder of a wave on the site; return False where another command made it first."""
+
+    @abstractmethod
+    def transferred(self) -> dict[str, dict[str, int]]:
+        """Return the bytes of the open session for `status`; nothing for a run on this file system."""
+
+    @abstractmethod
+    def detach(self) -> str:
+        """Download everything before the run continues elsewhere; return a sentence on what stays on the site."""
+
+    @abstractmethod
+    def remote_size(self) -> tuple[int, int]:
+        """Return the bytes and files of the run directory on the site."""
+
+    @abstractmethod
+    def remove_remote(self) -> bool:
+        """Remove the run directory on the site; return whether there was one."""
+
+    @abstractmethod
+    def make_log_folder(self) -> None:
+        """Make the folder of logs where it is missing."""
+
+    @abstractmethod
+    def discard_wave(self, wave: int) -> None:
+        """Remove a wave that was never submitted."""
+
+
+class LocalRunStore(RunStore):
     """A run on this file system."""
 
-    far = False
-
-    def __init__(self, run: RunDirectory, how: LocalTransport | SshTransport) -> None:
-        self.run, self.transport = run, how
+    cheap_to_poll = True
+    remote_folder = ""
+    remote_python = ""
 
     @property
     def path(self) -> str:
-        """The run directory, as the site's nodes see it."""
+        """The run directory."""
         return str(self.run.path)
 
     @property
@@ -33,66 +135,49 @@ class RunStore:
         """The interpreter of the worker."""
         return sys.executable
 
-    @contextmanager
-    def open(self) -> Iterator[None]:
-        """Share one session among all that happens inside."""
-        with self.transport.open():
-            yield
+    def refresh(self, commands: Callable[[], Iterable[Command]] = tuple) -> None:
+        """Do nothing: the files are here."""
 
-    def look(self, *commands: Command) -> None:
-        """Bring what a run tells in a few bytes; the commands travel along, to be asked next."""
+    def fetch_records(self) -> None:
+        """Do nothing: the files are here."""
 
-    def bring(self) -> None:
-        """Bring all of its journals and logs."""
-
-    def artifacts(self, most: int | None = None) -> str:  # noqa: ARG002 - nothing has to be brought
-        """Bring the files that tasks were asked to keep, unless they have more than so many bytes; say so then."""
+    def fetch_artifacts(self, most: int | None = None) -> str:  # noqa: ARG002 - the files are here
+        """Do nothing: the files are here."""
         return ""
 
-    def bring_all(self, most: int | None = ANNOUNCE_BYTES) -> str:
-        """Bring what is new: small files, journals, logs, artifacts; return a sentence about what stayed there."""
-        with self.open():
-            self.look()
-            self.bring()
-            return self.artifacts(most)
+    def upload_changes(self, announce: Callable[[str], None]) -> None:
+        """Do nothing: the files are here."""
 
-    def send(self, told: Callable[[str], None]) -> None:
-        """Send all that the site needs and has not."""
+    def upload(self, *names: str) -> None:
+        """Do nothing: the files are here."""
 
-    def put(self, *names: str) -> None:
-        """Send files of the run directory now."""
+    def delete(self, *names: str) -> None:
+        """Do nothing: the caller deletes the files here."""
 
-    def drop(self, *names: str) -> None:
-        """Remove files of the run directory there."""
-
-    def claim(self, wave: int) -> bool:  # noqa: ARG002 - its folder here is the only one
-        """Make a wave's folder there; tell whether nobody else did."""
+    def claim_wave(self, wave: int) -> bool:  # noqa: ARG002 - the folder here is the only one
+        """Return True: the folder here is the only one."""
         return True
 
-    def carried(self) -> dict[str, int]:
-        """Return the bytes that travelled in the session that is open."""
+    def transferred(self) -> dict[str, dict[str, int]]:
+        """Return nothing."""
         return {}
 
-    def keeps_login(self) -> bool:
-        """Tell whether the user wants the login to be kept in use for as long as somebody looks."""
-        return True
-
-    def leave(self) -> str:
-        """Bring all that the run has elsewhere, before it goes on in another place; return a sentence about what stays."""
+    def detach(self) -> str:
+        """Do nothing: the files are here."""
         return ""
 
-    def extent(self) -> tuple[int, int]:
-        """Return the bytes and files that the run has elsewhere."""
+    def remote_size(self) -> tuple[int, int]:
+        """Return zeros."""
         return 0, 0
 
-    def remove(self) -> bool:
-        """Remove what the run has elsewhere; tell whether there was anything."""
+    def remove_remote(self) -> bool:
+        """Return False: there is nothing on a site."""
         return False
 
-    def make_logs(self) -> None:
-        """Make the folder of logs, should it be missing."""
+    def make_log_folder(self) -> None:
+        """Make the folder of logs where it is missing."""
         (self.run.path / "logs").mkdir(exist_ok=True)
 
-    def forget_wave(self, wave: int) -> None:
-        """Remove a wave that never was."""
-        shutil.rmtree(self.run.path / "waves" / str(wave), ignore_errors=True)
+    def discard_wave(self, wave: int) -> None:
+        """Remove a wave that was never submitted."""
+        self.run.discard_wave(wave)

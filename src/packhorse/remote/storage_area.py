@@ -2,55 +2,63 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from packhorse.model.errors import RunError, UsageError
 from packhorse.model.site import Site, Storage
-from packhorse.remote.free_space import FILES
+from packhorse.remote.free_space import RUN_FILES, AreaSpace
 from packhorse.text.amounts import span
 
 
-def areas_of(site: Site, said: str = "") -> list[Storage]:
-    """Return where a run may live, the right one first: the area that was named, those for runs, else the home."""
-    if said:
-        named = [one for one in site.storage if one.name == said and one.path]
+def candidate_areas(site: Site, name: str = "") -> list[Storage]:
+    """Return the areas in which a run may live, the best first: the named one, else those for runs, else the home.
+
+    `name` is a name of an area, or a path on the site; raises UsageError for any other.
+    """
+    if name:
+        named = [area for area in site.storage if area.name == name and area.path]
         if named:
             return named
-        if said.startswith(("/", "~", "$")):
-            return [Storage(name=said, path=said)]
-        known = ", ".join(one.name for one in site.storage if one.path) or "none is known"
+        if name.startswith(("/", "~", "$")):
+            return [Storage(name=name, path=name)]
+        known = ", ".join(area.name for area in site.storage if area.path) or "none is known"
         raise UsageError(
-            f"{site.name} has no area '{said}'", f"its areas: {known}; or give a path: --area /path"
+            f"{site.name} has no area '{name}'", f"its areas: {known}; or give a path: --area /path"
         )
-    found = [one for one in site.storage if one.path and not one.local]
-    right = [one for one in found if "runs" in one.purpose]
-    others = [one for one in found if "scratch" in one.purpose and one not in right]
-    return [*right, *others] or [Storage(name="home", path="~")]
+    shared = [area for area in site.storage if area.path and not area.local]
+    for_runs = [area for area in shared if "runs" in area.purpose]
+    scratch = [area for area in shared if "scratch" in area.purpose and area not in for_runs]
+    return [*for_runs, *scratch] or [Storage(name="home", path="~")]
 
 
-def usable(site: Site, areas: list[Storage], told: list[dict[str, Any]]) -> tuple[Storage, dict[str, Any]]:
-    """Return the first area in which we may write, and what was told of it; raise RunError with what is wrong with each."""
-    wrong = []
-    for area, about in zip(areas, told, strict=True):
-        if about["path"] and about["files"] is not None and about["files"] < FILES:
-            wrong.append(f"{area.name} ({about['path']}): it can hold {about['files']} more files")
-        elif not about["path"]:
-            wrong.append(f"{area.name} ({area.path}): {about['why']}")
-        elif not about["writable"]:
-            wrong.append(f"{area.name} ({about['path']}): you may not write there")
+def choose_area(
+    site: Site, areas: Sequence[Storage], spaces: Sequence[AreaSpace]
+) -> tuple[Storage, AreaSpace]:
+    """Return the first area in which the user may write, and its space; raise RunError with what is wrong with each."""
+    faults = []
+    for area, space in zip(areas, spaces, strict=True):
+        if space.path and space.files is not None and space.files < RUN_FILES:
+            faults.append(f"{area.name} ({space.path}): it can hold {space.files} more files")
+        elif not space.path:
+            faults.append(f"{area.name} ({area.path}): {space.why}")
+        elif not space.writable:
+            faults.append(f"{area.name} ({space.path}): no permission to write")
         else:
-            return area, about
+            return area, space
     raise RunError(
-        f"no area of {site.name} can hold the run:\n  " + "\n  ".join(wrong),
+        f"no area of {site.name} can hold the run:\n  " + "\n  ".join(faults),
         "name another: --area PATH, or cluster: {area: PATH} in the study",
     )
 
 
-def purged(area: Storage) -> str:
-    """Return until when files of an area have to be brought home; nothing where they stay."""
+def purge_note(area: Storage) -> str:
+    """Return until when results must be downloaded from an area; an empty text where the site deletes nothing."""
     if not area.purge:
         return ""
     day = datetime.now(UTC).astimezone() + timedelta(seconds=area.purge)
     clock = "written" if area.purge_clock == "write" else "read"
-    return f"; files there are deleted {span(area.purge)} after they were last {clock}: bring results home by {day:%Y-%m-%d}"
+    return (
+        f"; files there are deleted {span(area.purge)} after they were last {clock}:"
+        f" download results by {day:%Y-%m-%d}"
+    )

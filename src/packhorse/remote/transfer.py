@@ -6,31 +6,21 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from msgspec import Struct
-
 from packhorse.model.errors import UsageError
 from packhorse.project.reporter import Reporter
-from packhorse.remote.connection import login_of
+from packhorse.remote.connection import site_login
 from packhorse.remote.transport import SshTransport
-from packhorse.ssh.file_transfer import Told, send
+from packhorse.ssh.file_transfer import OnBytes, upload_missing
 
 ANNOUNCE_BYTES = 100 << 20  # bytes before whose sending their number is told
 
 
-class Transferred(Struct, frozen=True, kw_only=True):
-    """What `put` or `get` did: where it came to stand, the bytes that travelled, and what was not carried."""
-
-    place: str
-    bytes: int
-    left: tuple[str, ...] = ()  # links to folders, sockets and the like
-
-
-def upload(
+def upload_path(
     there: SshTransport,
     path: Path,
     place: str,
     reporter: Reporter,
-    told: Told | None = None,
+    told: OnBytes | None = None,
     check: Callable[[int, int], None] | None = None,
 ) -> int:
     """Send a file or a folder to a path there, what is not there yet; return the bytes that went.
@@ -52,7 +42,7 @@ def upload(
             reporter.say(f"sending {size / 1e6:,.0f} MB of {path.name} to {there.site.name}")
 
     with there.open():
-        return send(there.session, folder, found, before=announce, told=told)
+        return upload_missing(there.session, folder, found, before=announce, on_bytes=told)
 
 
 def local_files(path: Path) -> Iterator[tuple[str, Path]]:
@@ -65,7 +55,7 @@ def local_files(path: Path) -> Iterator[tuple[str, Path]]:
                 yield full.relative_to(path).as_posix(), full
 
 
-def split(said: str, example: str) -> tuple[str, str]:
+def split_site_path(said: str, example: str) -> tuple[str, str]:
     """Return the site and the path of `SITE:PATH`."""
     site, colon, path = said.partition(":")
     if not colon or not site or "/" in site:
@@ -75,5 +65,5 @@ def split(said: str, example: str) -> tuple[str, str]:
 
 def ssh_transport(site: str, folder: Path) -> SshTransport:
     """Return the way to a site; raise UsageError where it is not reached over ssh."""
-    found, _ = login_of(site, folder)
+    found, _ = site_login(site, folder)
     return SshTransport(found, found.login)

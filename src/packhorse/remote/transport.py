@@ -1,44 +1,67 @@
-"""How a site is reached: from its own login node, or from a laptop over the user's one login."""
+"""Transports: run commands and read files on a site's login node, here or over the user's one ssh login."""
 
 from __future__ import annotations
 
 import os
 import pwd
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from packhorse.model.command import Answer, Command
 from packhorse.model.site import Site
 
-if TYPE_CHECKING:  # status of a run of this machine needs none of it, and starts sooner
+if TYPE_CHECKING:  # the status of a run on this machine needs no ssh, and starts sooner without it
     from packhorse.ssh.session import Session
+
+READ_BYTES = 1 << 20  # of a file on this machine in one read
 
 
 class Transport(Protocol):
-    """Where a site's commands run. All that happens inside `open` shares one session."""
+    """Where a site's commands run and its files are. Everything inside `open` shares one session."""
 
     site: Site
-    far: bool
+    file_poll: float  # seconds between two reads of a file that grows
 
     @property
     def user(self) -> str:
-        """The user's name there."""
+        """The user's name on the site."""
 
-    def open(self) -> Any:
-        """Return a context in which everything is asked in one session."""
+    @property
+    def idle_limit(self) -> float | None:
+        """Seconds after which the site closes an unused login; None where there is no login to lose."""
 
-    def ask(self, command: Command) -> Answer:
-        """Run a command there."""
+    def is_open(self) -> bool:
+        """Whether commands can run now, without a new login."""
 
-    def ahead(self, command: Command) -> None:
-        """Announce a command that will be asked, so that it travels with the next question."""
+    def open(self) -> AbstractContextManager[object]:
+        """Return a context in which all commands share one session."""
+
+    def identify(self, programs: list[str]) -> None:
+        """Learn the user's name on the site and the paths of these programs."""
+
+    def run_command(self, command: Command) -> Answer:
+        """Run a command on the login node."""
+
+    def prefetch(self, command: Command) -> None:
+        """Start a command whose answer `run_command` will read, so that it shares a round trip."""
+
+    def file_size(self, path: str) -> int | None:
+        """Return the bytes of a file; None where there is no such file."""
+
+    def read_file(self, path: str, offset: int) -> bytes:
+        """Return the bytes of a file from an offset on; nothing where there is no such file."""
+
+    def make_folder(self, path: str) -> None:
+        """Make a folder and its parents; one that exists is left as it is."""
 
 
 class LocalTransport:
-    """This machine, which is a login node of the site or one that sees its scheduler."""
+    """This machine: a login node of the site, or one that sees its scheduler."""
 
-    far = False
+    file_poll = 2.0
+    idle_limit: float | None = None
 
     def __init__(self, site: Site) -> None:
         self.site = site
@@ -48,25 +71,52 @@ class LocalTransport:
         """The user's name."""
         return pwd.getpwuid(os.getuid()).pw_name
 
+    def is_open(self) -> bool:
+        """Return True: this machine needs no login."""
+        return True
+
     @contextmanager
     def open(self) -> Iterator[LocalTransport]:
-        """Nothing has to be opened."""
+        """Open nothing: commands run here."""
         yield self
 
-    def ask(self, command: Command) -> Answer:
+    def identify(self, programs: list[str]) -> None:
+        """Do nothing: programs are found on the PATH."""
+
+    def run_command(self, command: Command) -> Answer:
         """Run a command."""
-        from packhorse.runtime.dialogue import ask
+        from packhorse.runtime.dialogue import run_command
 
-        return ask(command)
+        return run_command(command)
 
-    def ahead(self, command: Command) -> None:
-        """Nothing travels."""
+    def prefetch(self, command: Command) -> None:
+        """Do nothing: there is no round trip to share."""
+
+    def file_size(self, path: str) -> int | None:
+        """Return the bytes of a file; None where it cannot be read."""
+        try:
+            return Path(path).stat().st_size
+        except OSError:
+            return None
+
+    def read_file(self, path: str, offset: int) -> bytes:
+        """Return up to READ_BYTES of a file from an offset on."""
+        try:
+            with Path(path).open("rb") as stream:
+                stream.seek(offset)
+                return stream.read(READ_BYTES)
+        except OSError:
+            return b""
+
+    def make_folder(self, path: str) -> None:
+        """Make a folder and its parents."""
+        Path(path).mkdir(parents=True, exist_ok=True)
 
 
 class SshTransport:
-    """A login node, over the master connection that the user opened with `packhorse connect`."""
+    """A login node, over the control master that the user opened with `packhorse connect`."""
 
-    far = True
+    file_poll = 5.0
 
     def __init__(self, site: Site, destination: str) -> None:
         from packhorse.project.cache_dir import cache_dir
@@ -74,20 +124,29 @@ class SshTransport:
 
         self.site = site
         self.login = login_to(site.name, destination, cache_dir())
-        self.hello: dict[str, Any] = {}
+        self.hello: dict[str, Any] = {}  # the remote agent's answer to `identify` or `locate`
         self._session: Session | None = None
-        self._ahead: dict[tuple[str, ...], int] = {}  # by argv
+        self._prefetched: dict[tuple[str, ...], int] = {}  # request numbers, by argv
 
     @property
     def user(self) -> str:
-        """The user's name there, once somebody said hello."""
+        """The user's name on the site, known after `identify` or `locate`."""
         return str(self.hello["user"])
 
     @property
+    def idle_limit(self) -> float | None:
+        """Seconds after which the site closes an unused login; None where the user asked to keep it open."""
+        return None if self.login.keep_file.exists() else self.site.idle
+
+    @property
     def session(self) -> Session:
-        """The session that is open."""
+        """The session of the surrounding `open`."""
         assert self._session is not None, "a session is open only inside `open`"
         return self._session
+
+    def is_open(self) -> bool:
+        """Whether the control master is alive."""
+        return self.login.alive()
 
     @contextmanager
     def open(self) -> Iterator[SshTransport]:
@@ -103,27 +162,48 @@ class SshTransport:
                 yield self
             finally:
                 self._session = None
-                self._ahead.clear()
+                self._prefetched.clear()
 
-    def say_hello(self, programs: list[str], paths: list[str]) -> dict[str, Any]:
-        """Return who and where we are there, where programs are, and what paths mean and hold."""
+    def identify(self, programs: list[str]) -> None:
+        """Ask the remote agent for the user, the host and the paths of programs."""
+        self.locate(programs, [])
+
+    def locate(self, programs: list[str], paths: list[str]) -> dict[str, Any]:
+        """Return user and host there, where programs are, and what paths expand to and hold."""
         with self.open():
             self.hello = self.session.call("hello", programs=programs, paths=paths)
         return self.hello
 
-    def ask(self, command: Command) -> Answer:
-        """Run a command there, in the environment of a login shell where a plain one knows no scheduler."""
+    def run_command(self, command: Command) -> Answer:
+        """Run a command there, in the environment of a login shell where a plain one finds no scheduler."""
         with self.open():
-            number = self._ahead.pop(command.argv, None) or self.session.ask_later(command)
-            return self.session.answer_of(number, command)
+            number = self._prefetched.pop(command.argv, None) or self.session.start_command(command)
+            return self.session.command_result(number, command)
 
-    def ahead(self, command: Command) -> None:
-        """Send a command now, whose answer is read when it is asked."""
-        self._ahead[command.argv] = self.session.ask_later(command)
+    def prefetch(self, command: Command) -> None:
+        """Send a command now, and read its answer in `run_command`."""
+        self._prefetched[command.argv] = self.session.start_command(command)
+
+    def file_size(self, path: str) -> int | None:
+        """Return the bytes of a file there; None where there is no such file."""
+        listing = self.session.call("list", path=path)
+        return int(listing["files"][0][1]) if listing["kind"] == "file" else None
+
+    def read_file(self, path: str, offset: int) -> bytes:
+        """Return all bytes of a file there from an offset on."""
+        from packhorse.ssh.file_transfer import stream_files
+
+        return b"".join(
+            block for _, blocks in stream_files(self.session, path, [("", offset)]) for block in blocks
+        )
+
+    def make_folder(self, path: str) -> None:
+        """Make a folder and its parents there."""
+        self.session.call("claim", path=path)
 
 
 def transport_for(site: Site) -> LocalTransport | SshTransport:
-    """Return how a site is reached from this machine."""
+    """Return the transport of a site: ssh where the site has a login and this machine is not one of its login nodes."""
     import platform
 
     if not site.login or site.scheduler == "local" or site.has_login(platform.node()):

@@ -1,1 +1,1 @@
-"""From journals to the table and what is said about it: fold, merge, summary, comparison."""
+"""Results: journals folded into task outcomes, then merged into tables, summaries and comparisons."""

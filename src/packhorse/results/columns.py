@@ -1,7 +1,7 @@
-"""Columns out of values: their common type, what unites and what clashes.
+"""Table columns from values: their common type, and clashes of types.
 
-Integers and floats unite when every integer is exact in a double; null joins anything; integers beyond 64
-bits become decimal text. Anything else is a clash, and the column becomes JSON text.
+Integers and floats combine to floats if every integer is exact in a double; null combines with any type; integers
+beyond 64 bits become decimal text. All other mixtures are a clash, and the column becomes JSON text.
 """
 
 from __future__ import annotations
@@ -19,22 +19,22 @@ if TYPE_CHECKING:
 
 INT64 = (-(2**63), 2**63 - 1)
 UINT64 = (0, 2**64 - 1)
-EXACT = 2**53  # integers up to here are all exact in a double
+MAX_EXACT = 2**53  # all integers up to this one are exact in a double
 EXAMPLES = 5
 
 _KINDS = {bool: "true/false", int: "integer", float: "number", str: "text", list: "list", dict: "list"}
 
 
 class Clash(Struct, frozen=True):
-    """A column whose values have no common type: how many of which kind, and tasks with the rarest first."""
+    """A column whose values have no common type."""
 
     column: str
-    kinds: dict[str, int]
-    tasks: tuple[int, ...]
+    kinds: dict[str, int]  # kind -> number of values, rarest first
+    tasks: tuple[int, ...]  # examples, those with the rarest kind first
 
 
 class Column:
-    """One column as it grows, in pieces that keep every bit."""
+    """One growing column, stored in pieces that keep every bit."""
 
     def __init__(self, *, as_text: bool = False) -> None:
         self.as_text = as_text
@@ -48,20 +48,20 @@ class Column:
 
     @property
     def clash(self) -> bool:
-        """Say whether the values so far have no common type."""
+        """Whether the values so far have no common type."""
         mixed = len(self.kinds) > 1 and self.kinds != {"integer", "number"}
         return self.broken or mixed or (len(self.kinds) > 1 and not self.exact)
 
     def see(self, first: tuple[int, int]) -> None:
-        """Note where the column was seen, so that its place does not depend on the order of work."""
+        """Record a position of the column, so that the column order does not depend on the order of calls."""
         self.first = first if self.first is None else min(self.first, first)
 
     def add(self, start: int, values: list[Any], tasks: Sequence[int], types: set[type]) -> None:
-        """Append the values of rows start, start + 1, ... which belong to these tasks and have these types."""
+        """Append the values of rows start, start + 1, ..., with the task of each and the set of their types."""
         kinds = {_KINDS.get(kind, "text") for kind in types - {type(None)}}
         self.kinds |= kinds
         if self.as_text:
-            self._count(values, tasks)
+            self._count_kinds(values, tasks)
             self.pieces.append((start, _texts([None if v is None else json_text(v) for v in values])))
         elif "integer" in kinds and kinds <= {"integer", "number"}:
             self._add_integers(start, values, types)
@@ -76,7 +76,7 @@ class Column:
         integers = values if types == {int} else [value for value in values if type(value) is int]
         low, high = min(integers), max(integers)
         self.low, self.high = min(self.low, low), max(self.high, high)
-        if low < -EXACT or high > EXACT:
+        if low < -MAX_EXACT or high > MAX_EXACT:
             self.exact = self.exact and all(map(_exact, integers))
         if float in types:
             if self.exact:
@@ -87,7 +87,7 @@ class Column:
         else:
             self.pieces.append((start, _texts([None if v is None else str(v) for v in values])))
 
-    def _count(self, values: list[Any], tasks: Sequence[int]) -> None:
+    def _count_kinds(self, values: list[Any], tasks: Sequence[int]) -> None:
         for value, task in zip(values, tasks, strict=True):
             if value is not None:
                 kind = _KINDS.get(type(value), "text")
@@ -97,7 +97,7 @@ class Column:
                 self.examples[kind] = (count + 1, lowest)
 
     def series(self, name: str, rows: int) -> pl.Series:
-        """Return the column over all rows; rows that no piece covers are null."""
+        """Return the column of all rows; rows without a value are null."""
         import polars as pl
 
         dtype = self._dtype()
@@ -125,8 +125,8 @@ class Column:
             return pl.Int64()
         return pl.UInt64() if self.low >= UINT64[0] and self.high <= UINT64[1] else pl.String()
 
-    def told(self, name: str) -> Clash:
-        """Return the clash in words; only a column that was read as text knows it."""
+    def describe_clash(self, name: str) -> Clash:
+        """Return the clash of this column, which must have been read as text."""
         rarest = sorted(self.examples.items(), key=lambda item: item[1][0])
         tasks = [task for _, (_, lowest) in rarest for task in lowest]
         return Clash(
@@ -135,7 +135,7 @@ class Column:
 
 
 class Columns:
-    """All result columns, filled in batches of rows."""
+    """All result columns, filled by batches of rows."""
 
     def __init__(self, as_text: Collection[str] = ()) -> None:
         self.as_text = frozenset(as_text)
@@ -143,7 +143,7 @@ class Columns:
         self.columns: dict[str, Column] = {}
 
     def add(self, rows: list[Row], tasks: list[int]) -> None:
-        """Append rows, each of the task at the same place in `tasks`."""
+        """Append rows, with the task of each."""
         for shape, first in _shapes(rows, tasks).items():
             self._see(shape, first)
         for name, column in self.columns.items():
@@ -157,14 +157,14 @@ class Columns:
     def add_values(
         self, values: Mapping[str, list[Any]], types: Mapping[str, set[type]], tasks: list[int]
     ) -> None:
-        """Append rows that all have the same names, given as columns in the order of the lowest task's row."""
+        """Append rows that all have the same names, given by column in the name order of the lowest task's row."""
         self._see(values, min(tasks))
-        for name, given in values.items():
-            self.columns[name].add(self.rows, given, tasks, types[name])
+        for name, column in values.items():
+            self.columns[name].add(self.rows, column, tasks, types[name])
         self.rows += len(tasks)
 
     def _see(self, names: Iterable[str], first: int) -> None:
-        """Note the names of a row, the lowest of whose tasks is `first`."""
+        """Record the names of rows whose lowest task is `first`."""
         for place, name in enumerate(names):
             if name not in self.columns:
                 self.columns[name] = Column(as_text=name in self.as_text)
@@ -172,16 +172,16 @@ class Columns:
 
     @property
     def clashes(self) -> list[str]:
-        """The columns that have to be read again as text."""
+        """The names of the columns that must be read again as text."""
         return [name for name, column in self.columns.items() if column.clash and not column.as_text]
 
     def named(self) -> list[tuple[str, Column]]:
-        """Return the columns in order: by the lowest task that has each, then by place in its row."""
+        """Return names and columns in order: by the lowest task with the column, then by position in its row."""
         return sorted(self.columns.items(), key=lambda item: item[1].first or (0, 0))
 
 
-def typed(name: str, values: list[Any]) -> pl.Series:
-    """Return values as one column, JSON text where they have no common type."""
+def typed_column(name: str, values: list[Any]) -> pl.Series:
+    """Return values as one column, as JSON text where they have no common type."""
     types = set(map(type, values))
     column = Column()
     column.add(0, values, range(len(values)), types)
@@ -192,14 +192,14 @@ def typed(name: str, values: list[Any]) -> pl.Series:
 
 
 def free_names(results: Sequence[str], taken: Collection[str]) -> Mapping[str, str]:
-    """Return result column -> its name in the table: NAME_result where a parameter or `ph_` has the name.
+    """Return {result column: its name in the table}: NAME_result where NAME is taken or begins with `ph_`.
 
-    Bytes that are not UTF-8 show as escapes.
+    Bytes that are not UTF-8 become backslash escapes.
     """
     reserved = set(taken)
     chosen: dict[str, str] = {}
     for name in results:
-        new = shown(name)
+        new = escape_surrogates(name)
         if new in reserved or new.startswith("ph_") or (new != name and new in results):
             new = f"{new}_result"
             while new in reserved or new in results or new in chosen.values():
@@ -209,16 +209,16 @@ def free_names(results: Sequence[str], taken: Collection[str]) -> Mapping[str, s
 
 
 def _shapes(rows: list[Row], tasks: list[int]) -> dict[tuple[str, ...], int]:
-    """Return each distinct sequence of names with the lowest task that has it."""
+    """Return {distinct sequence of names: lowest task with it}."""
     shapes = list(map(tuple, rows))
     distinct = set(shapes)
     if len(distinct) == 1:
         return {shapes[0]: min(tasks)}
-    found: dict[tuple[str, ...], int] = {}
+    lowest: dict[tuple[str, ...], int] = {}
     for shape, task in zip(shapes, tasks, strict=True):
-        if task < found.get(shape, task + 1):
-            found[shape] = task
-    return found
+        if task < lowest.get(shape, task + 1):
+            lowest[shape] = task
+    return lowest
 
 
 def _exact(value: int) -> bool:
@@ -240,17 +240,17 @@ def _single(values: list[Any], kind: str) -> pl.Series:
     return _texts([None if v is None else json_text(v) for v in values])
 
 
-def shown(text: str) -> str:
-    """Return text that any file can hold: bytes that are not UTF-8 (lone surrogates) as backslash escapes."""
+def escape_surrogates(text: str) -> str:
+    """Return text with bytes that are not UTF-8 (lone surrogates) as backslash escapes."""
     return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _texts(values: list[Any]) -> pl.Series:
-    """Return a text column; bytes that are not UTF-8 (lone surrogates) show as backslash escapes."""
+    """Return a text column, with bytes that are not UTF-8 (lone surrogates) as backslash escapes."""
     import polars as pl
 
     try:
         "".join(value for value in values if value is not None).encode()
     except UnicodeEncodeError:
-        values = [None if v is None else shown(v) for v in values]
+        values = [None if v is None else escape_surrogates(v) for v in values]
     return pl.Series([None if v is None else str(v) for v in values], dtype=pl.String)

@@ -1,4 +1,4 @@
-"""Two runs of the same tasks compared bit for bit, as `rerun` asks."""
+"""Bitwise comparison of the results of two runs of the same tasks, as for `rerun`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from packhorse.results.payload import Payloads, Row, UnreadableError
 
 
 class Difference(Struct, frozen=True):
-    """One value that is not the same: column and row, and both values as exact text ("" where absent)."""
+    """One value that differs: column and row, and both values as exact text ("" where absent)."""
 
     index: int
     column: str
@@ -23,13 +23,13 @@ class Difference(Struct, frozen=True):
 
 
 class Comparison(Struct, frozen=True):
-    """How many tasks were compared, which differ and where, and which had nothing to compare with."""
+    """Result of a comparison: numbers of tasks, and the indices of tasks that differ or that only one run has."""
 
     compared: int
     same: int
     different: tuple[int, ...]
     differences: tuple[Difference, ...]
-    absent: tuple[int, ...]
+    absent: tuple[int, ...]  # not OK in the first run
 
     @property
     def columns(self) -> dict[str, int]:
@@ -41,8 +41,8 @@ class Comparison(Struct, frozen=True):
 def compare(first: Fold, second: Fold, default_format: str = "text") -> Comparison:
     """Compare the results of all tasks that are OK in `second` with the same tasks' in `first`.
 
-    Both folds are of one space. Results whose bytes differ and whose values are the same bit for bit (a JSON
-    object in another layout, say) are the same.
+    Both folds must be of one space. Results whose bytes differ but whose values are bitwise equal (such as a JSON
+    object in another layout) are the same.
     """
     same = 0
     different, absent = [], []
@@ -52,11 +52,11 @@ def compare(first: Fold, second: Fold, default_format: str = "text") -> Comparis
         if before is None or before[1].outcome != "OK":
             absent.append(index)
             continue
-        found = _differences(index, before, (journal, record), default_format)
-        same += not found
-        if found:
+        unequal = _differences(index, before, (journal, record), default_format)
+        same += not unequal
+        if unequal:
             different.append(index)
-            differences.extend(found)
+            differences.extend(unequal)
     differences.sort(key=lambda d: (d.index, d.row, d.column))
     return Comparison(
         same + len(different), same, tuple(sorted(different)), tuple(differences), tuple(sorted(absent))
@@ -86,7 +86,7 @@ def _unequal(index: int, old: list[Row], new: list[Row]) -> Iterator[Difference]
         left = old[number] if number < len(old) else {}
         right = new[number] if number < len(new) else {}
         for name in {**left, **right}:
-            # repr tells 1 from 1.0, 0.0 from -0.0, and every float from its neighbours.
+            # repr distinguishes 1 from 1.0, 0.0 from -0.0, and every float from its neighbours.
             first = repr(left[name]) if name in left else ""
             second = repr(right[name]) if name in right else ""
             if first != second:

@@ -1,15 +1,15 @@
-"""The duplicate-seed warning: tasks with different seeds and the very same floating-point output.
+"""The duplicate-seed warning: tasks with different seeds but identical floating-point output.
 
-The rule, made to be quiet where equality is no accident:
+The rule avoids warnings where equal output has another explanation:
 
-* Tasks are compared only at one point, that is among replicates and resamples. Two points with equal output
-  may simply not depend on a parameter. A study with one task a point is never warned.
-* Two outputs are the same when all their float columns are, row by row, bit for bit.
-* A float column counts as evidence only if some of the shared values has a fractional part, more than six
-  significant digits, and is no simple fraction: 29/30 of a test set, classified rightly, repeats honestly.
+* Tasks are compared only within one point, that is among replicates and resamples. Two points with equal output
+  may simply not depend on a parameter. A study with one task per point gets no warning.
+* Two outputs are identical when all their float columns are, row by row, bit for bit.
+* A float column counts as evidence only if one of the shared values has a fractional part, more than six
+  significant digits, and is not a simple fraction: 29/30 correct classifications of a test set may well repeat.
 * A float column that is constant at every point while other float columns vary is a function of the
-  parameters (a true value, a theoretical bound) and no evidence. If all are constant, and a count or a word
-  varies and repeats, the randomness is there, in that column, and nothing is said.
+  parameters (a true value, a theoretical bound) and not evidence. If all are constant, and a count or a text
+  varies and repeats, that column has the randomness, and there is no warning.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ if TYPE_CHECKING:
 DIGITS = 6
 DENOMINATOR = 10_000
 EXAMPLES = 5
-GROUPS = 20_000  # groups of equal outputs that are looked at; beyond that the counts are a lower bound
+MAX_GROUPS = 20_000  # groups of equal outputs to examine; with more, the counts are a lower bound
 
 
 class DuplicateSeeds(Struct, frozen=True):
-    """Tasks that share their output with another seed's: how many, of how many compared, and examples."""
+    """Tasks with the same output as a task with another seed: their number, examples, and the columns."""
 
     tasks: int
     compared: int
@@ -42,17 +42,17 @@ class DuplicateSeeds(Struct, frozen=True):
 
     @property
     def message(self) -> str:
-        """Say what was seen, and both ways to read it."""
+        """The warning, with both possible causes."""
         first = " and ".join(str(index) for index in self.examples[0][:2])
         return (
-            f"{self.tasks:,} of {self.compared:,} tasks have different seeds and the very same output in "
-            f"{', '.join(self.columns)} (tasks {first}, for example): the script may not use its seed, "
+            f"{self.tasks:,} of {self.compared:,} tasks have different seeds but identical output in "
+            f"{', '.join(self.columns)} (for example tasks {first}): the script may not use its seed, "
             "or its result takes few values."
         )
 
 
 def duplicate_seeds(table: pl.DataFrame, space: ParameterSpace) -> DuplicateSeeds | None:
-    """Look for duplicate seeds in a merged table; None where there is nothing to say."""
+    """Search a merged table for duplicate seeds; return None where there are none."""
     import polars as pl
 
     results = _results(table, space)
@@ -67,14 +67,14 @@ def duplicate_seeds(table: pl.DataFrame, space: ParameterSpace) -> DuplicateSeed
 
 
 def _results(table: pl.DataFrame, space: ParameterSpace) -> list[str]:
-    """Return the script's own columns, without copies of what it was given."""
+    """Return the columns of the script's results, without copies of its parameters."""
     given = {*space.names, "replicate", "seed"}
     copies = {f"{name}_result" for name in given}
     return [name for name in table.columns if name not in given | copies and not name.startswith("ph_")]
 
 
 def _point(space: ParameterSpace) -> pl.Expr:
-    """Return the point of a task, with all resamples of it counted as one."""
+    """Return the number of a task's point, where all resamples of a point count as one."""
     import polars as pl
 
     rest = pl.col("ph_index") // space.replicates
@@ -89,7 +89,7 @@ def _point(space: ParameterSpace) -> pl.Expr:
 
 
 def _all_different(frame: pl.DataFrame, floats: list[str]) -> bool:
-    """Say whether no two rows of a point are the same, which is usual and quickly seen; then no tasks are."""
+    """Return whether no two rows of a point are equal, which is the usual case and cheap to check."""
     import polars as pl
 
     bits = frame.select(pl.struct("ph_point", *_row(frame), *floats).hash()).to_series()
@@ -97,23 +97,23 @@ def _all_different(frame: pl.DataFrame, floats: list[str]) -> bool:
 
 
 def _row(frame: pl.DataFrame) -> list[str]:
-    """Return the column with the number of a row in its task, where tasks have several."""
+    """Return the column of row numbers within a task, in a list that is empty where each task has one row."""
     return ["ph_row"] if "ph_row" in frame.columns else []
 
 
 def _evidence(frame: pl.DataFrame, floats: list[str], others: list[str]) -> list[str]:
-    """Return the float columns whose equality would mean something."""
+    """Return the float columns whose equality is evidence of duplicate seeds."""
     import polars as pl
 
     names = floats + others
-    # In a task with several rows the rows differ by design, so only equal rows of several tasks compare.
+    # The rows of one task differ by design, so only rows with the same number in several tasks are compared.
     spread = frame.group_by("ph_point", *_row(frame)).agg(
         pl.len().alias("ph_n"), *(pl.col(name).n_unique() for name in names)
     )
     varying = [name for name in floats if (spread[name] > 1).any()]
     if varying:
         return varying
-    # A column that never repeats (process ids, seconds) shows no randomness of the computation.
+    # A column that never repeats (process ids, seconds) is not evidence of randomness in the computation.
     random = any(((spread[name] > 1) & (spread[name] < spread["ph_n"])).any() for name in others)
     return [] if random else floats
 
@@ -124,7 +124,9 @@ def _search(frame: pl.DataFrame, floats: list[str], evidence: list[str]) -> Dupl
     row = _row(frame)
     bits = pl.struct([*row, *(pl.col(name) for name in floats)]).hash().alias("ph_bits")
     tasks = frame.select("ph_index", "ph_point", "seed", bits, *evidence)
-    if row:  # a task's output is all its rows; the sum of their hashes wraps and does not mind the order
+    if (
+        row
+    ):  # a task's output is all its rows; the wrapping sum of their hashes does not depend on their order
         firsts = (pl.col(name).first() for name in ("ph_point", "seed", *evidence))
         tasks = tasks.group_by("ph_index").agg(pl.col("ph_bits").sum(), *firsts)
     groups = (
@@ -138,20 +140,22 @@ def _search(frame: pl.DataFrame, floats: list[str], evidence: list[str]) -> Dupl
         )
         .filter((pl.col("ph_n") > 1) & (pl.col("ph_seeds") > 1))
     )
-    told = [g for g in groups.head(GROUPS).to_dicts() if any(telling(g[name]) for name in evidence)]
-    if not told:
+    duplicates = [
+        g for g in groups.head(MAX_GROUPS).to_dicts() if any(is_evidence(g[name]) for name in evidence)
+    ]
+    if not duplicates:
         return None
     return DuplicateSeeds(
-        tasks=sum(group["ph_n"] for group in told),
+        tasks=sum(group["ph_n"] for group in duplicates),
         compared=tasks.height,
-        groups=len(told),
-        examples=tuple(tuple(group["ph_index"]) for group in told[:EXAMPLES]),
-        columns=tuple(name for name in evidence if any(telling(group[name]) for group in told)),
+        groups=len(duplicates),
+        examples=tuple(tuple(group["ph_index"]) for group in duplicates[:EXAMPLES]),
+        columns=tuple(name for name in evidence if any(is_evidence(group[name]) for group in duplicates)),
     )
 
 
-def telling(value: float | None) -> bool:
-    """Say whether two computations would hardly agree on this value by chance."""
+def is_evidence(value: float | None) -> bool:
+    """Return whether two independent computations are unlikely to agree on this value by chance."""
     if value is None or not math.isfinite(value) or value == int(value):
         return False
     if float(f"{value:.{DIGITS}g}") == value:

@@ -1,4 +1,4 @@
-"""Failures grouped by cause, so that a thousand tracebacks are told as the three that they are."""
+"""Failures grouped by cause: outcome, exit status or signal, and message without its variable parts."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from packhorse.results.journal import OUTCOMES, Record
 
 EXAMPLES = 5
 
-# The order matters: paths may hold numbers, and a hexadecimal address begins with a digit.
+# The order of substitution matters: paths may contain numbers, and a hexadecimal address begins with a digit.
 _PATH = re.compile(r"(?:~|\.{1,2})?(?:/[^\s/'\"<>:,;()]+)*/([^\s/'\"<>:,;()]+)")
 _HEX = re.compile(r"\b0[xX][0-9a-fA-F]+\b|\b(?=[0-9a-f]*[0-9])(?=[0-9a-f]*[a-f])[0-9a-f]{8,}\b")
 _NUMBER = re.compile(r"(?:(?<!\w)[+-])?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
 
 
 class Cause(Struct, frozen=True):
-    """One way to fail: how many tasks, some of them, and the message of the first."""
+    """One cause of failures, with the number of tasks, some of their indices, and the message of the first."""
 
     outcome: str
     exit: int | None
@@ -30,30 +30,30 @@ class Cause(Struct, frozen=True):
     examples: tuple[int, ...]
 
 
-def causes(fold: Fold) -> list[Cause]:
-    """Group the tasks whose word is not OK by outcome, exit code or signal, and normalised message."""
-    found: list[tuple[int, Record]] = []
+def group_failures(fold: Fold) -> list[Cause]:
+    """Group the tasks whose final outcome is not OK by outcome, exit status, signal and normalised message."""
+    failures: list[tuple[int, Record]] = []
     for journal, indices, lines in fold.winners(*OUTCOMES[1:]):
-        found.extend(zip(indices, journal.records(lines), strict=True))
-    return group(found)
+        failures.extend(zip(indices, journal.records(lines), strict=True))
+    return group_records(failures)
 
 
-def group(failures: Iterable[tuple[int, Record]]) -> list[Cause]:
-    """Group records of failures, given with their task's index; the commonest cause comes first."""
+def group_records(failures: Iterable[tuple[int, Record]]) -> list[Cause]:
+    """Group failures, given as (task index, record); the most frequent cause comes first."""
     groups: dict[tuple[str, int | None, int | None, str], list[tuple[int, str]]] = {}
     for index, record in failures:
-        key = (record.outcome, record.exit, record.signal, normalised(record.cause))
+        key = (record.outcome, record.exit, record.signal, normalise_message(record.cause))
         groups.setdefault(key, []).append((index, record.cause))
-    told = []
+    causes = []
     for (outcome, code, signal, pattern), tasks in groups.items():
         tasks.sort()
         examples = tuple(index for index, _ in tasks[:EXAMPLES])
-        told.append(Cause(outcome, code, signal, pattern, tasks[0][1], len(tasks), examples))
-    return sorted(told, key=lambda cause: (-cause.count, cause.examples))
+        causes.append(Cause(outcome, code, signal, pattern, tasks[0][1], len(tasks), examples))
+    return sorted(causes, key=lambda cause: (-cause.count, cause.examples))
 
 
-def normalised(message: str) -> str:
-    """Return a message with what differs from task to task taken out: folders, addresses, numbers."""
+def normalise_message(message: str) -> str:
+    """Return a message with the parts that vary between tasks replaced: folders, addresses, numbers."""
     message = _PATH.sub(r".../\1", message.strip())
     message = _HEX.sub("HEX", message)
     return _NUMBER.sub("N", message)

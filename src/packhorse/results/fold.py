@@ -1,8 +1,8 @@
-"""The word on each task: all journals of a run folded into one state for each index.
+"""The final outcome of each task, folded from all journals of a run.
 
-OK beats everything, and among OKs the lowest (wave, element, restart) wins; else the highest (wave, attempt).
-A retry overrules what earlier waves said of its tasks unless that was OK with a result that can be read.
-Only indices that some journal names take memory, so a space of 10^9 tasks with nothing done is one range.
+OK takes precedence, and among OKs the lowest (wave, element, restart); else the highest (wave, attempt) wins.
+A retry overrules the outcomes of its tasks in earlier waves, except an OK with a readable result.
+Only indices that occur in a journal use memory, so a space of 10^9 tasks without any outcome is one range.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from packhorse.results.payload import Payloads
 MISSING = "MISSING"
 Ranges = Sequence[tuple[int, int]]
 Carry = Mapping[str, Callable[[int], int | None]]
-_Plan = tuple[int, list[int], list[int]]  # a wave, and where the ranges of its tasks start and stop
+_Plan = tuple[int, list[int], list[int]]  # a wave, and the starts and stops of the ranges of its tasks
 
 # A position is (journal number, line number) in one integer, so that positions compare as the journals do.
 _SHIFT = 40
@@ -26,9 +26,9 @@ _LINE = (1 << _SHIFT) - 1
 
 
 class Retry(NamedTuple):
-    """A retry plan: its wave, the digest of its space, and its tasks' indices in that space.
+    """A retry plan: its wave, the digest of its space, and the indices of its tasks in that space.
 
-    `unreadable` are those whose earlier OK counts no more.
+    `unreadable` are tasks whose earlier OK no longer counts.
     """
 
     wave: int
@@ -38,41 +38,41 @@ class Retry(NamedTuple):
 
 
 class Duplicates(NamedTuple):
-    """Tasks that succeeded more than once, and those among them whose results differ in a byte."""
+    """Tasks that succeeded more than once, and those of them whose results differ."""
 
     indices: tuple[int, ...]
     differing: tuple[int, ...]
 
 
 class Fold:
-    """The word on each task of a space, and where the record stands that has it."""
+    """The final outcome of each task of a space, and the position of the record that decides it."""
 
     def __init__(self, size: int, journals: Sequence[Journal]) -> None:
         self.size = size
         self.journals = tuple(journals)
         self.positions: dict[int, int] = {}
-        self.foreign = 0  # records of tasks that this space does not have
+        self.foreign = 0  # number of records whose task is not in this space
         self.bad = sum(journal.bad for journal in journals)
         self._rivals: dict[int, list[int]] = {}
-        self._indices: dict[int, list[int]] = {}  # each journal's records by their index in this space
+        self._indices: dict[int, list[int]] = {}  # by journal: the indices of its records in this space
 
     def state(self, index: int) -> str:
-        """Return the outcome of a task, or MISSING."""
+        """Return the final outcome of a task, or MISSING."""
         position = self.positions.get(index)
         return MISSING if position is None else OUTCOMES[self._outcome(position)]
 
     @cached_property
     def counts(self) -> dict[str, int]:
         """How many tasks have each outcome, and how many are MISSING."""
-        found = dict.fromkeys(OUTCOMES, 0)
+        counts = dict.fromkeys(OUTCOMES, 0)
         for outcomes, _, _ in self._by_journal:
             for code, outcome in enumerate(OUTCOMES):
-                found[outcome] += outcomes.count(code)
-        found[MISSING] = self.size - len(self.positions)
-        return found
+                counts[outcome] += outcomes.count(code)
+        counts[MISSING] = self.size - len(self.positions)
+        return counts
 
     def missing(self) -> list[tuple[int, int]]:
-        """Return the tasks without a word as ranges [a, b)."""
+        """Return the tasks without an outcome as ranges [a, b)."""
         gaps = []
         start = 0
         for a, b in to_ranges(sorted(self.positions)):
@@ -89,37 +89,37 @@ class Fold:
         return to_ranges(sorted(i for i, at in self.positions.items() if self._outcome(at) in codes))
 
     def record(self, index: int) -> tuple[Journal, Record] | None:
-        """Return the record that has the word on one task, with its journal."""
+        """Return the record that decides a task's outcome, with its journal, or None for a missing task."""
         position = self.positions.get(index)
         return None if position is None else self._read(position)
 
     def winners(self, *outcomes: str) -> Iterator[tuple[Journal, list[int], list[int]]]:
-        """Give, a journal at a time, the tasks it has the word on, and the lines of their records."""
+        """Yield each journal with the indices of the tasks that it decides, and the lines of their records."""
         codes = {OUTCOMES.index(outcome) for outcome in outcomes}
-        for journal, (found, indices, lines) in zip(self.journals, self._by_journal, strict=True):
-            if all(code in codes for code in set(found)):
+        for journal, (decided, indices, lines) in zip(self.journals, self._by_journal, strict=True):
+            if all(code in codes for code in set(decided)):
                 yield journal, indices, lines
             else:
-                chosen = [at for at, code in enumerate(found) if code in codes]
+                chosen = [at for at, code in enumerate(decided) if code in codes]
                 yield journal, [indices[at] for at in chosen], [lines[at] for at in chosen]
 
     @cached_property
     def _by_journal(self) -> list[tuple[bytes, list[int], list[int]]]:
-        """For each journal the outcomes, indices and lines of the tasks it has the word on, by line."""
-        placed = sorted(self.positions.values())
-        found = []
+        """For each journal the outcomes, indices and lines of the tasks that it decides, by line."""
+        positions = sorted(self.positions.values())
+        rows = []
         stop = 0
         for number, journal in enumerate(self.journals):
-            start, stop = stop, bisect_left(placed, (number + 1) << _SHIFT)
-            lines = [position & _LINE for position in placed[start:stop]]
+            start, stop = stop, bisect_left(positions, (number + 1) << _SHIFT)
+            lines = [position & _LINE for position in positions[start:stop]]
             outcomes = bytes(map(journal.outcome.__getitem__, lines))
             indices = self._indices.get(number, [])
-            found.append((outcomes, [indices[line] for line in lines], lines))
-        return found
+            rows.append((outcomes, [indices[line] for line in lines], lines))
+        return rows
 
     @cached_property
     def duplicates(self) -> Duplicates:
-        """The tasks that succeeded more than once; a record written again after a disk error is one success."""
+        """The tasks that succeeded more than once; a record that was written twice after a disk error counts once."""
         twice, differing = [], []
         for index, positions in sorted(self._rivals.items()):
             records = [self._read(position) for position in positions]
@@ -142,24 +142,29 @@ class Fold:
             return (True, -position, 0, 0)
         return (False, journal.order[0], journal.attempt[line], position)
 
-    def _meet(self, index: int, position: int) -> None:
-        """Let a record compete for the word on a task that has one already."""
-        held = self.positions[index]
-        if self._outcome(held) == OK and self._outcome(position) == OK:
-            self._rivals.setdefault(index, [held]).append(position)
-        if self._rank(position) > self._rank(held):
+    def _compete(self, index: int, position: int) -> None:
+        """Let a record compete with the one that decides a task so far."""
+        current = self.positions[index]
+        if self._outcome(current) == OK and self._outcome(position) == OK:
+            self._rivals.setdefault(index, [current]).append(position)
+        if self._rank(position) > self._rank(current):
             self.positions[index] = position
 
     def take(
         self,
         number: int,
-        carried: Callable[[int], int | None] | None,
+        index_map: Callable[[int], int | None] | None,
         overruled: _Overruled,
     ) -> None:
-        """Let the records of one journal compete for their tasks; only `fold` calls this."""
+        """Let the records of one journal compete for their tasks; only `fold` calls this.
+
+        `index_map` maps the journal's indices to this space, None where the spaces are the same.
+        """
         journal = self.journals[number]
         positions, size, wave = self.positions, self.size, journal.order[0]
-        indices = journal.index if carried is None else [_or_nowhere(carried(old)) for old in journal.index]
+        indices = journal.index
+        if index_map is not None:
+            indices = [-1 if new is None else new for new in map(index_map, journal.index)]
         self._indices[number] = indices
         for position, (index, code) in enumerate(
             zip(indices, journal.outcome, strict=True), number << _SHIFT
@@ -169,22 +174,22 @@ class Fold:
             elif (code != OK or overruled.unreadable) and overruled(code, index, wave):
                 continue
             elif index in positions:
-                self._meet(index, position)
+                self._compete(index, position)
             else:
                 positions[index] = position
 
 
 class _Overruled:
-    """Says whether a later wave's retry took a task up again; an OK only where its result was unreadable."""
+    """Decides whether the retry of a later wave overrules a record; an OK only where its result was unreadable."""
 
     def __init__(self, retries: Iterable[Retry], space: str, carry: Carry) -> None:
         self.all: list[_Plan] = []
         self.unreadable: list[_Plan] = []
         for wave, digest, given, unreadable in retries:
             for ranges, plans in ((given, self.all), (unreadable, self.unreadable)):
-                here = sorted(ranges) if digest == space else _carried_ranges(ranges, carry.get(digest))
-                if here:
-                    plans.append((wave, [a for a, _ in here], [b for _, b in here]))
+                mapped = sorted(ranges) if digest == space else _map_ranges(ranges, carry.get(digest))
+                if mapped:
+                    plans.append((wave, [a for a, _ in mapped], [b for _, b in mapped]))
 
     def __call__(self, outcome: int, index: int, wave: int) -> bool:
         for later, starts, stops in self.unreadable if outcome == OK else self.all:
@@ -202,25 +207,25 @@ def fold(
     carry: Carry | None = None,
     retries: Iterable[Retry] = (),
 ) -> Fold:
-    """Fold journals into the word on each task of the space with this digest; their order does not matter.
+    """Fold journals, in any order, into the final outcome of each task of the space with the digest `space`.
 
-    `carry` maps the digest of an older space to the way from its indices to this space's (`carry_between`);
-    journals of any other space are foreign, as are those whose header is lost.
+    `carry` maps the digest of an older space to a function from its indices to those of this space (`map_indices`).
+    Records of journals of any other space are foreign. Journals without a header have no records.
     """
     ordered = sorted(journals, key=lambda journal: journal.order)
-    found = Fold(size, ordered)
+    result = Fold(size, ordered)
     carry = carry or {}
     overruled = _Overruled(retries, space, carry)
     for number, journal in enumerate(ordered):
         if journal.header is None:
             continue
         if journal.header.space == space:
-            found.take(number, None, overruled)
+            result.take(number, None, overruled)
         elif journal.header.space in carry:
-            found.take(number, carry[journal.header.space], overruled)
+            result.take(number, carry[journal.header.space], overruled)
         else:
-            found.foreign += len(journal)
-    return found
+            result.foreign += len(journal)
+    return result
 
 
 def to_ranges(indices: Iterable[int]) -> list[tuple[int, int]]:
@@ -238,15 +243,11 @@ def to_ranges(indices: Iterable[int]) -> list[tuple[int, int]]:
     return ranges
 
 
-def _carried_ranges(ranges: Ranges, carried: Callable[[int], int | None] | None) -> list[tuple[int, int]]:
-    if carried is None:
+def _map_ranges(ranges: Ranges, index_map: Callable[[int], int | None] | None) -> list[tuple[int, int]]:
+    if index_map is None:
         return []
-    news = {carried(index) for a, b in ranges for index in range(a, b)}
-    return to_ranges(sorted(index for index in news if index is not None))
-
-
-def _or_nowhere(index: int | None) -> int:
-    return -1 if index is None else index
+    mapped = {index_map(index) for a, b in ranges for index in range(a, b)}
+    return to_ranges(sorted(index for index in mapped if index is not None))
 
 
 def _attempt(journal: Journal, record: Record) -> tuple[object, ...]:

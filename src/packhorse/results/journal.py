@@ -1,7 +1,7 @@
-"""Reading journals: which record stands where, the records themselves, and the end of a growing file.
+"""Reader of journals: positions of records, the records themselves, and the tail of a growing file.
 
-The format stands in docs/design.md, "Journal". A journal is read in two steps: `read_journal` checks every
-line and keeps only what the fold needs; `Journal.records` then decodes the lines that somebody wants.
+The format is described in docs/design.md, "Journal". A journal is read in two steps: `read_journal` checks every
+line and keeps only what the fold needs; `Journal.records` then decodes selected lines.
 """
 
 from __future__ import annotations
@@ -29,13 +29,15 @@ TAIL_WINDOW = 1 << 16
 
 _CODES = {outcome: code for code, outcome in enumerate(OUTCOMES)}
 _T = TypeVar("_T")
-_BLOCK = 1 << 18  # bytes that are checked and decoded at once: they and what they become stay in the cache
-_RECORDS = 1000  # records that are decoded at once
-_HEAD = b'{"crc":"%08x"'  # how every line begins
+_BLOCK = (
+    1 << 18
+)  # bytes to check and decode at once: small enough that they and their values stay in the CPU cache
+_RECORDS = 1000  # records to decode at once
+_HEAD = b'{"crc":"%08x"'  # the beginning of every line
 
 
 class Header(Struct, frozen=True, kw_only=True):
-    """Who wrote a journal, and for which space and code."""
+    """First line of a journal: its writer, and the space and code of its records."""
 
     format: str
     version: int
@@ -55,7 +57,7 @@ class Header(Struct, frozen=True, kw_only=True):
 
 
 class Record(Struct, kw_only=True, gc=False):
-    """What one attempt left; `json` is UNSET where the result stands in `text`, in a pack, or nowhere."""
+    """Record of one attempt; `json` is UNSET where the result is in `text`, in a pack, or missing."""
 
     index: int
     attempt: int = 1
@@ -78,7 +80,7 @@ class Record(Struct, kw_only=True, gc=False):
 
 
 class _Line(Struct, gc=False):
-    """The members that tell the kinds of lines apart, and what the fold needs of a record."""
+    """Members that distinguish the kinds of lines, and the members of a record that the fold needs."""
 
     index: int | None = None
     attempt: int = 1
@@ -96,7 +98,7 @@ _record_decoder = msgspec.json.Decoder(Record)
 
 
 class Journal:
-    """One journal's checked content: a place and an outcome for each record, and all other lines."""
+    """Checked content of one journal: position and outcome of each record, and all other lines."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -118,7 +120,7 @@ class Journal:
 
     @property
     def order(self) -> tuple[int, int, int, str]:
-        """The place of this journal among others: wave, element, restart, then the name."""
+        """Sort key of this journal: wave, element, restart, file name."""
         header = self.header
         if header is None:
             return (0, 0, 0, self.path.name)
@@ -126,26 +128,26 @@ class Journal:
 
     @property
     def pack(self) -> Path:
-        """The file with the larger results; it may not exist."""
+        """Path of the file with the larger results, which may not exist."""
         name = self.header.pack if self.header else ""
         return self.path.with_name(Path(name).name or self.path.stem + ".pack")
 
     def records(self, rows: Iterable[int] | None = None) -> Iterator[Record]:
-        """Decode the records at these positions (all by default); quickest in ascending order."""
+        """Yield the records at these positions (all by default); ascending order is fastest."""
         for chosen, block in self.blocks(range(len(self)) if rows is None else rows):
             yield from self.decoded(chosen, block)
 
     def blocks(self, rows: Iterable[int], size: int = _RECORDS) -> Iterator[tuple[list[int], bytes]]:
-        """Give the lines of the records at these positions, `size` at a time, beside their positions."""
-        wanted = iter(rows)
+        """Yield positions and lines of the records at these positions, `size` at a time."""
+        positions = iter(rows)
         if not len(self):
             return
         with self.path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-            while chosen := list(islice(wanted, size)):
+            while chosen := list(islice(positions, size)):
                 yield chosen, self._lines(chosen, data)
 
     def within(self, size: int, most: int) -> int:
-        """Return how many records have about `size` bytes together, at least one and at most so many."""
+        """Return the number of records that have about `size` bytes together, between one and `most`."""
         return max(1, min(most, size * len(self) // self.offset[-1])) if len(self) else most
 
     def _lines(self, rows: list[int], data: mmap.mmap) -> bytes:
@@ -153,22 +155,22 @@ class Journal:
         first, last = rows[0], rows[-1]
         start, stop = offset[first], offset[last] + length[last]
         if rows == list(range(first, last + 1)) and sum(length[first : last + 1]) == stop - start:
-            return data[start:stop]  # nothing else stands between them
+            return data[start:stop]  # there are no other lines between them
         return b"".join([data[offset[row] : offset[row] + length[row]] for row in rows])
 
     def decoded(self, rows: Sequence[int], block: bytes) -> list[Record]:
         """Decode the lines of the records at these positions."""
-        found = _decode_all(block, len(rows), _record_decoder)
-        return [record or self._unreadable(row) for row, record in zip(rows, found, strict=True)]
+        records = _decode_all(block, len(rows), _record_decoder)
+        return [record or self._unreadable(row) for row, record in zip(rows, records, strict=True)]
 
     def _unreadable(self, row: int) -> Record:
-        """Return a record that keeps its word, although this version cannot read the rest of its line."""
+        """Return a record with only the outcome, for a line that this version cannot decode otherwise."""
         return Record(index=self.index[row], outcome=OUTCOMES[self.outcome[row]], format="unknown", text="")
 
     def add(self, block: bytes, offset: int) -> None:
-        """Take in whole lines that begin at an offset of the file."""
+        """Check and add a block of complete lines that begins at `offset` of the file."""
         lines = block.split(b"\n")
-        lines.pop()  # nothing, as the block ends with a newline
+        lines.pop()  # empty, since the block ends with a newline
         lengths = [len(line) + 1 for line in lines]
         starts = list(accumulate(lengths, initial=offset))
         good = _good(lines)
@@ -177,46 +179,46 @@ class Journal:
             lengths, starts = list(compress(lengths, good)), list(compress(starts, good))
             lines = list(compress(lines, good))
             block = b"".join([line + b"\n" for line in lines])
-        found = _decode_all(block, len(lines), _line_decoder)
-        self._take(found, starts, lengths)
+        decoded = _decode_all(block, len(lines), _line_decoder)
+        self._add_lines(decoded, starts, lengths)
 
-    def _take(self, found: Sequence[_Line | None], starts: list[int], lengths: list[int]) -> None:
-        """Note where records stand and hear the rest; whole columns, as this sees millions of lines."""
-        heard = 0
-        while self.header is None and heard < len(found):
-            self._hear(found[heard])
-            heard += 1
-        kept = [
-            said is not None and said.index is not None and (said.pack is None or self._packed(said.pack))
-            for said in found
+    def _add_lines(self, lines: Sequence[_Line | None], starts: list[int], lengths: list[int]) -> None:
+        """Add the positions of records, and all other lines; by columns, since a journal may have millions of lines."""
+        first = 0
+        while self.header is None and first < len(lines):
+            self._add_other(lines[first])
+            first += 1
+        is_record = [
+            line is not None and line.index is not None and (line.pack is None or self._packed(line.pack))
+            for line in lines
         ]
-        kept[:heard] = [False] * heard
-        for said, record in zip(found[heard:], kept[heard:], strict=True):
+        is_record[:first] = [False] * first
+        for line, record in zip(lines[first:], is_record[first:], strict=True):
             if not record:
-                self._hear(said)
-        records = [said for said, record in zip(found, kept, strict=True) if said and record]
-        self.index += [said.index for said in records if said.index is not None]
-        self.outcome += bytes([_CODES.get(said.outcome, _CODES["FAILED"]) for said in records])
-        self.attempt += [said.attempt for said in records]
-        self.offset.extend(compress(starts, kept))
-        self.length.extend(compress(lengths, kept))
+                self._add_other(line)
+        records = [line for line, record in zip(lines, is_record, strict=True) if line and record]
+        self.index += [line.index for line in records if line.index is not None]
+        self.outcome += bytes([_CODES.get(line.outcome, _CODES["FAILED"]) for line in records])
+        self.attempt += [line.attempt for line in records]
+        self.offset.extend(compress(starts, is_record))
+        self.length.extend(compress(lengths, is_record))
 
-    def _hear(self, said: _Line | None) -> None:
-        """Take in a line that is no record, or none that counts."""
-        if said is None or said.index is not None:
+    def _add_other(self, line: _Line | None) -> None:
+        """Add a line that is not a valid record."""
+        if line is None or line.index is not None:
             self.bad += 1
         elif self.header is None:
-            self.header = _header(said.header, self.path)
+            self.header = _header(line.header, self.path)
             self.bad += self.header is None
-        elif said.totals is not None:
-            self.totals = said.totals
-        elif said.note is not None:
-            self.notes.append(said.note)
-        elif said.end is not None:
-            self.end, self.ended = said.end, said.at
+        elif line.totals is not None:
+            self.totals = line.totals
+        elif line.note is not None:
+            self.notes.append(line.note)
+        elif line.end is not None:
+            self.end, self.ended = line.end, line.at
 
     def _packed(self, place: tuple[int, int, int]) -> bool:
-        """Say whether the pack is long enough; after a crash of the machine it may have lost its tail."""
+        """Return whether the pack is long enough; after a crash of the machine it may lack its tail."""
         stop = place[0] + place[1]
         if stop > self._pack_size:
             self._pack_size = self.pack.stat().st_size if self.pack.exists() else 0
@@ -224,7 +226,7 @@ class Journal:
 
 
 class Tail(Struct, frozen=True):
-    """The end of a journal: its last totals, the records after them, and how it ended ("" if it did not)."""
+    """The tail of a journal: its last totals, the records after them, and the reason of its end ("" without an end)."""
 
     header: Header | None
     totals: dict[str, Any]
@@ -233,17 +235,17 @@ class Tail(Struct, frozen=True):
 
 
 def read_journal(path: Path) -> Journal:
-    """Check every line of a journal and note where its records stand.
+    """Check every line of a journal and return it with the positions of its records.
 
-    A last line without its newline is a torn tail, which is normal; any other line that fails is counted
-    in `bad`. Nothing is taken before a good header, since records mean nothing without their space.
-    Raises RunError for a journal of a newer version.
+    A last line without a newline is incomplete, which is normal; `bad` counts all other invalid lines. Lines before
+    a valid header are ignored, since records have no meaning without their space.
+    Raise RunError for a journal of a newer version.
     """
     journal = Journal(path)
     offset = 0
     rest = b""
     with path.open("rb") as file:
-        # What has no newline yet doubles, so that a line of any length is read in linear time.
+        # The block grows with the incomplete line, so that a line of any length is read in linear time.
         while block := file.read(max(_BLOCK, len(rest))):
             block = rest + block
             stop = block.rfind(b"\n") + 1
@@ -254,33 +256,33 @@ def read_journal(path: Path) -> Journal:
 
 
 def read_journals(directory: Path) -> list[Journal]:
-    """Read all journals of a run directory, in their order."""
+    """Return all journals of a run directory, sorted by `Journal.order`."""
     return sorted(
         (read_journal(path) for path in journal_paths(directory)), key=lambda journal: journal.order
     )
 
 
 def journal_paths(directory: Path) -> list[Path]:
-    """List the journals of a run directory."""
+    """Return the paths of all journals of a run directory."""
     return sorted((directory / "journal").glob("*.ndjson"))
 
 
-def tail(path: Path) -> Tail:
-    """Read the end of a journal, back to its last totals; the rest of the file is not touched."""
+def read_tail(path: Path) -> Tail:
+    """Read the end of a journal, back to its last totals, without reading the rest of the file."""
     with path.open("rb") as file:
         first = file.readline(TAIL_WINDOW)
-        said = decode_line(first, _line_decoder) if _checked(first) else None
-        header = _header(said.header, path) if said else None
+        line = decode_line(first, _line_decoder) if _checked(first) else None
+        header = _header(line.header, path) if line else None
         size = os.fstat(file.fileno()).st_size
         window = TAIL_WINDOW
         while header is not None:
             start = max(len(first), size - window)
             file.seek(start)
             lines = file.read(size - start).split(b"\n")
-            # Whatever follows the last newline is torn; what precedes the first is half a line.
-            found = _after_totals(lines[start > len(first) : -1])
-            if found.totals or start <= len(first):
-                return Tail(header, found.totals, found.records, found.end)
+            # Text after the last newline is incomplete, and so is text before the first one.
+            tail = _after_totals(lines[start > len(first) : -1])
+            if tail.totals or start <= len(first):
+                return Tail(header, tail.totals, tail.records, tail.end)
             window *= 4
     return Tail(None, {}, [], "")
 
@@ -288,24 +290,24 @@ def tail(path: Path) -> Tail:
 def _after_totals(lines: list[bytes]) -> Tail:
     records: list[Record] = []
     end = ""
-    for line in reversed(lines):
-        whole = line + b"\n"
-        said = decode_line(whole, _line_decoder) if _checked(whole) else None
-        if said is None:
+    for text in reversed(lines):
+        complete = text + b"\n"
+        line = decode_line(complete, _line_decoder) if _checked(complete) else None
+        if line is None:
             continue
-        if said.totals is not None:
-            return Tail(None, said.totals, records[::-1], end)
-        end = said.end or end
-        record = decode_line(whole, _record_decoder) if said.index is not None else None
+        if line.totals is not None:
+            return Tail(None, line.totals, records[::-1], end)
+        end = line.end or end
+        record = decode_line(complete, _record_decoder) if line.index is not None else None
         if record is not None:
             records.append(record)
     return Tail(None, {}, records[::-1], end)
 
 
 def failed_attempts(path: Path, limit: int = 10_000) -> Iterator[Record]:
-    """Find attempts that are not OK without decoding the others; a later attempt may have succeeded.
+    """Yield attempts that are not OK, without decoding the others; a later attempt may have succeeded.
 
-    This serves a status of a million tasks in a fraction of a second; the word on a task is the fold's.
+    This shows the status of a million tasks in a fraction of a second; only the fold knows final outcomes.
     """
     if not path.stat().st_size:
         return
@@ -325,34 +327,34 @@ def failed_attempts(path: Path, limit: int = 10_000) -> Iterator[Record]:
 
 
 def _checked(line: bytes) -> bool:
-    """Say whether a whole line (with its newline) is what its writer meant."""
+    """Return whether the checksum of a complete line (with its newline) is correct."""
     return line[:17] == _HEAD % crc32(line[17:-1]) and line[-1:] == b"\n"
 
 
 def _good(lines: list[bytes]) -> list[bool]:
-    """Say of each line (without its newline) whether it is what its writer meant."""
+    """Return for each line (without its newline) whether its checksum is correct."""
     checks = [crc32(line[17:]) for line in lines]
-    heads = [line[:17] for line in lines]
-    if b"".join(heads) == _HEAD * len(lines) % tuple(checks):  # no head is longer, so none is shorter
+    prefixes = [line[:17] for line in lines]
+    if b"".join(prefixes) == _HEAD * len(lines) % tuple(checks):  # no prefix is longer, so none is shorter
         return [True] * len(lines)
-    return [head == _HEAD % check for head, check in zip(heads, checks, strict=True)]
+    return [head == _HEAD % check for head, check in zip(prefixes, checks, strict=True)]
 
 
 def _decode_all(block: bytes, count: int, decoder: msgspec.json.Decoder[_T]) -> Sequence[_T | None]:
-    """Decode so many lines, None where one cannot be; all at once where nothing is unusual."""
-    found: Sequence[_T | None]
+    """Decode `count` lines, with None for one that cannot be decoded; in one call where all lines are regular."""
+    values: Sequence[_T | None]
     try:
-        found = decoder.decode_lines(block)
+        values = decoder.decode_lines(block)
     except (ValueError, RecursionError):
-        found = []
-    # A line of two JSON values would shift all after it.
-    return (
-        found if len(found) == count else [decode_line(line, decoder) for line in block.split(b"\n")[:count]]
-    )
+        values = []
+    # A line with two JSON values would shift all values after it.
+    if len(values) == count:
+        return values
+    return [decode_line(line, decoder) for line in block.split(b"\n")[:count]]
 
 
 def decode_line(line: bytes, decoder: msgspec.json.Decoder[_T]) -> _T | None:
-    """Decode strictly, else as Python does: bare NaN and Infinity, numbers beyond doubles, bytes not UTF-8."""
+    """Decode a line strictly, else as Python's json does (NaN, Infinity, numbers beyond doubles), also bytes not UTF-8."""
     try:
         return decoder.decode(line)
     except (ValueError, RecursionError):
@@ -363,16 +365,16 @@ def decode_line(line: bytes, decoder: msgspec.json.Decoder[_T]) -> _T | None:
         return None
 
 
-def _header(said: dict[str, Any] | None, path: Path) -> Header | None:
-    if said is None or said.get("format") != FORMAT:
+def _header(members: dict[str, Any] | None, path: Path) -> Header | None:
+    if members is None or members.get("format") != FORMAT:
         return None
-    version = said.get("version")
+    version = members.get("version")
     if not isinstance(version, int) or version > VERSION:
         raise RunError(
-            f"{path}: this journal has version {version}, and this Packhorse reads versions up to {VERSION}.",
-            "Install the newer Packhorse that wrote it: `pip install --upgrade packhorse`.",
+            f"{path}: the journal has version {version}; this Packhorse reads versions up to {VERSION}",
+            "update Packhorse: pip install --upgrade packhorse",
         )
     try:
-        return msgspec.convert(said, Header)
+        return msgspec.convert(members, Header)
     except msgspec.ValidationError:
         return None

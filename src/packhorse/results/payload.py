@@ -1,6 +1,6 @@
-"""From a record's result to rows: a dict for each row, in the order the script wrote.
+"""Rows of a record's result: a dict for each row, in the order that the script wrote.
 
-Numbers keep every bit. JSON's bare NaN and Infinity are read as Python and R write them.
+Numbers keep every bit. JSON may contain NaN and Infinity, as Python and R write them.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ UNNAMED = "unnamed"  # the column of an empty name, such as the row names of R's
 # Leading zeros make an identifier ("007"), not a number; underscores and blanks are not digits.
 _INTEGER = re.compile(r"[+-]?(0|[1-9][0-9]*)")
 _FLOAT = re.compile(r"[+-]?((0|[1-9][0-9]*)(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
-# What R, Python, C, Julia and NumPy print for values that have no digits.
-_WORDS: dict[str, Any] = {
+# How R, Python, C, Julia and NumPy print values without digits.
+_SPECIAL_VALUES: dict[str, Any] = {
     "": None,
     "NA": None,
     **dict.fromkeys(("TRUE", "True", "true"), True),
@@ -41,11 +41,11 @@ _WORDS: dict[str, Any] = {
 
 
 class UnreadableError(Exception):
-    """A result that cannot be read; the text says why."""
+    """A result that cannot be read, with the reason."""
 
 
 class Payloads:
-    """Reads the results of one journal's records; a context manager, as it may hold the pack open."""
+    """Reader of the results of one journal's records. A context manager, since it may keep the pack open."""
 
     def __init__(self, journal: Journal, default_format: str = "text") -> None:
         self.journal = journal
@@ -64,29 +64,29 @@ class Payloads:
     def rows(self, record: Record) -> list[Row]:
         """Return the rows of one record; a record without a result has one row without columns.
 
-        Raises UnreadableError.
+        Raise UnreadableError where the result cannot be read.
         """
         value = record.json
         if type(value) is dict and "" not in value and dict not in map(type, value.values()):
-            return [value]  # by far the commonest
+            return [value]  # by far the most frequent case
         if value is not UNSET:
-            return _named(value)
+            return _json_rows(value)
         data = self.data(record)
         if data is None:
             return [{}]
-        wanted = record.format or self.default_format
-        reader = _READERS.get(wanted)
+        name = record.format or self.default_format
+        reader = _READERS.get(name)
         if reader is None:
-            raise UnreadableError(f"a result in the format {wanted!r} cannot be read")
+            raise UnreadableError(f"a result in the format {name!r} cannot be read")
         try:
             return reader(data)
         except UnicodeDecodeError as error:
-            raise UnreadableError(f"the {wanted} result is not UTF-8 at byte {error.start}") from error
+            raise UnreadableError(f"the {name} result is not UTF-8 at byte {error.start}") from error
         except (ValueError, RecursionError, csv.Error) as error:
-            raise UnreadableError(f"the {wanted} result cannot be read: {_first_line(error)}") from error
+            raise UnreadableError(f"the {name} result cannot be read: {_first_line(error)}") from error
 
     def data(self, record: Record) -> bytes | None:
-        """Return the bytes of a result file, or None where the record has none. Raises UnreadableError."""
+        """Return the bytes of a result file, or None where the record has none. Raise UnreadableError."""
         if record.text is not None:
             return record.text.encode("utf-8", "surrogateescape")
         if record.pack is None:
@@ -100,13 +100,13 @@ class Payloads:
         except (OSError, ValueError) as error:
             raise UnreadableError(f"the pack {self.journal.pack.name} cannot be read: {error}") from error
         if len(data) != length or crc32(data) != check:
-            raise UnreadableError(f"the result's bytes in {self.journal.pack.name} fail their checksum")
+            raise UnreadableError(f"the result in {self.journal.pack.name} has a wrong checksum")
         return data
 
     def exact(self, record: Record) -> object:
-        """Return something that is equal for two results just when all their bytes and float bits are."""
+        """Return a value that is equal for two results if and only if all their bytes and float bits are equal."""
         if record.json is not UNSET:
-            # The text of repr tells 1 from 1.0, 0.0 from -0.0, and one float from its neighbour.
+            # repr distinguishes 1 from 1.0, 0.0 from -0.0, and one float from its neighbour.
             return ("json", repr(record.json))
         try:
             return ("data", self.data(record))
@@ -115,7 +115,7 @@ class Payloads:
 
 
 def decode_json(data: bytes) -> Any:
-    """Decode JSON exactly, with the bare words NaN, Infinity and -Infinity. Raises ValueError."""
+    """Decode JSON exactly, including NaN, Infinity and -Infinity; raise ValueError for other text."""
     try:
         return msgspec.json.decode(data)
     except ValueError:
@@ -123,12 +123,12 @@ def decode_json(data: bytes) -> Any:
 
 
 def json_text(value: Any) -> str:
-    """Return a value as compact JSON text, floats with all their digits."""
+    """Return a value as compact JSON, with all digits of floats."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=plain)
 
 
 def plain(value: Any) -> Any:
-    """Return a value of Parquet that JSON does not have as text."""
+    """Return a Parquet value that JSON lacks as a text or number."""
     if isinstance(value, date | datetime | time):
         return value.isoformat()
     if isinstance(value, bytes):
@@ -139,15 +139,15 @@ def plain(value: Any) -> Any:
 
 
 def cell(text: str) -> Any:
-    """Return what one cell of a CSV file means: None, bool, int, float or the text itself."""
-    if text in _WORDS:
-        return _WORDS[text]
+    """Return the value of one CSV cell: None, bool, int, float or the text itself."""
+    if text in _SPECIAL_VALUES:
+        return _SPECIAL_VALUES[text]
     if _INTEGER.fullmatch(text):
         return -0.0 if text == "-0" else int(text)
     return float(text) if _FLOAT.fullmatch(text) else text
 
 
-def _named(value: Any) -> list[Row]:
+def _json_rows(value: Any) -> list[Row]:
     if type(value) is dict:
         return [_flat(value)]
     if type(value) is list and all(type(row) is dict for row in value):
@@ -156,13 +156,13 @@ def _named(value: Any) -> list[Row]:
 
 
 def _flat(row: Row) -> Row:
-    """Join the names of nested objects with dots."""
-    found: Row = {}
+    """Return a row with the names of nested objects joined by dots."""
+    flat: Row = {}
     for name, value in _leaves(row, ""):
-        if name in found:
+        if name in flat:
             raise UnreadableError(f"two values of the result are named {name!r}")
-        found[name] = value
-    return found
+        flat[name] = value
+    return flat
 
 
 def _leaves(row: Row, prefix: str) -> Iterator[tuple[str, Any]]:
@@ -175,11 +175,11 @@ def _leaves(row: Row, prefix: str) -> Iterator[tuple[str, Any]]:
 
 
 def _json(data: bytes) -> list[Row]:
-    return _named(decode_json(data))
+    return _json_rows(decode_json(data))
 
 
 def _ndjson(data: bytes) -> list[Row]:
-    return [row for line in data.split(b"\n") if line.strip() for row in _named(decode_json(line))]
+    return [row for line in data.split(b"\n") if line.strip() for row in _json_rows(decode_json(line))]
 
 
 def _text(data: bytes) -> list[Row]:
@@ -201,8 +201,10 @@ def _parquet(data: bytes) -> list[Row]:
 def _csv(data: bytes) -> list[Row]:
     text = data.decode("utf-8-sig")
     head = text.partition("\n")[0]
-    mark = next((mark for mark in ",\t;" if mark in head), ",")
-    lines = [line for line in csv.reader(io.StringIO(text, newline=""), delimiter=mark, strict=True) if line]
+    delimiter = next((char for char in ",\t;" if char in head), ",")
+    lines = [
+        line for line in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True) if line
+    ]
     if not lines:
         return []
     header, body = lines[0], lines[1:]
@@ -211,14 +213,14 @@ def _csv(data: bytes) -> list[Row]:
         header = ["", *header]
     for number, line in enumerate(body, start=2):
         if len(line) != len(header):
-            raise ValueError(f"line {number} has {len(line)} cells, and the header has {len(header)}")
+            raise ValueError(f"line {number} has {len(line)} cells, but the header has {len(header)}")
     columns = [_column([line[at] for line in body]) for at in range(len(header))]
     names = _distinct(header)
     return [dict(zip(names, values, strict=True)) for values in zip(*columns, strict=True)]
 
 
 def _column(texts: list[str]) -> list[Any]:
-    """Give the cells of one file's column their common meaning: all numbers, all true or false, or all text."""
+    """Return the values of one file's column with one type: all numbers, all true or false, or all text."""
     values = [cell(text) for text in texts]
     kinds = {type(value) for value in values} - {type(None)}
     if kinds <= {int, float} or kinds == {bool}:
@@ -229,16 +231,16 @@ def _column(texts: list[str]) -> list[Any]:
 def _distinct(header: list[str]) -> list[str]:
     names: dict[str, None] = {}
     for name in (name.strip() or UNNAMED for name in header):
-        chosen, number = name, 1
-        while chosen in names:
+        distinct, number = name, 1
+        while distinct in names:
             number += 1
-            chosen = f"{name}_{number}"
-        names[chosen] = None
+            distinct = f"{name}_{number}"
+        names[distinct] = None
     return list(names)
 
 
 def result_format(record_format: str, file: str) -> str:
-    """Return how a result file is read: as the study says, else by the end of its name, else as text."""
+    """Return the format of a result file: from the study, else from its suffix, else text."""
     suffix = Path(file).suffix.lower().lstrip(".")
     return record_format or (suffix if suffix in _READERS else "text")
 

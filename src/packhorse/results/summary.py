@@ -1,6 +1,6 @@
-"""Summaries by group, each with its Monte Carlo standard error (MCSE) and what was left out of it.
+"""Summary statistics by group, with their Monte Carlo standard errors (MCSE) and the numbers of omitted values.
 
-The MCSE says how far the number would move if the study ran again with other seeds (Morris, White and
+The MCSE estimates how much a statistic would vary if the study ran again with other seeds (Morris, White and
 Crowther 2019, Using simulation studies to evaluate statistical methods, Statistics in Medicine 38, 2074-2102).
 """
 
@@ -14,18 +14,17 @@ from packhorse.model.errors import UsageError
 if TYPE_CHECKING:
     import polars as pl
 
-Z = 1.96  # half-width, in standard errors, of the window that Woodruff's method reads
+Z = 1.96  # half-width, in standard errors, of the interval in Woodruff's method
 
 
 def summarise(
     table: pl.DataFrame, by: Sequence[str] = (), of: Sequence[str] = (), quantiles: Sequence[float] = ()
 ) -> pl.DataFrame:
-    """Return a row a group and column: count, null, nan, mean, sd and quantiles, each with its MCSE.
+    """Return a row per group and column: count, null, nan, mean, sd and quantiles, each with its MCSE.
 
-    `count` says how many values were used; nulls and NaNs are left out and counted beside them. A column of true/false or
-    of only 0 and 1 is a proportion, with the binomial MCSE. An MCSE is null where
-    a group is too small for it.
-    Raises UsageError for a column that is not there or holds no numbers, or a quantile outside (0, 1).
+    `count` is the number of values used; nulls and NaNs are omitted and counted separately. A column of true/false or
+    of only 0 and 1 is a proportion, with the binomial MCSE. An MCSE is null where a group is too small for it.
+    Raise UsageError for a missing or non-numeric column, or a quantile outside (0, 1).
     """
     import polars as pl
 
@@ -47,7 +46,7 @@ def summarise(
 
 
 def _numeric_results(table: pl.DataFrame, by: Sequence[str]) -> list[str]:
-    # What stands before `seed` was given, what begins with ph_ is bookkeeping.
+    # Columns before `seed` are parameters, those that begin with ph_ are bookkeeping.
     start = table.columns.index("seed") + 1 if "seed" in table.columns else 0
     return [
         name
@@ -66,25 +65,21 @@ def _is_numeric(table: pl.DataFrame, name: str) -> bool:
 def _check(table: pl.DataFrame, by: Sequence[str], of: Sequence[str], quantiles: Sequence[float]) -> None:
     numeric = [name for name in table.columns if _is_numeric(table, name) and not name.startswith("ph_")]
     if not of:
-        raise UsageError(
-            "The table has no column of numbers to summarise.", "Let the script return a number."
-        )
+        raise UsageError("the table has no numeric column to summarise", "return a number from the script")
     for name in [*by, *of]:
         if name not in table.columns:
             raise UsageError(
-                f"The table has no column {name!r}.", f"Its columns are: {', '.join(table.columns)}."
+                f"the table has no column {name!r}", f"its columns are: {', '.join(table.columns)}"
             )
     for name in of:
         if name not in numeric:
             raise UsageError(
-                f"The column {name!r} holds no numbers, so it has no mean.",
-                f"Columns of numbers are: {', '.join(numeric)}.",
+                f"the column {name!r} is not numeric, so it has no mean",
+                f"numeric columns are: {', '.join(numeric)}",
             )
     for q in quantiles:
         if not 0 < q < 1:
-            raise UsageError(
-                f"A quantile must lie between 0 and 1, and {q} does not.", "Write 0.975 for 97.5 %."
-            )
+            raise UsageError(f"the quantile {q} is not between 0 and 1", "write 0.975 for 97.5 %")
 
 
 def _statistics(quantiles: Sequence[float]) -> list[pl.Expr]:
@@ -94,7 +89,7 @@ def _statistics(quantiles: Sequence[float]) -> list[pl.Expr]:
     x = column.filter(column.is_not_null() & column.is_not_nan())
     n = x.len()
     centred = x - x.mean()
-    found = [
+    statistics = [
         n.cast(pl.Int64).alias("count"),
         column.null_count().cast(pl.Int64).alias("null"),
         column.is_nan().sum().cast(pl.Int64).alias("nan"),
@@ -103,8 +98,8 @@ def _statistics(quantiles: Sequence[float]) -> list[pl.Expr]:
         (centred**4).mean().alias("ph_m4"),
     ]
     for q in quantiles:
-        found += [_quantile(x, pl.lit(q)).alias(f"q{q:g}"), _woodruff(x, q).alias(f"q{q:g}_mcse")]
-    return found
+        statistics += [_quantile(x, pl.lit(q)).alias(f"q{q:g}"), _woodruff(x, q).alias(f"q{q:g}_mcse")]
+    return statistics
 
 
 def _quantile(x: pl.Expr, q: pl.Expr) -> pl.Expr:
@@ -122,10 +117,10 @@ def _quantile(x: pl.Expr, q: pl.Expr) -> pl.Expr:
 
 
 def _woodruff(x: pl.Expr, q: float) -> pl.Expr:
-    """Return the MCSE of a quantile: the confidence interval between order statistics over its width in SE.
+    """Return the MCSE of a quantile: the confidence interval between order statistics, divided by its width in SE.
 
-    Woodruff 1952, Confidence intervals for medians and other position measures, JASA 47, 635-646. Null where
-    the interval would leave the sample: too few values lie beyond the quantile.
+    Woodruff 1952, Confidence intervals for medians and other position measures, JASA 47, 635-646. The MCSE
+    is null where the interval would leave the sample: too few values lie beyond the quantile.
     """
     import polars as pl
 
@@ -157,7 +152,7 @@ def _errors(*, proportion: bool) -> list[pl.Expr]:
 
 
 def _order(by: Sequence[str], quantiles: Sequence[float]) -> list[pl.Expr]:
-    """Return all columns in order; a statistic whose name is a parameter's gives way to it."""
+    """Return all columns in order; a statistic with the name of a group column gets the suffix _summary."""
     import polars as pl
 
     pairs = [name for q in quantiles for name in (f"q{q:g}", f"q{q:g}_mcse")]

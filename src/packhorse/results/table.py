@@ -1,7 +1,7 @@
-"""The table: one row a task (or several) out of the records that have the word.
+"""The results table: one or more rows per task, from the records that decide the tasks' outcomes.
 
-The columns stand in docs/design.md, "The table". Nothing here refuses: what cannot be read, clashes or is
-missing is counted in the report, and the files are always written.
+The columns are described in docs/design.md, "The table". Unreadable, clashing and missing results are not errors:
+the report counts them, and the files are always written.
 """
 
 from __future__ import annotations
@@ -20,44 +20,52 @@ from typing import TYPE_CHECKING, Any
 from packhorse.model.errors import RunError, UsageError
 from packhorse.model.space import ParameterSpace
 from packhorse.model.study import Study
-from packhorse.results.columns import INT64, Clash, Column, Columns, free_names, shown, typed
+from packhorse.results.columns import (
+    INT64,
+    Clash,
+    Column,
+    Columns,
+    escape_surrogates,
+    free_names,
+    typed_column,
+)
 from packhorse.results.fold import Fold
 from packhorse.results.journal import OUTCOMES, Journal, Record
 from packhorse.results.payload import Payloads, Row, UnreadableError, result_format
-from packhorse.results.shape import uniform
+from packhorse.results.uniform import decode_uniform
 
 if TYPE_CHECKING:
     import pandas as pd
     import polars as pl
 
-ROOM = 1 << 20  # bytes; a disk with less is full
-BATCH = 10_000  # rows that stand as Python objects at once
-BYTES = 1 << 24  # journal lines that are decoded at once
+MIN_FREE = 1 << 20  # bytes; a disk with less free space counts as full
+BATCH = 10_000  # rows to hold as Python objects at once
+BYTES = 1 << 24  # of journal lines to decode at once
 UNREADABLE = "UNREADABLE"
 BOOKKEEPING = ("attempt", "wave", "host", "begin", "wall", "cpu", "memory")
 
 
 @dataclass(frozen=True)
 class MergeReport:
-    """What a merge wrote, and all that its reader must know about it."""
+    """Report of a merge: the table, and everything that its reader must know about it."""
 
     table: pl.DataFrame
     tasks: int  # tasks with at least one row
-    counts: dict[str, int]  # by outcome, and MISSING; UNREADABLE are among OK too
-    unreadable: dict[int, str]  # task -> why its result could not be read
+    counts: dict[str, int]  # by outcome, and MISSING; UNREADABLE tasks also count as OK
+    unreadable: dict[int, str]  # task -> the reason
     empty: list[int]  # OK tasks whose result has no rows
     clashes: list[Clash]
     renamed: dict[str, str]  # result column -> its name in the table
-    duplicates: tuple[int, ...]  # tasks that succeeded twice
-    differing: tuple[int, ...]  # those whose two results differ
-    bad: int  # journal lines that fail their checksum
-    foreign: int  # records of tasks that the study no longer has
+    duplicates: tuple[int, ...]  # tasks that succeeded more than once
+    differing: tuple[int, ...]  # of the duplicates, those whose results differ
+    bad: int  # journal lines with a wrong checksum
+    foreign: int  # records of tasks that are no longer in the study
     notes: list[str]
     files: list[Path]
 
     @property
     def rows(self) -> int:
-        """The number of rows in the table."""
+        """Number of rows in the table."""
         return self.table.height
 
 
@@ -71,28 +79,28 @@ class _Gathered:
     empty: list[int] = field(default_factory=list)
 
 
-def merge(
+def merge_results(
     space: ParameterSpace, fold: Fold, directory: Path, *, study: Study | None = None, code: str = ""
 ) -> MergeReport:
-    """Write results.parquet, results.csv and failures.csv into a directory, each whole or not at all.
+    """Write results.parquet, results.csv and failures.csv into a directory, each atomically.
 
-    `code` is the digest of the present code: the column ph_code is written where any task has another.
+    `code` is the digest of the current code: the column ph_code is written if any task has another one.
     """
     if space.size > INT64[1]:
         raise RunError(
-            f"A table of a space of {space.size:,} tasks cannot be written: indices have 63 bits.",
-            "Make the space smaller in the study file.",
+            f"the space has {space.size:,} tasks; a table can have at most {INT64[1]:,}",
+            "make the space smaller in the study file",
         )
     result = study.result if study is not None else None
     default = result_format(result.format, result.file) if result is not None else "text"
     gathered = _gather(fold, default, ())
     clashes = gathered.columns.clashes
-    if clashes:  # read again, this time keeping these columns as text
+    if clashes:  # read again, with these columns as text
         gathered = _gather(fold, default, clashes)
     table, renamed = _table(space, gathered, code)
     files = [directory / name for name in ("results.parquet", "results.csv", "failures.csv")]
     writers = (table.write_parquet, table.write_csv, _failures(space, fold, gathered).write_csv)
-    with ThreadPoolExecutor() as pool:  # each waits for the disk, and polars lets the others work
+    with ThreadPoolExecutor() as pool:  # each waits for the disk, and polars releases the GIL
         list(pool.map(write_whole, files, writers))
     return MergeReport(
         table=table,
@@ -100,7 +108,7 @@ def merge(
         counts={**fold.counts, UNREADABLE: len(gathered.unreadable)},
         unreadable={index: reason for index, (reason, _, _) in sorted(gathered.unreadable.items())},
         empty=sorted(gathered.empty),
-        clashes=[gathered.columns.columns[name].told(shown(name)) for name in clashes],
+        clashes=[gathered.columns.columns[name].describe_clash(escape_surrogates(name)) for name in clashes],
         renamed=renamed,
         duplicates=fold.duplicates.indices,
         differing=fold.duplicates.differing,
@@ -112,7 +120,7 @@ def merge(
 
 
 def write_whole(path: Path, write: Callable[[Any], Any]) -> None:
-    """Write a file so that a reader sees the old one or the new one, whole, even after a power cut."""
+    """Write a file atomically: a reader sees the old or the new content, even after a power failure."""
     import polars
 
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
@@ -120,8 +128,8 @@ def write_whole(path: Path, write: Callable[[Any], Any]) -> None:
         with partial.open("wb") as file:
             try:
                 write(file)
-            except polars.exceptions.PolarsError as error:  # it does not tell what the system said
-                full = shutil.disk_usage(path.parent).free < ROOM
+            except polars.exceptions.PolarsError as error:  # it does not contain the errno
+                full = shutil.disk_usage(path.parent).free < MIN_FREE
                 raise OSError(errno.ENOSPC if full else errno.EIO, str(error), str(path)) from error
             file.flush()
             os.fsync(file.fileno())
@@ -137,30 +145,30 @@ def write_whole(path: Path, write: Callable[[Any], Any]) -> None:
 
 
 def to_pandas(frame: pl.DataFrame) -> pd.DataFrame:
-    """Return a table as a pandas frame."""
+    """Return a table as a pandas frame; raise UsageError where pandas or pyarrow is not installed."""
     try:
         return frame.to_pandas()
     except ImportError as error:
         raise UsageError(
-            "This needs pandas and pyarrow, which are not installed here.",
-            "Type `pip install 'packhorse[pandas]'`, or take the table as polars.",
+            "pandas and pyarrow are not installed here",
+            "pip install 'packhorse[pandas]', or use the polars table",
         ) from error
 
 
 def parameter_columns(space: ParameterSpace, index: pl.Series) -> list[pl.Series]:
-    """Return each parameter of these tasks, by arithmetic on the indices."""
+    """Return a column for each parameter of these tasks, computed from their indices."""
     import polars as pl
 
     point = index // space.replicates
     columns: list[pl.Series] = []
     for axis in reversed(space.arithmetic.axes):
         level, point = point % axis.count, point // axis.count
-        # All levels give the column its type, so that it stays the same while tasks come in.
+        # The type comes from all levels, so that it stays the same while tasks finish.
         used = pl.Series(range(axis.count)) if axis.levels is not None else level.unique().sort()
         rows = [axis.values(at) for at in used]
         at = level if axis.levels is not None else used.search_sorted(level)
-        made = [typed(name, [row[n] for row in rows]).gather(at) for n, name in enumerate(axis.names)]
-        columns = made + columns
+        new = [typed_column(name, [row[n] for row in rows]).gather(at) for n, name in enumerate(axis.names)]
+        columns = new + columns
     return columns
 
 
@@ -180,21 +188,21 @@ def _gather(fold: Fold, default: str, as_text: list[str] | tuple[()]) -> _Gather
 
 
 def _add_uniform(block: bytes, tasks: list[int], journal: Journal, gathered: _Gathered) -> bool:
-    """Add records whose results have one shape, the usual case; say whether they have."""
+    """Add records whose results have one shape, the usual case; return whether they have."""
     import polars as pl
 
-    found = uniform(block, len(tasks), tasks.index(min(tasks)))
-    if found is None:
+    uniform = decode_uniform(block, len(tasks), tasks.index(min(tasks)))
+    if uniform is None:
         return False
-    book = _book(tasks, found.records, journal)
+    book = _book(tasks, uniform.records, journal)
     gathered.books.append(book.with_columns(pl.lit(None, dtype=pl.Int64).alias("ph_row")))
-    gathered.columns.add_values(found.values, found.types, tasks)
+    gathered.columns.add_values(uniform.values, uniform.types, tasks)
     return True
 
 
 @contextlib.contextmanager
 def _no_cycles() -> Iterator[None]:
-    """Spare the cycle collector: decoded rows have no cycles, and visiting them costs a third of the time."""
+    """Pause the garbage collector: decoded rows have no cycles, and visiting them takes a third of the time."""
     collecting = gc.isenabled()
     gc.disable()
     try:
@@ -206,7 +214,7 @@ def _no_cycles() -> Iterator[None]:
 
 @dataclass
 class _Batch:
-    """Some tasks' records and rows; `counts` says how many rows each task has."""
+    """Records and rows of some tasks; `counts` is the number of rows of each task."""
 
     indices: list[int] = field(default_factory=list)
     records: list[Record] = field(default_factory=list)
@@ -253,7 +261,7 @@ def _add(batch: _Batch, journal: Journal, gathered: _Gathered) -> None:
 
 
 def _book(indices: list[int], records: Sequence[Record], journal: Journal) -> pl.DataFrame:
-    """Return the bookkeeping of records, a row each."""
+    """Return the bookkeeping columns of records, one row per record."""
     import polars as pl
 
     header = journal.header
@@ -277,38 +285,40 @@ def _book(indices: list[int], records: Sequence[Record], journal: Journal) -> pl
 
 
 def _table(space: ParameterSpace, gathered: _Gathered, code: str) -> tuple[pl.DataFrame, dict[str, str]]:
-    """Join parameters, results and bookkeeping, sorted by index; return the renamed columns too."""
+    """Return the table of parameters, results and bookkeeping, sorted by index, and the renamed columns."""
     import polars as pl
 
     book = pl.concat(gathered.books) if gathered.books else _empty_book()
     order = book.select(pl.arg_sort_by("ph_index", "ph_row", nulls_last=True)).to_series()
     book = book[order]
     named = gathered.columns.named()
-    left = _left(space, book)
+    left = _parameters(space, book)
     chosen = free_names([name for name, _ in named], {column.name for column in left})
     results = [column[order] for column in _series(named, gathered.columns.rows, chosen)]
-    kept = [f"ph_{name}" for name in BOOKKEEPING]
+    bookkeeping = [f"ph_{name}" for name in BOOKKEEPING]
     if book["ph_row"].null_count() < book.height:
         # A task with one row among tasks with several is their row 0.
         book = book.with_columns(pl.col("ph_row").fill_null(0))
-        kept.insert(0, "ph_row")
+        bookkeeping.insert(0, "ph_row")
     if set(book["ph_code"].unique()) - {code} and (code or book["ph_code"].n_unique() > 1):
-        kept.append("ph_code")
-    table = pl.DataFrame([*left, *results, *(book[name] for name in ["ph_index", *kept])])
-    return table, {shown(old): new for old, new in chosen.items() if shown(old) != new}
+        bookkeeping.append("ph_code")
+    table = pl.DataFrame([*left, *results, *(book[name] for name in ["ph_index", *bookkeeping])])
+    return table, {
+        escape_surrogates(old): new for old, new in chosen.items() if escape_surrogates(old) != new
+    }
 
 
 def _series(named: list[tuple[str, Column]], rows: int, chosen: Mapping[str, str]) -> list[pl.Series]:
-    """Return the result columns, letting go of each one's pieces as it is joined."""
-    found = []
+    """Return the result columns; free the pieces of each one once it is joined."""
+    columns = []
     for name, column in named:
-        found.append(column.series(chosen[name], rows))
+        columns.append(column.series(chosen[name], rows))
         column.pieces.clear()
-    return found
+    return columns
 
 
-def _left(space: ParameterSpace, book: pl.DataFrame) -> list[pl.Series]:
-    """Return parameters, replicate and seed of the tasks in `book`."""
+def _parameters(space: ParameterSpace, book: pl.DataFrame) -> list[pl.Series]:
+    """Return the columns of parameters, replicate and seed of the tasks in `book`."""
     index = book["ph_index"]
     columns = parameter_columns(space, index)
     replicate = (index % space.replicates).alias("replicate")
@@ -324,20 +334,38 @@ def _empty_book() -> pl.DataFrame:
 
 
 def _failures(space: ParameterSpace, fold: Fold, gathered: _Gathered) -> pl.DataFrame:
-    """Return a row for each task that has a word and no row: outcome, exit, signal and cause."""
+    """Return a row for each failed or unreadable task: outcome, exit status, signal and cause."""
     import polars as pl
 
     books: list[pl.DataFrame] = []
-    said: list[tuple[str, int | None, int | None, str]] = []
+    causes: list[tuple[str, int | None, int | None, str]] = []
     for journal, indices, lines in fold.winners(*OUTCOMES[1:]):
         records = list(journal.records(lines))
         books.append(_book(indices, records, journal))
-        said.extend((record.outcome, record.exit, record.signal, record.cause) for record in records)
+        causes.extend((record.outcome, record.exit, record.signal, record.cause) for record in records)
     for index, (reason, journal, record) in gathered.unreadable.items():
         books.append(_book([index], [record], journal))
-        said.append((UNREADABLE, record.exit, record.signal, reason))
+        causes.append((UNREADABLE, record.exit, record.signal, reason))
     book = pl.concat(books) if books else _empty_book()
     types = {"outcome": pl.String(), "exit": pl.Int64(), "signal": pl.Int64(), "cause": pl.String()}
-    told = pl.DataFrame(said, schema=types, orient="row")
-    frame = pl.DataFrame([*_left(space, book), *told, *(book[f"ph_{n}"] for n in ("index", *BOOKKEEPING))])
+    cause_columns = pl.DataFrame(causes, schema=types, orient="row")
+    frame = pl.DataFrame(
+        [*_parameters(space, book), *cause_columns, *(book[f"ph_{n}"] for n in ("index", *BOOKKEEPING))]
+    )
     return frame.sort("ph_index")
+
+
+def frame_lines(frame: Any) -> list[str]:
+    """Return a polars frame as a table of text."""
+    import polars
+
+    with polars.Config(
+        tbl_rows=200,
+        tbl_cols=50,
+        tbl_hide_dataframe_shape=True,
+        tbl_hide_column_data_types=True,
+        tbl_formatting="ASCII_MARKDOWN",
+        tbl_width_chars=200,
+        float_precision=6,
+    ):
+        return str(frame).splitlines()

@@ -1,14 +1,18 @@
-"""What a run's journals say now: the word on each task of its present space."""
+"""The outcome of each task of a run, from its journals."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
+
 from packhorse.model.plan import Plan
 from packhorse.model.space import ParameterSpace
-from packhorse.results.carry import carry_between
+from packhorse.model.study import Study
+from packhorse.plan.waves import planned_ranges
 from packhorse.results.fold import Fold, Retry, fold
+from packhorse.results.index_map import map_indices
 from packhorse.results.journal import Journal, read_journal
 from packhorse.rundir.directory import RunDirectory
 
@@ -16,9 +20,7 @@ from packhorse.rundir.directory import RunDirectory
 def read_outcomes(
     run: RunDirectory, space: ParameterSpace, defaults: Mapping[str, Any], first: int = 1
 ) -> Fold:
-    """Fold all journals of a run, those of older spaces carried over by key; waves before `first` do not count."""
-    from packhorse.plan.waves import planned_ranges
-
+    """Fold all journals of a run; records of older spaces are matched by key, waves before `first` are ignored."""
     journals = counted(run, first)
     digest = space.digest
     retries, older = [], set()
@@ -28,7 +30,7 @@ def read_outcomes(
             retries.append(Retry(plan.wave, plan.space, planned_ranges(plan), plan.unreadable))
     carry = {}
     for old in older - {digest}:
-        carry[old] = carry_between(run.space(old), space, defaults)
+        carry[old] = map_indices(run.space(old), space, defaults)
     return fold(space.size, journals, space=digest, carry=carry, retries=retries)
 
 
@@ -39,7 +41,7 @@ def counted(run: RunDirectory, first: int = 1) -> list[Journal]:
 
 
 class Outcomes:
-    """A run as it stands: its latest plan, that plan's space, and the fold of its journals."""
+    """The newest plan of a run, the space of that plan, and the outcome of each task."""
 
     def __init__(self, run: RunDirectory, plan: Plan, defaults: Mapping[str, Any] | None = None) -> None:
         self.run = run
@@ -49,17 +51,13 @@ class Outcomes:
 
 
 def latest_outcomes(run: RunDirectory) -> Outcomes:
-    """Return how a run stands; raise RunError where nothing was planned yet."""
+    """Return the outcomes of a run; raise RunError where it has no wave."""
     plan = run.latest()
     if plan is None:
-        raise run.unplanned()
+        raise run.no_wave_error()
     return Outcomes(run, plan, frozen_study(run).defaults)
 
 
 def frozen_study(run: RunDirectory) -> Any:
     """Return the study as it was last planned."""
-    import msgspec
-
-    from packhorse.model.study import Study
-
     return msgspec.json.decode((run.path / "study.json").read_bytes(), type=Study)

@@ -2,33 +2,58 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Any
 
+from msgspec import Struct
+
+from packhorse.model.plan import Plan
 from packhorse.project.reporter import Reporter
-from packhorse.results.journal import tail
+from packhorse.results.journal import read_tail
 from packhorse.rundir.directory import RunDirectory
 
 
-class WaveEnd:
-    """Why a wave ended, and what its worker said on the way."""
+class EndReason(StrEnum):
+    """Why a wave, or a run, ended."""
 
-    def __init__(self) -> None:
-        self.how = "died"
-        self.cause = ""
+    DONE = "done"
+    STOPPED = "stopped"  # by the user
+    DEADLINE = "deadline"  # of the worker
+    FAILING = "failing"  # the first tasks all failed in the same way
+    BROKEN = "broken"  # the worker met an error of its own
+    FULL = "full"  # the disk stayed full
+    ERROR = "error"  # a fault of the worker
+    DIED = "died"  # the worker ended without a word
+    # of runs on a site only, as in stopped.json
+    IDLE = "idle"  # waves without a new result
+    CAP = "cap"  # a limit that the user set
+    REFUSED = "refused"  # the scheduler takes no further job
+    CANCELLED = "cancelled"
+
+
+class WaveEnd:
+    """Why a wave ended, and what its worker reported.
+
+    `cause` is the reason in words, `traceback` that of a fault, `lost` the last task of a worker that died.
+    """
+
+    def __init__(self, how: EndReason = EndReason.DIED, cause: str = "") -> None:
+        self.how = how
+        self.cause = cause
         self.traceback = ""
         self.lost = ""
 
     @property
     def again(self) -> str:
-        """Why a wave that left tasks unfinished is followed by another."""
-        if self.how == "died":
+        """Why another wave follows one that left tasks unfinished."""
+        if self.how is EndReason.DIED:
             return "the worker died; its unfinished tasks run again"
-        return "some tasks were left unfinished; they run again"
+        return "some tasks were not finished; they run again"
 
-    def take(self, event: dict[str, Any], reporter: Reporter) -> None:
-        """Take one event of the worker."""
+    def record(self, event: dict[str, Any], reporter: Reporter) -> None:
+        """Record one event of the worker."""
         if "end" in event:
-            self.how = event["end"]
+            self.how = EndReason(event["end"])
         elif "failing" in event:
             self.cause = event["failing"] or ""
         elif "broken" in event:
@@ -38,40 +63,68 @@ class WaveEnd:
         elif "lost" in event:
             self.lost = event["lost"]
         elif "full" in event:
-            _tell_full(event, reporter)
+            _report_full_disk(event, reporter)
         elif "note" in event:
-            _tell_files(event, reporter)
+            _report_files(event, reporter)
 
 
-def _tell_full(event: dict[str, Any], reporter: Reporter) -> None:
+def _report_full_disk(event: dict[str, Any], reporter: Reporter) -> None:
     if event["full"]:
-        places = " and ".join(dict.fromkeys([event["directory"], event["scratch"]]))
+        folders = " and ".join(dict.fromkeys([event["directory"], event["scratch"]]))
         reporter.warn(
-            f"the disk is full ({event['full']}): make space in {places}; the run waits 15 minutes for it"
+            f"the disk is full ({event['full']}); the run waits 15 minutes for free space in {folders}"
         )
     else:
-        reporter.say("there is space again; the run goes on")
+        reporter.say("the disk has free space again; the run continues")
 
 
-def _tell_files(event: dict[str, Any], reporter: Reporter) -> None:
+def _report_files(event: dict[str, Any], reporter: Reporter) -> None:
     names = event["files"]
     shown = ", ".join(names[:5]) + (f" and {event['count'] - 5} more" if event["count"] > 5 else "")
     if event["note"] == "new files":
         reporter.warn(
-            f"the first task also wrote {shown}, which nothing names, so it is not kept;"
-            f" to keep it write\n  artifacts: [{names[0]}]"
+            f"the first task also wrote {shown}, which the study does not name, so it is not kept;"
+            f" to keep it, add to the study:\n  artifacts: [{names[0]}]"
         )
     else:
         reporter.warn(
-            f"the first task changed {shown} in its private copy; a later task in the same slot sees the change"
+            f"the first task changed {shown} in its private copy; later tasks in the same slot see the change"
         )
 
 
-def tasks_done(run: RunDirectory, wave: int) -> dict[str, int]:
+class RunCounts(Struct, frozen=True, kw_only=True):
+    """Tasks of a run by outcome; a task without one is in none of them."""
+
+    total: int
+    by_outcome: dict[str, int]
+
+    @property
+    def done(self) -> int:
+        """Tasks with outcome OK."""
+        return min(self.by_outcome.get("OK", 0), self.total)
+
+    @property
+    def failed(self) -> int:
+        """Tasks with any other outcome."""
+        failed = sum(
+            number for outcome, number in self.by_outcome.items() if outcome not in ("OK", "MISSING")
+        )
+        return min(failed, self.total - self.done)
+
+
+def run_counts(run: RunDirectory, plan: Plan) -> RunCounts:
+    """Return the counts of a run: those when its newest wave was planned, and those of that wave."""
+    counts = dict(plan.before)
+    for outcome, number in wave_counts(run, plan.wave).items():
+        counts[outcome] = counts.get(outcome, 0) + number
+    return RunCounts(total=plan.total, by_outcome=counts)
+
+
+def wave_counts(run: RunDirectory, wave: int) -> dict[str, int]:
     """Return the counts by outcome of one wave, from the ends of its journals."""
     counts: dict[str, int] = {}
     for path in run.ends(wave):
-        end = tail(path)
+        end = read_tail(path)
         for name, number in end.totals.items():
             if name.isupper():
                 counts[name] = counts.get(name, 0) + number

@@ -1,4 +1,4 @@
-"""The run directory: where everything of one run lives, and how it is read and written."""
+"""The run directory, which holds all files of one run."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from msgspec import Struct
 from packhorse.model.errors import RunError, UsageError
 from packhorse.model.plan import Plan
 from packhorse.model.space import ParameterSpace
-from packhorse.rundir.files import write, write_once
+from packhorse.rundir.files import write_file, write_once
 
 FORMAT = "packhorse-run"
 VERSION = 1
@@ -23,7 +23,7 @@ FOLDERS = ("journal", "logs", "waves", "artifacts", "library/packhorse")
 
 
 class About(Struct, frozen=True, kw_only=True):
-    """`run.json`: what a directory is."""
+    """Content of `run.json`: the identity of a run directory."""
 
     format: str = FORMAT
     version: int = VERSION
@@ -48,12 +48,12 @@ class RunDirectory:
     def create(
         cls, path: Path, name: str, study: str = "", folders: tuple[str, ...] = FOLDERS
     ) -> RunDirectory:
-        """Make a run directory, mode 700; of several who make it at once, the first says what it is."""
+        """Create a run directory, mode 700; of several concurrent calls, the first one defines its identity."""
         path.mkdir(parents=True, exist_ok=True)
         path.chmod(0o700)
         if path.parent.name == "runs" and not (path.parent / ".gitignore").exists():
-            # Otherwise git calls the project changed after every run.
-            write(path.parent / ".gitignore", "*\n", 0o644)
+            # Without it, git reports the project as changed after every run.
+            write_file(path.parent / ".gitignore", "*\n", 0o644)
         for folder in folders:
             (path / folder).mkdir(parents=True, exist_ok=True)
         about = About(id=secrets.token_hex(8), name=name, created=now(), study=study)
@@ -67,15 +67,15 @@ class RunDirectory:
 
     @property
     def is_foreign(self) -> bool:
-        """Whether files are here that are no run's, nor the beginning of one that is being made."""
+        """Whether the path has files that belong neither to a run nor to a run directory that is being created."""
         if self.exists:
             return False
-        files = (one for one in self.path.rglob("*") if not one.is_dir())
-        found = self.path.is_file() or any(not one.name.startswith(".run.json.") for one in files)
-        return found and not self.exists  # somebody may have made it meanwhile
+        files = (path for path in self.path.rglob("*") if not path.is_dir())
+        foreign = self.path.is_file() or any(not path.name.startswith(".run.json.") for path in files)
+        return foreign and not self.exists  # another process may have created the run meanwhile
 
     def about(self) -> About:
-        """Return what the directory says of itself; refuse a newer format."""
+        """Return the content of run.json; raise RunError where it is missing, unreadable or of a newer format."""
         file = self.path / "run.json"
         try:
             about = msgspec.json.decode(file.read_bytes(), type=About)
@@ -86,21 +86,21 @@ class RunDirectory:
             raise RunError(f"{file} cannot be read: {error}", "packhorse doctor") from None
         if about.format != FORMAT or about.version > VERSION:
             message = (
-                f"{file} has format {about.format} {about.version}; this Packhorse knows {FORMAT} {VERSION}"
+                f"{file} has format {about.format} {about.version}; this Packhorse reads {FORMAT} {VERSION}"
             )
             raise RunError(message, "update Packhorse, or choose another directory with --run")
         return about
 
-    def unplanned(self) -> RunError:
-        """Return what it means that a run has no wave: it is young, or no study."""
+    def no_wave_error(self) -> RunError:
+        """Return the error for a run without waves: not yet planned, or a script job instead of a study."""
         if (self.path / "job.json").exists():
             name = self.path.name
-            message = f"{name} is a script of your own and no study, so it has no tasks"
+            message = f"{name} is a script job, not a study; it has no tasks"
             return RunError(message, f"packhorse status {name}, packhorse logs {name}")
         return RunError(f"{self.path} has no wave yet", "packhorse run study.yaml")
 
     def mark(self) -> str:
-        """Return what tells this run's processes: its id and inode, since a copied run has the same id."""
+        """Return the mark of this run's processes: its id and inode, since a copied run has the same id."""
         return f"{self.about().id}-{(self.path / 'run.json').stat().st_ino}"
 
     # Waves
@@ -111,15 +111,17 @@ class RunDirectory:
         if not folder.is_dir():
             return []
         numbers = [
-            int(one.name) for one in folder.iterdir() if one.name.isdigit() and (one / "plan.json").is_file()
+            int(wave.name)
+            for wave in folder.iterdir()
+            if wave.name.isdigit() and (wave / "plan.json").is_file()
         ]
         return sorted(numbers)
 
     def claim_wave(self) -> int:
-        """Make the next wave's folder and return its number; whoever makes it plans that wave, and nobody else."""
+        """Create the next wave's folder and return its number; only the process that created it plans that wave."""
         folder = self.path / "waves"
         folder.mkdir(exist_ok=True)
-        number = max((int(one.name) for one in folder.iterdir() if one.name.isdigit()), default=0)
+        number = max((int(wave.name) for wave in folder.iterdir() if wave.name.isdigit()), default=0)
         while True:
             number += 1
             try:
@@ -142,43 +144,47 @@ class RunDirectory:
         return self.plan(waves[-1]) if waves else None
 
     def plan_path(self, wave: int) -> Path:
-        """Return where a wave's plan stands."""
+        """Return the path of a wave's plan."""
         return self.path / "waves" / str(wave) / "plan.json"
 
     def work_path(self, wave: int) -> Path:
-        """Return where a wave's work file stands."""
+        """Return the path of a wave's work file."""
         return self.path / "waves" / str(wave) / "work.json"
 
     def work(self, wave: int) -> dict[str, Any]:
         """Return a wave's work file."""
-        found: dict[str, Any] = msgspec.json.decode(self.work_path(wave).read_bytes())
-        return found
+        work: dict[str, Any] = msgspec.json.decode(self.work_path(wave).read_bytes())
+        return work
 
     def write_wave(self, plan: Plan, work: dict[str, Any]) -> None:
-        """Write a wave; the plan last, since a wave without plan does not exist."""
+        """Write the work file and the plan of a wave; the plan last, since a wave without a plan does not exist."""
         folder = self.path / "waves" / str(plan.wave)
         (folder / "leases").mkdir(parents=True, exist_ok=True)
-        write(self.work_path(plan.wave), msgspec.json.encode(work))
-        write(self.plan_path(plan.wave), msgspec.json.encode(plan))
+        write_file(self.work_path(plan.wave), msgspec.json.encode(work))
+        write_file(self.plan_path(plan.wave), msgspec.json.encode(plan))
 
-    def owned(self, work: dict[str, Any]) -> dict[str, Any]:
-        """Return a work file that says which run its processes belong to."""
+    def marked_work(self, work: dict[str, Any]) -> dict[str, Any]:
+        """Return a work file with the id and the process mark of this run."""
         return {**work, "run": self.about().id, "mark": self.mark()}
 
     def clear_leftovers(self) -> None:
-        """Remove artifacts that a killed task had not moved to their place; only while nothing works here."""
+        """Remove artifacts that a killed task left in its working folder. Only call this while no worker runs here."""
         folder = self.path / "artifacts"
-        for one in folder.iterdir() if folder.is_dir() else ():
-            if not one.name.isdigit():
-                shutil.rmtree(one, ignore_errors=True)
+        for path in folder.iterdir() if folder.is_dir() else ():
+            if not path.name.isdigit():
+                shutil.rmtree(path, ignore_errors=True)
+
+    def discard_wave(self, wave: int) -> None:
+        """Remove the folder of a wave that was never submitted."""
+        shutil.rmtree(self.path / "waves" / str(wave), ignore_errors=True)
 
     # Spaces, snapshots, journals
 
     def write_space(self, space: ParameterSpace) -> str:
-        """Keep a parameter space under its digest; return the file's name."""
+        """Write a parameter space under its digest; return the file's name."""
         name = f"space-{space.digest}.json"
         if not (self.path / name).exists():
-            write(self.path / name, space.encode())
+            write_file(self.path / name, space.encode())
         return name
 
     def space(self, digest: str) -> ParameterSpace:
@@ -186,12 +192,12 @@ class RunDirectory:
         return ParameterSpace(msgspec.json.decode((self.path / f"space-{digest}.json").read_bytes()))
 
     def journals(self, wave: int | None = None) -> list[Path]:
-        """Return the journal files, of one wave or of all; listed afresh, as network file systems need."""
+        """Return the journal files of one wave, or of all. The folder is listed at every call, as NFS needs."""
         prefix = "" if wave is None else f"{wave}-"
         return sorted(_journals(self.path / "journal", prefix).values())
 
     def ends(self, wave: int) -> list[Path]:
-        """Return a wave's journals to read their ends: of those that live elsewhere only the ends may be here."""
+        """Return files to read the tails of a wave's journals: of a run on a site, only the tails may be here."""
         prefix = f"{wave}-"
         return sorted(
             {**_journals(self.path / "journal", prefix), **_journals(self.path / "ends", prefix)}.values()
@@ -204,32 +210,47 @@ def _journals(folder: Path, prefix: str) -> dict[str, Path]:
     return {p.name: p for p in folder.iterdir() if p.suffix == ".ndjson" and p.name.startswith(prefix)}
 
 
-def find_run(where: Path, said: str | None) -> RunDirectory:
-    """Return the run that a user means: a path, a name under runs/, or the only or newest one."""
-    if said is not None:
-        for candidate in (Path(said), where / "runs" / said, where / said):
+def close_leases(folder: Path, positions: int) -> None:
+    """Mark all positions of a finished wave as taken, and remove all leases but the first.
+
+    A job that starts late then finds nothing to take.
+    """
+    names = sorted(folder.glob("*.json"), reverse=True)
+    if not names:
+        return
+    first = folder / "000000.json"
+    write_file(first, msgspec.json.encode({"start": positions, "stop": positions, "by": "over"}))
+    for path in names:
+        if path != first:
+            path.unlink(missing_ok=True)
+
+
+def find_run(where: Path, name: str | None) -> RunDirectory:
+    """Return a run by its path or its name under runs/; None means the newest. Raise UsageError where there is none."""
+    if name is not None:
+        for candidate in (Path(name), where / "runs" / name, where / name):
             if RunDirectory(candidate).exists:
                 return RunDirectory(candidate.resolve())
-        names = [one.path.name for one in list_runs(where)]
-        known = f"; here are: {', '.join(names)}" if names else "; there is no run under runs/ here"
-        raise UsageError(f"no run {said!r}{known}", "packhorse runs")
-    found = list_runs(where)
-    if not found:
+        names = [run.path.name for run in list_runs(where)]
+        known = f"; runs here: {', '.join(names)}" if names else "; there is no run under runs/ here"
+        raise UsageError(f"no run {name!r}{known}", "packhorse runs")
+    runs = list_runs(where)
+    if not runs:
         message = f"no run in {where / 'runs'}"
         raise UsageError(message, "packhorse run study.yaml, or name the run's directory")
-    return found[0]
+    return runs[0]
 
 
 def list_runs(where: Path) -> list[RunDirectory]:
-    """Return the runs under runs/, the one last planned first."""
+    """Return the runs under runs/, the most recently planned first."""
     folder = where / "runs"
     if not folder.is_dir():
         return []
-    found = [RunDirectory(one.resolve()) for one in folder.iterdir() if (one / "run.json").is_file()]
-    return sorted(found, key=_age, reverse=True)
+    runs = [RunDirectory(path.resolve()) for path in folder.iterdir() if (path / "run.json").is_file()]
+    return sorted(runs, key=_planned_at, reverse=True)
 
 
-def _age(run: RunDirectory) -> float:
+def _planned_at(run: RunDirectory) -> float:
     waves = run.waves()
-    place = run.plan_path(waves[-1]) if waves else run.path / "run.json"
-    return place.stat().st_mtime
+    path = run.plan_path(waves[-1]) if waves else run.path / "run.json"
+    return path.stat().st_mtime

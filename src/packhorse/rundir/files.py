@@ -1,4 +1,4 @@
-"""Writing files so that a reader sees the old content or the new one, also after a crash."""
+"""Atomic, durable writes: a reader sees the old content or the new one, also after a crash."""
 
 from __future__ import annotations
 
@@ -7,44 +7,44 @@ import secrets
 from pathlib import Path
 
 
-def write(path: Path, data: bytes | str, mode: int = 0o600) -> None:
-    """Replace a file: temporary name in the same folder, fsync, rename, fsync of the folder."""
-    private = _private(path, data, mode)
+def write_file(path: Path, data: bytes | str, mode: int = 0o600) -> None:
+    """Write or replace a file: temporary name in the same folder, fsync, rename, fsync of the folder."""
+    temporary = _write_temporary(path, data, mode)
     try:
-        private.replace(path)
+        temporary.replace(path)
     except BaseException:
-        private.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
     sync_folder(path.parent)
 
 
 def write_once(path: Path, data: bytes | str, mode: int = 0o600) -> bool:
-    """Write a file that nobody has written before; tell whether it was us. Of several at once one is the first."""
-    private = _private(path, data, mode)
+    """Write a file unless it exists; return whether it was written. Of several concurrent writers, one succeeds."""
+    temporary = _write_temporary(path, data, mode)
     try:
-        os.link(private, path)
+        os.link(temporary, path)
     except FileExistsError:
         return False
     finally:
-        private.unlink()
+        temporary.unlink()
     sync_folder(path.parent)
     return True
 
 
-def _private(path: Path, data: bytes | str, mode: int) -> Path:
-    """Write a file under another name in the same folder, durably; return it."""
+def _write_temporary(path: Path, data: bytes | str, mode: int) -> Path:
+    """Write a file durably under a temporary name in the same folder; return its path."""
     content = data.encode("utf-8") if isinstance(data, str) else data
-    private = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    descriptor = os.open(private, os.O_CREAT | os.O_EXCL | os.O_WRONLY, mode)
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    descriptor = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, mode)
     try:
         with os.fdopen(descriptor, "wb") as stream:
             stream.write(content)
             stream.flush()
             os.fsync(stream.fileno())
     except BaseException:
-        private.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
-    return private
+    return temporary
 
 
 def sync_folder(folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""One `run` at a time: a lock that the kernel frees when its holders are gone, however they went."""
+"""Locks that the kernel releases when their last holder exits, also when it is killed."""
 
 from __future__ import annotations
 
@@ -13,12 +13,16 @@ from packhorse.model.errors import RunError
 
 
 class RunLock:
-    """Held by flock(2) on `lock`; a worker inherits it, so a dead parent's worker still counts."""
+    """The lock of a run directory: one `packhorse run` at a time.
+
+    It is held by flock(2) on the file `lock`, which contains the process id of its holder. The worker inherits the
+    descriptor, so the lock stays held while the worker of a killed `run` still ends its tasks.
+    """
 
     def __init__(self, directory: Path, patience: float = 15.0, *, wait: bool = False) -> None:
         self.path = directory / "lock"
-        self.patience = patience
-        self.wait = wait  # for a holder that is alive, too
+        self.patience = patience  # seconds
+        self.wait = wait  # also for a holder that is alive
         self.descriptor = -1
 
     def __enter__(self) -> RunLock:
@@ -38,7 +42,7 @@ class RunLock:
         return self
 
     def _holder_is_gone(self) -> bool:
-        holder = self._holder()
+        holder = _read_holder(self.descriptor)
         if holder is None:
             return True
         try:
@@ -49,14 +53,10 @@ class RunLock:
             return False
         return False
 
-    def _holder(self) -> int | None:
-        said = os.pread(self.descriptor, 32, 0).split()
-        return int(said[0]) if said and said[0].isdigit() else None
-
     def _refuse(self) -> None:
-        holder = self._holder()
+        holder = _read_holder(self.descriptor)
         os.close(self.descriptor)
-        message = f"another `packhorse run` works on {self.path.parent}"
+        message = f"another `packhorse run` is using {self.path.parent}"
         if holder is not None:
             message += f" (process {holder})"
         raise RunError(
@@ -68,8 +68,8 @@ class RunLock:
 
 
 @contextmanager
-def alone(path: Path, seconds: float) -> Iterator[None]:
-    """Hold a file's lock; after so many seconds go on without it, since whoever holds it hangs."""
+def exclusive_lock(path: Path, seconds: float) -> Iterator[None]:
+    """Hold a lock on a file; continue without it after `seconds`, since its holder then hangs."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     give_up = time.monotonic() + seconds
     try:
@@ -86,8 +86,8 @@ def alone(path: Path, seconds: float) -> Iterator[None]:
         os.close(descriptor)
 
 
-def held_by(directory: Path) -> int | None:
-    """Return the process that works on a run now, or None; 0 when it is there and unknown."""
+def lock_holder(directory: Path) -> int | None:
+    """Return the process id that holds a run's lock, 0 where the id is unknown, or None where the lock is free."""
     try:
         descriptor = os.open(directory / "lock", os.O_RDWR)
     except OSError:
@@ -96,7 +96,12 @@ def held_by(directory: Path) -> int | None:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         return None
     except BlockingIOError:
-        said = os.pread(descriptor, 32, 0).split()
-        return int(said[0]) if said and said[0].isdigit() else 0
+        return _read_holder(descriptor) or 0
     finally:
         os.close(descriptor)
+
+
+def _read_holder(descriptor: int) -> int | None:
+    """Return the process id written in a lock file, or None where there is none."""
+    fields = os.pread(descriptor, 32, 0).split()
+    return int(fields[0]) if fields and fields[0].isdigit() else None

@@ -1,4 +1,4 @@
-"""An answer that all of a user's processes share, with the time it was asked: one question serves them all."""
+"""A cached reply that all processes of a user share, so that one query serves them all."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any
 
 import msgspec
 
-from packhorse.rundir.files import write
-from packhorse.rundir.lock import alone
+from packhorse.rundir.files import write_file
+from packhorse.rundir.lock import exclusive_lock
 
 LOCK_SECONDS = 90.0  # longer than a scheduler's client may take
 
@@ -22,33 +22,34 @@ class SharedReply:
         self.path = path
 
     def get(self, oldest: float, ask: Callable[[], Any]) -> tuple[float, Any]:
-        """Return (when it was asked, the answer); ask anew when the answer is older than `oldest` seconds.
+        """Return (Unix time of the query, reply); call `ask` when the reply is older than `oldest` seconds.
 
-        An `ask` that returns None has no answer; that is kept too, so that nobody asks again at once.
+        A reply of None means that the query failed. It is cached too, so that the next process does not repeat
+        the query at once.
         """
-        found = self._read(oldest)
-        if found is None:
-            with alone(self.path.with_suffix(".lock"), LOCK_SECONDS):
-                found = self._read(oldest)  # another process may have asked while we waited
-                if found is None:
-                    answer = ask()
-                    found = time.time(), answer
-                    write(self.path, msgspec.json.encode({"asked": found[0], "answer": answer}))
-        return found
+        cached = self._read(oldest)
+        if cached is None:
+            with exclusive_lock(self.path.with_suffix(".lock"), LOCK_SECONDS):
+                cached = self._read(oldest)  # another process may have queried while we waited
+                if cached is None:
+                    reply = ask()
+                    cached = time.time(), reply
+                    write_file(self.path, msgspec.json.encode({"asked": cached[0], "answer": reply}))
+        return cached
 
     def fresh(self, oldest: float) -> bool:
-        """Tell whether an answer is there that is not older than so many seconds."""
+        """Return whether there is a reply that is at most `oldest` seconds old."""
         return self._read(oldest) is not None
 
     def forget(self) -> None:
-        """Drop the answer, since something was done that changes it."""
+        """Remove the reply, after an action that makes it wrong."""
         self.path.unlink(missing_ok=True)
 
     def _read(self, oldest: float) -> tuple[float, Any] | None:
         try:
-            said = msgspec.json.decode(self.path.read_bytes())
-            asked = float(said["asked"])
-            # A clock that was set back must not make an old answer the newest for ever.
-            return (asked, said["answer"]) if 0 <= time.time() - asked <= oldest else None
+            content = msgspec.json.decode(self.path.read_bytes())
+            asked = float(content["asked"])
+            # A clock that was set back must not make an old reply the newest for ever.
+            return (asked, content["answer"]) if 0 <= time.time() - asked <= oldest else None
         except (OSError, ValueError, KeyError, TypeError, msgspec.MsgspecError):
             return None

@@ -1,4 +1,4 @@
-"""What a run on a batch system keeps beside its waves: submissions, why it stopped, and job scripts."""
+"""Files of a run directory that describe its jobs on a batch system."""
 
 from __future__ import annotations
 
@@ -7,48 +7,48 @@ from typing import Protocol
 
 import msgspec
 
-from packhorse.model.submission import ClusterRun, Stopped, Submission
+from packhorse.model.script_job import ScriptJob
+from packhorse.model.submission import ClusterRun, StopRecord, Submission
 from packhorse.rundir.directory import RunDirectory
-from packhorse.rundir.files import write
+from packhorse.rundir.files import write_file
+
+JOB_FILE = "job.json"
 
 
-class Carrier(Protocol):
-    """Brings what is written here to where the run lives."""
+class FileStore(Protocol):
+    """Copies files of a local run directory to the site that the run lives on."""
 
-    def put(self, *names: str) -> None:
-        """Send files of the run directory."""
+    def upload(self, *names: str) -> None:
+        """Upload files, named relative to the run directory."""
 
-    def drop(self, *names: str) -> None:
-        """Remove files of the run directory there."""
+    def delete(self, *names: str) -> None:
+        """Remove files from the run directory on the site."""
 
 
 class Submissions:
-    """The submissions of one run. Reading never writes; what is written is handed to `carrier`, where there is one."""
+    """The submissions of one run. Reading never writes; written files are also uploaded to `store`, if there is one."""
 
-    def __init__(self, run: RunDirectory, store: Carrier | None = None) -> None:
+    def __init__(self, run: RunDirectory, store: FileStore | None = None) -> None:
         self.run, self.store = run, store
 
-    def _carry(self, *names: str) -> None:
-        if self.store is not None:
-            self.store.put(*names)
-
     def cluster(self) -> ClusterRun | None:
-        """Return where the run's jobs are, or None for a run of this machine."""
+        """Return the site of the run's jobs, or None for a run on this machine."""
         try:
             return msgspec.json.decode((self.run.path / "cluster.json").read_bytes(), type=ClusterRun)
         except FileNotFoundError:
             return None
 
-    def keep_cluster(self, said: ClusterRun) -> None:
-        """Write where the run's jobs are."""
-        write(self.run.path / "cluster.json", msgspec.json.format(msgspec.json.encode(said), indent=1))
+    def save_cluster(self, cluster: ClusterRun) -> None:
+        """Write the site of the run's jobs."""
+        text = msgspec.json.format(msgspec.json.encode(cluster), indent=1)
+        write_file(self.run.path / "cluster.json", text)
 
-    def forget_cluster(self) -> None:
-        """Forget the site: the run's next wave is this machine's."""
+    def remove_cluster(self) -> None:
+        """Remove the site, so that the next wave runs on this machine."""
         (self.run.path / "cluster.json").unlink(missing_ok=True)
 
     def path(self, wave: int) -> Path:
-        """Return where a wave's submission stands."""
+        """Return the path of a wave's submission."""
         return self.run.path / "waves" / str(wave) / "submission.json"
 
     def of(self, wave: int) -> Submission | None:
@@ -60,41 +60,58 @@ class Submissions:
 
     def keep(self, submission: Submission) -> None:
         """Write a submission."""
-        write(self.path(submission.wave), msgspec.json.encode(submission))
-        self._carry(f"waves/{submission.wave}/submission.json")
+        write_file(self.path(submission.wave), msgspec.json.encode(submission))
+        self._upload(f"waves/{submission.wave}/submission.json")
 
     def latest(self) -> Submission | None:
-        """Return the submission of the newest wave, if that wave was for a batch system."""
+        """Return the submission of the newest wave, or None where that wave ran on this machine."""
         waves = self.run.waves()
         return self.of(waves[-1]) if waves else None
 
-    def stopped(self) -> Stopped | None:
-        """Return why the continuation submitted nothing more, or None while it may."""
+    def stopped(self) -> StopRecord | None:
+        """Return the reason why the continuation stopped submitting, or None while it has not stopped."""
         try:
-            return msgspec.json.decode((self.run.path / "stopped.json").read_bytes(), type=Stopped)
+            return msgspec.json.decode((self.run.path / "stopped.json").read_bytes(), type=StopRecord)
         except FileNotFoundError:
             return None
 
     def stopped_at(self) -> float:
-        """Return when the continuation stopped, in Unix seconds; 0 while it may go on."""
+        """Return when the continuation stopped, in Unix seconds; 0 while it has not."""
         try:
             return (self.run.path / "stopped.json").stat().st_mtime
         except FileNotFoundError:
             return 0.0
 
     def cancel(self) -> None:
-        """Say that the user wants no further wave."""
-        write(self.run.path / "cancelled", "")
-        self._carry("cancelled")
+        """Record that the user cancelled the run: the continuation submits no further wave."""
+        write_file(self.run.path / "cancelled", "")
+        self._upload("cancelled")
 
     @property
     def cancelled(self) -> bool:
-        """Whether the user wants no further wave."""
+        """Whether the user cancelled the run."""
         return (self.run.path / "cancelled").exists()
 
     def go_on(self) -> None:
-        """Take back what stopped an earlier call, since a new wave is wanted."""
+        """Remove the marks of a cancelled or stopped run, so that a new wave can be submitted."""
         for name in ("cancelled", "stopped.json"):
             (self.run.path / name).unlink(missing_ok=True)
         if self.store is not None:
-            self.store.drop("cancelled", "stopped.json")
+            self.store.delete("cancelled", "stopped.json")
+
+    def _upload(self, *names: str) -> None:
+        if self.store is not None:
+            self.store.upload(*names)
+
+
+def read_script_job(run: RunDirectory) -> ScriptJob | None:
+    """Return the job of a run whose only job is a user's own script, or None for a run of a study."""
+    try:
+        return msgspec.json.decode((run.path / JOB_FILE).read_bytes(), type=ScriptJob)
+    except FileNotFoundError:
+        return None
+
+
+def save_script_job(run: RunDirectory, job: ScriptJob) -> None:
+    """Write the job of a run whose only job is a user's own script."""
+    write_file(run.path / JOB_FILE, msgspec.json.format(msgspec.json.encode(job), indent=1))

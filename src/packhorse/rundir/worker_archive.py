@@ -1,4 +1,4 @@
-"""Packing the worker that travels: one zip application, standard library only."""
+"""The worker and the task library as archives that run on any machine: standard library only."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
-from packhorse.rundir.files import write
+from packhorse.rundir.files import write_file
 
 ENTRY = "import sys\nfrom packhorse.worker.__main__ import main\nsys.exit(main(sys.argv[1:]))\n"
-# The travelling package must not hide an installed one from scripts that import it. A script whose function
-# runs as a task may also make the study, with `from packhorse import Study` at its top.
+# The archived package must not hide an installed one from scripts that import it. A script whose function
+# runs as a task may also define the study, with `from packhorse import Study` at its top.
 INIT = """\
 from pkgutil import extend_path
 
@@ -29,26 +29,26 @@ def __getattr__(name):
 
     return getattr(api, "open_run" if name == "open" else name)
 """
-DIGEST = "digest"  # the entry that tells one archive from another; Python 3.6 reads no zip with a comment
+DIGEST = "digest"  # the entry that identifies an archive; Python 3.6 cannot read a zip with a comment
 EPOCH = (2026, 1, 1, 0, 0, 0)
 
 
 def keep_archive(path: Path) -> None:
-    """Write worker.pyz unless the same worker stands there, since running slots read from that file."""
+    """Write worker.pyz unless it already holds this worker, since running slots read from that file."""
     try:
         with zipfile.ZipFile(path) as archive:
             if archive.read(DIGEST) == _digest(_files()):
                 return
     except (OSError, KeyError, zipfile.BadZipFile):
         pass
-    write(path, worker_archive())
+    write_file(path, worker_archive())
 
 
 def worker_archive() -> bytes:
-    """Return the bytes of worker.pyz: every module as text, and compiled for the Python that runs us.
+    """Return the bytes of worker.pyz: every module as source, and compiled for the running Python version.
 
-    An interpreter of another version passes over what is compiled (zipimport compares the magic number), and
-    one of ours saves half of the time that a slot needs to start.
+    An interpreter of another version ignores the compiled modules (zipimport compares the magic number); the same
+    version saves half of the time that a slot needs to start.
     """
     files = _files()
     stream = io.BytesIO()
@@ -62,7 +62,7 @@ def worker_archive() -> bytes:
 
 
 def _compiled(name: str, text: str) -> bytes:
-    """Return a pyc that no source is compared with (PEP 552: flags 1, hash unchecked)."""
+    """Return a pyc that is not checked against its source (PEP 552: flags 1, hash unchecked)."""
     code = marshal.dumps(compile(text, name, "exec", dont_inherit=True))
     source = importlib.util.source_hash(text.encode("utf-8"))
     return importlib.util.MAGIC_NUMBER + (1).to_bytes(4, "little") + source + code
@@ -75,14 +75,14 @@ def _digest(files: dict[str, str]) -> bytes:
 def _files() -> dict[str, str]:
     package = resources.files("packhorse")
     files = {"__main__.py": ENTRY, "packhorse/__init__.py": INIT}
-    for entry in sorted((package / "worker").iterdir(), key=lambda one: one.name):
+    for entry in sorted((package / "worker").iterdir(), key=lambda entry: entry.name):
         if entry.name.endswith(".py"):
             files["packhorse/worker/" + entry.name] = _text(entry)
     return files
 
 
 def task_library() -> dict[str, str]:
-    """Return the files that tasks may import or source, by relative path."""
+    """Return the files that tasks may import (Python) or source (R), by relative path."""
     package = resources.files("packhorse")
     return {
         "packhorse/__init__.py": INIT,

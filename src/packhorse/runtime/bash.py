@@ -1,4 +1,4 @@
-"""Asking bash whether it can read a script, without running anything of it."""
+"""Syntax check of a script with bash, without running any of it."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import subprocess
 SECONDS = 10.0
 
 
-def fault(text: str) -> str:
-    """Return what bash has to say against a script; nothing where it can read it, or where there is no bash."""
+def syntax_error(script: str) -> str:
+    """Return bash's complaint about a script, or "" where it is valid or bash is not installed."""
     bash = shutil.which("bash")
     if bash is None:
         return ""
-    try:  # the text goes in by standard input, as its words could be too many for a command line
+    try:  # by standard input, since a script may be too long for a command line
         done = subprocess.run(
-            [bash, "-n"], input=text, capture_output=True, text=True, timeout=SECONDS, check=False
+            [bash, "-n"], input=script, capture_output=True, text=True, timeout=SECONDS, check=False
         )
     except subprocess.TimeoutExpired:
         return ""

@@ -1,4 +1,4 @@
-"""The one driver of all talks: starts each command of a talk, and gives the talk its answer."""
+"""Driver of scheduler dialogues: run each command that a dialogue yields, and send it the answer."""
 
 from __future__ import annotations
 
@@ -10,30 +10,33 @@ from collections.abc import Callable, Mapping
 
 from packhorse.model.command import Answer, Command, Dialogue, T
 
-SLICE = 0.5  # seconds between two looks at whether the command ended while something else holds its output
+POLL_SECONDS = 0.5  # between checks whether the command exited while a child keeps its output open
 
 
 def run_dialogue(steps: Dialogue[T], run: Callable[[Command], Answer] | None = None) -> T:
-    """Lead a talk to its end and return what it means; `run` answers its commands (default: `ask`)."""
-    answer_to = run or ask
+    """Run a dialogue to its end and return its value; `run` runs its commands (default: `run_command`)."""
+    answer_to = run or run_command
     try:
         command = next(steps)
         while True:
             command = steps.send(answer_to(command))
     except StopIteration as end:
-        meaning: T = end.value
-        return meaning
+        value: T = end.value
+        return value
 
 
-def ask(command: Command) -> Answer:
-    """Run a command to its end, without input and in the C locale; at its timeout its process group is killed."""
+def run_command(command: Command) -> Answer:
+    """Run a command without input and in the C locale; kill its process group at its timeout.
+
+    A command that cannot be started or that times out has an answer with status None and a reason in `stderr`.
+    """
     try:
         process = subprocess.Popen(
             command.argv,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            env=environment(command, os.environ),
+            env=command_environment(command, os.environ),
             cwd=command.folder or None,
             start_new_session=True,
         )
@@ -44,41 +47,41 @@ def ask(command: Command) -> Answer:
         return Answer(status=None, stderr=f"{command.argv[0]}: could not be started: {error.strerror}")
     with process:
         try:
-            return _listen(process, command)
+            return _collect_output(process, command)
         finally:
             if process.returncode is None:
                 os.killpg(process.pid, signal.SIGKILL)
 
 
-def environment(command: Command, inherited: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment of a command: what is inherited, without what it unsets, in the C locale."""
-    beginnings = tuple(name[:-1] for name in command.unset if name.endswith("*"))
-    kept = {
+def command_environment(command: Command, inherited: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment of a command: `inherited` without the variables it unsets, in the C locale."""
+    prefixes = tuple(name[:-1] for name in command.unset if name.endswith("*"))
+    variables = {
         name: value
         for name, value in inherited.items()
-        if name not in command.unset and not name.startswith(beginnings)
+        if name not in command.unset and not name.startswith(prefixes)
     }
-    kept.pop("LANGUAGE", None)
-    return {**kept, "LC_ALL": "C", **command.env}
+    variables.pop("LANGUAGE", None)
+    return {**variables, "LC_ALL": "C", **command.env}
 
 
-def _listen(process: subprocess.Popen[bytes], command: Command) -> Answer:
-    """Collect what a command says until it ends; a child that keeps its output open is not waited for."""
+def _collect_output(process: subprocess.Popen[bytes], command: Command) -> Answer:
+    """Collect the output of a command until it exits; do not wait for a child that keeps the output open."""
     give_up = time.monotonic() + command.timeout
-    ended = False
+    exited = False
     while True:
         try:
             left = max(0.0, give_up - time.monotonic())
-            out, err = process.communicate(timeout=min(SLICE, left))
+            out, err = process.communicate(timeout=min(POLL_SECONDS, left))
             return _answer(process.returncode, out, err)
         except subprocess.TimeoutExpired as late:
-            said = late.stdout or b"", late.stderr or b""
-        if ended:  # all that it wrote was there when it ended, and has been read since
-            return _answer(process.returncode, *said)
+            out, err = late.stdout or b"", late.stderr or b""
+        if exited:  # all of its output was written before it exited, and has been read since
+            return _answer(process.returncode, out, err)
         if time.monotonic() >= give_up:
-            late_words = f"{command.argv[0]}: did not answer within {command.timeout:g} s\n".encode()
-            return _answer(None, said[0], said[1] + late_words)
-        ended = process.poll() is not None
+            reason = f"{command.argv[0]}: did not answer within {command.timeout:g} s\n".encode()
+            return _answer(None, out, err + reason)
+        exited = process.poll() is not None
 
 
 def _answer(status: int | None, out: bytes, err: bytes) -> Answer:

@@ -1,4 +1,4 @@
-"""Which interpreter runs the tasks: the active one, a named one, or one that uv builds."""
+"""The Python interpreter of a study's tasks: the active one, a named one, or one that uv builds."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from msgspec import Struct
@@ -19,12 +19,15 @@ from packhorse.model.study import Environment
 
 PYTHON = re.compile(r"python[23]?(\.\d+)?")
 INSTALL_UV = "install uv: python3 -m pip install --user uv"
-# Building an environment downloads packages, sometimes a compiler's worth of them.
-BUILD_SECONDS = 1800
+BUILD_SECONDS = 1800  # for uv to download and build packages
 
 
 class Interpreter(Struct, frozen=True, kw_only=True):
-    """The Python of a study: `path` are folders to put first on PATH, `variables` None where to be removed."""
+    """The Python interpreter of a study.
+
+    `path` are folders to prepend to PATH; of `variables`, those with the value None are removed. `inputs` are what the
+    environment was built from, with digests of files.
+    """
 
     kind: str
     python: str
@@ -44,14 +47,14 @@ class Interpreter(Struct, frozen=True, kw_only=True):
 
 
 def resolve(environment: Environment, folder: Path, *, env: Mapping[str, str]) -> Interpreter:
-    """Return the interpreter a study asks for; RunError with the cure where it is not there.
+    """Return the interpreter of a study; raise RunError where it does not exist.
 
-    `uv` builds or updates the environment of the project; the other kinds only look.
+    The kind `uv` builds or updates the environment of a project; the other kinds change nothing.
     """
     if environment.kind == "python":
         return _named(environment.path, folder, env)
     if environment.kind == "venv":
-        return _venv(_place(environment.path or ".venv", folder), folder)
+        return _venv(_absolute(environment.path or ".venv", folder), folder)
     if environment.kind == "uv":
         return _uv(environment.path, folder, env)
     return _active(folder, env)
@@ -61,8 +64,8 @@ def _active(folder: Path, env: Mapping[str, str]) -> Interpreter:
     for variable in ("VIRTUAL_ENV", "CONDA_PREFIX"):
         python = Path(env.get(variable) or "/nowhere") / "bin" / "python"
         if _runs(python):
-            word = "virtual environment" if variable == "VIRTUAL_ENV" else "conda environment"
-            return _interpreter("none", python, description=f"the active {word} {env[variable]}")
+            what = "virtual environment" if variable == "VIRTUAL_ENV" else "conda environment"
+            return _interpreter("none", python, description=f"the active {what} {env[variable]}")
     for name in ("python3", "python"):
         found = shutil.which(name, path=env.get("PATH", os.defpath))
         real = behind_shim(found, folder, env) if found else None
@@ -72,12 +75,12 @@ def _active(folder: Path, env: Mapping[str, str]) -> Interpreter:
         "none",
         Path(sys.executable),
         description=f"the Python of packhorse, {sys.executable}",
-        notes=(f"no python3 or python on PATH: {sys.executable} is used",),
+        notes=(f"no python3 or python on PATH; using {sys.executable}",),
     )
 
 
 def _interpreter(kind: str, python: Path, *, description: str, notes: tuple[str, ...] = ()) -> Interpreter:
-    """Make the value; with kind none PATH stays as it is."""
+    """Return an interpreter with its variables and inputs; the kind `none` leaves PATH unchanged."""
     inputs = {"kind": kind, "python": str(python)}
     prefix = python.parent.parent
     variables: dict[str, str | None] = {}
@@ -100,23 +103,23 @@ def _interpreter(kind: str, python: Path, *, description: str, notes: tuple[str,
     )
 
 
-def _named(word: str, folder: Path, env: Mapping[str, str]) -> Interpreter:
-    if "/" not in word and not word.startswith("~"):
-        found = shutil.which(word, path=env.get("PATH", os.defpath))
+def _named(name: str, folder: Path, env: Mapping[str, str]) -> Interpreter:
+    if "/" not in name and not name.startswith("~"):
+        found = shutil.which(name, path=env.get("PATH", os.defpath))
         real = behind_shim(found, folder, env) if found else None
         if real:
-            return _interpreter("python", Path(real), description=f"{word}, {real}")
-    place = _place(word, folder)
+            return _interpreter("python", Path(real), description=f"{name}, {real}")
+    place = _absolute(name, folder)
     if place.is_dir() and (place / "pyvenv.cfg").exists():
         raise RunError(
-            f"environment: {word} is a virtual environment, not an interpreter",
-            f"write\n  environment:\n    venv: {word}",
+            f"environment: {name} is a virtual environment, not an interpreter",
+            f"write\n  environment:\n    venv: {name}",
         )
     if not _runs(place):
-        pythons = ", ".join(sorted(_pythons(env))) or "none"
+        pythons = ", ".join(sorted(filter(PYTHON.fullmatch, executables(env)))) or "none"
         raise RunError(
             f"environment: no Python interpreter at {place}",
-            f"give the path of one, or a name on PATH; found there: {pythons}",
+            f"give the path of one, or a name on PATH; available on PATH: {pythons}",
         )
     return _interpreter("python", place, description=f"the interpreter {place}")
 
@@ -130,57 +133,58 @@ def _venv(place: Path, folder: Path) -> Interpreter:
     packages = (
         f" && {quoted}/bin/pip install -r requirements.txt" if (folder / "requirements.txt").exists() else ""
     )
-    why = "its Python is gone" if python.is_symlink() else f"{python} does not exist"
+    reason = "its Python was removed" if python.is_symlink() else f"{python} does not exist"
     raise RunError(
-        f"environment: {place} is no virtual environment that works: {why}",
-        f"make it:\n  python3 -m venv{clear} {quoted}{packages}",
+        f"environment: {place} is not a working virtual environment: {reason}",
+        f"create it:\n  python3 -m venv{clear} {quoted}{packages}",
     )
 
 
-def _uv(word: str, folder: Path, env: Mapping[str, str]) -> Interpreter:
-    project = _uv_project(word, folder)
+def _uv(path: str, folder: Path, env: Mapping[str, str]) -> Interpreter:
+    project = _uv_project(path, folder)
     uv = find_uv(env)
     if uv is None:
         raise RunError(
-            f"environment: uv is to provide {project}, and uv is not installed",
-            f"{INSTALL_UV}\nor name an environment that is there:\n  environment:\n    venv: .venv",
+            f"environment: uv is not installed, so {project} cannot be built",
+            f"{INSTALL_UV}\nor name an existing environment:\n  environment:\n    venv: .venv",
         )
     locked = (project / "uv.lock").exists()
-    # Inexact, as `uv run` is: what the user added to the environment by hand stays.
+    # Inexact, as `uv run` is: packages that the user installed by hand stay.
     argv = [uv, "sync", "--inexact", "--project", str(project), *(["--frozen"] if locked else [])]
     _build(argv, project, env)
     place = project / env.get("UV_PROJECT_ENVIRONMENT", ".venv")
     if not _runs(place / "bin" / "python"):
-        raise RunError(f"environment: uv sync made no {place}", f"look at what it says: {shlex.join(argv)}")
-    notes = () if locked else (f"{project} had no uv.lock: uv wrote one, commit it with the study",)
-    made = _interpreter("uv", place / "bin" / "python", description=f"the uv project {project}", notes=notes)
+        raise RunError(f"environment: uv sync did not create {place}", f"see its output: {shlex.join(argv)}")
+    notes = () if locked else (f"{project} had no uv.lock; uv wrote one: commit it with the study",)
+    built = _interpreter("uv", place / "bin" / "python", description=f"the uv project {project}", notes=notes)
     lock = project / "uv.lock"
-    inputs = made.inputs | ({"uv.lock": _sha256(lock)} if lock.exists() else {})
+    inputs = built.inputs | ({"uv.lock": _sha256(lock)} if lock.exists() else {})
     return Interpreter(
         kind="uv",
-        python=made.python,
-        path=made.path,
-        variables=made.variables,
-        description=made.description,
+        python=built.python,
+        path=built.path,
+        variables=built.variables,
+        description=built.description,
         notes=notes,
         inputs=inputs,
     )
 
 
-def _uv_project(word: str, folder: Path) -> Path:
-    start = folder if word in {"", "true"} else _place(word, folder)
-    candidates = (start, *start.parents) if word in {"", "true"} else (start,)
+def _uv_project(path: str, folder: Path) -> Path:
+    search = path in {"", "true"}  # from the study's folder upwards
+    start = folder if search else _absolute(path, folder)
+    candidates = (start, *start.parents) if search else (start,)
     for place in candidates:
         if (place / "uv.lock").exists() or (place / "pyproject.toml").exists():
             return place
     raise RunError(
-        f"environment: {start} is no uv project: no uv.lock and no pyproject.toml",
-        f"make one: cd {shlex.quote(str(start))} && uv init --bare && uv add numpy",
+        f"environment: {start} is not a uv project: it has no uv.lock and no pyproject.toml",
+        f"create one: cd {shlex.quote(str(start))} && uv init --bare && uv add numpy",
     )
 
 
 def find_uv(env: Mapping[str, str]) -> str | None:
-    """Return uv from PATH, or from where its installers put it."""
+    """Return the path of uv, from PATH or from the folders of its installers; None where it is not installed."""
     home = Path(env.get("HOME", "/nowhere"))
     places = os.pathsep.join([env.get("PATH", os.defpath), f"{home}/.local/bin", f"{home}/.cargo/bin"])
     return shutil.which("uv", path=places)
@@ -200,25 +204,22 @@ def _build(argv: list[str], project: Path, env: Mapping[str, str]) -> None:
         )
     except subprocess.TimeoutExpired:
         raise RunError(
-            f"environment: {shlex.join(argv)} took over half an hour", "run it by hand once"
+            f"environment: {shlex.join(argv)} took over {BUILD_SECONDS // 60} minutes", "run it once by hand"
         ) from None
     except OSError as trouble:
-        raise RunError(f"environment: uv does not start: {trouble.strerror}", INSTALL_UV) from None
+        raise RunError(f"environment: uv could not be started: {trouble.strerror}", INSTALL_UV) from None
     if done.returncode:
-        said = done.stderr.decode("utf-8", "replace").strip().splitlines()[-8:]
+        errors = done.stderr.decode("utf-8", "replace").strip().splitlines()[-8:]
         raise RunError(
-            "environment: uv sync failed:\n  " + "\n  ".join(said), f"repair it by hand: {shlex.join(argv)}"
+            "environment: uv sync failed:\n  " + "\n  ".join(errors),
+            f"correct the project, then test it: {shlex.join(argv)}",
         )
 
 
-def _pythons(env: Mapping[str, str]) -> Iterator[str]:
-    return (name for name in executables(env) if PYTHON.fullmatch(name))
-
-
 def behind_shim(found: str, folder: Path, env: Mapping[str, str]) -> str | None:
-    """Return the interpreter that a shim of pyenv, asdf or mise starts in `folder`, None where it starts none.
+    """Return the interpreter that a shim of pyenv, asdf or mise starts in `folder`, or None where it starts none.
 
-    A shim chooses by the directory it is started in, which for a task is a private copy elsewhere.
+    A shim chooses by its working directory, which for a task is a private copy elsewhere.
     """
     if Path(found).parent.name != "shims":
         return found
@@ -238,8 +239,8 @@ def behind_shim(found: str, folder: Path, env: Mapping[str, str]) -> str | None:
     return real if done.returncode == 0 and _runs(Path(real)) else None
 
 
-def _place(word: str, folder: Path) -> Path:
-    return Path(os.path.abspath(folder / Path(word).expanduser()))
+def _absolute(path: str, folder: Path) -> Path:
+    return Path(os.path.abspath(folder / Path(path).expanduser()))
 
 
 def _runs(python: Path) -> bool:
@@ -251,11 +252,11 @@ def _sha256(path: Path) -> str:
 
 
 def executables(env: Mapping[str, str]) -> set[str]:
-    """Return the names of everything on PATH."""
-    found: set[str] = set()
+    """Return the names of all files in the folders on PATH."""
+    names: set[str] = set()
     for place in env.get("PATH", os.defpath).split(os.pathsep):
         try:
-            found.update(os.listdir(place or "."))
+            names.update(os.listdir(place or "."))
         except OSError:
             continue
-    return found
+    return names

@@ -1,4 +1,4 @@
-"""Which program a command's first word means, and what runs a script."""
+"""Resolution of a command's first word to a program, and of a script to the program that runs it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ BUILTINS = {
     "for",
     "while",
 }
-CURES = {
+HINTS = {
     "Rscript": "install R (sudo apt install r-base, brew install r), or load its module first: module load R",
     "R": "install R (sudo apt install r-base, brew install r), or load its module first: module load R",
     "julia": "install Julia, or load its module first: module load julia",
@@ -43,7 +43,7 @@ BY_SUFFIX = {".r": "Rscript", ".jl": "julia", ".sh": "bash", ".bash": "bash", ".
 
 
 class Program(Struct, frozen=True, kw_only=True):
-    """A command whose first word is resolved; `note` is to be told once where the word was replaced."""
+    """A command with its first word resolved; `note` tells the user that the word was replaced."""
 
     argv: tuple[str, ...]
     note: str = ""
@@ -52,10 +52,10 @@ class Program(Struct, frozen=True, kw_only=True):
 def resolve_command(
     argv: tuple[str, ...], interpreter: Interpreter, folder: Path, *, env: Mapping[str, str]
 ) -> Program:
-    """Return the command with its first word resolved; RunError names the nearest thing where it is nothing.
+    """Return the command with its first word resolved; raise RunError with the nearest names where it is unknown.
 
-    Programs on PATH become absolute; files of the project stay relative to `folder`, which is where each
-    task stands in its own copy of the snapshot.
+    Programs on PATH become absolute. Files of the project stay relative to `folder`, since each task starts in
+    its own copy of that folder.
     """
     word, rest = argv[0], argv[1:]
     if "/" in word:
@@ -68,20 +68,21 @@ def resolve_command(
     if found:
         return Program(argv=(os.path.abspath(found), *rest))
     if PYTHON.fullmatch(word):
-        note = f"{word} is not on PATH: {interpreter.python} is used"
+        note = f"{word} is not on PATH; using {interpreter.python}"
         return Program(argv=(interpreter.python, *rest), note=note)
     if (folder / word).is_file():
         script = script_command(word, interpreter, folder, env=env)
-        return Program(argv=(*script, *rest), note=f"{word} is started as {shlex.join(script)}")
-    raise _unknown(word, rest, folder, env)
+        return Program(argv=(*script, *rest), note=f"running {word} as {shlex.join(script)}")
+    raise _unknown_program(word, rest, folder, env)
 
 
-def resolve_there(
+def resolve_remote_command(
     argv: tuple[str, ...], interpreter: Interpreter, folder: Path, programs: Mapping[str, str]
 ) -> Program:
-    """Return the command for a site on which `programs` are to be found; RunError where its first word is nothing.
+    """Return the command resolved for a site; raise RunError where its first word is known to be missing there.
 
-    What its modules bring is known only to its jobs: a program that modules may bring keeps its name.
+    `programs` are the paths of programs on the site, "" for a missing one. A name that is not among them stays as it
+    is, since only the jobs know which programs the environment modules add.
     """
     word, rest = argv[0], argv[1:]
     if "/" in word:
@@ -94,11 +95,11 @@ def resolve_there(
         suffix = Path(word).suffix.lower()
         runner = interpreter.python if suffix in {".py", ".pyw"} else BY_SUFFIX.get(suffix, "")
         script = (programs.get(runner) or runner, f"./{word}") if runner else (f"./{word}",)
-        return Program(argv=(*script, *rest), note=f"{word} is started as {shlex.join(script)}")
+        return Program(argv=(*script, *rest), note=f"running {word} as {shlex.join(script)}")
     if word in programs:
         raise RunError(
             f"{word} is not on the site's PATH",
-            "name the module that brings it, in the study:\n  cluster:\n    modules: [R]",
+            "name the module that provides it, in the study:\n  cluster:\n    modules: [R]",
         )
     return Program(argv=argv)
 
@@ -106,12 +107,12 @@ def resolve_there(
 def script_command(
     script: str, interpreter: Interpreter, folder: Path, *, env: Mapping[str, str]
 ) -> tuple[str, ...]:
-    """Return the command that runs a script: by its suffix, else by itself where it is executable."""
+    """Return the command that runs a script: the interpreter for its suffix, or the script itself if it is executable."""
     suffix = Path(script).suffix.lower()
-    # A relative path needs a slash, lest a name such as -x.sh be read as an option, or sim be sought on PATH.
+    # The slash keeps a name such as -x.sh from being read as an option, and sim from being searched on PATH.
     written = script if "/" in script else f"./{script}"
     if not (folder / script).is_file():
-        raise RunError(f"{script} does not exist", _near_file(script, folder))
+        raise RunError(f"{script} does not exist", _nearest_files(script, folder))
     if suffix in {".py", ".pyw"}:
         return (interpreter.python, written)
     if suffix in BY_SUFFIX:
@@ -122,7 +123,7 @@ def script_command(
     if os.access(folder / script, os.X_OK):
         return (written,)
     raise RunError(
-        f"{script} is not executable, and its name does not say what runs it",
+        f"{script} is not executable, and its suffix is unknown",
         f"chmod +x {shlex.quote(script)}, or give the whole command: packhorse map 'PROGRAM {script}'",
     )
 
@@ -134,42 +135,40 @@ def _shell(env: Mapping[str, str]) -> str:
 def _file(word: str, folder: Path) -> str:
     place = folder / word
     if not place.is_file():
-        raise RunError(f"{word}: no such program", _near_file(word, folder))
+        raise RunError(f"{word}: no such program", _nearest_files(word, folder))
     if not os.access(place, os.X_OK):
         runner = {".py": "python ", **{end: f"{name} " for end, name in BY_SUFFIX.items()}}
-        before = runner.get(place.suffix.lower(), "")
-        hint = f"chmod +x {shlex.quote(word)}" + (
-            f", or write the command as: {before}{word}" if before else ""
-        )
+        prefix = runner.get(place.suffix.lower(), "")
+        hint = f"chmod +x {shlex.quote(word)}"
+        hint += f", or write the command as: {prefix}{word}" if prefix else ""
         raise RunError(f"{word} is not executable", hint)
     return word
 
 
-def _near_file(word: str, folder: Path) -> str:
+def _nearest_files(word: str, folder: Path) -> str:
     parent = (folder / word).parent
     names = sorted(entry.name for entry in parent.iterdir() if entry.is_file()) if parent.is_dir() else []
     near = difflib.get_close_matches(Path(word).name, names, n=3, cutoff=0.5)
     if not parent.is_dir():
         return f"the folder {parent} does not exist either"
-    return f"the nearest: {', '.join(near)}" if near else f"the files there: {', '.join(names[:8]) or 'none'}"
+    if near:
+        return f"nearest names: {', '.join(near)}"
+    return f"files in this folder: {', '.join(names[:8]) or 'none'}"
 
 
-def _unknown(word: str, rest: tuple[str, ...], folder: Path, env: Mapping[str, str]) -> RunError:
-    message = f"{word} not found: no program of this name on PATH, and no file of the project"
+def _unknown_program(word: str, rest: tuple[str, ...], folder: Path, env: Mapping[str, str]) -> RunError:
+    message = f"{word} not found: neither a program on PATH nor a file of the project"
     if re.match(r"[A-Za-z_]\w*=", word):
         name, _, value = word.partition("=")
         return RunError(message, f"set the variable in the study:\n  env:\n    {name}: {value}")
-    if word in CURES:
-        return RunError(f"{word} not found", CURES[word])
+    if word in HINTS:
+        return RunError(f"{word} not found", HINTS[word])
     if word in BUILTINS or {"|", ">", "&&", ";"} & set(rest):
         return RunError(
-            f"{word} is a word of the shell, not a program",
-            "to run the command by a shell, write\n  shell: true",
+            f"{word} is shell syntax, not a program",
+            "to run the command with a shell, write\n  shell: true",
         )
-    near = difflib.get_close_matches(word, sorted(executables(env) | _names(folder)), n=3, cutoff=0.6)
-    hint = f"the nearest: {', '.join(near)}" if near else "install it, load its module, or give its path"
+    files = {entry.name for entry in folder.iterdir() if entry.is_file()} if folder.is_dir() else set()
+    near = difflib.get_close_matches(word, sorted(executables(env) | files), n=3, cutoff=0.6)
+    hint = f"nearest names: {', '.join(near)}" if near else "install it, load its module, or give its path"
     return RunError(message, hint)
-
-
-def _names(folder: Path) -> set[str]:
-    return {entry.name for entry in folder.iterdir() if entry.is_file()} if folder.is_dir() else set()

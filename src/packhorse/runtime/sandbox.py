@@ -1,7 +1,8 @@
-"""Standing where a task stands: a working copy of the snapshot with the task's environment, for checks and trials."""
+"""Sandbox for checks and trial tasks: a working copy of the snapshot with the environment of a task."""
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -18,7 +19,7 @@ from packhorse.worker.workfile import complete
 
 
 class Sandbox(Struct, frozen=True, kw_only=True):
-    """A working copy, and the environment that tasks have in it."""
+    """A working copy of the snapshot, and the environment variables of tasks in it."""
 
     work: dict[str, Any]
     place: Any
@@ -30,8 +31,8 @@ class Sandbox(Struct, frozen=True, kw_only=True):
         return str(self.place.folder)
 
 
-class Done(Struct, frozen=True, kw_only=True):
-    """How a command ended; status None where it never did or never began."""
+class CommandResult(Struct, frozen=True, kw_only=True):
+    """Result of a command; status None where it timed out or could not start, with the reason in `how`."""
 
     status: int | None
     how: str
@@ -40,22 +41,22 @@ class Done(Struct, frozen=True, kw_only=True):
 
 
 def create_sandbox(work: dict[str, Any], run: Path, scratch: Path) -> Sandbox:
-    """Make a working copy under `scratch`."""
+    """Create a working copy under `scratch`."""
     full = complete(work, str(run))
     place = Place(str(scratch), 0, full)
     place.make(unpack(str(run / full["snapshot"]), str(scratch / "code")), full["links"])
     return Sandbox(work=full, place=place, environment=base_environment(full, place, dict(os.environ)))
 
 
-def run_here(argv: list[str], standing: Sandbox, seconds: float) -> Done:
-    """Run a command in a working copy and wait for it."""
+def run_in_sandbox(argv: list[str], sandbox: Sandbox, seconds: float) -> CommandResult:
+    """Run a command in a sandbox, for at most `seconds`."""
     begun = time.monotonic()
-    program = shutil.which(argv[0], path=standing.environment.get("PATH", os.defpath)) or argv[0]
+    program = shutil.which(argv[0], path=sandbox.environment.get("PATH", os.defpath)) or argv[0]
     try:
         done = subprocess.run(
             [program, *argv[1:]],
-            cwd=standing.folder,
-            env=standing.environment,
+            cwd=sandbox.folder,
+            env=sandbox.environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -63,10 +64,12 @@ def run_here(argv: list[str], standing: Sandbox, seconds: float) -> Done:
             check=False,
         )
     except subprocess.TimeoutExpired:
-        return Done(status=None, how=f"took over {seconds:g} s", output="", seconds=seconds)
+        return CommandResult(
+            status=None, how=f"did not exit within {seconds:g} s", output="", seconds=seconds
+        )
     except OSError as error:
-        return Done(status=None, how="cannot start", output=str(error), seconds=0.0)
-    return Done(
+        return CommandResult(status=None, how="could not be started", output=str(error), seconds=0.0)
+    return CommandResult(
         status=done.returncode,
         how=f"failed with exit status {done.returncode}",
         output=done.stdout.decode("utf-8", "replace"),
@@ -74,25 +77,28 @@ def run_here(argv: list[str], standing: Sandbox, seconds: float) -> Done:
     )
 
 
-def run_in_foreground(standing: Sandbox, frozen: dict[str, Any], index: int) -> tuple[int, Path | None]:
-    """Run one task with the terminal's own input and output; return its exit status and its result file."""
-    work, space = standing.work, Space(frozen)
-    task = Task(work, space, standing.place, index)
+def run_in_foreground(sandbox: Sandbox, frozen: dict[str, Any], index: int) -> tuple[int, Path | None]:
+    """Run one task with the terminal's input and output; return its exit status and its result file.
+
+    `frozen` is the parameter space as in its file. The path is None for a result from standard output.
+    """
+    work, space = sandbox.work, Space(frozen)
+    task = Task(work, space, sandbox.place, index)
     write_files(task, work["files"])
     if task.checkpoint:
         Path(task.checkpoint).mkdir(parents=True, exist_ok=True)
     target = None
     if work["result"]["kind"] == "file":
-        target = Path(standing.folder, fill(work["result"]["file"], task))
+        target = Path(sandbox.folder, fill(work["result"]["file"], task))
         target.parent.mkdir(parents=True, exist_ok=True)
-    variables = environment(task, standing.environment)
-    argv = _argv(work, task)
+    variables = environment(task, sandbox.environment)
+    argv = _task_argv(work, task)
     program = shutil.which(argv[0], path=variables.get("PATH", os.defpath)) or argv[0]
-    status = subprocess.call([program, *argv[1:]], cwd=standing.folder, env=variables)
+    status = subprocess.call([program, *argv[1:]], cwd=sandbox.folder, env=variables)
     return status, target
 
 
-CALL = (
+FUNCTION_CALL = (
     "import importlib, json, os, sys\n"
     "sys.path[0:0] = json.loads(sys.argv[3])\n"
     "from packhorse import task\n"
@@ -102,21 +108,27 @@ CALL = (
     "arguments = json.loads(sys.argv[4])\n"
     "import inspect\n"
     "known = inspect.signature(function).parameters\n"
-    "said = json.loads(os.environ['PACKHORSE_TASK'])\n"
+    "facts = json.loads(os.environ['PACKHORSE_TASK'])\n"
     "for name in ('seed', 'seed32', 'replicate', 'index', 'count', 'checkpoint', 'scratch', 'deadline'):\n"
     "    if name in known and name not in arguments:\n"
-    "        arguments[name] = said[name]\n"
+    "        arguments[name] = facts[name]\n"
     "if 'rng' in known and 'rng' not in arguments:\n"
     "    arguments['rng'] = task.rng()\n"
     "print(function(**arguments))\n"
 )
 
 
-def _argv(work: dict[str, Any], task: Task) -> list[str]:
-    if not work["function"]:
+def _task_argv(work: dict[str, Any], task: Task) -> list[str]:
+    function = work["function"]
+    if not function:
         return [fill(parts, task) for parts in work["command"]]
-    import json
-
-    said = work["function"]
     search = json.dumps([*task.place.search, task.place.folder])
-    return [*work["python"], "-c", CALL, said["module"], said["name"], search, json.dumps(task.parameters)]
+    return [
+        *work["python"],
+        "-c",
+        FUNCTION_CALL,
+        function["module"],
+        function["name"],
+        search,
+        json.dumps(task.parameters),
+    ]

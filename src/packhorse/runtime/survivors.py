@@ -1,4 +1,4 @@
-"""Ending what a killed run left behind, found by the run's mark in the processes' environment."""
+"""Processes that outlived a killed run, found by the run's mark in their environment."""
 
 from __future__ import annotations
 
@@ -9,50 +9,43 @@ import sys
 import time
 from pathlib import Path
 
-PATIENCE = 10.0  # seconds until the killed must be gone
+KILL_SECONDS = 10.0  # to repeat the search until killed processes are gone
 
 
 def end_survivors(mark: str) -> int:
-    """Kill every process of this user that a task of this run started; return how many there were."""
-    ended: set[int] = set()
-    give_up = time.monotonic() + PATIENCE
+    """Kill all processes of this user that tasks of the run `mark` started; return their number."""
+    killed: set[int] = set()
+    give_up = time.monotonic() + KILL_SECONDS
     while time.monotonic() < give_up:
-        found = _find(mark)
-        if not found:
+        pids = _find_marked(mark)
+        if not pids:
             break
-        for pid in found:
+        for pid in pids:
             try:
                 os.kill(pid, signal.SIGKILL)
-                ended.add(pid)
+                killed.add(pid)
             except OSError:
                 continue
         time.sleep(0.02)
-    return len(ended)
+    return len(killed)
 
 
-def _find(mark: str) -> list[int]:
-    marker = f"PACKHORSE_RUN={mark}"
+def _find_marked(mark: str) -> list[int]:
+    variable = f"PACKHORSE_RUN={mark}"
     if sys.platform.startswith("linux"):
-        return [pid for pid in _own_processes() if _is_marked(pid, marker.encode())]
+        others = (int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit())
+        return [pid for pid in others if pid != os.getpid() and _has_variable(pid, variable.encode())]
     # ps(1) on macOS: -E shows the environment of the user's own processes.
-    said = subprocess.run(
+    done = subprocess.run(
         ["ps", "-x", "-E", "-o", "pid=,command="], capture_output=True, text=True, timeout=20, check=False
     )
-    rows = [row.split(None, 1) for row in said.stdout.splitlines() if marker in row]
+    rows = [row.split(None, 1) for row in done.stdout.splitlines() if variable in row]
     return [int(row[0]) for row in rows if int(row[0]) != os.getpid()]
 
 
-def _own_processes() -> list[int]:
-    return [
-        int(one.name)
-        for one in Path("/proc").iterdir()
-        if one.name.isdigit() and int(one.name) != os.getpid()
-    ]
-
-
-def _is_marked(pid: int, marker: bytes) -> bool:
+def _has_variable(pid: int, variable: bytes) -> bool:
     try:
         with Path(f"/proc/{pid}/environ").open("rb") as stream:
-            return marker in stream.read().split(b"\0")
+            return variable in stream.read().split(b"\0")
     except OSError:
         return False

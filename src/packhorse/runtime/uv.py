@@ -1,4 +1,4 @@
-"""What can be fetched here for a site: uv itself, and the wheels of a lock for another Python and machine."""
+"""Downloads for a site: uv itself, and the wheels of a lock for another Python and machine."""
 
 from __future__ import annotations
 
@@ -14,42 +14,49 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from packaging.tags import cpython_tags
+from packaging.utils import parse_wheel_filename
+from packaging.version import Version
+
 from packhorse.model.errors import RunError
 from packhorse.runtime.interpreter import INSTALL_UV, find_uv
 
-FETCH_SECONDS = 900
-LAST = 12  # lines of a program that failed
+DOWNLOAD_SECONDS = 900
+GLIBC = (2, 17)  # required by manylinux2014, and the oldest on other machines than x86
+# By the minor version of glibc that they need (PEP 600).
+LEGACY = {17: "manylinux2014", 12: "manylinux2010", 5: "manylinux1"}
+LAST_LINES = 12  # of the output of a failed program
 
 
 def uv_for(system: str, machine: str, cache: Path, env: Mapping[str, str]) -> tuple[Path, str]:
-    """Return a uv that runs on a machine of another kind, and its version: the one here, else one from its wheel.
+    """Return the path and version of a uv for the given system and machine: the installed one, else one from its wheel.
 
-    Raises RunError where none is to be had.
+    Raise RunError where neither is available.
     """
     here = uv_here(env)
     if here and (platform.system(), platform.machine()) == (system, machine):
-        said = subprocess.run([here, "--version"], capture_output=True, text=True, timeout=30, check=False)
-        found = re.search(r"\d+(\.\d+)+", said.stdout)
-        if found:
-            return Path(here), found[0]
+        done = subprocess.run([here, "--version"], capture_output=True, text=True, timeout=30, check=False)
+        version = re.search(r"\d+(\.\d+)+", done.stdout)
+        if version:
+            return Path(here), version[0]
     return _from_wheel(system, machine, cache, env)
 
 
 def _from_wheel(system: str, machine: str, cache: Path, env: Mapping[str, str]) -> tuple[Path, str]:
     if system != "Linux":
-        raise RunError(f"there is no uv here for {system} {machine}", "install uv on the site")
+        raise RunError(f"no uv is available for {system} {machine}", "install uv on the site")
     # The wheels of uv are for glibc 2.17, or link musl and need none (uv's release notes).
-    platforms = [f"{tag}_{machine}" for tag in ("manylinux2014", "manylinux_2_28", "musllinux_1_1")]
+    tags = [f"{tag}_{machine}" for tag in ("manylinux2014", "manylinux_2_28", "musllinux_1_1")]
     with tempfile.TemporaryDirectory(prefix="packhorse-") as folder:
         argv = ["download", "--no-deps", "--only-binary=:all:", "--dest", folder, "uv"]
-        argv += [word for one in platforms for word in ("--platform", one)]
-        _pip(argv, env, "uv is not installed here, and its wheel could not be fetched")
+        argv += [word for tag in tags for word in ("--platform", tag)]
+        _pip(argv, env, "uv is not installed here, and its wheel could not be downloaded")
         wheel = next(Path(folder).glob("uv-*.whl"))
-        version = wheel.name.split("-")[1]
+        version = str(parse_wheel_filename(wheel.name)[1])
         place = cache / "uv" / f"{version}-{machine}" / "uv"
         place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         with zipfile.ZipFile(wheel) as archive:
-            name = next(one for one in archive.namelist() if one.endswith("/scripts/uv"))
+            name = next(entry for entry in archive.namelist() if entry.endswith("/scripts/uv"))
             part = place.with_name(f"uv.{os.getpid()}")
             part.write_bytes(archive.read(name))
     part.chmod(0o755)
@@ -57,75 +64,92 @@ def _from_wheel(system: str, machine: str, cache: Path, env: Mapping[str, str]) 
     return place, version
 
 
-def exported(project: Path, env: Mapping[str, str]) -> str:
-    """Return the lock of a uv project in the words of pip, without the project itself; RunError where uv is not here."""
+def export_lock(project: Path, env: Mapping[str, str]) -> str:
+    """Return the lock of a uv project in pip's format, without the project itself; raise RunError without uv."""
     uv = uv_here(env)
     if not uv:
-        raise RunError("uv is not installed here, and only uv can read uv.lock", INSTALL_UV)
+        raise RunError("uv.lock can only be read by uv, which is not installed here", INSTALL_UV)
     argv = [uv, "export", "--frozen", "--no-emit-workspace", "--no-header", "--project", str(project)]
     done = subprocess.run(
         argv, env=dict(env), stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False
     )
     if done.returncode:
-        said = "\n  ".join(done.stderr.strip().splitlines()[-LAST:])
-        raise RunError(f"uv cannot read {project / 'uv.lock'}:\n  {said}", "make it anew: uv lock")
+        errors = "\n  ".join(done.stderr.strip().splitlines()[-LAST_LINES:])
+        raise RunError(f"uv cannot read {project / 'uv.lock'}:\n  {errors}", "recreate it: uv lock")
     return done.stdout
 
 
 def uv_here(env: Mapping[str, str]) -> str:
-    """Return the uv of this machine, also one beside the Python of packhorse; "" where there is none."""
+    """Return the path of uv on this machine, also beside the Python of packhorse, or "" where it is not installed."""
     return find_uv(env) or shutil.which("uv", path=str(Path(sys.executable).parent)) or ""
 
 
 def wheels_for(text: str, about: Mapping[str, Any], folder: Path, env: Mapping[str, str]) -> list[Path]:
-    """Fetch the wheels of a lock for a site's Python, of which `about` tells; RunError where one is missing."""
+    """Download the wheels of a lock for a site's Python into `folder`; raise RunError where one is missing.
+
+    `about` describes the Python: `version`, `machine`, and `libc` where known.
+    """
     lock = folder / "lock.txt"
     lock.write_text(text, encoding="utf-8")
     place = folder / "wheels"
-    major, minor, *_ = about["version"].split(".")
+    major, minor = Version(about["version"]).release[:2]
+    # pip takes the tags of a Python that does not run here one kind at a time; up to 3.7 the ABI is cp37m.
+    abis = dict.fromkeys(tag.abi for tag in cpython_tags((major, minor), platforms=["any"]))
     argv = ["download", "--only-binary=:all:", "--dest", str(place), "--requirement", str(lock)]
-    argv += ["--python-version", f"{major}.{minor}", "--implementation", "cp", "--abi", f"cp{major}{minor}"]
-    argv += ["--abi", "abi3", "--abi", "none"]
+    argv += ["--python-version", f"{major}.{minor}", "--implementation", "cp"]
+    argv += [word for abi in abis for word in ("--abi", abi)]
     argv += [word for tag in platforms(about) for word in ("--platform", tag)]
     _pip(
-        argv, env, f"wheels for Python {major}.{minor} on {about['machine']} could not be fetched here either"
+        argv,
+        env,
+        f"wheels for Python {major}.{minor} on {about['machine']} could not be downloaded here either",
     )
     return sorted(place.iterdir())
 
 
 def platforms(about: Mapping[str, Any]) -> list[str]:
-    """Return the tags of wheels that a Linux machine takes, by the glibc that its Python was told of (PEP 600)."""
-    machine = about["machine"]
+    """Return the platform tags of wheels that a Linux machine supports, newest first, by the glibc of its Python (PEP 600).
+
+    packaging.tags knows only the machine that it runs on. Where the glibc is not known it is taken to be 2.17.
+    """
     libc, _, version = str(about.get("libc", "")).partition(" ")
-    if libc != "glibc" or not re.match(r"2\.\d+$", version):
-        return [f"manylinux2014_{machine}"]
-    newest = int(version.partition(".")[2])
-    tags = [f"manylinux_2_{minor}_{machine}" for minor in range(newest, 4, -1)]
-    return [*tags, *(f"{old}_{machine}" for old in ("manylinux2014", "manylinux2010", "manylinux1")), "any"]
+    try:
+        major, newest = Version(version).release[:2] if libc == "glibc" else GLIBC
+    except ValueError:  # InvalidVersion, or no minor version
+        major, newest = GLIBC
+    if major != GLIBC[0]:
+        major, newest = GLIBC
+    machine = about["machine"]
+    oldest = 5 if machine in ("x86_64", "i686") else GLIBC[1]
+    tags = []
+    for minor in range(newest, oldest - 1, -1):
+        tags.append(f"manylinux_{major}_{minor}_{machine}")
+        if minor in LEGACY:
+            tags.append(f"{LEGACY[minor]}_{machine}")
+    return tags
 
 
-def _pip(argv: Iterable[str], env: Mapping[str, str], wrong: str) -> None:
-    """Run pip, of any Python here that has it."""
-    words = ["-m", "pip", "--disable-pip-version-check", *argv]
-    said: list[str] = []
+def _pip(argv: Iterable[str], env: Mapping[str, str], failure: str) -> None:
+    """Run pip with the first Python here that has it; raise RunError with the message `failure`."""
+    errors: list[str] = []
     for python in (sys.executable, "python3", "python"):
         try:
             done = subprocess.run(
-                [python, *words],
+                [python, "-m", "pip", "--disable-pip-version-check", *argv],
                 env=dict(env),
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
                 text=True,
-                timeout=FETCH_SECONDS,
+                timeout=DOWNLOAD_SECONDS,
                 check=False,
             )
         except (OSError, subprocess.TimeoutExpired) as error:
-            said = said or [str(error)]
+            errors = errors or [str(error)]
             continue
         if done.returncode == 0:
             return
         if "No module named pip" not in done.stderr:
-            said = (done.stdout + done.stderr).strip().splitlines()[-LAST:]
+            errors = (done.stdout + done.stderr).strip().splitlines()[-LAST_LINES:]
             break
-        said = said or ["no Python here has pip"]
-    raise RunError(f"{wrong}:\n  " + "\n  ".join(said), "is this machine online?")
+        errors = errors or ["no Python here has pip"]
+    raise RunError(f"{failure}:\n  " + "\n  ".join(errors), "check that this machine is online")

@@ -9,7 +9,7 @@ from typing import Literal
 from msgspec import Struct
 
 from packhorse.model.command import Answer
-from packhorse.model.job import Refused, SubmissionUnknown, Submitted
+from packhorse.model.job import SubmissionRefused, SubmissionUnknown, Submitted
 
 # never: the request itself is wrong. later: the request may be taken another time. lost: it may have been taken.
 Verdict = Literal["never", "later", "lost"]
@@ -27,7 +27,7 @@ class Meaning(Struct, frozen=True):
 
 def submitted(
     answer: Answer, numbers: Sequence[str], why: str, verdict: Verdict
-) -> Submitted | Refused | SubmissionUnknown:
+) -> Submitted | SubmissionRefused | SubmissionUnknown:
     """Return what became of a submission that printed `numbers`, and whose failure means `why` and `verdict`."""
     if answer.status == 0 and numbers:
         return Submitted(numbers[-1])
@@ -37,7 +37,7 @@ def submitted(
         doubtful = not answer.stderr.rstrip().endswith("not found")
     if doubtful or verdict == "lost":
         return SubmissionUnknown(why)
-    return Refused(why, transient=verdict == "later")
+    return SubmissionRefused(why, transient=verdict == "later")
 
 
 def understood(

@@ -7,7 +7,7 @@ from typing import Literal, Protocol
 from msgspec import Struct
 
 from packhorse.model.command import Answer, Command, Dialogue
-from packhorse.model.job import Details, Ended, Job, Refused, Request, SubmissionUnknown, Submitted
+from packhorse.model.job import Details, Ended, Job, Request, SubmissionRefused, SubmissionUnknown, Submitted
 from packhorse.model.queues import QueueState, Start
 from packhorse.schedulers.script import Shell, Variables
 from packhorse.schedulers.script_headers import ScriptHeader
@@ -37,7 +37,7 @@ class Scheduler(Protocol):
     def directives(self, request: Request) -> list[str]:
         """Return the lines at the head of a job script."""
 
-    def first(self, output: str, /) -> list[str]:
+    def startup_lines(self, output: str, /) -> list[str]:
         """Return the shell lines that come first in a job script: what this scheduler leaves to its jobs.
 
         `output` is the path of the job's output, in which {wave} and {element} stand for the numbers.
@@ -49,25 +49,25 @@ class Scheduler(Protocol):
     def threads(self, request: Request) -> str:
         """Return what a job's shell calls the number of cores that one of its processes has, in double quotes."""
 
-    def submit(self, script: str, arguments: list[str], request: Request) -> list[str]:
+    def submit_argv(self, script: str, arguments: list[str], request: Request) -> list[str]:
         """Return the argv that submits a script; what the command line says overrules the script's head."""
 
-    def template(self, request: Request, *, after: bool = False) -> list[str]:
+    def submit_template(self, request: Request, *, after: bool = False) -> list[str]:
         """Return the argv of `submit` with places to be filled (worker/commands.py), and those that the request has.
 
         `after` is for the job that follows a wave: it is no array, and its script takes the wave alone.
         """
 
-    def release(self, job: str, /) -> list[str]:
+    def release_argv(self, job: str, /) -> list[str]:
         """Return the argv that lets a wave start; nothing where `template` does not hold it back.
 
         A wave is held back where its scheduler refuses, or forgets, a job that is to follow one that has ended.
         """
 
-    def notice(self, script: str) -> list[str]:
+    def notification_argv(self, script: str) -> list[str]:
         """Return the argv that submits a script as a job whose name is the {text} of a mail about it."""
 
-    def submitted(self, answer: Answer) -> Submitted | Refused | SubmissionUnknown:
+    def read_submission(self, answer: Answer) -> Submitted | SubmissionRefused | SubmissionUnknown:
         """Read the answer to `submit`."""
 
     def jobs(self, user: str) -> Dialogue[list[Job] | NoReply]:
@@ -79,7 +79,7 @@ class Scheduler(Protocol):
     def ended(self, jobs: list[str]) -> Dialogue[list[Ended] | NoReply]:
         """Ask the accounting, where there is one, how jobs ended; those it does not know are absent."""
 
-    def asked(self, job: str) -> tuple[list[str], str]:
+    def cancelled_query(self, job: str) -> tuple[list[str], str]:
         """Return an argv that prints how an array's elements ended, and a regular expression that finds a cancelled one.
 
         It is searched for in each part of what is printed, parts being set apart by empty lines; ^ and $ are those of lines.
@@ -100,10 +100,10 @@ class Scheduler(Protocol):
     def element_of(self, job: str, element: int) -> str:
         """Return the number of an element of an array."""
 
-    def own(self, script: str, arguments: list[str], token: str, name: str = "") -> list[str]:
+    def submit_script_argv(self, script: str, arguments: list[str], token: str, name: str = "") -> list[str]:
         """Return the argv that submits a user's script, whose own head says what it asks for."""
 
-    def head(self, text: str) -> ScriptHeader:
+    def read_header(self, text: str) -> ScriptHeader:
         """Return what the head of a user's script asks for, as far as it is understood."""
 
     def history(self, user: str, days: int, /) -> Dialogue[list[Ended] | NoReply]:
@@ -115,14 +115,14 @@ class Scheduler(Protocol):
     def queues(self, user: str, /) -> Dialogue[list[QueueState] | NoReply]:
         """Ask which queues there are, what is free in them, and which of them the user may use."""
 
-    def trial(self, queue: QueueState, /) -> Dialogue[Start | Refused | NoReply]:
+    def estimate_start(self, queue: QueueState, /) -> Dialogue[Start | SubmissionRefused | NoReply]:
         """Ask when a small job would start in a queue, without sending one; Silent where a scheduler cannot say."""
 
-    def reason(self, word: str) -> str:
+    def explain_reason(self, word: str) -> str:
         """Return why a job waits, in plain words."""
 
-    def waits(self, word: str) -> Literal["waiting", "held", "dependent"]:
+    def wait_kind(self, word: str) -> Literal["waiting", "held", "dependent"]:
         """Return by a job's reason whether it waits for its turn, is held, or waits for another job."""
 
-    def stuck(self, word: str) -> str:
+    def remedy(self, word: str) -> str:
         """Return what to do about a wait that never ends by itself, JOB and RUN standing for both; "" where it may end."""

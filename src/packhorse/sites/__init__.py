@@ -1,1 +1,1 @@
-"""Sites: places to run as data, shipped with Packhorse or written by the user; a pure stage."""
+"""Site files: the clusters and machines that run jobs, as shipped or written by a user. No I/O."""

@@ -1,4 +1,4 @@
-"""Modules at a site: which there are, and what is found once some of them are loaded."""
+"""Modules at a site: list them, and report the interpreters and packages after loading some of them."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from msgspec import Struct
 
 from packhorse.model.command import Answer, Command
 from packhorse.model.site import Site
-from packhorse.sites.machine import answers, fenced, module_names
+from packhorse.sites.machine import combined_command, module_names, split_answers
 
-# One argument a package; a name that is no module is told as missing, not raised.
+# One argument per package; a name that cannot be a module counts as missing.
 IN_PYTHON = (
     "import importlib.util as u, sys\n"
     "for name in sys.argv[1:]:\n"
@@ -24,7 +24,7 @@ IN_R = "for (name in commandArgs(TRUE)) cat(name, nzchar(system.file(package = n
 
 
 class Program(Struct, frozen=True):
-    """An interpreter: where it is, its version, and which packages it has; nothing: it is not there."""
+    """An interpreter: its path, version and which of the packages it has; empty where there is none."""
 
     path: str = ""
     version: str = ""
@@ -32,44 +32,44 @@ class Program(Struct, frozen=True):
 
 
 class Loaded(Struct, frozen=True, kw_only=True):
-    """What is there once modules are loaded; `failed` is what loading them said where it did not work."""
+    """The interpreters after loading modules; `failed` is the error output where loading failed."""
 
     failed: str
     python: Program
     rscript: Program
 
 
-def listing(site: Site, word: str = "") -> Command:
-    """Return the question which modules there are, and which are loaded by themselves.
+def list_command(site: Site, word: str = "") -> Command:
+    """Return the command that lists all modules and those loaded by default.
 
-    Lmod shows by `avail` only what can be loaded now, and by `spider` all that there is.
+    Lmod's `avail` shows only the modules that can be loaded now, `spider` all of them.
     """
-    # Lmod reads `avail -t` as a search, so the option stands first; both print the list on standard error.
+    # Lmod reads `avail -t` as a search for -t, so the option comes first.
     questions = {"avail": "module -t avail", "loaded": "module -t list"}
     if word:
         questions["spider"] = f'[ -z "$LMOD_VERSION" ] || module -t spider {shlex.quote(word)}'
-    return fenced(site, questions)
+    return combined_command(site, questions)
 
 
-def listed(answer: Answer, word: str) -> tuple[list[str], list[str], int]:
-    """Return the modules that have a word in their name, those that are loaded by themselves, and how many there are."""
-    parts = answers(answer)
-    every = list(module_names(parts.get("avail", "")))
-    more = [*every, *module_names(parts.get("spider", ""))] if word else every
-    found = [name for name in dict.fromkeys(more) if word.lower() in name.lower()]
-    return found, list(module_names(parts.get("loaded", ""))), len(every)
+def parse_list(answer: Answer, word: str) -> tuple[list[str], list[str], int]:
+    """Return the modules whose name contains a word, those loaded by default, and the number of all modules."""
+    parts = split_answers(answer)
+    available = list(module_names(parts.get("avail", "")))
+    names = [*available, *module_names(parts.get("spider", ""))] if word else available
+    matching = [name for name in dict.fromkeys(names) if word.lower() in name.lower()]
+    return matching, list(module_names(parts.get("loaded", ""))), len(available)
 
 
-def there_is_none(answer: Answer) -> bool:
-    """Tell whether the shell has no modules at all."""
-    said = answers(answer).get("avail", "")
-    return not said.strip() or bool(re.search(r"module: (command )?not found", said))
+def has_no_modules(answer: Answer) -> bool:
+    """Return whether the shell has no module system, or no modules."""
+    output = split_answers(answer).get("avail", "")
+    return not output.strip() or bool(re.search(r"module: (command )?not found", output))
 
 
-def trial(site: Site, modules: Sequence[str], python: Sequence[str], r: Sequence[str]) -> Command:
-    """Return the question what is found once modules are loaded: interpreters, and packages in them."""
+def load_command(site: Site, modules: Sequence[str], python: Sequence[str], r: Sequence[str]) -> Command:
+    """Return the command that loads modules and reports the interpreters and their packages."""
     load = f"{site.modules.load} {shlex.join(modules)} && echo loaded-all" if modules else "echo loaded-all"
-    return fenced(
+    return combined_command(
         site,
         {
             "load": load,
@@ -83,23 +83,23 @@ def trial(site: Site, modules: Sequence[str], python: Sequence[str], r: Sequence
     )
 
 
-def tried(answer: Answer, python: Sequence[str], r: Sequence[str]) -> Loaded:
+def parse_load(answer: Answer, python: Sequence[str], r: Sequence[str]) -> Loaded:
     """Read the answer to `trial`; a package of which nothing was said is missing."""
-    parts = answers(answer)
-    said = parts.get("load", "").strip()
+    parts = split_answers(answer)
+    output = parts.get("load", "").strip()
     return Loaded(
-        failed="" if said.endswith("loaded-all") else said or answer.stderr.strip() or "no answer",
+        failed="" if output.endswith("loaded-all") else output or answer.stderr.strip() or "no answer",
         python=_program(parts, "python", python),
         rscript=_program(parts, "rscript", r),
     )
 
 
 def _program(parts: dict[str, str], name: str, packages: Sequence[str]) -> Program:
-    said = parts.get("r packages" if name == "rscript" else "python packages", "")
-    has = dict(re.findall(r"^(\S+) (True|TRUE|False|FALSE)\s*$", said, re.MULTILINE))
-    found = re.search(r"^(/\S+)$\s*^.*?(\d+\.[\w.+]+)", parts.get(name, ""), re.MULTILINE)
+    output = parts.get("r packages" if name == "rscript" else "python packages", "")
+    has = dict(re.findall(r"^(\S+) (True|TRUE|False|FALSE)\s*$", output, re.MULTILINE))
+    version = re.search(r"^(/\S+)$\s*^.*?(\d+\.[\w.+]+)", parts.get(name, ""), re.MULTILINE)
     return Program(
-        path=found[1] if found else "",
-        version=found[2] if found else "",
-        packages={one: has.get(one, "").lower() == "true" for one in packages},
+        path=version[1] if version else "",
+        version=version[2] if version else "",
+        packages={package: has.get(package, "").lower() == "true" for package in packages},
     )

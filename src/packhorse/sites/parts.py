@@ -1,171 +1,183 @@
-"""The keys of a site's parts: partitions, storage areas, access and what else has keys of its own."""
+"""The keys inside the parts of a site file: partitions, storage areas, access and others."""
 
 from __future__ import annotations
 
 from typing import get_args
 
-from packhorse.model import siteparts as made
-from packhorse.sites.kinds import (
+from packhorse.model import site_parts as made
+from packhorse.text.keys import (
     Key,
     Part,
     choice,
     choices,
-    count,
     flag,
+    integer,
     matching,
     memory,
     part,
     text,
     texts,
-    time,
+    whole_seconds,
     word,
-    words,
+    word_list,
 )
 
-# In a path, variables mean what they mean in the shell of a job or a user.
+# Variables in a path are expanded by the shell of a job or a user.
 PATH = r"[/$][\w$/{}.+@:-]*"
 _PATH = (PATH, "a path", "Write an absolute path or a variable: $HOME, /scratch/$USER, /projects/{project}.")
 _DATE = (r"\d{4}(-\d\d){0,2}", "a date", "Write it as 2026-11-23, or 2026-11.")
 
+MOST_COUNT = 10**9
+
+
+def count(description: str, least: int, *examples: int) -> Key:
+    """Return a key for a number of things."""
+    return integer(description, least, *examples, most=MOST_COUNT)
+
+
 SOURCE: dict[str, Key] = {
-    "source": text("Where these facts are from.", "https://example.org/cluster"),
-    "date": matching("When these facts were true.", _DATE, "2026-11-23"),
-    "doubt": text("What of this nobody has verified.", "another page says 40 cores"),
+    "source": text("The source of these facts.", "https://example.org/cluster"),
+    "date": matching("The date of these facts.", _DATE, "2026-11-23"),
+    "doubt": text("What has not been verified.", "another page says 40 cores"),
 }
 
 KIND: dict[str, Key] = {
-    "nodes": count("How many nodes are of this kind.", 1, 8),
+    "nodes": count("The number of nodes of this kind.", 1, 8),
     "cores": count("Cores of one node.", 1, 32),
     "memory": memory("Memory of one node.", "192 GB"),
     "gpus": count("GPUs of one node (default 0).", 0, 3),
-    "gres": word("What such a GPU is called in a request.", "gpu:v100"),
+    "gres": word("The name of such a GPU in a request.", "gpu:v100"),
     "gpu": text("The model of its GPUs.", "NVIDIA V100, 32 GB"),
-    "constraint": word("What a job asks for to get such a node.", "node_type=10Geth64G"),
+    "constraint": word("The feature that a job requests to get such a node.", "node_type=10Geth64G"),
     **SOURCE,
 }
 _KINDS = Part(KIND, made.NodeKind, "kind of nodes", named=True)
 
 PARTITION: dict[str, Key] = {
-    "about": text("What it is for, in a few words.", "For short tests on one node"),
+    "about": text("Its purpose, in a few words.", "For short tests on one node"),
     "purpose": choices(
-        "What jobs it is meant for; test also says `test: true`.",
+        "The jobs that it is meant for; `test` also sets `test: true`.",
         get_args(made.Purpose),
         "serial",
         ["parallel", "gpu"],
     ),
-    "nodes": count("How many nodes it has.", 1, 4),
+    "nodes": count("The number of its nodes.", 1, 4),
     "cores": count("Cores of one node.", 1, 128),
-    "memory": memory("Memory of one node that jobs may have, with its unit.", "512 GB"),
+    "memory": memory("Memory of one node that jobs may use, with a unit.", "512 GB"),
     "gpus": count("GPUs of one node (default 0).", 0, 4),
-    "gres": word("What a GPU is called in a request (default: gpu).", "gpu:a100"),
+    "gres": word("The name of a GPU in a request (default: gpu).", "gpu:a100"),
     "gpu": text("The model of its GPUs.", "NVIDIA A100, 40 GB"),
     "kinds": part(
-        "Nodes by kind, where not all are alike; jobs are sized by the cores, memory, gpus and gres above.",
+        "Kinds of nodes, where nodes differ; jobs are sized by the cores, memory, gpus and gres above.",
         _KINDS,
         {"v100": {"nodes": 8, "gpus": 3, "gres": "gpu:v100"}},
     ),
-    "default_time": time("What a job gets that asks for no time.", "1 h"),
-    "max_time": time("The longest time that a job may ask for.", "7 days"),
-    "min_nodes": count("The fewest nodes that one job may have.", 1, 2),
-    "max_nodes": count("The most nodes that one job may have.", 1, 2),
-    "max_cores": count("The most cores that one job may have.", 1, 128),
-    "max_gpus": count("The most GPUs that one job may have.", 1, 1),
-    "max_user_jobs": count("Jobs of one user that run at a time, at most.", 1, 10),
-    "max_user_queued": count("Jobs of one user that wait or run, at most.", 1, 50),
-    "max_user_gpus": count("GPUs that one user has at a time, at most.", 1, 6),
-    "default": flag("Where a job goes that names no partition.", example=True),
-    "test": flag("Meant for short tests, so that jobs start sooner.", example=True),
-    "by_request": flag("Open only to whom the site has let in.", example=True),
-    "open_to": text("Whom the site lets in, and how one asks.", "members of grand-challenge projects"),
-    "whole_nodes": flag("A job is given, and charged for, whole nodes.", example=True),
-    "by_gpu": flag("Cores and memory follow the GPUs that a job asks for.", example=True),
-    "was": words("Names that it had, and that are refused now.", "hopper"),
+    "default_time": whole_seconds("Time limit of a job that requests none.", "1 h"),
+    "max_time": whole_seconds("The longest time limit that a job may request.", "7 days"),
+    "min_nodes": count("The minimum number of nodes per job.", 1, 2),
+    "max_nodes": count("The maximum number of nodes per job.", 1, 2),
+    "max_cores": count("The maximum number of cores per job.", 1, 128),
+    "max_gpus": count("The maximum number of GPUs per job.", 1, 1),
+    "max_user_jobs": count("The maximum number of running jobs per user.", 1, 10),
+    "max_user_queued": count("The maximum number of queued and running jobs per user.", 1, 50),
+    "max_user_gpus": count("The maximum number of GPUs in use per user.", 1, 6),
+    "default": flag("Jobs that name no partition go here.", example=True),
+    "test": flag("Meant for short tests; jobs start sooner here.", example=True),
+    "by_request": flag("Open only to users that the site has admitted.", example=True),
+    "open_to": text("Which users the site admits, and how to apply.", "members of grand-challenge projects"),
+    "whole_nodes": flag("A job gets whole nodes, and is charged for them.", example=True),
+    "by_gpu": flag("Cores and memory follow the number of GPUs that a job requests.", example=True),
+    "was": word_list("Former names, which are refused now.", "hopper"),
     **SOURCE,
 }
 
 STORAGE: dict[str, Key] = {
     "path": matching(
-        "Where it is, as a user's shell says it; {account} and {project} stand for yours.",
+        "Its path; shell variables are expanded, and {account} and {project} are replaced by yours.",
         _PATH,
         "/scratch/$USER",
     ),
     "purpose": choices(
-        "What it is right for; Packhorse puts runs, environments and data where this says so.",
+        "What it is suited for; decides where Packhorse puts runs, environments and data.",
         get_args(made.Use),
         "home",
         ["runs", "data"],
     ),
-    "quota": memory("How much fits, with its unit.", "200 GB"),
-    "inodes": count("How many files and folders fit.", 1, 6400000),
-    "quota_per": choice("Whose quota it is (default: user).", ("user", "project"), "project"),
+    "quota": memory("The quota, with a unit.", "200 GB"),
+    "inodes": count("The maximum number of files and folders.", 1, 6400000),
+    "quota_per": choice(
+        "Whether the quota is per user or per project (default: user).", ("user", "project"), "project"
+    ),
     "backup": flag("Whether it is backed up.", example=True),
     "retention": text("How long backups and files are kept.", "backups for 90 days"),
-    "purge": time("The time after which files are deleted.", "28 days"),
+    "purge": whole_seconds("Time after which files are deleted.", "28 days"),
     "purge_clock": choice(
-        "Since when: the last write or access (default: write).", ("write", "access"), "access"
+        "The event from which that time counts: the last write or access (default: write).",
+        ("write", "access"),
+        "access",
     ),
-    "local": flag("It is a node's own, and no other node sees it.", example=True),
-    "speed": text("How fast it is, and for what.", "slow for many small files"),
-    "about": text("What else is worth knowing.", "each file takes 32 KB at least"),
+    "local": flag("Local to one node, and not visible from others.", example=True),
+    "speed": text("How fast it is, and for which files.", "slow for many small files"),
+    "about": text("Other useful facts.", "each file takes 32 KB at least"),
     **SOURCE,
 }
 
 ARCHIVE: dict[str, Key] = {
-    "title": text("What it is called.", "Scholarly Data Archive"),
-    "quota": memory("How much fits, with its unit.", "50 TB"),
-    "modules": words("Modules that bring its programs.", "hpss"),
-    "min_file": memory("Smaller files belong into a bundle.", "1 MB"),
-    "max_file": memory("The largest file within a bundle.", "68 GB"),
-    "closed": text("When it is not there.", "Sundays 7 to 10"),
-    "about": text("What else is worth knowing.", "a bundle overwrites one of its name"),
+    "title": text("Its name.", "Scholarly Data Archive"),
+    "quota": memory("The quota, with a unit.", "50 TB"),
+    "modules": word_list("Modules that provide its programs.", "hpss"),
+    "min_file": memory("The smallest file to store by itself; smaller files must be bundled.", "1 MB"),
+    "max_file": memory("The largest file in a bundle.", "68 GB"),
+    "closed": text("When it is unavailable.", "Sundays 7 to 10"),
+    "about": text("Other useful facts.", "a bundle overwrites one of its name"),
     **SOURCE,
 }
 
 MODULES: dict[str, Key] = {
-    "system": choice("Which program they are.", ("lmod", "environment-modules"), "lmod"),
-    "load": text("How one is loaded (default: module load).", "module add"),
+    "system": choice("The module system.", ("lmod", "environment-modules"), "lmod"),
+    "load": text("The command that loads a module (default: module load).", "module add"),
     "setup": texts(
-        "Shell lines after which `module` is there, in a shell that is no login.", "source /etc/profile"
+        "Shell lines that define `module` in a shell that is not a login shell.", "source /etc/profile"
     ),
-    "loaded": words("Modules that are loaded by default.", "xalt"),
-    "known": words("Modules that are worth knowing.", ["r/4.5.1", "conda"]),
-    "python": word("The module that brings python3.", "python/3.13.5"),
-    "r": word("The module that brings Rscript.", "r/4.5.1"),
+    "loaded": word_list("Modules that are loaded by default.", "xalt"),
+    "known": word_list("Modules worth knowing.", ["r/4.5.1", "conda"]),
+    "python": word("The module that provides python3.", "python/3.13.5"),
+    "r": word("The module that provides Rscript.", "r/4.5.1"),
     **SOURCE,
 }
 
 MAIL: dict[str, Key] = {
-    "when": choices("What jobs may ask mail for.", get_args(made.MailWhen), ["end", "fail"]),
-    "addresses": word("What an address must end with.", "@example.org"),
-    "about": text("What else is worth knowing.", "the mail at the end has a summary"),
+    "when": choices("The events for which jobs may request email.", get_args(made.MailWhen), ["end", "fail"]),
+    "addresses": word("The suffix that an address must have.", "@example.org"),
+    "about": text("Other useful facts.", "the mail at the end has a summary"),
     **SOURCE,
 }
 
 LOGIN_LIMITS: dict[str, Key] = {
-    "cpu_time": time("CPU time after which a process is killed.", "20 min"),
+    "cpu_time": whole_seconds("CPU time after which a process is killed.", "20 min"),
     "memory": memory("Memory of all processes of a user.", "8 GB"),
-    "processes": count("Processes of a user.", 1, 100),
-    "about": text("What else is worth knowing.", "tmux does not help"),
+    "processes": count("The maximum number of processes of a user.", 1, 100),
+    "about": text("Other useful facts.", "tmux does not help"),
     **SOURCE,
 }
 
 ACCESS: dict[str, Key] = {
     "who": text("Who may use it.", "staff and students"),
     "steps": texts("What to do to get an account, in order.", ["Ask your supervisor.", "Fill in the form."]),
-    "delay": text("How long it takes until the account can be used.", "a few hours, up to a day"),
-    "asks": text("What a login asks for.", "password, then a push to your phone"),
-    "keys": text("What the site says of SSH keys.", "not accepted"),
+    "delay": text("How long it takes until a new account works.", "a few hours, up to a day"),
+    "asks": text("What a login requires.", "password, then a push to your phone"),
+    "keys": text("The site's rules for SSH keys.", "not accepted"),
     "denied": text(
-        "What 'permission denied' means on a fresh account.", "the account is not yet there: wait"
+        "The meaning of 'permission denied' on a new account.", "the account does not exist yet: wait"
     ),
-    "help": text("Whom to ask.", "hpc@example.org"),
-    "help_not": text("When not to ask.", "before a day is over"),
+    "help": text("Contact for questions.", "hpc@example.org"),
+    "help_not": text("When not to contact them.", "before a day is over"),
     **SOURCE,
 }
 
 RETIRED: dict[str, Key] = {
-    "successors": words("The sites that took its place.", "quartz", ["quartz", "bigred200"]),
-    "about": text("What became of it.", "no logins after this day"),
+    "successors": word_list("The sites that replaced it.", "quartz", ["quartz", "bigred200"]),
+    "about": text("What happened to it.", "no logins after this day"),
     **SOURCE,
 }
 

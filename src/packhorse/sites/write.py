@@ -1,4 +1,4 @@
-"""A Site -> the text of its file: only what is said, in the order of the keys."""
+"""Write a Site as the text of a site file: the keys that differ from their defaults, in the order of the table."""
 
 from __future__ import annotations
 
@@ -9,27 +9,27 @@ from msgspec.structs import fields
 
 from packhorse.model.site import Site
 from packhorse.sites.keys import SITE
-from packhorse.sites.kinds import Key
+from packhorse.text.keys import Key
 from packhorse.text.write import yaml_text
 
 
 def site_text(site: Site, about: Iterable[str] = ()) -> str:
-    """Return the text of a site's file, which reads back as the same site; `about` are comments at its head."""
+    """Return the text of a site file that parses to the same site; `about` becomes comments at the top."""
     return "".join(f"# {line}\n" for line in about) + yaml_text(plain(site, SITE))
 
 
 def plain(part: Any, table: dict[str, Key]) -> dict[str, Any]:
-    """Return what a site, or a part of one, says, as plain values by its keys."""
-    silent = {one.name: one.default for one in fields(part)}
-    said = {}
+    """Return the plain values, by key, of a site or a part of one; defaults are left out."""
+    defaults = {field.name: field.default for field in fields(part)}
+    values = {}
     for name, key in table.items():
         value: Any = getattr(part, name, None)
-        if name not in silent or value == silent[name]:
+        if name not in defaults or value == defaults[name]:
             continue
         if key.part is None:
-            said[name] = key.write(value)
+            values[name] = key.write(value)
         elif key.part.named:
-            said[name] = {one.name: plain(one, key.part.table) for one in value}
+            values[name] = {inner.name: plain(inner, key.part.table) for inner in value}
         else:
-            said[name] = plain(value, key.part.table)
-    return said
+            values[name] = plain(value, key.part.table)
+    return values

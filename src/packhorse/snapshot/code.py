@@ -1,4 +1,4 @@
-"""What of a snapshot counts as code, and the digest of it."""
+"""The files of a snapshot that are code, and their digest."""
 
 from __future__ import annotations
 
@@ -24,8 +24,10 @@ NAMED_DOCUMENTS = {
     "citation.cff",
 }
 NAMED_DOCUMENTS |= {".gitignore", ".gitattributes", ".editorconfig", ".mailmap"}
-NAMED_DOCUMENTS |= {"packhorse-lock.txt"}  # what it brings counts as the environment, where it was built
-SITES_FOLDER = "packhorse-sites"  # places to run, which decide no result
+NAMED_DOCUMENTS |= {"packhorse-lock.txt"}  # its packages are part of the environment's digest
+SITES_FOLDER = (
+    "packhorse-sites"  # in a project; no valid name of a Python package, and results do not depend on it
+)
 STUDY_KEYS = {
     *("name", "command", "shell", "function", "parameters", "replicates", "seed", "seeding", "resources"),
     *("result", "artifacts", "code", "include", "data", "env", "environment", "checks", "summary"),
@@ -34,37 +36,37 @@ STUDY_KEYS = {
 
 
 class SnapshotFile(Struct, frozen=True, kw_only=True):
-    """One file, link or empty folder; `path` is relative to the root, `sha256` of a file's bytes."""
+    """One file, link or empty folder of a snapshot."""
 
-    path: str
-    source: str
+    path: str  # relative to the root
+    source: str  # absolute path
     kind: Literal["file", "link", "folder"] = "file"
     mode: int = 0o644
     size: int = 0
     mtime: int = 0
     link: str = ""
-    sha256: str = ""
+    sha256: str = ""  # of a file's bytes
 
 
 def code_digest(
     files: Iterable[SnapshotFile], *, command: str, result: str, apart: Iterable[str] = ()
 ) -> str:
-    """Return sixteen digits for what decides a result: command, result and the code files.
+    """Return a digest (16 hexadecimal digits) of all that determines a result: command, result and code files.
 
-    Study files, documents and notebooks do not count unless the command names them; `apart` are further
-    paths, relative to the root, that do not count (the study, and files its parameters came from).
+    Study files, documents and notebooks do not count unless the command names them. `apart` are further paths,
+    relative to the root, that do not count (the study, and files with its parameters).
     """
-    return digest(counted(files, command, apart), command, result)
+    return digest(code_files(files, command, apart), command, result)
 
 
-def counted(files: Iterable[SnapshotFile], command: str, apart: Iterable[str] = ()) -> list[SnapshotFile]:
-    """Return the files that decide a result."""
-    left = set(apart)
-    return [file for file in files if file.path not in left and _is_code(file, command)]
+def code_files(files: Iterable[SnapshotFile], command: str, apart: Iterable[str] = ()) -> list[SnapshotFile]:
+    """Return the files that determine a result; `apart` are paths that do not."""
+    excluded = set(apart)
+    return [file for file in files if file.path not in excluded and _is_code(file, command)]
 
 
 def is_document(path: str) -> bool:
-    """Tell whether a path is that of a document, which decides no result."""
+    """Return whether a path names a document, which does not determine a result."""
     name = posixpath.basename(path).lower()
     stem, suffix = posixpath.splitext(name)
     return suffix in DOCUMENTS or name in NAMED_DOCUMENTS or (suffix == ".txt" and stem in NAMED_DOCUMENTS)
@@ -80,7 +82,7 @@ def _is_code(file: SnapshotFile, command: str) -> bool:
 
 
 def _is_study(path: Path) -> bool:
-    """Tell whether a YAML file is a study, by the words that begin its lines."""
+    """Return whether a YAML file is a study, from its top-level keys."""
     try:
         text = path.read_text("utf-8", "replace")
     except OSError:
@@ -89,17 +91,19 @@ def _is_study(path: Path) -> bool:
     return bool(keys & {"command", "function"}) and keys <= STUDY_KEYS
 
 
-def digest(files: Iterable[SnapshotFile], *words: str) -> str:
-    """Return sixteen digits for names, bytes, links and x bits of files, after some words."""
-    whole = hashlib.sha256(repr(words).encode("utf-8", "backslashreplace"))
+def digest(files: Iterable[SnapshotFile], *texts: str) -> str:
+    """Return a digest (16 hexadecimal digits) of texts, and of names, bytes, link targets and x bits of files."""
+    total = hashlib.sha256(repr(texts).encode("utf-8", "backslashreplace"))
     for file in sorted(files, key=lambda file: file.path):
         if file.kind != "folder":
-            runs = "x" if file.kind == "file" and file.mode & 0o100 else "-"
+            executable = "x" if file.kind == "file" and file.mode & 0o100 else "-"
             content = file.sha256 or f"-> {file.link}"
-            whole.update(b"\0".join((os.fsencode(file.path), runs.encode(), os.fsencode(content), b"\n")))
-    return whole.hexdigest()[:16]
+            total.update(
+                b"\0".join((os.fsencode(file.path), executable.encode(), os.fsencode(content), b"\n"))
+            )
+    return total.hexdigest()[:16]
 
 
 def printable(path: str) -> str:
-    """Return a path that can be shown and sent as UTF-8, whatever bytes it has."""
+    """Return a path as printable UTF-8, with bytes that are not UTF-8 as escapes."""
     return os.fsencode(path).decode("utf-8", "backslashreplace")

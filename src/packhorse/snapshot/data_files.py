@@ -1,4 +1,4 @@
-"""Digests of the files that tasks only read; each file is hashed once as long as it stays as it is."""
+"""Digests of data files, which tasks only read; an unchanged file is hashed only once."""
 
 from __future__ import annotations
 
@@ -14,15 +14,16 @@ from typing import Any
 
 from packhorse.model.errors import SnapshotError
 
-# A file changed within the tick of its file system's clock keeps its time, so a fresh one is not remembered.
-SETTLED = 2.0
+# A second change within the resolution of the file system's clock keeps the mtime, so digests of files that were
+# modified less than this many seconds ago are not cached.
+SETTLED_SECONDS = 2.0
 
 
 def data_digests(folder: Path, data: tuple[str, ...], cache: Path) -> dict[str, dict[str, Any]]:
     """Return {path: {"sha256", "bytes", "mtime", "files"}} for files and folders relative to `folder`.
 
-    `cache` is a file that remembers digests by path, size, modification time and inode. Raises SnapshotError
-    for a path that does not exist, naming the nearest that does.
+    `cache` is a file with digests by path, size, mtime and inode. Raise SnapshotError for a path that does not exist,
+    with the nearest existing name.
     """
     if not data:
         return {}
@@ -41,7 +42,7 @@ def _existing(folder: Path, name: str) -> Path:
     if path.is_symlink():
         raise SnapshotError(
             f"data: {name} is a link to {path.readlink()}, which does not exist",
-            "mount or fetch the data first",
+            "mount or download the data first",
         )
     parent = path.parent
     while not parent.is_dir():
@@ -50,31 +51,29 @@ def _existing(folder: Path, name: str) -> Path:
     near = difflib.get_close_matches(
         missing, sorted(entry.name for entry in parent.iterdir()), n=1, cutoff=0.4
     )
-    hint = f"the nearest name is {os.path.relpath(parent / near[0], folder)}; write\n  data: " if near else ""
-    hint += (
-        f"[{os.path.relpath(parent / near[0], folder)}]"
-        if near
-        else "paths are relative to the study's folder"
-    )
+    hint = "paths are relative to the study's folder"
+    if near:
+        nearest = os.path.relpath(parent / near[0], folder)
+        hint = f"the nearest name is {nearest}; write\n  data: [{nearest}]"
     raise SnapshotError(f"data: {name} does not exist", hint)
 
 
 def _digest(path: Path, known: dict[str, str]) -> dict[str, Any]:
     if path.is_file():
-        seen = path.stat()
-        return {"sha256": _hash(path, known), "bytes": seen.st_size, "mtime": seen.st_mtime, "files": 1}
-    whole, size, latest, count = hashlib.sha256(), 0, 0.0, 0
+        status = path.stat()
+        return {"sha256": _hash(path, known), "bytes": status.st_size, "mtime": status.st_mtime, "files": 1}
+    total, size, latest, count = hashlib.sha256(), 0, 0.0, 0
     for file in _below(path):
         if file.is_symlink() and not file.is_file():
-            content = "-> " + os.readlink(file)  # noqa: PTH115 - the text as it stands
+            content = "-> " + os.readlink(file)  # noqa: PTH115 - the unchanged text
         elif not file.is_file():
             continue  # pipes and sockets have no content
         else:
-            seen = file.stat()
-            content, size, latest = _hash(file, known), size + seen.st_size, max(latest, seen.st_mtime)
+            status = file.stat()
+            content, size, latest = _hash(file, known), size + status.st_size, max(latest, status.st_mtime)
         count += 1
-        whole.update(os.fsencode(file.relative_to(path)) + b"\0" + os.fsencode(content) + b"\0")
-    return {"sha256": whole.hexdigest(), "bytes": size, "mtime": latest, "files": count}
+        total.update(os.fsencode(file.relative_to(path)) + b"\0" + os.fsencode(content) + b"\0")
+    return {"sha256": total.hexdigest(), "bytes": size, "mtime": latest, "files": count}
 
 
 def _below(path: Path) -> Iterator[Path]:
@@ -85,18 +84,19 @@ def _below(path: Path) -> Iterator[Path]:
 
 
 def _hash(path: Path, known: dict[str, str]) -> str:
+    """Return the SHA-256 of a file, from the cache `known` where it is unchanged."""
     try:
-        seen = path.stat()
-        mark = f"{seen.st_size} {seen.st_mtime_ns} {seen.st_ino} {os.path.realpath(path)}"
-        if mark not in known:
+        status = path.stat()
+        key = f"{status.st_size} {status.st_mtime_ns} {status.st_ino} {os.path.realpath(path)}"
+        if key not in known:
             with path.open("rb") as stream:
                 digest = hashlib.file_digest(stream, "sha256").hexdigest()
-            if time.time() - seen.st_mtime < SETTLED:
+            if time.time() - status.st_mtime < SETTLED_SECONDS:
                 return digest
-            known[mark] = digest
-        return known[mark]
-    except OSError as trouble:
-        raise SnapshotError(f"data: {path} cannot be read: {trouble.strerror}", f"chmod u+r {path}") from None
+            known[key] = digest
+        return known[key]
+    except OSError as error:
+        raise SnapshotError(f"data: {path} cannot be read: {error.strerror}", f"chmod u+r {path}") from None
 
 
 def _load(cache: Path) -> dict[str, str]:
@@ -104,11 +104,11 @@ def _load(cache: Path) -> dict[str, str]:
         known = json.loads(cache.read_bytes())
     except (OSError, ValueError):
         return {}
-    return {str(mark): str(digest) for mark, digest in known.items()} if isinstance(known, dict) else {}
+    return {str(key): str(digest) for key, digest in known.items()} if isinstance(known, dict) else {}
 
 
 def _save(cache: Path, known: dict[str, str]) -> None:
-    """Keep the cache; a disk that is full or read-only only costs hashing again."""
+    """Write the cache; on a full or read-only disk the files are only hashed again."""
     temporary = cache.with_name(f".{cache.name}.{secrets.token_hex(6)}")
     try:
         cache.parent.mkdir(parents=True, exist_ok=True)

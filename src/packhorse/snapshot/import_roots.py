@@ -1,4 +1,4 @@
-"""Which folders of a snapshot come first on PYTHONPATH, so that tasks import it and not the live project."""
+"""Folders of a snapshot to prepend to PYTHONPATH, so that tasks import it instead of the live project."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Protocol
 
-# PYTHONPATH stands before the standard library: a root file random.py would break every import of random.
-# Nobody imports these few from the standard library, and projects do have a folder of tests called test.
+# PYTHONPATH precedes the standard library: a file random.py in the root would break every import of random. These few
+# modules of the standard library are not imported in practice, and projects often have a folder called test.
 HARMLESS = {"test", "this", "antigravity", "idlelib", "lib2to3", "turtledemo"}
 PROJECT_FILES = ("pyproject.toml", "setup.py", "setup.cfg")
 
@@ -25,25 +25,25 @@ class _File(Protocol):
 
 
 def import_roots(files: Iterable[_File], folder: str, editable: Iterable[str] = ()) -> list[str]:
-    """Return folders relative to the root ("." is the root itself), the first to search first.
+    """Return folders relative to the root ("." is the root itself), in search order.
 
-    `folder` is the study's, relative to the root; `editable` are folders an editable install names. Going up
-    from the study: `src`, then the folder itself where it holds packages or is a project. A folder with a
-    module named like one of the standard library is left out, as it would shadow it everywhere.
+    `folder` is the study's folder, relative to the root; `editable` are the folders of editable installs. From the
+    study upwards, each level adds `src`, then the folder itself where it has packages or is a project. A folder
+    with a module named like one of the standard library is left out, since it would shadow that module everywhere.
     """
     paths = {file.path for file in files if file.kind != "folder"}
     modules, packages = _importable(paths)
-    found: list[str] = []
+    roots: list[str] = []
     for base in _upward(folder):
         project = any(posixpath.normpath(posixpath.join(base, name)) in paths for name in PROJECT_FILES)
         source = posixpath.normpath(posixpath.join(base, "src"))
         if source in packages or (project and (source in modules or _has_inner(source, modules))):
-            found.append(source)
+            roots.append(source)
         if base == posixpath.normpath(folder) or base in packages or project:
-            found.append(base)
-    found.extend(posixpath.normpath(name) for name in editable)
-    importable = {base: modules.get(base, set()) | packages.get(base, set()) for base in found}
-    return [base for base in dict.fromkeys(found) if _is_safe(base, importable[base], modules)]
+            roots.append(base)
+    roots.extend(posixpath.normpath(name) for name in editable)
+    importable = {base: modules.get(base, set()) | packages.get(base, set()) for base in roots}
+    return [base for base in dict.fromkeys(roots) if _is_safe(base, importable[base], modules)]
 
 
 def _is_safe(base: str, names: set[str], modules: dict[str, set[str]]) -> bool:
@@ -52,7 +52,7 @@ def _is_safe(base: str, names: set[str], modules: dict[str, set[str]]) -> bool:
 
 
 def _importable(paths: set[str]) -> tuple[dict[str, set[str]], dict[str, set[str]]]:
-    """Return the names of modules, and of packages, by the folder that holds them."""
+    """Return {folder: names of its modules} and {folder: names of its packages}."""
     modules: dict[str, set[str]] = {}
     packages: dict[str, set[str]] = {}
     for path in paths:
@@ -66,7 +66,7 @@ def _importable(paths: set[str]) -> tuple[dict[str, set[str]], dict[str, set[str
 
 
 def _has_inner(base: str, modules: dict[str, set[str]]) -> bool:
-    """Tell whether there are modules below, which a package without __init__.py may consist of."""
+    """Return whether a folder has modules below it, which may form a package without __init__.py."""
     return (base == "." and bool(modules)) or any(place.startswith(base + "/") for place in modules)
 
 
@@ -80,12 +80,12 @@ def _upward(folder: str) -> list[str]:
 
 
 def editable_folders(python: str, root: Path) -> list[str]:
-    """Return the folders of `root` that editable installs of an interpreter's environment put on the path.
+    """Return the folders of `root` that editable installs of an interpreter add to sys.path.
 
-    Reads both styles: lines of .pth files, and the MAPPING of setuptools' __editable___NAME_finder.py.
+    This reads both styles: lines of .pth files, and the MAPPING of setuptools' __editable___NAME_finder.py.
     """
     root = root.resolve()
-    found: set[str] = set()
+    folders: set[str] = set()
     for site in site_packages(python):
         lines = [line for file in site.glob("*.pth") for line in _text(file).splitlines()]
         places = [
@@ -94,14 +94,14 @@ def editable_folders(python: str, root: Path) -> list[str]:
             if line.strip() and not line.startswith(("import", "#"))
         ]
         for finder in site.glob("__editable__*_finder.py"):
-            places.extend(_mapped(_text(finder)))
+            places.extend(_finder_folders(_text(finder)))
         inside = (Path(os.path.realpath(place)) for place in places)
-        found |= {place.relative_to(root).as_posix() for place in inside if place.is_relative_to(root)}
-    return sorted(name for name in found if "site-packages" not in name and (root / name).is_dir())
+        folders |= {place.relative_to(root).as_posix() for place in inside if place.is_relative_to(root)}
+    return sorted(name for name in folders if "site-packages" not in name and (root / name).is_dir())
 
 
 def site_packages(python: str) -> list[Path]:
-    """Return the folders of installed packages beside an interpreter, without starting it."""
+    """Return the site-packages folders of an interpreter, without starting it."""
     prefix = Path(python).parent.parent
     if not (prefix / "pyvenv.cfg").exists():
         prefix = Path(os.path.realpath(python)).parent.parent
@@ -110,13 +110,14 @@ def site_packages(python: str) -> list[Path]:
     )
 
 
-def _mapped(finder: str) -> list[Path]:
-    written = re.search(r"^MAPPING[^=\n]*=\s*(\{.*\})\s*$", finder, re.MULTILINE)
+def _finder_folders(finder: str) -> list[Path]:
+    """Return the folders in the MAPPING of a finder's source."""
+    match = re.search(r"^MAPPING[^=\n]*=\s*(\{.*\})\s*$", finder, re.MULTILINE)
     try:
-        mapping = ast.literal_eval(written[1]) if written else {}
+        mapping = ast.literal_eval(match[1]) if match else {}
     except (ValueError, SyntaxError):
         return []
-    # A package kept in a folder of another name cannot be reached by a path, and is left alone.
+    # A package in a folder of another name cannot be found through sys.path, so it is left out.
     return [
         Path(place).parents[name.count(".")]
         for name, place in mapping.items()

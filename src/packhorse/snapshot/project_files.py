@@ -1,4 +1,4 @@
-"""Which files a project consists of: git's word where there is git, else a walk."""
+"""The files of a project: those that git lists, or all files below the study without git."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from pathlib import Path
 
 from packhorse.model.errors import SnapshotError
 
-MOST_FILES = 100_000
+MAX_FILES = 100_000
 SKIPPED = {"__pycache__", "node_modules", "runs", "venv"}
-# A git hook or an alias sets these for its own repository, which need not be the study's.
-FOREIGN = (
+# A git hook or an alias sets these for its own repository, which may not be the study's.
+REPOSITORY_VARIABLES = (
     "GIT_DIR",
     "GIT_WORK_TREE",
     "GIT_INDEX_FILE",
@@ -28,32 +28,29 @@ FOREIGN = (
 def find_root(folder: Path) -> Path:
     """Return the top of the git work tree that `folder` belongs to, else the folder itself."""
     folder = folder.resolve()
-    answer = _git(folder, "rev-parse", "--show-toplevel")
-    if not answer:
+    output = _git(folder, "rev-parse", "--show-toplevel")
+    if not output:
         return folder
-    root = Path(os.fsdecode(answer.removesuffix(b"\n"))).resolve()
+    root = Path(os.fsdecode(output.removesuffix(b"\n"))).resolve()
     if root == folder:
         return folder
-    # A home under git holds dotfiles, and a folder that git ignores is no part of its project.
+    # A home under git holds dotfiles, and a folder that git ignores does not belong to its project.
     if root == Path.home().resolve() or _git(root, "check-ignore", "-q", "--", str(folder)) is not None:
         return folder
     return root
 
 
 def project_paths(root: Path, folder: str, code: tuple[str, ...]) -> set[str]:
-    """Return the project's paths relative to `root`; `folder` is the study's folder, relative as well."""
+    """Return the project's paths relative to `root`; `folder` is the study's folder, also relative to `root`."""
     listed = _git_paths(root, posixpath.join(folder, "runs")) if (root / ".git").exists() else None
     if listed is not None:
         return listed
     starts = {within(folder, _fixed_part(pattern)) for pattern in code} or {"."}
-    found: set[str] = set()
-    for start in starts:
-        found.update(walk(root, start))
-    return found
+    return {path for start in starts for path in walk(root, start)}
 
 
 def within(folder: str, pattern: str) -> str:
-    """Return a pattern of the study relative to the root; SnapshotError if it leaves the project."""
+    """Return a pattern of the study relative to the root; raise SnapshotError if it leaves the project."""
     joined = posixpath.normpath(posixpath.join(folder, pattern))
     if joined == ".." or joined.startswith(("../", "/")):
         raise SnapshotError(
@@ -64,7 +61,7 @@ def within(folder: str, pattern: str) -> str:
 
 
 def matcher(pattern: str) -> re.Pattern[str]:
-    """Return what matches a path, everything below it, or a glob in which ** crosses folders."""
+    """Return an expression that matches a path and everything below it, or a glob in which ** crosses folders."""
     if pattern == ".":
         return re.compile(r"(?s:.*)")
     text, position = "", 0
@@ -99,7 +96,7 @@ def _fixed_part(pattern: str) -> str:
 
 
 def walk(root: Path, start: str = ".", *, everything: bool = False) -> Iterator[str]:
-    """Yield the files and links below `start`; `everything` also enters hidden folders and environments."""
+    """Yield the files and links below `start`; `everything` also enters hidden folders and virtual environments."""
     place = root / start
     if place.is_symlink() or not place.is_dir():
         if place.is_symlink() or place.exists():
@@ -113,10 +110,10 @@ def walk(root: Path, start: str = ".", *, everything: bool = False) -> Iterator[
         folders[:] = [name for name in folders if everything or not _is_skipped(Path(top, name))]
         yield from (base + name for name in names)
         count += len(names)
-        if count > MOST_FILES:
+        if count > MAX_FILES:
             raise SnapshotError(
-                f"{root} holds more than {MOST_FILES:,} files, too many for a snapshot",
-                "say which of them are the code:\n  code: [sim.py, src]\nor begin a git repository: git init",
+                f"{root} has more than {MAX_FILES:,} files, too many for a snapshot",
+                "name those that are code:\n  code: [sim.py, src]\nor create a git repository: git init",
             )
 
 
@@ -127,7 +124,7 @@ def _is_skipped(folder: Path) -> bool:
 
 
 def is_run(folder: Path) -> bool:
-    """Tell whether a folder is a run directory of Packhorse."""
+    """Return whether a folder is a run directory of Packhorse."""
     try:
         with (folder / "run.json").open("rb") as stream:
             head = json.loads(stream.read(65536))
@@ -137,7 +134,7 @@ def is_run(folder: Path) -> bool:
 
 
 def _git_paths(root: Path, runs: str) -> set[str] | None:
-    # `--exclude` is said for untracked files only: whatever is committed under runs/ belongs to the project.
+    # `--exclude` applies to untracked files only: files that are committed under runs/ belong to the project.
     pattern = "/" + re.sub(r"([\\*?\[\]! #])", r"\\\1", posixpath.normpath(runs))
     listing = _git(root, "ls-files", "-co", "--exclude-standard", f"--exclude={pattern}", "-z")
     if listing is None:
@@ -147,7 +144,7 @@ def _git_paths(root: Path, runs: str) -> set[str] | None:
 
 
 def _with_inner_repositories(root: Path, paths: Iterable[str]) -> Iterator[str]:
-    # git names a submodule, or a repository cloned into the project, as one entry that is a folder.
+    # git lists a submodule, or a repository cloned into the project, as one entry that is a folder.
     for path in paths:
         place = root / path
         if place.is_symlink() or not place.is_dir():
@@ -158,8 +155,8 @@ def _with_inner_repositories(root: Path, paths: Iterable[str]) -> Iterator[str]:
 
 
 def _git(folder: Path, *arguments: str) -> bytes | None:
-    """Return what git says, None where it is missing, refuses or takes over a minute."""
-    environment = {name: value for name, value in os.environ.items() if name not in FOREIGN}
+    """Return git's output, or None where it is not installed, fails, or takes over a minute."""
+    environment = {name: value for name, value in os.environ.items() if name not in REPOSITORY_VARIABLES}
     environment |= {"LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0"}
     command = ["git", "-c", "core.fsmonitor=false", "-C", str(folder), *arguments]
     try:

@@ -1,4 +1,4 @@
-"""What a study's R files need, by reading them: the packages that they load."""
+"""Packages that a study's R files load, from their source."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from pathlib import Path
 from packhorse.model.study import Study
 
 SUFFIXES = (".R", ".r")
-# Texts and comments, so that nothing inside of them counts; a text that is an argument of library() does.
-PIECE = re.compile(r'"(?:\\.|[^"\\])*"' + "|" + r"'(?:\\.|[^'\\])*'" + r"|#[^\n]*", re.DOTALL)
+# Strings and comments, whose content does not count, except for a string that is an argument of library().
+STRING_OR_COMMENT = re.compile(r'"(?:\\.|[^"\\])*"' + "|" + r"'(?:\\.|[^'\\])*'" + r"|#[^\n]*", re.DOTALL)
 PACKAGE = r"[A-Za-z][A-Za-z0-9.]*[A-Za-z0-9]"
-# A package is loaded, or one of its functions is called. What an `if` asks for may be absent.
+# A package is loaded, or one of its functions is called. A package in the condition of an `if` is optional.
 LOADED = re.compile(
     r"(?<!if \()(?<!if\()(?<![\w.!])(?:library|require|loadNamespace)\s*\(\s*(?:package\s*=\s*)?"
     rf"[\"']?({PACKAGE})[\"']?\s*[,)]"
@@ -23,40 +23,40 @@ BY_NAME = re.compile(r"character\.only\s*=\s*T")
 
 
 def r_packages_of(study: Study, folder: Path) -> tuple[str, list[str]]:
-    """Return the script of a study and the packages that it and the files that it sources load; ("", []) without R."""
-    words = re.split(r"[\s;&|()'\"]+", study.shell) if study.shell else list(study.command)
-    scripts = [word for word in words if word.endswith(SUFFIXES) and (folder / word).is_file()]
-    found: dict[str, None] = {}
+    """Return a study's R script, and the packages that it and the files it sources load; ("", []) without R."""
+    tokens = re.split(r"[\s;&|()'\"]+", study.shell) if study.shell else list(study.command)
+    scripts = [word for word in tokens if word.endswith(SUFFIXES) and (folder / word).is_file()]
+    packages: set[str] = set()
     seen: set[Path] = set()
-    left = [folder / word for word in scripts]
-    while left:
-        path = left.pop()
+    queue = [folder / word for word in scripts]
+    while queue:
+        path = queue.pop()
         if path in seen or not path.is_file():
             continue
         seen.add(path)
         text = path.read_text("utf-8", "replace")
-        found.update(dict.fromkeys(_packages(text)))
-        left += [
+        packages.update(_packages(text))
+        queue += [
             place / name
-            for name in SOURCED.findall(_plain(text, texts=True))
+            for name in SOURCED.findall(_without_comments(text, strings=True))
             for place in (folder, path.parent)
         ]
-    return (scripts[0] if scripts else ""), sorted(found)
+    return (scripts[0] if scripts else ""), sorted(packages)
 
 
 def _packages(source: str) -> Iterator[str]:
-    for match in LOADED.finditer(_plain(source, texts=True)):
+    for match in LOADED.finditer(_without_comments(source, strings=True)):
         if not BY_NAME.search(source, match.end() - 1, match.end() + 60):
             yield match[1]
-    yield from CALLED.findall(_plain(source, texts=False))
+    yield from CALLED.findall(_without_comments(source, strings=False))
 
 
-def _plain(source: str, *, texts: bool) -> str:
-    """Return R without comments, and without the content of texts unless it is wanted."""
+def _without_comments(source: str, *, strings: bool) -> str:
+    """Return R source without comments, and with empty strings unless `strings`."""
 
-    def kept(match: re.Match[str]) -> str:
+    def replacement(match: re.Match[str]) -> str:
         if match[0].startswith("#"):
             return ""
-        return match[0] if texts else '""'
+        return match[0] if strings else '""'
 
-    return PIECE.sub(kept, source)
+    return STRING_OR_COMMENT.sub(replacement, source)

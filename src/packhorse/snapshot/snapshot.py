@@ -1,4 +1,4 @@
-"""The code as it was: which files, their digest, and one tar of them."""
+"""Snapshot of a project's code: the list of its files, and one tar of them."""
 
 from __future__ import annotations
 
@@ -21,12 +21,9 @@ from msgspec import Struct
 from packhorse.model.errors import SnapshotError
 from packhorse.model.secrets import is_secret_file
 from packhorse.rundir.files import sync_folder
-from packhorse.snapshot.code import SnapshotFile, code_digest, digest, is_document, printable
-from packhorse.snapshot.data_files import data_digests
-from packhorse.snapshot.import_roots import import_roots
+from packhorse.snapshot.code import SnapshotFile, digest, is_document, printable
 from packhorse.snapshot.project_files import (
     SKIPPED,
-    find_root,
     is_run,
     matcher,
     project_paths,
@@ -34,26 +31,14 @@ from packhorse.snapshot.project_files import (
     within,
 )
 
-__all__ = [
-    "LIMIT",
-    "Listing",
-    "SnapshotFile",
-    "code_digest",
-    "data_digests",
-    "find_root",
-    "import_roots",
-    "list_files",
-    "pack",
-]
-
-LIMIT = 100_000_000
+LIMIT = 100_000_000  # bytes of all files together
 
 
-class Listing(Struct, frozen=True, kw_only=True):
-    """What the snapshot holds, sorted by path, and what was left out with the reason."""
+class SnapshotFiles(Struct, frozen=True, kw_only=True):
+    """The files of a snapshot, sorted by path, and the files that were left out."""
 
     files: tuple[SnapshotFile, ...]
-    left_out: tuple[tuple[str, str], ...] = ()
+    left_out: tuple[tuple[str, str], ...] = ()  # (path, reason)
 
     @property
     def bytes(self) -> int:
@@ -68,53 +53,53 @@ def list_files(
     code: tuple[str, ...] = (),
     include: tuple[str, ...] = (),
     exclude: Iterable[Path] = (),
-) -> Listing:
-    """Return the snapshot of a study in `folder` of the project at `root`.
+) -> SnapshotFiles:
+    """Return the files of the snapshot of a study in `folder` of the project at `root`.
 
-    `code` narrows it and `include` adds ignored files, both paths or globs relative to `folder`; nothing at
-    or below `exclude` is taken. Raises SnapshotError above LIMIT, and where a pattern names nothing.
+    `code` narrows it and `include` adds ignored files, both paths or globs relative to `folder`; files at or below
+    `exclude` are left out. Raise SnapshotError above LIMIT, and where a pattern matches no file.
     """
     root, folder = root.resolve(), folder.resolve()
     place = folder.relative_to(root).as_posix()
-    paths = _narrowed(root, place, code)
+    paths = _code_paths(root, place, code)
     paths.update(_included(root, place, include))
-    barred = _barred(root, paths, exclude)
-    kept = sorted(path for path in paths if not _is_below(path, barred))
+    excluded = _excluded(root, paths, exclude)
 
     files: list[SnapshotFile] = []
     left_out: list[tuple[str, str]] = []
-    for path in kept:
-        seen = "looks like a key, a token or credentials" if is_secret_file(path) else _look(root, path)
-        if isinstance(seen, str):
-            left_out.append((printable(path), seen))
-        elif seen is not None:
-            files.append(seen)
+    for path in sorted(path for path in paths if not _is_below(path, excluded)):
+        entry = "looks like a key, a token or credentials" if is_secret_file(path) else _entry(root, path)
+        if isinstance(entry, str):
+            left_out.append((printable(path), entry))
+        elif entry is not None:
+            files.append(entry)
     _refuse_large(files, place)
     files = [_hashed(file) for file in files]
-    files.extend(_empty_folders(root, place, files, barred))
-    return Listing(files=tuple(sorted(files, key=lambda file: file.path)), left_out=tuple(left_out))
+    files.extend(_empty_folders(root, place, files, excluded))
+    return SnapshotFiles(files=tuple(sorted(files, key=lambda file: file.path)), left_out=tuple(left_out))
 
 
-def _narrowed(root: Path, place: str, code: tuple[str, ...]) -> set[str]:
+def _code_paths(root: Path, place: str, code: tuple[str, ...]) -> set[str]:
+    """Return the project's paths, narrowed to the patterns in `code` where there are any."""
     paths = project_paths(root, place, code)
     if not code:
         return paths
-    seen_from_study = {path: posixpath.relpath(path, place) for path in paths}
-    kept: set[str] = set()
+    relative = {path: posixpath.relpath(path, place) for path in paths}
+    narrowed: set[str] = set()
     for pattern in code:
-        # Globs are read from the study's folder, whose own name may hold signs of a glob.
-        wanted = posixpath.relpath(within(place, pattern), place)
-        matches, literal = matcher(wanted).match, (wanted, wanted + "/")
-        found = {
+        # Globs are relative to the study's folder, since its own name may contain characters of a glob.
+        normal = posixpath.relpath(within(place, pattern), place)
+        matches = matcher(normal).match
+        matched = {
             path
-            for path, name in seen_from_study.items()
-            if name == literal[0] or name.startswith(literal[1]) or matches(name)
+            for path, name in relative.items()
+            if name == normal or name.startswith(normal + "/") or matches(name)
         }
-        if not found:
+        if not matched:
             nearest = _nearest(pattern, walk(root, place), place)
-            raise SnapshotError(f"code: {pattern} names no file of the project", nearest)
-        kept |= found
-    return kept
+            raise SnapshotError(f"code: {pattern} matches no file of the project", nearest)
+        narrowed |= matched
+    return narrowed
 
 
 def _included(root: Path, place: str, include: tuple[str, ...]) -> Iterator[str]:
@@ -123,61 +108,61 @@ def _included(root: Path, place: str, include: tuple[str, ...]) -> Iterator[str]
         if not os.path.lexists(root / starts[0]):
             hits = glob.glob(pattern, root_dir=root / place, recursive=True, include_hidden=True)
             starts = [within(place, hit) for hit in sorted(hits)]
-        found = [path for start in starts for path in walk(root, start, everything=True)]
-        if not found:
+        paths = [path for start in starts for path in walk(root, start, everything=True)]
+        if not paths:
             nearest = _nearest(pattern, walk(root, place), place)
-            raise SnapshotError(f"include: {pattern} names nothing", nearest)
-        yield from (path for path in found if not {".git", "__pycache__"} & set(path.split("/")))
+            raise SnapshotError(f"include: {pattern} matches no file", nearest)
+        yield from (path for path in paths if not {".git", "__pycache__"} & set(path.split("/")))
 
 
 def _nearest(pattern: str, paths: Iterable[str], place: str) -> str:
     names = {posixpath.relpath(path, place) for path in paths}
     names |= {posixpath.dirname(name) for name in names} - {""}
     near = difflib.get_close_matches(pattern.rstrip("/"), sorted(names), n=3, cutoff=0.5)
-    return f"the nearest: {', '.join(near)}" if near else "paths are relative to the study's folder"
+    return f"nearest names: {', '.join(near)}" if near else "paths are relative to the study's folder"
 
 
-def _barred(root: Path, paths: set[str], exclude: Iterable[Path]) -> set[str]:
-    """Return what is never taken: the given paths, and every run directory."""
-    barred = {path.resolve() for path in exclude} | {Path(os.path.abspath(path)) for path in exclude}
-    inside = {path.relative_to(root).as_posix() for path in barred if path.is_relative_to(root)}
+def _excluded(root: Path, paths: set[str], exclude: Iterable[Path]) -> set[str]:
+    """Return the paths to leave out, relative to the root: those of `exclude`, and every run directory."""
+    absolute = {path.resolve() for path in exclude} | {Path(os.path.abspath(path)) for path in exclude}
+    inside = {path.relative_to(root).as_posix() for path in absolute if path.is_relative_to(root)}
     runs = {posixpath.dirname(path) for path in paths if posixpath.basename(path) == "run.json"}
     return inside | {run for run in runs if is_run(root / run)}
 
 
-def _is_below(path: str, barred: set[str]) -> bool:
-    return bool(barred) and (
-        path in barred or any(str(parent) in barred for parent in PurePosixPath(path).parents)
+def _is_below(path: str, excluded: set[str]) -> bool:
+    return bool(excluded) and (
+        path in excluded or any(str(parent) in excluded for parent in PurePosixPath(path).parents)
     )
 
 
-def _look(root: Path, path: str) -> SnapshotFile | str | None:
-    """Return the entry, the reason why it is left out, or None where a tracked file is gone."""
+def _entry(root: Path, path: str) -> SnapshotFile | str | None:
+    """Return a file's entry, the reason why it is left out, or None where a tracked file does not exist."""
     source = f"{root}/{path}"
     try:
-        seen = os.lstat(source)
+        status = os.lstat(source)
     except (FileNotFoundError, NotADirectoryError):
         return None
-    if stat.S_ISLNK(seen.st_mode):
-        return _link(root, path, source)
-    if stat.S_ISDIR(seen.st_mode):
+    if stat.S_ISLNK(status.st_mode):
+        return _link_entry(root, path, source)
+    if stat.S_ISDIR(status.st_mode):
         return None
-    if not stat.S_ISREG(seen.st_mode):
+    if not stat.S_ISREG(status.st_mode):
         return "not a file but a pipe, a socket or a device"
     return SnapshotFile(
-        path=path, source=source, mode=seen.st_mode & 0o777, size=seen.st_size, mtime=int(seen.st_mtime)
+        path=path, source=source, mode=status.st_mode & 0o777, size=status.st_size, mtime=int(status.st_mtime)
     )
 
 
-def _link(root: Path, path: str, source: str) -> SnapshotFile | str:
+def _link_entry(root: Path, path: str, source: str) -> SnapshotFile | str:
     target = os.readlink(source)
-    # The last step must end inside too: a chain of links may leave the project and come back elsewhere.
-    written = os.path.normpath(os.path.join(os.path.dirname(source), target))
-    if not (Path(written).is_relative_to(root) and Path(os.path.realpath(source)).is_relative_to(root)):
+    # Target and final file must both be inside: a chain of links may leave the project and return elsewhere.
+    absolute = os.path.normpath(os.path.join(os.path.dirname(source), target))
+    if not (Path(absolute).is_relative_to(root) and Path(os.path.realpath(source)).is_relative_to(root)):
         return f"a link to {printable(target)}, outside the project; name it under data: if tasks read it"
     if os.path.isabs(target):
         # An absolute link would lead every task to the live project.
-        target = os.path.relpath(written, os.path.dirname(source))
+        target = os.path.relpath(absolute, os.path.dirname(source))
     return SnapshotFile(path=path, source=source, kind="link", mode=0o777, link=target)
 
 
@@ -186,17 +171,17 @@ def _refuse_large(files: list[SnapshotFile], place: str) -> None:
     if total <= LIMIT:
         return
     largest = sorted(files, key=lambda file: -file.size)
-    heaviest = [f"  {file.size / 1e6:8.1f} MB  {printable(file.path)}" for file in largest[:10]]
-    line = ", ".join(_yaml_text(posixpath.relpath(path, place)) for path in _to_move_out(largest, total))
+    lines = [f"  {file.size / 1e6:8.1f} MB  {printable(file.path)}" for file in largest[:10]]
+    data = ", ".join(_yaml_text(posixpath.relpath(path, place)) for path in _to_move_out(largest, total))
     raise SnapshotError(
-        f"the snapshot would hold {total / 1e6:.0f} MB, and {LIMIT / 1e6:.0f} MB is the limit; the largest files:\n"
-        + "\n".join(heaviest),
-        f"name what tasks only read as data, in the study:\n  data: [{line}]\nor narrow the snapshot with code:",
+        f"the snapshot has {total / 1e6:.0f} MB; the limit is {LIMIT / 1e6:.0f} MB. The largest files:\n"
+        + "\n".join(lines),
+        f"name files that tasks only read as data, in the study:\n  data: [{data}]\nor narrow the snapshot with code:",
     )
 
 
 def _to_move_out(largest: list[SnapshotFile], total: int) -> list[str]:
-    """Return the few files whose move brings the rest below the limit, else the folders that do."""
+    """Return at most ten files whose removal brings the rest below the limit, else the folders whose removal does."""
     moved: list[str] = []
     for file in largest:
         if total <= LIMIT or len(moved) == 10:
@@ -205,16 +190,16 @@ def _to_move_out(largest: list[SnapshotFile], total: int) -> list[str]:
         total -= file.size
     if total <= LIMIT:
         return moved
-    weights: dict[str, int] = {}
+    sizes: dict[str, int] = {}
     for file in largest:
-        weights[posixpath.dirname(file.path)] = weights.get(posixpath.dirname(file.path), 0) + file.size
-    folders = sorted((folder for folder in weights if folder), key=lambda folder: -weights[folder])
-    rest, chosen = sum(weights.values()), []
+        sizes[posixpath.dirname(file.path)] = sizes.get(posixpath.dirname(file.path), 0) + file.size
+    folders = sorted((folder for folder in sizes if folder), key=lambda folder: -sizes[folder])
+    rest, chosen = sum(sizes.values()), []
     for folder in folders:
         if rest <= LIMIT:
             break
         chosen.append(folder)
-        rest -= weights[folder]
+        rest -= sizes[folder]
     return chosen or moved
 
 
@@ -238,34 +223,34 @@ def _hashed(file: SnapshotFile) -> SnapshotFile:
 
 def _bytes_of(file: SnapshotFile) -> bytes:
     try:
-        # Building 5,000 Paths would cost more than reading the files.
+        # Creating 5,000 Path objects would cost more than reading the files.
         with open(file.source, "rb") as stream:
             return stream.read()
-    except OSError as trouble:
+    except OSError as error:
         raise SnapshotError(
-            f"{printable(file.path)} cannot be read: {trouble.strerror}",
+            f"{printable(file.path)} cannot be read: {error.strerror}",
             "make it readable (chmod u+r), or let git ignore it, and run the same command again",
         ) from None
 
 
 def _empty_folders(
-    root: Path, place: str, files: list[SnapshotFile], barred: set[str]
+    root: Path, place: str, files: list[SnapshotFile], excluded: set[str]
 ) -> Iterator[SnapshotFile]:
-    """Yield the study's folder, and folders such as an ignored results/ that scripts expect to be there."""
+    """Yield the study's folder, and empty folders that scripts may expect, such as an ignored results/."""
     full = {str(parent) for file in files for parent in PurePosixPath(file.path).parents}
     names = {"."} if place == "." else {place, "."}
-    wanted = {place} | {
+    folders = {place} | {
         posixpath.normpath(posixpath.join(base, entry.name))
         for base in names
         for entry in os.scandir(root / base)
-        if entry.is_dir(follow_symlinks=False) and not _is_no_place(Path(entry.path))
+        if entry.is_dir(follow_symlinks=False) and not _is_skipped(Path(entry.path))
     }
-    for path in sorted(wanted - full - {"."}):
-        if not _is_below(path, barred):
+    for path in sorted(folders - full - {"."}):
+        if not _is_below(path, excluded):
             yield SnapshotFile(path=path, source=f"{root}/{path}", kind="folder", mode=0o755)
 
 
-def _is_no_place(folder: Path) -> bool:
+def _is_skipped(folder: Path) -> bool:
     return (
         folder.name.startswith(".")
         or folder.name in SKIPPED
@@ -275,10 +260,10 @@ def _is_no_place(folder: Path) -> bool:
 
 
 def pack(files: Iterable[SnapshotFile], tar_path: Path) -> str:
-    """Write the files as one tar and return its digest, which knows names, bytes and x bits but no times.
+    """Write the files as one tar and return its digest, which covers names, bytes and x bits but no mtimes.
 
-    Modification times stay in the tar, as make and Python's bytecode cache go by them.
-    Raises SnapshotError where a file changed since it was listed.
+    The tar keeps mtimes, since make and Python's bytecode cache depend on them.
+    Raise SnapshotError where a file changed since it was listed.
     """
     files = sorted(files, key=lambda file: file.path)
     temporary = tar_path.with_name(f".{tar_path.name}.{secrets.token_hex(6)}")
@@ -295,7 +280,7 @@ def pack(files: Iterable[SnapshotFile], tar_path: Path) -> str:
 
 
 def _write_tar(files: list[SnapshotFile], stream: io.BufferedWriter) -> None:
-    # GNU tar keeps any bytes in a name as they are; pax would recode what is not UTF-8.
+    # The GNU format keeps all bytes of a name; pax would recode names that are not UTF-8.
     with tarfile.open(fileobj=stream, mode="w", format=tarfile.GNU_FORMAT, errors="surrogateescape") as tar:
         for file in files:
             entry = tarfile.TarInfo(file.path)
@@ -315,9 +300,9 @@ def _write_tar(files: list[SnapshotFile], stream: io.BufferedWriter) -> None:
 
 
 def changed_files(tar_path: Path, files: Iterable[SnapshotFile], code: Iterable[SnapshotFile]) -> list[str]:
-    """Return what of the code differs between a packed snapshot and now, each with what happened to it.
+    """Return the code files that differ between a packed snapshot and now, each with its change.
 
-    `files` is the snapshot as it would be now, `code` what of it counts.
+    `files` are the files of a snapshot made now, `code` those that determine results.
     """
     now = {file.path: file.sha256 for file in code if file.kind == "file"}
     before: dict[str, str] = {}
@@ -327,7 +312,9 @@ def changed_files(tar_path: Path, files: Iterable[SnapshotFile], code: Iterable[
             if content is not None:
                 before[entry.name] = hashlib.sha256(content.read()).hexdigest()
     gone = before.keys() - {file.path for file in files}
-    said = [f"{printable(path)} is new" for path in now.keys() - before.keys()]
-    said += [f"{printable(path)} is gone" for path in gone if not is_document(path)]
-    said += [f"{printable(path)} changed" for path in now.keys() & before.keys() if now[path] != before[path]]
-    return sorted(said)
+    changes = [f"{printable(path)} is new" for path in now.keys() - before.keys()]
+    changes += [f"{printable(path)} was removed" for path in gone if not is_document(path)]
+    changes += [
+        f"{printable(path)} changed" for path in now.keys() & before.keys() if now[path] != before[path]
+    ]
+    return sorted(changes)

@@ -1,1 +1,1 @@
-"""OpenSSH: one login, sessions on it, and files that travel through them."""
+"""OpenSSH: one login per site, sessions on it, and file transfers through them."""

@@ -1,4 +1,4 @@
-"""The master connection itself: opened in the user's terminal, looked at, closed."""
+"""The control master: opening it in the user's terminal, checking and closing it, and reading ssh's settings."""
 
 from __future__ import annotations
 
@@ -22,66 +22,66 @@ from msgspec import Struct
 from packhorse.model.errors import RunError
 from packhorse.ssh.login import Login
 
-ANSWER_SECONDS = 10.0  # for a login node that is asked who we are
-LOOK_SECONDS = 10.0  # for ssh and ssh-keygen to read files of this machine
-REACH_SECONDS = 30  # for a host that does not answer at all, where the user's settings name no time
-# A master whose network is gone ends after a minute, and does not hang for hours. This holds no idle login open:
-# ControlPersist ends the master when the site would.
-PULSE = ("ServerAliveInterval=15", "ServerAliveCountMax=3")
+REPLY_SECONDS = 10.0  # for a login node to run WHO
+LOCAL_SECONDS = 10.0  # for ssh and ssh-keygen to read files of this machine
+CONNECT_SECONDS = 30  # for a host that does not respond, where the user's settings have no ConnectTimeout
+# A control master whose network is down exits after a minute instead of hanging for hours. This does not keep an idle
+# login open: ControlPersist ends the master when the site would.
+KEEPALIVE = ("ServerAliveInterval=15", "ServerAliveCountMax=3")
 MARK = "packhorse-here"
-# Words that mean the same to every shell. What its files print stands before the mark.
+# These words mean the same in every shell. Output of its startup files precedes the first mark.
 WHO = f"echo; echo {MARK}; id -un; hostname; echo {MARK}"
 
 
-class Look(Struct, frozen=True, kw_only=True):
-    """What the master connection is like.
+class MasterStatus(Struct, frozen=True, kw_only=True):
+    """State of the control master.
 
-    open; busy: no session is free; mute: commands are not run; silent: no answer comes; closed: there is none.
+    open; busy: no session is free; mute: it runs no commands; silent: no reply in time; closed: there is no master.
     """
 
     state: Literal["open", "busy", "mute", "silent", "closed"]
     user: str = ""
     host: str = ""
-    noise: str = ""  # what the login's files print in a plain command
+    noise: str = ""  # output of the login's startup files in a non-interactive shell
 
 
-class Facts(Struct, frozen=True, kw_only=True):
-    """What ssh would do with a destination, by the user's settings (ssh -G)."""
+class SshSettings(Struct, frozen=True, kw_only=True):
+    """The user's ssh settings for a destination (ssh -G)."""
 
     host: str
     user: str
     port: str
-    name: str  # under which the host's key is kept
-    files: tuple[str, ...]  # where keys are kept
-    strict: bool  # the user's settings refuse unknown keys
-    timeout: bool  # they say how long to wait for a connection
+    name: str  # of the host in the known-hosts files
+    files: tuple[str, ...]  # known-hosts files
+    strict: bool  # whether unknown host keys are refused
+    timeout: bool  # whether there is a ConnectTimeout
 
 
-def look(login: Login, seconds: float = ANSWER_SECONDS) -> Look:
-    """Ask over the master who and where we are; what is left of a dead master is removed."""
+def check_master(login: Login, seconds: float = REPLY_SECONDS) -> MasterStatus:
+    """Return the state of the control master, with user and host name; remove the socket of a dead master."""
     if not login.alive():
-        sweep(login)
-        return Look(state="closed")
-    argv = [*login.riding("-T", "-n"), WHO]
+        remove_dead_socket(login)
+        return MasterStatus(state="closed")
+    argv = [*login.session_argv("-T", "-n"), WHO]
     try:
         done = subprocess.run(
             argv, stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=seconds
         )
     except subprocess.TimeoutExpired:
-        return Look(state="silent")
+        return MasterStatus(state="silent")
     parts = re.split(rf"^{MARK}$", done.stdout.decode(errors="replace"), maxsplit=2, flags=re.MULTILINE)
     if len(parts) == 3:
         user, _, host = parts[1].strip().partition("\n")
-        return Look(state="open", user=user.strip(), host=host.strip(), noise=parts[0].strip())
+        return MasterStatus(state="open", user=user.strip(), host=host.strip(), noise=parts[0].strip())
     if login.alive():
-        return Look(state="busy" if done.returncode == 255 else "mute")
-    return Look(state="closed")
+        return MasterStatus(state="busy" if done.returncode == 255 else "mute")
+    return MasterStatus(state="closed")
 
 
-def sweep(login: Login) -> bool:
-    """Remove the socket of a master that is dead; tell whether there was one."""
+def remove_dead_socket(login: Login) -> bool:
+    """Remove the socket of a dead master; return whether there was one."""
     with socket.socket(socket.AF_UNIX) as probe:
-        probe.settimeout(LOOK_SECONDS)
+        probe.settimeout(LOCAL_SECONDS)
         try:
             probe.connect(str(login.socket))
         except OSError as error:
@@ -91,37 +91,37 @@ def sweep(login: Login) -> bool:
     return False
 
 
-def close(login: Login) -> bool:
-    """End the master and all that rides on it; tell whether there was one. One that hangs is left behind."""
-    there = login.alive()
-    if there:
-        _read([*login.program(), "-O", "exit", "--", login.destination])
-    left = login.socket.exists()
+def close_master(login: Login) -> bool:
+    """End the control master and all its sessions; return whether there was one. Ignore a master that hangs."""
+    alive = login.alive()
+    if alive:
+        _run_local([*login.program(), "-O", "exit", "--", login.destination])
+    stale = login.socket.exists()
     login.socket.unlink(missing_ok=True)
-    return there or left
+    return alive or stale
 
 
 @contextmanager
-def alone(login: Login) -> Iterator[None]:
-    """Let one `connect` at a time ask, since of two logins one would be for nothing; raise RunError for the other."""
+def connect_lock(login: Login) -> Iterator[None]:
+    """Allow one `connect` at a time, since a second login would be useless; raise RunError for the second."""
     handle = os.open(login.socket.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise RunError(
-                f"another packhorse connect {login.site} is under way", "answer there, or end it with Ctrl-C"
+                f"another packhorse connect {login.site} is running", "log in there, or stop it with Ctrl-C"
             ) from None
         yield
     finally:
         os.close(handle)
 
 
-def open_master(login: Login, facts: Facts, idle: int) -> str:
-    """Log in, in the user's terminal; return "" or what ssh said on standard error where that failed.
+def open_master(login: Login, facts: SshSettings, idle: int) -> str:
+    """Log in, in the user's terminal; return "", or ssh's standard error where the login failed.
 
-    What is asked and answered goes between ssh and the terminal (/dev/tty). Only what ssh says on standard error
-    passes through here, on its way to the terminal, so that a failure can be explained.
+    Passwords and other prompts go directly between ssh and the terminal (/dev/tty). Only ssh's standard error is
+    copied through here, so that a failure can be explained.
     """
     options = [
         "ControlMaster=yes",
@@ -130,82 +130,85 @@ def open_master(login: Login, facts: Facts, idle: int) -> str:
         f"StrictHostKeyChecking={'yes' if facts.strict else 'ask'}",
         "RemoteCommand=none",
         "ClearAllForwardings=yes",
-        "LogLevel=INFO",  # banners and reasons; nothing of it is said more quietly because of the user's settings
-        *PULSE,
-        *([] if facts.timeout else [f"ConnectTimeout={REACH_SECONDS}"]),
+        "LogLevel=INFO",  # banners and error messages, also where the user's settings silence them
+        *KEEPALIVE,
+        *([] if facts.timeout else [f"ConnectTimeout={CONNECT_SECONDS}"]),
     ]
-    argv = [*login.program(), "-fNT", *(word for said in options for word in ("-o", said))]
-    # The master leaves the terminal, but a jump host's ssh that it started does not: neither may hear it being closed.
-    heard = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    argv = [*login.program(), "-fNT", *(word for option in options for word in ("-o", option))]
+    # The master detaches from the terminal, but the ssh of a jump host that it started does not: closing the terminal
+    # must not end either of them.
+    handler = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
         process = subprocess.Popen([*argv, "--", login.destination], stderr=subprocess.PIPE)
     finally:
-        signal.signal(signal.SIGHUP, heard)
+        signal.signal(signal.SIGHUP, handler)
     try:
-        said = _pass_on(process)
+        errors = _copy_errors(process)
         status = process.wait()
     except KeyboardInterrupt:
-        process.wait()  # it has heard of it too, and puts the terminal right
+        process.wait()  # ssh got the signal too, and restores the terminal
         raise
-    return "" if status == 0 else said or f"ssh ended with status {status}"
+    return "" if status == 0 else errors or f"ssh exited with status {status}"
 
 
-def _pass_on(process: subprocess.Popen[bytes]) -> str:
-    """Copy ssh's standard error to ours until ssh ends; the master that it leaves behind may keep the pipe open."""
+def _copy_errors(process: subprocess.Popen[bytes]) -> str:
+    """Copy ssh's standard error to ours until ssh exits, and return it; the master may keep the pipe open."""
     assert process.stderr is not None
     handle = process.stderr.fileno()
-    said = bytearray()
+    copied = bytearray()
     while True:
         ended = process.poll() is not None
         ready, _, _ = select.select([handle], [], [], 0 if ended else 0.2)
         block = os.read(handle, 65536) if ready else b""
         if block:
-            said += block
+            copied += block
             sys.stderr.flush()
             os.write(sys.stderr.fileno(), block)
         elif ended or ready:
-            return said.decode(errors="replace")
+            return copied.decode(errors="replace")
 
 
-def facts_of(login: Login) -> Facts:
-    """Return what ssh would do; raise RunError where it does not understand its settings."""
-    known = dict(line.partition(" ")[::2] for line in reversed(_settings(login, login.destination)))
-    host, port = known.get("hostname", login.destination), known.get("port", "22")
-    name = known.get("hostkeyalias") or (host if port == "22" else f"[{host}]:{port}")
-    files = shlex.split(known.get("userknownhostsfile", "")) + shlex.split(
-        known.get("globalknownhostsfile", "")
-    )
-    return Facts(
+def read_settings(login: Login) -> SshSettings:
+    """Return the ssh settings of a login; raise RunError where ssh cannot read them."""
+    settings = dict(line.partition(" ")[::2] for line in reversed(_settings(login, login.destination)))
+    host, port = settings.get("hostname", login.destination), settings.get("port", "22")
+    name = settings.get("hostkeyalias") or (host if port == "22" else f"[{host}]:{port}")
+    files = shlex.split(settings.get("userknownhostsfile", ""))
+    files += shlex.split(settings.get("globalknownhostsfile", ""))
+    return SshSettings(
         host=host,
-        user=known.get("user", ""),
+        user=settings.get("user", ""),
         port=port,
         name=name.lower(),
         files=tuple(str(Path(file).expanduser()) for file in files if file != "none"),
-        strict=known.get("stricthostkeychecking") in ("yes", "true"),
-        timeout=known.get("connecttimeout", "none") not in ("none", "0"),
+        strict=settings.get("stricthostkeychecking") in ("yes", "true"),
+        timeout=settings.get("connecttimeout", "none") not in ("none", "0"),
     )
 
 
 def is_configured(login: Login) -> bool:
-    """Tell whether the user's settings speak of a host: whether they say else of it than of just any."""
+    """Return whether the user's ssh settings for a host differ from those for an arbitrary host."""
     other = "packhorse-any-host"
-    of_it, of_any = _settings(login, login.destination), _settings(login, other)
-    return [line.replace(login.destination, other) for line in of_it] != of_any
+    settings, defaults = _settings(login, login.destination), _settings(login, other)
+    return [line.replace(login.destination, other) for line in settings] != defaults
 
 
 def _settings(login: Login, destination: str) -> list[str]:
-    """Return what ssh makes of its settings, in lines; nothing goes over the network."""
-    done = _read([*login.program(), "-G", "--", destination])
+    """Return the lines of `ssh -G`; this does not use the network."""
+    done = _run_local([*login.program(), "-G", "--", destination])
     if done is None:
-        raise RunError("ssh -G does not end", "a `Match exec` of your ssh config may hang")
+        raise RunError(
+            f"ssh -G did not exit within {LOCAL_SECONDS:.0f} s",
+            "check whether a `Match exec` in your ssh config hangs",
+        )
     if done.returncode:
-        said = (done.stderr.strip().splitlines() or ["it does not say why"])[0]
-        raise RunError(f"ssh refuses its settings: {said}", "correct them, then type the same command again")
+        reason = (done.stderr.strip().splitlines() or ["no reason given"])[0]
+        raise RunError(f"ssh rejects its settings: {reason}", "correct them, then run this command again")
     return done.stdout.splitlines()
 
 
-def _read(argv: list[str]) -> subprocess.CompletedProcess[str] | None:
-    """Run a program of OpenSSH that reads files of this machine; None where it does not end."""
+def _run_local(argv: list[str]) -> subprocess.CompletedProcess[str] | None:
+    """Run an OpenSSH program that does not use the network; return None where it does not exit in time."""
     try:
         return subprocess.run(
             argv,
@@ -214,23 +217,23 @@ def _read(argv: list[str]) -> subprocess.CompletedProcess[str] | None:
             text=True,
             errors="replace",
             check=False,
-            timeout=LOOK_SECONDS,
+            timeout=LOCAL_SECONDS,
         )
     except subprocess.TimeoutExpired:
         return None
     except FileNotFoundError:
-        raise RunError(f"there is no {argv[0]} on this machine", "install the OpenSSH client") from None
+        raise RunError(f"{argv[0]} is not installed on this machine", "install the OpenSSH client") from None
 
 
-def known_keys(facts: Facts) -> list[tuple[str, str]]:
-    """Return the keys that this machine has of a host, each as (file, kind and fingerprint)."""
-    found = []
+def known_host_keys(facts: SshSettings) -> list[tuple[str, str]]:
+    """Return the keys of a host in the known-hosts files, each as (file, kind and fingerprint)."""
+    keys = []
     for file in facts.files:
         if not Path(file).is_file():
             continue
-        done = _read(["ssh-keygen", "-l", "-F", facts.name, "-f", file])
+        done = _run_local(["ssh-keygen", "-l", "-F", facts.name, "-f", file])
         for line in done.stdout.splitlines() if done else []:
-            words = line.split()
-            if len(words) >= 3 and not line.startswith("#"):  # name, kind, fingerprint
-                found.append((file, f"{words[1]} {words[2]}"))
-    return found
+            fields = line.split()
+            if len(fields) >= 3 and not line.startswith("#"):  # name, kind, fingerprint
+                keys.append((file, f"{fields[1]} {fields[2]}"))
+    return keys

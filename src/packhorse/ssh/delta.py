@@ -1,4 +1,4 @@
-"""What a new snapshot has beside an older one: two tars compared member by member, so that only what is new travels."""
+"""Upload of a snapshot as its difference from an older one: two tars are compared member by member."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from pathlib import Path
 
 from packhorse.ssh.session import Session
 
-WORTH = 1 << 18  # bytes of a snapshot below which all of it is sent
-Piece = tuple[int, int]  # where in the old tar (-1: nowhere), how many bytes
+SMALLEST = 1 << 18  # bytes; a smaller snapshot is uploaded whole
+Piece = tuple[int, int]  # (offset in the old tar, or -1 for new bytes; length in bytes)
 
 
 def send_delta(session: Session, folder: str, old: Path, new: Path) -> int | None:
-    """Make a new tar at the other end from the old one there; return the bytes sent, None where that cannot be.
+    """Create a new tar on the site from the old one there; return the bytes uploaded, or None where that is impossible.
 
-    Both tars are here, and the old one is there under its name.
+    Both tars exist locally, and the old one has the same name on the site. None also means that too little is saved.
     """
-    about = new.stat()
-    if about.st_size < WORTH or not old.is_file():
+    status = new.stat()
+    if status.st_size < SMALLEST or not old.is_file():
         return None
     pieces = delta(old, new)
     size = sum(length for offset, length in pieces if offset < 0)
-    if size > about.st_size // 2:
+    if size > status.st_size // 2:
         return None
-    row = [new.name, about.st_size, about.st_mode & 0o777, about.st_mtime]
-    number = session.send("patch", path=folder, old=old.name, row=row, pieces=pieces, much=True)
+    row = [new.name, status.st_size, status.st_mode & 0o777, status.st_mtime]
+    number = session.send("patch", path=folder, old=old.name, row=row, pieces=pieces, raw_follows=True)
     total = hashlib.sha256()
     with new.open("rb") as stream:
         for offset, length in pieces:
@@ -40,23 +40,21 @@ def send_delta(session: Session, folder: str, old: Path, new: Path) -> int | Non
 
 
 def delta(old: Path, new: Path) -> list[Piece]:
-    """Return the pieces of which the new tar consists, in order."""
-    known = {}
-    for offset, length, mark in members(old):
-        known[mark] = offset, length
-    found: list[Piece] = []
-    for _, length, mark in members(new):
-        offset = known[mark][0] if mark in known else -1
-        before = found[-1] if found else None
+    """Return the pieces that make up the new tar, in order."""
+    old_offsets = {digest: offset for offset, _, digest in members(old)}
+    pieces: list[Piece] = []
+    for _, length, digest in members(new):
+        offset = old_offsets.get(digest, -1)
+        before = pieces[-1] if pieces else None
         if before and (offset < 0) == (before[0] < 0) and (offset < 0 or before[0] + before[1] == offset):
-            found[-1] = before[0], before[1] + length
+            pieces[-1] = before[0], before[1] + length
         else:
-            found.append((offset, length))
-    return found
+            pieces.append((offset, length))
+    return pieces
 
 
 def members(path: Path) -> Iterator[tuple[int, int, bytes]]:
-    """Yield the place, the length and the SHA-256 of each member with its header, and of what ends the tar."""
+    """Yield offset, length and SHA-256 of each member with its header, and of the end of the tar."""
     with tarfile.open(path, errors="surrogateescape") as tar:
         begins = [member.offset for member in tar.getmembers()]
     size = path.stat().st_size

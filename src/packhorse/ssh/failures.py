@@ -1,4 +1,4 @@
-"""What ssh means when a login fails, by the words of OpenSSH's messages (sshconnect.c, sshconnect2.c, ssh.c)."""
+"""Causes of a failed login, recognised in OpenSSH's messages (sshconnect.c, sshconnect2.c, ssh.c)."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Literal
 
 Failure = Literal["denied", "changed", "unknown", "name", "away", "closed", "settings", "other"]
 
-# The first that fits counts: a changed key also "failed verification", and a closed door also closes the connection.
-WORDS: tuple[tuple[Failure, str], ...] = (
+# The first match wins: a changed key also "failed verification", and a refused login also closes the connection.
+PATTERNS: tuple[tuple[Failure, str], ...] = (
     ("settings", r"Bad configuration option|Bad owner or permissions|terminating, \d+ bad configuration"),
     ("settings", r"Can't open user config file|unsupported option|no argument after keyword"),
     ("changed", r"REMOTE HOST IDENTIFICATION HAS CHANGED"),
@@ -19,17 +19,17 @@ WORDS: tuple[tuple[Failure, str], ...] = (
     ("away", r"Connection refused|[Tt]imed out|No route to host|Network is (unreachable|down)|Host is down"),
     ("closed", r"Connection (closed|reset)|kex_exchange_identification|Not allowed at this time"),
 )
-SENT = re.compile(
+OFFERED_KEY = re.compile(
     r"The fingerprint for the (\S+) key sent by the remote host is\s+(\S+?)\.?\s*$", re.MULTILINE
 )
 
 
-def failure(said: str) -> Failure:
-    """Return why a login failed, by what ssh said on standard error."""
-    return next((kind for kind, words in WORDS if re.search(words, said)), "other")
+def login_failure(errors: str) -> Failure:
+    """Return why a login failed, from ssh's standard error."""
+    return next((kind for kind, pattern in PATTERNS if re.search(pattern, errors)), "other")
 
 
-def sent_key(said: str) -> str:
-    """Return the kind and fingerprint of the key that a host sent which is not the one that is known, "" for none."""
-    found = SENT.search(said)
-    return f"{found[1]} {found[2]}" if found else ""
+def offered_key(errors: str) -> str:
+    """Return kind and fingerprint of the unexpected key that a host offered, or "" where ssh reports none."""
+    match = OFFERED_KEY.search(errors)
+    return f"{match[1]} {match[2]}" if match else ""

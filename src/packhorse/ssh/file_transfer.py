@@ -1,4 +1,4 @@
-"""Files over a session with a login node: sent whole or not at all, fetched from any byte on, checked by SHA-256."""
+"""Upload and download of files over a session: whole or not at all, resumed where interrupted, checked by SHA-256."""
 
 from __future__ import annotations
 
@@ -8,73 +8,74 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from packhorse.agent.paths import part_of as agent_part_of
 from packhorse.model.errors import RunError
-from packhorse.ssh.replies import Given, checked, nonsense
-from packhorse.ssh.rsync import carries, pulled, pushed
+from packhorse.ssh.replies import FileHeader, check_reply, malformed_reply
+from packhorse.ssh.rsync import pull, push, worth_rsync
 from packhorse.ssh.session import Session
 
-BLOCK = 1 << 16  # what a pipe holds; blocks of 1 MiB, which no cache holds, took three times the time
-SAME_AGE = 0.001  # seconds; file systems round times differently
-PUT_SECONDS = 600.0  # for a slow file system to write what was sent
-Told = Callable[[int], None]  # how many bytes more have gone or come
+BLOCK = (
+    1 << 16
+)  # bytes, the capacity of a pipe; blocks of 1 MiB, larger than the CPU cache, took three times as long
+SAME_MTIME = 0.001  # seconds; file systems round times differently
+UPLOAD_SECONDS = 600.0  # for a slow file system to write an upload
+OnBytes = Callable[[int], None]  # called with the number of bytes transferred since the last call
 
 
-def put(
-    session: Session, folder: str, files: Sequence[tuple[str, Path, int]], told: Told | None = None
+def upload_files(
+    session: Session, folder: str, files: Sequence[tuple[str, Path, int]], on_bytes: OnBytes | None = None
 ) -> dict[str, Any]:
-    """Send files ((name there, path here, bytes that are there already)) into a folder, and return the answer.
+    """Upload files ((remote name, local path, offset in bytes to start from)) into a folder, and return the reply.
 
-    Raises RunError where one changes meanwhile, does not come as it was sent, or cannot be written.
+    Raise RunError where a file changes during the upload, arrives damaged, or cannot be written.
     """
-    heads: list[list[Any]] = []
+    headers: list[list[Any]] = []
     for name, source, offset in files:
-        about = source.stat()
-        size = about.st_size
-        heads.append([name, size, min(offset, size), about.st_mode & 0o777, about.st_mtime])
-    number = session.send("put", path=folder, files=heads, much=True)
-    for (_, source, _), (_, size, offset, _, _) in zip(files, heads, strict=True):
-        _send(session, source, (size, offset), told)
-    return session.result(number, PUT_SECONDS)
+        status = source.stat()
+        size = status.st_size
+        headers.append([name, size, min(offset, size), status.st_mode & 0o777, status.st_mtime])
+    number = session.send("put", path=folder, files=headers, raw_follows=True)
+    for (_, source, _), (_, size, offset, _, _) in zip(files, headers, strict=True):
+        _send(session, source, (size, offset), on_bytes)
+    return session.result(number, UPLOAD_SECONDS)
 
 
-def _send(session: Session, source: Path, span: tuple[int, int], told: Told | None) -> None:
-    """Send a file's bytes from the offset on, and the digest of all."""
+def _send(session: Session, source: Path, span: tuple[int, int], on_bytes: OnBytes | None) -> None:
+    """Send a file's bytes from the offset on, then the digest of the whole file."""
     size, offset = span
     total, at = hashlib.sha256(), 0
     with source.open("rb") as stream:
         while at < size:
-            # Up to the offset it is only hashed, and then no block may reach over it.
+            # Up to the offset the file is only hashed; no block may reach across it.
             block = stream.read(min(BLOCK, (offset if at < offset else size) - at))
             if not block:
-                raise RunError(
-                    f"{source} became shorter while it was sent", "the same command sends it again"
-                )
+                raise RunError(f"{source} was truncated during the upload", "run this command again")
             total.update(block)
             if at >= offset:
                 session.write(block)
-                if told:
-                    told(len(block))
+                if on_bytes:
+                    on_bytes(len(block))
             at += len(block)
     session.write(total.digest())
 
 
-def give(
+def stream_files(
     session: Session, folder: str, files: Sequence[tuple[str, int]]
 ) -> Iterator[tuple[dict[str, Any], Iterator[bytes]]]:
-    """Yield files from an offset on ((name there, offset)): what is told of each, and its bytes, to be read whole.
+    """Yield header and bytes of files ((remote name, offset)), from the offset on. Read all bytes before the next file.
 
-    A file that is not there has the size -1. Raises RunError at the end of one that did not come as it was sent.
+    A file that does not exist has the size -1. Raise RunError at the end of a file that arrived damaged.
     """
-    number = session.send("give", path=folder, files=[list(one) for one in files])
+    number = session.send("give", path=folder, files=[list(row) for row in files])
     session.settle(before=number)
     for name, offset in files:
-        head = session.said(session.line())
-        if "id" in head:  # something went wrong before the first file
-            session.take(head)
+        head = session.parse_reply(session.line())
+        if "id" in head:  # the request failed before the first file
+            session.accept_reply(head)
             break
-        checked(session.login.site, head, Given)
+        check_reply(session.login.site, head, FileHeader)
         if head["name"] != name or (head["size"] >= 0 and head.get("from") != offset):
-            raise nonsense(session.login.site, name)
+            raise malformed_reply(session.login.site, name)
         yield head, _checked(session, head) if head["size"] >= 0 else iter(())
     session.result(number)
 
@@ -85,139 +86,152 @@ def _checked(session: Session, head: dict[str, Any]) -> Iterator[bytes]:
         total.update(block)
         yield block
     if b"".join(session.raw(32)) != total.digest():
-        raise RunError(f"{head['name']} did not come as it was sent", "the same command goes on")
+        raise RunError(f"{head['name']} was damaged in transfer", "run this command again to resume")
 
 
-def send(
+def upload_missing(
     session: Session,
     folder: str,
     files: Sequence[tuple[str, Path]],
     *,
     before: Callable[[int, int], None] | None = None,
-    told: Told | None = None,
+    on_bytes: OnBytes | None = None,
 ) -> int:
-    """Send files that are not there in the same size and age, going on where a file was cut; return the bytes sent.
+    """Upload files that the site does not have with the same size and mtime; return the number of bytes uploaded.
 
-    `before` learns how many bytes will go, of how many files.
+    Interrupted uploads resume. `before` is called with the number of bytes to upload, and of files; `on_bytes` with
+    the bytes of each block.
     """
     rows = []
     for name, path in files:
-        about = path.stat()
-        rows.append([name, about.st_size, about.st_mtime])
-    told_there = session.call("begun", path=folder, files=rows)
-    begun = told_there["found"]
-    wanted = [(name, path, have) for (name, path), have in zip(files, begun, strict=True) if have >= 0]
-    size: int = sum(row[1] - have for row, have in zip(rows, begun, strict=True) if have >= 0)
+        status = path.stat()
+        rows.append([name, status.st_size, status.st_mtime])
+    reply = session.call("begun", path=folder, files=rows)
+    offsets = reply["found"]  # -1 for a complete file
+    missing = [
+        (name, path, offset) for (name, path), offset in zip(files, offsets, strict=True) if offset >= 0
+    ]
+    size: int = sum(row[1] - offset for row, offset in zip(rows, offsets, strict=True) if offset >= 0)
     if before:
-        before(size, len(wanted))
-    wanted = _without_large(session, str(told_there["path"]), wanted, told)
-    if wanted:
-        put(session, folder, wanted, told)
+        before(size, len(missing))
+    small = _upload_large(session, str(reply["path"]), missing, on_bytes)
+    if small:
+        upload_files(session, folder, small, on_bytes)
     return size
 
 
-def _without_large(
-    session: Session, folder: str, wanted: list[tuple[str, Path, int]], told: Told | None
+def _upload_large(
+    session: Session, folder: str, files: list[tuple[str, Path, int]], on_bytes: OnBytes | None
 ) -> list[tuple[str, Path, int]]:
-    """Send large files by rsync where that can be; return those that are left to send."""
-    left = []
-    for number, (name, path, have) in enumerate(wanted):
-        about = path.stat()
-        if not carries(session, about.st_size - have):
-            left.append((name, path, have))
+    """Upload large files with rsync where possible; return the files that remain."""
+    remaining = []
+    for number, (name, path, offset) in enumerate(files):
+        status = path.stat()
+        if not worth_rsync(session, status.st_size - offset):
+            remaining.append((name, path, offset))
             continue
         session.call("folders", path=folder, names=[name.rpartition("/")[0]])
-        part = part_of(Path(folder) / name, about.st_size, about.st_mtime)
-        row = [name, about.st_size, about.st_mode & 0o777, about.st_mtime]
+        part = part_of(Path(folder) / name, status.st_size, status.st_mtime)
+        row = [name, status.st_size, status.st_mode & 0o777, status.st_mtime]
         if (
-            not pushed(session, str(path.resolve()), str(part))
+            not push(session, str(path.resolve()), str(part))
             or not session.call("name", path=folder, row=row)["named"]
         ):
-            return [*left, *wanted[number:]]  # what one does not do, the next will not either
-        if told:
-            told(about.st_size - have)
-    return left
+            return [*remaining, *files[number:]]  # what failed for one file will fail for the next
+        if on_bytes:
+            on_bytes(status.st_size - offset)
+    return remaining
 
 
-def fetch(session: Session, listed: dict[str, Any], here: Path, told: Told | None = None) -> int:
-    """Fetch what the porter listed and is not here in the same size and age, each file whole or not at all.
+def download_missing(
+    session: Session, listed: dict[str, Any], here: Path, on_bytes: OnBytes | None = None
+) -> int:
+    """Download listed files that are not in `here` with the same size and mtime; return the number of bytes received.
 
-    What came of one before it was cut stays beside it, to go on from. Returns the bytes that came.
+    `listed` is the agent's reply to "list". Each file appears whole or not at all; the part of an interrupted
+    download stays beside it, and the next one resumes. `on_bytes` is called with the bytes of each block.
     """
-    folder, wanted = listed["path"], []
-    for name, size, mtime, _ in lacking(listed, here):
+    folder, files = listed["path"], []
+    for name, size, mtime, _ in missing_rows(listed, here):
         part = part_of(here / name if name else here, size, mtime)
-        have = part.stat().st_size if part.exists() else 0
-        wanted.append((name, have if have <= size else 0))
-    wanted, came = _fetch_large(session, listed, here, wanted, told)
-    for head, blocks in give(session, folder, wanted) if wanted else ():
+        offset = part.stat().st_size if part.exists() else 0
+        files.append((name, offset if offset <= size else 0))
+    files, received = _download_large(session, listed, here, files, on_bytes)
+    for head, blocks in stream_files(session, folder, files) if files else ():
         if head["size"] < 0:
-            raise RunError(f"{head['name'] or folder} vanished meanwhile", "the same command goes on")
-        path = here / inside(head["name"]) if head["name"] else here
+            raise RunError(
+                f"{head['name'] or folder} was removed during the download",
+                "run this command again to resume",
+            )
+        path = here / check_inside(head["name"]) if head["name"] else here
         path.parent.mkdir(parents=True, exist_ok=True)
         part = part_of(path, head["from"] + head["size"], head["mtime"])
         with part.open("r+b" if head["from"] else "wb") as stream:
             stream.seek(head["from"])
             for block in blocks:
                 stream.write(block)
-                came += len(block)
-                if told:
-                    told(len(block))
+                received += len(block)
+                if on_bytes:
+                    on_bytes(len(block))
         part.chmod(head["mode"])
         os.utime(part, (head["mtime"], head["mtime"]))
         part.replace(path)
-    return came
+    return received
 
 
-def _fetch_large(
-    session: Session, listed: dict[str, Any], here: Path, wanted: list[tuple[str, int]], told: Told | None
+def _download_large(
+    session: Session,
+    listed: dict[str, Any],
+    here: Path,
+    files: list[tuple[str, int]],
+    on_bytes: OnBytes | None,
 ) -> tuple[list[tuple[str, int]], int]:
-    """Fetch large files by rsync where that can be; return those that are left to fetch, and the bytes that came."""
-    rows, left, came = {row[0]: row for row in listed["files"]}, [], 0
-    for number, (name, have) in enumerate(wanted):
+    """Download large files with rsync where possible; return the files that remain, and the bytes received."""
+    rows, remaining, received = {row[0]: row for row in listed["files"]}, [], 0
+    for number, (name, offset) in enumerate(files):
         _, size, mtime, mode = rows[name]
         path = here / name if name else here
-        if not carries(session, size - have):
-            left.append((name, have))
+        if not worth_rsync(session, size - offset):
+            remaining.append((name, offset))
             continue
         path.parent.mkdir(parents=True, exist_ok=True)
         part = part_of(path.absolute(), size, mtime)
-        there = f"{listed['path']}/{name}" if name else listed["path"]
-        if not pulled(session, there, str(part)) or part.stat().st_size != size:
-            return [*left, *wanted[number:]], came
+        source = f"{listed['path']}/{name}" if name else listed["path"]
+        if not pull(session, source, str(part)) or part.stat().st_size != size:
+            return [*remaining, *files[number:]], received
         part.chmod(mode)
         os.utime(part, (mtime, mtime))
         part.replace(path)
-        came += size - have
-        if told:
-            told(size - have)
-    return left, came
+        received += size - offset
+        if on_bytes:
+            on_bytes(size - offset)
+    return remaining, received
 
 
-def lacking(listed: dict[str, Any], here: Path) -> list[list[Any]]:
-    """Return the rows of what the porter listed that are not here in the same size and age."""
+def missing_rows(listed: dict[str, Any], here: Path) -> list[list[Any]]:
+    """Return the rows of listed files that are not in `here` with the same size and mtime."""
     rows: list[list[Any]] = listed["files"]
-    return [row for row in rows if not _same(here / inside(row[0]) if row[0] else here, row[1], row[2])]
+    return [row for row in rows if not _same(here / check_inside(row[0]) if row[0] else here, row[1], row[2])]
 
 
 def part_of(path: Path, size: int, mtime: float) -> Path:
-    """Return where a file stands that has not come whole; of another size or age it is another file's part."""
-    from packhorse.agent.paths import part_of as named
-
-    return Path(os.fsdecode(named(os.fsencode(path), size, mtime)))
+    """Return the path of a file's incomplete copy, which differs for another size or mtime."""
+    return Path(os.fsdecode(agent_part_of(os.fsencode(path), size, mtime)))
 
 
-def inside(name: str) -> str:
-    """Return a name that the other end gave, if it stays inside its folder; raise RunError for any other."""
+def check_inside(name: str) -> str:
+    """Return a relative name that the site sent; raise RunError where it leaves its folder."""
     parts = name.split("/")
     if name.startswith("/") or ".." in parts or "\0" in name:
-        raise RunError(f"the site named a file outside the folder: {name!r}", "nothing was written")
+        raise RunError(
+            f"the site sent the name of a file outside the folder: {name!r}", "nothing was written"
+        )
     return name
 
 
 def _same(path: Path, size: int, mtime: float) -> bool:
     try:
-        about = path.stat()
+        status = path.stat()
     except OSError:
         return False
-    return about.st_size == size and abs(about.st_mtime - mtime) < SAME_AGE
+    return status.st_size == size and abs(status.st_mtime - mtime) < SAME_MTIME

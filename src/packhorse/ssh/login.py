@@ -1,8 +1,8 @@
-"""The user's one login to a site: a master connection of the system's OpenSSH, on which everything else rides.
+"""The user's login to a site: a control master of the system's OpenSSH, which all sessions share.
 
-Nothing here logs in. What rides on the master forbids a connection of its own by `ProxyCommand=false`: without it
-ssh, when the master is gone or all its sessions are used up, silently logs in anew, which at a site with a second
-factor is a push that nobody asked for (seen with OpenSSH 9.2).
+Nothing here logs in. `ProxyCommand=false` keeps sessions from opening a connection of their own: without it, ssh
+silently logs in again when the control master is gone or has no free session, which at a site with a second factor
+sends the user an unexpected push request (seen with OpenSSH 9.2).
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from msgspec import Struct
 from packhorse.model.errors import RunError, Unreachable
 
 # A socket's path may have 104 bytes on the BSDs and 108 on Linux (unix(7)); ssh adds a dot and 16 characters while it
-# makes one (mux.c of OpenSSH).
+# creates one (mux.c of OpenSSH).
 LONGEST_SOCKET = 104 - 18
 CHECK_SECONDS = 10.0
 CONFIG_VARIABLE = "PACKHORSE_SSH_CONFIG"
 
-RIDING = (
+SESSION_OPTIONS = (
     "ControlMaster=no",
     "BatchMode=yes",
     "ProxyCommand=false",
@@ -36,9 +36,9 @@ RIDING = (
 
 
 class Login(Struct, frozen=True, kw_only=True):
-    """Where a user logs in, and the socket of the master connection.
+    """A destination of ssh, and the socket of its control master.
 
-    `destination` is what ssh takes: host, user@host or ssh://user@host:port; the user's ssh config is honoured.
+    `destination` is an argument of ssh: host, user@host or ssh://user@host:port; the user's ssh config applies.
     """
 
     site: str  # its name, for messages
@@ -47,61 +47,61 @@ class Login(Struct, frozen=True, kw_only=True):
     config: str = ""  # another configuration file than ~/.ssh/config
 
     @property
-    def kept(self) -> Path:
-        """A file that is there while the login is to be kept in use (`packhorse connect --keep`)."""
+    def keep_file(self) -> Path:
+        """A file that exists while idle sessions must stay open (`packhorse connect --keep`)."""
         return self.socket.with_suffix(".keep")
 
     def program(self) -> list[str]:
-        """Return the beginning of every call of ssh."""
-        chosen = ["-F", self.config] if self.config else []
-        return ["ssh", *chosen, "-o", f"ControlPath={self.socket}"]
+        """Return the first arguments of every ssh command."""
+        config = ["-F", self.config] if self.config else []
+        return ["ssh", *config, "-o", f"ControlPath={self.socket}"]
 
-    def riding(self, *more: str) -> list[str]:
-        """Return an argv up to the remote command: one more session on the master, or exit status 255 at once."""
-        options = [word for said in RIDING for word in ("-o", said)]
+    def session_argv(self, *more: str) -> list[str]:
+        """Return the argv, up to the remote command, of a session on the control master.
+
+        ssh exits with status 255 at once where it cannot get one.
+        """
+        options = [word for option in SESSION_OPTIONS for word in ("-o", option)]
         return [*self.program(), *options, *(more or ("-T",)), "--", self.destination]
 
     def alive(self) -> bool:
-        """Ask the master whether it is there; nothing goes over the network."""
+        """Return whether the control master is running; this does not use the network."""
         argv = [*self.program(), "-O", "check", "--", self.destination]
         try:
             done = subprocess.run(
                 argv, stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=CHECK_SECONDS
             )
         except FileNotFoundError:
-            raise RunError("there is no ssh on this machine", "install the OpenSSH client") from None
+            raise RunError("ssh is not installed on this machine", "install the OpenSSH client") from None
         except subprocess.TimeoutExpired:
             return False
         return done.returncode == 0
 
     def lost(self) -> Unreachable:
-        """Return what it means that a session could not be had (exit status 255 of ssh)."""
+        """Return the error for a session that could not be opened (exit status 255 of ssh)."""
         if self.alive():
             message = f"too many sessions at once on the connection to {self.site}"
-            return Unreachable(message, "wait a little, then type the same command again")
-        return Unreachable(
-            f"there is no connection to {self.site}", f"log in again: packhorse connect {self.site}"
-        )
+            return Unreachable(message, "wait a few seconds, then run this command again")
+        return Unreachable(f"not connected to {self.site}", f"log in again: packhorse connect {self.site}")
 
 
 def login_to(site: str, destination: str, folder: Path) -> Login:
-    """Return the login to a site; `folder` is the user's private cache, in which the socket stands."""
+    """Return the login to a site; `folder` is the user's private cache, which holds the socket."""
     config = os.environ.get(CONFIG_VARIABLE, "")
     name = hashlib.sha256(f"{destination}\0{config}".encode()).hexdigest()[:16]
-    place = _socket_folder(folder)
-    return Login(site=site, destination=destination, socket=place / name, config=config)
+    return Login(site=site, destination=destination, socket=_socket_folder(folder) / name, config=config)
 
 
 def _socket_folder(cache: Path) -> Path:
-    """Return a private folder whose path is short, and has nothing that ssh's configuration would read as its own."""
-    place = cache / "ssh"
-    plain = all(one.isalnum() or one in "/._-" for one in str(place)) and str(place).isascii()
-    if not plain or len(str(place)) + 17 > LONGEST_SOCKET:
-        place = Path(tempfile.gettempdir()) / f"packhorse-{os.getuid()}"
-    place.mkdir(mode=0o700, parents=True, exist_ok=True)
-    about = place.lstat()
-    if not stat.S_ISDIR(about.st_mode) or about.st_uid != os.getuid():
-        raise RunError(f"{place} belongs to somebody else", "set TMPDIR to a folder of your own")
-    if stat.S_IMODE(about.st_mode) != 0o700:
-        place.chmod(0o700)
-    return place
+    """Return a private folder with a short path without characters that ssh's configuration interprets."""
+    folder = cache / "ssh"
+    plain = all(char.isalnum() or char in "/._-" for char in str(folder)) and str(folder).isascii()
+    if not plain or len(str(folder)) + 17 > LONGEST_SOCKET:
+        folder = Path(tempfile.gettempdir()) / f"packhorse-{os.getuid()}"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    status = folder.lstat()
+    if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid():
+        raise RunError(f"{folder} belongs to another user", "set TMPDIR to a folder of your own")
+    if stat.S_IMODE(status.st_mode) != 0o700:
+        folder.chmod(0o700)
+    return folder

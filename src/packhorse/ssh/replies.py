@@ -1,4 +1,4 @@
-"""What the porter's answers look like: a site that says anything else is told so, and nothing of it is believed."""
+"""Types of the remote agent's replies. A reply of any other type is an error, and nothing of it is used."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ Size = Annotated[int, msgspec.Meta(ge=0)]
 Row = tuple[str, Size, float, Size]  # name, size, mtime, mode
 
 
-class Place(TypedDict):
-    """What a path means there."""
+class PathFacts(TypedDict):
+    """What the agent knows of a path."""
 
     path: str
     exists: NotRequired[bool]
@@ -23,7 +23,7 @@ class Place(TypedDict):
 
 
 class Hello(TypedDict):
-    """Who and where we are."""
+    """The user, the machine and its Python, asked at the start of a session."""
 
     user: str
     home: str
@@ -31,19 +31,19 @@ class Hello(TypedDict):
     python: str
     version: str
     programs: dict[str, str]
-    paths: list[Place]
+    paths: list[PathFacts]
 
 
-class Ran(TypedDict):
-    """What a command said."""
+class CommandReply(TypedDict):
+    """Exit status and output of a command; status None where it did not exit by itself."""
 
     status: int | None
     stdout: str
     stderr: str
 
 
-class Look(TypedDict):
-    """What is new in a run directory."""
+class RunChanges(TypedDict):
+    """New content of a run directory since the last poll."""
 
     files: dict[str, str]
     ends: dict[str, str]
@@ -52,8 +52,8 @@ class Look(TypedDict):
     there: bool
 
 
-class Listed(TypedDict):
-    """Files of a folder."""
+class FolderListing(TypedDict):
+    """The files of a folder."""
 
     path: str
     kind: str
@@ -61,15 +61,15 @@ class Listed(TypedDict):
     other: list[str]
 
 
-class Begun(TypedDict):
-    """What is there of files that are to come."""
+class PartSizes(TypedDict):
+    """How many bytes of files to upload exist already; -1 for a complete file."""
 
     path: str
     found: list[int]
 
 
-class Given(TypedDict):
-    """What is told before a file's bytes."""
+class FileHeader(TypedDict):
+    """The header of a file's bytes; size -1 for a file that does not exist."""
 
     name: str
     size: Annotated[int, msgspec.Meta(ge=-1)]
@@ -77,51 +77,51 @@ class Given(TypedDict):
     mtime: NotRequired[float]
 
 
-class Named(TypedDict):
-    """Whether a file that came another way got its name."""
+class Renamed(TypedDict):
+    """Whether a file that rsync uploaded was renamed to its final name."""
 
     named: bool
 
 
-class Made(TypedDict):
-    """Whether it was made."""
+class Created(TypedDict):
+    """Whether the file or folder was created."""
 
     made: bool
 
 
 class Extent(TypedDict):
-    """How much there is."""
+    """Total size and number of files of a folder."""
 
     size: Size
     files: Size
 
 
-SHAPES: dict[str, Any] = {
+REPLY_TYPES: dict[str, Any] = {
     "hello": Hello,
-    "run": Ran,
-    "run_loaded": Ran,
-    "look": Look,
-    "list": Listed,
-    "begun": Begun,
-    "name": Named,
-    "patch": Made,
-    "claim": Made,
+    "run": CommandReply,
+    "run_loaded": CommandReply,
+    "look": RunChanges,
+    "list": FolderListing,
+    "begun": PartSizes,
+    "name": Renamed,
+    "patch": Created,
+    "claim": Created,
     "extent": Extent,
 }
 
 
-def checked(site: str, answer: dict[str, Any], shape: Any) -> dict[str, Any]:
-    """Return an answer that has a shape; raise RunError for any other."""
+def check_reply(site: str, reply: dict[str, Any], expected: Any) -> dict[str, Any]:
+    """Return a reply of the given type; raise RunError for any other."""
     try:
-        msgspec.convert(answer, shape)
+        msgspec.convert(reply, expected)
     except msgspec.ValidationError as error:
-        raise nonsense(site, str(error)) from None
-    return answer
+        raise malformed_reply(site, str(error)) from None
+    return reply
 
 
-def nonsense(site: str, what: str) -> RunError:
-    """Return what it means that a site says what its porter never would."""
+def malformed_reply(site: str, detail: str) -> RunError:
+    """Return the error for a reply that the remote agent never sends, such as output of the login's startup files."""
     return RunError(
-        f"{site} gave an answer that makes no sense ({what[:80]!r})",
-        f"the same command tries again; packhorse shell {site} shows what a login there prints",
+        f"{site} sent a malformed reply ({detail[:80]!r})",
+        f"run this command again; packhorse shell {site} shows what a login there prints",
     )

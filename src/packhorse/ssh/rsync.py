@@ -1,7 +1,7 @@
-"""Large files by rsync, where both ends have it: on two cores that both ends share it takes less of them than we do.
+"""Transfer of large files with rsync where both ends have it, since it uses less CPU than our own transfer.
 
-It writes into the same part that a transfer of ours would go on with, and compares a checksum of the whole file itself;
-the file gets its name afterwards, from the porter or here. Where it fails, for whatever reason, our own way goes on.
+rsync writes the same part file that our own transfer would resume, and verifies a checksum of the whole file. The
+caller renames the file afterwards. Where rsync fails, for whatever reason, our own transfer resumes.
 """
 
 from __future__ import annotations
@@ -13,31 +13,31 @@ import subprocess
 from packhorse.ssh.session import Session
 from packhorse.ssh.session_slots import session_slot
 
-LARGE = 64 << 20  # bytes still to go, below which a second session is not worth its start
+LARGE = 64 << 20  # bytes to transfer; for less, starting a second session costs more than it saves
 STALL = 60  # seconds without a byte, after which rsync gives up
-# --append-verify goes on after what is there and compares all of it at the end; what differs is sent anew (rsync(1)).
-# --secluded-args (as -s, which 3.0 knows too): no shell reads the names.
+# --append-verify resumes after the existing bytes, and resends the file if its checksum then differs (rsync(1)).
+# --secluded-args (as -s, which 3.0 knows too): no shell interprets the names.
 OPTIONS = ("-s", "--append-verify", "--no-whole-file", f"--timeout={STALL}", "--chmod=F600", "--quiet")
 
 
-def carries(session: Session, size: int) -> bool:
-    """Tell whether a file with so many bytes to go is worth a try."""
+def worth_rsync(session: Session, size: int) -> bool:
+    """Return whether rsync is available here and worthwhile for `size` bytes."""
     return size >= LARGE and session.sessions > 1 and shutil.which("rsync") is not None
 
 
-def pushed(session: Session, here: str, there: str) -> bool:
-    """Send a file (absolute paths); tell whether it is there whole."""
-    return _run(session, here, f"{_host(session)}:{there}")
+def push(session: Session, local: str, remote: str) -> bool:
+    """Upload a file (absolute paths); return whether it is complete there."""
+    return _run(session, local, f"{_host(session)}:{remote}")
 
 
-def pulled(session: Session, there: str, here: str) -> bool:
-    """Fetch a file (absolute paths); tell whether it is here whole."""
-    return _run(session, f"{_host(session)}:{there}", here)
+def pull(session: Session, remote: str, local: str) -> bool:
+    """Download a file (absolute paths); return whether it is complete here."""
+    return _run(session, f"{_host(session)}:{remote}", local)
 
 
 def _run(session: Session, source: str, target: str) -> bool:
-    # rsync reads this line itself: quotes as a shell does, and nothing else (rsync(1), --rsh).
-    shell = shlex.join(session.login.riding("-T")[:-2])
+    # rsync splits this line itself: it interprets quotes as a shell does, and nothing else (rsync(1), --rsh).
+    shell = shlex.join(session.login.session_argv("-T")[:-2])
     argv = ["rsync", *OPTIONS, f"--rsh={shell}", "--", source, target]
     with session_slot(session.login, session.sessions):
         done = subprocess.run(
@@ -47,11 +47,10 @@ def _run(session: Session, source: str, target: str) -> bool:
 
 
 def _host(session: Session) -> str:
-    """Return the destination as rsync writes it: without ssh:// and the port, which the master has gone to."""
-    said = session.login.destination
-    if said.startswith("ssh://"):
-        user, at, host = said.removeprefix("ssh://").rstrip("/").rpartition("@")
-        said = (
-            user + at + (host.partition(":")[0] if not host.startswith("[") else host.partition("]")[0] + "]")
-        )
-    return said
+    """Return the destination in rsync's form: without ssh:// and the port, which the control master already uses."""
+    destination = session.login.destination
+    if not destination.startswith("ssh://"):
+        return destination
+    user, at, host = destination.removeprefix("ssh://").rstrip("/").rpartition("@")
+    name = host.partition("]")[0] + "]" if host.startswith("[") else host.partition(":")[0]
+    return user + at + name

@@ -1,4 +1,4 @@
-"""The sessions of one connection, counted over all processes of a user: a site allows few at a time."""
+"""Slots for the sessions of one connection, shared by all processes of a user: a site allows few sessions."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from contextlib import contextmanager
 from packhorse.model.errors import Unreachable
 from packhorse.ssh.login import Login
 
-TURN_SECONDS = 60.0  # for a session to become free
+SLOT_SECONDS = 60.0  # to wait for a free slot
 
 
 @contextmanager
 def session_slot(login: Login, sessions: int) -> Iterator[None]:
-    """Hold one of the site's sessions, counted over all processes of the user."""
+    """Hold one session slot of the site; raise Unreachable where none becomes free in time."""
     handles = [
         os.open(login.socket.with_suffix(f".{number}"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         for number in range(max(1, sessions))
     ]
-    give_up = time.monotonic() + TURN_SECONDS
+    give_up = time.monotonic() + SLOT_SECONDS
     try:
         while not any(_locked(handle) for handle in handles):
             if time.monotonic() > give_up:
                 raise Unreachable(
-                    f"{len(handles)} sessions on the connection to {login.site} are in use",
-                    "wait for the other commands of yours, then type the same again",
+                    f"all {len(handles)} sessions on the connection to {login.site} are in use",
+                    "wait for your other commands to finish, then run this command again",
                 )
             time.sleep(0.05)
         yield

@@ -1,1 +1,1 @@
-"""Study files and their Python twins -> a checked Study; pure, what is read comes through an argument."""
+"""Studies: parse a study file, or the same keys given in Python, into a checked Study. No I/O of its own."""

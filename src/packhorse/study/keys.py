@@ -1,65 +1,126 @@
-"""Every key of a study file, said once: the reader refuses what is not here, the JSON Schema is made from it.
+"""All keys of a study file: the JSON Schema of each with its bounds, and the reader of its value.
 
-Each table maps a key to its JSON Schema, whose description and examples serve the editor and the tests.
+The parser refuses every other key; the JSON Schema and the reference page are made from these tables. A key without
+a reader needs more than its own value, such as the names of the parameters; `sections` and `parse` read it.
 """
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
-from packhorse.text.schema import Table, amount, choice, flag, mapping, text, texts, whole
+from packhorse.text import schema
+from packhorse.text.keys import (
+    Key,
+    choice,
+    choices,
+    flag,
+    integer,
+    memory,
+    number,
+    positive_number,
+    schema_of,
+    seconds,
+    text,
+    texts,
+    whole_seconds,
+    word,
+    word_list,
+)
+from packhorse.text.node import Node, as_list, as_number, as_text, check_text, items, refuse
+
+Table = dict[str, Key]
+
+MOST_LEVELS = 10_000_000  # of one parameter, other than integers in steps, which are never listed
+MOST_PER_TASK = 100_000  # CPU cores or GPUs
 
 VALUE: dict[str, Any] = {"type": ["string", "number", "boolean", "null", "array"]}
 
+
+def section(description: str, table: Table, *examples: Any) -> Key:
+    """Return a key whose value is a mapping with the keys of a table."""
+    return Key(schema.mapping(description, schema_of(table), *examples))
+
+
+# --- resources and cluster ---
+
 RESOURCES: Table = {
-    "cpus": whole("CPU cores of one task.", 1, 4),
-    "memory": text(
-        "Memory of one task, with its unit; units are binary: 1.5 GB is 1,536 MiB.", "1.5 GB", "512M"
+    "cpus": integer("CPU cores of one task.", 1, 4, most=MOST_PER_TASK),
+    "memory": memory(
+        "Memory of one task, with a unit; units are binary: 1.5 GB is 1,536 MiB.", "1.5 GB", "512M"
     ),
-    "time": text(
-        "Longest time of one task, with its unit; a job is long enough for it.",
+    "time": whole_seconds(
+        "The longest time of one task, with a unit; a job is long enough for it.",
         "90 min",
         "2-15:59:00",
         "1.5 h",
     ),
-    "expected": text(
-        "What a task usually takes, with its unit, so that jobs have a fitting size before any task was measured.",
+    "expected": seconds(
+        "The usual time of a task, with a unit; sizes the jobs until tasks have been measured.",
         "90 s",
         "2 min",
     ),
-    "gpus": whole("GPUs of one task.", 0, 1),
+    "gpus": integer("GPUs of one task.", 0, 1, most=MOST_PER_TASK),
 }
 
-MAIL_WORDS = ("begin", "end", "fail")
+
+def _read_mail_when(node: Node, what: str) -> tuple[str, ...]:
+    if node.value == []:
+        refuse(node, f"{what} is empty.", "Write end, or leave mail out for no email.")
+    reasons: tuple[str, ...] = _MAIL_WHEN.value(node, what)
+    return reasons
+
+
+def _read_options(node: Node, what: str) -> tuple[str, ...]:
+    """Return options of the scheduler: one line each, as in a job script."""
+    options = []
+    for item in items(node):
+        option = as_text(item, f"each item of {what}").strip()
+        if not option.startswith("-") or not option.isprintable():
+            hint = "Write one option as for the scheduler: --constraint=haswell (without #SBATCH or #PBS)."
+            refuse(item, f"'{option}' is not an option of a scheduler.", hint)
+        options.append(option)
+    return tuple(options)
+
+
+_MAIL_WHEN = choices(
+    "When to send email: begin, end, fail (default: end and fail).",
+    ("begin", "end", "fail"),
+    "end",
+    ["begin", "end"],
+)
 CLUSTER: Table = {
-    "partition": text(
-        "The partition or queue (default: the site's own, or one that fits).", "general", "gpu"
+    "partition": word(
+        "The partition or queue (default: the site's default, or one that fits).", "general", "gpu"
     ),
-    "account": text("The account or project that is charged.", "r00123"),
-    "qos": text("The quality of service.", "normal"),
-    "area": text(
-        "Where on a site that is reached over ssh the run lives: an area of the site, or a path.", "scratch"
+    "account": word("The account or project to charge.", "r00123"),
+    "qos": word("The quality of service.", "normal"),
+    "area": word(
+        "The storage area for the run on a site that is reached over ssh: a name, or a path.", "scratch"
     ),
-    "job_time": text("What each job asks for, with its unit (default: what suits the tasks).", "4 h"),
-    "max_jobs": whole("How many jobs of the run may run at a time.", 1, 20),
-    "max_core_hours": amount("What the run may cost at most; more is refused before it is sent.", 0, 500),
-    "mail": text("Whom to write to about the run.", "me@example.org"),
-    "mail_when": {
-        "anyOf": [
-            {"enum": list(MAIL_WORDS)},
-            {"type": "array", "items": {"enum": list(MAIL_WORDS)}},
-        ],
-        "description": "When to write: begin, end, fail (default: end and fail).",
-        "examples": ["end", ["begin", "end"]],
-    },
-    "modules": texts("Modules to load in each job.", "r", ["gcc/12.2", "r/4.5.1"]),
+    "job_time": whole_seconds(
+        "The time limit of each job, with a unit (default: derived from the tasks).", "4 h"
+    ),
+    "max_jobs": integer("The maximum number of the run's jobs that run at a time.", 1, 20),
+    "max_core_hours": positive_number(
+        "The maximum cost of the run; a run that may cost more is not submitted.", 500
+    ),
+    "mail": word("Address for email about the run.", "me@example.org"),
+    "mail_when": Key(_MAIL_WHEN.schema, _read_mail_when),
+    "modules": word_list("Modules to load in each job.", "r", ["gcc/12.2", "r/4.5.1"]),
     "setup": texts("Shell lines at the start of each job, after the modules.", ["source ~/start"]),
-    "options": texts(
-        "Options of the scheduler, as they are, where Packhorse has no word for them.",
-        "--constraint=haswell",
-        ["--constraint=haswell", "--licenses=stata"],
+    "options": Key(
+        schema.texts(
+            "Options of the scheduler that Packhorse has no key for, passed on unchanged.",
+            "--constraint=haswell",
+            ["--constraint=haswell", "--licenses=stata"],
+        ),
+        _read_options,
     ),
 }
+
+
+# --- result, environment, summary, index variable ---
 
 RESULT_WORDS = ("auto", "json", "none", "return")
 FORMATS = {
@@ -72,41 +133,80 @@ FORMATS = {
 }
 RESULT: Table = {
     "file": text(
-        "The file a task writes, relative to the study's folder.", "results/{index}.csv", "{output}"
+        "The file that a task writes, relative to the study's folder.", "results/{index}.csv", "{output}"
     ),
-    "format": {
-        "enum": sorted(set(FORMATS.values())),
-        "description": "How the file is read, where its suffix does not say.",
-        "examples": ["csv"],
-    },
+    "format": choice(
+        "The format of the file, if its suffix does not tell.", sorted(set(FORMATS.values())), "csv"
+    ),
 }
+
+
+def _read_project(node: Node, what: str) -> str:
+    return "." if node.value is True else as_text(node, what)
+
 
 ENVIRONMENT: Table = {
     "python": text("A Python interpreter.", "/usr/bin/python3"),
-    "venv": text("A virtual environment's folder.", ".venv"),
-    "uv": {
-        "anyOf": [{"type": "string"}, {"const": True}],
-        "description": "A uv project's folder; true for the study's own folder.",
-        "examples": [True, "project"],
-    },
+    "venv": text("The folder of a virtual environment.", ".venv"),
+    "uv": Key(
+        {
+            "anyOf": [{"type": "string"}, {"const": True}],
+            "description": "The folder of a uv project; true for the study's own folder.",
+            "examples": [True, "project"],
+        },
+        _read_project,
+    ),
 }
+
+_QUANTILE = number("A quantile.", 0.5, least=0, most=1)
+
+
+def _read_quantiles(node: Node, what: str) -> tuple[float, ...]:
+    return tuple(float(_QUANTILE.value(item, f"each item of {what}")) for item in as_list(node, what))
+
 
 SUMMARY: Table = {
     "by": texts("Parameters to group by (default: all).", "n", ["n", "method"]),
-    "of": texts("Result columns to summarise (default: every number).", "estimate", ["estimate", "covered"]),
-    "quantiles": {
-        "type": "array",
-        "items": {"type": "number", "minimum": 0, "maximum": 1},
-        "description": "Quantiles to give beside mean and standard deviation.",
-        "examples": [[0.025, 0.5, 0.975]],
-    },
+    "of": texts(
+        "Result columns to summarise (default: all numeric ones).", "estimate", ["estimate", "covered"]
+    ),
+    "quantiles": Key(
+        schema.described(
+            "Quantiles to add to mean and standard deviation.",
+            [0.025, 0.5, 0.975],
+            type="array",
+            items={name: _QUANTILE.schema[name] for name in ("type", "minimum", "maximum")},
+        ),
+        _read_quantiles,
+    ),
 }
 
+
+def read_variable(node: Node, what: str) -> str:
+    """Return the name of an environment variable."""
+    return check_variable(as_text(node, what), node.where)
+
+
+def check_variable(name: str, where: str) -> str:
+    """Return the name of an environment variable; refuse one that no environment can have."""
+    check_text(name, where)
+    if not name or "=" in name:
+        hint = "Write a list of names to pass on, [API_TOKEN], or a mapping with values, {LANG: C}."
+        refuse(where, f"'{name}' is not a valid name of an environment variable.", hint)
+    return name
+
+
 INDEX_VARIABLE: Table = {
-    "name": text("The environment variable that the script reads.", "SLURM_ARRAY_TASK_ID", "PBS_ARRAYID"),
-    "start": {"type": "integer", "description": "Its value at the first task (default 0).", "examples": [1]},
-    "parameter": text("The parameter whose value it gets, in place of the index.", "n"),
+    "name": Key(
+        schema.text("The environment variable that the script reads.", "SLURM_ARRAY_TASK_ID", "PBS_ARRAYID"),
+        read_variable,
+    ),
+    "start": integer("Its value at the first task (default: 0).", -(2**31), 1, most=2**31),
+    "parameter": text("The parameter whose value it gets instead of the index.", "n"),
 }
+
+
+# --- parameters ---
 
 DISTRIBUTIONS = {
     "uniform": ("low", "high"),
@@ -115,171 +215,291 @@ DISTRIBUTIONS = {
     "integers": ("low", "high"),
     "choice": ("choices",),
 }
+_LEVEL_COUNT = integer("The number of levels.", 1, 11, most=MOST_LEVELS)
 RANDOM: Table = {
-    "distribution": {
-        "enum": list(DISTRIBUTIONS),
-        "description": "uniform and loguniform between low and high; normal by mean and sd; "
+    "distribution": choice(
+        "uniform and loguniform between low and high; normal by mean and sd; "
         "integers from low to high, both included; choice among choices.",
-    },
-    "low": {"type": "number", "description": "The lower end."},
-    "high": {"type": "number", "description": "The upper end."},
-    "mean": {"type": "number", "description": "The mean of a normal distribution."},
-    "sd": {"type": "number", "description": "The standard deviation of a normal distribution."},
-    "choices": {"type": "array", "items": VALUE, "description": "The values to choose from."},
-    "size": {"type": "integer", "minimum": 1, "description": "How many draws; more keep the first ones."},
+        DISTRIBUTIONS,
+        "uniform",
+    ),
+    "low": number("The lower end.", 0),
+    "high": number("The upper end.", 1),
+    "mean": number("The mean of a normal distribution.", 0),
+    "sd": positive_number("The standard deviation of a normal distribution.", 1),
+    "choices": Key(
+        schema.described("The values to choose from.", ["a", "b"], type="array", items=VALUE, minItems=1)
+    ),
+    "size": integer("The number of draws; a larger size keeps the first ones.", 1, 100, most=MOST_LEVELS),
 }
 
-_INTERVAL: dict[str, Any] = {"type": "array", "items": {"type": "number"}, "minItems": 3, "maxItems": 3}
+
+def _interval(description: str, example: list[float]) -> Key:
+    """Return a key for [first, last, count]."""
+    count = {name: _LEVEL_COUNT.schema[name] for name in ("type", "minimum", "maximum")}
+    number_schema = {"type": "number"}
+    return Key(
+        schema.described(
+            description,
+            example,
+            type="array",
+            prefixItems=[number_schema, number_schema, count],
+            minItems=3,
+            maxItems=3,
+        ),
+        _read_interval,
+    )
+
+
+def _read_interval(node: Node, what: str) -> tuple[int | float, int | float, int]:
+    values = as_list(node, what)
+    if len(values) != 3:
+        hint = f"Write {what}: [1, 10, 4]"
+        refuse(node, f"{what} takes [first, last, count], but has {len(values)} items.", hint)
+    first, last = (as_number(item, f"each end of {what}") for item in values[:2])
+    return first, last, _LEVEL_COUNT.value(values[2], f"the count of {what}")
+
+
 GENERATORS: Table = {
-    "range": {
-        "type": "array",
-        "items": {"type": "number"},
-        "minItems": 1,
-        "maxItems": 3,
-        "description": "[start, stop, step] as in Python: stop is excluded.",
-        "examples": [[0, 100, 10], [0, 1, 0.1], [5]],
-    },
-    "linspace": {
-        **_INTERVAL,
-        "description": "[first, last, how many], evenly spaced.",
-        "examples": [[0, 1, 11]],
-    },
-    "geomspace": {
-        **_INTERVAL,
-        "description": "[first, last, how many], evenly spaced on a log scale.",
-        "examples": [[0.001, 1000, 7]],
-    },
-    "random": mapping(
-        "Random draws, frozen when planned; they follow from the study's seed and the parameter's name.",
+    "range": Key(
+        schema.described(
+            "[start, stop, step] as in Python: stop is excluded.",
+            [0, 100, 10],
+            [0, 1, 0.1],
+            [5],
+            type=["array", "number"],
+            items={"type": "number"},
+            minItems=1,
+            maxItems=3,
+        )
+    ),
+    "linspace": _interval("[first, last, count], evenly spaced.", [0, 1, 11]),
+    "geomspace": _interval("[first, last, count], evenly spaced on a log scale.", [0.001, 1000, 7]),
+    "random": section(
+        "Random draws, fixed by the study's seed and the parameter's name.",
         RANDOM,
         {"distribution": "uniform", "low": 0, "high": 1, "size": 3},
     ),
-    "bootstrap": whole("An index 0..N-1 of bootstrap samples; the resampling is the script's.", 1, 2000),
-    "permutations": whole("An index 0..N-1 of permutations; the shuffling is the script's.", 1, 999),
+    "bootstrap": integer("An index 0..N-1 of bootstrap samples; the script does the resampling.", 1, 2000),
+    "permutations": integer("An index 0..N-1 of permutations; the script does the shuffling.", 1, 999),
 }
 
 CHUNKS: Table = {
-    "file": text("A file whose rows are divided; a CSV's header line is not counted.", "data.csv"),
-    "rows": whole("The number of rows to divide.", 1, 1000),
-    "size": whole("Rows of one chunk.", 1, 100),
-    "count": whole("Number of chunks, of nearly equal size.", 1, 8),
+    "file": text("A file whose rows are divided; the header line of a CSV file does not count.", "data.csv"),
+    "rows": integer("The number of rows to divide.", 1, 1000),
+    "size": integer("The number of rows in a chunk.", 1, 100),
+    "count": integer("The number of chunks, of nearly equal size.", 1, 8),
 }
 
 _ANY_GROUP: dict[str, Any] = {"type": "object", "additionalProperties": True}
 PARAMETERS: Table = {
-    "zip": {
-        "anyOf": [_ANY_GROUP, {"type": "array", "items": _ANY_GROUP}],
-        "description": "Lists of equal length that vary together; several groups as a list.",
-        "examples": [{"n": [10, 100], "sd": [1.0, 0.1]}],
-    },
+    "zip": Key(
+        schema.described(
+            "Lists of equal length that vary together; write several groups as a list.",
+            {"n": [10, 100], "sd": [1.0, 0.1]},
+            anyOf=[_ANY_GROUP, {"type": "array", "items": _ANY_GROUP}],
+        )
+    ),
     "csv": texts("A CSV file: every row is a point, its columns are parameters.", "points.csv"),
-    "file": text("Another YAML file whose mapping of parameters is added.", "more.yaml"),
-    "where": texts("Conditions that a combination must meet, in Python's words.", "n * p <= 1000", ["n > p"]),
+    "file": text("Another YAML file, whose mapping of parameters is added.", "more.yaml"),
+    "where": texts(
+        "Conditions that a combination must meet, as Python expressions.", "n * p <= 1000", ["n > p"]
+    ),
     "bootstrap": GENERATORS["bootstrap"],
     "permutations": GENERATORS["permutations"],
-    "folds": whole("Cross-validation: gives fold (0..k-1) and folds (k).", 2, 5),
-    "chunks": mapping(
+    "folds": integer("Cross-validation: gives fold (0..k-1) and folds (k).", 2, 5, most=MOST_LEVELS),
+    "chunks": section(
         "Parts of a file's rows: gives chunk, start and stop.", CHUNKS, {"rows": 1000, "size": 100}
     ),
 }
 
-ENV: dict[str, Any] = {
-    "anyOf": [
-        {"type": "array", "items": {"type": "string"}},
-        {"type": "object", "additionalProperties": {"type": ["string", "number", "boolean", "null"]}},
-    ],
-    "description": "Environment variables: a list of names to pass on, or names with their values.",
-    "examples": [["API_TOKEN"], {"LANG": "C.UTF-8", "HOME": None}],
-}
+
+# --- the study ---
+
+_FUNCTION = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*")
+_NAME = re.compile(r"\w[\w .+@=-]*")
+_MOST_NAME_BYTES = 100
+
+
+def _read_name(node: Node, what: str) -> str:
+    name = as_text(node, what) if not isinstance(node.value, int | float) else node.text
+    if not _NAME.fullmatch(name) or len(name.encode()) > _MOST_NAME_BYTES or name.endswith(" "):
+        hint = (
+            "Use letters, digits, spaces and . _ + @ = -, begin with a letter or digit, "
+            f"and use at most {_MOST_NAME_BYTES} bytes."
+        )
+        refuse(node, f"'{name}' is not a valid study name; the folder of its run has that name.", hint)
+    return name
+
+
+def _read_function(node: Node, what: str) -> str:
+    name = as_text(node, what)
+    if not _FUNCTION.fullmatch(name):
+        hint = "Write the module, a colon and the function: sim:estimate (for sim.py)."
+        refuse(node, f"'{name}' is not of the form module:function.", hint)
+    return name
+
+
+def relative_path(path: str, node: Node) -> str:
+    """Return a path inside the study's folder; refuse any other."""
+    if path.startswith(("/", "~")) or ".." in path.split("/"):
+        hint = "Write a path inside the study's folder, relative to it."
+        refuse(node, f"The path '{path}' leads out of the study's folder.", hint)
+    return path
+
+
+def _read_paths(node: Node, what: str) -> tuple[str, ...]:
+    return tuple(relative_path(as_text(item, f"each item of {what}"), item) for item in items(node))
+
+
+def _paths(description: str, *examples: Any) -> Key:
+    """Return a key for paths or glob patterns inside the study's folder."""
+    return Key(schema.texts(description, *examples), _read_paths)
+
 
 STUDY: Table = {
-    "name": text("The study's name, and its run's (default: the file's, or its folder's).", "coverage"),
-    "command": texts(
-        "The command of a task, with {parameter} in place of values.",
-        "python sim.py --n {n} --seed {seed}",
-        ["python", "sim.py", "--n", "{n}"],
+    "name": Key(
+        schema.text(
+            "The name of the study and its run (default: the name of the file, or of its folder).", "coverage"
+        ),
+        _read_name,
     ),
-    "function": text(
-        "A Python function, module:name, called with the parameters as keywords.", "sim:estimate"
+    "command": Key(
+        schema.texts(
+            "The command of a task, with {parameter} in place of values.",
+            "python sim.py --n {n} --seed {seed}",
+            ["python", "sim.py", "--n", "{n}"],
+        )
     ),
-    "shell": flag("Run the command by /bin/sh; values are then quoted.", example=False),
-    "parameters": {
-        "type": "object",
-        "properties": PARAMETERS,
-        "additionalProperties": {"anyOf": [VALUE, {"$ref": "#/$defs/generator"}]},
-        "description": "Names with a value, a list of values, or a generator; the study is their product.",
-        "examples": [{"n": [10, 100], "x": {"linspace": [0, 1, 5]}}],
-    },
-    "replicates": whole("Repetitions at each point.", 1, 100),
-    "seed": whole("Where all the study's random numbers come from (default 0).", 0, 7),
+    "function": Key(
+        schema.text(
+            "A Python function, module:name, called with the parameters as keyword arguments.", "sim:estimate"
+        ),
+        _read_function,
+    ),
+    "shell": flag("Run the command by /bin/sh; values are then quoted."),
+    "parameters": Key(
+        {
+            "type": "object",
+            "properties": schema_of(PARAMETERS),
+            "additionalProperties": {"anyOf": [VALUE, {"$ref": "#/$defs/generator"}]},
+            "description": "Names with a value, a list of values, or a generator; the study is their product.",
+            "examples": [{"n": [10, 100], "x": {"linspace": [0, 1, 5]}}],
+        }
+    ),
+    "replicates": integer("Repetitions at each point.", 1, 100),
+    "seed": integer("The seed of all random numbers of the study (default: 0).", 0, 7, most=2**63 - 1),
     "seeding": choice(
         "independent: every task has its own seed; common: all points of a replicate share one.",
         ["independent", "common"],
         "common",
     ),
-    "resources": mapping("What one task needs.", RESOURCES, {"cpus": 2, "memory": "2 GB", "time": "90 min"}),
-    "cluster": mapping(
-        "What jobs ask of a cluster beside resources.",
+    "resources": section("What one task needs.", RESOURCES, {"cpus": 2, "memory": "2 GB", "time": "90 min"}),
+    "cluster": section(
+        "Options of the jobs on a cluster, beside resources.",
         CLUSTER,
         {"account": "r00123", "mail": "me@example.org"},
     ),
-    "result": {
-        "anyOf": [
-            {"type": "string"},
-            {"type": "object", "properties": RESULT, "additionalProperties": False, "required": ["file"]},
-        ],
-        "description": "auto (a JSON object on the last line printed), json, none, or the file a task writes.",
-        "examples": ["json", "out/{index}.csv", {"file": "{output}", "format": "csv"}],
-    },
-    "artifacts": texts("Files to keep for each task, as glob patterns.", ["figures/*.png"]),
-    "code": texts("Files whose change matters to the results (default: all of the snapshot).", ["*.py"]),
-    "include": texts("Files that git ignores and the snapshot needs.", ["model.bin"]),
-    "data": texts("Data that is linked, not copied.", ["data"]),
-    "env": ENV,
-    "environment": {
-        "anyOf": [
-            {"const": "none"},
-            {"type": "object", "properties": ENVIRONMENT, "additionalProperties": False, "maxProperties": 1},
-        ],
-        "description": "The interpreter and packages of the tasks.",
-        "examples": ["none", {"venv": ".venv"}, {"uv": True}],
-    },
-    "checks": texts("Commands that must pass on this code before any task starts.", ["pytest -q"]),
-    "summary": mapping(
+    "result": Key(
+        schema.described(
+            "auto (a JSON object on the last line printed), json, none, or the file that a task writes.",
+            "json",
+            "out/{index}.csv",
+            {"file": "{output}", "format": "csv"},
+            anyOf=[
+                {"type": "string"},
+                {
+                    "type": "object",
+                    "properties": schema_of(RESULT),
+                    "additionalProperties": False,
+                    "required": ["file"],
+                },
+            ],
+        )
+    ),
+    "artifacts": _paths("Files to keep for each task, as glob patterns.", ["figures/*.png"]),
+    "code": _paths("Files whose changes affect the results (default: the whole snapshot).", ["*.py"]),
+    "include": _paths("Files that git ignores and the snapshot needs.", ["model.bin"]),
+    "data": texts("Data that is linked and not copied.", ["data"]),
+    "env": Key(
+        schema.described(
+            "Environment variables: a list of names to pass on, or names with their values.",
+            ["API_TOKEN"],
+            {"LANG": "C.UTF-8", "HOME": None},
+            anyOf=[
+                {"type": "array", "items": {"type": "string"}},
+                {
+                    "type": "object",
+                    "additionalProperties": {"type": ["string", "number", "boolean", "null"]},
+                },
+            ],
+        )
+    ),
+    "environment": Key(
+        schema.described(
+            "The interpreter and packages of the tasks.",
+            "none",
+            {"venv": ".venv"},
+            {"uv": True},
+            anyOf=[
+                {"const": "none"},
+                {
+                    "type": "object",
+                    "properties": schema_of(ENVIRONMENT),
+                    "additionalProperties": False,
+                    "minProperties": 1,
+                    "maxProperties": 1,
+                },
+            ],
+        )
+    ),
+    "checks": texts("Commands that must succeed on this code before any task starts.", ["pytest -q"]),
+    "summary": section(
         "A table of means and standard deviations.", SUMMARY, {"by": ["n"], "of": ["estimate"]}
     ),
-    "time_limit": text("When a task that still runs is ended, with its unit.", "10 min"),
-    "retries": whole("How often a task that failed starts again in the same run.", 0, 2),
-    "checkpoint": flag("Tasks write checkpoints and go on from them."),
-    "index_variable": {
-        "anyOf": [
-            {"type": "string"},
-            {
-                "type": "object",
-                "properties": INDEX_VARIABLE,
-                "additionalProperties": False,
-                "required": ["name"],
-            },
-        ],
-        "description": "The array variable that an existing script reads.",
-        "examples": ["SLURM_ARRAY_TASK_ID", {"name": "PBS_ARRAYID", "start": 1}],
-    },
-    "defaults": {
-        "type": "object",
-        "additionalProperties": VALUE,
-        "description": "The value that finished tasks had of a parameter that is new.",
-        "examples": [{"n": 10}],
-    },
+    "time_limit": seconds("The time after which a running task is ended, with a unit.", "10 min"),
+    "retries": integer("How often a failed task is started again in the same run.", 0, 2, most=1000),
+    "checkpoint": flag("Tasks write checkpoints and resume from them."),
+    "index_variable": Key(
+        schema.described(
+            "The array variable that an existing script reads.",
+            "SLURM_ARRAY_TASK_ID",
+            {"name": "PBS_ARRAYID", "start": 1},
+            anyOf=[
+                {"type": "string"},
+                {
+                    "type": "object",
+                    "properties": schema_of(INDEX_VARIABLE),
+                    "additionalProperties": False,
+                    "required": ["name"],
+                },
+            ],
+        )
+    ),
+    "defaults": Key(
+        schema.described(
+            "Values of new parameters that finished tasks had.",
+            {"n": 10},
+            type="object",
+            additionalProperties=VALUE,
+        )
+    ),
 }
 
-# What a site may say differently: where and how tasks run, never what they compute.
+# The keys that a site may override: where and how tasks run, but never what they compute.
 SITE: Table = {
     key: STUDY[key] for key in ("resources", "cluster", "environment", "env", "data", "time_limit", "retries")
 }
 
-STUDY["sites"] = {
-    "type": "object",
-    "additionalProperties": {"type": "object", "properties": SITE, "additionalProperties": False},
-    "description": "What is different at a site.",
-    "examples": [{"quartz": {"resources": {"time": "2 h"}, "cluster": {"account": "r00123"}}}],
-}
+STUDY["sites"] = Key(
+    schema.described(
+        "Overrides for a site.",
+        {"quartz": {"resources": {"time": "2 h"}, "cluster": {"account": "r00123"}}},
+        type="object",
+        additionalProperties={
+            "type": "object",
+            "properties": schema_of(SITE),
+            "additionalProperties": False,
+        },
+    )
+)

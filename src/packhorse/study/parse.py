@@ -1,68 +1,73 @@
-"""A study file -> Study: every key read, checked and laid out; the only place that knows them all.
+"""Parse a study file into a Study: read and check every key, with the overrides of a site.
 
-The seed is 0 where the study gives none, so that a study is repeatable from its first run on.
+The seed is 0 unless the study gives one, so that a study is reproducible from its first run on.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from itertools import islice
 from math import prod
 from pathlib import PurePosixPath
 from typing import Any
 
 from packhorse.model.study import Factor, Result, Study
-from packhorse.study.conditions import rows, size
+from packhorse.study.files import Read
 from packhorse.study.keys import CLUSTER, SITE, STUDY
-from packhorse.study.parameters import expand
-from packhorse.study.reading import Read
+from packhorse.study.parameters.conditions import rows, size
+from packhorse.study.parameters.factors import expand
 from packhorse.study.sections import (
     read_cluster,
     read_defaults,
     read_env,
     read_environment,
     read_index_variable,
-    read_paths,
     read_resources,
     read_result,
     read_summary,
 )
 from packhorse.study.template import check_format, compile_command, split
-from packhorse.text.node import (
-    Node,
-    as_choice,
-    as_flag,
-    as_integer,
-    as_list,
-    as_text,
-    as_texts,
-    entries,
-    mapping,
-    plain,
-    refuse,
-)
-from packhorse.text.units import as_time
+from packhorse.text.keys import read_keys
+from packhorse.text.node import Node, as_list, as_text, describe, entries, mapping, plain, refuse
 from packhorse.text.yaml import parse_yaml
 
 # Task numbers are signed 64-bit integers in the table.
 MOST_TASKS = 2**62
-_NAME = re.compile(r"\w[\w .+@=-]*")
-_FUNCTION = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*")
+_FORMAT_SAMPLE = 1000  # values of a parameter on which its format is tried
+
+# The keys that depend on no other key.
+_INDEPENDENT = (
+    "name",
+    "seed",
+    "replicates",
+    "seeding",
+    "artifacts",
+    "code",
+    "include",
+    "checks",
+    "checkpoint",
+)
+_SITE_SECTIONS: dict[str, Callable[[Node], Any]] = {
+    "resources": read_resources,
+    "cluster": read_cluster,
+    "environment": read_environment,
+    "env": read_env,
+}
 
 
 def parse_study(text: str, *, path: str, read: Read, site: str | None = None) -> Study:
-    """Return the study that a YAML text describes, with the overrides of a site laid over it.
+    """Parse the YAML text of a study file, with the overrides of `site`.
 
-    `path` names the file in messages and gives the default name; `read` opens files beside it.
-    Raises StudyError at file:line:column.
+    Messages name the file by `path`, which also gives the default name; `read` returns the content of a file beside
+    it. Raise StudyError at file:line:column.
     """
     return build(parse_yaml(text, path), path=path, read=read, site=site)
 
 
 def build(root: Node, *, path: str, read: Read, site: str | None = None) -> Study:
-    """Return the study of a checked mapping, whether it came from YAML or from Python."""
-    given = _entries(root, STUDY, "the study")
+    """Return the study of a mapping, which comes from YAML or from Python."""
+    given = _entries(root, STUDY, "The study")
     sites = _read_sites(given)
     for overrides in sites.values():
         _read_where(overrides)
@@ -80,47 +85,32 @@ def build(root: Node, *, path: str, read: Read, site: str | None = None) -> Stud
 
 
 def _read_what(given: Mapping[str, Node], path: str) -> dict[str, Any]:
-    """Read the keys that stand by themselves."""
-    values: dict[str, Any] = {
-        "name": _read_name(given["name"]) if "name" in given else default_name(path),
-        "seed": as_integer(given["seed"], "seed", 0, 2**63 - 1) if "seed" in given else 0,
-    }
-    if "replicates" in given:
-        values["replicates"] = as_integer(given["replicates"], "replicates", 1)
-    if "seeding" in given:
-        values["seeding"] = as_choice(given["seeding"], "seeding", ["independent", "common"])
-    for key in ("artifacts", "code", "include"):
-        if key in given:
-            values[key] = read_paths(given[key], key)
-    if "checks" in given:
-        values["checks"] = as_texts(given["checks"], "checks")
-    if "checkpoint" in given:
-        values["checkpoint"] = as_flag(given["checkpoint"], "checkpoint")
+    """Read the keys that depend on no other key, and the program."""
+    independent = {key: node for key, node in given.items() if key in _INDEPENDENT}
+    values = {"name": default_name(path), "seed": 0} | read_keys(independent, STUDY)
     if "sites" in given:
         values["sites"] = plain(given["sites"])
     return values | _read_program(given)
 
 
 def _read_program(given: Mapping[str, Node]) -> dict[str, Any]:
-    """Read command, shell and function, of which a study has one program."""
-    where = next((node.key for node in given.values()), "")
+    """Read command, shell and function; a study has one program."""
     if ("command" in given) == ("function" in given):
-        count = "both command and function" if "command" in given else "neither command nor function"
-        hint = "Write one of them: command: python sim.py --n {n}, or function: sim:estimate."
-        refuse(given["function"].key if "function" in given else where, f"The study has {count}.", hint)
-    shell = as_flag(given["shell"], "shell") if "shell" in given else False
+        both = "command" in given
+        where = given["function"].key if both else next((node.key for node in given.values()), "")
+        count = "both command and function" if both else "neither command nor function"
+        hint = "Write one of them, command: python sim.py --n {n}, or function: sim:estimate"
+        refuse(where, f"The study has {count}.", hint)
+    shell = STUDY["shell"].value(given["shell"], "shell") if "shell" in given else False
     if "function" in given:
         if shell:
-            refuse(given["shell"], "A function is not run by a shell.", "Remove the line shell: true.")
-        name = as_text(given["function"], "function")
-        if not _FUNCTION.fullmatch(name):
-            hint = "Write the module's name, a colon and the function's: sim:estimate (for sim.py)."
-            refuse(given["function"], f"'{name}' is not module:function.", hint)
-        return {"function": name}
+            refuse(given["shell"], "A function is not run by a shell.", "Remove the line shell: true")
+        return {"function": STUDY["function"].value(given["function"], "function")}
     command = given["command"]
     if shell:
         if isinstance(command.value, list):
-            refuse(command, "A command for the shell must be one text, not a list.", "Write it as one text.")
+            hint = "Write it as one text, or remove shell: true"
+            refuse(command, "With shell: true, the command must be one text, not a list.", hint)
         return {"shell": as_text(command, "command")}
     if isinstance(command.value, list):
         return {"command": _words(command)}
@@ -128,16 +118,16 @@ def _read_program(given: Mapping[str, Node]) -> dict[str, Any]:
 
 
 def _words(node: Node) -> tuple[str, ...]:
-    """Return a command's words; numbers may stand there as they are written, empty texts too."""
-    words = []
+    """Return the words of a command given as a list: texts, which may be empty, and numbers as written."""
+    arguments = []
     for item in as_list(node, "command"):
         if isinstance(item.value, list | dict) or (item.value is None and not item.text):
-            hint = "Write each as a text; one that begins with { or [ in quotes: '{n}'."
-            refuse(item, "Each word of the command must be a text.", hint)
-        words.append(item.text)
-    if not words or not words[0]:
-        refuse(node, "The command is empty.", "Write for instance: [python, sim.py, '{n}']")
-    return tuple(words)
+            hint = "Write one text; put a text that begins with { or [ in quotes: '{n}'"
+            refuse(item, f"each item of command must be a text, but is {describe(item)}.", hint)
+        arguments.append(item.text)
+    if not arguments or not arguments[0]:
+        refuse(node, "The command is empty.", "Write a command, such as [python, sim.py, '{n}']")
+    return tuple(arguments)
 
 
 def _read_factors(given: Mapping[str, Node], read: Read, seed: int, seeding: str) -> tuple[Factor, ...]:
@@ -148,7 +138,7 @@ def _read_factors(given: Mapping[str, Node], read: Read, seed: int, seeding: str
 
 
 def _read_about_parameters(given: Mapping[str, Node], names: list[str], *, function: bool) -> dict[str, Any]:
-    """Read the keys that may name parameters."""
+    """Read the keys that may refer to parameters."""
     values: dict[str, Any] = {}
     if "result" in given:
         values["result"] = read_result(given["result"], names, function=function)
@@ -165,21 +155,10 @@ def _read_about_parameters(given: Mapping[str, Node], names: list[str], *, funct
 
 def _read_where(given: Mapping[str, Node]) -> dict[str, Any]:
     """Read the keys that a site may override."""
-    values: dict[str, Any] = {}
-    if "resources" in given:
-        values["resources"] = read_resources(given["resources"])
-    if "cluster" in given:
-        values["cluster"] = read_cluster(given["cluster"])
-    if "environment" in given:
-        values["environment"] = read_environment(given["environment"])
-    if "env" in given:
-        values["env"] = read_env(given["env"])
-    if "data" in given:
-        values["data"] = as_texts(given["data"], "data")
-    if "time_limit" in given:
-        values["time_limit"] = float(as_time(given["time_limit"], "time_limit"))
-    if "retries" in given:
-        values["retries"] = as_integer(given["retries"], "retries", 0, 1000)
+    values = read_keys(given, SITE)
+    for key, read in _SITE_SECTIONS.items():
+        if key in given:
+            values[key] = read(given[key])
     return values
 
 
@@ -187,26 +166,26 @@ def _read_sites(given: Mapping[str, Node]) -> dict[str | None, dict[str, Node]]:
     if "sites" not in given:
         return {}
     return {
-        name: _entries(child, SITE, f"the site '{name}'")
+        name: _entries(child, SITE, f"The site '{name}'")
         for name, child in mapping(given["sites"], "sites").items()
     }
 
 
 def _entries(node: Node, table: Iterable[str], what: str) -> dict[str, Node]:
-    """Return a mapping's entries; a key that belongs under `cluster` is told so."""
+    """Return the entries of a mapping; the message for a key of `cluster` says where it belongs."""
     for name, child in mapping(node, what).items():
         if name not in table and name in CLUSTER:
-            refuse(child.key, f"{what} has no key '{name}'.", f"Write it as cluster: {{{name}: ...}}.")
+            refuse(child.key, f"{what} has no key '{name}'.", f"Write it as cluster: {{{name}: ...}}")
     return entries(node, table, what)
 
 
 def _overridden(given: Mapping[str, Node], over: Mapping[str, Node]) -> dict[str, Any]:
-    """Return a site's values; resources, cluster and env are overridden entry by entry, the others whole."""
-    laid = dict(over)
+    """Return the values for a site; resources, cluster and env are merged key by key, other keys replaced."""
+    merged = dict(over)
     for key in ("resources", "cluster"):
         if key in given and key in over:
-            laid[key] = Node({**given[key].value, **over[key].value})
-    values = _read_where(laid)
+            merged[key] = Node({**given[key].value, **over[key].value})
+    values = _read_where(merged)
     if "env" in given and "env" in over:
         values["env"] = read_env(given["env"]) | values["env"]
     return values
@@ -215,12 +194,12 @@ def _overridden(given: Mapping[str, Node], over: Mapping[str, Node]) -> dict[str
 def _check_size(study: Study, root: Node) -> None:
     tasks = prod(map(size, study.factors)) * study.replicates
     if tasks > MOST_TASKS:
-        hint = f"At most {MOST_TASKS:,} can be numbered: shorten the lists, or sample them with random."
-        refuse(root, f"The study has {tasks:,} tasks.", hint)
+        hint = "Shorten the lists, or sample them with random."
+        refuse(root, f"The study has {tasks:,} tasks; the maximum is {MOST_TASKS:,}.", hint)
 
 
 def _check_command(study: Study, given: Mapping[str, Node]) -> Study:
-    """Check the command's placeholders; one that names {output} says by itself where its result is."""
+    """Check the placeholders of the command; {output} in it also sets the result file."""
     if study.function:
         return study
     where = given["command"].where
@@ -234,18 +213,18 @@ def _check_command(study: Study, given: Mapping[str, Node]) -> Study:
     if not outputs or (study.result.kind == "file" and "{output" in study.result.file):
         return study
     if "result" in given:
-        hint = f"Write result: '{{{min(outputs)}}}', or take {{output}} out of the command."
-        refuse(given["result"], "The command writes {output}, but result says something else.", hint)
+        hint = f"Write result: '{{{min(outputs)}}}', or remove {{output}} from the command."
+        refuse(given["result"], "The command writes {output}, but result names another source.", hint)
     if len(outputs) > 1:
-        hint = "Write one of them as result:, and keep the others by artifacts."
-        refuse(where, f"The command names several outputs: {', '.join(sorted(outputs))}.", hint)
+        hint = f"Write one of them as result: '{{{min(outputs)}}}', and list the others in artifacts."
+        refuse(where, f"The command has several outputs: {', '.join(sorted(outputs))}.", hint)
     node = Node(f"{{{outputs.pop()}}}", where)
     values = {field: getattr(study, field) for field in study.__struct_fields__}
     return Study(**values | {"result": read_result(node, names, function=False)})
 
 
 def _check_formats(parts: Iterable[dict[str, Any]], factors: Iterable[Factor], where: str) -> None:
-    """Try each format on the first thousand values of its parameter."""
+    """Try each format on the first values of its parameter."""
     by_name = {name: factor for factor in factors for name in factor.names}
     for part in parts:
         factor = by_name.get(part["name"])
@@ -254,22 +233,14 @@ def _check_formats(parts: Iterable[dict[str, Any]], factors: Iterable[Factor], w
         if factor is None:
             check_format(part, 1, where)
             continue
-        place = factor.names.index(part["name"])
-        for row in islice(rows(factor), 1000):
-            check_format(part, row[place], where)
-
-
-def _read_name(node: Node) -> str:
-    name = as_text(node, "name") if not isinstance(node.value, int | float) else node.text
-    if not _NAME.fullmatch(name) or len(name.encode()) > 100 or name.endswith(" "):
-        hint = "Use letters, digits, spaces and . _ + @ = -, beginning with a letter or digit; at most 100."
-        refuse(node, f"'{name}' cannot be the study's name, since its run's folder bears it.", hint)
-    return name
+        position = factor.names.index(part["name"])
+        for row in islice(rows(factor), _FORMAT_SAMPLE):
+            check_format(part, row[position], where)
 
 
 def default_name(path: str) -> str:
-    """Return the name a study has from its file; study.yaml bears its folder's."""
+    """Return the default name of a study: that of its file, or of its folder for study.yaml."""
     pure = PurePosixPath(path)
-    said = pure.parent.name if pure.stem == "study" and pure.parent.name not in ("", "..") else pure.stem
-    cleaned = re.sub(r"[^\w.+@=-]+", "-", said).lstrip(".+@=-")
+    name = pure.parent.name if pure.stem == "study" and pure.parent.name not in ("", "..") else pure.stem
+    cleaned = re.sub(r"[^\w.+@=-]+", "-", name).lstrip(".+@=-")
     return cleaned.encode()[:100].decode(errors="ignore").rstrip() or "study"

@@ -1,7 +1,7 @@
-"""Command templates: split into arguments first, substituted per argument, so that no value meets a shell.
+"""Command templates: split into arguments, then substituted in each, so that a shell never reads a value.
 
-With `shell: true` every value is quoted by shlex.quote. That is only safe where the shell would read a
-plain word, so a placeholder anywhere else (in quotes, here-documents, arithmetic...) is refused.
+With `shell: true` every value is quoted by shlex.quote. That is safe only where the shell reads a plain word, so a
+placeholder anywhere else (in quotes, here-documents, arithmetic and others) is refused.
 """
 
 from __future__ import annotations
@@ -23,55 +23,52 @@ BUILTIN = (*NUMBERS, *FOLDERS, *FILES)
 
 _OUTPUT = re.compile(r"output(\.[A-Za-z0-9_-]+)+", re.ASCII)
 _TOKEN = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
-# Python's format specification without n (the locale's) and c, and with widths that fit a line.
+# Python's format specification without n (depends on the locale) and c, and with a limited width.
 _SPEC = re.compile(r"([^{}]?[<>=^])?[-+ ]?z?#?0?\d{0,3}[,_]?(\.\d{1,3})?[bdeEfFgGosxX%]?")
 _OPERATORS = frozenset(
     ["|", "||", "&&", "&", ";", ">", ">>", "<", "<<", "2>", "2>&1", "&>", "|&", "1>", "2>>"]
 )
-_BRACES = "A brace that is not a placeholder is written twice: {{ and }}."
+_BRACES = "Write a brace that is not part of a placeholder twice: {{ and }}."
 
 
 def split(template: str, where: str = "") -> tuple[str, ...]:
-    """Split a command into argument templates as a POSIX shell would, without running one."""
+    """Split a command into argument templates by the rules of a POSIX shell."""
     joined = re.sub(r"\\\r?\n", "", template)
     try:
-        words = tuple(shlex.split(joined))
+        arguments = tuple(shlex.split(joined))
     except ValueError:
-        hint = "Close the quote, or write the command as a list: [python, sim.py, '{n}']."
-        refuse(where, f"A quote or a backslash of the command is not closed: {template!r}.", hint)
-    if not words:
-        refuse(where, "The command is empty.", "Write for instance: python sim.py --n {n}")
-    for word in words:
+        hint = "Close the quote, or write the command as a list: [python, sim.py, '{n}']"
+        refuse(where, f"The command {template!r} has an open quote or a final backslash.", hint)
+    if not arguments:
+        refuse(where, "The command is empty.", "Write a command, such as python sim.py --n {n}")
+    for word in arguments:
         if word in _OPERATORS or (word.endswith(";") and len(word) > 1):
-            hint = "Write shell: true (packhorse map --shell), or, if it is a plain argument, the command as a list."
-            refuse(where, f"The command holds '{word}', which only a shell understands.", hint)
-    return words
+            hint = "Write shell: true (packhorse map --shell), or the command as a list if it is a plain argument."
+            refuse(where, f"The command contains '{word}', which needs a shell.", hint)
+    return arguments
 
 
 def literal(word: str) -> str:
-    """Return a template that stands for a word as it is."""
+    """Return the template whose value is a given text: braces are doubled."""
     return word.replace("{", "{{").replace("}", "}}")
 
 
 def compile_command(
     command: str | Sequence[str], names: Iterable[str], *, shell: bool = False, where: str = ""
 ) -> list[list[Part]]:
-    """Return each argument as parts: texts, and {"name", "spec", "quote"} for what is put in.
+    """Return each argument as parts: texts, and {"name", "spec", "quote"} for placeholders.
 
-    A command given as words is taken word by word; a text is split first, or given whole to /bin/sh.
+    A list of words becomes one argument each; a text is split first, or with `shell` passed whole to /bin/sh.
     """
     allowed = [*names, *BUILTIN]
     if not shell:
-        words = split(command, where) if isinstance(command, str) else command
-        return [compile_word(word, allowed, where) for word in words]
+        arguments = split(command, where) if isinstance(command, str) else command
+        return [compile_word(word, allowed, where) for word in arguments]
     if not isinstance(command, str):
-        refuse(
-            where,
-            "A command for the shell must be one text, not a list.",
-            "Write it as one text, or shell: false.",
-        )
+        hint = "Write it as one text, or remove shell: true"
+        refuse(where, "With shell: true, the command must be one text, not a list.", hint)
     if not command.strip():
-        refuse(where, "The command is empty.", "Write for instance: python sim.py --n {n}")
+        refuse(where, "The command is empty.", "Write a command, such as python sim.py --n {n}")
     parts = compile_word(command, allowed, where)
     _check_shell(parts, where)
     return [
@@ -92,7 +89,7 @@ def compile_word(word: str, allowed: Iterable[str], where: str = "") -> list[Par
         if match[0] in ("{{", "}}"):
             _append(parts, match[0][0])
         elif match[1] is None:
-            refuse(where, f"The brace {match[0]} in {word!r} has no partner.", _BRACES)
+            refuse(where, f"The brace {match[0]} in {word!r} is not matched.", _BRACES)
         else:
             parts.append(_placeholder(match[1], known, where))
     _append(parts, word[start:])
@@ -111,34 +108,30 @@ def _append(parts: list[Part], literal_text: str) -> None:
 def _placeholder(inside: str, known: list[str], where: str) -> Part:
     name, colon, spec = inside.partition(":")
     if name not in known and not _OUTPUT.fullmatch(name):
-        refuse(
-            where,
-            f"{{{inside}}} is not a parameter, nor a word that Packhorse knows.",
-            f"{_BRACES} {nearest(name, known)}",
-        )
+        message = f"{{{inside}}} is neither a parameter nor a built-in placeholder."
+        refuse(where, message, f"{_BRACES} {nearest(name, known)}")
     if not colon:
         return {"name": name}
     if not _SPEC.fullmatch(spec) or not spec:
-        hint = f"Write a Python format such as {{{name}:03d}}, {{{name}:.3f}} or {{{name}:g}}."
-        refuse(where, f"The format '{spec}' of {{{inside}}} is not known.", hint)
+        hint = f"Write a Python format, such as {{{name}:03d}}, {{{name}:.3f}} or {{{name}:g}}."
+        refuse(where, f"The format '{spec}' of {{{inside}}} is not valid.", hint)
     if name.split(".")[0] in (*FOLDERS, "params") and name not in known[: len(known) - len(BUILTIN)]:
-        refuse(where, f"{{{name}}} is a path, so it takes no format.", f"Write {{{name}}}.")
+        refuse(where, f"{{{name}}} is a path and takes no format.", f"Write {{{name}}}")
     return {"name": name, "spec": spec}
 
 
 def check_format(part: dict[str, Any], value: Any, where: str = "") -> None:
-    """Refuse a format that a value of the parameter does not take."""
+    """Refuse a format that cannot be applied to a value of the parameter."""
     try:
         show(part, value)
     except (ValueError, TypeError, OverflowError) as error:
-        hint = f"Write {{{part['name']}}}, or a format that suits all its values."
-        refuse(
-            where, f"The format '{part['spec']}' does not suit {part['name']}={text(value)}: {error}.", hint
-        )
+        hint = f"Write {{{part['name']}}}, or a format that fits all of its values."
+        message = f"The format '{part['spec']}' does not fit {part['name']}={text(value)}: {error}."
+        refuse(where, message, hint)
 
 
 def show(part: Part, value: Any) -> str:
-    """Return one part as it will stand in the argument."""
+    """Return the text of one part with a value."""
     if isinstance(part, str):
         return part
     shown = format(value, part["spec"]) if part.get("spec") else text(value)
@@ -146,14 +139,14 @@ def show(part: Part, value: Any) -> str:
 
 
 def render(command: Iterable[Iterable[Part]], values: Mapping[str, Any]) -> list[str]:
-    """Return the argv of one task."""
+    """Return the arguments of one task; `values` has a value for every placeholder."""
     return [
         "".join(part if isinstance(part, str) else show(part, values[part["name"]]) for part in parts)
         for parts in command
     ]
 
 
-# What follows any of these is read by rules under which a quoted value is not just a word.
+# After each of these the shell has other rules, by which a quoted value is not a plain word.
 _HAZARDS = (
     ("$((", "in arithmetic"),
     ("((", "in arithmetic"),
@@ -168,28 +161,22 @@ _MARK = "\0"
 
 
 def _check_shell(parts: list[Part], where: str) -> None:
-    """Refuse placeholders that the shell would not read as one plain word."""
+    """Refuse a placeholder where the shell does not read one plain word."""
     names = [part["name"] for part in parts if not isinstance(part, str)]
     scan = _Scan("".join(part if isinstance(part, str) else _MARK for part in parts))
     scan.run()
     if scan.bad is not None:
         number, reason = scan.bad
-        hint = (
-            "Take the quotes off: values are quoted already."
-            if "quotes" in reason
-            else "Move it out, to a plain argument."
-        )
-        refuse(
-            where,
-            f"The placeholder {{{names[number]}}} stands {reason}, where quoting cannot protect it.",
-            hint,
-        )
+        in_quotes = "quotes" in reason
+        hint = "Remove the quotes: Packhorse quotes values." if in_quotes else "Make it a plain argument."
+        message = f"The placeholder {{{names[number]}}} is {reason}, where its value cannot be quoted safely."
+        refuse(where, message, hint)
     if scan.quote:
-        refuse(where, f"A quote {scan.quote} of the command is not closed.", "Close it.")
+        refuse(where, f"The command has an open quote: {scan.quote}", "Close it.")
 
 
 class _Scan:
-    """Reads a shell command from left to right and finds the first placeholder in a bad place."""
+    """Scans a shell command from left to right for the first placeholder in an unsafe position."""
 
     def __init__(self, shape: str) -> None:
         self.shape = shape
@@ -200,7 +187,7 @@ class _Scan:
         self.bad: tuple[int, str] | None = None
 
     def run(self) -> None:
-        """Scan to the end, or to the first bad placeholder."""
+        """Scan to the end, or to the first placeholder in an unsafe position."""
         while self.at < len(self.shape) and self.bad is None:
             character = self.shape[self.at]
             if character == _MARK:
@@ -222,7 +209,7 @@ class _Scan:
         elif self.quote:
             self.bad = (self.marks, "in quotes")
         elif before == "$":
-            self.bad = (self.marks, "right after $ (a shell variable is written ${{NAME}})")
+            self.bad = (self.marks, "right after $ (write a shell variable as ${{NAME}})")
         self.marks += 1
 
     def _escape(self) -> None:
@@ -254,7 +241,7 @@ class _Scan:
         elif character in "'\"":
             self.quote = character
         elif character == "[" and (before.isalnum() or before == "_"):
-            self.hazard = self.hazard or "in or after an array's index"
+            self.hazard = self.hazard or "in or after the index of an array"
         elif character == "#" and (before.isspace() or before in ";&|()"):
             self._comment()
 

@@ -1,4 +1,4 @@
-"""Plain values -> the YAML of a study file, and the study of one line of `packhorse map`."""
+"""Write a study file from plain values, and make the study of a `packhorse map` command line."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from packhorse.model.errors import UsageError
-from packhorse.study.levels import check_name
+from packhorse.study.parameters.levels import check_name
 from packhorse.text.write import yaml_text
 from packhorse.text.yaml import resolve
 
 
 def study_text(study: Mapping[str, Any]) -> str:
-    """Return the text of a study file that reads back as the same mapping of plain values."""
+    """Return the text of a study file that parses to the same mapping of plain values."""
     return yaml_text(study)
 
 
@@ -24,19 +24,19 @@ def map_study(
     seed: int | None = None,
     **others: Any,
 ) -> dict[str, Any]:
-    """Return the plain study of `packhorse map COMMAND n=10,20 ...`; `others` are further keys, None is left out.
+    """Return the plain values of the study of `packhorse map COMMAND n=10,20 ...`.
 
-    Raises UsageError where an assignment is not NAME=VALUES.
+    `others` are further keys; None means not given. Raise UsageError if an assignment is not NAME=VALUES.
     """
     parameters: dict[str, Any] = {}
     for assignment in assignments:
-        name, sign, said = assignment.partition("=")
+        name, sign, text = assignment.partition("=")
         if not sign or not name:
-            raise UsageError(f"'{assignment}' is not NAME=VALUES.", "Write for instance n=10,20,50")
+            raise UsageError(f"'{assignment}' is not NAME=VALUES.", "Write NAME=VALUES, such as n=10,20,50")
         if name in parameters:
-            raise UsageError(f"'{name}' is given twice.", f"Write {name}={said},... once, with all values.")
+            raise UsageError(f"'{name}' is given twice.", f"Write all values at once: {name}={text},...")
         check_name(name, "")
-        values = split_values(said)
+        values = split_values(text)
         parameters[name] = values[0] if len(values) == 1 else values
     given = {
         "command": command,
@@ -48,29 +48,29 @@ def map_study(
     return {key: value for key, value in given.items() if value is not None}
 
 
-def split_values(said: str) -> list[Any]:
-    """Return comma-separated values, typed as YAML types them; quotes and backslashes protect a comma."""
+def split_values(text: str) -> list[Any]:
+    """Return comma-separated values, with types as in YAML; quotes or a backslash protect a comma."""
     values: list[Any] = []
     position = 0
     while True:
-        value, position = _next_value(said, position)
+        value, position = _next_value(text, position)
         values.append(value)
-        if position >= len(said):
+        if position >= len(text):
             return values
         position += 1
 
 
-def _next_value(said: str, position: int) -> tuple[Any, int]:
-    quote = said[position : position + 1]
+def _next_value(text: str, position: int) -> tuple[Any, int]:
+    quote = text[position : position + 1]
     if quote in ("'", '"') and quote:
-        end = said.find(quote, position + 1)
-        if end > 0 and said[end + 1 : end + 2] in ("", ","):
-            return said[position + 1 : end], end + 1
-    kept, escaped = [], False
-    while position < len(said) and said[position] != ",":
-        if said[position] == "\\" and said[position + 1 : position + 2] in (",", "\\", "'", '"'):
+        end = text.find(quote, position + 1)
+        if end > 0 and text[end + 1 : end + 2] in ("", ","):
+            return text[position + 1 : end], end + 1
+    letters, escaped = [], False
+    while position < len(text) and text[position] != ",":
+        if text[position] == "\\" and text[position + 1 : position + 2] in (",", "\\", "'", '"'):
             position, escaped = position + 1, True
-        kept.append(said[position])
+        letters.append(text[position])
         position += 1
-    text = "".join(kept)
-    return text if escaped or not text else resolve(text), position
+    value = "".join(letters)
+    return value if escaped or not value else resolve(value), position

@@ -1,1 +1,1 @@
-"""Texts as people write them: YAML with positions, units, and tables of keys. Pure; stages read through it."""
+"""Text that people write: YAML with positions, amounts with units, and tables of keys. No I/O."""

@@ -1,4 +1,4 @@
-"""How a table of keys is said: each key with its JSON Schema (draft 2020-12), which serves readers and editors."""
+"""Fragments of JSON Schema (draft 2020-12) for the keys of a file, with descriptions and examples for editors."""
 
 from __future__ import annotations
 
@@ -7,49 +7,36 @@ from typing import Any
 Table = dict[str, dict[str, Any]]
 
 
-def said(description: str, *examples: Any, **schema: Any) -> dict[str, Any]:
-    """Return the schema of a key, with what it is for and how it may look."""
+def described(description: str, *examples: Any, **schema: Any) -> dict[str, Any]:
+    """Return a schema with a description and examples."""
     return {**schema, "description": description, "examples": list(examples)}
 
 
 def text(description: str, *examples: str) -> dict[str, Any]:
     """Return the schema of a text."""
-    return said(description, *examples, type="string")
+    return described(description, *examples, type="string")
 
 
 def texts(description: str, *examples: Any) -> dict[str, Any]:
     """Return the schema of a text or a list of texts."""
     either: list[dict[str, Any]] = [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]
-    return said(description, *examples, anyOf=either)
-
-
-def whole(description: str, least: int, *examples: int) -> dict[str, Any]:
-    """Return the schema of a whole number."""
-    return said(description, *examples, type="integer", minimum=least)
-
-
-def amount(description: str, least: float, *examples: float) -> dict[str, Any]:
-    """Return the schema of a number, whole or not."""
-    return said(description, *examples, type="number", minimum=least)
+    return described(description, *examples, anyOf=either)
 
 
 def flag(description: str, *, example: bool = True) -> dict[str, Any]:
     """Return the schema of true or false."""
-    return said(description, example, type="boolean")
+    return described(description, example, type="boolean")
 
 
-def choice(description: str, words: list[str], *examples: str) -> dict[str, Any]:
-    """Return the schema of one word out of a few."""
-    return said(description, *examples, enum=words)
-
-
-def mapping(description: str, table: Table, *examples: Any) -> dict[str, Any]:
-    """Return the schema of a mapping that has the keys of a table and no others."""
-    return said(description, *examples, type="object", properties=table, additionalProperties=False)
+def mapping(description: str, table: Table, *examples: Any, **more: Any) -> dict[str, Any]:
+    """Return the schema of a mapping that takes the keys of a table and no others."""
+    return described(
+        description, *examples, type="object", properties=table, additionalProperties=False, **more
+    )
 
 
 def or_null(schema: dict[str, Any]) -> dict[str, Any]:
-    """Return the schema of a key that null takes away."""
+    """Return the schema of a key whose value may also be null."""
     about: dict[str, Any] = {name: schema[name] for name in ("description", "examples")}
     return {"anyOf": [schema, {"type": "null"}], **about}
 

@@ -1,6 +1,6 @@
-"""Memory and time as people write them.
+"""Parse and format amounts of memory and time with units.
 
-Memory units are binary whatever their spelling, as Slurm and TORQUE read them: 1.5 GB is 1,536 MiB.
+Memory units are binary in every spelling, as Slurm and TORQUE read them: 1.5 GB is 1,536 MiB.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import math
 import re
 from fractions import Fraction
 
-from packhorse.text.node import Node, found, refuse
+from packhorse.text.node import Node, describe, refuse
 
 _BYTES = {"b": 1, "byte": 1, "bytes": 1}
 for _power, _letter in enumerate("kmgtp", start=1):
@@ -31,58 +31,59 @@ _CLOCK = re.compile(r"(\d{1,9}):(\d{1,2}):(\d{1,2})", re.ASCII)
 _DAYS = re.compile(r"(\d{1,9})-(\d{1,2})(?::(\d{1,2}))?(?::(\d{1,2}))?", re.ASCII)
 _SHORT = re.compile(r"(\d{1,9}):(\d{1,2})", re.ASCII)
 _BARE = re.compile(_NUMBER, re.ASCII)
-_LONGEST = 100 * 366 * 86400
+_LONGEST = 100 * 366 * 86400  # seconds: 100 years
 
 
 def memory(text: str, where: str = "") -> int:
-    """Return an amount of memory in MiB, rounded up."""
-    said = text.strip().lower()
-    if _BARE.fullmatch(said):
+    """Parse an amount of memory; return MiB, rounded up. Raise StudyError at `where`."""
+    value = text.strip().lower()
+    if _BARE.fullmatch(value):
         refuse(
             where,
-            f"Memory '{said}' has no unit: Slurm would read {said} MB, TORQUE {said} bytes.",
-            f"Write the one you mean: '{said} MB' or '{said} B'.",
+            f"Memory '{value}' has no unit: Slurm would read {value} MB, TORQUE {value} bytes.",
+            f"Write '{value} MB' or '{value} B'.",
         )
-    match = _MEMORY.fullmatch(said)
+    match = _MEMORY.fullmatch(value)
     if not match or match[2] not in _BYTES:
-        refuse(where, f"Memory '{text}' cannot be read.", "Write a number and a unit: 1.5 GB, 512M, 2 GiB.")
+        refuse(where, f"Memory '{text}' is not an amount.", "Write a number and a unit: 1.5 GB, 512M, 2 GiB.")
     mib = math.ceil(Fraction(match[1]) * _BYTES[match[2]] / 1024**2)
     if not 0 < mib < 2**40:
-        refuse(where, f"Memory '{text}' is not an amount a task can have.", "Write something like 2 GB.")
+        refuse(where, f"Memory '{text}' is out of range.", "Write an amount above 0, such as 2 GB.")
     return mib
 
 
 def duration(text: str, where: str = "") -> int | float:
-    """Return a time in seconds: an integer where it is one."""
-    said = text.strip().lower()
-    if _BARE.fullmatch(said):
+    """Parse a duration; return seconds, as an integer if whole. Raise StudyError at `where`."""
+    value = text.strip().lower()
+    if _BARE.fullmatch(value):
         refuse(
             where,
-            f"The time '{said}' has no unit: Slurm would read {said} minutes, TORQUE {said} seconds.",
-            f"Write the one you mean: '{said} min' or '{said} s'.",
+            f"The time '{value}' has no unit: Slurm would read {value} minutes, TORQUE {value} seconds.",
+            f"Write '{value} min' or '{value} s'.",
         )
-    short = _SHORT.fullmatch(said)
+    short = _SHORT.fullmatch(value)
     if short:
         first, second = short.groups()
         refuse(
             where,
-            f"The time '{said}' can be read in two ways: Slurm takes it as {first} min {second} s, "
+            f"The time '{value}' is ambiguous: Slurm reads {first} min {second} s, "
             f"people often mean {first} h {second} min.",
-            f"Write the one you mean: '{first} min {second} s' or '{first}:{second}:00'.",
+            f"Write '{first} min {second} s' or '{first}:{second}:00'.",
         )
-    seconds = _clock(said) if ":" in said or "-" in said else _amounts(said)
+    seconds = _clock(value) if ":" in value or "-" in value else _amounts(value)
     if seconds is None:
-        hint = "Write a number and a unit, or a clock: 90 min, 2h, 1.5 h, 2-15:59:00, 01:30:00."
-        refuse(where, f"The time '{text}' cannot be read.", hint)
+        hint = "Write a number and a unit, or a clock time: 90 min, 2h, 1.5 h, 2-15:59:00, 01:30:00."
+        refuse(where, f"The time '{text}' is not a duration.", hint)
     if not 0 < seconds <= _LONGEST:
-        refuse(where, f"The time '{text}' is not one a task can have.", "Write something like 90 min.")
+        hint = "Write a time above 0 and below 100 years, such as 90 min."
+        refuse(where, f"The time '{text}' is out of range.", hint)
     return int(seconds) if seconds.denominator == 1 else float(seconds)
 
 
-def _clock(said: str) -> Fraction | None:
-    """Read HH:MM:SS and Slurm's D-HH, D-HH:MM, D-HH:MM:SS (sbatch(1), --time)."""
-    match = _CLOCK.fullmatch(said)
-    days = _DAYS.fullmatch(said)
+def _clock(value: str) -> Fraction | None:
+    """Parse HH:MM:SS and Slurm's D-HH, D-HH:MM, D-HH:MM:SS (sbatch(1), --time); return seconds."""
+    match = _CLOCK.fullmatch(value)
+    days = _DAYS.fullmatch(value)
     if match:
         day, hour, minute, second = 0, *map(int, match.groups())
     elif days:
@@ -96,11 +97,11 @@ def _clock(said: str) -> Fraction | None:
     return Fraction(((day * 24 + hour) * 60 + minute) * 60 + second)
 
 
-def _amounts(said: str) -> Fraction | None:
-    """Read amounts with units, largest first: 90 min, 1h30m, 2 days 3 h."""
+def _amounts(value: str) -> Fraction | None:
+    """Parse amounts with units, largest unit first: 90 min, 1h30m, 2 days 3 h; return seconds."""
     total, position, smaller = Fraction(0), 0, None
-    while position < len(said):
-        match = _AMOUNT.match(said, position)
+    while position < len(value):
+        match = _AMOUNT.match(value, position)
         unit = _SECONDS.get(match[2]) if match else None
         if not match or unit is None or (smaller is not None and unit >= smaller):
             return None
@@ -110,33 +111,33 @@ def _amounts(said: str) -> Fraction | None:
 
 
 def as_memory(node: Node, what: str = "memory") -> int:
-    """Return MiB."""
+    """Return the memory of a node in MiB."""
     return memory(_amount(node, what), node.where)
 
 
 def as_time(node: Node, what: str = "time") -> int | float:
-    """Return seconds."""
+    """Return the duration of a node in seconds."""
     return duration(_amount(node, what), node.where)
 
 
 def _amount(node: Node, what: str) -> str:
-    """Return the text of an amount; a bare number passes as text, to be refused with its readings."""
+    """Return the text of an amount. A number without a unit passes; the parser refuses it with a better message."""
     if isinstance(node.value, bool | list | dict) or node.value is None:
         refuse(
             node,
-            f"{what} must be an amount with a unit, but is {found(node)}.",
-            "Write for instance 2 GB or 90 min.",
+            f"{what} must be an amount with a unit, but is {describe(node)}.",
+            "Write a number and a unit, such as 2 GB or 90 min.",
         )
     return node.text
 
 
 def memory_text(mib: int) -> str:
-    """Return MiB as a text that `memory` reads back."""
+    """Return MiB as a text that `memory` parses to the same value."""
     return f"{mib // 1024} GiB" if mib % 1024 == 0 else f"{mib} MiB"
 
 
 def duration_text(seconds: float) -> str:
-    """Return seconds as a text that `duration` reads back (to the microsecond)."""
+    """Return seconds as a text that `duration` parses to the same value, to the microsecond."""
     if seconds != int(seconds):
         return f"{seconds:.6f}".rstrip("0") + " s"
     whole = int(seconds)

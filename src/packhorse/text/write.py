@@ -1,4 +1,4 @@
-"""Plain values -> YAML text that reads back as the same values."""
+"""Write plain values as YAML text that parses to the same values."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from typing import Any
 
 from packhorse.text.yaml import resolve
 
-# Where a text may stand without quotes; everything doubtful is quoted.
+# Texts that need no quotes; all others are quoted.
 _PLAIN = re.compile(r"[A-Za-z_/][ -~]*", re.ASCII)
 _UNSAFE = re.compile(r"[:#\"'\\\x00-\x1f]|\s$")
 
 
 def yaml_text(values: Mapping[str, Any]) -> str:
-    """Return a YAML text that reads back as the same mapping of plain values."""
+    """Return YAML text that parses to the same mapping of plain values."""
     return "".join(_block(values, 0))
 
 
@@ -75,9 +75,9 @@ def _scalar(value: Any, *, flow: bool = False) -> str:
 
 @cache
 def _unprintable() -> re.Pattern[str]:
-    """Return a pattern of what is not printable; made when it is needed, as that takes longer than all else here.
+    """Return a pattern of unprintable characters, compiled at first use because that is slow.
 
-    YAML's printable characters (YAML 1.2.2, section 5.1) without line breaks and the byte order mark.
+    Printable are those of YAML 1.2.2, section 5.1, without line breaks and the byte order mark.
     """
     return re.compile(
         "[^\\x20-\\x7e\\xa0-\\u2027\\u202a-\\ud7ff\\ue000-\\ufefe\\uff00-\\ufffd\\U00010000-\\U0010ffff]"

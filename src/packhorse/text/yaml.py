@@ -1,6 +1,6 @@
-"""YAML 1.2 text -> Nodes. The syntax is ruamel.yaml's; the meaning of plain scalars is decided here.
+"""Parse YAML 1.2 into Nodes. ruamel.yaml parses the syntax; this module resolves plain scalars.
 
-Plain scalars follow the core schema (YAML 1.2.2, section 10.3.2): `1e-3` is a number, `no` is a word.
+Plain scalars follow the core schema (YAML 1.2.2, section 10.3.2): `1e-3` is a number, `no` is a text.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from typing import Any
 from packhorse.model.errors import StudyError
 from packhorse.text.node import Node, check_text, refuse
 
-DEEPEST = 40
-# Aliases of aliases could otherwise grow a short text without bound.
+MAX_DEPTH = 40
+# Aliases of aliases could otherwise expand a short text without limit.
 MOST_NODES = 3_000_000
 
 _NULL = frozenset(["", "~", "null", "Null", "NULL"])
@@ -26,25 +26,27 @@ _NAN = frozenset([".nan", ".NaN", ".NAN"])
 
 
 def decode(raw: bytes, path: str) -> str:
-    """Return the text of a file's bytes, which must be UTF-8; a byte order mark is dropped."""
+    """Decode the bytes of a UTF-8 file, without a byte order mark. Raise StudyError at the first other byte."""
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
         column = error.start - (raw.rfind(b"\n", 0, error.start) + 1) + 1
-        hint = f"Save it as UTF-8, for instance: iconv -f latin1 -t utf-8 {path} > new.yaml"
+        hint = f"Save it as UTF-8, for example: iconv -f latin1 -t utf-8 {path} > new.yaml"
         refuse(
-            f"{path}:{line}:{column}", f"This file is not UTF-8 text (byte 0x{raw[error.start]:02x}).", hint
+            f"{path}:{line}:{column}",
+            f"The file is not UTF-8 text: it contains the byte 0x{raw[error.start]:02x}.",
+            hint,
         )
 
 
 def resolve(text: str) -> Any:
-    """Return what a plain scalar means by the YAML 1.2 core schema."""
+    """Return the value of a plain scalar by the YAML 1.2 core schema."""
     if text in _NULL:
         return None
     if text in _TRUTH:
         return _TRUTH[text]
-    # 4,000 digits are past any number's use, and Python refuses to convert them.
+    # Python refuses to convert more than 4,300 digits (sys.get_int_max_str_digits); no number needs 400.
     if len(text) > 400:
         return text
     if _INTEGER.fullmatch(text):
@@ -60,9 +62,9 @@ def resolve(text: str) -> Any:
 
 
 def parse_yaml(text: str, path: str, *, least: str = "command: python sim.py") -> Node:
-    """Return the one document of a YAML text, every node knowing its path:line:column.
+    """Parse a YAML text with one document; every node has its position, path:line:column.
 
-    `least` is a line that a file of this kind may consist of, shown where it is empty. Raises StudyError.
+    `least` is a line that suffices as such a file, for the message about an empty one. Raise StudyError.
     """
     from ruamel.yaml import YAML
     from ruamel.yaml.error import MarkedYAMLError, YAMLError
@@ -74,22 +76,26 @@ def parse_yaml(text: str, path: str, *, least: str = "command: python sim.py") -
         raise
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        where = _place(path, mark) if mark else f"{path}:1:1"
+        where = _position(path, mark) if mark else f"{path}:1:1"
         context = f" {error.context}" if error.context else ""
-        refuse(where, f"This is not valid YAML{context}: {error.problem}.", _syntax_hint(str(error.problem)))
+        refuse(
+            where, f"The file is not valid YAML{context}: {error.problem}.", _syntax_hint(str(error.problem))
+        )
     except YAMLError as error:
         position = getattr(error, "position", 0)
         line, column = text.count("\n", 0, position) + 1, position - text.rfind("\n", 0, position)
-        hint = "Take the character out; control characters must be written as \\xNN in double quotes."
-        refuse(f"{path}:{line}:{column}", "This character may not stand in YAML.", hint)
+        hint = "Remove it; write a control character as \\xNN in double quotes."
+        refuse(f"{path}:{line}:{column}", "The file contains a character that YAML does not allow.", hint)
     except (ValueError, OverflowError, LookupError, TypeError, AttributeError, RecursionError):
-        # ruamel's scanner lets some malformed escapes and directives through to Python's own errors.
+        # For some malformed escapes and directives, ruamel's scanner raises Python's own errors.
         refuse(
-            f"{path}:1:1", "This is not valid YAML: an escape or directive is malformed.", _syntax_hint("")
+            f"{path}:1:1",
+            "The file is not valid YAML: an escape or directive is malformed.",
+            _syntax_hint(""),
         )
 
 
-def _place(path: str, mark: Any) -> str:
+def _position(path: str, mark: Any) -> str:
     return f"{path}:{mark.line + 1}:{mark.column + 1}"
 
 
@@ -97,14 +103,14 @@ def _syntax_hint(problem: str) -> str:
     if "\\t" in problem or "tab" in problem.lower():
         return "Indent with spaces: YAML does not allow tabs there."
     if "mapping values" in problem:
-        return "Put the text in quotes if it holds ': ', or indent the line as its neighbours."
+        return "Put a text that contains ': ' in quotes, or indent the line like its neighbours."
     if "alias" in problem or "anchor" in problem or "directive" in problem or "scalar" in problem:
         return "Put a text that begins with * & ! % @ or ` in quotes."
-    return "Look at this line and the one before: indentation, brackets, quotes."
+    return "Check the indentation, brackets and quotes of this line and the one before."
 
 
 def _joined(text: str) -> str:
-    """Join the two halves in which JSON escapes a character beyond U+FFFF (RFC 8259, section 7)."""
+    """Join surrogate pairs, by which JSON escapes a character above U+FFFF (RFC 8259, section 7)."""
     if text.isascii() or not any("\ud800" <= character <= "\udfff" for character in text):
         return text
     try:
@@ -114,7 +120,7 @@ def _joined(text: str) -> str:
 
 
 class _Builder:
-    """Turns parser events into Nodes."""
+    """Builds Nodes from parser events."""
 
     def __init__(self, path: str, least: str) -> None:
         self.path = path
@@ -124,14 +130,14 @@ class _Builder:
         self.count = 0
 
     def document(self, events: Iterator[Any]) -> Node:
-        """Return the root; no document and a second document are refused."""
+        """Return the root node of the only document."""
         root: Node | None = None
         for event in events:
             kind = type(event).__name__
             if kind == "DocumentStartEvent" and root is not None:
                 refuse(
-                    _place(self.path, event.start_mark),
-                    "A second document begins here.",
+                    _position(self.path, event.start_mark),
+                    "The file contains a second document.",
                     "Remove the line '---'.",
                 )
             if kind in ("ScalarEvent", "SequenceStartEvent", "MappingStartEvent", "AliasEvent"):
@@ -139,14 +145,14 @@ class _Builder:
         if root is None or (root.value is None and not root.text):
             refuse(
                 f"{self.path}:1:1",
-                "This file is empty.",
-                f"Write at least a line such as: {self.least}",
+                "The file is empty.",
+                f"Write at least one line, such as: {self.least}",
             )
         return root
 
     def node(self, event: Any, events: Iterator[Any], depth: int) -> Node:
-        """Return the node that begins with `event`."""
-        where = _place(self.path, event.start_mark)
+        """Return the node that starts with `event`."""
+        where = _position(self.path, event.start_mark)
         self._grow(1, where)
         kind = type(event).__name__
         if kind == "AliasEvent":
@@ -154,36 +160,36 @@ class _Builder:
         if event.tag is not None and event.tag != "!":
             refuse(
                 where,
-                f"Tags such as {event.tag} are not used here.",
-                "Put the text in quotes if it begins with '!'.",
+                f"The tag {event.tag} is not supported.",
+                "Put a text that begins with '!' in quotes.",
             )
-        if depth > DEEPEST:
-            refuse(where, f"This is nested more than {DEEPEST} levels deep.", "Flatten it.")
+        if depth > MAX_DEPTH:
+            refuse(where, f"The value is nested more than {MAX_DEPTH} levels deep.", "Use fewer levels.")
         before = self.count
         if kind == "ScalarEvent":
-            made = self._scalar(event, where)
+            node = self._scalar(event, where)
         elif kind == "SequenceStartEvent":
-            made = Node(self._list(events, depth), where)
+            node = Node(self._list(events, depth), where)
         else:
-            made = Node(self._mapping(events, depth), where)
+            node = Node(self._mapping(events, depth), where)
         if event.anchor is not None:
-            self.anchors[event.anchor] = made
+            self.anchors[event.anchor] = node
             self.sizes[event.anchor] = self.count - before
-        return made
+        return node
 
     def _grow(self, by: int, where: str) -> None:
         self.count += by
         if self.count > MOST_NODES:
             refuse(
                 where,
-                f"This file holds more than {MOST_NODES:,} values.",
-                "A study's points may stand in a CSV file: csv: points.csv",
+                f"The file has more than {MOST_NODES:,} values.",
+                "Put the points of a study in a CSV file: csv: points.csv",
             )
 
     def _alias(self, anchor: str, where: str) -> Node:
         if anchor not in self.anchors:
-            hint = f"Define it before with &{anchor}, or put a text that begins with * in quotes."
-            refuse(where, f"The alias *{anchor} has no anchor before it.", hint)
+            hint = f"Define it above with &{anchor}, or put a text that begins with * in quotes."
+            refuse(where, f"The alias *{anchor} has no anchor above it.", hint)
         self._grow(self.sizes[anchor], where)
         target = self.anchors[anchor]
         return Node(target.value, where, "", target.text, target.quoted)
@@ -208,12 +214,12 @@ class _Builder:
                 break
             key = self.node(event, events, depth + 1)
             if isinstance(key.value, dict | list):
-                hint = "A text that begins with { or [ must be in quotes."
-                refuse(key, "A key must be a word, not a list or a mapping.", hint)
+                hint = "Put a text that begins with { or [ in quotes."
+                refuse(key, "A key must be a text, not a list or a mapping.", hint)
             if key.text in items:
                 first = items[key.text].key.rpartition(":")[0].rpartition(":")[2]
                 refuse(
-                    key, f"The key '{key.text}' stands twice (first in line {first}).", "Keep one of them."
+                    key, f"The key '{key.text}' is given twice; first in line {first}.", "Remove one of them."
                 )
             child = self.node(next(events), events, depth + 1)
             items[key.text] = Node(child.value, child.where, key.where, child.text, child.quoted)

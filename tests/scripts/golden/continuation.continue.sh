@@ -9,8 +9,8 @@
 #SBATCH --requeue
 #SBATCH --open-mode=append
 
-# Starts when the jobs of wave $1 have ended, however they ended, and submits another wave for the tasks
-# that they left without a result. Nobody has to be there for that.
+# Starts when the jobs of wave $1 have ended, whether they failed or not, and submits another wave for the
+# tasks without a result. It needs no other program or login.
 
 trap 'echo "packhorse: the job ended before its program started; the lines above say why" >&2' EXIT
 

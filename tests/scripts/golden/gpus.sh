@@ -10,10 +10,10 @@
 #SBATCH --requeue
 #SBATCH --open-mode=append
 
-# One job of a Packhorse run: a worker that takes tasks until none is left, or until its time is nearly over.
+# One job of a Packhorse run: a worker that runs tasks until none is left, or until its time is nearly over.
 # Packhorse submits it as an array: $1 is the wave, $2 the number of the array's last job.
-# Where jobs may not submit jobs, so that this one was queued beforehand, $3 is the wave before it.
-# The worker tells each task how many threads it may use (OMP_NUM_THREADS and the like): the cores it asked for.
+# Where jobs may not submit jobs, and this one was queued in advance, $3 is the wave before it.
+# The worker sets the number of threads for each task (OMP_NUM_THREADS and the like) to the cores that it requests.
 
 # The program takes the place of this shell, so its exit status is the job's.
 exec /opt/packhorse/bin/python -S -E /home/ada/study/runs/coverage/worker.pyz work /home/ada/study/runs/coverage"/waves/$1/work.json" \

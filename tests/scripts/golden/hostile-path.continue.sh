@@ -9,8 +9,8 @@
 #SBATCH --requeue
 #SBATCH --open-mode=append
 
-# Starts when the jobs of wave $1 have ended, however they ended, and submits another wave for the tasks
-# that they left without a result. Nobody has to be there for that.
+# Starts when the jobs of wave $1 have ended, whether they failed or not, and submits another wave for the
+# tasks without a result. It needs no other program or login.
 
 # The program takes the place of this shell, so its exit status is the job's.
 exec /opt/packhorse/bin/python -S -E '/home/ada/it'"'"'s "my" study --really $(x) `y` \ %a λ→ü/runs/coverage/worker.pyz' continue '/home/ada/it'"'"'s "my" study --really $(x) `y` \ %a λ→ü/runs/coverage' "$1" \

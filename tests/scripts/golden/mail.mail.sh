@@ -10,7 +10,7 @@
 #SBATCH --mail-user=ada@example.org
 #SBATCH --mail-type=END
 
-# Does nothing: the mail at its end says how the run ended.
+# Does nothing: the scheduler's mail at its end reports the end of the run.
 
 # The program takes the place of this shell, so its exit status is the job's.
 exec true

@@ -2,68 +2,84 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import sys
+import tempfile
 from pathlib import Path
-from typing import Any
+from typing import Annotated
 
+from msgspec import Meta, Struct
+
+from packhorse.app.inspect.status import status
 from packhorse.model.errors import PackhorseError
+from packhorse.model.json_output import JsonOutput
 from packhorse.rundir.directory import RunDirectory, list_runs
-from packhorse.runtime.local_worker import cores, memory
+from packhorse.runtime.capacity import available_memory, usable_cores
+
+PROGRAMS = {
+    "git": "provenance",
+    "Rscript": "R scripts",
+    "uv": "environment: uv",
+    "ssh": "clusters from a laptop",
+}
 
 
-def doctor(where: Path) -> list[dict[str, Any]]:
-    """Return what was looked at, whether it is well, and what to do where it is not."""
-    version, available = sys.version.split()[0], memory()
+class Check(Struct, frozen=True, kw_only=True):
+    """One check."""
+
+    what: Annotated[str, Meta(description="What was checked.")]
+    well: Annotated[bool, Meta(description="Whether it passed.")]
+    found: Annotated[str, Meta(description="What was found.")]
+    cure: Annotated[str, Meta(description="What to do; empty where it passed.")]
+
+
+class Checkup(JsonOutput, frozen=True, kw_only=True, tag="packhorse-doctor/1"):
+    """Checks of this machine and of the runs below a folder."""
+
+    checks: Annotated[tuple[Check, ...], Meta(description="Every check.")]
+
+
+def doctor(where: Path) -> Checkup:
+    """Check this machine and the runs below a folder."""
+    version, available = sys.version.split()[0], available_memory()
     enough = available is None or available > 512
-    rows = [
-        _row("Python", version, well=sys.version_info >= (3, 11), cure="install Python 3.11 or newer"),
-        _row("cores", str(cores())),
-        _row("memory", f"{available or '?'} MiB available", well=enough, cure="close programs"),
-    ]
-    for name, use in (
-        ("git", "provenance"),
-        ("Rscript", "R scripts"),
-        ("uv", "environment: uv"),
-        ("ssh", "clusters from a laptop"),
-    ):
-        found = shutil.which(name)
-        rows.append(_row(name, found or f"not found; needed for {use} only"))
     free = shutil.disk_usage(where).free
-    rows.append(_row("disk", f"{free >> 20:,} MiB free", well=free > 1 << 30, cure="make space"))
-    rows.append(_locks(where))
-    for run in list_runs(where):
-        rows.append(_run_row(where, run))
-    return rows
+    checks = [
+        _check("Python", version, well=sys.version_info >= (3, 11), cure="install Python 3.11 or newer"),
+        _check("cores", str(usable_cores())),
+        _check("memory", f"{available or '?'} MiB available", well=enough, cure="close programs"),
+    ]
+    for name, use in PROGRAMS.items():
+        checks.append(_check(name, shutil.which(name) or f"not found; needed for {use} only"))
+    checks.append(_check("disk", f"{free >> 20:,} MiB free", well=free > 1 << 30, cure="make space"))
+    checks.append(_locks(where))
+    return Checkup(checks=(*checks, *(_run_check(where, run) for run in list_runs(where))))
 
 
-def _row(what: str, found: str, *, well: bool = True, cure: str = "") -> dict[str, Any]:
-    return {"what": what, "well": well, "found": found, "cure": "" if well else cure}
+def _check(what: str, found: str, *, well: bool = True, cure: str = "") -> Check:
+    return Check(what=what, well=well, found=found, cure="" if well else cure)
 
 
-def _locks(where: Path) -> dict[str, Any]:
-    import fcntl
-    import tempfile
-
+def _locks(where: Path) -> Check:
+    """Check that file locks and hard links work in a folder."""
     try:
         with tempfile.NamedTemporaryFile(dir=where) as stream:
             fcntl.flock(stream.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
             os.link(stream.name, stream.name + ".link")
             Path(stream.name + ".link").unlink()
-        return _row("locks and links", "work here")
+        return _check("locks and links", "work here")
     except OSError as error:
         cure = "keep runs on another file system (--run DIR)"
-        return _row("locks and links", str(error), well=False, cure=cure)
+        return _check("locks and links", str(error), well=False, cure=cure)
 
 
-def _run_row(where: Path, run: RunDirectory) -> dict[str, Any]:
-    from packhorse.app.inspect.status import status
-
+def _run_check(where: Path, run: RunDirectory) -> Check:
+    name = run.path.name
     try:
         found = status(where, str(run.path))
-        said = f"{found['state']}, {found.get('done', 0)} of {found['tasks']} tasks"
-        return _row(f"run {run.path.name}", said)
+        return _check(f"run {name}", f"{found.state}, {found.done} of {found.tasks} tasks done")
     except (PackhorseError, OSError, ValueError) as error:
-        cure = f"packhorse rm {run.path.name} --yes, or repair it"
-        return _row(f"run {run.path.name}", str(error), well=False, cure=cure)
+        cure = f"packhorse rm {name} --yes, or repair it"
+        return _check(f"run {name}", str(error), well=False, cure=cure)

@@ -6,60 +6,90 @@ import shlex
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
+from msgspec import UNSET, Meta, UnsetType
 
+from packhorse.model.json_output import JsonOutput
 from packhorse.model.space import ParameterSpace
 from packhorse.project.task_filter import one_task
 from packhorse.remote.open_store import open_store
+from packhorse.results.journal import Record
 from packhorse.rundata.outcomes import latest_outcomes
 from packhorse.rundir.directory import find_run
+from packhorse.worker.fill import Task, environment, fill
+from packhorse.worker.place import Place
+from packhorse.worker.workfile import complete
 
 
-def explain(where: Path, said: str | None, task: int | None, chosen: Sequence[str]) -> dict[str, Any]:
+class Explanation(JsonOutput, frozen=True, kw_only=True, tag="packhorse-explain/1"):
+    """What a task ran, where, with what, and how to repeat it."""
+
+    run: Annotated[str, Meta(description="Path of the run directory.")]
+    task: Annotated[int, Meta(description="The task's index.")]
+    parameters: Annotated[dict[str, Any], Meta(description="Its parameters.")]
+    replicate: Annotated[int, Meta(description="Its replicate, from 0.")]
+    seed: Annotated[int, Meta(description="Its seed, 63 bits.")]
+    seed32: Annotated[int, Meta(description="Its seed, 31 bits.")]
+    key: Annotated[str, Meta(description="The digest of parameters and replicate that identifies it.")]
+    state: Annotated[str, Meta(description="Its outcome: OK, FAILED, TIMEOUT, MEMORY, UNFINISHED, MISSING.")]
+    wave: Annotated[int, Meta(description="The wave that ran it.")]
+    code: Annotated[str, Meta(description="The snapshot's file in the run directory.")]
+    environment: Annotated[str, Meta(description="The digest of the environment.")]
+    python: Annotated[str, Meta(description="The Python interpreter.")]
+    record: Annotated[
+        dict[str, Any] | UnsetType, Meta(description="The journal's record of the attempt that counts.")
+    ] = UNSET
+    host: Annotated[str | UnsetType, Meta(description="The machine that ran it.")] = UNSET
+    journal: Annotated[str | UnsetType, Meta(description="The journal's file.")] = UNSET
+    site: Annotated[str, Meta(description="The site that ran it; empty: this machine.")]
+    repeat: Annotated[tuple[str, ...], Meta(description="Lines of a shell that repeat it.")]
+
+
+def explain(where: Path, name: str | None, task: int | None, conditions: Sequence[str]) -> Explanation:
     """Return what a task ran, where, with what, and how to repeat it by hand."""
-    run = find_run(where, said)
+    run = find_run(where, name)
     store = open_store(run)
-    store.bring()
-    words = latest_outcomes(run)
-    index = one_task(words.space, task, chosen)
-    found = words.fold.record(index)
-    seed, seed32 = words.space.seeds(index)
-    wave = found[0].order[0] if found else words.plan.wave
-    answer: dict[str, Any] = {
-        "run": str(run.path),
-        "task": index,
-        "parameters": words.space[index],
-        "replicate": words.space.replicate(index),
-        "seed": seed,
-        "seed32": seed32,
-        "key": words.space.key(index),
-        "state": words.fold.state(index),
-        "wave": wave,
-    }
+    store.fetch_records()
+    outcomes = latest_outcomes(run)
+    space = outcomes.space
+    index = one_task(space, task, conditions)
+    found = outcomes.fold.record(index)
+    seed, seed32 = space.seeds(index)
+    wave = found[0].order[0] if found else outcomes.plan.wave
     plan, work = run.plan(wave), run.work(wave)
-    answer |= {"code": f"code-{plan.code}.tar", "environment": plan.environment, "python": work["python"][0]}
-    if found:
-        journal, record = found
-        about = {
-            name: getattr(record, name) for name in record.__struct_fields__ if name not in ("json", "text")
-        }
-        kept = {name: value for name, value in about.items() if value not in (None, "", msgspec.UNSET)}
-        answer["record"] = kept
-        answer["host"] = journal.header.host if journal.header else ""
-        answer["journal"] = journal.path.name
-    answer["site"] = store.transport.site.name if store.far else ""
-    answer["repeat"] = repeat(store.path, work, words.space, index)
-    return answer
+    header = found[0].header if found else None
+    return Explanation(
+        run=str(run.path),
+        task=index,
+        parameters=space[index],
+        replicate=space.replicate(index),
+        seed=seed,
+        seed32=seed32,
+        key=space.key(index),
+        state=outcomes.fold.state(index),
+        wave=wave,
+        code=f"code-{plan.code}.tar",
+        environment=plan.environment,
+        python=work["python"][0],
+        record=_facts(found[1]) if found else UNSET,
+        host=(header.host if header else "") if found else UNSET,
+        journal=found[0].path.name if found else UNSET,
+        site=store.remote_site,
+        repeat=tuple(repeat(store.path, work, space, index)),
+    )
+
+
+def _facts(record: Record) -> dict[str, Any]:
+    """Return the members of a record that have a value, without the result."""
+    names = [name for name in record.__struct_fields__ if name not in ("json", "text")]
+    values = {name: getattr(record, name) for name in names}
+    return {name: value for name, value in values.items() if value not in (None, "", msgspec.UNSET)}
 
 
 def repeat(run: str, work: dict[str, Any], space: ParameterSpace, index: int) -> list[str]:
-    """Return the lines of a shell that run one task again by hand, where the run's directory is."""
-    from packhorse.worker.fill import Task, environment, fill
-    from packhorse.worker.place import Place
-    from packhorse.worker.workfile import complete
-
+    """Return the lines of a shell that run one task again by hand, on the machine that has the run directory."""
     full = complete(work, run)
     place = Place(str(Path(tempfile.gettempdir()) / f"packhorse-{work['run']}-{index}"), 0, full)
     task = Task(full, space.arithmetic, place, index)
@@ -73,9 +103,9 @@ def repeat(run: str, work: dict[str, Any], space: ParameterSpace, index: int) ->
     changed = {**work["environ"], **environment(task, {}), "PYTHONPATH": search}
     rows += [f"export {name}={shlex.quote(value)}" for name, value in changed.items()]
     if work["function"]:
-        said = work["function"]
+        function = work["function"]
         arguments = ", ".join(f"{name}={value!r}" for name, value in task.parameters.items())
-        code = f"import {said['module']}; print({said['module']}.{said['name']}({arguments}))"
+        code = f"import {function['module']}; print({function['module']}.{function['name']}({arguments}))"
         rows.append(shlex.join([*work["python"], "-c", code]))
     else:
         rows.append(shlex.join(fill(parts, task) for parts in work["command"]))

@@ -4,25 +4,55 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Annotated
 
+from msgspec import Meta, Struct
+
+from packhorse.model.json_output import JsonOutput
 from packhorse.project.task_filter import TaskFilter, one_task
 from packhorse.remote.open_store import open_store
 from packhorse.rundata.outcomes import latest_outcomes
 from packhorse.rundata.task_log import log_of
 from packhorse.rundir.directory import find_run
 
+MOST = 20  # failed tasks whose output is shown at a time
 
-def logs(
-    where: Path, said: str | None, task: int | None, chosen: Sequence[str], *, failed: bool
-) -> list[tuple[int, str]]:
-    """Return (index, what it printed) of one task, or of up to twenty that failed."""
-    run = find_run(where, said)
-    open_store(run).bring()
-    words = latest_outcomes(run)
-    if task is None and (failed or not chosen):
-        only = TaskFilter(words.space, chosen)
-        ranges = only.within(words.fold.ranges("FAILED", "TIMEOUT", "MEMORY", "UNFINISHED"))
-        indices = [index for a, b in ranges for index in range(a, b)][:20]
+
+class TaskLog(Struct, frozen=True, kw_only=True):
+    """The output of a task."""
+
+    task: Annotated[int, Meta(description="The task's index.")]
+    text: Annotated[str, Meta(description="What it printed.")]
+
+
+class Logs(JsonOutput, frozen=True, kw_only=True, tag="packhorse-logs/1"):
+    """The output of tasks."""
+
+    logs: Annotated[tuple[TaskLog, ...], Meta(description="The output of each task.")]
+
+
+class JobLog(Struct, frozen=True, kw_only=True):
+    """The output of a job, or of an element of an array."""
+
+    heading: Annotated[str, Meta(description="The file; empty where there is only one.")]
+    text: Annotated[str, Meta(description="The end of the file.")]
+
+
+class JobLogs(JsonOutput, frozen=True, kw_only=True, tag="packhorse-job-logs/1"):
+    """The output of a job."""
+
+    logs: Annotated[tuple[JobLog, ...], Meta(description="The output in each file.")]
+
+
+def logs(where: Path, name: str | None, task: int | None, conditions: Sequence[str], *, failed: bool) -> Logs:
+    """Return the output of one task, or of up to twenty tasks that failed."""
+    run = find_run(where, name)
+    open_store(run).fetch_records()
+    outcomes = latest_outcomes(run)
+    if task is None and (failed or not conditions):
+        only = TaskFilter(outcomes.space, conditions)
+        ranges = only.within(outcomes.fold.ranges("FAILED", "TIMEOUT", "MEMORY", "UNFINISHED"))
+        indices = [index for first, end in ranges for index in range(first, end)][:MOST]
     else:
-        indices = [one_task(words.space, task, chosen)]
-    return [(index, log_of(run, words.fold, index)) for index in indices]
+        indices = [one_task(outcomes.space, task, conditions)]
+    return Logs(logs=tuple(TaskLog(task=index, text=log_of(run, outcomes.fold, index)) for index in indices))

@@ -4,146 +4,296 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
+from msgspec import UNSET, Meta, Struct, UnsetType, field
 
+from packhorse.app.jobs.job_row import JobRow
+from packhorse.model.command import Command
+from packhorse.model.json_output import JsonOutput
 from packhorse.project.task_filter import TaskFilter
 from packhorse.remote.open_store import open_store
 from packhorse.remote.run_store import RunStore
-from packhorse.rundata.outcomes import latest_outcomes
-from packhorse.rundata.progress import tasks_done
-from packhorse.rundir.directory import About, RunDirectory, find_run
-from packhorse.rundir.lock import held_by
-from packhorse.rundir.script_jobs import script_job
-
-if TYPE_CHECKING:  # runs of this machine need none of it
-    from packhorse.cluster.queue import Queue
-    from packhorse.model.submission import Stopped
 from packhorse.rundata.failures import cause_list
+from packhorse.rundata.outcomes import latest_outcomes
+from packhorse.rundata.progress import run_counts
+from packhorse.rundir.directory import RunDirectory, find_run
+from packhorse.rundir.lock import lock_holder
+from packhorse.rundir.submissions import Submissions, read_script_job
+
+if TYPE_CHECKING:
+    from packhorse.cluster.queue import Queue
+    from packhorse.model.submission import StopRecord
+
+
+class Cause(Struct, frozen=True, kw_only=True):
+    """Failed tasks that share an outcome, an exit status or signal, and the last line of standard error."""
+
+    outcome: Annotated[str, Meta(description="FAILED, TIMEOUT, MEMORY or UNFINISHED.")]
+    exit: Annotated[int | None, Meta(description="The exit status.")] = None
+    signal: Annotated[int | None, Meta(description="The signal that ended the task.")] = None
+    pattern: Annotated[str, Meta(description="The message without what differs from task to task.")] = ""
+    message: Annotated[str, Meta(description="The last line of the first task's standard error.")] = ""
+    count: Annotated[int, Meta(description="The number of tasks.")]
+    examples: Annotated[tuple[int, ...], Meta(description="Indices of some of these tasks.")]
+
+
+class WaveStatus(Struct, frozen=True, kw_only=True):
+    """One wave that was submitted to a site, as the scheduler and the journals report it."""
+
+    wave: Annotated[int, Meta(description="The number of the wave, from 1.")]
+    tasks: Annotated[int, Meta(description="Tasks in the wave.")]
+    jobs: Annotated[int, Meta(description="Jobs, or elements of the job array.")]
+    at_a_time: Annotated[int, Meta(description="Tasks that run at a time when all jobs run.")]
+    job: Annotated[str, Meta(description="The job's number at the scheduler.")]
+    rung: Annotated[str, Meta(description="The size of request: base, or one for tasks that needed more.")]
+    memory: Annotated[int | None, Meta(description="Requested memory of a job in MiB.")]
+    seconds: Annotated[int | None, Meta(description="Requested time of a job in seconds.")]
+    left_out: Annotated[tuple[str, ...], Meta(description="Nodes that the request excludes.")]
+    workers: Annotated[int, Meta(description="Workers that have started.")]
+    counts: Annotated[dict[str, int], Meta(description="Tasks by outcome.")]
+    broken: Annotated[int, Meta(description="Workers that ended before their time.")]
+    stopped: Annotated[int, Meta(description="Workers among them that were told to end.")]
+    ended: Annotated[dict[str, int], Meta(description="Jobs that did not end well, by how they ended.")]
+
+
+class StopReason(Struct, frozen=True, kw_only=True):
+    """Why a run submits no further wave."""
+
+    why: Annotated[str, Meta(description="done, idle, cap, cancelled, failing or refused.")]
+    text: Annotated[str, Meta(description="The scheduler's message, where it refused.")] = ""
+    wave: Annotated[int, Meta(description="The last wave.")] = 0
+
+
+class JobsStatus(Struct, frozen=True, kw_only=True):
+    """The jobs of a run on a site."""
+
+    queued: Annotated[int, Meta(description="Array elements that wait.")]
+    running: Annotated[int, Meta(description="Array elements that run.")]
+    at_a_time: Annotated[int, Meta(description="Tasks that the running elements work on at a time.")]
+    reason: Annotated[str, Meta(description="Why the waiting jobs wait.")]
+    start: Annotated[str, Meta(description="Expected start, ISO 8601 in the site's time; empty: not known.")]
+    needs: Annotated[str, Meta(description="Action that a user or the staff must take; empty: none.")]
+    follows: Annotated[bool, Meta(description="Whether a job that submits the next wave is queued.")]
+    silent: Annotated[str, Meta(description="Why the scheduler did not answer; empty: it did.")]
+    site: Annotated[str, Meta(description="The site's name.")]
+    job: Annotated[str, Meta(description="The newest wave's job number.")]
+    numbers: Annotated[tuple[str, ...], Meta(description="The numbers of all jobs of the run.")]
+    line: Annotated[str, Meta(description="The state of the jobs as one line.")]
+    waves: Annotated[tuple[WaveStatus, ...], Meta(description="Every wave that was submitted.")]
+    story: Annotated[tuple[str, ...], Meta(description="The waves as lines; empty where one wave works.")]
+    words: Annotated[str, Meta(description="Output of a job in which no worker started.")]
+    stopped: Annotated[StopReason | None, Meta(description="Why no further wave is submitted.")]
+    why: Annotated[str, Meta(description="The same as a sentence.")]
+    hint: Annotated[str, Meta(description="The next command to type; empty: none.")]
+
+
+class RunStatus(JsonOutput, frozen=True, kw_only=True, tag="packhorse-status/1"):
+    """The state of a run."""
+
+    run: Annotated[str, Meta(description="Path of the run directory.")]
+    name: Annotated[str, Meta(description="The study's name.")]
+    tasks: Annotated[int, Meta(description="Tasks of the study, or those that match --where.")] = 0
+    waves: Annotated[int, Meta(description="Waves so far.")] = 0
+    state: Annotated[
+        str,
+        Meta(description="empty, running, waiting, done, incomplete, cancelled, lost, or unknown."),
+    ]
+    process: Annotated[int | None, Meta(description="Process that works on the run on this machine.")] = None
+    done: Annotated[int, Meta(description="Tasks with a result.")] = 0
+    failed: Annotated[int, Meta(description="Tasks that failed.")] = 0
+    missing: Annotated[int, Meta(description="Tasks without an outcome.")] = 0
+    counts: Annotated[dict[str, int], Meta(description="Tasks by outcome, without the missing.")] = field(
+        default_factory=dict
+    )
+    unchecked: Annotated[bool, Meta(description="Whether --unchecked skipped the study's checks.")] = False
+    causes: Annotated[tuple[Cause, ...], Meta(description="Why tasks failed, the most frequent first.")] = ()
+    jobs: Annotated[JobsStatus | UnsetType, Meta(description="Of a run on a site: its jobs.")] = UNSET
+    carried: Annotated[
+        dict[str, int] | UnsetType, Meta(description="Over SSH: the `bytes` that this command transferred.")
+    ] = UNSET
+
+
+class ScriptJobStatus(JsonOutput, frozen=True, kw_only=True, tag="packhorse-job-status/1"):
+    """The state of a script job, which `packhorse submit` submitted."""
+
+    run: Annotated[str, Meta(description="Path of the run directory.")]
+    name: Annotated[str, Meta(description="The run's name.")]
+    state: Annotated[str, Meta(description="The job's state, or unknown, ended, lost.")]
+    tasks: Annotated[int, Meta(description="Always 1.")]
+    done: Annotated[int, Meta(description="1 where the job ended well.")]
+    failed: Annotated[int, Meta(description="1 where it failed.")]
+    missing: Annotated[int, Meta(description="1 where neither is so, or not yet.")]
+    waves: Annotated[int, Meta(description="Always 0.")]
+    counts: Annotated[dict[str, int], Meta(description="Always empty.")]
+    causes: Annotated[tuple[Cause, ...], Meta(description="Always empty.")]
+    unchecked: Annotated[bool, Meta(description="Always false.")]
+    script: Annotated[str, Meta(description="The script.")]
+    site: Annotated[str, Meta(description="The site's name.")]
+    job: Annotated[str, Meta(description="The job's number; empty: not known yet.")]
+    folder: Annotated[str, Meta(description="The job's folder on the site.")]
+    row: Annotated[JobRow | None, Meta(description="The job as `packhorse jobs` shows it.")]
+    line: Annotated[str, Meta(description="The state as one line.")]
+
+
+class NoRuns(JsonOutput, frozen=True, kw_only=True, tag="packhorse-no-runs/1"):
+    """There is no run in this folder."""
+
+    runs: Annotated[int, Meta(description="Always 0.")] = 0
 
 
 def status(
-    where: Path, said: str | None, chosen: Sequence[str] = (), *, accounting: bool = False
-) -> dict[str, Any]:
-    """Return how a run stands, from the ends of its journals; with conditions, from all of them.
+    where: Path, name: str | None, conditions: Sequence[str] = (), *, accounting: bool = False
+) -> RunStatus | ScriptJobStatus:
+    """Return the state of a run, from the ends of its journals; with conditions, from all their records.
 
-    With `accounting`, a site's accounting may be asked how jobs ended, where some ended badly.
+    With `accounting`, the site's accounting may be queried for how jobs ended, where some did not end well.
     """
-    run = find_run(where, said)
-    about = run.about()
-    own = script_job(run)
-    if own is not None:
+    run = find_run(where, name)
+    job = read_script_job(run)
+    if job is not None:
+        # Start-up: a run on this machine needs no code about sites, here and below.
         from packhorse.cluster.script_job import script_job_status
 
-        return script_job_status(run, own)
+        return msgspec.convert(script_job_status(run, job), ScriptJobStatus)
     store = open_store(run)
     with store.open():
-        found = _status(run, about, store, chosen, accounting=accounting)
-        return found | ({"carried": store.carried()} if store.far else {})
+        found = _status(run, store, conditions, accounting=accounting)
+        return msgspec.structs.replace(found, **store.transferred())
 
 
-def _status(
-    run: RunDirectory, about: About, store: RunStore, chosen: Sequence[str], *, accounting: bool
-) -> dict[str, Any]:
-    """Return how a run stands; one that lives elsewhere is looked at there."""
-    if store.far:
-        from packhorse.cluster.queue import Queue
-
-        store.look(*Queue(store.transport.site, store.transport).announced())
-        if chosen:
-            store.bring()
-    plan = run.latest()
-    found: dict[str, Any] = {"run": str(run.path), "name": about.name, "tasks": 0, "waves": len(run.waves())}
+def _status(run: RunDirectory, store: RunStore, conditions: Sequence[str], *, accounting: bool) -> RunStatus:
+    """Return the state of a run, which may be on a site."""
+    store.refresh(lambda: _queue_commands(store))
+    if conditions:
+        store.fetch_records()
+    name, plan, waves = run.about().name, run.latest(), len(run.waves())
     if plan is None:
-        return found | {"state": "empty", "counts": {}}
-    holder = held_by(run.path)
-    if chosen:
-        words = latest_outcomes(run)
-        only = TaskFilter(words.space, chosen)
-        counts: dict[str, int] = {}
-        for index in only:
-            state = words.fold.state(index)
-            counts[state] = counts.get(state, 0) + 1
+        return RunStatus(run=str(run.path), name=name, state="empty", waves=waves)
+    holder = lock_holder(run.path)
+    if conditions:
+        counts = _counts_of(run, conditions)
         total = sum(counts.values())
         counts.pop("MISSING", None)
     else:
-        counts = dict(plan.before)
-        for name, number in tasks_done(run, plan.wave).items():
-            counts[name] = counts.get(name, 0) + number
+        counts = run_counts(run, plan).by_outcome
         total = plan.total
     done = counts.get("OK", 0)
-    failed = sum(number for name, number in counts.items() if name not in ("OK", "MISSING"))
-    over = "done" if done + failed >= total else "incomplete"
-    jobs = _jobs(store, over, counts, accounting=accounting) if (run.path / "cluster.json").exists() else {}
-    state = "running" if holder is not None and not jobs else over
-    found |= {
-        "state": state,
-        "process": holder,
-        "tasks": total,
-        "done": done,
-        "failed": failed,
-        "missing": max(0, total - done - failed),
-        "counts": {name: number for name, number in counts.items() if number},
-        "unchecked": plan.unchecked,
-        "causes": cause_list(run) if failed else [],
-    }
-    return found | jobs
+    failed = sum(number for outcome, number in counts.items() if outcome not in ("OK", "MISSING"))
+    state = "done" if done + failed >= total else "incomplete"
+    on_site = (run.path / "cluster.json").exists()
+    jobs = _jobs(store, state, counts, accounting=accounting) if on_site else None
+    if jobs is not None:
+        state = jobs[0]
+    elif holder is not None:
+        state = "running"
+    return RunStatus(
+        run=str(run.path),
+        name=name,
+        waves=waves,
+        state=state,
+        process=holder,
+        tasks=total,
+        done=done,
+        failed=failed,
+        missing=max(0, total - done - failed),
+        counts={outcome: number for outcome, number in counts.items() if number},
+        unchecked=plan.unchecked,
+        causes=msgspec.convert(cause_list(run) if failed else [], tuple[Cause, ...]),
+        jobs=UNSET if jobs is None else jobs[1],
+    )
 
 
-def _jobs(store: RunStore, over: str, counts: dict[str, int], *, accounting: bool) -> dict[str, Any]:
-    """Return how a run's jobs stand on its site, what its waves brought, and the state that follows."""
+def _queue_commands(store: RunStore) -> list[Command]:
+    """Return the scheduler commands to start with the refresh of a run on a site."""
+    from packhorse.cluster.queue import Queue
+
+    return Queue(store.transport.site, store.transport).next_commands()
+
+
+def _counts_of(run: RunDirectory, conditions: Sequence[str]) -> dict[str, int]:
+    """Count the tasks that meet the conditions, by outcome."""
+    outcomes = latest_outcomes(run)
+    counts: dict[str, int] = {}
+    for index in TaskFilter(outcomes.space, conditions):
+        outcome = outcomes.fold.state(index)
+        counts[outcome] = counts.get(outcome, 0) + 1
+    return counts
+
+
+def _jobs(
+    store: RunStore, progress: str, counts: dict[str, int], *, accounting: bool
+) -> tuple[str, JobsStatus] | None:
+    """Return the state of a run on a site, and its jobs; None where none was submitted.
+
+    `progress` is "done" or "incomplete", by the tasks alone.
+    """
     from packhorse.cluster.job_state import job_state, job_state_line
     from packhorse.cluster.queue import Queue
-    from packhorse.rundir.submissions import Submissions
 
     run = store.run
-    kept = Submissions(run)
-    cluster, latest, stopped = kept.cluster(), kept.latest(), kept.stopped()
+    submissions = Submissions(run)
+    cluster, latest, stopped = submissions.cluster(), submissions.latest(), submissions.stopped()
     if cluster is None or latest is None:
-        return {}
+        return None
     queue = Queue(cluster.site, store.transport)
     found = job_state(run, queue, queue.jobs())
-    if found.alive and found.asked < kept.stopped_at():
-        found = job_state(run, queue, queue.jobs(0))  # what was seen before it stopped says nothing
+    if found.alive and found.asked < submissions.stopped_at():
+        found = job_state(run, queue, queue.jobs(0))  # the cached reply is older than the stop
     state: str = "waiting" if found.state == "following" else found.state
-    if found.state == "gone":
-        cancelled = kept.cancelled or (stopped is not None and stopped.why == "cancelled")
-        state = over if over == "done" else "cancelled" if cancelled else over if stopped else "lost"
-    said = {
-        name: getattr(found, name)
-        for name in ("queued", "running", "at_a_time", "reason", "start", "needs", "follows", "silent")
-    }
-    said |= {"site": cluster.site.name, "job": latest.job, "numbers": list(found.numbers)}
-    said["line"] = job_state_line(found)
-    said |= _waves(run, queue if accounting else None, found.wave)
     gone = found.state == "gone"
-    said |= _next(run, stopped, state, counts, gone=gone)
-    return {"state": state, "jobs": said if gone else said | {"words": ""}}
+    if gone:
+        cancelled = submissions.cancelled or (stopped is not None and stopped.why == "cancelled")
+        ended = "cancelled" if cancelled else progress if stopped else "lost"
+        state = progress if progress == "done" else ended
+    waves, lines, output = _waves(run, queue if accounting else None, found.wave)
+    reason, hint = _next(run, stopped, state, counts, gone=gone)
+    return state, JobsStatus(
+        queued=found.queued,
+        running=found.running,
+        at_a_time=found.at_a_time,
+        reason=found.reason,
+        start=found.start,
+        needs=found.needs,
+        follows=found.follows,
+        silent=found.silent,
+        site=cluster.site.name,
+        job=latest.job,
+        numbers=found.numbers,
+        line=job_state_line(found),
+        waves=waves,
+        story=lines,
+        words=output if gone else "",
+        stopped=None if stopped is None else msgspec.convert(stopped, StopReason, from_attributes=True),
+        why=reason,
+        hint=hint,
+    )
 
 
-def _waves(run: RunDirectory, queue: Queue | None, working: int) -> dict[str, Any]:
-    """Return the waves of a run on a site, told where there is something to tell; a queue is asked how jobs ended."""
-    from packhorse.cluster.wave_history import last_words, wave_lines, waves_of, with_endings
+def _waves(
+    run: RunDirectory, queue: Queue | None, working: int
+) -> tuple[tuple[WaveStatus, ...], tuple[str, ...], str]:
+    """Return the waves of a run on a site, the same as lines where they say more than the tasks, and a failed job's output.
+
+    A queue is queried for how jobs ended.
+    """
+    from packhorse.cluster.wave_history import failed_job_output, wave_lines, waves_of, with_job_ends
 
     waves = waves_of(run)
     if queue is not None:
-        waves = with_endings(waves, run, queue, working)
-    told = len(waves) > 1 or any(one.ended for one in waves)
-    return {
-        "waves": msgspec.to_builtins(waves),
-        "story": wave_lines(waves) if told else [],
-        "words": last_words(run, waves),
-    }
+        waves = with_job_ends(waves, run, queue, working)
+    shown = len(waves) > 1 or any(wave.ended for wave in waves)
+    built = msgspec.convert(waves, tuple[WaveStatus, ...], from_attributes=True)
+    return built, tuple(wave_lines(waves)) if shown else (), failed_job_output(run, waves)
 
 
 def _next(
-    run: RunDirectory, stopped: Stopped | None, state: str, counts: dict[str, int], *, gone: bool
-) -> dict[str, Any]:
-    """Return why nothing more is submitted, and what to type then; nothing of both while a run goes on."""
+    run: RunDirectory, stopped: StopRecord | None, state: str, counts: dict[str, int], *, gone: bool
+) -> tuple[str, str]:
+    """Return why no further wave is submitted, and the next command to type; both empty while a run goes on."""
     from packhorse.cluster.next_step import next_step, why_stopped
 
     if stopped is not None:
-        hint = next_step(run, stopped.why, counts, stopped.text)
-        return {"stopped": msgspec.to_builtins(stopped), "why": why_stopped(stopped), "hint": hint}
-    return {"stopped": None, "why": "", "hint": next_step(run, state, counts) if gone else ""}
+        return why_stopped(stopped.why, stopped.text), next_step(run, stopped.why, counts, stopped.text)
+    return "", next_step(run, state, counts) if gone else ""

@@ -1,12 +1,15 @@
-"""Summarising a run's table."""
+"""Summarise the table of a run."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, Any
+
+from msgspec import Meta
 
 from packhorse.model.errors import RunError
+from packhorse.model.json_output import JsonOutput
 from packhorse.model.study import Summary
 from packhorse.project.task_filter import TaskFilter
 from packhorse.rundata.outcomes import frozen_study
@@ -16,33 +19,42 @@ if TYPE_CHECKING:
     import polars as pl
 
 
+class SummaryTable(JsonOutput, frozen=True, kw_only=True, tag="packhorse-summary/1"):
+    """The summary of a run's table."""
+
+    rows: Annotated[
+        tuple[dict[str, Any], ...],
+        Meta(description="A row for each point and column: parameters, statistics and their `_mcse`."),
+    ]
+
+
 def summarise_run(
     where: Path,
-    said: str | None,
+    name: str | None,
     by: Sequence[str],
     of: Sequence[str],
     quantiles: Sequence[float],
-    chosen: Sequence[str],
+    conditions: Sequence[str],
 ) -> pl.DataFrame:
-    """Return the summary of a run's table, as asked for or as its study says."""
+    """Return the summary of a run's table, as requested or as its study defines it."""
     import polars as pl
 
     from packhorse.results.summary import summarise
 
-    run = find_run(where, said)
+    run = find_run(where, name)
     table = run.path / "results.parquet"
     if not table.exists():
         raise RunError(f"{run.path} has no table yet", f"packhorse collect {run.path}")
     frame = pl.read_parquet(table)
     study = frozen_study(run)
-    wanted = study.summary or Summary()
+    defaults = study.summary or Summary()
     plan = run.latest()
     assert plan is not None
     space = run.space(plan.space)
-    if chosen:
-        only = TaskFilter(space, chosen)
+    if conditions:
+        only = TaskFilter(space, conditions)
         keep = [index in only for index in frame["ph_index"]]
         frame = frame.filter(pl.Series(keep, dtype=pl.Boolean))
     factors = [axis.names for axis in space.arithmetic.axes if axis.count > 1 and not axis.resample]
-    names = list(by or wanted.by or [name for group in factors for name in group])
-    return summarise(frame, names, tuple(of or wanted.of), tuple(quantiles or wanted.quantiles))
+    names = list(by or defaults.by or [name for group in factors for name in group])
+    return summarise(frame, names, tuple(of or defaults.of), tuple(quantiles or defaults.quantiles))

@@ -1,76 +1,79 @@
-"""A site's queues now: what is free, what they allow, whether the user may use them, and which starts a job soonest."""
+"""The queues of a site: free resources, limits, the user's rights, and where a job would start soonest."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from packhorse.cluster.queue import Queue
 from packhorse.model.command import Command
 from packhorse.model.errors import RunError
-from packhorse.model.job import Refused
+from packhorse.model.job import SubmissionRefused
+from packhorse.model.json_output import JsonOutput
 from packhorse.model.queues import QueueState, Start
 from packhorse.model.site import Site
 from packhorse.project.cache_dir import cache_dir
 from packhorse.project.user_sites import with_jobs
-from packhorse.remote.transport import SshTransport, transport_for
+from packhorse.remote.transport import transport_for
 from packhorse.rundir.shared_reply import SharedReply
 from packhorse.runtime.dialogue import run_dialogue
 from packhorse.schedulers.scheduler import NoReply
 from packhorse.text.amounts import span
 
-TRIALS = 8  # queues that are asked when a job would start
+TRIALS = 8  # queues of which the scheduler is queried for the start of a test job
 AT_ONCE = 90  # seconds
 TITLES = ("queue", "idle cores", "idle nodes", "usual time", "longest", "may I", "")
 NOW = Command(argv=("date", "+%Y-%m-%dT%H:%M:%S"))
 
 
 class QueueNow(Struct, frozen=True, kw_only=True):
-    """A queue, with what the site's file says of it, and when a small job would start; `refused`: why not."""
+    """A queue, with remarks of the site's file."""
 
-    state: QueueState
-    remarks: tuple[str, ...] = ()
-    start: str = ""
-    refused: str = ""
-    usual: bool = True  # whether a job without special needs belongs there
+    state: Annotated[QueueState, Meta(description="The queue as the scheduler reports it.")]
+    remarks: Annotated[tuple[str, ...], Meta(description="What its purpose and its rules are.")] = ()
+    start: Annotated[
+        str, Meta(description="When a job of one core and an hour would start, ISO 8601; empty: not known.")
+    ] = ""
+    refused: Annotated[str, Meta(description="Why the scheduler would refuse such a job.")] = ""
+    usual: Annotated[bool, Meta(description="Whether a job without special needs belongs there.")] = True
 
 
-class SiteQueues(Struct, frozen=True, kw_only=True):
+class SiteQueues(JsonOutput, frozen=True, kw_only=True, tag="packhorse-queues/1"):
     """All queues of a site."""
 
-    site: str
-    asked: float
-    queues: tuple[QueueNow, ...]
-    notes: tuple[str, ...] = ()
-    soonest: str = ""
-
-    usual: bool = True  # whether a job without special needs belongs there
+    site: Annotated[str, Meta(description="The site's name.")]
+    asked: Annotated[float, Meta(description="When the scheduler was queried, in Unix seconds.")]
+    queues: Annotated[tuple[QueueNow, ...], Meta(description="The queues.")]
+    notes: Annotated[tuple[str, ...], Meta(description="Why a part of the answer is missing.")] = ()
+    soonest: Annotated[str, Meta(description="Where a job would start soonest, as a sentence.")] = ""
 
 
-class Said(Struct, frozen=True, kw_only=True):
-    """What was asked of a scheduler, as it is kept for the site's interval."""
+class Reply(Struct, frozen=True, kw_only=True):
+    """The replies of a scheduler, cached for the site's poll interval."""
 
     now: str  # the site's own time
     states: tuple[QueueState, ...]
     starts: dict[str, str]
     refused: dict[str, str]
-    silent: str = ""  # why it cannot say when jobs start
+    silent: str = ""  # why it does not report when jobs start
 
 
 def site_queues(folder: Path, name: str) -> SiteQueues:
-    """Return the queues of a site; raise RunError where it does not answer."""
+    """Return the queues of a site; raise RunError where the scheduler does not answer."""
     site = with_jobs(name, folder)
     queue = Queue(site, transport_for(site))
     shared = SharedReply(cache_dir() / f"partitions-{site.name}.json")
-    asked, said = shared.get(site.poll, lambda: _reached(queue))
-    if isinstance(said, str):
-        raise RunError(f"the scheduler of {site.name} does not answer: {said}", "the same command asks again")
-    found = msgspec.convert(said, Said)
-    queues = tuple(_now(site, one, found) for one in found.states if _shown(one))
+    asked, reply = shared.get(site.poll, lambda: _reached(queue))
+    if isinstance(reply, str):
+        raise RunError(
+            f"the scheduler of {site.name} does not answer: {reply}", "run this command again later"
+        )
+    found = msgspec.convert(reply, Reply)
+    queues = tuple(_now(site, state, found) for state in found.states if _shown(state))
     return SiteQueues(
         site=site.name,
         asked=asked,
@@ -82,81 +85,80 @@ def site_queues(folder: Path, name: str) -> SiteQueues:
 
 def _reached(queue: Queue) -> Any:
     with queue.transport.open():
-        if isinstance(queue.transport, SshTransport):
-            queue.transport.say_hello(list(queue.dialect.programs), [])
+        queue.transport.identify(list(queue.dialect.programs))
         return _ask(queue)
 
 
 def _ask(queue: Queue) -> Any:
-    """Ask for the queues, and in those that are open to the user when a small job would start."""
+    """Query the queues, and for those that are open to the user when a small job would start."""
     states = run_dialogue(queue.dialect.queues(queue.user), queue.ask)
     if isinstance(states, NoReply):
         return states.why
     starts, refused, silent = {}, {}, ""
-    usable = [one for one in states if one.open and one.may is not False and _shown(one)]
-    for one in sorted(usable, key=lambda one: not one.default)[:TRIALS]:
-        said = run_dialogue(queue.dialect.trial(one), queue.ask)
-        if isinstance(said, Start):
-            starts[one.name] = said.at
-        elif isinstance(said, Refused):
-            refused[one.name] = said.why
+    usable = [state for state in states if state.open and state.may is not False and _shown(state)]
+    for state in sorted(usable, key=lambda state: not state.default)[:TRIALS]:
+        reply = run_dialogue(queue.dialect.estimate_start(state), queue.ask)
+        if isinstance(reply, Start):
+            starts[state.name] = reply.at
+        elif isinstance(reply, SubmissionRefused):
+            refused[state.name] = reply.why
         else:
-            silent = said.why
+            silent = reply.why
             break
     now = queue.ask(NOW).stdout.strip()
     return msgspec.to_builtins(
-        Said(now=now, states=tuple(states), starts=starts, refused=refused, silent=silent)
+        Reply(now=now, states=tuple(states), starts=starts, refused=refused, silent=silent)
     )
 
 
-def _shown(one: QueueState) -> bool:
-    """Tell whether a queue is shown: one that is hidden only to who may use it."""
-    return not one.hidden or one.may is True
+def _shown(state: QueueState) -> bool:
+    """Tell whether a queue is listed: a hidden one only for a user who may use it."""
+    return not state.hidden or state.may is True
 
 
-def _now(site: Site, one: QueueState, said: Said) -> QueueNow:
-    described = site.partition(one.name)
-    remarks = ["default"] if one.default else []
-    remarks += [one.word] if one.word else []
+def _now(site: Site, state: QueueState, reply: Reply) -> QueueNow:
+    described = site.partition(state.name)
+    remarks = ["default"] if state.default else []
+    remarks += [state.word] if state.word else []
     if described is not None:
         remarks += ["for tests"] if described.test else []
-        remarks += [f"{described.gpus} GPUs a node"] if described.gpus else []
+        remarks += [f"{described.gpus} GPUs per node"] if described.gpus else []
         remarks += ["by request"] if described.by_request else []
-    if one.max_nodes is not None:
-        remarks.append(f"at most {one.max_nodes} node{'' if one.max_nodes == 1 else 's'} a job")
-    if one.lost:
-        remarks.append(f"{one.lost} cores are down")
-    if one.waiting:
-        remarks.append(f"{one.waiting} waiting")
+    if state.max_nodes is not None:
+        remarks.append(f"at most {state.max_nodes} node{'' if state.max_nodes == 1 else 's'} per job")
+    if state.lost:
+        remarks.append(f"{state.lost} cores are down")
+    if state.waiting:
+        remarks.append(f"{state.waiting} waiting")
     return QueueNow(
-        state=one,
+        state=state,
         remarks=tuple(remarks),
-        start=said.starts.get(one.name, ""),
-        refused=said.refused.get(one.name, ""),
+        start=reply.starts.get(state.name, ""),
+        refused=reply.refused.get(state.name, ""),
         usual=described is None or not (described.gpus or described.by_request),
     )
 
 
-def cells(one: QueueNow) -> tuple[str, ...]:
+def cells(queue: QueueNow) -> tuple[str, ...]:
     """Return a queue as the cells of a row under TITLES."""
-    state = one.state
+    state = queue.state
     return (
         state.name,
         _of(state.idle, state.cores),
         _of(state.idle_nodes, state.nodes),
         span(state.default_time) if state.default_time is not None else "-",
         span(state.max_time) if state.max_time is not None else "-",
-        rights(one),
-        ", ".join(one.remarks),
+        rights(queue),
+        ", ".join(queue.remarks),
     )
 
 
-def rights(one: QueueNow) -> str:
-    """Return whether the user may use a queue, in plain words."""
-    state = one.state
-    if one.refused:
-        return f"not as asked: {one.refused}"
-    answer = {True: "yes", False: "no", None: "not known" if state.rights else "nobody says"}[state.may]
+def rights(queue: QueueNow) -> str:
+    """Return whether the user may use a queue, and why."""
+    state = queue.state
+    if queue.refused:
+        return f"not as requested: {queue.refused}"
+    answer = {True: "yes", False: "no", None: "not known" if state.rights else "not reported"}[state.may]
     separator = ", " if state.may else ": "
     return f"{answer}{separator}{state.rights}" if state.rights else answer
 
@@ -168,20 +170,21 @@ def _of(part: int | None, whole: int | None) -> str:
 
 
 def _soonest(queues: tuple[QueueNow, ...], now: str) -> str:
-    """Return where a job of one core and an hour would start first, as the scheduler says; else where cores are idle."""
-    usual = [one for one in queues if one.usual] or list(queues)
-    known = [one for one in usual if one.start]
+    """Return where a small job would start first by the scheduler's estimate, else where most cores are idle."""
+    usual = [queue for queue in queues if queue.usual] or list(queues)
+    known = [queue for queue in usual if queue.start]
     small = "a job of one core for an hour"
     if known:
-        first = min(one.start for one in known)
+        first = min(queue.start for queue in known)
         if _seconds(now, first) <= AT_ONCE:
-            names = [one.state.name for one in known if _seconds(now, one.start) <= AT_ONCE]
+            names = [queue.state.name for queue in known if _seconds(now, queue.start) <= AT_ONCE]
             return f"{small} would start at once in {_either(names)}"
-        names = [one.state.name for one in known if one.start == first]
+        names = [queue.state.name for queue in known if queue.start == first]
         return f"{small} would start soonest in {_either(names)}: at {first.replace('T', ' ')}"
-    free = [one.state for one in usual if one.state.open and one.state.may is not False and one.state.idle]
+    open_to_user = [queue.state for queue in usual if queue.state.open and queue.state.may is not False]
+    free = [state for state in open_to_user if state.idle]
     if free:
-        most = max(free, key=lambda one: one.idle or 0)
+        most = max(free, key=lambda state: state.idle or 0)
         return f"{most.name} has the most idle cores ({most.idle}), so {small} may start soonest there"
     return ""
 

@@ -1,4 +1,4 @@
-"""Making a job script: a form is read, checked against the site, and becomes a script that its user sends."""
+"""Make a job script from a form, checked against the site; the user submits it."""
 
 from __future__ import annotations
 
@@ -6,34 +6,35 @@ import os
 import re
 import shlex
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Annotated, Any
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 from msgspec.structs import replace
 
-from packhorse.app.jobs import job_form as reading
+from packhorse.app.jobs import job_form
 from packhorse.model.errors import UsageError
 from packhorse.model.form import Form
 from packhorse.model.job import Request
+from packhorse.model.json_output import JsonOutput
 from packhorse.model.site import Partition, Site
 from packhorse.plan.choice import require
-from packhorse.plan.joblimits import elements, place_job
-from packhorse.plan.jobnotes import Programs, job_notes
+from packhorse.plan.job_limits import elements, place_job
+from packhorse.plan.job_notes import Programs, job_notes
 from packhorse.project.sites import find_site, this_site
-from packhorse.rundir.files import write
-from packhorse.runtime.bash import fault
+from packhorse.rundir.files import write_file
+from packhorse.runtime.bash import syntax_error
 from packhorse.schedulers import scheduler
 from packhorse.schedulers.plain_script import Plain, environment_lines, module_lines, plain_script
 from packhorse.schedulers.scheduler import Scheduler
-from packhorse.study.serial import plainly_serial
+from packhorse.study.discover.serial import is_serial
 from packhorse.text.amounts import counted, size, span
 
-_HELP = "packhorse script --help says what each option takes"
-SOURCE_BYTES = 1 << 20  # of a script that is read; larger ones are no programs that a person wrote
+_HELP = "packhorse script --help describes each option"
+SOURCE_BYTES = 1 << 20  # larger files are not scripts that a person wrote, and are not read
 
 
 class Script(Struct, frozen=True, kw_only=True):
-    """A job script, the site it is for, what it asks there, and what is worth knowing before it is sent."""
+    """A job script, its site, its request, and notes to read before it is submitted."""
 
     text: str
     site: Site
@@ -44,107 +45,115 @@ class Script(Struct, frozen=True, kw_only=True):
         return self.text
 
     def save(self, path: str | os.PathLike[str], *, force: bool = False) -> Path:
-        """Write the script to a new file; one that is there is replaced only with `force`."""
+        """Write the script to a new file; replace an existing one only with `force`."""
         place = Path(path)
         if place.is_dir():
             raise UsageError(f"{place} is a folder", "name a file in it")
         if place.exists() and not force:
-            raise UsageError(f"{place} is there already", "--force replaces it, or name another file")
+            raise UsageError(f"{place} exists already", "--force replaces it, or name another file")
         if not place.parent.is_dir():
             raise UsageError(
-                f"there is no folder {place.parent}", f"mkdir -p {shlex.quote(str(place.parent))}"
+                f"the folder {place.parent} does not exist", f"mkdir -p {shlex.quote(str(place.parent))}"
             )
-        write(place, self.text, 0o644)
+        write_file(place, self.text, 0o644)
         return place
 
 
-def make_script(form: Form, folder: Path) -> Script:
-    """Return the script for a form, filled in by somebody in `folder`.
+class ScriptOutput(JsonOutput, frozen=True, kw_only=True, tag="packhorse-script/1"):
+    """A job script and its request."""
 
-    Raises UsageError where a word cannot be read or said, RunError with every limit where the job cannot run there.
+    script: Annotated[str, Meta(description="The text of the script.")]
+    site: Annotated[str, Meta(description="The site's name.")]
+    request: Annotated[Request, Meta(description="What it requests of the scheduler: MiB, seconds.")]
+    notes: Annotated[tuple[str, ...], Meta(description="What to know before it is submitted.")]
+    file: Annotated[str | None, Meta(description="The file that was written, with --output.")]
+
+
+def make_script(form: Form, folder: Path) -> Script:
+    """Return the script for a form that a user in `folder` filled in.
+
+    Raises UsageError for an option that is not valid or that the scheduler does not have, and RunError with every
+    limit that the job exceeds.
     """
     if not form.command.strip():
         raise UsageError(
-            "what shall the job do?", "packhorse script 'python fit.py --n 100' --time '1 h' --site NAME"
+            "the job has no command", "packhorse script 'python fit.py --n 100' --time '1 h' --site NAME"
         )
     _check_program(form.command)
     site = site_of(form, folder)
     dialect = scheduler(site.scheduler)
-    asked, narrowed = reading.request_of(form), _of_kind(site, form)
-    choice = place_job(asked, narrowed)
+    requested, narrowed = job_form.request_of(form), _of_kind(site, form)
+    choice = place_job(requested, narrowed)
     partition = require(choice, narrowed, "job")
-    request = _settled(asked, form, partition, dialect)
-    wrong = dialect.unsupported(request)
-    if wrong:
+    request = _complete(requested, form, partition, dialect)
+    unsupported = dialect.unsupported(request)
+    if unsupported:
         raise UsageError(
-            f"{dialect.shell.submit} cannot be told this: {wrong[0]}", "\n".join([*wrong[1:], _HELP])
+            f"{dialect.shell.submit} has no option for this: {unsupported[0]}",
+            "\n".join([*unsupported[1:], _HELP]),
         )
     text = _text(form, request, site, partition, dialect)
-    complaint = fault(text)
+    complaint = syntax_error(text)
     if complaint:
-        raise UsageError("bash cannot read the command", complaint)
+        raise UsageError("bash cannot parse the command", complaint)
     notes = (*choice.notes, *_notes(form, request, narrowed, partition, folder, dialect))
     return Script(text=text, site=site, request=request, notes=tuple(dict.fromkeys(notes)))
 
 
 def _check_program(command: str) -> None:
-    """Refuse a script in a program's place, which the shell would look for in vain."""
+    """Refuse a script without its interpreter, which the shell would not find."""
     first = command.split(maxsplit=1)[0]
     runner = {".py": "python", ".R": "Rscript", ".r": "Rscript"}.get(Path(first).suffix)
     if runner is not None and "/" not in first:
-        raise UsageError(
-            f"{first} is a script, and no program that a shell finds", f"write '{runner} {command.strip()}'"
-        )
+        raise UsageError(f"{first} is a script, not a program on PATH", f"write '{runner} {command.strip()}'")
 
 
 def site_of(form: Form, folder: Path) -> Site:
-    """Return the site that a form names, or that of which this is a login node, or a nameless one of a scheduler."""
+    """Return the site that a form names, or the one whose login node this is, or one known only by its scheduler."""
     if form.site:
         site = find_site(form.site, folder)
     elif form.scheduler:
-        known: Any = scheduler(form.scheduler).name  # raises UsageError for one that Packhorse does not speak
+        known: Any = scheduler(form.scheduler).name  # raises UsageError for an unknown one
         return Site(name="the cluster", scheduler=known)
     else:
         here = this_site(folder)
         if here is None:
-            hint = "packhorse sites lists those that are known: --site NAME\n--scheduler slurm for one that is not"
-            raise UsageError("for which site?", hint)
+            hint = "--site NAME (packhorse sites lists them)\n--scheduler slurm, where the site is not among them"
+            raise UsageError("no site given", hint)
         site = here
     if site.scheduler == "local":
-        raise UsageError(
-            f"{site.name} has no scheduler to give a script to", "packhorse run SCRIPT runs it here"
-        )
+        raise UsageError(f"{site.name} has no scheduler", "packhorse run SCRIPT runs it here")
     return site
 
 
 def _of_kind(site: Site, form: Form) -> Site:
-    """Return a site whose nodes are those of the kind that was asked for."""
+    """Return the site with only the nodes of the requested kind."""
     if not form.kind:
         return site
-    known = dict.fromkeys(kind.name for one in site.partitions for kind in one.kinds)
+    known = dict.fromkeys(kind.name for partition in site.partitions for kind in partition.kinds)
     if form.kind not in known:
         raise UsageError(
             f"{site.name} has no nodes of the kind '{form.kind}'", f"it has {', '.join(known) or 'no kinds'}"
         )
-    having = [one for one in site.partitions if any(kind.name == form.kind for kind in one.kinds)]
-    return replace(site, partitions=tuple(_narrowed(one, form.kind) for one in having))
+    matching = [one for one in site.partitions if any(kind.name == form.kind for kind in one.kinds)]
+    return replace(site, partitions=tuple(_narrowed(partition, form.kind) for partition in matching))
 
 
 def _narrowed(partition: Partition, name: str) -> Partition:
-    """Return a partition as if it had nodes of one kind only."""
-    kind = next(one for one in partition.kinds if one.name == name)
-    said = {
+    """Return the partition with only the nodes of one kind."""
+    kind = next(kind for kind in partition.kinds if kind.name == name)
+    sizes = {
         "nodes": kind.nodes,
         "cores": kind.cores,
         "memory": kind.memory,
         "gpus": kind.gpus,
         "gres": kind.gres,
     }
-    return replace(partition, **{key: value for key, value in said.items() if value or key == "gpus"})
+    return replace(partition, **{key: value for key, value in sizes.items() if value or key == "gpus"})
 
 
-def _settled(asked: Request, form: Form, partition: Partition, dialect: Scheduler) -> Request:
-    """Return the request with what its partition makes of it, and with a log where none was named."""
+def _complete(asked: Request, form: Form, partition: Partition, dialect: Scheduler) -> Request:
+    """Return the request with the values of its partition, and with a log where none was named."""
     kind = next((one for one in partition.kinds if one.name == form.kind), None)
     cores = asked.cores
     if form.cores is None and partition.by_gpu:
@@ -154,7 +163,7 @@ def _settled(asked: Request, form: Form, partition: Partition, dialect: Schedule
     log = asked.output
     if dialect.shell.log and (not log or log.endswith("/")):
         pattern = dialect.shell.log if asked.indices else dialect.shell.log.replace("-{element}", "")
-        log += pattern.replace("{name}", reading.file_word(asked.name))
+        log += pattern.replace("{name}", job_form.file_word(asked.name))
     return replace(
         asked,
         partition=partition.name,
@@ -170,7 +179,7 @@ def _text(form: Form, request: Request, site: Site, partition: Partition, dialec
     modules = module_lines(site.modules.load, form.modules)
     if modules and not site.setup:
         modules = [*site.modules.setup, *modules]
-    environment = environment_lines(*reading.environment_of(form.environment)) if form.environment else []
+    environment = environment_lines(*job_form.environment_of(form.environment)) if form.environment else []
     return plain_script(
         Plain(
             about=tuple(_about(form, request, site, dialect)),
@@ -190,8 +199,8 @@ def _text(form: Form, request: Request, site: Site, partition: Partition, dialec
 
 
 def _about(form: Form, request: Request, site: Site, dialect: Scheduler) -> list[str]:
-    """Return what the script is, and how it is sent."""
-    file = form.file or f"{reading.file_word(request.name)}.sh"
+    """Return the comment at the head: what the script is, and how to submit it."""
+    file = form.file or f"{job_form.file_word(request.name)}.sh"
     folders = _log_folders(request)
     make = f"{_make(folders)} && " if folders else ""
     rows = [
@@ -210,7 +219,7 @@ def _make(folders: list[str]) -> str:
 
 
 def _path(path: str) -> str:
-    """Return a path as a word of the shell that no program takes for an option."""
+    """Quote a path for the shell, so that no program takes it for an option."""
     return shlex.quote(f"./{path}" if path.startswith("-") else path)
 
 
@@ -219,14 +228,14 @@ def _one_line(text: str) -> str:
 
 
 def _sentence(request: Request) -> str:
-    """Return what one job, or each element of an array, asks for."""
+    """Return the request of a job, or of each element of an array."""
     parts = [counted(request.cores, "core") if request.cores else ""]
     parts.append(counted(request.gpus, "GPU") if request.gpus else "")
     parts.append(size(request.memory) if request.memory else "")
     parts.append(f"{size(request.core_memory)} a core" if request.core_memory else "")
     *first, last = [part for part in parts if part] or ["a part"]
-    said = " and ".join([", ".join(first), last] if first else [last])
-    where = f"{said} of a node" if request.nodes == 1 else f"{said} on each of {request.nodes} nodes"
+    amounts = " and ".join([", ".join(first), last] if first else [last])
+    where = f"{amounts} of a node" if request.nodes == 1 else f"{amounts} on each of {request.nodes} nodes"
     processes = request.tasks * request.nodes
     shared = f", shared by {processes} processes," if request.tasks > 1 else ""
     time = f" for {span(request.seconds)}" if request.seconds is not None else ""
@@ -235,13 +244,13 @@ def _sentence(request: Request) -> str:
 
 
 def _log_folders(request: Request) -> list[str]:
-    """Return the folders of the logs that have to be there before the job starts."""
+    """Return the folders of the logs, which must exist before the job starts."""
     paths = [PurePosixPath(path).parent for path in (request.output, request.error) if path]
     return list(dict.fromkeys(str(path) for path in paths if str(path) not in {".", "/", "/dev"}))
 
 
 def _left(request: Request, site: Site, partition: Partition, dialect: Scheduler) -> list[str]:
-    """Return what is left to the site, and what that is."""
+    """Return the defaults of the site that the job gets."""
     rows = []
     if request.cores == 0:
         rows.append(f"Cores and memory: as many as {partition.name} gives with each GPU.")
@@ -254,8 +263,8 @@ def _left(request: Request, site: Site, partition: Partition, dialect: Scheduler
             f"Time: the default of {partition.name or site.name}, {given} (--time asks for more or less)."
         )
     if not request.output and dialect.shell.own_log:
-        own = dialect.shell.own_log.replace("NAME", _one_line(request.name))
-        rows.append(f"Output and errors: {own}.")
+        default = dialect.shell.own_log.replace("NAME", _one_line(request.name))
+        rows.append(f"Output and errors: {default}.")
     return rows
 
 
@@ -265,22 +274,22 @@ def _notes(
     programs = _programs(form.command, folder, dialect.shell.index)
     found = list(job_notes(request, site, partition, programs, dialect.shell.index))
     if partition.by_gpu and form.cores:
-        found.append(f"in {partition.name} cores and memory follow the GPUs: leave --cores and --memory out")
+        found.append(f"{partition.name} allocates cores and memory by GPUs: omit --cores and --memory")
     folders = _log_folders(request)
     if folders:
-        found.append(f"the log's folder must be there before the job starts: {_make(folders)}")
+        found.append(f"the log's folder must exist before the job starts: {_make(folders)}")
     if partition.about:
         found.append(f"{partition.name}: {partition.about}")
     return [*found, *_missing_module(form, site), *_unknown_modules(form, site)]
 
 
 def _programs(command: str, folder: Path, index: str) -> Programs:
-    """Return what the job's lines and the scripts that they start say; only what is here can be read."""
-    sources = {word: text for word in reading.words_of(command) if (text := _source(folder, word))}
+    """Return the job's lines and the local scripts that they start, as text to check."""
+    sources = {word: text for word in job_form.words_of(command) if (text := _source(folder, word))}
     only = next(iter(sources)) if len(sources) == 1 else ""
-    serial = only if only and plainly_serial(sources[only], Path(only).suffix) else ""
+    serial = only if only and is_serial(sources[only], Path(only).suffix) else ""
     read_all = bool(sources) and all(
-        word in sources for word in reading.words_of(command) if word.endswith((".py", ".R"))
+        word in sources for word in job_form.words_of(command) if word.endswith((".py", ".R"))
     )
     reads = any(index in text for text in (command, *sources.values())) or not read_all
     return Programs(lines=command, serial=serial, reads_index=reads)
@@ -297,17 +306,17 @@ def _source(folder: Path, word: str) -> str:
 
 
 def _missing_module(form: Form, site: Site) -> list[str]:
-    """Tell of the module that brings the command's interpreter, where nothing else does."""
+    """Return a note on the module that provides the command's interpreter, where nothing else does."""
     if form.modules or form.environment or form.setup:
         return []
     for program, module in (("Rscript", site.modules.r), ("python", site.modules.python)):
         if module and re.search(rf"(?<![\w./-]){program}3?(?![\w.-])", form.command):
-            return [f"at {site.name} the module {module} brings {program}: --module {module}"]
+            return [f"at {site.name} the module {module} provides {program}: --module {module}"]
     return []
 
 
 def _unknown_modules(form: Form, site: Site) -> list[str]:
-    """Tell of modules of which the site is known to have other versions."""
+    """Return notes on modules of which the site is known to have other versions."""
     found = []
     for name in form.modules:
         program = name.partition("/")[0]

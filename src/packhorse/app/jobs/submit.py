@@ -1,43 +1,47 @@
-"""Submitting a script that the user wrote: checked, brought to the site with what it needs, and sent once."""
+"""Submit a job script of the user's own: check it, upload it with its inputs, and submit it once."""
 
 from __future__ import annotations
 
 import shutil
 import time
 from pathlib import Path, PurePosixPath
+from typing import Annotated
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 from msgspec.structs import replace
 
 from packhorse.cluster.queue import Queue
-from packhorse.cluster.script_job import with_files
-from packhorse.cluster.submit_job import send_job
+from packhorse.cluster.script_job import with_output_files
+from packhorse.cluster.submit_job import submit_job
 from packhorse.model.errors import RunError, UsageError
-from packhorse.model.job import Refused, Request
+from packhorse.model.job import Request, SubmissionRefused
+from packhorse.model.json_output import JsonOutput
 from packhorse.model.script_job import ScriptJob
 from packhorse.model.site import Site
 from packhorse.model.submission import token_of
 from packhorse.plan.choice import require
-from packhorse.plan.joblimits import place_job
+from packhorse.plan.job_limits import place_job
 from packhorse.project.reporter import Reporter
 from packhorse.project.run_name import next_run, plain_name
 from packhorse.project.user_sites import with_jobs
+from packhorse.remote.free_space import area_spaces
 from packhorse.remote.remote_store import remote_folder
 from packhorse.remote.script_inputs import ScriptInputs, script_inputs
-from packhorse.remote.storage_area import areas_of, purged, usable
+from packhorse.remote.storage_area import candidate_areas, choose_area, purge_note
 from packhorse.remote.transfer import ANNOUNCE_BYTES
 from packhorse.remote.transport import SshTransport, transport_for
 from packhorse.rundir.directory import RunDirectory
-from packhorse.rundir.files import write
-from packhorse.rundir.script_jobs import FILE, save_script_job, script_job
+from packhorse.rundir.files import write_file
+from packhorse.rundir.submissions import JOB_FILE, read_script_job, save_script_job
 from packhorse.schedulers import scheduler
 from packhorse.schedulers.script_headers import ScriptHeader
+from packhorse.ssh.file_transfer import upload_missing
 
-LONGEST = 1 << 20  # bytes of a script; more is no script
+MOST_BYTES = 1 << 20  # of a script
 
 
 class Script(Struct, frozen=True, kw_only=True):
-    """A script that passed the checks: its text, its place, and what its head asks for."""
+    """A script that passed the checks: its text, its path, and the request in its head."""
 
     path: Path
     text: str
@@ -46,73 +50,81 @@ class Script(Struct, frozen=True, kw_only=True):
 
     @property
     def name(self) -> str:
-        """Its path as the job's folder has it."""
+        """The path below the job's folder."""
         return self.path.relative_to(self.root).as_posix()
 
 
 class SubmitOptions(Struct, frozen=True, kw_only=True):
-    """What the user says of a submission, beside the script and the site."""
+    """Options of a submission, apart from the script and the site."""
 
     name: str = ""
     arguments: tuple[str, ...] = ()
     along: tuple[Path, ...] = ()  # files and folders that the job needs
 
 
+class SubmittedJob(JsonOutput, frozen=True, kw_only=True, tag="packhorse-submit/1"):
+    """A job that was submitted."""
+
+    run: Annotated[str, Meta(description="Path of the run directory.")]
+    name: Annotated[str, Meta(description="The run's name, for status, logs, cancel and get.")]
+    site: Annotated[str, Meta(description="The site's name.")]
+    job: Annotated[str, Meta(description="The job's number; empty: not known yet.")]
+    folder: Annotated[str, Meta(description="The job's folder on the site.")]
+    files: Annotated[tuple[str, ...], Meta(description="The files that were uploaded beside the script.")]
+
+
 def submit(
-    path: Path, site_name: str, wish: SubmitOptions, here: Path, reporter: Reporter
+    path: Path, site_name: str, options: SubmitOptions, here: Path, reporter: Reporter
 ) -> tuple[RunDirectory, ScriptJob]:
-    """Submit a script and return its run; raise UsageError or RunError before anything is sent where it cannot run."""
+    """Submit a script and return its run; where it cannot run, raise UsageError or RunError before any upload."""
     site = with_jobs(site_name, here)
     script = checked(path, site, here, reporter)
     queue = Queue(site, transport_for(site))
-    name = wish.name or path.stem
+    name = options.name or path.stem
     with queue.transport.open():
-        area, needs = "", ScriptInputs(files={})
+        area, inputs = "", ScriptInputs(files={})
         if isinstance(queue.transport, SshTransport):
-            area, needs = (
-                _area(queue.transport, queue, reporter),
-                script_inputs(script.text, script.root, wish.along),
-            )
-        elif wish.along:
-            reporter.say("the job works in this folder, so nothing has to be brought there")
+            area = _area(queue.transport, queue, reporter)
+            inputs = script_inputs(script.text, script.root, options.along)
+        elif options.along:
+            reporter.say("--with has no effect: the job works in this folder")
         run = RunDirectory.create(next_run(here / "runs", plain_name(name)), name, folders=())
-        own = ScriptJob(
+        job = ScriptJob(
             site=site,
             user=queue.user,
             script=script.name,
-            arguments=wish.arguments,
+            arguments=options.arguments,
             folder=remote_folder(area, run, plain_name(name)) if area else str(script.root),
             far=bool(area),
-            files=tuple(needs.files),
+            files=tuple(inputs.files),
             token=token_of(run.about().id, 1),
         )
         try:
             if isinstance(queue.transport, SshTransport):
-                _send(queue.transport, script, needs, own.folder, reporter)
-            _make_logs(queue.transport, script, own.folder)
-            write(run.path / PurePosixPath(script.name).name, script.text)
-            return run, _sent(run, own, queue, reporter, wish.name)
+                _upload(queue.transport, script, inputs, job.folder, reporter)
+            _make_logs(queue.transport, script, job.folder)
+            write_file(run.path / PurePosixPath(script.name).name, script.text)
+            return run, _submitted(run, job, queue, reporter, options.name)
         finally:
-            if script_job(run) is None:  # nothing of it can ever start, so it never was
+            if read_script_job(run) is None:  # no job of it can start
                 shutil.rmtree(run.path)
 
 
-def _area(there: SshTransport, queue: Queue, reporter: Reporter) -> str:
-    """Say hello, and return the path of the area in which the job's folder will be."""
-    areas = areas_of(there.site)
-    hello = there.say_hello(list(queue.dialect.programs), [one.path for one in areas])
-    chosen, room = usable(there.site, areas, hello["paths"])
-    path: str = room["path"]
-    reporter.say(f"the job's folder will be in {path}{purged(chosen)}")
-    return path
+def _area(transport: SshTransport, queue: Queue, reporter: Reporter) -> str:
+    """Return the path of the storage area in which the job's folder will be."""
+    areas = candidate_areas(transport.site)
+    reply = transport.locate(list(queue.dialect.programs), [area.path for area in areas])
+    chosen, space = choose_area(transport.site, areas, area_spaces(transport.site.name, reply["paths"]))
+    reporter.say(f"the job's folder will be in {space.path}{purge_note(chosen)}")
+    return space.path
 
 
 def checked(path: Path, site: Site, here: Path, reporter: Reporter) -> Script:
-    """Read a script and check it; raise UsageError or RunError with what is wrong and what to write."""
+    """Read a script and check it; raise UsageError or RunError with the fault and how to correct it."""
     text = _read(path)
     full = path.resolve()
     root = here.resolve() if full.is_relative_to(here.resolve()) else full.parent
-    head = scheduler(site.scheduler).head(text)
+    head = scheduler(site.scheduler).read_header(text)
     for note in head.notes:
         reporter.warn(f"{path}: {note}")
     for note in _placed(head.request, site, path):
@@ -121,7 +133,7 @@ def checked(path: Path, site: Site, here: Path, reporter: Reporter) -> Script:
 
 
 def _placed(request: Request, site: Site, path: Path) -> tuple[str, ...]:
-    """Return what is worth knowing of where a job goes; raise RunError with every limit that it does not keep."""
+    """Return notes on the partition of a job; raise RunError with every limit that it exceeds."""
     usual = next((one.name for one in site.partitions if one.default), "")
     named = request.partition.split(",") if request.partition else [usual]
     choices = [place_job(replace(request, partition=name), site) for name in named]
@@ -136,47 +148,47 @@ def _placed(request: Request, site: Site, path: Path) -> tuple[str, ...]:
 def _read(path: Path) -> str:
     if not path.is_file():
         raise UsageError(f"no file {path}", "packhorse submit JOB.sh --site NAME")
-    if path.stat().st_size > LONGEST:
-        raise UsageError(f"{path} is no script: it has {path.stat().st_size:,} bytes")
+    if path.stat().st_size > MOST_BYTES:
+        raise UsageError(
+            f"{path} is too large for a script: {path.stat().st_size:,} bytes, at most {MOST_BYTES:,}"
+        )
     try:
         text = path.read_bytes().decode("utf-8")
     except UnicodeDecodeError as error:
         line = path.read_bytes()[: error.start].count(b"\n") + 1
         raise UsageError(
-            f"{path}:{line}: no UTF-8 text", "save it as UTF-8, or write that line in ASCII"
+            f"{path}:{line}: not UTF-8 text", "save it as UTF-8, or write that line in ASCII"
         ) from None
     if "\r" in text:
         line = text[: text.index("\r")].count("\n") + 1
-        message = f"{path}:{line}: it has line ends of Windows, which no shell on a cluster reads"
+        message = f"{path}:{line}: the script has Windows (CRLF) line endings"
         raise UsageError(message, f"sed -i 's/\\r$//' {path}")
     if not text.startswith("#!"):
-        raise UsageError(
-            f"{path}:1: it does not say which shell reads it", "let its first line be #!/bin/bash"
-        )
+        raise UsageError(f"{path}:1: the script names no interpreter", "make #!/bin/bash its first line")
     return text
 
 
-def _send(there: SshTransport, script: Script, parts: ScriptInputs, folder: str, reporter: Reporter) -> None:
-    """Send the script and what it needs into the job's folder."""
-    from packhorse.ssh.file_transfer import send
-
+def _upload(
+    transport: SshTransport, script: Script, parts: ScriptInputs, folder: str, reporter: Reporter
+) -> None:
+    """Upload the script and its inputs into the job's folder."""
     for note in parts.notes:
         reporter.say(note)
     if parts.files:
-        reporter.say(f"brings {', '.join(list(parts.files)[:6])}{' ...' if len(parts.files) > 6 else ''}")
+        reporter.say(f"uploading {', '.join(list(parts.files)[:6])}{' ...' if len(parts.files) > 6 else ''}")
 
     def announce(size: int, _files: int) -> None:
         if size > ANNOUNCE_BYTES:
-            reporter.say(f"sending {size / 1e6:,.0f} MB to {there.site.name}")
+            reporter.say(f"uploading {size / 1e6:,.0f} MB to {transport.site.name}")
 
     files = {script.name: script.path, **parts.files}
-    send(there.session, folder, list(files.items()), before=announce)
+    upload_missing(transport.session, folder, list(files.items()), before=announce)
 
 
 def _make_logs(how: object, script: Script, folder: str) -> None:
-    """Make the folders into which the job writes: where one is missing, a job may end at once and say nothing."""
-    for said in (script.head.request.output, script.head.request.error):
-        place = str(PurePosixPath(script.head.folder or folder, said).parent) if "/" in said else ""
+    """Make the folders of the job's output: without them, a scheduler may end the job without a message."""
+    for path in (script.head.request.output, script.head.request.error):
+        place = str(PurePosixPath(script.head.folder or folder, path).parent) if "/" in path else ""
         if not place or any(mark in place for mark in "%$~{"):
             continue
         if isinstance(how, SshTransport):
@@ -185,19 +197,21 @@ def _make_logs(how: object, script: Script, folder: str) -> None:
             Path(place).mkdir(parents=True, exist_ok=True)
 
 
-def _sent(run: RunDirectory, own: ScriptJob, queue: Queue, reporter: Reporter, title: str) -> ScriptJob:
-    """Write the intent down, submit, and write the fact down."""
-    argv = queue.dialect.own(own.script, list(own.arguments), own.token, title)
-    own = replace(own, argv=tuple(argv), intended=time.time())
-    save_script_job(run, own)
-    job = send_job(queue, argv, own.token, reporter, own.folder)
-    if isinstance(job, Refused):
-        (run.path / FILE).unlink()
-        hint = f"correct {own.script} and type the same again; packhorse sites show {own.site.name} lists the limits"
-        raise RunError(f"{own.site.name} refuses the job: {job.why}", hint)
-    if job:
-        own = replace(own, job=job, submitted=time.time())
-        save_script_job(run, own)
-        own = with_files(own, queue)
-        save_script_job(run, own)
-    return own
+def _submitted(run: RunDirectory, job: ScriptJob, queue: Queue, reporter: Reporter, title: str) -> ScriptJob:
+    """Write the intent, submit, and write the fact."""
+    argv = queue.dialect.submit_script_argv(job.script, list(job.arguments), job.token, title)
+    job = replace(job, argv=tuple(argv), intended=time.time())
+    save_script_job(run, job)
+    number = submit_job(queue, argv, job.token, reporter, job.folder)
+    if isinstance(number, SubmissionRefused):
+        (run.path / JOB_FILE).unlink()
+        hint = (
+            f"correct {job.script} and run this command again; limits: packhorse sites show {job.site.name}"
+        )
+        raise RunError(f"{job.site.name} refuses the job: {number.why}", hint)
+    if number:
+        job = replace(job, job=number, submitted=time.time())
+        save_script_job(run, job)
+        job = with_output_files(job, queue)
+        save_script_job(run, job)
+    return job

@@ -11,21 +11,23 @@ from packhorse.model.errors import RunError
 from packhorse.remote.open_store import open_store
 from packhorse.remote.run_store import RunStore
 from packhorse.rundir.directory import RunDirectory, find_run
-from packhorse.rundir.lock import held_by
-from packhorse.rundir.script_jobs import script_job
+from packhorse.rundir.lock import lock_holder
+from packhorse.rundir.submissions import Submissions, read_script_job
+from packhorse.text.amounts import counted
 
-CANCEL_SECONDS = 40.0
+CANCEL_SECONDS = 40.0  # for a process to end
+CANCEL_POLLS = 3  # of the queue, since a wave may be submitted while another is cancelled
 
 
-CANCEL_LOOKS = 3  # at the queue, since a wave may be submitted while another is cancelled
+def cancel(where: Path, name: str | None) -> str:
+    """Stop the process or cancel the jobs of a run; return a sentence for the user.
 
-
-def cancel(where: Path, said: str | None) -> str:
-    """Stop the process that works on a run, and wait until it has."""
-    run = find_run(where, said)
+    Raises RunError where they do not end, or belong to another user.
+    """
+    run = find_run(where, name)
     if (run.path / "cluster.json").exists():
         return _cancel_jobs(run)
-    if script_job(run) is not None:
+    if read_script_job(run) is not None:
         from packhorse.cluster.script_job import cancel_script_job
 
         return cancel_script_job(run)
@@ -33,9 +35,9 @@ def cancel(where: Path, said: str | None) -> str:
 
 
 def _stop_process(run: RunDirectory) -> str:
-    holder = held_by(run.path)
+    holder = lock_holder(run.path)
     if holder is None:
-        return f"nothing works on {run.path} now"
+        return f"{run.path} is not running"
     if holder:
         try:
             os.kill(holder, signal.SIGTERM)
@@ -45,14 +47,14 @@ def _stop_process(run: RunDirectory) -> str:
             raise RunError(f"process {holder} belongs to another user", "ask them to stop it") from None
     give_up = time.monotonic() + CANCEL_SECONDS
     while time.monotonic() < give_up:
-        if held_by(run.path) is None:
-            return f"stopped {run.path}; finished tasks are kept, and the same command continues"
+        if lock_holder(run.path) is None:
+            return f"stopped {run.path}; finished tasks are kept; run the same command again to continue"
         time.sleep(0.1)
     raise RunError(f"process {holder} did not end within {CANCEL_SECONDS:g} s", f"kill -9 {holder}")
 
 
 def _cancel_jobs(run: RunDirectory) -> str:
-    """Cancel a run's jobs on its site; whatever of them starts nevertheless finds that it was cancelled."""
+    """Cancel the jobs of a run on its site; a job that starts anyway finds the run cancelled and ends."""
     store = open_store(run)
     with store.open():
         return _cancel_in(run, store)
@@ -61,28 +63,25 @@ def _cancel_jobs(run: RunDirectory) -> str:
 def _cancel_in(run: RunDirectory, store: RunStore) -> str:
     from packhorse.cluster.job_state import job_state
     from packhorse.cluster.queue import Queue
-    from packhorse.rundir.submissions import Submissions
 
-    store.look()
-    kept = Submissions(run, store)
-    kept.cancel()
+    store.refresh()
+    Submissions(run, store).cancel()
     queue = Queue(store.transport.site, store.transport)
     numbers: set[str] = set()
-    for _ in range(CANCEL_LOOKS):
-        found = job_state(run, queue, queue.jobs(0))
-        new = (
-            set(found.numbers) - numbers
-        )  # found by their tokens: a number alone may be another job's by now
-        wrong = found.silent or queue.cancel(sorted(new))
-        if wrong:
-            message = f"the scheduler did not take the cancellation ({wrong}); no further wave is submitted"
-            raise RunError(message, f"packhorse cancel {run.path}, when it answers again")
+    for _ in range(CANCEL_POLLS):
+        state = job_state(run, queue, queue.jobs(0))
+        # Jobs are found by their tokens: the scheduler may have given a number to another job meanwhile.
+        new = set(state.numbers) - numbers
+        failure = state.silent or queue.cancel(sorted(new))
+        if failure:
+            message = f"the scheduler did not cancel the jobs ({failure}); no further wave is submitted"
+            raise RunError(message, f"run again when it answers: packhorse cancel {run.path}")
         if not new:
             break
         numbers |= new
     if not numbers:
-        return f"no job of {run.path} waits or runs; no further wave is submitted"
+        return f"{run.path} has no job that is queued or running; no further wave is submitted"
     return (
-        f"cancelled {len(numbers)} job(s) of {run.path}: {', '.join(sorted(numbers))};"
-        " finished tasks are kept, and the same command continues"
+        f"cancelled {counted(len(numbers), 'job')} of {run.path}: {', '.join(sorted(numbers))};"
+        " finished tasks are kept; run the same command again to continue"
     )

@@ -8,34 +8,31 @@ from typing import Any
 
 from packhorse.model.errors import UsageError
 from packhorse.project.run_name import plain_name
-from packhorse.project.source import Source, from_mapping
+from packhorse.project.source import Source, from_file, from_mapping
+from packhorse.study.write import map_study, study_text
 
 
 def map_source(
     template: str, assignments: tuple[str, ...], save: Path | None, keys: dict[str, Any], here: Path
 ) -> Source:
-    """Return the study of a `map` line; write it to a file where the user wants to keep it."""
-    from packhorse.study.write import map_study
+    """Return the study of a `map` command line; write it to the file `save` where one is given.
 
-    said = map_study(template, assignments, **keys)
+    Raises UsageError where that file exists.
+    """
+    study = map_study(template, assignments, **keys)
     if save is None:
-        said.setdefault("name", plain_name(_script_of(template)))
-        return from_mapping(said, here)
-    from packhorse.project.source import from_file
-    from packhorse.study.write import study_text
-
+        study.setdefault("name", plain_name(_script_of(template)))
+        return from_mapping(study, here)
     if save.exists():
-        raise UsageError(f"{save} exists", "choose another name with --save, or: packhorse run " + str(save))
-    save.write_text(study_text(said), encoding="utf-8")
+        raise UsageError(f"{save} exists", f"choose another file with --save, or: packhorse run {save}")
+    save.write_text(study_text(study), encoding="utf-8")
     return from_file(save)
 
 
 def _script_of(template: str) -> str:
-    words = [word for word in template.split() if re.search(r"\.\w+$", word) and "{" not in word]
-    return (
-        Path(words[0]).stem
-        if words
-        else Path(template.split(maxsplit=1)[0]).name
-        if template.split()
-        else "map"
-    )
+    """Return the name of the script in a command: its first part with a suffix, else its first part."""
+    parts = template.split()
+    scripts = [part for part in parts if re.search(r"\.\w+$", part) and "{" not in part]
+    if scripts:
+        return Path(scripts[0]).stem
+    return Path(parts[0]).name if parts else "map"

@@ -7,56 +7,75 @@ import shutil
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated
 
-import msgspec
+from msgspec import Meta
 from msgspec.structs import replace
 
 from packhorse.execution.local_worker import run_worker
 from packhorse.model.errors import RunError
+from packhorse.model.json_output import JsonOutput
 from packhorse.plan.waves import local_slots, plan_wave
 from packhorse.project.reporter import Reporter
 from packhorse.project.task_filter import TaskFilter
+from packhorse.results.compare import Difference, compare
 from packhorse.rundata.outcomes import latest_outcomes, read_outcomes
 from packhorse.rundir.directory import RunDirectory, find_run, now
-from packhorse.rundir.files import write
+from packhorse.rundir.files import write_file
 from packhorse.rundir.lock import RunLock
-from packhorse.runtime.local_worker import cores
+from packhorse.runtime.capacity import usable_cores
+
+
+class Rerun(JsonOutput, frozen=True, kw_only=True, tag="packhorse-rerun/1"):
+    """Results of tasks that ran again, compared with the first ones."""
+
+    run: Annotated[str, Meta(description="Path of the run directory.")]
+    tasks: Annotated[int, Meta(description="Tasks that ran again.")]
+    same: Annotated[int, Meta(description="Tasks with the same result.")]
+    differing: Annotated[int, Meta(description="Tasks with another result.")]
+    failed: Annotated[int, Meta(description="Tasks without a result this time.")]
+    differences: Annotated[tuple[Difference, ...], Meta(description="Values that differ.")]
+    said: Annotated[str, Meta(description="The comparison as a sentence.")]
 
 
 def rerun(
-    where: Path, said: str | None, sample: int, chosen: Sequence[str], jobs: int | None, reporter: Reporter
-) -> dict[str, Any]:
-    """Run a random sample of finished tasks again from the snapshot; compare results bit for bit."""
-    from packhorse.results.compare import compare
+    where: Path,
+    name: str | None,
+    sample: int,
+    conditions: Sequence[str],
+    jobs: int | None,
+    reporter: Reporter,
+) -> Rerun:
+    """Run a random sample of finished tasks again from the snapshot; compare results bit for bit.
 
-    run = find_run(where, said)
-    words = latest_outcomes(run)
-    finished = [
-        i for a, b in TaskFilter(words.space, chosen).within(words.fold.ranges("OK")) for i in range(a, b)
-    ]
+    Raises RunError where no task has finished.
+    """
+    run = find_run(where, name)
+    outcomes = latest_outcomes(run)
+    ranges = TaskFilter(outcomes.space, conditions).within(outcomes.fold.ranges("OK"))
+    finished = [index for first, end in ranges for index in range(first, end)]
     if not finished:
         raise RunError("no finished task to run again", f"packhorse run {run.about().study or 'study.yaml'}")
     picked = sorted(random.SystemRandom().sample(finished, min(sample, len(finished))))
     with tempfile.TemporaryDirectory(prefix="rerun-", dir=run.path) as scratch:
-        again = _twin(run, words.plan.wave, Path(scratch) / "run", picked)
+        again = _twin(run, outcomes.plan.wave, Path(scratch) / "run", picked)
         plan = again.plan(1)
         slots = local_slots(
-            cores=cores(), memory=None, cpus=again.work(1)["cpus"], task_memory=None, asked=jobs
+            cores=usable_cores(), memory=None, cpus=again.work(1)["cpus"], task_memory=None, asked=jobs
         )
         with RunLock(again.path) as lock:
             run_worker(again, plan, slots=slots, lock=lock.descriptor, reporter=reporter)
-        found = compare(words.fold, read_outcomes(again, words.space, {}))
-    said = f"{found.same} of {len(picked)} finished tasks gave the same result again, bit for bit"
-    return {
-        "run": str(run.path),
-        "tasks": len(picked),
-        "same": found.same,
-        "differing": len(found.different),
-        "failed": len(picked) - found.compared,
-        "differences": [msgspec.to_builtins(one) for one in found.differences],
-        "said": said,
-    }
+        found = compare(outcomes.fold, read_outcomes(again, outcomes.space, {}))
+    text = f"{found.same} of {len(picked)} finished tasks had the same result again, bit for bit"
+    return Rerun(
+        run=str(run.path),
+        tasks=len(picked),
+        same=found.same,
+        differing=len(found.different),
+        failed=len(picked) - found.compared,
+        differences=tuple(found.differences),
+        said=text,
+    )
 
 
 def _twin(run: RunDirectory, wave: int, path: Path, picked: list[int]) -> RunDirectory:
@@ -68,8 +87,8 @@ def _twin(run: RunDirectory, wave: int, path: Path, picked: list[int]) -> RunDir
     for name in (work["snapshot"], "worker.pyz"):
         shutil.copyfile(run.path / name, twin.path / name)
     shutil.copytree(run.path / "library", twin.path / "library", dirs_exist_ok=True)
-    write(twin.path / "study.json", (run.path / "study.json").read_bytes())
+    write_file(twin.path / "study.json", (run.path / "study.json").read_bytes())
     draft = replace(plan, wave=1, kind="rerun", unreadable=(), before={}, first=1, created=now())
     once_more = plan_wave(draft, [(index, index + 1) for index in picked])
-    twin.write_wave(once_more, twin.owned(dict(work, wave=1)))
+    twin.write_wave(once_more, twin.marked_work(dict(work, wave=1)))
     return twin

@@ -6,13 +6,13 @@ import math
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from msgspec.structs import replace
 
 from packhorse.app.inspect.collect import collect
-from packhorse.execution.run_model import Options, Retry
-from packhorse.execution.runner import to_do
+from packhorse.execution.next_wave import unfinished
+from packhorse.execution.run_model import RetrySelection, RunOptions
 from packhorse.execution.saved_study import source_of
 from packhorse.model.errors import RunError, UsageError
 from packhorse.plan.waves import joined
@@ -28,41 +28,42 @@ from packhorse.text import units
 
 
 def retry_source(
-    where: Path, said: str | None, chosen: Sequence[str], options: dict[str, Any], place: dict[str, Any]
-) -> tuple[Source, Options, dict[str, Any]]:
-    """Return the study of a run, the options that run its failed tasks again, and where.
+    where: Path, name: str | None, conditions: Sequence[str], options: dict[str, Any], place: dict[str, Any]
+) -> tuple[Source, RunOptions, dict[str, Any]]:
+    """Return the study of a run, the options that run its failed tasks again, and the site.
 
-    `options` may hold `memory` and `time` (a size, or `2x`: so many times as much) and `lost`. `place` is what the
-    command line says of the site; without one, it is the run's own, as it was, asked for what it was asked for.
+    `options` may hold `memory` and `time` (an amount, or a multiple such as `2x`) and `lost`. `place` are the site
+    options of the command line; where they name no site, it is the run's own, with the request of that run.
+    Raises RunError where no task has failed, UsageError for a multiple of an amount that the study does not have.
     """
-    run = find_run(where, said)
-    open_store(run).bring_all()
+    run = find_run(where, name)
+    open_store(run).fetch_all()
     cluster = Submissions(run).cluster()
     site = site_name(place["site"], where) if "site" in place else None
     if cluster is not None and site is None:
         site = cluster.site.name
         called = cluster.chosen.get("site", site)
         place = {**cluster.chosen, **place, "site": cluster.site, "called": called}
-    words = latest_outcomes(run)
-    only = TaskFilter(words.space, chosen)
+    outcomes = latest_outcomes(run)
+    selected = TaskFilter(outcomes.space, conditions)
     memory, time, lost = (options.pop(name, None) for name in ("memory", "time", "lost"))
-    source = more(source_of(run, site), memory, time)
+    source = with_resources(source_of(run, site), memory, time)
     if lost:
-        gone = only.within(to_do(words.fold))
+        gone = selected.within(unfinished(outcomes.fold))
         if not gone:
             raise RunError("no lost task to run again", f"packhorse status {run.path}")
-        return source, Options(run=run.path, retry=Retry(ranges=tuple(gone)), **options), place
-    failed = only.within(words.fold.ranges("FAILED", "TIMEOUT", "MEMORY", "UNFINISHED"))
-    # Whether a result can be read is known only to who reads it.
-    unreadable = only.within(to_ranges(sorted(collect(run).merge.unreadable)))
+        return source, RunOptions(run=run.path, retry=RetrySelection(ranges=tuple(gone)), **options), place
+    failed = selected.within(outcomes.fold.ranges("FAILED", "TIMEOUT", "MEMORY", "UNFINISHED"))
+    # Only the merge knows whether a result can be read.
+    unreadable = selected.within(to_ranges(sorted(collect(run).merge.unreadable)))
     if not failed and not unreadable:
         raise RunError("no failed task to run again", f"packhorse status {run.path}")
-    retry = Retry(ranges=tuple(joined([*failed, *unreadable])), unreadable=tuple(unreadable))
-    return source, Options(run=run.path, retry=retry, **options), place
+    retry = RetrySelection(ranges=tuple(joined([*failed, *unreadable])), unreadable=tuple(unreadable))
+    return source, RunOptions(run=run.path, retry=retry, **options), place
 
 
-def more(source: Source, memory: str | None, time: str | None) -> Source:
-    """Return a study whose tasks ask for other memory and time."""
+def with_resources(source: Source, memory: str | None, time: str | None) -> Source:
+    """Return the study with another memory and time of its tasks."""
     study = source.study
     resources = study.resources
     if memory:
@@ -77,17 +78,16 @@ def more(source: Source, memory: str | None, time: str | None) -> Source:
     return replace(source, study=replace(study, resources=resources, time_limit=limit))
 
 
-def _scaled(said: str, now_is: float | None, what: str, parse: Callable[[str, str], float]) -> int:
-    """Return an amount: as it is said, or so many times what it was."""
-    number = re.fullmatch(r"(\d+(?:\.\d+)?)\s*[x×]", said.strip(), re.IGNORECASE)
+def _scaled(amount: str, current: float | None, what: str, parse: Callable[[str, str], float]) -> int:
+    """Return an amount as typed, or a multiple of the current one."""
+    number = re.fullmatch(r"(\d+(?:\.\d+)?)\s*[x×]", amount.strip(), re.IGNORECASE)
     if number is None:
-        return math.ceil(parse(said, f"--{what}"))
-    if now_is is None:
-        _nothing_to_scale(said, what)
-    assert now_is is not None
-    return math.ceil(float(number[1]) * now_is)
+        return math.ceil(parse(amount, f"--{what}"))
+    if current is None:
+        _nothing_to_scale(amount, what)
+    return math.ceil(float(number[1]) * current)
 
 
-def _nothing_to_scale(said: str, what: str) -> None:
-    message = f"--{what} {said}: the study names no {what} that could be multiplied"
-    raise UsageError(message, f"say an amount with its unit: --{what} {'4GB' if what == 'memory' else '2h'}")
+def _nothing_to_scale(amount: str, what: str) -> NoReturn:
+    message = f"--{what} {amount}: the study has no {what} to multiply"
+    raise UsageError(message, f"give an amount with its unit: --{what} {'4GB' if what == 'memory' else '2h'}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from contextlib import nullcontext
 from pathlib import Path
 
 from packhorse.app.runs.du import size_of
@@ -11,25 +10,28 @@ from packhorse.model.errors import RunError
 from packhorse.remote.open_store import open_store
 from packhorse.remote.run_store import RunStore
 from packhorse.rundir.directory import RunDirectory, find_run
-from packhorse.rundir.lock import held_by
-from packhorse.rundir.script_jobs import script_job
+from packhorse.rundir.lock import lock_holder
+from packhorse.rundir.submissions import read_script_job
 
 
-def remove(where: Path, said: str, *, sure: bool, here: bool = False) -> str:
-    """Remove a run's directory, and the one on its site unless only what is `here`; never while something works on it."""
-    run = find_run(where, said)
-    if held_by(run.path) is not None:
-        raise RunError(f"something works on {run.path}", f"packhorse cancel {run.path}")
+def remove(where: Path, name: str, *, sure: bool, here: bool = False) -> str:
+    """Remove a run: its directory, and the one on its site unless `here`; return a sentence for the user.
+
+    Raises RunError while the run is running, and where the user has not confirmed (`sure`).
+    """
+    run = find_run(where, name)
+    if lock_holder(run.path) is not None:
+        raise RunError(f"{run.path} is running", f"packhorse cancel {run.path}")
     store = open_store(run)
-    if here and store.far:
-        return _remove(run, said, f"; {store.path} on {store.transport.site.name} stays", sure=sure)
-    with store.open() if store.far else nullcontext():
+    if here and store.remote_folder:
+        return _remove(run, name, f"; {store.path} on {store.transport.site.name} stays", sure=sure)
+    with store.open():
         _refuse_while_alive(run, store)
-        size, files = store.extent()
+        size, files = store.remote_size()
         about = f"; {store.path} on {store.transport.site.name}: {files} files, {size:,} bytes"
         if sure:
-            store.remove()  # first what can fail: without its note here nobody finds it again
-        return _remove(run, said, about if store.far else "", sure=sure)
+            store.remove_remote()  # first what can fail: without the directory here it cannot be found again
+        return _remove(run, name, about if store.remote_folder else "", sure=sure)
 
 
 def _refuse_while_alive(run: RunDirectory, store: RunStore) -> None:
@@ -37,20 +39,18 @@ def _refuse_while_alive(run: RunDirectory, store: RunStore) -> None:
         from packhorse.execution.leave_site import leave_site
 
         leave_site(run, store, keep=True)
-    own = script_job(run)
-    if own is not None:
+    script_job = read_script_job(run)
+    if script_job is not None:
         from packhorse.cluster.script_job import refuse_while_alive
 
-        refuse_while_alive(run, own)
+        refuse_while_alive(run, script_job)
 
 
-def _remove(run: RunDirectory, said: str, elsewhere: str, *, sure: bool) -> str:
+def _remove(run: RunDirectory, name: str, elsewhere: str, *, sure: bool) -> str:
     about = size_of(run)
     if not sure:
-        message = (
-            f"{run.path} has {about['files']} files, {about['bytes']:,} bytes{elsewhere}; nothing was removed"
-        )
-        raise RunError(message, f"packhorse rm {said} --yes")
+        message = f"{run.path} has {about.files} files, {about.bytes:,} bytes{elsewhere}; nothing was removed"
+        raise RunError(message, f"packhorse rm {name} --yes")
     run.about()  # never remove what is not a run
     shutil.rmtree(run.path)
-    return f"removed {run.path}: {about['files']} files, {about['bytes']:,} bytes{elsewhere}"
+    return f"removed {run.path}: {about.files} files, {about.bytes:,} bytes{elsewhere}"

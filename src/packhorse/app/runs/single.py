@@ -5,23 +5,22 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from packhorse.execution.run_model import Options
+from packhorse.execution.run_model import RunOptions
 from packhorse.model.errors import UsageError
 from packhorse.model.study import Environment
 from packhorse.project.run_name import next_run, plain_name
 from packhorse.project.source import Source, from_mapping
+from packhorse.runtime.interpreter import resolve
+from packhorse.runtime.programs import script_command
 
 
 def run_script(
     script: str, arguments: tuple[str, ...], directory: Path | None, here: Path
-) -> tuple[Source, Options]:
-    """Return the study of one task that runs a script with its arguments, and keeps all it writes.
+) -> tuple[Source, RunOptions]:
+    """Return the study of one task that runs a script with its arguments, and keeps every file that it writes.
 
-    The script sees the folder `here`, if it lies in it, else its own.
+    The snapshot is of the folder `here` where the script is below it, else of the script's own folder.
     """
-    from packhorse.runtime.interpreter import resolve
-    from packhorse.runtime.programs import script_command
-
     folder = here
     if not Path(script).exists():
         raise UsageError(
@@ -34,7 +33,7 @@ def run_script(
         folder, word = path.parent, path.name
     interpreter = resolve(Environment(), folder, env=os.environ)
     argv = script_command(word, interpreter, folder, env=os.environ)
-    command = [one.replace("{", "{{").replace("}", "}}") for one in (*argv, *arguments)]
+    command = [word.replace("{", "{{").replace("}", "}}") for word in (*argv, *arguments)]
     source = from_mapping({"name": plain_name(path.stem), "command": command, "result": "auto"}, folder)
     run = directory or next_run(folder / "runs", plain_name(path.stem))
-    return source, Options(run=run, everything=True)
+    return source, RunOptions(run=run, everything=True)

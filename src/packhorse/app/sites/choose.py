@@ -1,60 +1,71 @@
-"""Which sites take a job or a study, to which partition it goes there, and why not to the others."""
+"""Find the sites and partitions that fit a job or a study, and why the others do not."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 from msgspec.structs import replace
 
 from packhorse.app.studies.plan import plan_study
 from packhorse.model.errors import RunError
 from packhorse.model.job import Request
+from packhorse.model.json_output import JsonOutput
 from packhorse.model.site import Partition, Site
-from packhorse.model.siteparts import NodeKind
+from packhorse.model.site_parts import NodeKind
 from packhorse.plan.choice import Choice
 from packhorse.plan.fit import Reason
-from packhorse.plan.joblimits import job_limits, place_job, site_limits
+from packhorse.plan.job_limits import job_limits, place_job, site_limits
 from packhorse.project.placement import place_of, propose
 from packhorse.project.sites import known_sites
 from packhorse.project.source import from_file
 from packhorse.text import units
 
-SOME_ACCOUNT = (
-    "ACCOUNT"  # where a site needs one and none was named: not knowing it is no reason against a site
-)
+SOME_ACCOUNT = "ACCOUNT"  # a placeholder where a site requires one: a missing account excludes no site
 
 
 class Verdict(Struct, frozen=True, kw_only=True):
-    """What a site says to a job or a study. `partition` is "" where it does not fit, or is the scheduler's choice."""
+    """Whether a site fits a job or a study."""
 
-    site: str
-    title: str
-    fits: bool
-    partition: str = ""
-    kind: str = ""  # of nodes, where only one kind fits, as a job asks for it
-    sentence: str = ""  # what a study would cost there
-    why: tuple[str, ...] = ()  # it does not fit
-    notes: tuple[str, ...] = ()
-    also: dict[str, str] = {}  # other partitions that fit, and the nodes that a job has to ask for there
-    others: dict[str, tuple[str, ...]] = {}  # why not the rest of the partitions, by their names
+    site: Annotated[str, Meta(description="The site's name.")]
+    title: Annotated[str, Meta(description="The site's full name.")]
+    fits: Annotated[bool, Meta(description="Whether it fits.")]
+    partition: Annotated[
+        str, Meta(description="The partition; empty: it does not fit, or the scheduler chooses.")
+    ] = ""
+    kind: Annotated[str, Meta(description="The option that requests the one kind of nodes that fits.")] = ""
+    sentence: Annotated[str, Meta(description="Of a study: its jobs and their cost.")] = ""
+    why: Annotated[tuple[str, ...], Meta(description="Why it does not fit.")] = ()
+    notes: Annotated[tuple[str, ...], Meta(description="What to know before submitting.")] = ()
+    also: Annotated[
+        dict[str, str], Meta(description="Other partitions that fit, with the option for their nodes.")
+    ] = {}
+    others: Annotated[
+        dict[str, tuple[str, ...]], Meta(description="Partitions that do not fit, with the reasons.")
+    ] = {}
 
 
-def sites_for_job(request: Request, folder: Path) -> list[Verdict]:
-    """Return what each site says to a job; those that it fits come first."""
+class Choices(JsonOutput, frozen=True, kw_only=True, tag="packhorse-sites-choose/1"):
+    """The sites, those that fit first."""
+
+    sites: Annotated[tuple[Verdict, ...], Meta(description="The verdict on each site.")]
+
+
+def sites_for_job(request: Request, folder: Path) -> Choices:
+    """Return the verdict on each site for a job."""
     return _sorted(_for_job(site, request) for site in _live(folder))
 
 
-def sites_for_study(study: Path, said: dict[str, Any], folder: Path) -> list[Verdict]:
-    """Return what each site says to a study, asked for what the command line says over it."""
-    tasks = plan_study(from_file(study), None, ())["tasks"]
-    return _sorted(_for_study(site, study, said, tasks) for site in _live(folder))
+def sites_for_study(study: Path, options: dict[str, Any], folder: Path) -> Choices:
+    """Return the verdict on each site for a study with the options of the command line."""
+    tasks = plan_study(from_file(study)).tasks
+    return _sorted(_for_study(site, study, options, tasks) for site in _live(folder))
 
 
 def request_of(*, memory: str = "", time: str = "", **sizes: Any) -> Request:
-    """Return a job of these sizes, each of one node; raise StudyError where an amount has no unit."""
+    """Return the request of a job of these sizes per node; raise StudyError where an amount has no unit."""
     return Request(
         name="job",
         memory=units.memory(memory, "--memory") if memory else None,
@@ -64,14 +75,15 @@ def request_of(*, memory: str = "", time: str = "", **sizes: Any) -> Request:
 
 
 def _live(folder: Path) -> Iterator[Site]:
+    """Yield the sites that have a scheduler and are not retired."""
     for known in known_sites(folder):
         if known.site is not None and known.site.retired is None and known.site.scheduler != "local":
             yield known.site
 
 
-def _sorted(verdicts: Iterator[Verdict]) -> list[Verdict]:
-    """Return what fits first, and of that first what was checked."""
-    return sorted(verdicts, key=lambda one: (not one.fits, not one.partition))
+def _sorted(verdicts: Iterator[Verdict]) -> Choices:
+    """Put what fits first, and of that first what was checked against a partition."""
+    return Choices(sites=tuple(sorted(verdicts, key=lambda one: (not one.fits, not one.partition))))
 
 
 def _for_job(site: Site, request: Request) -> Verdict:
@@ -90,12 +102,12 @@ def _for_job(site: Site, request: Request) -> Verdict:
 
 
 def _idle(request: Request, one: Partition) -> bool:
-    """Tell whether the GPUs of a partition that a job did not name would lie idle."""
+    """Tell whether a job would leave the GPUs of a partition idle that it did not name."""
     return bool(one.gpus) and not request.gpus and one.name != request.partition
 
 
 def _by_kind(request: Request, site: Site, choice: Choice) -> tuple[Choice, NodeKind | None]:
-    """Return the first partition some of whose nodes are large enough, though those that jobs get are not."""
+    """Return the first partition with a kind of nodes that is large enough, where the default kind is not."""
     for one in site.partitions:
         named = request.partition == one.name or not (request.partition or one.by_request or one.test)
         kind = _kind_for(request, site, one) if named and not _idle(request, one) else None
@@ -103,14 +115,16 @@ def _by_kind(request: Request, site: Site, choice: Choice) -> tuple[Choice, Node
             return Choice(partition=one), kind
     if choice.partition is None:
         return choice, None
-    reasons = [Reason(what="gpus", text=f"only {choice.partition.name} could, whose GPUs would lie idle")]
-    own = [one for one in site.partitions if not one.gpus]
-    reasons += [reason for one in own[:1] for reason in job_limits(request, site, one)]
+    reasons = [
+        Reason(what="gpus", text=f"it fits only {choice.partition.name}, where the GPUs would be idle")
+    ]
+    without_gpus = [one for one in site.partitions if not one.gpus]
+    reasons += [reason for one in without_gpus[:1] for reason in job_limits(request, site, one)]
     return Choice(partition=None, reasons=tuple(reversed(reasons))), None
 
 
 def _kind_for(request: Request, site: Site, one: Partition) -> NodeKind | None:
-    """Return the kind of nodes that a job has to ask for in a partition; None where it need not, or none fits."""
+    """Return the kind of nodes that a job must request in a partition; None: no request needed, or none fits."""
     if not job_limits(request, site, one):
         return None
     return next((kind for kind in one.kinds if not job_limits(request, site, _made_of(one, kind))), None)
@@ -122,7 +136,7 @@ def _made_of(one: Partition, kind: NodeKind) -> Partition:
 
 
 def _asked(kind: NodeKind | None) -> str:
-    """Return how a job asks for nodes of a kind."""
+    """Return the option that requests nodes of a kind."""
     if kind is None:
         return ""
     constraint = f"--constraint={kind.constraint}" if kind.constraint else ""
@@ -131,22 +145,22 @@ def _asked(kind: NodeKind | None) -> str:
 
 
 def _why_not(request: Request, site: Site, one: Partition) -> tuple[str, ...]:
-    """Return why a job does not go to a partition; nothing where it could be sent there as well."""
+    """Return why a job does not fit a partition; nothing where it does."""
     why = [reason.text for reason in job_limits(request, site, one)]
     if why and _kind_for(request, site, one) is not None:
         why = []
     if one.by_request:
         why.append(f"open only to {one.open_to}" if one.open_to else "open only by request")
     if one.gpus and not request.gpus:
-        why.append("its GPUs would lie idle")
+        why.append("its GPUs would be idle")
     if one.test and not why:
-        why.append("it is meant for tests")
+        why.append("it is for tests")
     return tuple(why)
 
 
-def _for_study(site: Site, study: Path, said: dict[str, Any], tasks: int) -> Verdict:
+def _for_study(site: Site, study: Path, options: dict[str, Any], tasks: int) -> Verdict:
     source = from_file(study, site.name)
-    place = place_of(source, site, **said)
+    place = place_of(source, site, **options)
     account = place.asked.account
     if site.account_needed and not account:
         place = replace(place, asked=replace(place.asked, account=SOME_ACCOUNT))
@@ -161,7 +175,7 @@ def _for_study(site: Site, study: Path, said: dict[str, Any], tasks: int) -> Ver
 def _verdict(site: Site, choice: Choice, account: str) -> Verdict:
     notes = list(choice.notes)
     if site.account_needed and not account:
-        notes.append(f"an account must be named{f': {site.account_about}' if site.account_about else ''}")
+        notes.append(f"a job needs an account{f': {site.account_about}' if site.account_about else ''}")
     chosen = choice.partition
     notes += [f"{chosen.name}, not verified: {chosen.doubt}"] if chosen and chosen.doubt else []
     return Verdict(
@@ -169,10 +183,10 @@ def _verdict(site: Site, choice: Choice, account: str) -> Verdict:
         title=site.title,
         fits=chosen is not None,
         partition=chosen.name if chosen else "",
-        why=tuple(_told(reason) for reason in choice.reasons),
+        why=tuple(_with_advice(reason) for reason in choice.reasons),
         notes=tuple(notes),
     )
 
 
-def _told(reason: Reason) -> str:
+def _with_advice(reason: Reason) -> str:
     return f"{reason.text} ({reason.advice})" if reason.advice else reason.text

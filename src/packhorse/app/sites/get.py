@@ -4,49 +4,52 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from packhorse.app.sites.put import TransferredPath
+from packhorse.cluster.script_job import fetch_script_job
 from packhorse.model.errors import UsageError
 from packhorse.project.reporter import Reporter
 from packhorse.remote.open_store import open_store
-from packhorse.remote.transfer import ANNOUNCE_BYTES, Transferred, split, ssh_transport
-from packhorse.rundir.directory import find_run
-from packhorse.rundir.script_jobs import script_job
-from packhorse.ssh.file_transfer import Told, fetch
+from packhorse.remote.transfer import ANNOUNCE_BYTES, split_site_path, ssh_transport
+from packhorse.rundir.directory import RunDirectory, find_run
+from packhorse.rundir.submissions import read_script_job
+from packhorse.ssh.file_transfer import OnBytes, download_missing
 
 
 def get(
-    said: str, here: Path | None, folder: Path, reporter: Reporter, told: Told | None = None
-) -> Transferred:
-    """Fetch a file or folder `SITE:PATH`, or all that a run has brought forth there."""
-    if ":" not in said:
-        run = find_run(folder, said)
-        own = script_job(run)
-        if own is not None:
-            from packhorse.cluster.script_job import fetch_script_job
-
-            place, came = fetch_script_job(run, own)
-            return Transferred(place=str(place), bytes=came)
-        before = _bytes(run.path)
-        open_store(run).bring_all(None)
-        return Transferred(place=str(run.path), bytes=max(0, _bytes(run.path) - before))
-    site, path = split(said, "packhorse get hec:project/results")
-    there = ssh_transport(site, folder)
-    with there.open():
-        listed = there.session.call("list", path=path or "~")
+    source: str, here: Path | None, folder: Path, reporter: Reporter, on_bytes: OnBytes | None = None
+) -> TransferredPath:
+    """Download a file or folder `SITE:PATH`, or everything that a run has on its site."""
+    if ":" not in source:
+        return _get_run(find_run(folder, source))
+    site, path = split_site_path(source, "packhorse get hec:project/results")
+    transport = ssh_transport(site, folder)
+    name_there = transport.site.name
+    with transport.open():
+        listed = transport.session.call("list", path=path or "~")
         if not listed["kind"]:
-            raise UsageError(
-                f"there is no {path} on {there.site.name}", f"packhorse shell {there.site.name} to look"
-            )
+            raise UsageError(f"{name_there} has no file {path}", f"to look: packhorse shell {name_there}")
         name = listed["path"].rpartition("/")[2] or "root"
         target = here or folder / name
         if here is not None and here.is_dir():
             target = here / name
         if listed["kind"] == "file" and target.is_dir():
-            raise UsageError(f"{target} is a folder", "name the file that it shall become")
+            raise UsageError(f"{target} is a folder", "name a file to write")
         size = sum(row[1] for row in listed["files"])
         if size > ANNOUNCE_BYTES:
-            reporter.say(f"fetching up to {size / 1e6:,.0f} MB from {there.site.name}")
-        came = fetch(there.session, listed, target, told)
-    return Transferred(place=str(target), bytes=came, left=tuple(listed["other"]))
+            reporter.say(f"downloading up to {size / 1e6:,.0f} MB from {name_there}")
+        received = download_missing(transport.session, listed, target, on_bytes)
+    return TransferredPath(place=str(target), bytes=received, left=tuple(listed["other"]))
+
+
+def _get_run(run: RunDirectory) -> TransferredPath:
+    """Download everything that a run has on its site."""
+    job = read_script_job(run)
+    if job is not None:
+        place, received = fetch_script_job(run, job)
+        return TransferredPath(place=str(place), bytes=received)
+    before = _bytes(run.path)
+    open_store(run).fetch_all(None)
+    return TransferredPath(place=str(run.path), bytes=max(0, _bytes(run.path) - before))
 
 
 def _bytes(folder: Path) -> int:

@@ -1,75 +1,85 @@
-"""The modules of a site, and whether a study finds with some of them what it needs."""
+"""The modules of a site, and whether they provide what a study needs."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Annotated
 
-from msgspec import Struct
+from msgspec import Meta
 
 from packhorse.model.command import Answer, Command
 from packhorse.model.errors import RunError
+from packhorse.model.json_output import JsonOutput
 from packhorse.model.site import Site
 from packhorse.project.sites import find_site
 from packhorse.project.source import from_file
-from packhorse.remote.transport import SshTransport, transport_for
+from packhorse.remote.transport import transport_for
 from packhorse.sites import modules
-from packhorse.sites.modules import Loaded
+from packhorse.sites.modules import Loaded, Program
 from packhorse.snapshot.python_imports import python_imports
 from packhorse.snapshot.r_packages import r_packages_of
 
 
-class Listing(Struct, frozen=True, kw_only=True):
-    """The modules that have a word in their name, of so many, and those that are loaded by themselves."""
+class Listing(JsonOutput, frozen=True, kw_only=True, tag="packhorse-modules/1"):
+    """The modules of a site."""
 
-    site: Site
-    found: tuple[str, ...]
-    loaded: tuple[str, ...]
-    all: int
+    site: Annotated[str, Meta(description="The site's name.")]
+    found: Annotated[tuple[str, ...], Meta(description="The modules with WORD in their name.")]
+    loaded: Annotated[tuple[str, ...], Meta(description="The modules that a login shell loads.")]
+    all: Annotated[int, Meta(description="The number of all modules.")]
 
 
-class Trial(Struct, frozen=True, kw_only=True):
-    """What is found at a site with modules."""
+class Trial(JsonOutput, frozen=True, kw_only=True, tag="packhorse-modules-trial/1"):
+    """The interpreters and packages at a site with some modules loaded."""
 
-    site: Site
-    modules: tuple[str, ...]
-    loaded: Loaded
+    failed: Annotated[str, Meta(description="The error of loading them; empty: none.")]
+    python: Annotated[Program, Meta(description="python3, with the packages that the study imports.")]
+    rscript: Annotated[Program, Meta(description="Rscript, with the packages that the study uses.")]
+    site: Annotated[str, Meta(description="The site's name.")]
+    modules: Annotated[tuple[str, ...], Meta(description="The modules that were loaded.")]
 
     @property
     def missing(self) -> list[str]:
-        """What a study needs, and is not there."""
-        packages = (*self.loaded.python.packages.items(), *self.loaded.rscript.packages.items())
-        return [name for name, there in packages if not there]
+        """The packages that a study needs and that were not found."""
+        packages = (*self.python.packages.items(), *self.rscript.packages.items())
+        return [name for name, found in packages if not found]
 
 
-def list_modules(said: str, word: str, folder: Path) -> Listing:
+def list_modules(name: str, word: str, folder: Path) -> Listing:
     """Return the modules of a site; raise RunError where it has none."""
-    site = find_site(said, folder)
-    answer = _ask(site, modules.listing(site, word))
-    if modules.there_is_none(answer):
-        hint = "shell lines that bring `module` belong under modules: {setup: ...} in the site's file"
+    site = find_site(name, folder)
+    answer = _ask(site, modules.list_command(site, word))
+    if modules.has_no_modules(answer):
+        hint = "write shell lines that define `module` under modules: {setup: ...} in the site's file"
         raise RunError(f"a login shell of {site.name} has no modules", hint)
-    found, loaded, every = modules.listed(answer, word)
-    return Listing(site=site, found=tuple(found), loaded=tuple(loaded), all=every)
+    found, loaded, every = modules.parse_list(answer, word)
+    return Listing(site=site.name, found=tuple(found), loaded=tuple(loaded), all=every)
 
 
-def try_modules(said: str, names: Sequence[str], study: Path | None, folder: Path) -> Trial:
-    """Return what is found at a site once modules are loaded: those that are named, else those of a study."""
-    site = find_site(said, folder)
+def try_modules(name: str, names: Sequence[str], study: Path | None, folder: Path) -> Trial:
+    """Return what a site provides with modules loaded: the named ones, else those of the study."""
+    site = find_site(name, folder)
     python: Sequence[str] = ()
     r: Sequence[str] = ()
     if study is not None:
-        source = from_file(study, said)
+        source = from_file(study, name)
         names = names or source.study.cluster.modules
         python = python_imports(source.study, source.folder, source.root).modules
         r = r_packages_of(source.study, source.folder)[1]
-    answer = _ask(site, modules.trial(site, names, python, r))
-    return Trial(site=site, modules=tuple(names), loaded=modules.tried(answer, python, r))
+    answer = _ask(site, modules.load_command(site, names, python, r))
+    loaded: Loaded = modules.parse_load(answer, python, r)
+    return Trial(
+        failed=loaded.failed,
+        python=loaded.python,
+        rscript=loaded.rscript,
+        site=site.name,
+        modules=tuple(names),
+    )
 
 
 def _ask(site: Site, command: Command) -> Answer:
     place = transport_for(site)
     with place.open():
-        if isinstance(place, SshTransport):
-            place.say_hello([], [])
-        return place.ask(command)
+        place.identify([])
+        return place.run_command(command)

@@ -1,19 +1,20 @@
-"""Probing a cluster: what it tells of itself, beside what its file says, and as a file. Nothing is changed there."""
+"""Probe a cluster: query its scheduler and login node, compare with its file, write a file. It changes nothing there."""
 
 from __future__ import annotations
 
 import platform
 import time
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 from msgspec.structs import replace
 
 from packhorse.model.errors import RunError, UsageError
+from packhorse.model.json_output import JsonOutput
 from packhorse.model.site import Site
 from packhorse.model.site_facts import SiteFacts
-from packhorse.model.siteparts import Sourced, Storage
+from packhorse.model.site_parts import Sourced, Storage
 from packhorse.project.sites import this_site
 from packhorse.remote.connection import site_or_host
 from packhorse.remote.transport import LocalTransport, SshTransport, transport_for
@@ -21,94 +22,111 @@ from packhorse.runtime.dialogue import run_dialogue
 from packhorse.schedulers.profiles import PROFILES
 from packhorse.schedulers.scheduler import NoReply
 from packhorse.sites import machine
-from packhorse.sites.differences import Change, differences, laid_over
-from packhorse.sites.machine import Machine
+from packhorse.sites.differences import Change, differences, update_site
+from packhorse.sites.machine import LoginNode
 from packhorse.sites.write import site_text
 
-# What a machine does not tell, and a file should.
+# Keys that only a person can fill in.
 OPEN = (
     "title, about: what it is for",
-    "login: where ssh logs in; hosts: what its login nodes call themselves",
+    "login: the destination of ssh; hosts: the host names of its login nodes",
     "partitions: purpose (serial, parallel, gpu, test, interactive) of each",
-    "storage: what each area is for, quota, backup, when it is purged",
-    "access: who may use it, how one asks, how long that takes; documentation",
+    "storage: purpose, quota, backup and purge of each area",
+    "access: who may use it, how to apply, how long that takes; documentation",
     "account_needed, array_mail, compute_internet, compute_submits, idle",
 )
 
 
 class Probe(Struct, frozen=True, kw_only=True):
-    """What a cluster tells: beside `known`, where it has a file, and as the site that it is now."""
+    """The replies of a cluster, the differences from its file (`known`), and the site that follows."""
 
     known: Site | None
-    told: SiteFacts
-    machine: Machine
+    facts: SiteFacts
+    machine: LoginNode
     changes: tuple[Change, ...]
     site: Site
-    new: bool  # whether nobody had described its partitions
+    new: bool  # whether its file described no partitions
 
     def text(self) -> str:
-        """Return the site as a file."""
-        about = ["Written by packhorse sites probe; it is yours to correct."]
+        """Return the text of the site's file."""
+        about = ["Written by packhorse sites probe; edit it as needed."]
         if self.new:
-            about += [
-                "What a machine does not tell, and this file should (packhorse sites schema has all keys):"
-            ]
-            about += [f"  {one}" for one in OPEN]
+            about += ["Please add what a probe cannot find (packhorse sites schema has all keys):"]
+            about += [f"  {line}" for line in OPEN]
         return site_text(self.site, about)
 
+    def json_output(self) -> ProbeReport:
+        """Return what `--json` prints."""
+        return ProbeReport(
+            known=self.known.name if self.known else None,
+            changes=self.changes,
+            machine=self.machine,
+            silent=tuple(self.facts.silent),
+            site=self.site,
+        )
 
-def probe(said: str | None, folder: Path, name: str = "") -> Probe:
-    """Ask a cluster what it is: a site, or the one on which this is, whose name is `name` where nobody described it.
 
-    Raises RunError where no scheduler answers.
+class ProbeReport(JsonOutput, frozen=True, kw_only=True, tag="packhorse-sites-probe/1"):
+    """The result of a probe."""
+
+    known: Annotated[str | None, Meta(description="The name of the site's file; null: none.")]
+    changes: Annotated[tuple[Change, ...], Meta(description="Differences between file and cluster.")]
+    machine: Annotated[LoginNode, Meta(description="The login node. Sizes in MiB.")]
+    silent: Annotated[tuple[str, ...], Meta(description="Queries without an answer.")]
+    site: Annotated[Site, Meta(description="The site as a file would describe it: MiB, seconds.")]
+
+
+def probe(target: str | None, folder: Path, name: str = "") -> Probe:
+    """Probe a site or host, or the cluster whose login node this machine is; raise RunError where no scheduler answers.
+
+    `name` is the name of the latter where no file describes it.
     """
-    known = site_or_host(said, folder) if said else this_site(folder)
+    known = site_or_host(target, folder) if target else this_site(folder)
     site = known or Site(name=name or _name())
-    place = transport_for(site) if said else LocalTransport(site)
+    place = transport_for(site) if target else LocalTransport(site)
     with place.open():
-        if isinstance(place, SshTransport):
-            place.say_hello([], [])
-        told = _told(place, site)
-        seen = machine.read(place.ask(machine.look(known)))
-    changes = tuple(differences(known, told)) if known else ()
+        place.identify([])
+        facts = _query(place, site)
+        seen = machine.parse_probe(place.run_command(machine.probe_command(known)))
+    changes = tuple(differences(known, facts)) if known else ()
     new = not site.partitions
-    merged = _dated(_seen(laid_over(site, told), seen, new=new), seen, new=new)
-    return Probe(known=known, told=told, machine=seen, changes=changes, site=merged, new=new)
+    merged = _dated(_seen(update_site(site, facts), seen, new=new), seen, new=new)
+    return Probe(known=known, facts=facts, machine=seen, changes=changes, site=merged, new=new)
 
 
 def write(found: Probe, path: Path) -> None:
-    """Write the site's file; one that is there is never overwritten."""
+    """Write the site's file; never overwrite a file."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("x", encoding="utf-8") as file:
             file.write(found.text())
     except FileExistsError:
-        raise UsageError(f"{path} is there already", "name another file, or remove it first") from None
+        raise UsageError(f"{path} exists already", "name another file, or remove it first") from None
     except OSError as error:
         raise UsageError(f"{path} cannot be written: {error.strerror}") from None
 
 
 def _name() -> str:
-    """Return a name for the cluster on which this is: the first label of this machine's."""
+    """Return a name for this cluster: the first label of the host name."""
     return platform.node().partition(".")[0] or "cluster"
 
 
-def _told(place: LocalTransport | SshTransport, site: Site) -> SiteFacts:
-    """Ask the scheduler that the site has, or whichever answers."""
+def _query(place: LocalTransport | SshTransport, site: Site) -> SiteFacts:
+    """Query the site's scheduler, or the first one that answers."""
     order = sorted(PROFILES, key=lambda name: name != site.scheduler)
     silent = []
-    for ask in dict.fromkeys(PROFILES[name] for name in order):  # TORQUE and OpenPBS are asked alike
-        told = run_dialogue(ask(place.user), place.ask)
-        if not isinstance(told, NoReply):
-            return told
+    for ask in dict.fromkeys(PROFILES[name] for name in order):  # TORQUE and OpenPBS have the same queries
+        facts = run_dialogue(ask(place.user), place.run_command)
+        if not isinstance(facts, NoReply):
+            return facts
         names = " or ".join(name for name in order if PROFILES[name] is ask)
-        silent.append(f"{names}: {told.why}")
-    hint = "packhorse sites probe SITE asks another machine; on a login node, probe needs no name"
+        silent.append(f"{names}: {facts.why}")
+    hint = "run this on a login node, or name one: packhorse sites probe SITE"
     raise RunError(f"no scheduler answers on {place.site.name}: {'; '.join(silent)}", hint)
 
 
-def _seen(site: Site, seen: Machine, *, new: bool) -> Site:
-    """Return a site with what its login node has, where its file says nothing of it."""
+def _seen(site: Site, seen: LoginNode, *, new: bool) -> Site:
+    """Return a site with facts of its login node that its file does not have."""
     more: dict[str, Any] = {}
     if not site.system:
         more["system"] = seen.system
@@ -118,16 +136,14 @@ def _seen(site: Site, seen: Machine, *, new: bool) -> Site:
         more["storage"] = (
             Storage(name="home", path="$HOME", purpose=("home", "code")),
             *(
-                Storage(
-                    name=name.lower(), path=f"${name}", doubt="what it is for; only its variable was seen"
-                )
+                Storage(name=name.lower(), path=f"${name}", doubt="its purpose; only the variable was seen")
                 for name in seen.places
             ),
         )
     return replace(site, **more)
 
 
-def _dated(site: Site, seen: Machine, *, new: bool) -> Site:
+def _dated(site: Site, seen: LoginNode, *, new: bool) -> Site:
     today = time.strftime("%Y-%m-%d")
     source = f"packhorse sites probe on {seen.host or 'the cluster'}"
     if new:

@@ -1,4 +1,4 @@
-"""A shell at a site: on its login node, or inside a job whose partition and GPUs are filled in from the site."""
+"""Open a shell at a site: on its login node, or inside a job."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from packhorse.plan.choice import choose
 from packhorse.plan.fit import limits
 from packhorse.plan.work import Work
 from packhorse.project.sites import find_site
-from packhorse.remote.connection import login_of
+from packhorse.remote.connection import site_login
 from packhorse.schedulers import scheduler
 from packhorse.schedulers.interactive import interactive
 from packhorse.ssh import shells
@@ -26,11 +26,11 @@ from packhorse.ssh.login import Login
 from packhorse.text import units
 
 DETACHED = shells.DETACHED
-HOUR = 3600  # of a job for which nobody said how long it shall be
+HOUR = 3600  # the default time of a job
 
 
 class ShellOptions(Struct, frozen=True, kw_only=True):
-    """What a user asks of an interactive job, in the words of the command line; None is not said."""
+    """The options of an interactive job; None: not given."""
 
     cores: int | None = None
     memory: str | None = None
@@ -42,7 +42,7 @@ class ShellOptions(Struct, frozen=True, kw_only=True):
 
 
 class JobShell(Struct, frozen=True, kw_only=True):
-    """A shell in a job that could be had now: the site, the way there (None: this is its login node), the argv."""
+    """An interactive job to start: the site, the login (None: this is its login node), and the argv."""
 
     site: Site
     login: Login | None
@@ -50,89 +50,96 @@ class JobShell(Struct, frozen=True, kw_only=True):
 
     @property
     def line(self) -> str:
-        """What one would type on the login node for the same."""
+        """The equivalent command on the login node."""
         return shlex.join(self.argv)
 
 
-def shell(said: str, folder: Path) -> int:
-    """Give a shell on the login node; return its exit status."""
-    site, login = login_of(said, folder)
+def shell(name: str, folder: Path) -> int:
+    """Open a shell on the login node; return its exit status."""
+    site, login = site_login(name, folder)
     shells.check_terminal("a shell")
     return shells.login_shell(login, site.sessions)
 
 
-def prepare(said: str, folder: Path, wish: ShellOptions) -> JobShell:
-    """Return the shell in a job that was wished for; raise RunError with every reason why no partition has it."""
-    site, login = _way(said, folder)
-    argv = interactive(scheduler(site.scheduler), request_of(site, wish))
+def prepare(name: str, folder: Path, options: ShellOptions) -> JobShell:
+    """Return an interactive job to start; raise UsageError with every reason where it fits no partition."""
+    site, login = _login(name, folder)
+    argv = interactive(scheduler(site.scheduler), request_of(site, options))
     return JobShell(site=site, login=login, argv=tuple(argv))
 
 
-def enter(wanted: JobShell) -> int:
-    """Wait for the job, and give its shell; return its exit status."""
+def enter(job: JobShell) -> int:
+    """Submit the job, wait for it, and open its shell; return its exit status."""
     shells.check_terminal("an interactive job")
-    again = f"packhorse shell {wanted.site.name} --attach"
+    again = f"packhorse shell {job.site.name} --attach"
     try:
-        status = shells.job_shell(wanted.login, wanted.site.sessions, wanted.argv)
+        status = shells.job_shell(job.login, job.site.sessions, job.argv)
     except RunError as error:
         raise RunError(
-            error.message, f"{error.hint}\nwhat ran in tmux or screen goes on; then {again}"
+            error.message, f"{error.hint}\nprograms in tmux or screen still run: {again}"
         ) from None
     if status == shells.OPEN:
-        raise RunError("an interactive job of yours is open already", f"{again} returns to it")
+        raise RunError("you have an open interactive job already", f"{again} returns to it")
     return status
 
 
-def attach(said: str, folder: Path) -> tuple[Site, int]:
-    """Return to the interactive job; return its exit status."""
-    site, login = _way(said, folder)
+def attach(name: str, folder: Path) -> tuple[Site, int]:
+    """Reattach to the interactive job; return the site and the exit status."""
+    site, login = _login(name, folder)
     shells.check_terminal("an interactive job")
     status = shells.attach(login, site.sessions)
     if status == shells.NONE:
         raise RunError(
-            f"no interactive job is open on {site.name}", f"packhorse shell {site.name} --job starts one"
+            f"there is no interactive job on {site.name}", f"packhorse shell {site.name} --job starts one"
         )
     if status == shells.ELSEWHERE:
         raise RunError(
-            f"{site.name} has several login nodes, and the connection leads to another one",
-            f"packhorse shell {site.name}, there ssh to the node named above, then tmux attach",
+            f"the interactive job is on another login node of {site.name}",
+            f"packhorse shell {site.name}; there: ssh to the node named above, then tmux attach",
         )
     return site, status
 
 
-def _way(said: str, folder: Path) -> tuple[Site, Login | None]:
-    """Return a site and the login to it, None where this machine speaks to its scheduler itself."""
-    site = find_site(said, folder)
+def _login(name: str, folder: Path) -> tuple[Site, Login | None]:
+    """Return a site and the login to it; None where the scheduler's commands are on this machine."""
+    site = find_site(name, folder)
     here = site.has_login(platform.node())
     if site.scheduler != "local" and (here or (not site.login and shutil.which(_program(site)))):
         return site, None
-    return login_of(said, folder)
+    return site_login(name, folder)
 
 
 def _program(site: Site) -> str:
     return "srun" if site.scheduler == "slurm" else "qsub"
 
 
-def request_of(site: Site, wish: ShellOptions) -> Request:
-    """Return what the job asks for, with the partition that has it; raise RunError where none does."""
+def request_of(site: Site, options: ShellOptions) -> Request:
+    """Return the request of the job, with a partition; raise UsageError where it fits none."""
     resources = Resources(
-        cpus=wish.cores or 1,
-        memory=None if wish.memory is None else units.memory(wish.memory, "--memory"),
-        gpus=wish.gpus,
+        cpus=options.cores or 1,
+        memory=None if options.memory is None else units.memory(options.memory, "--memory"),
+        gpus=options.gpus,
     )
-    seconds = None if wish.time is None else int(units.duration(wish.time, "--time"))
+    seconds = None if options.time is None else int(units.duration(options.time, "--time"))
     asked = Cluster(
-        partition=wish.partition or "", account=wish.account or "", qos=wish.qos or "", job_time=seconds
+        partition=options.partition or "",
+        account=options.account or "",
+        qos=options.qos or "",
+        job_time=seconds,
     )
     work = Work(tasks=1, resources=resources)
-    meant = (one for one in site.partitions if "interactive" in one.purpose and not one.by_request)
-    fitting = next((one.name for one in meant if not limits(work, one, asked)), "")
+    interactive_ones = (
+        partition
+        for partition in site.partitions
+        if "interactive" in partition.purpose and not partition.by_request
+    )
+    fitting = next((one.name for one in interactive_ones if not limits(work, one, asked)), "")
     chosen = choose(work, site, replace(asked, partition=asked.partition or fitting))
     if chosen.partition is None:
-        said = "; ".join(dict.fromkeys(reason.text for reason in chosen.reasons))
+        reasons = "; ".join(dict.fromkeys(reason.text for reason in chosen.reasons))
         advice = "; ".join(dict.fromkeys(reason.advice for reason in chosen.reasons if reason.advice))
         raise UsageError(
-            f"such a job does not fit {site.name}: {said}", advice or f"packhorse sites show {site.name}"
+            f"this job does not fit {site.name}: {reasons}", advice or f"packhorse sites show {site.name}"
         )
     most = chosen.partition.max_time
     return Request(

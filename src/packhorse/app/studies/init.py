@@ -5,12 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from packhorse.model.errors import UsageError
+from packhorse.study.discover.draft import discover, study_lines
 
 
 def write_study(script: Path, output: Path | None, *, replace: bool) -> tuple[Path, str]:
-    """Write a study for a script beside it; return its path and what was found."""
-    from packhorse.study.discover import discover, study_lines
-
+    """Write a study for a script; return its path and a sentence on the parameters that were found."""
     try:
         source = script.read_bytes().decode("utf-8", "replace")
     except OSError as error:
@@ -20,5 +19,5 @@ def write_study(script: Path, output: Path | None, *, replace: bool) -> tuple[Pa
     if path.exists() and not replace:
         raise UsageError(f"{path} exists", f"packhorse init {script} --force, or -o another.yaml")
     path.write_text(study_lines(found), encoding="utf-8")
-    names = [one.name for one in found.found.parameters if one.role == "parameter"]
+    names = [p.name for p in found.facts.parameters if p.role == "parameter"]
     return path, f"parameters {', '.join(names)}" if names else "no parameters found in the script"

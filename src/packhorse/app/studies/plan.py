@@ -6,81 +6,120 @@ import shlex
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Annotated, Any
 
+from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec.structs import replace
+
+from packhorse.environments.task_environment import TaskEnvironment
 from packhorse.execution.preparation import prepare
 from packhorse.execution.work_file import work_file
+from packhorse.model.json_output import JsonOutput
 from packhorse.model.plan import Plan
 from packhorse.model.space import ParameterSpace
+from packhorse.plan.cost import Cost
+from packhorse.plan.shape import Rung, Shape
 from packhorse.plan.waves import local_slots
 from packhorse.project.source import Source
 from packhorse.project.task_filter import TaskFilter
 from packhorse.rundata.outcomes import read_outcomes
 from packhorse.rundir.directory import RunDirectory
-from packhorse.runtime.local_worker import cores, memory
-
-if TYPE_CHECKING:
-    from packhorse.environments.remote import RemoteEnvironment
-
+from packhorse.runtime.capacity import available_memory, usable_cores
+from packhorse.text.amounts import counted
+from packhorse.worker.fill import Task, fill
+from packhorse.worker.place import Place
 
 EXAMPLES = 2  # commands that `plan` shows
+
+
+class SitePlan(Struct, frozen=True, kw_only=True):
+    """What a study would request of a site. Times in seconds, memory in MiB."""
+
+    name: Annotated[str, Meta(description="The site's name.")]
+    folder: Annotated[str, Meta(description="Over SSH: the run's folder on the site.")]
+    sentence: Annotated[str, Meta(description="Jobs and cost as a sentence.")]
+    shape: Annotated[Shape, Meta(description="The job array: elements, and the request of each.")]
+    rungs: Annotated[tuple[Rung, ...], Meta(description="The requests, the larger ones for repeated tasks.")]
+    cost: Annotated[Cost, Meta(description="Hours and core-hours, expected and at most.")]
+    notes: Annotated[tuple[str, ...], Meta(description="What to know before submitting.")]
+    assumed: Annotated[tuple[str, ...], Meta(description="Assumptions of the estimate.")]
+    script: Annotated[str, Meta(description="The job script.")]
+    environment: Annotated[tuple[str, ...], Meta(description="Interpreters and packages there.")] = ()
+
+
+class StudyPlan(JsonOutput, frozen=True, kw_only=True, tag="packhorse-plan/1"):
+    """What a study would run."""
+
+    name: Annotated[str, Meta(description="The study's name.")]
+    tasks: Annotated[int, Meta(description="Tasks of the study.")]
+    points: Annotated[int, Meta(description="Points of the parameter space.")]
+    product: Annotated[str, Meta(description="How the number of tasks follows.")]
+    slots: Annotated[int, Meta(description="Tasks at a time on this machine.")]
+    python: Annotated[str, Meta(description="The interpreter of the tasks.")]
+    notes: Annotated[tuple[str, ...], Meta(description="What to know before running.")]
+    examples: Annotated[
+        tuple[tuple[int, str], ...], Meta(description="Pairs of a task's index and its command.")
+    ]
+    finished: Annotated[int, Meta(description="Tasks with a result.")] = 0
+    failed: Annotated[int, Meta(description="Tasks that failed.")] = 0
+    missing: Annotated[int, Meta(description="Tasks to run.")]
+    expected: Annotated[float | None, Meta(description="Estimated seconds on this machine.")] = None
+    code: Annotated[str, Meta(description="The digest of the code.")]
+    site: Annotated[SitePlan | UnsetType, Meta(description="With --site: the request there.")] = UNSET
 
 
 def plan_study(
     source: Source,
     directory: Path | None = None,
-    where: Sequence[str] = (),
-    remote_environment: RemoteEnvironment | None = None,
-) -> dict[str, Any]:
-    """Return what a study would run, here or in the surroundings that a site has; nothing is written."""
+    conditions: Sequence[str] = (),
+    environment: TaskEnvironment | None = None,
+) -> StudyPlan:
+    """Return what a study would run, here or with the task environment of a site; write nothing."""
     study = source.study
     space = ParameterSpace.of(study)
     run = RunDirectory(directory or source.folder / "runs" / study.name)
-    prepared = prepare(source, run.path, remote_environment=remote_environment)
-    plan = Plan(wave=0, space=space.digest, total=space.size, tasks=space.size, code=prepared.identity.code)
-    work = work_file(source, prepared, plan, space)
+    prepared = prepare(source, run.path, environment)
+    wave = Plan(wave=0, space=space.digest, total=space.size, tasks=space.size, code=prepared.identity.code)
+    work = work_file(source, prepared, wave, space)
     slots = local_slots(
-        cores=cores(),
-        memory=memory(),
+        cores=usable_cores(),
+        memory=available_memory(),
         cpus=study.resources.cpus,
         task_memory=study.resources.memory,
         asked=None,
     )
-    found: dict[str, Any] = {
-        "name": study.name,
-        "tasks": space.size,
-        "points": space.points,
-        "product": product(space),
-        "slots": slots,
-        "python": prepared.interpreter.description,
-        "notes": [*prepared.notes, *_notes(source, space, prepared.files)],
-        "examples": _examples(work, space, where),
-        "finished": 0,
-        "failed": 0,
-        "missing": space.size,
-        "expected": None,
-        "code": prepared.identity.code,
-    }
+    plan = StudyPlan(
+        name=study.name,
+        tasks=space.size,
+        points=space.points,
+        product=product(space),
+        slots=slots,
+        python=prepared.interpreter.description,
+        notes=(*prepared.notes, *_notes(source, space, prepared.files)),
+        examples=tuple(_examples(work, space, conditions)),
+        missing=space.size,
+        code=prepared.identity.code,
+    )
     if run.exists and run.latest() is not None:
-        _standing(found, run, space, study.defaults, slots)
-    return found
+        return _with_progress(plan, run, space, study.defaults)
+    return plan
 
 
-def _standing(
-    found: dict[str, Any], run: RunDirectory, space: ParameterSpace, defaults: Any, slots: int
-) -> None:
+def _with_progress(
+    plan: StudyPlan, run: RunDirectory, space: ParameterSpace, defaults: dict[str, Any]
+) -> StudyPlan:
+    """Return the plan with the outcomes of the run so far, and an estimate from them."""
     latest = run.latest()
     fold = read_outcomes(run, space, defaults, latest.first if latest else 1)
-    counts = fold.counts
-    found["finished"], found["missing"] = counts["OK"], counts["MISSING"]
-    found["failed"] = sum(n for name, n in counts.items() if name not in ("OK", "MISSING"))
+    finished, missing = fold.counts["OK"], fold.counts["MISSING"]
+    failed = sum(count for outcome, count in fold.counts.items() if outcome not in ("OK", "MISSING"))
     walls = [journal.totals.get("wall", 0.0) for journal in fold.journals if journal.totals]
-    if counts["OK"] and walls:
-        found["expected"] = sum(walls) / (counts["OK"] + found["failed"]) * counts["MISSING"] / slots
+    expected = sum(walls) / (finished + failed) * missing / plan.slots if finished and walls else None
+    return replace(plan, finished=finished, missing=missing, failed=failed, expected=expected)
 
 
 def product(space: ParameterSpace) -> str:
-    """Return how a space's size comes about, such as `n (3) x replicates (100)`."""
+    """Return the size of a space as a product, such as `n (3) x replicates (100)`."""
     parts = [f"{'+'.join(axis.names)} ({axis.count:,})" for axis in space.arithmetic.axes if axis.count != 1]
     if space.replicates > 1 or not parts:
         parts.append(f"replicates ({space.replicates:,})")
@@ -89,7 +128,7 @@ def product(space: ParameterSpace) -> str:
 
 def _notes(source: Source, space: ParameterSpace, files: Any) -> list[str]:
     study = source.study
-    rows = [f"snapshot: {len(files)} files, {sum(file.size for file in files):,} bytes"]
+    rows = [f"snapshot: {counted(len(files), 'file')}, {sum(file.size for file in files):,} bytes"]
     template = " ".join([*study.command, study.shell])
     if "{seed32" in template:
         pairs = space.size * (space.size - 1) / 2 / 2**31
@@ -99,7 +138,7 @@ def _notes(source: Source, space: ParameterSpace, files: Any) -> list[str]:
             )
     if space.replicates > 1 and not study.function and "{seed" not in template and "{params" not in template:
         rows.append(
-            "the command names no {seed}: replicates differ only if the script reads PACKHORSE_SEED or packhorse.task"
+            "the command has no {seed}: replicates differ only if the script reads PACKHORSE_SEED or packhorse.task"
         )
     if study.index_variable is not None:
         first = study.index_variable.start
@@ -108,13 +147,12 @@ def _notes(source: Source, space: ParameterSpace, files: Any) -> list[str]:
     return rows
 
 
-def _examples(work: dict[str, Any], space: ParameterSpace, where: Sequence[str]) -> list[tuple[int, str]]:
-    from packhorse.worker.fill import Task, fill
-    from packhorse.worker.place import Place
-
+def _examples(
+    work: dict[str, Any], space: ParameterSpace, conditions: Sequence[str]
+) -> list[tuple[int, str]]:
     place = Place(tempfile.gettempdir(), 0, work)  # shown, never made
-    indices = [index for index, _ in zip(TaskFilter(space, where), range(EXAMPLES), strict=False)]
-    if not where and space.size > 1:
+    indices = [index for index, _ in zip(TaskFilter(space, conditions), range(EXAMPLES), strict=False)]
+    if not conditions and space.size > 1:
         indices = [0, space.size - 1]
     rows = []
     for index in indices:

@@ -1,89 +1,72 @@
-"""What a study would ask of a site: shape, price, job script; nothing is sent."""
+"""Plan a study on a site: its jobs, their cost, the job script. Nothing is submitted."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import msgspec
+from msgspec.structs import replace
 
-from packhorse.app.studies.plan import plan_study
+from packhorse.app.studies.plan import SitePlan, StudyPlan, plan_study
 from packhorse.cluster.job_scripts import wave_script
-from packhorse.execution.run_model import OnSite
-from packhorse.execution.site_setup import arrive
+from packhorse.execution.site_setup import SiteSetup, set_up_site, unreached_site
 from packhorse.model.errors import RunError
 from packhorse.project.placement import Place, place_of, propose
 from packhorse.project.reporter import Reporter
 from packhorse.project.source import Source
-from packhorse.remote.open_store import open_store
-from packhorse.remote.remote_store import RemoteRunStore, remote_folder
 from packhorse.remote.run_store import RunStore
-from packhorse.remote.storage_area import areas_of
-from packhorse.remote.transport import LocalTransport, SshTransport, transport_for
+from packhorse.remote.transport import transport_for
 from packhorse.rundata.outcomes import latest_outcomes
 from packhorse.rundir.directory import RunDirectory
 from packhorse.schedulers import scheduler
 
 
 def plan_on_site(
-    source: Source, said: dict[str, Any], directory: Path | None, where: Sequence[str] = ()
-) -> dict[str, Any]:
-    """Return what a study would run on a site and what it would ask for; raise RunError with every reason against it.
+    source: Source, options: dict[str, Any], directory: Path | None, conditions: Sequence[str] = ()
+) -> StudyPlan:
+    """Return what a study would run on a site and request of it; raise RunError with every limit that it exceeds.
 
-    A site that is reached over ssh is asked what tasks find there, where a login is open; nothing is built or sent.
+    Over SSH the interpreters and folders there are probed, where a connection is open; nothing is built or submitted.
     """
-    place = place_of(source, **said)
+    place = place_of(source, **options)
     run = RunDirectory((directory or source.folder / "runs" / source.study.name).absolute())
-    how = transport_for(place.site)
-    with _arrived(source, place, run, how) as site:
-        found = plan_study(source, directory, where, site.remote_environment if site else None)
-        store = site.store if site else _store(source, place, run, how)
-        found["site"] = _proposed(source, site.place if site else place, store, found["missing"])
-        found["site"]["environment"] = list(site.remote_environment.said) if site else []
-    if isinstance(how, SshTransport) and site is None:
-        note = f"there is no login to {place.site.name} now, so its Python and folders are not known: packhorse connect"
-        found["site"]["notes"].append(f"{note} {place.site.name}")
-    return found
+    transport = transport_for(place.site)
+    name = place.site.name
+    if not transport.is_open():
+        setup = unreached_site(source, place, run, transport)
+        plan = _plan(source, setup, directory, conditions)
+        note = f"not connected to {name}, so its Python and folders are not known: packhorse connect {name}"
+        assert plan.site
+        return replace(plan, site=replace(plan.site, notes=(*plan.site.notes, note)))
+    with transport.open():
+        setup = set_up_site(source, place, run, transport, Reporter(), build=False)
+        return _plan(source, setup, directory, conditions)
 
 
-@contextmanager
-def _arrived(
-    source: Source, place: Place, run: RunDirectory, how: LocalTransport | SshTransport
-) -> Iterator[OnSite | None]:
-    if not isinstance(how, SshTransport) or not how.login.alive():
-        yield None
-        return
-    with how.open():
-        yield arrive(source, place, run, how, Reporter(), build=False)
+def _plan(source: Source, setup: SiteSetup, directory: Path | None, conditions: Sequence[str]) -> StudyPlan:
+    plan = plan_study(source, directory, conditions, setup.target.environment(source))
+    on_site = _site_plan(source, setup.place, setup.store, plan.missing)
+    return replace(plan, site=replace(on_site, environment=tuple(setup.environment)))
 
 
-def _store(source: Source, place: Place, run: RunDirectory, how: LocalTransport | SshTransport) -> RunStore:
-    """Return where the run is or would be; over ssh and without a login its place is told in the site's own words."""
-    if isinstance(how, LocalTransport) or (run.path / "cluster.json").exists():
-        return open_store(run, how)
-    area = areas_of(place.site, place.asked.area)[0].path
-    return RemoteRunStore(run, how, remote_folder(area, run, source.study.name), "python3")
-
-
-def _proposed(source: Source, place: Place, store: RunStore, tasks: int) -> dict[str, Any]:
-    """Return what would be submitted for so many tasks."""
+def _site_plan(source: Source, place: Place, store: RunStore, tasks: int) -> SitePlan:
+    """Return the request for so many tasks."""
     run = store.run
     fold = latest_outcomes(run).fold if run.exists and run.latest() else None
     if tasks == 0:
-        raise RunError("nothing is left to run", f"packhorse status {run.path}")
-    found = propose(source.study, place, tasks, fold)
+        raise RunError("no task is left to run", f"packhorse status {run.path}")
+    proposal = propose(source.study, place, tasks, fold)
     dialect = scheduler(place.site.scheduler)
-    script = wave_script(store, place, dialect, found.request(place, source.study), found.rungs[0])
-    return {
-        "name": place.site.name,
-        "folder": store.path if store.far else "",
-        "sentence": found.sentence(),
-        "shape": msgspec.to_builtins(found.shape),
-        "rungs": msgspec.to_builtins(found.rungs),
-        "cost": msgspec.to_builtins(found.cost),
-        "notes": list(found.notes),
-        "assumed": list(found.assumed),
-        "script": script,
-    }
+    request = proposal.request(place, source.study)
+    return SitePlan(
+        name=place.site.name,
+        folder=store.remote_folder,
+        sentence=proposal.sentence(),
+        shape=proposal.shape,
+        rungs=proposal.rungs,
+        cost=proposal.cost,
+        notes=tuple(proposal.notes),
+        assumed=tuple(proposal.assumed),
+        script=wave_script(store, place, dialect, request, proposal.rungs[0]),
+    )

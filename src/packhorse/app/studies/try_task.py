@@ -13,15 +13,15 @@ from packhorse.model.space import ParameterSpace
 from packhorse.project.source import from_file
 from packhorse.project.task_filter import one_task
 from packhorse.rundir.directory import RunDirectory
-from packhorse.rundir.files import write
+from packhorse.rundir.files import write_file
 from packhorse.rundir.worker_archive import task_library
 from packhorse.runtime.sandbox import create_sandbox, run_in_foreground
 from packhorse.snapshot.snapshot import pack
 
 
-def try_task(said: str, task: int | None, where: Sequence[str]) -> tuple[int, list[str]]:
-    """Run one task in the foreground from a snapshot; return its exit status and what to tell."""
-    source = from_file(said)
+def try_task(study: str, task: int | None, where: Sequence[str]) -> tuple[int, list[str]]:
+    """Run one task in the foreground from a snapshot; return its exit status and lines on the result."""
+    source = from_file(study)
     space = ParameterSpace.of(source.study)
     index = one_task(space, task if task is not None or where else 0, where)
     with tempfile.TemporaryDirectory(prefix="packhorse-try-") as scratch:
@@ -29,25 +29,25 @@ def try_task(said: str, task: int | None, where: Sequence[str]) -> tuple[int, li
         prepared = prepare(source, source.folder / "runs" / source.study.name)
         pack(prepared.files, run.path / f"code-{prepared.identity.code}.tar")
         for name, text in task_library().items():
-            write(run.path / "library" / name, text)
+            write_file(run.path / "library" / name, text)
         plan = Plan(wave=0, space=space.digest, total=space.size, tasks=1, code=prepared.identity.code)
-        work = run.owned(work_file(source, prepared, plan, space))
-        standing = create_sandbox(work, run.path, Path(scratch) / "place")
-        status, target = run_in_foreground(standing, space.frozen, index)
-        return status, _tried(status, target, index, space)
+        work = run.marked_work(work_file(source, prepared, plan, space))
+        sandbox = create_sandbox(work, run.path, Path(scratch) / "place")
+        status, target = run_in_foreground(sandbox, space.frozen, index)
+        return status, _lines(status, target, index, space)
 
 
-def _tried(status: int, target: Path | None, index: int, space: ParameterSpace) -> list[str]:
+def _lines(status: int, target: Path | None, index: int, space: ParameterSpace) -> list[str]:
     named = ", ".join(f"{name}={value}" for name, value in space[index].items())
     rows = []
     if status:
         how = f"signal {-status}" if status < 0 else f"exit status {status}"
         rows.append(f"task {index} ({named}) ended with {how}")
     else:
-        rows.append(f"task {index} ({named}) ended well")
+        rows.append(f"task {index} ({named}) succeeded")
     if target is not None and target.exists():
         text = target.read_bytes()[:500].decode("utf-8", "replace")
         rows.append(f"its result, {target.name}:\n{text}")
     elif target is not None and not status:
-        rows.append(f"but it wrote no {target.name}, which `result` names")
+        rows.append(f"it wrote no {target.name}, which `result` names")
     return rows

@@ -6,40 +6,29 @@ from pathlib import Path
 
 import click
 
-from packhorse.cli.output import (
-    as_object,
-    json_option,
-    number,
-    run_argument,
-    say,
-)
+from packhorse.app.inspect.collect import collect
+from packhorse.app.runs.outcome import merge_lines
+from packhorse.cli.output import json_option, number, print_json, run_argument, say, tasks
+from packhorse.model.errors import TableError
+from packhorse.rundir.directory import find_run
 
 
 @click.command(name="collect")
 @run_argument
 @json_option
 def collect_command(run: str | None, as_json: bool) -> None:
-    """Merge what is finished into results.parquet and results.csv, also while the run works."""
-    from packhorse.app.inspect.collect import collect
-    from packhorse.cli.run_report import merge_lines
-    from packhorse.model.errors import TableError
-    from packhorse.rundir.directory import find_run
-
-    found = find_run(Path.cwd(), run)
-    collected = collect(found)
+    """Merge finished tasks into results.parquet and results.csv, also while the run works."""
+    collected = collect(find_run(Path.cwd(), run))
     merge, counts = collected.merge, collected.fold.counts
-    path = found.path / "results.parquet"
     if as_json:
-        as_object({"run": str(found.path), "rows": merge.rows, "counts": counts, "results": str(path)})
+        print_json(collected.json_output())
     else:
-        failed = sum(n for name, n in counts.items() if name not in ("OK", "MISSING"))
-        said = f"{number(merge.rows)} rows of {number(counts['OK'])} tasks"
-        said += f"; {number(failed)} failed, {number(counts['MISSING'])} missing"
-        say(said)
+        failed = sum(count for outcome, count in counts.items() if outcome not in ("OK", "MISSING"))
+        rows = f"{number(merge.rows)} row{'' if merge.rows == 1 else 's'}"
+        say(f"{rows} of {tasks(counts['OK'])}; {number(failed)} failed, {number(counts['MISSING'])} missing")
         for row in merge_lines(merge, collected.notes):
             say(row)
-        say(f"table: {path} (and .csv beside it)")
+        say(f"table: {collected.results} (and .csv beside it)")
     if merge.clashes:
-        raise TableError(
-            "the table is written, but types clash in: " + ", ".join(c.column for c in merge.clashes)
-        )
+        columns = ", ".join(clash.column for clash in merge.clashes)
+        raise TableError(f"the table is written, but types clash in: {columns}")

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from packhorse.cli.output import as_object, json_option, say
+from packhorse.app.inspect.doctor import doctor
+from packhorse.cli.output import json_option, print_json, say
 from packhorse.model.errors import RunError
 
 
@@ -14,15 +15,14 @@ from packhorse.model.errors import RunError
 @json_option
 def doctor_command(as_json: bool) -> None:
     """Check this machine and the runs here."""
-    from packhorse.app.inspect.doctor import doctor
-
-    rows = doctor(Path.cwd())
+    checkup = doctor(Path.cwd())
     if as_json:
-        as_object({"checks": rows})
+        print_json(checkup)
     else:
-        for row in rows:
-            say(f"{'well' if row['well'] else 'BAD '}  {row['what']}: {row['found']}")
-            if row["cure"]:
-                say(f"      {row['cure']}")
-    if not all(row["well"] for row in rows):
-        raise RunError("something is not well")
+        for check in checkup.checks:
+            say(f"{'ok ' if check.well else 'BAD'}  {check.what}: {check.found}")
+            if check.cure:
+                say(f"     {check.cure}")
+    failed = [check.what for check in checkup.checks if not check.well]
+    if failed:
+        raise RunError(f"failed checks: {', '.join(failed)}")

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
 
-from packhorse.cli.output import (
-    as_object,
-    json_option,
-    run_argument,
-    say,
-    task_option,
-    where_option,
-)
+from packhorse.app.inspect.explain import Explanation, explain
+from packhorse.cli.output import json_option, print_json, run_argument, say, task_option, where_option
 
 
 @click.command(name="explain")
@@ -22,27 +17,27 @@ from packhorse.cli.output import (
 @where_option
 @json_option
 def explain_command(run: str | None, task: int | None, where: tuple[str, ...], as_json: bool) -> None:
-    """Say what a task ran, where, with what, and how to repeat it by hand."""
-    from packhorse.app.inspect.explain import explain
-
+    """Show what a task ran, where, with what, and how to repeat it by hand."""
     found = explain(Path.cwd(), run, task, where)
     if as_json:
-        as_object(found)
+        print_json(found)
         return
-    record = found.get("record", {})
-    say(f"task {found['task']} of {found['run']}: {found['state']}")
-    for name, value in found["parameters"].items():
-        say(f"  {name} = {value}")
-    say(f"  replicate {found['replicate']}, seed {found['seed']} (31 bits: {found['seed32']})")
+    for row in _lines(found):
+        say(row)
+
+
+def _lines(found: Explanation) -> Iterator[str]:
+    record = found.record or {}
+    yield f"task {found.task} of {found.run}: {found.state}"
+    for name, value in found.parameters.items():
+        yield f"  {name} = {value}"
+    yield f"  replicate {found.replicate}, seed {found.seed} (31 bits: {found.seed32})"
     if record:
-        wall, cpu = record.get("wall", 0), record.get("cpu", 0)
-        say(
-            f"  on {found['host']} in wave {found['wave']}:"
-            f" {wall:g} s wall, {cpu:g} s CPU, {record.get('memory', 0) // 1024} MiB"
-        )
+        wall, cpu, memory = (record.get(name, 0) for name in ("wall", "cpu", "memory"))
+        used = f"{wall:g} s wall, {cpu:g} s CPU, {memory // 1024} MiB"
+        yield f"  on {found.host} in wave {found.wave}: {used}"
     if record.get("cause"):
-        say(f"  cause: {record['cause']}")
-    say(f"  code {found['code']}, environment {found['environment'] or 'none'}, python {found['python']}")
-    say(f"to repeat it by hand{' on ' + found['site'] if found['site'] else ''}:")
-    for row in found["repeat"]:
-        say(f"  {row}")
+        yield f"  cause: {record['cause']}"
+    yield f"  code {found.code}, environment {found.environment or 'none'}, python {found.python}"
+    yield f"to repeat it by hand{' on ' + found.site if found.site else ''}:"
+    yield from (f"  {row}" for row in found.repeat)

@@ -6,34 +6,31 @@ from pathlib import Path
 
 import click
 
-from packhorse.cli.output import (
-    as_object,
-    json_option,
-    number,
-    say,
-    tasks,
-)
+from packhorse.app.inspect.runs import UnreadableRun, runs
+from packhorse.app.inspect.status import RunStatus, ScriptJobStatus
+from packhorse.cli.output import NO_RUN, json_option, number, print_json, say, tasks
 
 
 @click.command(name="runs")
 @json_option
 def runs_command(as_json: bool) -> None:
     """List the runs under runs/, the newest first."""
-    from packhorse.app.inspect.runs import runs
-
     found = runs(Path.cwd())
     if as_json:
-        as_object({"runs": found})
+        print_json(found)
         return
-    if not found:
-        say("no run here yet; packhorse run study.yaml makes one")
-    for one in found:
-        if one["state"] == "unreadable":
-            say(f"{one['name']}: cannot be read: {one['why']}")
-        elif "script" in one:
-            say(f"{Path(one['run']).name}: {one['state']}, {one['script']} on {one['site']}")
-        else:
-            done = f"{number(one.get('done', 0))} of {tasks(one['tasks'])} done"
-            failed = f", {number(one['failed'])} failed" if one.get("failed") else ""
-            # The folder's name is what other commands take; a script that ran twice has two.
-            say(f"{Path(one['run']).name}: {one['state']}, {done}{failed}")
+    if not found.runs:
+        say(NO_RUN)
+    for run in found.runs:
+        say(_line(run))
+
+
+def _line(run: RunStatus | ScriptJobStatus | UnreadableRun) -> str:
+    if isinstance(run, UnreadableRun):
+        return f"{run.name}: cannot be read: {run.why}"
+    # Commands take the folder's name; a script that ran twice has two folders.
+    folder = Path(run.run).name
+    if isinstance(run, ScriptJobStatus):
+        return f"{folder}: {run.state}, {run.script} on {run.site}"
+    failed = f", {number(run.failed)} failed" if run.failed else ""
+    return f"{folder}: {run.state}, {number(run.done)} of {tasks(run.tasks)} done{failed}"

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import click
+import msgspec
 
+from packhorse.app.inspect.status import JobsStatus, NoRuns, RunStatus, ScriptJobStatus, status
 from packhorse.cli.output import (
-    as_object,
+    NO_RUN,
     json_option,
     number,
+    print_json,
     run_argument,
     say,
     tasks,
     where_option,
 )
+from packhorse.rundata.failures import cause_line
+from packhorse.rundir.directory import list_runs
+
+SHOWN = 8  # causes
 
 
 @click.command(name="status")
@@ -23,54 +30,50 @@ from packhorse.cli.output import (
 @where_option
 @json_option
 def status_command(run: str | None, where: tuple[str, ...], as_json: bool) -> None:
-    """Say how a run stands; without RUN, how the newest one here stands."""
-    from packhorse.rundir.directory import list_runs
-
+    """Show the state of a run; without RUN, of the newest one here."""
     if run is None and not list_runs(Path.cwd()):
         if as_json:
-            as_object({"runs": 0})
+            print_json(NoRuns())
         else:
-            say("no run here yet; packhorse run study.yaml makes one")
+            say(NO_RUN)
         return
-    from packhorse.app.inspect.status import status
-
     found = status(Path.cwd(), run, where, accounting=True)
     if as_json:
-        as_object(found)
+        print_json(found)
         return
     for row in status_lines(found):
         say(row)
 
 
-def status_lines(found: dict[str, Any]) -> list[str]:
-    """Return a run's state as sentences."""
-    from packhorse.rundata.failures import cause_line
+def status_lines(found: RunStatus | ScriptJobStatus) -> Iterator[str]:
+    """Yield a run's state as lines."""
+    if isinstance(found, ScriptJobStatus):
+        yield f"{found.name}: {found.line}"
+        yield f"  {found.run}"
+        return
+    if found.state == "empty":
+        yield f"{found.name}: nothing has run yet"
+        return
+    text = f"{found.name}: {found.state}, {number(found.done)} of {tasks(found.tasks)} done"
+    if found.failed:
+        text += f", {number(found.failed)} failed"
+    if found.missing:
+        text += f", {number(found.missing)} missing"
+    if found.process:
+        text += f" (process {found.process})"
+    yield text
+    if found.jobs:
+        yield from (f"  {row}" for row in _job_lines(found.jobs))
+    yield from ("  " + cause_line(msgspec.to_builtins(cause)) for cause in found.causes[:SHOWN])
+    if found.unchecked:
+        yield "  the study's checks were skipped (--unchecked)"
+    yield f"  {found.run}"
 
-    if "script" in found:
-        return [f"{found['name']}: {found['line']}", f"  {found['run']}"]
-    if found["state"] == "empty":
-        return [f"{found['name']}: nothing was run yet"]
-    said = f"{found['name']}: {found['state']}, {number(found['done'])} of {tasks(found['tasks'])} done"
-    if found["failed"]:
-        said += f", {number(found['failed'])} failed"
-    if found["missing"]:
-        said += f", {number(found['missing'])} missing"
-    if found.get("process"):
-        said += f" (process {found['process']})"
-    rows = [said]
-    if found.get("jobs"):
-        rows += _job_lines(found["jobs"])
-    rows += ["  " + cause_line(group) for group in found["causes"][:8]]
-    if found["unchecked"]:
-        rows.append("  its checks were left out (--unchecked)")
-    rows.append(f"  {found['run']}")
-    return rows
 
-
-def _job_lines(jobs: dict[str, Any]) -> list[str]:
-    """Return how a run's jobs stand on its site."""
-    rows = [f"{jobs['site']}: {jobs['line']}", *jobs["story"]]
-    if jobs["words"]:
-        rows.append(f"no job began to work; one said: {jobs['words']}")
-    rows += [one for one in (jobs["why"], jobs["hint"]) if one]
-    return [f"  {row}" for row in rows]
+def _job_lines(jobs: JobsStatus) -> Iterator[str]:
+    """Yield the state of a run's jobs on its site."""
+    yield f"{jobs.site}: {jobs.line}"
+    yield from jobs.story
+    if jobs.words:
+        yield f"no worker started in a job; output of one job: {jobs.words}"
+    yield from filter(None, (jobs.why, jobs.hint))

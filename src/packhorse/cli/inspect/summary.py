@@ -6,14 +6,9 @@ from pathlib import Path
 
 import click
 
-from packhorse.cli.output import (
-    as_object,
-    frame_lines,
-    json_option,
-    run_argument,
-    say,
-    where_option,
-)
+from packhorse.app.inspect.summary import SummaryTable, summarise_run
+from packhorse.cli.output import json_option, print_json, run_argument, say, where_option
+from packhorse.results.table import frame_lines
 
 
 @click.command(name="summary")
@@ -21,7 +16,7 @@ from packhorse.cli.output import (
 @click.option("--by", multiple=True, help="Parameters to group by (default: all, or the study's).")
 @click.option("--of", multiple=True, help="Columns to summarise (default: every number, or the study's).")
 @click.option(
-    "--quantile", "quantiles", multiple=True, type=click.FloatRange(0, 1), help="A quantile to give."
+    "--quantile", "quantiles", multiple=True, type=click.FloatRange(0, 1), help="A quantile to add."
 )
 @where_option
 @json_option
@@ -34,11 +29,9 @@ def summary_command(
     as_json: bool,
 ) -> None:
     """Summarise the table: mean, sd, quantiles, each with its Monte Carlo standard error."""
-    from packhorse.app.inspect.summary import summarise_run
-
     frame = summarise_run(Path.cwd(), run, by, of, quantiles, where)
     if as_json:
-        as_object({"rows": frame.to_dicts()})
+        print_json(SummaryTable(rows=tuple(frame.to_dicts())))
         return
     for row in frame_lines(frame):
         say(row)

@@ -6,21 +6,18 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from packhorse.cli.output import as_object, json_option, say
-from packhorse.cli.sites.site_lines import aligned
+from packhorse.app.jobs.jobs import jobs, json_output
+from packhorse.cli.output import aligned, json_option, print_json, say
+from packhorse.cluster.job_table import describe_job, describe_state
+from packhorse.cluster.user_jobs import AllJobs, SiteJobs, poll_interval
+from packhorse.text.amounts import counted, span
 
-if TYPE_CHECKING:
-    from packhorse.cluster.user_jobs import AllJobs, SiteJobs
-
-
-WATCH_SECONDS = 2.0  # at least, between two looks, also where a site allows more
-
-
-SHOWN = 6  # sites that are left out are named, up to so many
+WATCH_SECONDS = 2.0  # at least, between two queries, also where a site allows more
+SHOWN = 6  # names of sites that were not queried
 
 
 @click.command(name="jobs")
@@ -32,109 +29,95 @@ SHOWN = 6  # sites that are left out are named, up to so many
     type=click.IntRange(min=1, max=366),
     default=3,
     show_default=True,
-    help="How far back, with --all and --ended.",
+    help="How many days back, with --all and --ended.",
 )
-@click.option("--watch", is_flag=True, help="Look again and again, as often as the sites allow.")
-@click.option("--keep", is_flag=True, help="Watch on, also past a site's rule for logins that do nothing.")
+@click.option(
+    "--watch", is_flag=True, help="Refresh until no job waits or runs, as often as the sites allow."
+)
+@click.option("--keep", is_flag=True, help="With --watch: go on past the site's limit for idle logins.")
 @json_option
-def jobs_command(sites: tuple[str, ...], watch: bool, keep: bool, as_json: bool, **which: Any) -> None:
+def jobs_command(
+    sites: tuple[str, ...], watch: bool, keep: bool, as_json: bool, everything: bool, ended: bool, days: int
+) -> None:
     """List all your jobs on your sites, also those that you submitted by hand.
 
-    Your sites are those to which you are connected, those where jobs of yours are known, and the one whose
+    Your sites are those to which you are connected, those where Packhorse knows jobs of yours, and the one whose
     login node this machine is; or those that you name. A run's job has the run's name.
     """
-    from packhorse.cluster.user_jobs import Wanted, all_jobs
+    which: dict[str, Any] = {"alive": everything or not ended, "ended": everything or ended, "days": days}
 
-    everything, ended = which["everything"], which["ended"]
-    wanted = Wanted(alive=everything or not ended, ended=everything or ended, days=which["days"])
-
-    def ask() -> AllJobs:
-        return all_jobs(Path.cwd(), sites, wanted)
+    def query() -> AllJobs:
+        return jobs(Path.cwd(), sites, **which)
 
     if watch and not as_json:
-        _watch(ask, keep=keep)
+        _watch(query, keep=keep)
         return
-    found = ask()
+    found = query()
     if as_json:
-        as_object(_object(found))
+        print_json(json_output(found))
         return
     for line in job_lines(found):
         say(line)
 
 
-def _object(found: AllJobs) -> dict[str, Any]:
-    import msgspec
-
-    sites = [msgspec.to_builtins(one) for one in found.sites]
-    return {"sites": sites, "left_out": dict(found.left_out)}
-
-
 def job_lines(found: AllJobs) -> Iterator[str]:
-    """Yield the jobs of all sites, then what is to be said of sites without an answer."""
+    """Yield the jobs of all sites, then the sites that were not queried."""
     if not found.sites:
-        yield "no site of yours: you are connected to none, and this machine is no login node"
-    for one in found.sites:
-        yield from _site_lines(one)
+        yield "no sites to query: you are connected to none, and this machine is not a known login node"
+    for site in found.sites:
+        yield from _site_lines(site)
     for why in dict.fromkeys(found.left_out.values()):
         names = [name for name, reason in found.left_out.items() if reason == why]
         more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-        yield f"not asked: {', '.join(names[:SHOWN])}{more}: {why}"
+        yield f"not queried: {', '.join(names[:SHOWN])}{more}: {why}"
 
 
-def _site_lines(one: SiteJobs) -> Iterator[str]:
-    from packhorse.cluster.job_table import about, state_words
-
-    if one.silent and not one.rows:
-        yield f"{one.site}: {one.silent}" + (f"; {one.hint}" if one.hint else "")
+def _site_lines(site: SiteJobs) -> Iterator[str]:
+    if site.silent and not site.rows:
+        yield f"{site.site}: {site.silent}" + (f"; {site.hint}" if site.hint else "")
         return
-    yield f"{one.site}: {_counted(one)}{age(one.asked)}"
+    total = counted(len(site.rows), "job") if site.rows else "no jobs of yours"
+    yield f"{site.site}: {total}{age(site.asked)}"
     table = [
-        (row.job, f"{row.name} (run {row.run})" if row.run else row.name, state_words(row), about(row))
-        for row in one.rows
+        (
+            row.job,
+            f"{row.name} (run {row.run})" if row.run else row.name,
+            describe_state(row),
+            describe_job(row),
+        )
+        for row in site.rows
     ]
     for line in aligned(table) if table else ():
         yield f"  {line}"
-    if one.silent:
-        yield f"  {one.silent}"
-
-
-def _counted(one: SiteJobs) -> str:
-    from packhorse.text.amounts import counted
-
-    if not one.rows:
-        return "no jobs of yours"
-    return counted(len(one.rows), "job")
+    if site.silent:
+        yield f"  {site.silent}"
 
 
 def age(asked: float) -> str:
-    """Return how old an answer is, or nothing where it is new."""
-    from packhorse.text.amounts import span
-
-    age = time.time() - asked
-    return f", as of {span(int(age))} ago" if age >= 2 else ""
+    """Return the age of a cached reply, or nothing where it is new."""
+    seconds = time.time() - asked
+    return f", as of {span(int(seconds))} ago" if seconds >= 2 else ""
 
 
-def _watch(ask: Callable[[], AllJobs], *, keep: bool) -> None:
-    """Show the jobs again and again, until none waits or runs."""
-    from packhorse.cluster.user_jobs import pace
-
-    began, before = time.monotonic(), ""
+def _watch(query: Callable[[], AllJobs], *, keep: bool) -> None:
+    """Show the jobs until none waits or runs."""
+    begun, before = time.monotonic(), ""
     while True:
-        found = ask()
-        interval, longest = pace(found)
+        found = query()
+        interval, longest = poll_interval(found)
         text = "\n".join(job_lines(found))
         _show(text, before)
         before = text
         if not found.alive:
             return
-        if longest is not None and not keep and time.monotonic() - began > longest:
-            say("the watch ends with the site's rule for logins that do nothing; --keep watches on")
+        if longest is not None and not keep and time.monotonic() - begun > longest:
+            say("stopped monitoring: the site closes idle logins; --keep goes on")
             return
         time.sleep(max(WATCH_SECONDS, interval))
 
 
 def _show(text: str, before: str) -> None:
-    """Print what is new: on a terminal in place of what was there."""
+    """Print the list: on a terminal in place of the last one, elsewhere only where it differs."""
     if sys.stdout.isatty():
         click.clear()
         say(time.strftime("%H:%M:%S"))

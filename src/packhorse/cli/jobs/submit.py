@@ -6,48 +6,55 @@ from pathlib import Path
 
 import click
 
-from packhorse.cli.output import Lines, Quiet, as_object, json_option, say
+from packhorse.app.jobs.submit import SubmitOptions, SubmittedJob, submit
+from packhorse.cli.output import Lines, Quiet, json_option, print_json, say
 
 
 @click.command(name="submit")
 @click.argument("script", type=click.Path(path_type=Path))
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED, metavar="[-- ARGUMENT...]")
-@click.option("--site", required=True, metavar="NAME", help="Where to (packhorse sites lists them).")
-@click.option("--name", default="", help="The job's title, and the run's name (default: the script's).")
+@click.option("--site", required=True, metavar="NAME", help="The site (packhorse sites lists them).")
+@click.option("--name", default="", help="The job's name, and the run's (default: the script's).")
 @click.option(
     "--with",
     "along",
     multiple=True,
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="A file or folder that the job needs there.",
+    help="A file or folder to upload for the job.",
 )
 @json_option
 def submit_command(
     script: Path, arguments: tuple[str, ...], site: str, name: str, along: tuple[Path, ...], as_json: bool
 ) -> None:
-    """Check a job script, bring it to a site with what it needs, and submit it.
+    """Check a job script, upload it to a site with its inputs, and submit it.
 
     \b
     packhorse submit fit.sh --site hec
     packhorse submit fit.sh --site hec --with src --with data.csv -- --n 100
 
     On a login node of the site the job works in this folder, as with sbatch or qsub. From elsewhere the script
-    goes to a folder of its own there, with each file that its commands name; --with brings more. From then
-    on packhorse status, logs, cancel and get know it by its run's name.
+    is uploaded to a folder of its own there, with each file that its commands name; --with uploads more. Then
+    packhorse status, logs, cancel and get take its run's name.
     """
-    from packhorse.app.jobs.submit import SubmitOptions, submit
-
     reporter = Quiet() if as_json else Lines()
-    wish = SubmitOptions(name=name, arguments=arguments, along=along)
-    run, own = submit(script, site, wish, Path.cwd(), reporter)
+    options = SubmitOptions(name=name, arguments=arguments, along=along)
+    run, job = submit(script, site, options, Path.cwd(), reporter)
+    run_name = run.path.name
     if as_json:
-        about = {"run": str(run.path), "name": run.path.name, "site": own.site.name}
-        as_object({**about, "job": own.job, "folder": own.folder, "files": list(own.files)})
+        print_json(
+            SubmittedJob(
+                run=str(run.path),
+                name=run_name,
+                site=job.site.name,
+                job=job.job,
+                folder=job.folder,
+                files=tuple(job.files),
+            )
+        )
         return
-    job = f"job {own.job}" if own.job else "a job whose number nobody knows yet"
-    say(f"submitted {job} to {own.site.name}; it works in {own.folder}")
-    get = f", packhorse get {run.path.name} fetches what it wrote" if own.far else ""
-    say(
-        f"packhorse status {run.path.name} says how it stands, packhorse logs {run.path.name} what it printed{get}"
-    )
+    number = f"job {job.job}" if job.job else "a job whose number is not known yet"
+    say(f"submitted {number} to {job.site.name}; it works in {job.folder}")
+    say(f"state: packhorse status {run_name}; output: packhorse logs {run_name}")
+    if job.far:
+        say(f"to fetch its files: packhorse get {run_name}")

@@ -6,10 +6,8 @@ from pathlib import Path
 
 import click
 
-from packhorse.cli.output import (
-    job_of,
-    say,
-)
+from packhorse.app.runs.cancel import cancel
+from packhorse.cli.output import job_of, say
 
 
 @click.command(name="cancel")
@@ -19,12 +17,11 @@ def cancel_command(run: str | None) -> None:
 
     SITE:JOB cancels a job of yours by its number, also one that you submitted by hand.
     """
-    from packhorse.app.runs.cancel import cancel
-
     job = job_of(run)
     if job is None:
         say(cancel(Path.cwd(), run))
         return
+    # Start-up: a run on this machine needs no code about sites.
     from packhorse.cluster.job_lookup import cancel_job
 
     say(cancel_job(job))

@@ -6,23 +6,26 @@ from pathlib import Path
 
 import click
 
-from packhorse.cli.output import as_object, json_option, number, run_argument, say, size
+from packhorse.app.runs.du import disk_usage
+from packhorse.cli.output import NO_RUN, json_option, number, print_json, run_argument, say, size
+
+SHOWN = 6  # parts of a run
 
 
 @click.command(name="du")
 @run_argument
 @json_option
 def du_command(run: str | None, as_json: bool) -> None:
-    """Say how much space runs take."""
-    from packhorse.app.runs.du import sizes
-
-    found = sizes(Path.cwd(), run)
+    """Show the disk space of runs."""
+    found = disk_usage(Path.cwd(), run)
     if as_json:
-        as_object({"runs": found})
+        print_json(found)
         return
-    if not found:
-        say("no run here yet")
-    for one in found:
-        say(f"{size(one['bytes'])} in {number(one['files'])} files  {one['run']}")
-        for name, many in sorted(one["parts"].items(), key=lambda part: -part[1])[:6]:
-            say(f"  {size(many)}  {name}")
+    if not found.runs:
+        say(NO_RUN)
+    for usage in found.runs:
+        say(
+            f"{size(usage.bytes)} in {number(usage.files)} file{'' if usage.files == 1 else 's'}  {usage.run}"
+        )
+        for name, part in sorted(usage.parts.items(), key=lambda item: -item[1])[:SHOWN]:
+            say(f"  {size(part)}  {name}")

@@ -7,13 +7,11 @@ from typing import Any
 
 import click
 
-from packhorse.cli.output import (
-    Lines,
-    Quiet,
-    say,
-)
+from packhorse.app.runs.map import map_source
+from packhorse.cli.output import note, say
 from packhorse.cli.runs.run_options import commit_first, run_and_report, run_options, stop_on_terminate
-from packhorse.cli.site_options import taken
+from packhorse.cli.site_options import given_site_options
+from packhorse.execution.run_model import RunOptions
 
 
 @click.command(name="map", context_settings={"ignore_unknown_options": False})
@@ -21,10 +19,10 @@ from packhorse.cli.site_options import taken
 @click.argument("assignments", nargs=-1, metavar="NAME=VALUE,VALUE...")
 @click.option("--replicates", type=click.IntRange(min=1), help="Repetitions of each point.")
 @click.option("--seed", type=int, help="The study's seed.")
-@click.option("--result", help="Where results come from: auto, json, none, or a file's name.")
+@click.option("--result", help="Source of results: auto, json, none, or a file name.")
 @click.option("--name", help="The study's name.")
 @click.option("--data", multiple=True, help="A data file or folder the command reads.")
-@click.option("--shell", is_flag=True, help="Give the command to /bin/sh, for pipes and redirections.")
+@click.option("--shell", is_flag=True, help="Run the command with /bin/sh, for pipes and redirections.")
 @click.option("--save", type=click.Path(path_type=Path), help="Also write the study to this file.")
 @click.option("--fresh", is_flag=True, help="Run all tasks again.")
 @click.option("--keep", is_flag=True, help="Keep finished tasks although code, environment or data changed.")
@@ -47,16 +45,13 @@ def map_command(
     \b
     packhorse map 'python sim.py --n {n} --seed {seed}' n=10,20,50 --replicates 100
     """
-    from packhorse.app.runs.map import map_source
-    from packhorse.execution.run_model import Options
-
     stop_on_terminate()
-    place = taken(keys)
+    place = given_site_options(keys)
     keys["data"] = list(keys["data"]) or None
     keys["shell"] = keys["shell"] or None
     source = map_source(template, assignments, save, keys, Path.cwd())
     if save:
-        say(f"study written to {save}; from now on: packhorse run {save}")
+        (note if as_json else say)(f"study written to {save}; to run it: packhorse run {save}")
     commit_first(source, commit)
-    options = Options(run=directory, jobs=jobs, fresh=fresh, keep=keep)
-    run_and_report(source, options, Quiet() if as_json else Lines(), as_json, place, detach=detach)
+    options = RunOptions(run=directory, jobs=jobs, fresh=fresh, keep=keep)
+    run_and_report(source, options, place, as_json=as_json, detach=detach)

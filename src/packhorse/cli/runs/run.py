@@ -7,13 +7,15 @@ from typing import Any
 
 import click
 
-from packhorse.cli.output import (
-    Lines,
-    Quiet,
-)
+from packhorse.app.runs.single import run_script
 from packhorse.cli.runs.run_options import commit_first, run_and_report, run_options, stop_on_terminate
-from packhorse.cli.site_options import site_key, taken
+from packhorse.cli.site_options import given_site_options, site_key
+from packhorse.execution.run_model import RunOptions
+from packhorse.execution.saved_study import source_of
 from packhorse.model.errors import UsageError
+from packhorse.project.source import Source, from_file
+from packhorse.project.terminal_reporter import note
+from packhorse.rundir.directory import RunDirectory
 
 STUDIES = (".yaml", ".yml")
 
@@ -22,8 +24,8 @@ class RunCommand(click.Command):
     """`run STUDY` takes options anywhere; `run SCRIPT` passes everything after the script on to it."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Find out which of the two it is."""
-        ctx.allow_interspersed_args = any(one.endswith(STUDIES) or Path(one).is_dir() for one in args)
+        """Allow options after the target only where the target is a study."""
+        ctx.allow_interspersed_args = any(word.endswith(STUDIES) or Path(word).is_dir() for word in args)
         ctx.ignore_unknown_options = False
         return super().parse_args(ctx, args)
 
@@ -44,45 +46,38 @@ def run_command(
     \b
     packhorse run study.yaml               run what is missing, merge the table
     packhorse run sim.py --n 100           run the script once from a snapshot of its project
-    packhorse run study.yaml --site NAME   run it there: submit, watch, collect
+    packhorse run study.yaml --site NAME   submit it to a site, follow it, collect its results
 
     The same command continues an interrupted run, and follows one that is under way.
     """
-    from packhorse.app.runs.single import run_script
-    from packhorse.execution.run_model import Options
-
-    reporter = Quiet() if as_json else Lines()
     stop_on_terminate()
     if target is None:
         if not Path("study.yaml").exists():
             raise UsageError(
-                "no study.yaml here", "packhorse init SCRIPT writes one; packhorse run SCRIPT runs one"
+                "there is no study.yaml in this folder",
+                "packhorse init SCRIPT writes one; packhorse run SCRIPT runs a script once",
             )
         target = "study.yaml"
     directory, jobs, detach = options.pop("directory"), options.pop("jobs"), options.pop("detach")
-    place = taken(options)
+    place = given_site_options(options)
     if target.endswith(STUDIES) or Path(target).is_dir():
         if arguments:
             raise UsageError(f"{' '.join(arguments)}: a study takes no arguments", "packhorse run --help")
         source, directory = _study(Path(target), directory, site_key(place))
-        chosen = Options(run=directory, jobs=jobs, **options)
+        chosen = RunOptions(run=directory, jobs=jobs, **options)
     else:
         ours = [word for word in arguments if word in ("--site", "--detach", "--partition", "--account")]
-        if ours:
-            reporter.say(
-                f"{ours[0]} after {target} is the script's own; what Packhorse shall read stands before it"
+        if ours and not as_json:
+            note(
+                f"{ours[0]} after {target} goes to the script. Put Packhorse options before the script name."
             )
         source, chosen = run_script(target, arguments, directory, Path.cwd())
     commit_first(source, commit)
-    run_and_report(source, chosen, reporter, as_json, place, detach=detach)
+    run_and_report(source, chosen, place, as_json=as_json, detach=detach)
 
 
-def _study(target: Path, directory: Path | None, site: str | None) -> tuple[Any, Path | None]:
-    """Return a study and where it runs; a run's directory stands for its study, perhaps made in Python."""
-    from packhorse.execution.saved_study import source_of
-    from packhorse.project.source import from_file
-    from packhorse.rundir.directory import RunDirectory
-
+def _study(target: Path, directory: Path | None, site: str | None) -> tuple[Source, Path | None]:
+    """Return a study and its run directory; `target` is a study file, or a run directory with its study."""
     if RunDirectory(target).exists:
         return source_of(RunDirectory(target.resolve()), site), directory or target.resolve()
     return from_file(target, site), directory

@@ -3,25 +3,33 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
+from msgspec.structs import replace
 
-from packhorse.cli.output import (
-    as_object,
-    json_option,
-    say,
-)
+from packhorse.app.runs.outcome import outcome_lines, raise_for_outcome
+from packhorse.app.runs.run import run_on_site, run_study
+from packhorse.app.runs.run_output import detached_run, run_result
+from packhorse.cli.output import json_option, print_json, say
 from packhorse.cli.site_options import site_key, site_options
+from packhorse.execution.run_model import Detached, Outcome, RunOptions
 from packhorse.model.errors import UsageError
+from packhorse.project.git_commit import commit_project
+from packhorse.project.placement import place_of, unknown_sites
+from packhorse.project.source import Source
+from packhorse.project.terminal_reporter import QuietReporter, TerminalReporter
+
+Command = Callable[..., Any]
 
 
-def run_options(command: Any) -> Any:
-    """Add the options of everything that runs."""
+def run_options(command: Command) -> Command:
+    """Add the options of every command that runs tasks."""
     for option in reversed(
         (
-            click.option("--run", "directory", type=click.Path(path_type=Path), help="The run's directory."),
+            click.option("--run", "directory", type=click.Path(path_type=Path), help="The run directory."),
             click.option(
                 "-j", "--jobs", type=click.IntRange(min=1), help="Tasks at a time (default: all cores)."
             ),
@@ -29,24 +37,29 @@ def run_options(command: Any) -> Any:
             click.option(
                 "--detach",
                 is_flag=True,
-                help="Return when the jobs are submitted; the run goes on by itself.",
+                help="Return when the jobs are submitted; the run continues without this command.",
             ),
             json_option,
         )
     ):
         command = option(command)
-    return site_options(command)
+    with_site: Command = site_options(command)
+    return with_site
 
 
-def commit_first(source: Any, message: str | None) -> None:
-    from packhorse.project.git_commit import commit_project
+def reporter_for(*, as_json: bool) -> TerminalReporter:
+    """Return the reporter of a command: quiet where standard output is for a JSON object."""
+    return QuietReporter() if as_json else TerminalReporter()
 
+
+def commit_first(source: Source, message: str | None) -> None:
+    """Commit study and code where the user gave a commit message."""
     if message:
         say(commit_project(source, message))
 
 
 def stop_on_terminate() -> None:
-    """Let SIGTERM and SIGHUP stop as Ctrl-C does: what is finished is kept."""
+    """Let SIGTERM and SIGHUP stop a run as Ctrl-C does: finished tasks are kept."""
 
     def stop(*_: object) -> None:
         raise KeyboardInterrupt
@@ -56,45 +69,35 @@ def stop_on_terminate() -> None:
 
 
 def run_and_report(
-    source: Any, options: Any, reporter: Any, as_json: bool, place: dict[str, Any], *, detach: bool = False
+    source: Source, options: RunOptions, place: dict[str, Any], *, as_json: bool, detach: bool = False
 ) -> None:
-    from packhorse.cli.run_report import closing_lines, judge
-    from packhorse.project.placement import unknown_sites
-
+    """Run a study on this machine or on a site, print how it ended, and raise the error that it deserves."""
+    reporter = reporter_for(as_json=as_json)
     for note in unknown_sites(source, site_key(place)):
         reporter.warn(note)
     outcome = _run(source, options, reporter, place, detach=detach)
-    if outcome is None:
-        return
-    if hasattr(outcome, "joined"):  # detached: the jobs are on their way
+    if isinstance(outcome, Detached):
         if as_json:
-            as_object({name: getattr(outcome, name) for name in outcome.__struct_fields__})
+            print_json(detached_run(outcome))
         else:
-            say(f"packhorse status {outcome.name} says how it stands; packhorse run follows it")
+            say(f"state: packhorse status {outcome.name}; to follow it, run the same command again")
         return
     if as_json:
-        members = ("run", "name", "tasks", "done", "failed", "missing", "results", "seconds", "stopped")
-        as_object({name: getattr(outcome, name) for name in members})
+        print_json(run_result(outcome))
     else:
-        for row in closing_lines(outcome):
-            say(row)
-    judge(outcome)
+        for line in outcome_lines(outcome):
+            say(line)
+    raise_for_outcome(outcome)
 
 
-def _run(source: Any, options: Any, reporter: Any, place: dict[str, Any], *, detach: bool) -> Any:
-    """Run here, or on the site that was named."""
-    from msgspec.structs import replace
-
-    from packhorse.app.runs.run import run_study
-
-    if place.get("site") in (None, "local"):
-        if place.keys() - {"site"} or detach:
-            raise UsageError(
-                f"--{sorted(place.keys() - {'site'} or {'detach'})[0].replace('_', '-')} needs --site",
-                "packhorse sites lists the sites",
-            )
-        return run_study(source, replace(options, here="site" in place), reporter)
-    from packhorse.app.runs.run import run_on_site
-    from packhorse.project.placement import place_of
-
-    return run_on_site(source, options, place_of(source, **place), reporter, detach=detach)
+def _run(
+    source: Source, options: RunOptions, reporter: TerminalReporter, place: dict[str, Any], *, detach: bool
+) -> Outcome | Detached:
+    if place.get("site") not in (None, "local"):
+        return run_on_site(source, options, place_of(source, **place), reporter, detach=detach)
+    site_only = sorted(place.keys() - {"site"}) or ["detach"] * detach
+    if site_only:
+        raise UsageError(
+            f"--{site_only[0].replace('_', '-')} needs --site", "packhorse sites lists the sites"
+        )
+    return run_study(source, replace(options, here="site" in place), reporter)

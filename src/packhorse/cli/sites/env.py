@@ -4,56 +4,56 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
-from packhorse.cli.output import Lines, as_object, json_option, number, say, size
-from packhorse.cli.sites.site_lines import aligned
+from packhorse.app.sites.env import list_environments, remove
+from packhorse.cli.output import Lines, aligned, json_option, number, print_json, say, size
+from packhorse.environments.store import BuiltEnvironment
 
-if TYPE_CHECKING:
-    from packhorse.environments.store import BuiltEnvironment
-
-COLUMNS = ("environment", "size", "files", "Python", "packages", "made of", "built")
+COLUMNS = ("environment", "size", "files", "Python", "packages", "made from", "built")
 
 
 @click.command(name="env")
 @click.argument("site")
-@click.option("--remove", "names", multiple=True, metavar="NAME", help="Remove it; all: every one.")
+@click.option("--remove", "names", multiple=True, metavar="NAME", help="Remove it; all: remove every one.")
 @json_option
 def env_command(site: str, names: tuple[str, ...], as_json: bool) -> None:
-    """List the environments that were built on a site, or remove some; what a run needs is built again.
+    """List the environments that Packhorse built on a site, or remove some; a run rebuilds what it needs.
 
     \b
     packhorse env hec
     packhorse env hec --remove all
     """
-    import msgspec
-
-    from packhorse.environments.store import environments_of, remove_environments
-
     reporter = Lines()
     if names:
-        gone = remove_environments(site, names, Path.cwd(), reporter)
+        gone = remove(site, names, Path.cwd(), reporter)
         if as_json:
-            as_object({"site": site, "removed": gone})
+            print_json(gone)
         else:
-            say(f"removed {', '.join(gone)}" if gone else "there is nothing to remove")
+            say(f"removed {', '.join(gone.removed)}" if gone.removed else "no environments to remove")
         return
-    where, kept = environments_of(site, Path.cwd(), reporter)
+    found = list_environments(site, Path.cwd(), reporter)
     if as_json:
-        as_object({"site": site, "path": where, "environments": msgspec.to_builtins(kept)})
+        print_json(found)
         return
-    if not kept:
-        say(f"no environments in {where} on {site}")
+    if not found.environments:
+        say(f"no environments in {found.path} on {site}")
         return
-    for row in aligned([COLUMNS, *map(_row, kept)]):
+    for row in aligned([COLUMNS, *map(_row, found.environments)]):
         say(row)
-    say(f"in {where} on {site}: {size(sum(one.bytes for one in kept))}; packhorse env {site} --remove NAME")
+    total = size(sum(environment.bytes for environment in found.environments))
+    say(f"in {found.path} on {site}: {total}; to remove one: packhorse env {site} --remove NAME")
 
 
-def _row(one: BuiltEnvironment) -> tuple[str, ...]:
-    day = (
-        datetime.fromtimestamp(one.built, UTC).astimezone().strftime("%Y-%m-%d") if one.built else "not whole"
+def _row(environment: BuiltEnvironment) -> tuple[str, ...]:
+    built = datetime.fromtimestamp(environment.built, UTC).astimezone() if environment.built else None
+    return (
+        environment.name,
+        size(environment.bytes),
+        number(environment.files),
+        environment.python,
+        number(environment.packages),
+        environment.made_of,
+        built.strftime("%Y-%m-%d") if built else "incomplete",
     )
-    return (one.name, size(one.bytes), number(one.files), one.python, number(one.packages), one.made_of, day)

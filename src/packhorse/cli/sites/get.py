@@ -6,8 +6,11 @@ from pathlib import Path
 
 import click
 
-from packhorse.cli.output import Lines, Quiet, as_object, json_option, note, say, size
-from packhorse.cli.sites.put import Bytes, transferred_object
+from packhorse.app.sites.get import get
+from packhorse.cli.output import Lines, Quiet, json_option, note, print_json, say, size
+from packhorse.cli.sites.put import ByteCounter
+
+SHOWN = 5  # paths that were not downloaded
 
 
 @click.command(name="get")
@@ -15,27 +18,24 @@ from packhorse.cli.sites.put import Bytes, transferred_object
 @click.argument("here", required=False, type=click.Path(path_type=Path))
 @json_option
 def get_command(source: str, here: Path | None, as_json: bool) -> None:
-    """Fetch a file or a folder from a site, or what a run has brought forth there.
+    """Download a file or folder from a site, or the results and logs of a run.
 
     \b
     packhorse get hec:project/results        to results here
     packhorse get hec:project/a.csv data/    into the folder data
     packhorse get study                      journals, logs and artifacts of the run
 
-    Only what is not here yet comes; the same command goes on where it was cut.
+    Only missing files and parts are downloaded; after an interruption the same command continues.
     """
-    from packhorse.app.sites.get import get
-
-    shown = Bytes(quiet=as_json)
+    shown = ByteCounter(quiet=as_json)
     try:
         found = get(source, here, Path.cwd(), Quiet() if as_json else Lines(), shown)
     finally:
         shown.end()
     if as_json:
-        as_object(transferred_object(found))
+        print_json(found)
         return
-    say(f"{found.place}: " + (f"fetched {size(found.bytes)}" if found.bytes else "nothing new came"))
+    say(f"{found.place}: " + (f"downloaded {size(found.bytes)}" if found.bytes else "nothing new"))
     if found.left:
-        note(
-            f"not fetched, as they are no files: {', '.join(found.left[:5])}{' ...' if len(found.left) > 5 else ''}"
-        )
+        more = " ..." if len(found.left) > SHOWN else ""
+        note(f"not downloaded, since they are not files: {', '.join(found.left[:SHOWN])}{more}")

@@ -5,22 +5,22 @@ from __future__ import annotations
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import click
 
-from packhorse.cli.output import LINE_SECONDS, Lines, Quiet, as_object, json_option, note, say, size
+from packhorse.app.sites.put import put
+from packhorse.cli.output import LINE_SECONDS, Lines, Quiet, json_option, note, print_json, say, size
 
 
-class Bytes:
-    """Shows how many bytes have travelled: a line that changes on a terminal, one now and then elsewhere."""
+class ByteCounter:
+    """Shows the bytes transferred: one line that changes on a terminal, a line every ten seconds elsewhere."""
 
     def __init__(self, *, quiet: bool) -> None:
         self.quiet, self.total = quiet, 0
         self.begun = self.shown = time.monotonic()
 
     def __call__(self, more: int) -> None:
-        """Count."""
+        """Add bytes, and show the total from time to time."""
         self.total += more
         now = time.monotonic()
         terminal = sys.stderr.isatty()
@@ -35,7 +35,7 @@ class Bytes:
             note(line)
 
     def end(self) -> None:
-        """Take the line away."""
+        """Remove the line."""
         if sys.stderr.isatty() and not self.quiet and self.total:
             sys.stderr.write("\r" + " " * 40 + "\r")
 
@@ -45,30 +45,23 @@ class Bytes:
 @click.argument("place", metavar="SITE:PLACE")
 @json_option
 def put_command(sources: tuple[Path, ...], place: str, as_json: bool) -> None:
-    """Send files and folders to a site, over the login that is open.
+    """Upload files and folders to a site, over the open connection.
 
     \b
-    packhorse put data hec:project/          into that folder there
+    packhorse put data hec:project/          into that folder
     packhorse put model.bin hec:model-2.bin  under another name
 
-    A place is relative to your home there. Only what is not there yet goes, and each file appears whole;
-    the same command goes on where it was cut.
+    A place is relative to your home directory there. Only missing files and parts are uploaded, and each file appears
+    complete; after an interruption the same command continues.
     """
-    from packhorse.app.sites.put import put
-
-    shown = Bytes(quiet=as_json)
+    shown = ByteCounter(quiet=as_json)
     try:
         found = put(list(sources), place, Path.cwd(), Quiet() if as_json else Lines(), shown)
     finally:
         shown.end()
     site = place.partition(":")[0]
     if as_json:
-        as_object({"put": [transferred_object(one) for one in found]})
+        print_json(found)
         return
-    for one in found:
-        say(f"{site}:{one.place}: " + (f"sent {size(one.bytes)}" if one.bytes else "all of it was there"))
-
-
-def transferred_object(one: Any) -> dict[str, Any]:
-    """Return what `--json` prints of one transfer."""
-    return {"place": one.place, "bytes": one.bytes, "left": list(one.left)}
+    for copy in found.put:
+        say(f"{site}:{copy.place}: " + (f"uploaded {size(copy.bytes)}" if copy.bytes else "nothing new"))

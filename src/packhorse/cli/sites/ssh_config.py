@@ -8,19 +8,18 @@ from pathlib import Path
 import click
 
 from packhorse.cli.output import note, say
+from packhorse.remote.connection import ssh_config_lines
 from packhorse.remote.sharing import check_sharing
 
 
 @click.command(name="ssh-config")
 @click.argument("site")
 def ssh_config_command(site: str) -> None:
-    """Print the lines of ~/.ssh/config by which other programs ride on the connection.
+    """Print the lines of ~/.ssh/config with which other programs share the connection.
 
-    ssh, scp, rsync, git, and VS Code Remote-SSH then know the host ph-SITE. It never logs in by itself.
+    ssh, scp, rsync, git, and VS Code Remote-SSH then know the host ph-SITE, which never logs in by itself.
     """
     check_sharing(sys.platform)
-    from packhorse.remote.connection import settings_for
-
-    found, lines = settings_for(site, Path.cwd())
+    found, lines = ssh_config_lines(site, Path.cwd())
     say(lines)
-    note(f"put this above every `Host *` of ~/.ssh/config; then: ssh ph-{found.name}")
+    note(f"insert this above every `Host *` of ~/.ssh/config; then: ssh ph-{found.name}")

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import click
 
-from packhorse.cli.output import (
-    say,
-    task_option,
-    where_option,
-)
+from packhorse.app.studies.try_task import try_task
+from packhorse.cli.output import say, task_option, where_option
 
 
 @click.command(name="try")
@@ -16,10 +13,8 @@ from packhorse.cli.output import (
 @task_option
 @where_option
 def try_command(study: str, task: int | None, where: tuple[str, ...]) -> int:
-    """Run one task here in the foreground: its output, input and debugger are the terminal's."""
-    from packhorse.app.studies.try_task import try_task
-
-    status, said = try_task(study, task, where)
-    for row in said:
+    """Run one task here in the foreground, with its input, output and debugger on the terminal."""
+    status, lines = try_task(study, task, where)
+    for row in lines:
         say(row)
     return status

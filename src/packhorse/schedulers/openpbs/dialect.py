@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Literal, TypeVar
 
 from packhorse.model.command import Answer, Command, Dialogue
-from packhorse.model.job import Details, Ended, Job, Refused, Request, SubmissionUnknown, Submitted
+from packhorse.model.job import Details, Ended, Job, Request, SubmissionRefused, SubmissionUnknown, Submitted
 from packhorse.model.queues import QueueState, Start
 from packhorse.schedulers.openpbs import options, queue, queues, reasons, refusals, unsupported
 from packhorse.schedulers.openpbs.fields import records
@@ -55,7 +55,7 @@ class OpenPBS:
         """Return the #PBS lines of a job script."""
         return options.directives(request)
 
-    def first(self, output: str, /) -> list[str]:
+    def startup_lines(self, output: str, /) -> list[str]:
         """Return the lines that make a job print where others can read it while it runs."""
         return first_lines(output, self.variables.element)
 
@@ -67,24 +67,24 @@ class OpenPBS:
         """Return the cores of a process: those of the job on a node, shared out among its processes."""
         return '"${NCPUS:-1}"' if request.tasks == 1 else f'"{max(1, request.cores // request.tasks)}"'
 
-    def submit(self, script: str, arguments: list[str], request: Request) -> list[str]:
+    def submit_argv(self, script: str, arguments: list[str], request: Request) -> list[str]:
         """Return the argv that submits a script, with what differs from one submission to the next."""
         return options.submission(script, arguments, request)
 
-    def template(self, request: Request, *, after: bool = False) -> list[str]:
+    def submit_template(self, request: Request, *, after: bool = False) -> list[str]:
         """Return the argv of `submit` with places to be filled, as one argument each; a wave is submitted held."""
         arguments = ["{wave}"] if after else ["{wave}", "{last}", "{follows}"]
         return options.template(arguments, request, wave=not after)
 
-    def release(self, job: str, /) -> list[str]:
+    def release_argv(self, job: str, /) -> list[str]:
         """Return the argv that releases a wave; what is to follow an unknown job is accepted and deleted."""
         return ["qrls", job]
 
-    def notice(self, script: str) -> list[str]:
+    def notification_argv(self, script: str) -> list[str]:
         """Return the argv that submits a script under the name {text}, which its mail names."""
         return ["qsub", "-f", "-N{text}", "-o/dev/null", script]
 
-    def submitted(self, answer: Answer) -> Submitted | Refused | SubmissionUnknown:
+    def read_submission(self, answer: Answer) -> Submitted | SubmissionRefused | SubmissionUnknown:
         """Read qsub's answer."""
         return refusals.submitted(answer)
 
@@ -105,7 +105,7 @@ class OpenPBS:
         over = [job for job in ended if job.token == token] if not isinstance(ended, NoReply) else []
         return min((job.job for job in alive or over), key=numeral, default=None)
 
-    def asked(self, job: str) -> tuple[list[str], str]:
+    def cancelled_query(self, job: str) -> tuple[list[str], str]:
         """Return what prints all about an array's elements while the server remembers them, and what says deleted."""
         return ["qstat", "-x", "-f", "-t", job], CANCELLED
 
@@ -140,11 +140,11 @@ class OpenPBS:
         """Return the number of an element of an array: 26[3].server."""
         return element_of(job, element)
 
-    def own(self, script: str, arguments: list[str], token: str, name: str = "") -> list[str]:
+    def submit_script_argv(self, script: str, arguments: list[str], token: str, name: str = "") -> list[str]:
         """Return the argv that submits a user's script, whose own head says what it asks for."""
         return options.own(script, arguments, token, name)
 
-    def head(self, text: str) -> ScriptHeader:
+    def read_header(self, text: str) -> ScriptHeader:
         """Return what the #PBS lines of a user's script ask for."""
         return head.head(text)
 
@@ -169,24 +169,24 @@ class OpenPBS:
         found = queues.states(answer.stdout) if answer.status == 0 else None
         return NoReply(refusals.understood(answer)[0]) if found is None else found
 
-    def trial(self, _queue: QueueState, /) -> Dialogue[Start | Refused | NoReply]:
+    def estimate_start(self, _queue: QueueState, /) -> Dialogue[Start | SubmissionRefused | NoReply]:
         """Say that OpenPBS cannot say when a job would start."""
         return _unknown()
 
-    def reason(self, word: str) -> str:
+    def explain_reason(self, word: str) -> str:
         """Return why a job waits, in plain words; a comment of the scheduler is returned as it is."""
         return reasons.plain(word)
 
-    def waits(self, word: str) -> Literal["waiting", "held", "dependent"]:
+    def wait_kind(self, word: str) -> Literal["waiting", "held", "dependent"]:
         """Return by a reason whether a job waits for its turn, is held, or waits for another job."""
         return reasons.waits(word)
 
-    def stuck(self, word: str) -> str:
+    def remedy(self, word: str) -> str:
         """Return what ends a wait that never ends by itself, with JOB and RUN in it; nothing where it may end."""
         return reasons.stuck(word)
 
 
-def _unknown() -> Dialogue[Start | Refused | NoReply]:
+def _unknown() -> Dialogue[Start | SubmissionRefused | NoReply]:
     yield from ()
     return NoReply("OpenPBS does not say when a job would start")
 

@@ -5,19 +5,19 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from packhorse.model.job import State
+from packhorse.model.job import JobState
 from packhorse.schedulers.pbs.job_ids import Id, job_id
 
 # qstat(1B). B is an array of which some have begun, X an element that is over while its array goes on, F is history,
 # U waits since its user's workstation is busy. M is absent: the job goes on at another server.
-STATES: dict[str, State] = {
+STATES: dict[str, JobState] = {
     **dict.fromkeys(("Q", "H", "W", "T", "U"), "QUEUED"),
     **dict.fromkeys(("R", "E", "S", "B"), "RUNNING"),
     **dict.fromkeys(("X", "F"), "GONE"),
 }
 
 
-def state(word: str) -> State:
+def state(word: str) -> JobState:
     """Return what a state letter means; UNKNOWN for a foreign one."""
     return STATES.get(word, "UNKNOWN")
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from packhorse.model.command import Command
-from packhorse.model.job import Details, Ended, How, Job
+from packhorse.model.job import Details, EndCause, Ended, Job
 from packhorse.schedulers.openpbs.fields import state
 from packhorse.schedulers.pbs.exit_status import TERMINATED, own_end
 from packhorse.schedulers.pbs.job_ids import Id, job_id
@@ -18,7 +18,7 @@ CHUNK = 50  # jobs in one question
 NEVER_RUN = "Subjob finished"  # the comment of an element that was deleted before it began
 
 # Of the server: who ended it (pbs_job.h, JOB_EXEC_*).
-HOW: dict[int, How] = {-20: "node", -26: "memory", -27: "memory", -28: "timeout", -29: "timeout"}
+HOW: dict[int, EndCause] = {-20: "node", -26: "memory", -27: "memory", -28: "timeout", -29: "timeout"}
 Record = tuple[Id, dict[str, Any]]
 
 
@@ -146,7 +146,7 @@ def _path(said: object, element: int | None) -> str:
     return (text.partition(":")[2] or text).replace("^array_index^", str(element))
 
 
-def _how(told: dict[str, Any]) -> tuple[How, int | None, int | None]:
+def _how(told: dict[str, Any]) -> tuple[EndCause, int | None, int | None]:
     """Return how a job ended, with the status of its script or the signal that ended it.
 
     Who never started has no status, or as an element of an array one that is not its own.

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from packhorse.model.command import Command, Dialogue
 from packhorse.model.site import Site
 from packhorse.model.site_facts import SiteFacts
-from packhorse.model.siteparts import NodeKind, Partition
+from packhorse.model.site_parts import NodeKind, Partition
 from packhorse.schedulers.pbs.queues import ACLS
 from packhorse.schedulers.quantities import mebibytes, seconds
 from packhorse.schedulers.scheduler import NoReply

@@ -9,14 +9,14 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from packhorse.model.command import Command
-from packhorse.model.job import Ended, How, Job
+from packhorse.model.job import EndCause, Ended, Job
 from packhorse.schedulers.slurm.fields import elements, mebibytes, number, seconds, state, tres
 from packhorse.schedulers.slurm.queue import ENV, UNSET
 
 FIELDS = ("JobID", "State", "ExitCode", "End", "ElapsedRaw", "AllocCPUS", "TotalCPU", "MaxRSS", "NodeList")
 # What a list of jobs shows beside it. The one free text comes last: a name may hold the separator.
 MORE = (*FIELDS, "NNodes", "AllocTRES", "TimelimitRaw", "Partition", "JobName")
-HOW: dict[str, How] = {
+HOW: dict[str, EndCause] = {
     "COMPLETED": "done",
     "FAILED": "failed",
     "LAUNCH_FAILED": "failed",
@@ -188,7 +188,7 @@ def _at(ended: Ended, element: int) -> Ended:
     return replace(ended, element=element)
 
 
-def _how(row: Row, steps: list[Row]) -> How:
+def _how(row: Row, steps: list[Row]) -> EndCause:
     """Return how a job ended.
 
     What a step needed too much memory for is told even where the job went on without it. A cluster without memory

@@ -6,7 +6,7 @@ import re
 from typing import Literal
 
 from packhorse.model.command import Answer, Command, Dialogue
-from packhorse.model.job import Details, Ended, Job, Refused, Request, SubmissionUnknown, Submitted
+from packhorse.model.job import Details, Ended, Job, Request, SubmissionRefused, SubmissionUnknown, Submitted
 from packhorse.model.queues import QueueState, Start
 from packhorse.schedulers.scheduler import NoReply
 from packhorse.schedulers.script import Shell, Variables
@@ -66,7 +66,7 @@ class Slurm:
         """Return the #SBATCH lines of a job script."""
         return options.directives(request)
 
-    def first(self, _output: str, /) -> list[str]:
+    def startup_lines(self, _output: str, /) -> list[str]:
         """Return nothing: Slurm writes a job's output while it runs, where its head says."""
         return []
 
@@ -78,25 +78,25 @@ class Slurm:
         """Return the cores of a process; SLURM_CPUS_PER_TASK is there only where the script asks for some."""
         return '"${SLURM_CPUS_PER_TASK:-1}"' if request.cores else '"${SLURM_CPUS_ON_NODE:-1}"'
 
-    def submit(self, script: str, arguments: list[str], request: Request) -> list[str]:
+    def submit_argv(self, script: str, arguments: list[str], request: Request) -> list[str]:
         """Return the argv that submits a script, with what differs from one submission to the next."""
         last = str(request.elements - 1) if request.elements else ""
         return options.submission(script, arguments, request, last)
 
-    def template(self, request: Request, *, after: bool = False) -> list[str]:
+    def submit_template(self, request: Request, *, after: bool = False) -> list[str]:
         """Return the argv of `submit` with places to be filled, as one argument each."""
         arguments = ["{wave}"] if after else ["{wave}", "{last}", "{follows}"]
         return options.submission("{script}", arguments, request, "" if after else "{last}")
 
-    def release(self, _job: str, /) -> list[str]:
+    def release_argv(self, _job: str, /) -> list[str]:
         """Return nothing: a dependency on a job that has ended is met, or refused."""
         return []
 
-    def notice(self, script: str) -> list[str]:
+    def notification_argv(self, script: str) -> list[str]:
         """Return the argv that submits a script under the name {text}, which its mail has in the subject."""
         return ["sbatch", "--parsable", "--job-name={text}", "--output=/dev/null", script]
 
-    def submitted(self, answer: Answer) -> Submitted | Refused | SubmissionUnknown:
+    def read_submission(self, answer: Answer) -> Submitted | SubmissionRefused | SubmissionUnknown:
         """Read sbatch's answer."""
         return refusals.submitted(answer)
 
@@ -116,7 +116,7 @@ class Slurm:
         alive = [job for job in ours if job.state != "GONE"]
         return min((job.job for job in alive or ours), key=int, default=None)
 
-    def asked(self, job: str) -> tuple[list[str], str]:
+    def cancelled_query(self, job: str) -> tuple[list[str], str]:
         """Return what prints a state for each element of an array that Slurm still knows, and what says cancelled.
 
         It needs no accounting. A job of which Slurm knows nothing more gives an error, and no word.
@@ -164,12 +164,12 @@ class Slurm:
         """Return the number of an element of an array: 12_3."""
         return f"{job}_{element}"
 
-    def own(self, script: str, arguments: list[str], token: str, name: str = "") -> list[str]:
+    def submit_script_argv(self, script: str, arguments: list[str], token: str, name: str = "") -> list[str]:
         """Return the argv that submits a user's script, whose own head says what it asks for."""
         named = [f"--job-name={name}"] if name else []
         return ["sbatch", "--parsable", f"--comment={token}", *named, script, *arguments]
 
-    def head(self, text: str) -> ScriptHeader:
+    def read_header(self, text: str) -> ScriptHeader:
         """Return what the #SBATCH lines of a user's script ask for."""
         return head.head(text)
 
@@ -210,20 +210,20 @@ class Slurm:
         associations = yield partitions.associations(user)
         return partitions.states(shown.stdout, free.stdout, partitions.mine(groups, associations))
 
-    def trial(self, queue: QueueState, /) -> Dialogue[Start | Refused | NoReply]:
+    def estimate_start(self, queue: QueueState, /) -> Dialogue[Start | SubmissionRefused | NoReply]:
         """Ask when a job of one core, of an hour where so long ones are allowed, would start in a partition."""
         answer = yield partitions.trial(queue.name, queue.account, queue.max_time)
         return partitions.start(answer)
 
-    def reason(self, word: str) -> str:
+    def explain_reason(self, word: str) -> str:
         """Return why a job waits, in plain words; a word that is not known is returned as it is."""
         return reasons.plain(word)
 
-    def waits(self, word: str) -> Literal["waiting", "held", "dependent"]:
+    def wait_kind(self, word: str) -> Literal["waiting", "held", "dependent"]:
         """Return by a reason whether a job waits for its turn, is held, or waits for another job."""
         return reasons.waits(word)
 
-    def stuck(self, word: str) -> str:
+    def remedy(self, word: str) -> str:
         """Return what ends a wait that never ends by itself, with JOB and RUN in it; nothing where it may end."""
         return reasons.stuck(word)
 

@@ -6,12 +6,12 @@ import math
 import re
 from collections.abc import Iterable
 
-from packhorse.model.job import State
+from packhorse.model.job import JobState
 
 # squeue(1) and sacct(1), JOB STATE CODES. A job that ends is RUNNING until Slurm has let it go (COMPLETING), since its
 # processes may still write; one whose nodes are being started (CONFIGURING) waits. REVOKED is absent: the job goes
 # on in another cluster of a federation, so nothing can be said of it here.
-STATES: dict[str, State] = {
+STATES: dict[str, JobState] = {
     **dict.fromkeys(
         (
             "PENDING",
@@ -51,7 +51,7 @@ _RANGE = re.compile(r"(\d+)(?:-(\d+)(?::(\d+))?)?")
 _IN_MIB = {"": 1 / 2**20, "K": 1 / 1024, "M": 1.0, "G": 1024.0, "T": 1024.0**2, "P": 1024.0**3}
 
 
-def state(word: str) -> State:
+def state(word: str) -> JobState:
     """Return what a state word means; UNKNOWN for a foreign one."""
     return STATES.get(word, "UNKNOWN")
 

@@ -7,7 +7,7 @@ import re
 from msgspec import Struct
 
 from packhorse.model.command import Answer, Command
-from packhorse.model.job import Refused
+from packhorse.model.job import SubmissionRefused
 from packhorse.model.queues import QueueState, Start
 from packhorse.schedulers.scheduler import NoReply
 from packhorse.schedulers.slurm.fields import number, whole_seconds
@@ -75,7 +75,7 @@ def _asks(*argv: str) -> Command:
     return Command(argv=argv, env=ENV, unset=UNSET)
 
 
-def start(answer: Answer) -> Start | Refused | NoReply:
+def start(answer: Answer) -> Start | SubmissionRefused | NoReply:
     """Read the answer to `trial`; sbatch prints it on standard error."""
     found = _START.search(answer.stderr) or _START.search(answer.stdout)
     if answer.status == 0 and found:
@@ -83,7 +83,7 @@ def start(answer: Answer) -> Start | Refused | NoReply:
     why, verdict = understood(answer)
     if answer.status is None or verdict == "lost":
         return NoReply(why)
-    return Refused(why, transient=verdict == "later")
+    return SubmissionRefused(why, transient=verdict == "later")
 
 
 def mine(group_answer: Answer, association_answer: Answer) -> Mine:

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from packhorse.model.command import Command, Dialogue
 from packhorse.model.site import Site
 from packhorse.model.site_facts import SiteFacts
-from packhorse.model.siteparts import NodeKind, Partition
+from packhorse.model.site_parts import NodeKind, Partition
 from packhorse.schedulers.scheduler import NoReply
 from packhorse.schedulers.slurm.fields import mebibytes, number, whole_seconds
 from packhorse.schedulers.slurm.partitions import closed_to, partitions

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Literal, TypeVar
 
 from packhorse.model.command import Answer, Command, Dialogue
-from packhorse.model.job import Details, Ended, Job, Refused, Request, SubmissionUnknown, Submitted
+from packhorse.model.job import Details, Ended, Job, Request, SubmissionRefused, SubmissionUnknown, Submitted
 from packhorse.model.queues import QueueState, Start
 from packhorse.schedulers.pbs import head
 from packhorse.schedulers.pbs.job_ids import element_of, job_id, listed, numeral, same_job
@@ -54,7 +54,7 @@ class Torque:
         """Return the #PBS lines of a job script."""
         return options.directives(request)
 
-    def first(self, output: str, /) -> list[str]:
+    def startup_lines(self, output: str, /) -> list[str]:
         """Return the lines that make a job print where others can read it while it runs."""
         return first_lines(output, self.variables.element)
 
@@ -66,27 +66,27 @@ class Torque:
         """Return the cores of a process: those of the job on a node, shared out among its processes."""
         return '"${PBS_NUM_PPN:-1}"' if request.tasks == 1 else f'"{max(1, request.cores // request.tasks)}"'
 
-    def submit(self, script: str, arguments: list[str], request: Request) -> list[str]:
+    def submit_argv(self, script: str, arguments: list[str], request: Request) -> list[str]:
         """Return the argv that submits a script, with what differs from one submission to the next."""
         last = str(request.elements - 1) if request.elements else ""
         return options.submission(script, arguments, request, last)
 
-    def template(self, request: Request, *, after: bool = False) -> list[str]:
+    def submit_template(self, request: Request, *, after: bool = False) -> list[str]:
         """Return the argv of `submit` with places to be filled, as one argument each; a wave is submitted held."""
         if after:
             return options.submission("{script}", ["{wave}"], request, "")
         arguments = ["{wave}", "{last}", "{follows}"]
         return options.submission("{script}", arguments, request, "{last}", held=True)
 
-    def release(self, job: str, /) -> list[str]:
+    def release_argv(self, job: str, /) -> list[str]:
         """Return the argv that releases a wave; what is to follow an array that has ended is refused, or waits for ever."""
         return ["qrls", job]
 
-    def notice(self, script: str) -> list[str]:
+    def notification_argv(self, script: str) -> list[str]:
         """Return the argv that submits a script under the name {text}, which its mail names."""
         return ["qsub", "-N{text}", "-o/dev/null", script]
 
-    def submitted(self, answer: Answer) -> Submitted | Refused | SubmissionUnknown:
+    def read_submission(self, answer: Answer) -> Submitted | SubmissionRefused | SubmissionUnknown:
         """Read qsub's answer."""
         return refusals.submitted(answer)
 
@@ -106,7 +106,7 @@ class Torque:
         alive = [job for job in ours if job.state != "GONE"]
         return min((job.job for job in alive or ours), key=numeral, default=None)
 
-    def asked(self, job: str) -> tuple[list[str], str]:
+    def cancelled_query(self, job: str) -> tuple[list[str], str]:
         """Return what prints all about an array's elements while the server remembers them, and what says deleted."""
         return list(queue.details([job])[0].argv), CANCELLED
 
@@ -141,11 +141,11 @@ class Torque:
         """Return the number of an element of an array: 26[3].server."""
         return element_of(job, element)
 
-    def own(self, script: str, arguments: list[str], token: str, name: str = "") -> list[str]:
+    def submit_script_argv(self, script: str, arguments: list[str], token: str, name: str = "") -> list[str]:
         """Return the argv that submits a user's script, whose own head says what it asks for."""
         return options.own(script, arguments, token, name)
 
-    def head(self, text: str) -> ScriptHeader:
+    def read_header(self, text: str) -> ScriptHeader:
         """Return what the #PBS lines of a user's script ask for."""
         return head.head(text)
 
@@ -169,24 +169,24 @@ class Torque:
         answer = yield queues.QUESTION
         return queues.states(answer.stdout) if answer.status == 0 else NoReply(refusals.understood(answer)[0])
 
-    def trial(self, _queue: QueueState, /) -> Dialogue[Start | Refused | NoReply]:
+    def estimate_start(self, _queue: QueueState, /) -> Dialogue[Start | SubmissionRefused | NoReply]:
         """Say that TORQUE cannot say when a job would start."""
         return _unknown()
 
-    def reason(self, word: str) -> str:
+    def explain_reason(self, word: str) -> str:
         """Return why a job waits, in plain words; a comment of the scheduler is returned as it is."""
         return reasons.plain(word)
 
-    def waits(self, word: str) -> Literal["waiting", "held", "dependent"]:
+    def wait_kind(self, word: str) -> Literal["waiting", "held", "dependent"]:
         """Return by a reason whether a job waits for its turn, is held, or waits for another job."""
         return reasons.waits(word)
 
-    def stuck(self, word: str) -> str:
+    def remedy(self, word: str) -> str:
         """Return what ends a wait that never ends by itself, with JOB and RUN in it; nothing where it may end."""
         return reasons.stuck(word)
 
 
-def _unknown() -> Dialogue[Start | Refused | NoReply]:
+def _unknown() -> Dialogue[Start | SubmissionRefused | NoReply]:
     yield from ()
     return NoReply("TORQUE does not say when a job would start")
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 
-from packhorse.model.job import State
+from packhorse.model.job import JobState
 from packhorse.schedulers.pbs.job_ids import Id, job_id
 
 # qstat(1B) and pbs_job.h. E has ended and its output is being copied; T is on its way to another server.
-STATES: dict[str, State] = {
+STATES: dict[str, JobState] = {
     **dict.fromkeys(("Q", "H", "W", "T"), "QUEUED"),
     **dict.fromkeys(("R", "E", "S"), "RUNNING"),
     "C": "GONE",
@@ -17,7 +17,7 @@ STATES: dict[str, State] = {
 _ROW = re.compile(r"    ([\w.]+) = (.*)")
 
 
-def state(word: str) -> State:
+def state(word: str) -> JobState:
     """Return what a state letter means; UNKNOWN for a foreign one."""
     return STATES.get(word, "UNKNOWN")
 

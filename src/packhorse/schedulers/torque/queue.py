@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from packhorse.model.command import Command
-from packhorse.model.job import Details, Ended, How, Job
+from packhorse.model.job import Details, EndCause, Ended, Job
 from packhorse.schedulers.pbs.exit_status import TERMINATED, own_end
 from packhorse.schedulers.pbs.job_ids import Id, job_id
 from packhorse.schedulers.pbs.job_output import token_in
@@ -16,7 +16,7 @@ UNSET = ("PBS_QSTAT_*",)
 CHUNK = 50  # jobs in one question
 
 # Of the server: who ended it (pbs_job.h, JOB_EXEC_*).
-HOW: dict[str, How] = {"-10": "memory", "-11": "timeout", "-12": "timeout", "-4": "node"}
+HOW: dict[str, EndCause] = {"-10": "memory", "-11": "timeout", "-12": "timeout", "-4": "node"}
 
 
 def user_jobs(user: str) -> Command:
@@ -133,7 +133,7 @@ def _path(text: str) -> str:
     return text.partition(":")[2] or text
 
 
-def _how(status: str) -> tuple[How, int | None, int | None]:
+def _how(status: str) -> tuple[EndCause, int | None, int | None]:
     """Return how a job ended, with the status of its script or the signal that ended it. Who never started has none."""
     if status in ("", str(TERMINATED)):
         return "cancelled", None, None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from packhorse.model.command import Answer
-from packhorse.model.job import Refused, SubmissionUnknown, Submitted
+from packhorse.model.job import SubmissionRefused, SubmissionUnknown, Submitted
 from packhorse.schedulers import reply_rules
 from packhorse.schedulers.reply_rules import Meaning, Verdict
 
@@ -62,7 +62,7 @@ _PREFIX = re.compile(r"^q\w+: +")
 _SUBMIT = re.compile(r"^submit error \((.*)\)$")
 
 
-def submitted(answer: Answer) -> Submitted | Refused | SubmissionUnknown:
+def submitted(answer: Answer) -> Submitted | SubmissionRefused | SubmissionUnknown:
     """Read qsub's answer. A site's own notices may stand before the number."""
     return reply_rules.submitted(answer, _NUMBER.findall(answer.stdout), *understood(answer))
 

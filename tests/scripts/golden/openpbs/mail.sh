@@ -8,10 +8,10 @@
 #PBS -j oe
 #PBS -m n
 
-# One job of a Packhorse run: a worker that takes tasks until none is left, or until its time is nearly over.
+# One job of a Packhorse run: a worker that runs tasks until none is left, or until its time is nearly over.
 # Packhorse submits it as an array: $PACKHORSE_WAVE is the wave, $PACKHORSE_LAST the number of the array's last job.
-# Where jobs may not submit jobs, so that this one was queued beforehand, $PACKHORSE_FOLLOWS is the wave before it.
-# The worker tells each task how many threads it may use (OMP_NUM_THREADS and the like): the cores it asked for.
+# Where jobs may not submit jobs, and this one was queued in advance, $PACKHORSE_FOLLOWS is the wave before it.
+# The worker sets the number of threads for each task (OMP_NUM_THREADS and the like) to the cores that it requests.
 
 # This scheduler shows what a job printed only when it has ended, starts it in the home folder, and gives it a
 # login's PATH. So here is where it prints, and it stands and finds programs where it was submitted.

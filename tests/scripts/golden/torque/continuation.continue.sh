@@ -9,8 +9,8 @@
 #PBS -j oe
 #PBS -m n
 
-# Starts when the jobs of wave $PACKHORSE_WAVE have ended, however they ended, and submits another wave for the tasks
-# that they left without a result. Nobody has to be there for that.
+# Starts when the jobs of wave $PACKHORSE_WAVE have ended, whether they failed or not, and submits another wave for the
+# tasks without a result. It needs no other program or login.
 
 # This scheduler shows what a job printed only when it has ended, starts it in the home folder, and gives it a
 # login's PATH. So here is where it prints, and it stands and finds programs where it was submitted.

@@ -9,7 +9,7 @@
 #PBS -M ada@example.org
 #PBS -m e
 
-# Does nothing: the mail at its end says how the run ended.
+# Does nothing: the scheduler's mail at its end reports the end of the run.
 
 # The program takes the place of this shell, so its exit status is the job's.
 exec true

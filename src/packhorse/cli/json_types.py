@@ -1,0 +1,63 @@
+"""The type of the object that each command prints with `--json`; the reference and the tests read it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from packhorse.app.inspect.collect import CollectedTable
+from packhorse.app.inspect.doctor import Checkup
+from packhorse.app.inspect.efficiency import EfficiencyReport
+from packhorse.app.inspect.explain import Explanation
+from packhorse.app.inspect.logs import JobLogs, Logs
+from packhorse.app.inspect.provenance import Provenance
+from packhorse.app.inspect.runs import Runs
+from packhorse.app.inspect.status import NoRuns, RunStatus, ScriptJobStatus
+from packhorse.app.inspect.summary import SummaryTable
+from packhorse.app.jobs.jobs import JobList
+from packhorse.app.jobs.queues import SiteQueues
+from packhorse.app.jobs.script import ScriptOutput
+from packhorse.app.jobs.submit import SubmittedJob
+from packhorse.app.runs.du import DiskUsage
+from packhorse.app.runs.rerun import Rerun
+from packhorse.app.runs.run_output import DetachedRun, RunResult
+from packhorse.app.sites.choose import Choices
+from packhorse.app.sites.connect import ClosedConnection, ConnectionStatus
+from packhorse.app.sites.env import Environments, RemovedEnvironments
+from packhorse.app.sites.modules import Listing, Trial
+from packhorse.app.sites.probe import ProbeReport
+from packhorse.app.sites.put import TransferredPath, Uploads
+from packhorse.app.sites.show import SiteDescription
+from packhorse.app.sites.sites import SiteList
+from packhorse.app.studies.plan import StudyPlan
+
+# By the words of the command. A command that prints one of several objects names them in their `format`.
+JSON_TYPES: dict[str, tuple[type[Any], ...]] = {
+    "run": (RunResult, DetachedRun),
+    "map": (RunResult, DetachedRun),
+    "plan": (StudyPlan,),
+    "status": (RunStatus, ScriptJobStatus, NoRuns),
+    "put": (Uploads,),
+    "get": (TransferredPath,),
+    "runs": (Runs,),
+    "logs": (Logs, JobLogs),
+    "explain": (Explanation,),
+    "collect": (CollectedTable,),
+    "summary": (SummaryTable,),
+    "efficiency": (EfficiencyReport,),
+    "retry": (RunResult, DetachedRun),
+    "rerun": (Rerun,),
+    "provenance": (Provenance,),
+    "connect": (ConnectionStatus, ClosedConnection),
+    "submit": (SubmittedJob,),
+    "queues": (SiteQueues,),
+    "jobs": (JobList,),
+    "script": (ScriptOutput,),
+    "sites": (SiteList,),
+    "sites show": (SiteDescription,),
+    "sites choose": (Choices,),
+    "sites probe": (ProbeReport,),
+    "modules": (Listing, Trial),
+    "env": (Environments, RemovedEnvironments),
+    "du": (DiskUsage,),
+    "doctor": (Checkup,),
+}

@@ -1,0 +1,111 @@
+"""The next wave of a run: find its tasks, plan it (pure), claim its number, write it."""
+
+from __future__ import annotations
+
+from packhorse.execution.preparation import project_code_files
+from packhorse.execution.run_context import RunContext, wave_work
+from packhorse.execution.run_model import PendingTasks
+from packhorse.model.errors import RunError
+from packhorse.model.plan import Identity, Plan
+from packhorse.plan.waves import IndexRange, count, joined, plan_wave
+from packhorse.preflight.compatibility import Changes
+from packhorse.project.reporter import Reporter
+from packhorse.results.fold import Fold
+from packhorse.rundir.directory import now
+from packhorse.snapshot.snapshot import changed_files
+
+
+def unfinished(fold: Fold) -> list[IndexRange]:
+    """Return the tasks without a final outcome: never finished, or cut off by a deadline."""
+    return joined([*fold.missing(), *fold.ranges("UNFINISHED")])
+
+
+def find_pending(context: RunContext, fold: Fold, reporter: Reporter) -> PendingTasks | None:
+    """Return the tasks to run; None where there are none.
+
+    Raises RunError where results of another code, environment or data would mix with theirs.
+    """
+    retry = context.options.retry
+    ranges = unfinished(fold) if retry is None else list(retry.ranges)
+    identity = _identity(context, fold, ranges, reporter)
+    return PendingTasks(fold=fold, ranges=ranges, identity=identity, retry=retry) if ranges else None
+
+
+def _identity(context: RunContext, fold: Fold, ranges: list[IndexRange], reporter: Reporter) -> Identity:
+    """Return the digests of code, environment and data that the next wave runs with."""
+    current, latest, options = context.prepared.identity, context.latest, context.options
+    if latest is None or not fold.counts["OK"] or options.fresh:
+        return current
+    old, new = context.run.space(latest.space).frozen, context.space.frozen
+    changes = Changes(
+        before=Identity(code=latest.code, environment=latest.environment, data=latest.data),
+        now=current,
+        seeds=tuple(name for name in ("seed", "seeding") if old[name] != new[name]),
+        done=fold.counts["OK"],
+        missing=count(ranges),
+        command=f"packhorse run {context.source.path or context.run.path}",
+        files=_changed_files(context, latest, current),
+    )
+    return changes.settled(keep=options.keep, old_code=options.old_code, reporter=reporter)
+
+
+def _changed_files(context: RunContext, latest: Plan, current: Identity) -> tuple[str, ...]:
+    tar = context.run.path / f"code-{latest.code}.tar"
+    if latest.code == current.code or not tar.exists():
+        return ()
+    files = context.prepared.files
+    return tuple(changed_files(tar, files, project_code_files(context.source, files)))
+
+
+def plan_next_wave(
+    context: RunContext, pending: PendingTasks, *, wave: int, slots: int, unchecked: bool, created: str
+) -> Plan:
+    """Return the plan of a wave, whose first tasks fill `slots`. Pure: nothing is read or written."""
+    fold, retry, identity = pending.fold, pending.retry, pending.identity
+    before = {outcome: number for outcome, number in fold.counts.items() if outcome != "MISSING"}
+    if retry is None:
+        before.pop("UNFINISHED", None)  # all of them are in the new wave
+    for first, end in pending.ranges if retry else ():
+        for index in range(first, end):
+            before[fold.state(index)] = before.get(fold.state(index), 0) - 1
+    draft = Plan(
+        wave=wave,
+        kind="retry" if retry else "run",
+        space=context.space.digest,
+        code=identity.code,
+        environment=identity.environment,
+        data=identity.data,
+        total=context.space.size,
+        tasks=count(pending.ranges),
+        unreadable=retry.unreadable if retry else (),
+        before={outcome: number for outcome, number in before.items() if number > 0},
+        first=context.first,
+        unchecked=unchecked,
+        created=created,
+    )
+    return plan_wave(draft, pending.ranges, slots=slots)
+
+
+def claim_wave(context: RunContext) -> int:
+    """Claim the next wave, here and where the run lives; return its number."""
+    wave = context.run.claim_wave()
+    if not context.target.claim_wave(wave):
+        (context.run.path / "waves" / str(wave)).rmdir()
+        raise RunError(
+            "another command started a wave of this run at the same time",
+            "run the same command again to follow it",
+        )
+    return wave
+
+
+def start_wave(context: RunContext, pending: PendingTasks, *, slots: int, unchecked: bool) -> Plan:
+    """Claim a wave and return its plan; `write_wave` writes it."""
+    return plan_next_wave(
+        context, pending, wave=claim_wave(context), slots=slots, unchecked=unchecked, created=now()
+    )
+
+
+def write_wave(context: RunContext, plan: Plan) -> None:
+    """Write a wave, and remove what a killed command left of an older one."""
+    context.run.write_wave(plan, wave_work(context, plan))
+    context.run.clear_leftovers()

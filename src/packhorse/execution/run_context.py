@@ -1,0 +1,159 @@
+"""Open a run directory and prepare one call of `run` on it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
+
+from packhorse.execution.preparation import Prepared, prepare
+from packhorse.execution.run_model import RunOptions
+from packhorse.execution.target import ExecutionTarget, LocalTarget
+from packhorse.execution.work_file import work_file
+from packhorse.model.errors import RunError
+from packhorse.model.plan import Identity, Plan
+from packhorse.model.space import ParameterSpace, inherit
+from packhorse.model.study import Study
+from packhorse.preflight.checks import run_checks
+from packhorse.project.reporter import Reporter
+from packhorse.project.source import Source
+from packhorse.results.fold import Fold
+from packhorse.rundata.outcomes import read_outcomes
+from packhorse.rundir.directory import RunDirectory, now
+from packhorse.rundir.files import write_file
+from packhorse.rundir.worker_archive import keep_archive, task_library
+from packhorse.snapshot.snapshot import pack
+
+
+class RunContext(Struct, frozen=True, kw_only=True):
+    """A study on its run directory, prepared for one call of `run`.
+
+    `latest` is the newest plan of the run; outcomes count from wave `first` on.
+    """
+
+    source: Source
+    options: RunOptions
+    run: RunDirectory
+    target: ExecutionTarget
+    prepared: Prepared
+    space: ParameterSpace
+    latest: Plan | None
+    first: int
+
+    @property
+    def study(self) -> Study:
+        """The study."""
+        return self.source.study
+
+    def fold(self) -> Fold:
+        """Read the journals: the outcome of every task as it is now."""
+        return read_outcomes(self.run, self.space, self.study.defaults, self.first)
+
+    def snapshot_path(self, identity: Identity) -> Path:
+        """Return the path of a snapshot."""
+        return self.run.path / f"code-{identity.code}.tar"
+
+
+def open_run(directory: Path, source: Source) -> RunDirectory:
+    """Open a study's run directory, or make it."""
+    run = RunDirectory(directory.absolute())
+    if run.is_foreign:
+        message = f"{run.path} exists, is not empty and is not a run"
+        raise RunError(message, "choose another directory with --run")
+    if not run.exists:
+        RunDirectory.create(run.path, source.study.name, str(source.path or ""))
+    about = run.about()
+    if about.name != source.study.name:
+        message = f"{run.path} is a run of the study {about.name!r}, not of {source.study.name!r}"
+        raise RunError(message, "choose another directory with --run, or another name in the study")
+    return run
+
+
+def prepare_run(
+    source: Source, options: RunOptions, run: RunDirectory, target: ExecutionTarget, reporter: Reporter
+) -> RunContext:
+    """Read the project, the target's environment and the newest plan; report what the user must know."""
+    latest = run.latest()
+    prepared = prepare(source, run.path, target.environment(source))
+    for note in prepared.notes:
+        reporter.say(note)
+    for path, why in prepared.left_out:
+        reporter.say(f"left out of the snapshot: {path} ({why})")
+    first = latest.first if latest else 1
+    return RunContext(
+        source=source,
+        options=options,
+        run=run,
+        target=target,
+        prepared=prepared,
+        space=inherited_space(ParameterSpace.of(source.study), run, latest),
+        latest=latest,
+        first=latest.wave + 1 if options.fresh and latest else first,
+    )
+
+
+def inherited_space(space: ParameterSpace, run: RunDirectory, latest: Plan | None) -> ParameterSpace:
+    """Return the space, each level in the form that it had in the newest plan."""
+    if latest is None or latest.space == space.digest:
+        return space
+    return inherit(space, run.space(latest.space))
+
+
+def write_run_files(context: RunContext, identity: Identity) -> None:
+    """Write every file of the run but its waves."""
+    run, source, prepared = context.run, context.source, context.prepared
+    write_file(run.path / "study.yaml", source.text)
+    write_file(run.path / "study.json", msgspec.json.encode(replace(source.study, factors=())))
+    run.write_space(context.space)
+    keep_archive(run.path / "worker.pyz")
+    for name, text in task_library().items():
+        write_file(run.path / "library" / name, text)
+    if not context.snapshot_path(identity).exists():
+        pack(prepared.files, context.snapshot_path(identity))
+    provenance = dict(
+        prepared.provenance,
+        created=now(),
+        run=msgspec.to_builtins(run.about()),
+        sources=list(source.sources),
+        identity=msgspec.to_builtins(identity),
+    )
+    write_file(run.path / "provenance.json", msgspec.json.format(msgspec.json.encode(provenance), indent=1))
+
+
+def run_study_checks(context: RunContext, identity: Identity, reporter: Reporter) -> bool:
+    """Run the study's checks on this machine; return whether any was left out. Raises CheckError."""
+    source, run, target = context.source, context.run, context.target
+    if not context.study.checks:
+        return False
+    prepared = context.prepared
+    if target.checks_note:
+        reporter.say(target.checks_note)
+        prepared = prepare(source, run.path)
+    plan = Plan(wave=0, space=context.space.digest, total=context.space.size, tasks=0, code=identity.code)
+    paths = LocalTarget().data_paths(source, prepared.data)
+    work = work_file(source, prepared, plan, context.space, data=paths)
+    return run_checks(
+        run,
+        context.study.checks,
+        run.marked_work(work),
+        identity,
+        unchecked=context.options.unchecked,
+        reporter=reporter,
+    )
+
+
+def wave_work(context: RunContext, plan: Plan) -> dict[str, Any]:
+    """Return the work file of a wave."""
+    work = work_file(
+        context.source,
+        context.prepared,
+        plan,
+        context.space,
+        everything=context.options.everything,
+        data=context.target.data_paths(context.source, context.prepared.data),
+    )
+    work["tee"] = work["tee"] and context.target.attached
+    return context.run.marked_work(work)

@@ -1,0 +1,130 @@
+"""Rooms: a file for each command word, folders of at most twelve modules, imports at the top of a module."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from packhorse.cli.commands import COMMANDS
+from packhorse.cli.sites.sites import SITE_COMMANDS
+
+SOURCE = Path(__file__).parents[2] / "src" / "packhorse"
+ROOMS = ("app", "cluster", "environments", "execution", "preflight", "project", "remote", "rundata")
+MOST = 12  # modules of a folder, beside __init__
+MORE = {"execution": 14}  # folders that are still to be divided
+
+# Commands without a use case: they only print what another module knows.
+ONLY_PRINT = {
+    "completion": "click makes the text",
+    "schema": "study.schema makes the object",
+    "sites schema": "sites.keys makes the object",
+    "ssh-config": "remote.connection makes the lines",
+}
+# A command word that Python reserves: its modules have another name.
+OTHER_NAMES = {"try": "try_task"}
+
+# Imports inside functions, by file: how many modules each may import there, and why. What is heavy is imported where
+# it is needed (HEAVY below), and needs no entry. Lower a number when imports move to the top; a file without an entry
+# may have none.
+START_UP = "start-up: a run on this machine needs no code about sites"
+LATER = "to be moved to the top, or to get its reason"
+ALLOWED: dict[str, tuple[int, str]] = {
+    "__init__.py": (2, "start-up: `import packhorse` in a task loads only what the task uses"),
+    "api.py": (8, "start-up: a script that imports packhorse loads only what it calls"),
+    "app/inspect/status.py": (5, START_UP),
+    "app/inspect/summary.py": (1, "heavy: it imports polars"),
+    "cli/__init__.py": (2, "the entry point: `import packhorse.cli` loads no command"),
+    "cli/completion.py": (1, "cycle: the list of commands imports this module"),
+    "cli/inspect/logs.py": (2, START_UP),
+    "cli/output.py": (1, START_UP),
+    "cli/runs/cancel.py": (1, START_UP),
+    "cli/studies/plan.py": (1, START_UP),
+    "app/runs/cancel.py": (4, LATER),
+    "app/runs/map.py": (2, LATER),
+    "app/runs/outcome.py": (3, LATER),
+    "app/runs/rm.py": (2, LATER),
+    "app/runs/run.py": (2, LATER),
+    "app/runs/single.py": (2, LATER),
+    "cluster/script_job.py": (1, LATER),
+    "cluster/wave_history.py": (1, LATER),
+    "environments/building.py": (2, LATER),
+    "environments/local.py": (5, LATER),
+    "environments/lockfile.py": (4, LATER),
+    "environments/python.py": (2, LATER),
+    "environments/remote.py": (3, LATER),
+    "environments/site_probe.py": (2, LATER),
+    "execution/leave_site.py": (3, LATER),
+    "execution/local_execution.py": (1, LATER),
+    "execution/preparation.py": (4, LATER),
+    "project/git_commit.py": (2, LATER),
+    "project/placement.py": (2, LATER),
+    "project/source.py": (6, LATER),
+    "remote/open_store.py": (1, LATER),
+    "remote/remote_store.py": (2, LATER),
+    "remote/transport.py": (6, LATER),
+    "rundata/failures.py": (2, LATER),
+    "rundata/outcomes.py": (3, LATER),
+    "worker/__main__.py": (6, "start-up: each command of the worker loads only its own part"),
+}
+# Libraries that take longer to import than the rest of a command, and the modules of ours that import them at the top.
+HEAVY = {"numpy", "pandas", "polars", "prompt_toolkit", "questionary", "rich", "ruamel"}
+
+
+def words() -> Iterator[tuple[str, str, str]]:
+    """Yield the words of every command, its folder, and the name of its modules."""
+    for prefix, table in (("", COMMANDS), ("sites ", SITE_COMMANDS)):
+        for word, (module, _) in table.items():
+            folder = module.rpartition(".")[0]
+            yield f"{prefix}{word}", folder, OTHER_NAMES.get(word, word).replace("-", "_")
+
+
+@pytest.mark.parametrize(("command", "folder", "name"), list(words()))
+def test_a_command_word_names_its_files(command: str, folder: str, name: str) -> None:
+    assert (SOURCE / "cli" / folder / f"{name}.py").is_file()
+    if command not in ONLY_PRINT:
+        assert (SOURCE / "app" / folder / f"{name}.py").is_file()
+
+
+def test_every_file_of_a_noun_in_cli_is_a_command_or_serves_one() -> None:
+    commands = {f"{folder}/{name}.py" for _, folder, name in words()}
+    files = {str(path.relative_to(SOURCE / "cli")) for path in (SOURCE / "cli").glob("*/*.py")}
+    helpers = {path for path in files - commands if not path.endswith("__init__.py")}
+    assert helpers == {"jobs/script_questions.py", "runs/run_options.py"}
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_a_folder_is_seen_at_a_glance(room: str) -> None:
+    for folder in [SOURCE / room, *(path for path in (SOURCE / room).rglob("*") if path.is_dir())]:
+        modules = [path for path in folder.glob("*.py") if path.name != "__init__.py"]
+        most = MORE.get(str(folder.relative_to(SOURCE)), MOST)
+        assert len(modules) <= most, f"{folder.relative_to(SOURCE)} has {len(modules)} modules"
+
+
+def inner_imports(path: Path) -> set[str]:
+    """Return the modules that are imported inside functions of a file, without heavy libraries."""
+    found = set()
+    for function in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
+            for node in ast.walk(function):
+                if isinstance(node, ast.ImportFrom):
+                    found.add(node.module or "")
+                elif isinstance(node, ast.Import):
+                    found |= {alias.name for alias in node.names}
+    return {name for name in found if name.partition(".")[0] not in HEAVY}
+
+
+def test_imports_stand_at_the_top() -> None:
+    for path in sorted(SOURCE.rglob("*.py")):
+        name, found = str(path.relative_to(SOURCE)), inner_imports(path)
+        most, _ = ALLOWED.get(name, (0, ""))
+        assert len(found) <= most, f"{name} imports inside functions: {', '.join(sorted(found))}"
+
+
+def test_the_list_of_inner_imports_is_no_longer_than_needed() -> None:
+    for name, (most, reason) in ALLOWED.items():
+        if reason != LATER:
+            assert (SOURCE / name).is_file(), f"{name} is gone: remove it from ALLOWED"
+            assert len(inner_imports(SOURCE / name)) == most, f"{name}: lower its number in ALLOWED"
