@@ -25,6 +25,8 @@ from packhorse.worker.outcome import NoResult, from_file, from_output, starve
 from packhorse.worker.place import clear
 from packhorse.worker.report import Reporter, last_line, log_text
 from packhorse.worker.running import DEADLINE, Running
+from packhorse.worker.warm import Cold
+from packhorse.worker.warm_start import WarmStarts
 
 PATIENCE = 0.02  # seconds that short records may wait for each other
 STDOUT, STDERR = 1, 2  # ours are the files of the tasks, so that a start need not change any descriptor
@@ -52,6 +54,7 @@ class Launcher(object):
         self.programs = {}
         self.kills = process.oom_kills()
         self.adopts = process.adopt_orphans()
+        self.warm = WarmStarts(work, place, number, self.adopts)
         base = base_environment(work, place, os.environ)
         self.path = base.get("PATH")
         self.base = {_bytes(name): _bytes(value) for name, value in base.items()}
@@ -141,7 +144,10 @@ class Launcher(object):
         """Run one task to its final record."""
         attempt, free, earlier = 1, 1, []
         while True:
-            record, log, packed = self._attempt(index, attempt)
+            if attempt == 1 and self.warm.is_open():
+                record, log, packed = self._trial(index)
+            else:
+                record, log, packed = self._attempt(index, attempt)
             if record is None:
                 return  # stopped: an interruption is not an outcome
             outcome = record.get("outcome", "OK")
@@ -174,6 +180,13 @@ class Launcher(object):
             return task, [fill(parts, task) for parts in self.work["command"]], self._variables(task), None
         except ValueError as error:  # a format that does not fit the value
             return task, None, None, error
+
+    def _trial(self, index):
+        """Run a task once for its record, and again to find out whether the script may start warm."""
+        _, argv, variables, error = self.drafts.get(index) or self._draft(index)
+        if error is not None:
+            return self._attempt(index, 1)
+        return self.warm.trial(lambda: self._attempt(index, 1), argv, self._program(argv[0]), variables)
 
     def _attempt(self, index, attempt):
         task, argv, variables, error = self.drafts.pop(index, None) or self._draft(index)
@@ -225,14 +238,21 @@ class Launcher(object):
         with self.lock:
             if self.stopping:
                 return None
-            self.running = Running(self._spawn(argv, variables), self.work, (STDOUT, STDERR))
+            program = self._program(argv[0])
+            pid = self.warm.spawn(argv, program, variables)
+            is_warm = pid is not None
+            if not is_warm:
+                pid = self._spawn(argv, program, variables)
+            self.running = Running(pid, self.work, (STDOUT, STDERR), is_warm)
             return self.running
 
-    def _spawn(self, argv, variables):
-        program = self.programs.get(argv[0])
+    def _program(self, name):
+        program = self.programs.get(name)
         if program is None:
-            program = shutil.which(argv[0], path=self.path) or argv[0]
-            self.programs[argv[0]] = program
+            program = self.programs[name] = shutil.which(name, path=self.path) or name
+        return program
+
+    def _spawn(self, argv, program, variables):
         try:
             return process.spawn(program, argv, variables)
         except OSError as error:
@@ -243,13 +263,14 @@ class Launcher(object):
 
     def _wait(self, running, record, begun):
         self._meanwhile()
-        status, usage = self._reap(running)
+        status, cpu, peak = self._reap(running)
         record["wall"] = round(time.perf_counter() - begun, 6)
-        record["cpu"] = round(usage.ru_utime + usage.ru_stime, 6)
+        record["cpu"] = round(cpu, 6)
         # Kibibytes on Linux, bytes on macOS (getrusage(2)).
-        peak = usage.ru_maxrss if process.LINUX else usage.ru_maxrss // 1024
-        record["memory"] = max(peak, running.peak)
-        process.end_orphans()  # also what is left of the group
+        record["memory"] = max(peak if process.LINUX else peak // 1024, running.peak)
+        if running.is_warm:
+            record["start"] = "warm"
+        process.end_orphans(self.warm.pids())  # also what is left of the group
         if os.WIFSIGNALED(status):
             record["signal"] = os.WTERMSIG(status)
             if record["signal"] == signal.SIGKILL and self._was_memory():
@@ -264,7 +285,15 @@ class Launcher(object):
         return self.kills > before
 
     def _reap(self, running):
-        """Wait for the task's leader; its group ends with it."""
+        """Wait for the task's leader, with which its group ends; return (status, seconds of CPU, peak of memory)."""
+        if running.is_warm:
+            try:
+                ended = self.warm.wait(running.pid)
+            except Cold:
+                ended = signal.SIGKILL, 0.0, 0  # what has killed the warm process has killed the task
+            with self.lock:
+                running.ended = True
+            return ended
         if hasattr(os, "waitid"):
             os.waitid(os.P_PID, running.pid, os.WEXITED | os.WNOWAIT)
             with self.lock:
@@ -276,7 +305,7 @@ class Launcher(object):
             with self.lock:
                 running.ended = True
             running.kill()
-        return status, usage
+        return status, usage.ru_utime + usage.ru_stime, usage.ru_maxrss
 
     def _finish(self, task, record, ended, target, attempt):
         full = self.place.is_full()  # asked before anything is removed

@@ -15,8 +15,9 @@ SOON = 0.05  # seconds until the next look at something that is young or about t
 class Running(object):
     """The task under way; whoever looks at it holds the launcher's lock."""
 
-    def __init__(self, pid, work, outputs):
+    def __init__(self, pid, work, outputs, is_warm=False):
         self.pid = pid
+        self.is_warm = is_warm  # whether a warm process is its parent
         self.begun = time.monotonic()
         self.limit = work["time_limit"]
         self.memory = work["memory"]
