@@ -140,8 +140,26 @@ def asks() -> Iterator[Case]:
                     frame = frame.f_back
             print({expression})
         """
-        yield case(f"asks {name}", text, "a", "b c", expect=OFF.get(name, "warm"), quick=name in ("argv", "environ", "path", "flags", "globals"))
-    for name in ("argv", "path", "file", "globals", "package", "spec", "flags", "modules sorted", "loader", "vars of main"):
+        yield case(
+            f"asks {name}",
+            text,
+            "a",
+            "b c",
+            expect=OFF.get(name, "warm"),
+            quick=name in ("argv", "environ", "path", "flags", "globals"),
+        )
+    for name in (
+        "argv",
+        "path",
+        "file",
+        "globals",
+        "package",
+        "spec",
+        "flags",
+        "modules sorted",
+        "loader",
+        "vars of main",
+    ):
         expression = ASKS[name]
         text = f"import os, sys\nprint({expression})\n"
         yield case(f"asks {name} by -m", "", argv=["PYTHON", "-m", "pkg.tool", "a"], quick=name == "spec",
@@ -411,34 +429,71 @@ BESIDE = {
     "c.ini": "[a]\nx = 1\n",
     "settings.py": "N = 7\nif __name__ == '__main__':\n    print('settings run')\n",
     "lib/__init__.py": "",
-    "lib/part.py": "from . import json\ndef f(x):\n    return x + json.X\n" if False else "def f(x):\n    return x + 1\n",
+    "lib/part.py": "def f(x):\n    return x + 1\n",
     "lib/json.py": "X = 2\n",
 }
 
 
 def uses() -> Iterator[Case]:
-    quick = ("argparse", "unseeded", "process pool", "fork", "warning", "config module", "subprocess itself", "hash of text", "large output", "stdin")
+    quick = (
+        "argparse",
+        "unseeded",
+        "process pool",
+        "fork",
+        "warning",
+        "config module",
+        "subprocess itself",
+        "hash of text",
+        "large output",
+        "stdin",
+    )
     for name, (text, arguments) in USES.items():
         since = {"future": (3, 7), "future annotations": (3, 7)}.get(name, (3, 6))
-        yield case(f"uses {name}", text, *arguments, expect=USES_OFF.get(name, "warm"), files=dict(BESIDE), quick=name in quick, since=since)
+        yield case(
+            f"uses {name}",
+            text,
+            *arguments,
+            expect=USES_OFF.get(name, "warm"),
+            files=dict(BESIDE),
+            quick=name in quick,
+            since=since,
+        )
 
 
 def processes() -> Iterator[Case]:
     for method in ("fork", "spawn", "forkserver"):
-        head = f"import multiprocessing as mp, os, sys\nmp.set_start_method({method!r})\n" if False else "import multiprocessing as mp, os, sys\n"
+        head = "import multiprocessing as mp, os, sys\n"
         main = f"if __name__ == '__main__':\n    mp.set_start_method({method!r})\n"
         bodies = {
-            "pool": head + "def f(x): return x * 2\n" + main + "    with mp.Pool(2) as p: print(p.map(f, range(5)))\n",
-            "process": head + "def f(q): q.put((__name__, sys.argv, mp.current_process().name))\n" + main + "    q = mp.Queue(); p = mp.Process(target=f, args=(q,)); p.start(); print(q.get()); p.join(); print(p.exitcode)\n",
-            "exit code": head + "def f(): sys.exit(4)\n" + main + "    p = mp.Process(target=f); p.start(); p.join(); print(p.exitcode)\n",
-            "error": head + "def f(): raise ValueError('in child')\n" + main + "    p = mp.Process(target=f); p.start(); p.join(); print(p.exitcode)\n",
-            "random": head + "import random\ndef f(q): q.put(random.random())\n" + main + "    q = mp.Queue(); p = mp.Process(target=f, args=(q,)); p.start(); print(q.get()); p.join()\n",
-            "value": head + "def f(v): v.value = 3\n" + main + "    v = mp.Value('i', 0); p = mp.Process(target=f, args=(v,)); p.start(); p.join(); print(v.value)\n",
+            "pool": head
+            + "def f(x): return x * 2\n"
+            + main
+            + "    with mp.Pool(2) as p: print(p.map(f, range(5)))\n",
+            "process": head
+            + "def f(q): q.put((__name__, sys.argv, mp.current_process().name))\n"
+            + main
+            + "    q = mp.Queue(); p = mp.Process(target=f, args=(q,)); p.start(); print(q.get()); p.join(); print(p.exitcode)\n",
+            "exit code": head
+            + "def f(): sys.exit(4)\n"
+            + main
+            + "    p = mp.Process(target=f); p.start(); p.join(); print(p.exitcode)\n",
+            "error": head
+            + "def f(): raise ValueError('in child')\n"
+            + main
+            + "    p = mp.Process(target=f); p.start(); p.join(); print(p.exitcode)\n",
+            "random": head
+            + "import random\ndef f(q): q.put(random.random())\n"
+            + main
+            + "    q = mp.Queue(); p = mp.Process(target=f, args=(q,)); p.start(); print(q.get()); p.join()\n",
+            "value": head
+            + "def f(v): v.value = 3\n"
+            + main
+            + "    v = mp.Value('i', 0); p = mp.Process(target=f, args=(v,)); p.start(); p.join(); print(v.value)\n",
         }
         for name, text in bodies.items():
             yield case(f"processes {method} {name}", text, quick=name == "pool")
-        files = {"pkg/__init__.py": "", "pkg/__main__.py": bodies["pool"]}
-        yield case(f"processes {method} by -m", "", argv=["PYTHON", "-m", "pkg"], files=files)
+        files = {"pkg/__init__.py": "", "pkg/pool.py": bodies["pool"]}
+        yield case(f"processes {method} by -m", "", argv=["PYTHON", "-m", "pkg.pool"], files=files)
 
 
 def started() -> Iterator[Case]:
@@ -452,7 +507,9 @@ def started() -> Iterator[Case]:
     yield case("started timeit", "", argv=["PYTHON", "-m", "platform"])
     text = "import sys\nprint(sys.argv, sys.path, __file__, getattr(sys, 'orig_argv', 0))\n"
     yield case("started by line", "", argv=["./tool", "a"], files={"tool": "#!PYTHON\n" + text}, quick=True)
-    yield case("started by line with option", "", argv=["./tool", "a"], files={"tool": "#!PYTHON -u\n" + text})
+    yield case(
+        "started by line with option", "", argv=["./tool", "a"], files={"tool": "#!PYTHON -u\n" + text}
+    )
     yield case("started by shell", "", argv=["./tool"], files={"tool": "#!/bin/sh\necho hi\n"}, expect="off")
     yield case("started folder", "", argv=["PYTHON", "d"], files={"d/__main__.py": "print(1)"}, expect="off")
     yield case("started -c", "", argv=["PYTHON", "-c", "print(1)"], expect="off")
@@ -464,7 +521,23 @@ def started() -> Iterator[Case]:
     yield case("started no suffix", "", argv=["PYTHON", "run"], files={"run": text})
     yield case("started crlf", "import sys\r\nprint(sys.argv)\r\n")
     yield case("started bom", "\ufeffprint(1)\n")
-    for flags in (["-u"], ["-O"], ["-OO"], ["-B"], ["-E"], ["-I"], ["-s"], ["-q"], ["-b"], ["-W", "error"], ["-Wignore"], ["-W", "always"], ["-X", "utf8"], ["-X", "faulthandler"], ["-uB"]):
+    for flags in (
+        ["-u"],
+        ["-O"],
+        ["-OO"],
+        ["-B"],
+        ["-E"],
+        ["-I"],
+        ["-s"],
+        ["-q"],
+        ["-b"],
+        ["-W", "error"],
+        ["-Wignore"],
+        ["-W", "always"],
+        ["-X", "utf8"],
+        ["-X", "faulthandler"],
+        ["-uB"],
+    ):
         more = "import os, warnings\nprint(sys.flags, sys.warnoptions, [f[0] for f in warnings.filters], sys.stdout.encoding)\nwarnings.warn('w', UserWarning)\n"
         since = (3, 7) if flags[-1] == "utf8" else (3, 6)
         yield case(f"started {' '.join(flags)}", text + more, flags=flags, since=since)
@@ -476,7 +549,9 @@ def started() -> Iterator[Case]:
     )):  # fmt: skip
         more = "import os, time\nprint(os.environ, sys.flags, sys.stdout.encoding, sys.stderr.errors, time.tzname, hash('a') if sys.flags.hash_randomization == 0 else '')\n"
         yield case(f"started with {number} {' '.join(env)}", text + more, env=env)
-    yield case("started hash seed", "print(hash('abc'), {'a', 'b', 'c'})", env={"PYTHONHASHSEED": "5"}, quick=True)
+    yield case(
+        "started hash seed", "print(hash('abc'), {'a', 'b', 'c'})", env={"PYTHONHASHSEED": "5"}, quick=True
+    )
 
 
 LIBRARIES = {

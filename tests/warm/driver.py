@@ -48,7 +48,9 @@ def run_case(case: dict[str, Any], scratch: Path) -> dict[str, Any]:
     if not why:
         why = verdict(cold, traces)
     found["verdict"] = why
-    found["traces"] = [{name: base64.b64encode(data).decode() for name, data in one.items()} for one in cold + traces]
+    found["traces"] = [
+        {name: base64.b64encode(data).decode() for name, data in one.items()} for one in cold + traces
+    ]
     return found
 
 
@@ -102,7 +104,9 @@ class Slot:
 
     def begin(self) -> None:
         self.fresh()
-        self.server = warm.WarmPython(warm.understand(self.argv, self.program), self.interpreter(), str(self.place), self.env)
+        self.server = warm.WarmPython(
+            warm.understand(self.argv, self.program), self.interpreter(), str(self.place), self.env
+        )
 
     def interpreter(self) -> str:
         word = warm.understand(self.argv, self.program).interpreter[0]

@@ -38,9 +38,7 @@ def run(cases: Iterable[Case], python: str, folder: Path) -> dict[str, dict[str,
 def _prepared(number: int, case: Case, python: str, folder: Path) -> dict[str, Any]:
     work = str(folder / "scratch" / f"c{number}.slot" / "code")
     fill = lambda text: text.replace("PYTHON", python).replace("WORK", work)  # noqa: E731 - used twice
-    files = {
-        name: fill(text) if text.startswith("#!") else text for name, text in case["files"].items()
-    }
+    files = {name: fill(text) if text.startswith("#!") else text for name, text in case["files"].items()}
     argv = [fill(word) if word == "PYTHON" or word.startswith("WORK") else word for word in case["argv"]]
     return {**case, "name": f"c{number}", "title": case["name"], "argv": argv, "files": files}
 
@@ -49,7 +47,11 @@ def shown(result: dict[str, Any]) -> str:
     """Return what a case left, for a message."""
     rows = [result["verdict"], f"unfit: {result['unfit']}"]
     for trace in result["traces"]:
-        rows.append(" | ".join(f"{k}={base64.b64decode(v).decode(errors='replace')[-300:]!r}" for k, v in trace.items()))
+        rows.append(
+            " | ".join(
+                f"{k}={base64.b64decode(v).decode(errors='replace')[-300:]!r}" for k, v in trace.items()
+            )
+        )
     return "\n  ".join(rows)
 
 

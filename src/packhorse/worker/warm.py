@@ -11,7 +11,9 @@ from packhorse.worker import process
 PYTHON = re.compile(r"^python[0-9.]*$")
 SERVER = "packhorse_importlib_bootstrap.py"  # see the docstring of warm_server.py
 # Options of the interpreter that a forked child has by inheritance; with any other one a task starts cold.
-FLAGS = re.compile(r"^-([uOEsIPqbB]+|W.+|X(utf8(=[01])?|dev|faulthandler|no_debug_ranges|int_max_str_digits=\d+))$")
+FLAGS = re.compile(
+    r"^-([uOEsIPqbB]+|W.+|X(utf8(=[01])?|dev|faulthandler|no_debug_ranges|int_max_str_digits=\d+))$"
+)
 WITH_VALUE = ("-W", "-X")
 IMPORT_SECONDS = 300.0  # that warming may take: a shared file system can be slow
 FORK_SECONDS = 30.0
@@ -106,7 +108,11 @@ class WarmPython(object):
 
     def warm(self, modules, wanted=lambda: True):
         """Import modules; return those that failed. Raise Unfit, or Cold when the process is gone."""
-        folder = os.getcwd() if self.command.kind == "module" else os.path.dirname(os.path.realpath(self.command.name))
+        folder = (
+            os.getcwd()
+            if self.command.kind == "module"
+            else os.path.dirname(os.path.realpath(self.command.name))
+        )
         self._send(b"w" + b"\0".join(os.fsencode(word) for word in [folder] + list(modules)))
         kind, text = self._receive(IMPORT_SECONDS, wanted)
         if kind == "b":

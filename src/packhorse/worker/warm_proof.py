@@ -9,10 +9,12 @@ import os
 import re
 
 # Numbers, words, or single characters. A number is compared whole: 0.41 and 0.42 have nothing in common.
-PIECES = re.compile(br"[\w.+-]+|[^\w]")
+PIECES = re.compile(rb"[\w.+-]+|[^\w]")
 # Times of day change with the second in which a task begins, and warm tasks begin in the same one.
-CLOCK = re.compile(br"\b\d{1,2}:\d\d(:\d\d([.,]\d+)?)?\b")
-ADDRESS = re.compile(br"\bat 0x[0-9a-f]+")  # of an object, in its repr: forks have one layout of memory
+CLOCK = re.compile(rb"\b\d{1,2}:\d\d(:\d\d([.,]\d+)?)?\b")
+ADDRESS = re.compile(rb"\bat 0x[0-9a-f]+")  # of an object, in its repr: forks have one layout of memory
+LONG = 6  # bytes of a piece that two starts hardly have in common by chance
+CHANGED = "is the same in cold starts and another in warm ones"
 TEXT = 1 << 20  # longer texts are compared whole
 
 
@@ -37,25 +39,25 @@ def _names(traces):
 
 
 def _difference(cold, warm):
-    if all(data == cold[0] for data in cold + warm):
-        return ""
+    if all(data == cold[0] for data in cold):
+        return "" if all(_same(data, cold[0]) for data in warm) else CHANGED
     pieces = [_pieces(data) for data in cold + warm]
     if any(one is None or len(one) != len(pieces[0]) for one in pieces):
         pieces = [[data] for data in cold + warm]
+    varying = []
     for values in zip(*pieces):
-        why = _rule(values[: len(cold)], values[len(cold) :])
-        if why:
-            return why
-    return ""
-
-
-def _rule(cold, warm):
-    if len(set(cold)) == 1:
-        if set(warm) != set(cold):
-            return "is the same in cold starts and another in warm ones"
-    elif len(set(warm)) < len(warm):
+        before, after = values[: len(cold)], values[len(cold) :]
+        if len(set(before)) > 1:
+            varying.append(after)
+        elif len(before[0] or b"") >= LONG and set(after) != set(before):
+            return CHANGED
+    if varying and len(set(zip(*varying))) < len(warm):
         return "differs between cold starts and not between warm ones"
     return ""
+
+
+def _same(one, other):
+    return one == other or (_pieces(one) is not None and _pieces(one) == _pieces(other))
 
 
 def _pieces(data):

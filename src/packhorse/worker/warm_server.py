@@ -35,7 +35,9 @@ except ImportError:  # a Python built without libffi
     ctypes = None
 
 HIGH = 250  # our pipes have high numbers, so that the first file that a task opens has the number of a fresh start
-HAS_FOLDER = not (sys.flags.isolated or getattr(sys.flags, "safe_path", False))  # whether sys.path begins with ours
+HAS_FOLDER = not (
+    sys.flags.isolated or getattr(sys.flags, "safe_path", False)
+)  # whether sys.path begins with ours
 GPUS = ("/dev/nvidia", "/dev/kfd")  # open in a process that has a CUDA or ROCm context
 MPI = ("/libmpi.", "/libmpich.", "/libmpi_", "/libmpifort.", "/libpmi.", "/libpmi2.", "/libpmix.")
 # Packages whose C code leaves no work to exit handlers of the C library: to run them costs as much as the fork.
@@ -77,8 +79,25 @@ def plain_exit(names):
     return True
 
 
-def children():
-    """Return whether this process has child processes."""
+def has_threads():
+    """Tell whether this process has threads that a fork would lose.
+
+    jemalloc's background thread only returns memory to the system, and jemalloc prepares it for forks itself
+    (background_thread.c, background_thread_postfork_child); pyarrow starts it.
+    """
+    for thread in os.listdir("/proc/self/task"):
+        if thread != str(os.getpid()):
+            try:
+                with open("/proc/self/task/%s/comm" % thread) as stream:
+                    if stream.read() != "jemalloc_bg_thd\n":
+                        return True
+            except OSError:
+                pass  # it has ended
+    return False
+
+
+def has_children():
+    """Tell whether this process has child processes."""
     try:
         os.waitpid(-1, os.WNOHANG)
         return True
@@ -263,9 +282,9 @@ class Server(object):
                 stream.flush()
         if os.lseek(output, 0, os.SEEK_END):
             return "prints when it is imported"
-        if len(os.listdir("/proc/self/task")) > 1:
+        if has_threads():
             return "starts a thread when it is imported"
-        if children():
+        if has_children():
             return "starts a process when it is imported"
         for number in set(os.listdir("/proc/self/fd")) - before:
             try:
@@ -412,7 +431,6 @@ class Task(object):
         self.server.c_exit(status)
         return None
 
-
     def _report_modules(self):
         places = self.server.roots
         names = [name for name, module in list(sys.modules.items()) if is_installed(name, module, places)]
@@ -449,7 +467,9 @@ def fresh_main(path):
     if "__annotations__" in space:
         space["__annotations__"] = {}
     if path is None:
-        space["__loader__"] = type(space["__builtins__"].__spec__.loader) and space["__builtins__"].__spec__.loader
+        space["__loader__"] = (
+            type(space["__builtins__"].__spec__.loader) and space["__builtins__"].__spec__.loader
+        )
         for name in ("__file__", "__cached__"):
             space.pop(name, None)
     else:

@@ -16,13 +16,17 @@ from packhorse.worker.files import read_json, write_json
 from packhorse.worker.warm_proof import digests, verdict
 
 STARTS = ("cold", "cold", "learn", "warm", "warm")
-LONGEST = 10.0  # seconds of a task; of longer ones the start is a small part, and the trial takes five of them
+LONGEST = (
+    10.0  # seconds of a task; of longer ones the start is a small part, and the trial takes five of them
+)
 WORTH_IT = 32  # tasks of a study from which on the trial, four starts more, is soon paid back
 MOST_FAILURES = 3  # of the warm process before the slot goes on cold
 MOST_LEFT_OUT = 3  # packages that must not be in a warm process, before it is given up
 LOOK_AGAIN = 0.5  # seconds between two looks for the proof of another slot
 # Variables that an interpreter or a library reads at its start; a study that sets one for each task starts cold.
-STARTUP = re.compile(r"^(PYTHON|LD_|LC_|LANG|OMP_|MKL_|OPENBLAS_|NUMEXPR_|MPL|R_|TZ$|HOME$|PATH$|CUDA|JAX|TF_|TORCH)")
+STARTUP = re.compile(
+    r"^(PYTHON|LD_|LC_|LANG|OMP_|MKL_|OPENBLAS_|NUMEXPR_|MPL|R_|TZ$|HOME$|PATH$|CUDA|JAX|TF_|TORCH)"
+)
 
 
 class WarmStarts(object):
@@ -206,7 +210,9 @@ def trace(found, place, work, before, after):
     record, log, packed = found
     names = ("exit", "signal", "outcome", "artifacts", "cause")
     left = {"exit status": json.dumps([record.get(name) for name in names]).encode()}
-    left["result"] = packed or json.dumps([_text(record.get("json")), record.get("text"), record.get("format")]).encode()
+    left["result"] = (
+        packed or json.dumps([_text(record.get("json")), record.get("text"), record.get("format")]).encode()
+    )
     left["output"] = log
     left.update(digests(place.folder, before, after))
     folder = os.path.join(work["directory"], "artifacts", str(record["index"]))
@@ -243,5 +249,12 @@ def _restore(place, before, after):
 
 
 def _digest(work):
-    facts = [work["environment"], work["code"], work["command"], work.get("warm", "auto"), work["cpus"], work["unset"]]
+    facts = [
+        work["environment"],
+        work["code"],
+        work["command"],
+        work.get("warm", "auto"),
+        work["cpus"],
+        work["unset"],
+    ]
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode("utf-8")).hexdigest()[:16]
