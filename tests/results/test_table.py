@@ -57,7 +57,7 @@ def bits(value):
 def test_the_table_has_the_columns_of_the_design_in_order(tmp_path):
     report = merged(tmp_path, [{"estimate": 0.5, "covered": True}] * 12)
     results = ["n", "replicate", "seed", "estimate", "covered"]
-    books = ["ph_index", "ph_attempt", "ph_wave", "ph_host", "ph_begin", "ph_wall", "ph_cpu", "ph_memory"]
+    books = ["ph_index", "ph_attempt", "ph_wave", "ph_host", "ph_begin", "ph_wall", "ph_cpu", "ph_memory", "ph_start"]
     assert report.table.columns == results + books
     assert report.table["n"].to_list() == [10] * 4 + [20] * 4 + [50] * 4
     assert report.table["replicate"].to_list() == [0, 1, 2, 3] * 3

@@ -155,5 +155,7 @@ def wave_work(context: RunContext, plan: Plan) -> dict[str, Any]:
         everything=context.options.everything,
         data=context.target.data_paths(context.source, context.prepared.data),
     )
+    if not context.options.warm:
+        work["warm"] = False
     work["tee"] = work["tee"] and context.target.attached
     return context.run.marked_work(work)

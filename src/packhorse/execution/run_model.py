@@ -31,6 +31,7 @@ class RunOptions(Struct, frozen=True, kw_only=True):
     old_code: bool = False
     unchecked: bool = False
     everything: bool = False  # keep every file that the task writes
+    warm: bool = True  # as the study says; False: every task starts its interpreter
     here: bool = False  # run on this machine, although it is a login node
     retry: RetrySelection | None = None
 

@@ -60,6 +60,7 @@ def work_file(
         "time_limit": study.time_limit,
         "retries": study.retries,
         "checkpoint": study.checkpoint,
+        "warm": study.warm,
         "total": space.size,
         "look": True,
         "tee": everything,

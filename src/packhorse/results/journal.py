@@ -77,6 +77,7 @@ class Record(Struct, kw_only=True, gc=False):
     format: str = ""
     slot: int | None = None
     artifacts: Any = None
+    start: str = "cold"
 
 
 class _Line(Struct, gc=False):

@@ -42,7 +42,7 @@ MIN_FREE = 1 << 20  # bytes; a disk with less free space counts as full
 BATCH = 10_000  # rows to hold as Python objects at once
 BYTES = 1 << 24  # of journal lines to decode at once
 UNREADABLE = "UNREADABLE"
-BOOKKEEPING = ("attempt", "wave", "host", "begin", "wall", "cpu", "memory")
+BOOKKEEPING = ("attempt", "wave", "host", "begin", "wall", "cpu", "memory", "start")
 
 
 @dataclass(frozen=True)
@@ -275,6 +275,7 @@ def _book(indices: list[int], records: Sequence[Record], journal: Journal) -> pl
             "ph_wall": pl.Series([record.wall for record in records], dtype=pl.Float64),
             "ph_cpu": pl.Series([record.cpu for record in records], dtype=pl.Float64),
             "ph_memory": pl.Series([record.memory for record in records], dtype=pl.Float64).cast(pl.Int64),
+            "ph_start": pl.Series([record.start for record in records], dtype=pl.String),
         }
     )
     return frame.with_columns(
@@ -330,7 +331,7 @@ def _empty_book() -> pl.DataFrame:
 
     numbers = dict.fromkeys(("ph_index", "ph_row", "seed", "ph_attempt", "ph_wave", "ph_memory"), pl.Int64())
     seconds = dict.fromkeys(("ph_begin", "ph_wall", "ph_cpu"), pl.Float64())
-    return pl.DataFrame(schema={**numbers, **seconds, "ph_host": pl.String(), "ph_code": pl.String()})
+    return pl.DataFrame(schema={**numbers, **seconds, "ph_host": pl.String(), "ph_start": pl.String(), "ph_code": pl.String()})
 
 
 def _failures(space: ParameterSpace, fold: Fold, gathered: _Gathered) -> pl.DataFrame:

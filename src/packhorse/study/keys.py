@@ -19,6 +19,7 @@ from packhorse.text.keys import (
     memory,
     number,
     positive_number,
+    read_keys,
     schema_of,
     seconds,
     text,
@@ -27,7 +28,7 @@ from packhorse.text.keys import (
     word,
     word_list,
 )
-from packhorse.text.node import Node, as_list, as_number, as_text, check_text, items, refuse
+from packhorse.text.node import Node, as_list, as_number, as_text, check_text, entries, items, refuse
 
 Table = dict[str, Key]
 
@@ -194,6 +195,23 @@ def check_variable(name: str, where: str) -> str:
         hint = "Write a list of names to pass on, [API_TOKEN], or a mapping with values, {LANG: C}."
         refuse(where, f"'{name}' is not a valid name of an environment variable.", hint)
     return name
+
+
+WARM: Table = {
+    "modules": texts("Modules of the study that are loaded before tasks are forked.", ["mymodel"]),
+}
+
+
+def read_warm(node: Node, what: str) -> str | bool | tuple[str, ...]:
+    """Return "auto", a flag, or the modules of the study to load."""
+    if isinstance(node.value, dict):
+        given = entries(node, WARM, what)
+        if "modules" not in given:
+            refuse(node, f"{what} has no modules.", "Write warm: auto, true or false, or warm: {modules: [mymodel]}")
+        return tuple(read_keys(given, WARM)["modules"])
+    if isinstance(node.value, bool) or node.value == "auto":
+        return node.value
+    return refuse(node, f"{what} must be auto, true or false, but is {node.text}.", "Write warm: auto")
 
 
 INDEX_VARIABLE: Table = {
@@ -460,6 +478,26 @@ STUDY: Table = {
     "time_limit": seconds("The time after which a running task is ended, with a unit.", "10 min"),
     "retries": integer("How often a failed task is started again in the same run.", 0, 2, most=1000),
     "checkpoint": flag("Tasks write checkpoints and resume from them."),
+    "warm": Key(
+        schema.described(
+            "Whether tasks that run a Python script are forked from an interpreter that has its modules loaded already: "
+            "auto (where a trial with the first task shows no difference), true (else the run stops), false, or modules "
+            "of the study to load beside the installed ones.",
+            "auto",
+            False,
+            {"modules": ["mymodel"]},
+            anyOf=[
+                {"enum": ["auto", True, False]},
+                {
+                    "type": "object",
+                    "properties": schema_of(WARM),
+                    "additionalProperties": False,
+                    "required": ["modules"],
+                },
+            ],
+        ),
+        read_warm,
+    ),
     "index_variable": Key(
         schema.described(
             "The array variable that an existing script reads.",

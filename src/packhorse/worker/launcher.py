@@ -142,6 +142,10 @@ class Launcher(object):
 
     def _task(self, index):
         """Run one task to its final record."""
+        if self.warm.setting is True and self.warm.why:
+            self.reporter.say({"broken": "tasks cannot start warm: %s" % self.warm.why, "traceback": ""})
+            self.stopping = "broken"
+            return
         attempt, free, earlier = 1, 1, []
         while True:
             if attempt == 1 and self.warm.is_open():

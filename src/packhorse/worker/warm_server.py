@@ -413,23 +413,39 @@ class Task(object):
         usual = run_exit_functions() and flush() and not _thread._count()
         if self.learns:
             self._report_modules()
-        if not usual or sys.warnoptions or getattr(sys.flags, "dev_mode", False) or not flush_files():
+        if not usual or sys.warnoptions or getattr(sys.flags, "dev_mode", False) or self.server.c_flush is None:
             return status, interrupted
-        new = [name for name in sys.modules if name not in self.server.loaded]
+        new = self._new_modules()
         plain = self.server.plain_exit and plain_exit(new)
-        tear_down(new)
-        if not flush():
+        left = flush_files()
+        if left is WARNS:
             return status, interrupted
+        if left is not NOTHING or not plain:
+            tear_down(new)
+            if not flush():
+                return status, interrupted
         if interrupted:
             _signal.signal(_signal.SIGINT, _signal.SIG_DFL)
             os.kill(os.getpid(), _signal.SIGINT)
-        if self.server.c_flush is None:
-            return status, interrupted
         if plain:
             self.server.c_flush(None)
             os._exit(status & 0xFF)
         self.server.c_exit(status)
         return None
+
+    def _new_modules(self):
+        """Return what has been loaded since the fork. To look at a name writes to its page, so not all are looked at."""
+        modules, loaded = sys.modules, self.server.loaded
+        if len(modules) == len(loaded):
+            return []
+        if sys.version_info < (3, 8):
+            return [name for name in modules if name not in loaded]
+        found = []
+        for name in reversed(modules):
+            if name in loaded:
+                break
+            found.append(name)
+        return found[::-1]
 
     def _report_modules(self):
         places = self.server.roots
@@ -565,24 +581,39 @@ def tear_down(names):
     gc.collect()
 
 
+NOTHING, SOMETHING, WARNS = "nothing", "something", "warns"
+
+
 def flush_files():
-    """Write what open files hold; tell whether nothing of the task's would warn while it is destroyed."""
+    """Write what open files hold; return whether what the task has made must be destroyed for others to see it.
+
+    WARNS: there may be a warning when it is destroyed, which only the interpreter itself gives in the right way.
+    """
     for action, message, kind, module, _ in _warnings.filters:
         if issubclass(ResourceWarning, kind):
             if action != "ignore":
-                return False
+                return WARNS
             if message is None and module is None:
                 break
+    left = NOTHING
     for thing in gc.get_objects():
         kind = type(thing)
-        if kind in FILES:
+        if kind in HARMLESS:
+            continue
+        if kind is type:
+            if "__del__" in thing.__dict__:
+                left = SOMETHING
+        elif kind in FILES:
+            left = SOMETHING
             try:
                 thing.flush()
             except Exception:
                 pass  # it is closed, or its disk is full
         elif kind is COROUTINE:
-            return False
-    return True
+            return WARNS
+        elif hasattr(kind, "__del__"):
+            left = SOMETHING
+    return left
 
 
 def _coroutine():
@@ -595,6 +626,10 @@ def _coroutine():
 
 
 COROUTINE = _coroutine()
+HARMLESS = frozenset(
+    [dict, list, tuple, set, frozenset, property, classmethod, staticmethod]
+    + [type(roots), type(os.getpid), type(sys), type(sys._getframe()), type(roots.__code__), type("".join)]
+)
 FILES = type(sys.__stdout__), type(getattr(sys.__stdout__, "buffer", None))
 
 if __name__ == "__main__":

@@ -49,7 +49,7 @@ class WarmStarts(object):
             return "warm: false"
         if not process.LINUX or not adopts:
             return "warm starts need Linux"
-        if self.work["total"] < WORTH_IT and self.setting == "auto":
+        if self.work["total"] < WORTH_IT and self.setting is not True:
             return "the study has fewer than %d tasks" % WORTH_IT
         variable = (self.work["index_variable"] or {}).get("name", "")
         if STARTUP.match(variable):
@@ -187,7 +187,7 @@ class WarmStarts(object):
         """Warm a process by what was learnt; return the packages that had to be left out, with the reasons."""
         if not self.learnt:
             raise warm.Cold("the script leaves in a way of its own, so that nothing can be learnt of it")
-        own = self.setting["modules"] if isinstance(self.setting, dict) else []
+        own = self.setting if isinstance(self.setting, list) else []
         modules, left_out, server = self.learnt + own, {}, None
         while True:
             kept = [name for name in modules if name.partition(".")[0] not in left_out]

@@ -37,6 +37,7 @@ class RunCommand(click.Command):
 @click.option("--keep", is_flag=True, help="Keep finished tasks although code, environment or data changed.")
 @click.option("--old-code", is_flag=True, help="Run what is missing with the code of the finished tasks.")
 @click.option("--unchecked", is_flag=True, help="Leave the study's checks out; the provenance says so.")
+@click.option("--no-warm", "warm", flag_value=False, default=True, help="Start the interpreter anew for every task.")
 @run_options
 def run_command(
     target: str | None, arguments: tuple[str, ...], as_json: bool, commit: str | None, **options: Any
