@@ -413,7 +413,7 @@ class Task(object):
         usual = run_exit_functions() and flush() and not _thread._count()
         if self.learns:
             self._report_modules()
-        if not usual or sys.warnoptions or getattr(sys.flags, "dev_mode", False) or self.server.c_flush is None:
+        if not usual or not 0 <= status <= 0xFF or sys.warnoptions or getattr(sys.flags, "dev_mode", False) or self.server.c_flush is None:
             return status, interrupted
         new = self._new_modules()
         plain = self.server.plain_exit and plain_exit(new)
@@ -528,7 +528,8 @@ def exit_status(error):
     if code is None:
         return 0
     if isinstance(code, int):
-        return int(code) & 0xFF if -(2**63) <= code < 2**63 else 0xFF
+        # A number beyond a C long is left to the interpreter, which complains about it since Python 3.13.
+        return int(code) & 0xFF if -(2**63) <= code < 2**63 else int(code)
     if sys.stderr is not None:
         try:
             sys.stderr.write(str(code))
