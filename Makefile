@@ -8,7 +8,7 @@ install := $(python) -m pip install --quiet --require-hashes --requirement
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help env demo test campaign cluster cluster-down lint format bench bench-cluster lock messages docs graph clean
+.PHONY: help env demo test campaign cluster cluster-down lint format bench bench-cluster lock messages graph docs clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1|\2/p' Makefile | while IFS='|' read -r target text; do \

@@ -19,7 +19,7 @@ from packhorse.model.space import ParameterSpace
 from packhorse.model.study import Factor, Study
 from packhorse.rundir.directory import RunDirectory
 from packhorse.rundir.files import write_file
-from packhorse.worker.journal import line
+from packhorse.worker.journal import journal_line
 
 TASKS = 1_000_000
 FLUSH = 500  # records between two totals, as a worker of short tasks leaves them
@@ -36,17 +36,17 @@ def write_journal(folder: Path, space: ParameterSpace) -> None:
         "host": "bench", "pid": 1, "space": space.digest, "code": "c0de", "pack": pack,
     }  # fmt: skip
     with (folder / pack.replace(".pack", ".ndjson")).open("wb") as file:
-        file.write(line({"header": header}))
+        file.write(journal_line({"header": header}))
         for index in range(space.size):
             result = {"estimate": rng.gauss(0, 1), "se": rng.random(), "covered": index % 20 > 0, "n": 100}
             record = {
                 "index": index, "seed": rng.getrandbits(63), "begin": 1732233600.123, "wall": 0.0123,
                 "cpu": 0.0121, "memory": 23456, "log": [index * 10, 10], "json": result,
             }  # fmt: skip
-            file.write(line(record))
+            file.write(journal_line(record))
             if (index + 1) % FLUSH == 0:
-                file.write(line({"totals": {"OK": index + 1}}))
-        file.write(line({"totals": {"OK": space.size}}) + line({"end": "done"}))
+                file.write(journal_line({"totals": {"OK": index + 1}}))
+        file.write(journal_line({"totals": {"OK": space.size}}) + journal_line({"end": "done"}))
 
 
 def make_run(tasks: int, path: Path) -> None:

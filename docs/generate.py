@@ -19,25 +19,25 @@ from packhorse.sites.keys import SITE
 from packhorse.study import keys
 from packhorse.study.write import study_text
 from packhorse.text.keys import Key, Part, schema_of
-from packhorse.worker import fill
+from packhorse.worker.tasks import environment
 
 DOCS = Path(__file__).parent
 MADE = "<!-- Made by docs/generate.py from the code. Change the code, then: make docs -->\n"
 WIDTH = 100
 ENDLESS = 10**9  # from here on a bound is not worth mentioning
 
-# What a template may name. A test holds that these are the words that templates know.
+# Placeholders of templates. A test checks that the list is complete.
 PLACEHOLDERS = {
-    "NAME": "the value of the parameter NAME; `{NAME:03d}`, `{NAME:.3f}`: in a Python format",
-    "index": "the task's number in the study, from 0; `ph_index` in the table",
-    "count": "how many tasks the study has",
-    "replicate": "which repetition at its point, from 0",
+    "NAME": "the value of the parameter NAME; `{NAME:03d}` and `{NAME:.3f}` apply a Python format",
+    "index": "the task's index in the study, from 0; `ph_index` in the table",
+    "count": "the number of tasks of the study",
+    "replicate": "the replicate at its point, from 0",
     "seed": "the task's seed, 63 bits",
-    "seed32": "the task's seed for generators that take no more, 31 bits",
-    "deadline": "when the worker must stop, in Unix seconds; empty where there is no such time",
-    "output": "a path for the result; `{output.csv}` gives it the suffix that says how it is read",
-    "scratch": "a folder for what nobody needs afterwards; emptied after each task",
-    "checkpoint": "a folder that outlives attempts, where the study says `checkpoint: true`",
+    "seed32": "the task's seed, 31 bits, for generators that take no more",
+    "deadline": "the deadline of the worker, in Unix seconds; empty if it has none",
+    "output": "a path for the result; `{output.csv}` gives it a suffix, which sets the format",
+    "scratch": "a folder for temporary files; emptied after each task",
+    "checkpoint": "a folder that is kept between attempts, with `checkpoint: true` in the study",
     "params.json": "a file with all parameters, index, count, replicate and seeds; written for each task",
     "params.yaml": "the same as YAML",
     "params.toml": "the same as TOML",
@@ -46,35 +46,35 @@ PLACEHOLDERS = {
     "params.py": "the same as Python assignments, for `import` or `exec`",
 }
 
-# What the environment of a task holds. A test holds that these are the names that the worker sets.
+# Environment variables of a task. A test checks that the worker sets these.
 VARIABLES = {
-    "PACKHORSE_INDEX": "the task's number, from 0",
-    "PACKHORSE_COUNT": "how many tasks the study has",
-    "PACKHORSE_REPLICATE": "which repetition at its point, from 0",
+    "PACKHORSE_INDEX": "the task's index, from 0",
+    "PACKHORSE_COUNT": "the number of tasks of the study",
+    "PACKHORSE_REPLICATE": "the replicate at its point, from 0",
     "PACKHORSE_SEED": "the task's seed, 63 bits",
     "PACKHORSE_SEED32": "the task's seed, 31 bits",
     "PACKHORSE_PARAM_NAME": "the value of the parameter NAME, as text; one variable for each parameter",
     "PACKHORSE_OUTPUT": "a path for the result, as `{output}`",
-    "PACKHORSE_SCRATCH": "a folder for what nobody needs afterwards",
-    "PACKHORSE_CHECKPOINT": "a folder that outlives attempts, where the study says `checkpoint: true`",
-    "PACKHORSE_DEADLINE": "when the worker must stop, in Unix seconds, where there is such a time",
-    "PACKHORSE_TASK": "all of this as JSON, which `packhorse.task` and the R file read",
+    "PACKHORSE_SCRATCH": "a folder for temporary files",
+    "PACKHORSE_CHECKPOINT": "a folder that is kept between attempts, with `checkpoint: true` in the study",
+    "PACKHORSE_DEADLINE": "the deadline of the worker, in Unix seconds, if it has one",
+    "PACKHORSE_TASK": "all of these as JSON, for `packhorse.task` and the R file",
     "PACKHORSE_R": 'the R file: `source(Sys.getenv("PACKHORSE_R"))`',
-    "PACKHORSE_RUN": "the run's mark, by which a later run finds what a killed one left behind",
-    "PYTHONPATH": "the project's own folders first, then the folder of `packhorse.task`, then what you had",
+    "PACKHORSE_RUN": "the mark of the run, by which a later run finds processes that a killed one has left",
+    "PYTHONPATH": "the project's own folders first, then the folder of `packhorse.task`, then your own value",
 }
 
 CODES = {
-    "0": "Every task has a result, or the command did what it was asked.",
-    "1": "Something that has no number of its own, such as a disk that is full.",
-    "2": "The command line names something that is not there: a command, an option, a file, a run, a task.",
+    "0": "Success: every task has a result, or the command did its work.",
+    "1": "Any other error, such as a full disk.",
+    "2": "The command line names a command, an option, a file, a run or a task that does not exist.",
     "3": "The study file is wrong. The message begins with file:line:column.",
-    "4": "The code cannot be packed as it stands.",
-    "5": "The run's folder does not allow this now: another process works on it, or the code changed since tasks finished.",
+    "4": "The code cannot be packed into a snapshot.",
+    "5": "The run does not allow this now: another process works on it, or the code changed after tasks finished.",
     "6": "A command of the study's `checks` failed, so no task was started.",
-    "7": "The run ended, and some tasks have no result. For `rerun`: some result differs.",
-    "8": "The table is written, but a column holds values of types that do not go together; it is kept as JSON text.",
-    "130": "You stopped it. The same command continues.",
+    "7": "The run ended, and some tasks have no result. For `rerun`: a result differs.",
+    "8": "The table is written, but a column has values of incompatible types and is kept as JSON text.",
+    "130": "You interrupted the command. The same command continues.",
 }
 
 
@@ -112,8 +112,8 @@ def cli_page() -> Iterator[str]:
     """Yield the help of every command."""
     yield from head(
         "Commands",
-        "What each command says with `--help`. RUN is a name under `runs/` or a folder; without it the run that was",
-        "planned last is meant. What commands leave with stands in [exit codes](errors-and-exit-codes.md).",
+        "The help of each command (`--help`). RUN is a name under `runs/` or a folder; the default is the run that was",
+        "planned last. The exit codes are [here](errors-and-exit-codes.md).",
     )
     yield from (f"* [packhorse {name}](#packhorse-{name}): {about}" for name, (_, about) in COMMANDS.items())
     root = click.Context(packhorse, info_name="packhorse", terminal_width=WIDTH)
@@ -124,7 +124,7 @@ def cli_page() -> Iterator[str]:
 
 
 def help_of(command: click.Command, name: str, parent: click.Context, mark: str) -> Iterator[str]:
-    """Yield what a command says with --help, and after it the commands within it."""
+    """Yield the help of a command, and then of its subcommands."""
     context = click.Context(command, info_name=name, parent=parent, terminal_width=WIDTH)
     context.max_content_width = WIDTH
     yield from ("", f"{mark} {context.command_path}", "", "```text", command.get_help(context), "```")
@@ -142,9 +142,9 @@ def study_page() -> Iterator[str]:
     """Yield every key of a study file, from the table that the reader of studies uses."""
     yield from head(
         "The study file",
-        "`study.yaml` is YAML 1.2: `1e-3` is a number, `no` is a word. A key that is not here is refused, with the nearest",
-        "right one. `packhorse schema -o study.schema.json` writes the same as a JSON Schema, which editors use to complete",
-        "and check. What a command may name in braces stands in [what a task sees](environment.md#placeholders).",
+        "`study.yaml` is YAML 1.2: `1e-3` is a number, `no` is a word. An unknown key is refused, with the nearest",
+        "known one. `packhorse schema -o study.schema.json` writes the same as a JSON Schema, with which editors complete",
+        "and check keys. The placeholders of a command are in [what a task sees](environment.md#placeholders).",
     )
     table = schema_of(keys.STUDY)
     yield from (f"* [{key}](#{key}): {schema['description']}" for key, schema in table.items())
@@ -164,8 +164,8 @@ def site_page() -> Iterator[str]:
     yield from head(
         "The site file",
         "A site's file is YAML, and its name is the site's: `quartz.yaml`. Every key may be left out; what is left out is",
-        "not known, and nothing is assumed to be limited by it. A key that is not here is refused, with the nearest right",
-        "one. [How do I add a cluster?](../how-to/sites.md) says where the file stands. `packhorse sites schema -o",
+        "unknown, and is not assumed to be a limit. An unknown key is refused, with the nearest known",
+        "one. [How do I add a cluster?](../how-to/sites.md) explains where the file must be. `packhorse sites schema -o",
         "site.schema.json` writes the same as a JSON Schema.",
     )
     yield from ("| key | what | for example |", "|---|---|---|")
@@ -198,7 +198,9 @@ def whole(least: int, most: int) -> str:
     """Return the bounds of an integer, without those that no value will reach."""
     if least < -ENDLESS:
         return "A whole number."
-    return f"A whole number from {least} to {most:,}." if most < ENDLESS else f"A whole number, {least} or more."
+    return (
+        f"A whole number from {least} to {most:,}." if most < ENDLESS else f"A whole number, {least} or more."
+    )
 
 
 def examples(key: str, said: dict[str, Any]) -> Iterator[str]:
@@ -226,7 +228,7 @@ def row(name: str, about: dict[str, Any], form: str = "{}", *, linked: bool = Fa
 
 
 def parameters() -> Iterator[str]:
-    """Yield what may stand under `parameters`."""
+    """Yield the rules of `parameters`."""
     yield from (
         "",
         "### A name of your choice",
@@ -239,7 +241,7 @@ def parameters() -> Iterator[str]:
     yield from members({"properties": schema_of(keys.RANDOM)})
     yield from (
         "",
-        "### Names with a meaning of their own",
+        "### Special names",
         "",
         "| key | what | for example |",
         "|---|---|---|",
@@ -356,21 +358,21 @@ def environment_page() -> Iterator[str]:
     """Yield placeholders, environment variables, and the libraries for Python and R."""
     yield from head(
         "What a task sees",
-        "A task stands in a private copy of your project, in the folder of the study file. Its parameters come by the",
-        "command line, by environment variables, or by a file: use what your script reads already.",
+        "A task runs in a private copy of your project, in the folder of the study file. Its parameters are on the",
+        "command line, in environment variables, and in a file: use what your script reads already.",
     )
     yield from ("## Placeholders", "", "In `command`, and some of them in `result`:", "")
     yield from ("| placeholder | what |", "|---|---|")
     yield from (f"| `{{{name}}}` | {about} |" for name, about in PLACEHOLDERS.items())
-    yield from ("", "A brace that is none of these is written twice: `{{` and `}}`.")
+    yield from ("", "Write any other brace twice: `{{` and `}}`.")
     yield from ("", "## Environment variables", "", "| variable | what |", "|---|---|")
     yield from (f"| `{name}` | {about} |" for name, about in VARIABLES.items())
-    threads = ", ".join(f"`{name}`" for name in fill.THREADS)
+    threads = ", ".join(f"`{name}`" for name in environment.THREADS)
     yield from ("", f"These are set to the cores of a task (`resources: {{cpus: 4}}`, else 1): {threads}.")
     yield from (
         "",
-        "Variables of a scheduler around Packhorse (`SLURM_...`, `PBS_...`) are taken away; `index_variable` in the",
-        "study sets the one that your script reads. With `SLURM_ARRAY_TASK_ID` come `SLURM_ARRAY_TASK_COUNT`,",
+        "Variables of a scheduler around Packhorse (`SLURM_...`, `PBS_...`) are removed; `index_variable` in the",
+        "study sets the one that your script reads. With `SLURM_ARRAY_TASK_ID` it also sets `SLURM_ARRAY_TASK_COUNT`,",
         "`SLURM_ARRAY_TASK_MIN`, `SLURM_ARRAY_TASK_MAX` and `SLURM_ARRAY_TASK_STEP`.",
     )
     yield from ("", "## In Python: packhorse.task", "", "```text", (task.__doc__ or "").strip(), "```", "")

@@ -72,7 +72,9 @@ def clean_environ(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     settings.write_text("[user]\n\tname = Test\n\temail = test@example.org\n[init]\n\tdefaultBranch = main\n")
     with pytest.MonkeyPatch.context() as patch:
         for name in list(os.environ):
-            if name.startswith(FOREIGN):
+            if (
+                name.startswith(FOREIGN) or name == "PYTHONDONTWRITEBYTECODE"
+            ):  # each command would compile anew
                 patch.delenv(name)
         patch.setenv("GIT_CONFIG_GLOBAL", str(settings))
         patch.setenv("GIT_CONFIG_NOSYSTEM", "1")

@@ -8,7 +8,7 @@
         study.run()
         table = study.results()
 
-Tasks run in processes of their own, from a snapshot, so a function must stand in a module that can be
+Tasks run in processes of their own, from a snapshot, so a function must be in a module that can be
 imported there. A script's own function works too if the script has `if __name__ == "__main__":` around what
 starts the run; every edit of such a script is a change of the function's code.
 """
@@ -60,9 +60,9 @@ class Study:
         file = _calling_file()
         place = Path(folder) if folder is not None else file.parent if file else Path.cwd()
         name = importable_name(function) if callable(function) else function
-        said = {"function": name, **keys}
+        keywords = {"function": name, **keys}
         self.source: Source = from_keywords(
-            said,
+            keywords,
             place,
             file or place.absolute() / "study.yaml",
             site=site,
@@ -73,7 +73,7 @@ class Study:
 
     @property
     def name(self) -> str:
-        """The study's name, which its run directory bears."""
+        """The study's name, which is that of its run directory."""
         return self.source.study.name
 
     @property
@@ -97,7 +97,7 @@ class Study:
         return f"Study {self.name}: {self.space.size:,} tasks = {product(self.space)}"
 
     def plan(self) -> dict[str, Any]:
-        """Return what would run here: how many tasks, examples of them, how many are finished."""
+        """Return what would run on this machine: the number of tasks, examples, finished tasks."""
         from packhorse.app.studies.plan import plan_study
 
         return builtins(plan_study(self.source))
@@ -116,8 +116,8 @@ class Study:
     ) -> Run:
         """Run what is missing and merge the table; the options are those of `packhorse run`.
 
-        Raises what the command's exit code would say, such as TasksFailed and Stopped, unless `check` is
-        false; what keeps a run from starting is raised in any case.
+        Raises the error of the command's exit code, such as TasksFailed or Stopped, unless `check` is false;
+        an error that keeps the run from starting is always raised.
         """
         _refuse_inside_task()
         place = None if directory is None else Path(directory)
@@ -160,7 +160,7 @@ class Study:
 
 
 class Run:
-    """One run directory: how it stands, and its table."""
+    """One run directory: its state and its table."""
 
     def __init__(self, path: Path, outcome: Outcome | None = None) -> None:
         self.path = path.resolve()
@@ -171,7 +171,7 @@ class Run:
         return f"Run {found.name}: {found.state}, {found.done:,} of {found.tasks:,} tasks done"
 
     def status(self) -> dict[str, Any]:
-        """Return how the run stands now: state, tasks, done, failed, missing, causes."""
+        """Return the state of the run: state, tasks, done, failed, missing, causes."""
         return builtins(status(self.path, str(self.path)))
 
     @overload
@@ -179,7 +179,7 @@ class Run:
     @overload
     def results(self, *, pandas: Literal[True]) -> pd.DataFrame: ...
     def results(self, *, pandas: bool = False) -> pl.DataFrame | pd.DataFrame:
-        """Return the table as it was last merged; `collect` merges it anew."""
+        """Return the table as it was last merged; `collect` merges it again."""
         import polars as pl
 
         from packhorse.results.table import to_pandas
@@ -203,7 +203,7 @@ class Run:
         return summarise_run(self.path, str(self.path), by, of, quantiles, ())
 
     def collect(self) -> Run:
-        """Merge what is finished now, also while tasks run."""
+        """Merge the table of finished tasks, also while tasks run."""
         from packhorse.app.inspect.collect import collect
 
         collect(RunDirectory(self.path))
@@ -216,7 +216,7 @@ class Run:
         return logs(self.path, str(self.path), task, (), failed=False).logs[0].text
 
     def provenance(self) -> dict[str, Any]:
-        """Return what made the results: code, environment, machine, data, waves."""
+        """Return the provenance of the results: code, environment, machine, data, waves."""
         from packhorse.app.inspect.provenance import provenance
 
         return builtins(provenance(self.path, str(self.path)))
@@ -263,9 +263,8 @@ def script(
 ) -> Script:
     """Return a job script for a site; the keywords are the options of `packhorse script`.
 
-    `command` is one line of the shell or several. The result's `text` is the script, `notes` what is worth knowing,
-    and `save` writes it. Raises UsageError, StudyError for a word that cannot be read, RunError for a job that
-    cannot run there.
+    `command` is one shell line or several. The result's `text` is the script, `notes` are remarks, and `save` writes
+    it. Raises UsageError, StudyError for a value that cannot be parsed, RunError for a job that cannot run there.
     """
     from packhorse.app.jobs.script import make_script
     from packhorse.model.form import Form
@@ -300,23 +299,23 @@ def script(
     return make_script(form, Path.cwd() if folder is None else Path(folder))
 
 
-def _texts(said: str | Sequence[str]) -> tuple[str, ...]:
-    if isinstance(said, str):
-        return (said,) if said else ()
-    return tuple(said)
+def _texts(value: str | Sequence[str]) -> tuple[str, ...]:
+    if isinstance(value, str):
+        return (value,) if value else ()
+    return tuple(value)
 
 
 def _calling_file() -> Path | None:
-    """Return the file of whoever makes a Study; None for a notebook or a prompt."""
+    """Return the file that makes a Study; None for a notebook or a prompt."""
     frame = inspect.currentframe()
     while frame is not None and frame.f_globals.get("__name__") == __name__:
         frame = frame.f_back
-    said = frame.f_globals.get("__file__") if frame is not None else None
-    return Path(said).resolve() if said and Path(said).is_file() else None
+    file = frame.f_globals.get("__file__") if frame is not None else None
+    return Path(file).resolve() if file and Path(file).is_file() else None
 
 
 def _makers(file: Path | None, place: Path, function: str | None) -> list[str]:
-    """Return the script that makes the study, whose edits are no change of code unless tasks import it."""
+    """Return the script that makes the study; its edits are not a change of code unless tasks import it."""
     if file is None or (function and function.partition(":")[0].rpartition(".")[2] == file.stem):
         return []
     return [os.path.relpath(file, place.resolve())]

@@ -1,4 +1,4 @@
-"""What a script may ask while it runs as a task: its parameters, its seed, its time, a place to save.
+"""What a script can use while it runs as a task: parameters, seeds, deadline, result, checkpoint.
 
     from packhorse import task
 
@@ -6,8 +6,8 @@
     task.result(mean=rng.normal(size=task.params["n"]).mean())
 
 Everything is read from the environment at each access, because one process may serve many tasks in turn.
-The same script runs by hand: then there are no parameters and the seed is drawn afresh, which is said once.
-Standard library only, Python 3.6: this file travels with every run.
+Outside a run, the same script has no parameters, and a new seed is drawn and printed once.
+Standard library only, Python 3.6: this file is copied to every run.
 """
 
 import atexit
@@ -41,11 +41,11 @@ checkpoint: "pathlib.Path | None"
 
 
 class Params(dict):  # type: ignore[type-arg]
-    """The task's parameters: a dict whose values are attributes as well."""
+    """The task's parameters: a dict whose values are also attributes."""
 
     def __missing__(self, name: str) -> "Any":
-        known = ", ".join(map(str, self)) or "none at all"
-        raise KeyError(f"this task has no parameter {name!r}; it has {known}")
+        known = ", ".join(map(str, self)) or "none"
+        raise KeyError(f"this task has no parameter {name!r}; its parameters: {known}")
 
     def __getattr__(self, name: str) -> "Any":
         try:
@@ -55,12 +55,12 @@ class Params(dict):  # type: ignore[type-arg]
 
 
 class _Task:
-    """One task: what its environment says, and the result it has given so far."""
+    """One task: the values from its environment, and its result so far."""
 
-    def __init__(self, said: "str | None") -> None:
-        self.said = said
+    def __init__(self, text: "str | None") -> None:
+        self.text = text
         self.result: "Any" = None
-        facts = json.loads(said) if said else _by_hand()
+        facts = json.loads(text) if text else _outside_run()
         self.params = Params(facts.get("params") or {})
         self.index = facts.get("index", 0)
         self.count = facts.get("count", 1)
@@ -70,7 +70,7 @@ class _Task:
         self._scratch, self._checkpoint = facts.get("scratch"), facts.get("checkpoint")
 
     def seeds(self) -> "tuple[int, int]":
-        """Return (seed, seed32); by hand they are drawn once and said, so that the run can be repeated."""
+        """Return (seed, seed32); outside a run they are drawn once and printed, so that the script can be repeated."""
         if self._seed is None:
             self._seed = _random.SystemRandom().getrandbits(63)
             sys.stderr.write(
@@ -81,7 +81,7 @@ class _Task:
         return self._seed, self._seed32
 
     def scratch(self) -> pathlib.Path:
-        """Return the scratch directory; by hand a temporary one that goes with the process."""
+        """Return the scratch folder; outside a run a temporary one that is removed when the process exits."""
         if not self._scratch:
             self._scratch = tempfile.mkdtemp(prefix="packhorse-")
             atexit.register(shutil.rmtree, self._scratch, ignore_errors=True)
@@ -91,7 +91,7 @@ class _Task:
         return pathlib.Path(self._checkpoint) if self._checkpoint else None
 
 
-def _by_hand() -> "dict[str, Any]":
+def _outside_run() -> "dict[str, Any]":
     seed = os.environ.get("PACKHORSE_SEED")
     return {"seed": int(seed)} if seed else {}
 
@@ -100,23 +100,23 @@ _state: "dict[str, Any]" = {"task": None, "registered": False}
 
 
 def _task() -> _Task:
-    said = os.environ.get("PACKHORSE_TASK")
-    found: "_Task | None" = _state["task"]
-    if found is None or found.said != said:
-        found = _Task(said)
-        _state["task"] = found
-    return found
+    text = os.environ.get("PACKHORSE_TASK")
+    task: "_Task | None" = _state["task"]
+    if task is None or task.text != text:
+        task = _Task(text)
+        _state["task"] = task
+    return task
 
 
 def begin() -> None:
-    """Forget the task so far; a server of functions calls this before each of them."""
+    """Forget the current task; a function server calls this before each task."""
     _state["task"] = None
 
 
 def given() -> "Any":
-    """Return what `result` was given, once: the server takes it where a function returns None."""
-    found = _task()
-    value, found.result = found.result, None
+    """Return the value given to `result`, once; a function server calls this if a function returns None."""
+    task = _task()
+    value, task.result = task.result, None
     return value
 
 
@@ -137,7 +137,7 @@ sys.modules[__name__].__class__ = _Module
 
 
 def seconds_left() -> float:
-    """Return the seconds until the task's deadline, infinity where there is none."""
+    """Return the seconds until the task's deadline, infinity if it has none."""
     until = _task().deadline
     return math.inf if until is None else until - time.time()
 
@@ -145,14 +145,14 @@ def seconds_left() -> float:
 def rng(stream: "int | None" = None) -> "Any":
     """Return a numpy Generator seeded for this task.
 
-    Each call starts at the same place; `rng(0)`, `rng(1)`, ... are independent streams of the same task
+    Each call returns the same stream; `rng(0)`, `rng(1)`, ... are independent streams of the task
     (spawn keys of numpy's SeedSequence).
     """
     try:
         import numpy
     except ImportError:
         raise ImportError(
-            "task.rng() needs numpy, which is not installed; task.random() does without it"
+            "task.rng() needs numpy, which is not installed; task.random() does not need it"
         ) from None
     key = () if stream is None else (stream,)
     return numpy.random.Generator(
@@ -162,19 +162,19 @@ def rng(stream: "int | None" = None) -> "Any":
 
 def random(stream: "int | None" = None) -> _random.Random:
     """Return a `random.Random` of the standard library, seeded for this task; streams as in `rng`."""
-    said = str(_task().seeds()[0])
-    return _random.Random(said if stream is None else f"{said}/{stream}")
+    seed = str(_task().seeds()[0])
+    return _random.Random(seed if stream is None else f"{seed}/{stream}")
 
 
 def result(*rows: "Any", **values: "Any") -> None:
-    """Give the task's result: `result(mean=m, sd=s)`, `result({"mean": m})` or a list of rows.
+    """Set the task's result: `result(mean=m, sd=s)`, `result({"mean": m})` or a list of rows.
 
-    Values of several calls add up; a list of rows stands alone. The result goes to the file that
-    PACKHORSE_OUTPUT names, otherwise it is the last line that the process prints.
+    Values of several calls are merged; a list of rows replaces them. The result is written to the file that
+    PACKHORSE_OUTPUT names, otherwise it is printed as the last line of the process.
     """
-    found = _task()
-    found.result = _joined(found.result, rows, values)
-    text = json.dumps(found.result, default=_plain, separators=(",", ":"))
+    task = _task()
+    task.result = _joined(task.result, rows, values)
+    text = json.dumps(task.result, default=_plain, separators=(",", ":"))
     output = os.environ.get("PACKHORSE_OUTPUT")
     if output:
         _replace(pathlib.Path(output), lambda file: file.write(text.encode()), durable=False)
@@ -199,16 +199,18 @@ def _joined(before: "Any", rows: "tuple[Any, ...]", values: "dict[str, Any]") ->
 def _print_result() -> None:
     value = given()
     if value is not None:
-        # The line starts afresh even when the script printed dots without a newline.
+        # A new line even if the script printed dots without a newline.
         sys.stdout.write("\n" + json.dumps(value, default=_plain, separators=(",", ":")) + "\n")
         sys.stdout.flush()
 
 
 def _plain(value: "Any") -> "Any":
-    """Turn what json does not know (NumPy scalars and arrays, paths, dates) into what it knows."""
+    """Convert a value that json does not know (NumPy scalars and arrays, paths, dates) to one that it knows."""
     if hasattr(value, "tolist"):
         plain = value.tolist()
-        return float(plain) if type(plain) is type(value) else plain  # numpy.longdouble gives itself
+        return (
+            float(plain) if type(plain) is type(value) else plain
+        )  # tolist() of numpy.longdouble returns itself
     if hasattr(value, "item"):
         return value.item()
     if isinstance(value, (set, frozenset)):
@@ -221,9 +223,9 @@ def _plain(value: "Any") -> "Any":
 
 
 def save(path: "str | os.PathLike[str]", data: "Any") -> None:
-    """Write a file that is either wholly there or not at all, and on the disk when this returns.
+    """Write a file atomically and durably: it is complete or does not exist, and is on disk on return.
 
-    `data` is bytes, text, a function that writes to the binary file it is given
+    `data` is bytes, text, a function that writes to the binary file passed to it
     (`lambda f: numpy.save(f, x)`), or, for a path ending in .json, any JSON value.
     """
     _replace(pathlib.Path(path), _writer(path, data), durable=True)
@@ -249,9 +251,10 @@ def _writer(path: "str | os.PathLike[str]", data: "Any") -> "Callable[[Any], Any
 def load(
     path: "str | os.PathLike[str]", default: "Any" = None, reader: "Callable[[Any], Any] | None" = None
 ) -> "Any":
-    """Return what `save` left at `path`, or `default` where there is nothing.
+    """Return what `save` wrote to `path`, or `default` if the file does not exist.
 
-    Names ending in .json give the value, others the bytes; `reader` (`numpy.load`) gets the open binary file.
+    A file whose name ends in .json returns its value, others their bytes; `reader` (`numpy.load`) gets the open binary
+    file.
     """
     try:
         with open(os.fspath(path), "rb") as file:

@@ -22,6 +22,6 @@ def test_windows_is_told_of_wsl(words: list[str], system: str) -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert done.returncode == 5, done.stderr
-    assert "packhorse: the ssh of Windows cannot share one login" in done.stderr
+    assert "packhorse: the ssh of Windows cannot share a connection" in done.stderr
     assert "use WSL (wsl --install)" in done.stderr
-    assert "use Packhorse on the login node itself" in done.stderr
+    assert "use Packhorse on the login node" in done.stderr

@@ -64,11 +64,11 @@ def test_equal_outputs_of_different_seeds_are_told_by_run_and_collect(
 
 def test_a_run_without_results_says_how_to_get_them(tmp_path: Path, packhorse: Command) -> None:
     study(tmp_path, "name: s\ncommand: echo hello {n}\nparameters: {n: [1, 2]}\n")
-    assert packhorse("run").stdout.count("only the records of the tasks are kept") == 1
+    assert packhorse("run").stdout.count("no task returned a result") == 1
     study(tmp_path, "name: t\ncommand: echo hello {n}\nparameters: {n: [1, 2]}\nresult: none\n")
-    assert "only the records" not in packhorse("run").stdout
+    assert "no task returned a result" not in packhorse("run").stdout
     study(tmp_path, "name: u\ncommand: python sim.py {n}\nparameters: {n: [1, 2]}\n", sim__py=SIM)
-    assert "only the records" not in packhorse("run").stdout
+    assert "no task returned a result" not in packhorse("run").stdout
 
 
 def test_the_summary_of_the_study_ends_its_run(tmp_path: Path, packhorse: Command) -> None:

@@ -36,7 +36,7 @@ def test_a_misspelt_site_is_told(
     assert done.returncode == 0, done.stderr
     said = [line for line in (done.stdout + done.stderr).splitlines() if "'tesbed'" in line]
     assert len(said) == 1
-    assert "what it says is not used. Did you mean 'testbed'?" in said[0]
+    assert "its settings in the study are not used. Did you mean 'testbed'?" in said[0]
 
 
 def test_a_site_that_has_a_file_is_known(tmp_path: Path, packhorse: Run, settings: dict[str, str]) -> None:

@@ -466,7 +466,7 @@ def test_an_ordinary_user_brings_up_a_cluster_of_her_own(cluster: Cluster) -> No
 
     env = {"PACKHORSE_CLUSTER": str(place / "own")}
     lacking = cluster.run("alice", [python, "scripts/cluster", "up"], cwd=place, env={**env, "PATH": "/sbin"})
-    assert lacking.returncode == 1
+    assert lacking.returncode == 3
     assert "Not installed: sbatch, squeue" in lacking.stderr
     assert "as root: scripts/system-packages --cluster" in lacking.stderr
     assert not (place / "own").exists()

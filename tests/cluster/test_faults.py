@@ -185,7 +185,7 @@ def test_a_job_is_killed_for_memory_where_no_control_group_limits_it(cluster: Cl
         project = Project(cluster, tasks=200, mischief=mischief)
         project.detach()
         project.until_over()
-        assert "199 of 200 tasks ended well, 1 ran out of memory" in project.stopped()["text"]
+        assert "199 of 200 tasks succeeded, 1 ran out of memory" in project.stopped()["text"]
         project.collect(without=1)
         # What was left of the job that was killed ran with more, and only the one that needs more still is missing.
         assert project.submission(2)["rung"] == "memory"

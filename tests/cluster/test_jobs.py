@@ -90,9 +90,9 @@ def test_a_job_of_ones_own_is_seen_in_every_state_it_can_be_in(hand: Hand, clust
     hand.until(living)
     assert " of 20 min; " in hand.line(runs)
     assert "left" in hand.line(runs)
-    assert f"it is held; action required: scontrol release {held} lets it start" in hand.line(held)
+    assert f"it is held; action required: scontrol release {held} releases it" in hand.line(held)
     assert "at night" in hand.line(waits)
-    assert "its earliest start has not come" in hand.line(waits)
+    assert "its earliest start time has not been reached" in hand.line(waits)
     assert "expected to start at 20" in hand.line(waits)
     assert "it waits for another job to end" in hand.line(depends)
     cluster.until("it is seen that it never starts", lambda: "will never start" in hand.line(lost))
@@ -155,7 +155,7 @@ def test_a_run_is_named_and_jobs_of_all_sites_are_asked_on_a_login_node(cluster:
     user = cluster.users[0] if cluster.users else "me"
     here = cluster.run(user, ["packhorse", "jobs"], host="testbed-login")
     assert "testbed: " in here.stdout, here.stderr
-    assert "not asked: " in here.stdout
+    assert "not queried: " in here.stdout
     assert "packhorse connect SITE" in here.stdout
 
 

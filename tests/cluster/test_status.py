@@ -26,7 +26,7 @@ def test_a_job_that_waits_says_why_and_who_is_needed(cluster: Cluster) -> None:
     held = cluster.run("alice", ["scontrol", "uhold", job])  # as a user, where she runs the cluster
     assert held.returncode == 0, held.stderr
     project.until("it is seen that it is held", lambda: project.status()["jobs"]["needs"])
-    assert f"(it is held); action required: scontrol release {job} lets it start" in project.told()
+    assert f"(it is held); action required: scontrol release {job} releases it" in project.told()
     assert cluster.run("alice", ["scontrol", "release", job]).returncode == 0
     project.until("it waits for its time again", lambda: not project.status()["jobs"]["needs"])
     assert project.packhorse("cancel", "work").returncode == 0
@@ -128,7 +128,7 @@ def test_a_job_that_could_not_be_started_says_who_is_needed_and_goes_on(cluster:
     finally:
         spool.unlink()
         away.rename(spool)
-    assert f"action required: scontrol release {job} lets it start" in project.told()
+    assert f"action required: scontrol release {job} releases it" in project.told()
     if cure == "release":
         released = cluster.run("alice", ["scontrol", "release", job])
         assert released.returncode == 0, released.stderr

@@ -14,9 +14,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from packhorse.execution.runner import Runner, open_run
-
-from packhorse.execution.run_model import Options
+from packhorse.execution.next_wave import find_pending, start_wave, write_wave
+from packhorse.execution.run_context import open_run, prepare_run, write_run_files
+from packhorse.execution.run_model import RunOptions
+from packhorse.execution.target import LocalTarget
 from packhorse.model.submission import Submission, token_of
 from packhorse.project.reporter import Reporter
 from packhorse.project.source import from_file
@@ -69,14 +70,14 @@ class Desk:
 
     def first_wave(self, elements: int = 2, slots: int = 1, **submission: Any) -> int:
         """Plan what is missing and submit it, as `run --site` does; return the job."""
-        with RunLock(self.path) as lock:
-            runner = Runner(
-                from_file(self.project.path / "study.yaml"), Options(), Reporter(), self.run, lock.descriptor
-            )
-            todo = runner.begin()
-            assert todo is not None
-            plan = runner.plan(todo, elements * slots)
-            runner.write_wave(plan)
+        with RunLock(self.path):
+            source = from_file(self.project.path / "study.yaml")
+            context = prepare_run(source, RunOptions(), self.run, LocalTarget(), Reporter())
+            pending = find_pending(context, context.fold(), Reporter())
+            assert pending is not None
+            write_run_files(context, pending.identity)
+            plan = start_wave(context, pending, slots=elements * slots, unchecked=False)
+            write_wave(context, plan)
         self.rungs(elements, slots, submission.get("seconds"))
         intent = Submission(
             wave=plan.wave, site="desk", token=token_of(self.run.about().id, plan.wave), elements=elements,

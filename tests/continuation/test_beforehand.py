@@ -11,8 +11,8 @@ import pytest
 
 from continuation.desk import Desk, ended
 from packhorse.rundata.outcomes import latest_outcomes
-from packhorse.worker import next_wave
-from packhorse.worker.preplanned import Queued, take_over
+from packhorse.worker.waves import next_wave
+from packhorse.worker.waves.preplanned import QueuedWave, plan_queued_wave
 
 Make = Callable[..., Desk]
 STUDY: dict[str, Any] = {"command": "echo {n}", "parameters": {"n": {"range": [50]}}}
@@ -39,7 +39,7 @@ def test_one_element_plans_for_all(desk: Make) -> None:
     for process in [element(one, number) for number in range(2)]:
         ended(process)
     check(one)
-    assert not take_over(str(one.path), 2, "9", 2), "the wave behind it has nothing to do"
+    assert not plan_queued_wave(str(one.path), 2, "9", 2), "the wave behind it has nothing to do"
     assert one.stopped()["why"] == "done"
 
 
@@ -51,7 +51,7 @@ def test_a_disk_that_refuses_is_waited_for(desk: Make) -> None:
         one, 0, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
     )
     assert first.stdout is not None
-    assert "the run directory cannot be used now" in first.stdout.readline()
+    assert "cannot use the run directory now" in first.stdout.readline()
     second = element(one, 1)  # the first has made the wave's folder, so this one waits for it
     resource.prlimit(first.pid, resource.RLIMIT_FSIZE, WITHOUT_LIMIT)
     for process in (first, second):
@@ -70,8 +70,8 @@ def test_a_disk_that_refuses_to_the_end_leaves_it_to_the_next_wave(
     one.first_wave()
     with monkeypatch.context() as patch:
         patch.setattr(next_wave, "write_json", full)
-        assert not Queued(str(one.path), 1, 2, seconds=1.0).take_over("8", 2)
+        assert not QueuedWave(str(one.path), 1, 2, seconds=1.0).plan("8", 2)
     assert not (one.path / "waves/2").exists()
     assert not one.stopped()
-    assert take_over(str(one.path), 2, "9", 2)
+    assert plan_queued_wave(str(one.path), 2, "9", 2)
     assert one.run.plan(3).tasks == 50

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from packhorse.worker.commands import filled, job_number, places, says
+from packhorse.worker.waves.scheduler_commands import fill_command, matches, parse_job_id, placeholders
 
 
 @pytest.mark.parametrize(
@@ -20,7 +20,7 @@ from packhorse.worker.commands import filled, job_number, places, says
     ],
 )
 def test_the_number_is_told_from_notices(said: str, number: str) -> None:
-    assert job_number(said) == number
+    assert parse_job_id(said) == number
 
 
 @pytest.mark.parametrize(
@@ -42,12 +42,12 @@ def test_arguments_with_nothing_to_say_are_left_out(elements: int, argv: list[st
         "-x{exclude}",
         "{script}",
     ]
-    assert filled(template, places("s", 1, "token", elements=elements)) == argv
+    assert fill_command(template, placeholders("s", 1, "token", elements=elements)) == argv
 
 
 def test_what_is_printed_is_searched_part_by_part() -> None:
     said = "job_state = C\nexit_status = 0\n\njob_state = C\n"
-    assert says(r"\A(?![\s\S]*exit_status)", said)
-    assert not says(r"\A(?![\s\S]*exit_status)", said.replace("\n\n", "\n"))
-    assert says("^exit_status = 0$", said)
-    assert not says("^exit_status = 27$", said)
+    assert matches(r"\A(?![\s\S]*exit_status)", said)
+    assert not matches(r"\A(?![\s\S]*exit_status)", said.replace("\n\n", "\n"))
+    assert matches("^exit_status = 0$", said)
+    assert not matches("^exit_status = 27$", said)

@@ -19,7 +19,7 @@ import pytest
 from continuation.desk import Desk, ended
 from packhorse.plan.waves import planned_ranges
 from packhorse.rundata.outcomes import latest_outcomes
-from packhorse.worker.journal import line
+from packhorse.worker.journal import journal_line
 from running.project import Project, bits, marked, until
 from worker.old import oldest_python
 
@@ -47,10 +47,10 @@ def pretend(
         "host": "n1", "pid": 1, "space": plan.space, "code": plan.code, "started": 1000.0,
         "deadline": 1000.0 + seconds - 30, "pack": f"{name}.pack", **header,
     }  # fmt: skip
-    rows = [line({"header": said}), *map(line, records)]
-    rows += [line({"note": note})] if note else []
+    rows = [journal_line({"header": said}), *map(journal_line, records)]
+    rows += [journal_line({"note": note})] if note else []
     (desk.path / "journal" / f"{name}.ndjson").write_bytes(
-        b"".join([*rows, line({"end": end, "at": 1000.0 + seconds})])
+        b"".join([*rows, journal_line({"end": end, "at": 1000.0 + seconds})])
     )
 
 
@@ -90,7 +90,7 @@ def test_killed_waves_are_followed_until_the_table_is_whole(
     before = {record["index"] for record in one.lines("index")}
     assert len(before) < 50
     said = one.go_on(wave)
-    assert "of wave 1 left no last word" in said
+    assert "of wave 1 did not close their journals" in said
     ((number, *submitted), (follower, *after)) = one.jobs()
     assert submitted == ["wave", f"--comment=packhorse-{one.run.about().id}-2", "base.sh", "2", "1"]
     assert after[:2] == ["after", f"--dependency={number}"]
@@ -104,8 +104,8 @@ def test_killed_waves_are_followed_until_the_table_is_whole(
     assert (submission.job, submission.continuation, submission.elements) == (number, follower, 2)
     assert tasks(one, 2) == set(range(50)) - before
     one.array(2, owner=number)
-    assert "nothing more is submitted: 50 of 50 tasks ended well" in one.go_on(2)
-    assert one.stopped() == {"why": "done", "text": "50 of 50 tasks ended well", "wave": 2}
+    assert "no further wave is submitted: 50 of 50 tasks succeeded" in one.go_on(2)
+    assert one.stopped() == {"why": "done", "text": "50 of 50 tasks succeeded", "wave": 2}
     assert len(one.lines("index")) == 50, "none ran twice"
     project.command("collect", "s")
     here = Project(tmp_path / "local").write(slow_py=(project.path / "slow.py").read_text())
@@ -179,7 +179,7 @@ def test_a_silent_scheduler_has_not_cancelled(desk: Make) -> None:
             "cancelled": r"\bCANCELLED",
         },
     )
-    assert "does not say how the wave ended (no connection)" in one.go_on(one.first_wave())
+    assert "does not tell how the wave ended (no connection)" in one.go_on(one.first_wave())
     assert one.jobs()
 
 
@@ -206,7 +206,7 @@ def test_caps_on_waves_and_on_core_hours(desk: Make) -> None:
     wave = one.first_wave()
     pretend(one, wave, good(0))
     one.go_on(wave)
-    assert one.stopped()["text"] == "1 waves were allowed, and 49 tasks are left"
+    assert one.stopped()["text"] == "the limit of 1 waves is reached; 49 tasks are left"
     one.said = {"core_hours": 3.0}
     one.rungs(4, 1, 3600)
     one.go_on(wave)
@@ -228,7 +228,7 @@ def test_a_study_that_fails_from_its_start_is_not_repeated(desk: Make, project: 
     ended(one.start(wave), code=4)
     one.go_on(wave)
     assert one.stopped()["why"] == "failing"
-    assert one.stopped()["text"] == "the first 20 tasks of a worker all failed in one way: no such model"
+    assert one.stopped()["text"] == "the first 20 tasks of a worker all failed in the same way: no such model"
 
 
 def test_a_function_that_cannot_be_imported_is_not_repeated(desk: Make, project: Project) -> None:
@@ -275,7 +275,7 @@ def test_a_node_that_the_scheduler_does_not_know_is_not_left_out(desk: Make) -> 
     pretend(one, wave, bad("FAILED", 1, 2, 3), host="login", element=1)
     one.mood("node", "node", "node")
     said = one.go_on(wave)
-    assert said.count("asking again") == 1
+    assert said.count("trying again") == 1
     assert one.jobs()[0][1:3] == ["wave", f"--comment=packhorse-{one.run.about().id}-2"]
 
 
@@ -289,7 +289,7 @@ def test_a_bad_node_takes_nothing_where_the_scheduler_sends_elements_there_all_t
     assert one.run.work(2)["avoid"] == [here]
     begun = time.monotonic()
     said = ended(one.start(2))
-    assert said == f"every task failed on {here} before; nothing is begun here\n"
+    assert said == f"every task failed on {here} before; no task begins here\n"
     assert time.monotonic() - begun > 0.9, "it keeps its job for a while, a twentieth of its time"
     assert one.leases(2) == []
     (one.path / "waves/2/work.json").write_text(json.dumps({**one.run.work(2), "avoid": ["n7"]}))
@@ -324,7 +324,7 @@ def test_a_continuation_that_died_before_it_released_is_finished_by_the_next(
     said = json.loads(path.read_text())
     path.write_text(json.dumps({**said, "released": 0, "continuation": ""}))
     told = one.go_on(wave, "--seconds", "4")
-    assert "wave 2 is held back; releasing it" in told
+    assert "wave 2 is held; releasing it" in told
     assert [row[1] for row in one.jobs()] == ["after"], "and what follows it, which was missing, too"
     submission = one.kept.of(2)
     assert submission is not None
@@ -337,7 +337,7 @@ def test_a_scheduler_that_is_away_does_not_bring_a_bad_node_back(desk: Make) -> 
     pretend(one, wave, good(0), host="n1", element=0)
     pretend(one, wave, bad("FAILED", 1, 2, 3), host="n2", element=1)
     one.mood("refuse", "refuse", "refuse")
-    assert one.go_on(wave, "--seconds", "60").count("asking again") == 3
+    assert one.go_on(wave, "--seconds", "60").count("trying again") == 3
     assert "--exclude=n2" in one.jobs()[0]
 
 
@@ -372,7 +372,7 @@ def test_memory_has_its_own_rung_and_its_end(desk: Make) -> None:
     one.go_on(3)
     assert one.stopped() == {
         "why": "done",
-        "text": "49 of 50 tasks ended well, 1 ran out of memory",
+        "text": "49 of 50 tasks succeeded, 1 ran out of memory",
         "wave": 3,
     }
 
@@ -388,7 +388,7 @@ def test_a_task_longer_than_its_job_gets_a_longer_one_or_is_left_out(desk: Make)
     pretend(one, 2, good(49) + bad("UNFINISHED", 48))
     one.go_on(2)
     assert one.stopped()["why"] == "done"
-    assert "1 met the deadline of a job that they had from its start" in one.stopped()["text"]
+    assert "1 had the whole time of a job and saved no newer checkpoint" in one.stopped()["text"]
 
 
 @pytest.mark.parametrize("newer", [True, False])
@@ -417,7 +417,7 @@ def test_of_two_continuations_one_goes_on(desk: Make, tmp_path: Path) -> None:
     argv = [*one.python, str(one.archive), "continue", str(one.path), str(wave)]
     both = [subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) for _ in range(2)]
     said = [process.communicate(timeout=60)[0] for process in both]
-    assert sum("wave 2 has been planned; this run goes on there" in one for one in said) == 1, said
+    assert sum("wave 2 is planned already and continues this run" in one for one in said) == 1, said
     assert len(one.jobs()) == 2, "a wave and what follows it"
     assert sorted(path.name for path in (one.path / "waves").iterdir() if path.is_dir()) == ["1", "2"]
 
@@ -426,7 +426,7 @@ def test_a_wave_that_somebody_planned_is_left_to_him(desk: Make) -> None:
     one = desk(STUDY)
     wave = one.first_wave()
     assert one.first_wave() == 2
-    assert "wave 2 has been planned" in one.go_on(wave)
+    assert "wave 2 is planned already" in one.go_on(wave)
     assert (one.jobs(), one.stopped()) == ([], {})
 
 
@@ -463,7 +463,7 @@ def test_a_refusal_is_asked_again_and_then_told(desk: Make) -> None:
     wave = one.first_wave()
     one.mood(*["refuse"] * 9)
     said = one.go_on(wave, "--seconds", "5")
-    assert "asking again in 2 s" in said
+    assert "trying again in 2 s" in said
     assert one.stopped()["why"] == "refused"
     assert one.stopped()["text"].endswith("Batch job submission failed: Invalid account")
     assert not (one.path / "waves/2").exists(), "a wave that cannot start never was"
@@ -479,7 +479,7 @@ def test_a_wave_that_nothing_follows_is_told(desk: Make) -> None:
     said = json.loads((one.path / "waves/continue.json").read_text())
     said["after"] = ["false"]
     (one.path / "waves/continue.json").write_text(json.dumps(said))
-    assert "nothing will follow it by itself" in one.go_on(wave, "--seconds", "3")
+    assert "wave 2 runs, but no job continues the run after it" in one.go_on(wave, "--seconds", "3")
     assert one.jobs()[0][1] == "wave"
 
 
@@ -489,10 +489,10 @@ def test_the_array_that_works_on_a_wave_is_the_one_waited_for(desk: Make) -> Non
     ended(one.start(wave, 0, owner="6"))  # the first of two, whose answer was lost
     ended(one.start(wave, 0, owner="7"))
     said = one.go_on(wave)
-    assert "job 6 works on wave 1 and not job 7; waiting for it" in said
+    assert "wave 1 belongs to job 6 and not to job 7; waiting for it" in said
     ((_, *after),) = one.jobs()
     assert after[:2] == ["after", "--dependency=6"]
-    assert "tasks ended well" in one.go_on(wave), "it has ended now"
+    assert "tasks succeeded" in one.go_on(wave), "it has ended now"
 
 
 def test_a_submission_does_not_inherit_what_the_job_was_told(desk: Make) -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from packhorse.results.fold import Retry, fold
 from packhorse.results.journal import read_journals
-from packhorse.worker.outcomes import WORDS, Journal, Outcomes, Overruled, journal_paths
+from packhorse.worker.waves.outcomes import OUTCOMES, Journal, Outcomes, Overruled, journal_paths
 from results.journals import header_of, space_of, write_journal
 
 SPACE = space_of()  # twelve tasks
@@ -97,15 +97,15 @@ def test_the_same_word_on_each_task(
     ranges = joined(chosen) or [(0, SPACE.size)]
     words = folded(directory, ranges, [plan])
     tasks = [index for a, b in ranges for index in range(a, b)]
-    found = {word: {i for a, b in words.with_word(word) for i in range(a, b)} for word in WORDS}
-    assert {i: word for word in WORDS for i in found[word]} == {i: expected.state(i) for i in tasks}
-    assert words.counts() == {word: len(found[word]) for word in WORDS}
+    found = {word: {i for a, b in words.with_outcome(word) for i in range(a, b)} for word in OUTCOMES}
+    assert {i: word for word in OUTCOMES for i in found[word]} == {i: expected.state(i) for i in tasks}
+    assert words.counts() == {word: len(found[word]) for word in OUTCOMES}
     half = [(a, b) for a, b in ranges if a % 2]
     outside = [i for i in tasks if not any(a <= i < b for a, b in half)]
     assert words.counts_without(half) == {
-        word: sum(expected.state(i) == word for i in outside) for word in WORDS
+        word: sum(expected.state(i) == word for i in outside) for word in OUTCOMES
     }
-    assert set(words.cut) == found["UNFINISHED"]
+    assert set(words.unfinished) == found["UNFINISHED"]
 
 
 def joined(ranges: list[tuple[int, int]]) -> list[tuple[int, int]]:
@@ -118,14 +118,14 @@ def folded(directory: Path, ranges: Any, plans: list[dict[str, Any]]) -> Outcome
     words, overruled = Outcomes(ranges), Overruled(plans)
     for journal in sorted(map(Journal, journal_paths(directory / "journal")), key=Journal.order):
         if journal.header and journal.header["space"] == SPACE.digest:
-            words.take(journal, overruled)
+            words.fold(journal, overruled)
     return words
 
 
 def test_a_million_tasks_cost_a_few_bytes_each(tmp_path: Path) -> None:
     import tracemalloc
 
-    from packhorse.worker.journal import line
+    from packhorse.worker.journal import journal_line
 
     space = space_of({"n": list(range(1000))}, replicates=1000)
     folder = tmp_path / "journal"
@@ -133,14 +133,14 @@ def test_a_million_tasks_cost_a_few_bytes_each(tmp_path: Path) -> None:
     order = list(range(space.size))
     random.Random(1).shuffle(order)
     part = order[: space.size // 20]
-    rows = [line({"header": header_of(space, "1-0-0-h-1-ab")})]
-    rows += [line({"index": i, "seed": 2**62, "begin": 1.5, "json": {"y": 0.1}}) for i in part]
+    rows = [journal_line({"header": header_of(space, "1-0-0-h-1-ab")})]
+    rows += [journal_line({"index": i, "seed": 2**62, "begin": 1.5, "json": {"y": 0.1}}) for i in part]
     (folder / "1-0-0-h-1-ab.ndjson").write_bytes(b"".join(rows))
     tracemalloc.start()
     words = Outcomes([[0, space.size]])
     (path,) = journal_paths(folder)
-    words.take(Journal(path), Overruled([]))
-    missing = words.with_word("MISSING")
+    words.fold(Journal(path), Overruled([]))
+    missing = words.with_outcome("MISSING")
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert words.counts()["OK"] == len(part)

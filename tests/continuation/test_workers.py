@@ -94,7 +94,7 @@ def test_an_old_and_a_new_python_work_on_one_wave_and_go_on(desk: Make, project:
     ended(old)
     one.go_on(wave)
     assert one.stopped()["why"] == "done"
-    assert one.stopped()["text"] == "40 of 40 tasks ended well"
+    assert one.stopped()["text"] == "40 of 40 tasks succeeded"
 
 
 def test_at_the_deadline_tasks_are_unfinished_or_somebody_elses(
@@ -108,7 +108,9 @@ def test_at_the_deadline_tasks_are_unfinished_or_somebody_elses(
     ended(first)
     records = one.lines("index")
     assert [record["outcome"] for record in records] == ["UNFINISHED", "UNFINISHED"]
-    assert all(record["wall"] > 1 and record["cause"] == "its job's time was over" for record in records)
+    assert all(
+        record["wall"] > 1 and record["cause"] == "its job reached its time limit" for record in records
+    )
     assert one.lines("end")[-1]["end"] == "deadline"
     # Those who come later have all the rest, what was given back among it.
     (folder / "free").write_text("100")
@@ -241,7 +243,7 @@ def test_another_array_of_the_wave_leaves_it_alone(desk: Make, project: Project)
     ended(one.start(wave, 0, owner="7"))
     files = sorted(path.name for path in one.path.rglob("*"))
     said = ended(one.start(wave, 0, owner="8"))
-    assert said == "wave 1 belongs to job 7; job 8 leaves it alone\n"
+    assert said == "wave 1 belongs to job 7; job 8 runs no task\n"
     said = ended(one.start(wave, 1, owner="7"))
     assert json.loads(said)["end"] == "done", "too late, and quiet about it"
     assert sorted(path.name for path in one.path.rglob("*")) == files, "neither left a file"
@@ -300,7 +302,8 @@ def test_a_worker_whose_tasks_all_fail_ends_and_leaves_the_rest_to_others(
     ended(one.start(wave, 0), code=4)
     assert one.lines("end")[-1]["end"] == "failing"
     assert (
-        one.lines("note")[-1]["note"] == "the first 20 tasks of a worker all failed in one way: no GPU here"
+        one.lines("note")[-1]["note"]
+        == "the first 20 tasks of a worker all failed in the same way: no GPU here"
     )
     done = len(one.lines("index"))
     assert 20 <= done < 40
@@ -333,7 +336,7 @@ def test_a_full_scratch_folder_is_refused_with_a_sentence(
     finally:
         subprocess.run(["umount", folder], check=True)
     events = [json.loads(row) for row in said.splitlines()]
-    assert any("has no place for working copies" in event.get("error", "") for event in events)
+    assert any("has no space for working copies" in event.get("error", "") for event in events)
     assert any("No space left on device" in note["note"] for note in one.lines("note"))
     assert one.leases(wave) == [], "it has claimed nothing"
 

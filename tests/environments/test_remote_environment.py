@@ -121,7 +121,7 @@ def test_the_standard_library_needs_nothing_but_the_sites_python(laptop: Laptop,
     assert said(found.interpreter.python, "print(6 * 7)") == "42"
     assert found.programs["python"] == found.programs["python3"] == found.interpreter.python
     assert site.environments == []
-    assert MINOR in found.said[0]
+    assert MINOR in found.description[0]
     assert found.digest
 
 
@@ -230,7 +230,7 @@ def test_a_pylock_is_installed_with_its_hashes_and_markers(laptop: Laptop, site:
     source = laptop.study(pylock__toml=PYLOCK.format(minor=MINOR, sha256="0" * 64))
     with pytest.raises(RunError, match="pip install") as wrong:
         laptop.ask(source)
-    assert "make the lock anew" in wrong.value.hint
+    assert "make the lock again" in wrong.value.hint
     source = laptop.study(
         pylock__toml=PYLOCK.format(minor=MINOR, sha256=right).replace(
             'version = "9"', f'version = "9"\nwheels = [{{hashes = {{sha256 = "{right}"}}}}]'
@@ -267,7 +267,7 @@ def test_packages_installed_there_by_hand_are_another_environment(laptop: Laptop
     unpacked(site.environments[0], laptop.wheels / "beta-3.1-py3-none-any.whl")
     again = laptop.ask(source)
     assert again.digest != first.digest
-    assert "beta" in {row["name"] for row in again.told["python"]["packages"]}  # type: ignore[index]
+    assert "beta" in {row["name"] for row in again.provenance["python"]["packages"]}  # type: ignore[index]
 
 
 # Which Python
@@ -323,7 +323,7 @@ def test_a_python_too_old_for_the_code_is_refused_where_no_other_is_to_be_had(
     site.program("python3", old)
     site.script("uv", "echo no network >&2; exit 1")
     source = laptop.study("match 1:\n    case 1:\n        print(1)\n")
-    with pytest.raises(RunError, match=r"needs Python 3.10 or newer; on loop there is") as wrong:
+    with pytest.raises(RunError, match=r"needs Python 3.10 or newer; loop has ") as wrong:
         laptop.ask(source)
     assert "modules: [python]" in wrong.value.hint
 
@@ -426,7 +426,7 @@ def test_a_uv_project_is_synced_and_uv_is_sent_where_it_is_missing(laptop: Lapto
     source = laptop.study("import json\n", text="command: python sim.py\nenvironment: {uv: true}\n", **files)
     found = laptop.ask(source)
     assert found.interpreter.python == f"{site.environments[0]}/bin/python"
-    assert any("loop has no uv: uv" in one for one in site.heard.said)
+    assert any("loop has no uv; uploading uv" in one for one in site.heard.said)
     assert "sync --frozen" in Path(f"{site.environments[0]}.log").read_text()
     site.heard.said.clear()
     (source.folder / "uv.lock").write_text((source.folder / "uv.lock").read_text().replace(">=3.9", ">=3.8"))
@@ -496,8 +496,8 @@ def test_uv_is_sent_and_fetches_a_python_where_the_sites_own_is_too_old(
         == f"1.0 {MINOR}"
     )
     told = "\n".join(site.heard.said)
-    assert "loop has no uv: uv" in told
-    assert f"loop has no Python {MINOR}: uv fetches it" in told
+    assert "loop has no uv; uploading uv" in told
+    assert f"loop has no Python {MINOR}; uv downloads it" in told
     assert (site.area / "packhorse" / "pythons").is_dir()
     assert not (site.folder / "home" / ".local" / "bin").exists()
 
@@ -521,7 +521,7 @@ def test_a_failed_build_shows_its_command_its_last_lines_and_the_cure(
         laptop.ask(laptop.study(requirements__txt="alpha==9.9\n"))
     assert line in wrong.value.message
     assert ".python-version" in wrong.value.hint
-    log = re.search(r"the whole log: (\S+)", wrong.value.hint)
+    log = re.search(r"full log: (\S+)", wrong.value.hint)
     assert log
     assert "alpha==9.9" in Path(log[1]).read_text()
     assert site.environments == []
@@ -592,7 +592,7 @@ def test_a_builder_that_is_killed_leaves_nothing_that_is_taken_for_whole(
     held = int(until(lambda: Path(f"{hold}.pid").exists() and Path(f"{hold}.pid").read_text().strip()))
     for process in [*until(lambda: builders(site)), held]:
         os.kill(process, signal.SIGKILL)
-    until(lambda: any("it is built anew" in one for one in heard.warned))
+    until(lambda: any("building it again" in one for one in heard.warned))
     hold.unlink()
     thread.join(DEADLINE)
     assert said(found[0].interpreter.python, "import alpha; print(alpha.VERSION)") == "1.0"
@@ -630,7 +630,7 @@ def test_a_build_goes_on_when_the_laptop_is_gone(laptop: Laptop, site: Loopback,
 def test_a_plan_tells_of_an_environment_without_building_it(laptop: Laptop, site: Loopback) -> None:
     source = laptop.study(requirements__txt="alpha==1.0\n")
     found = laptop.ask(source, build=False)
-    assert "to be built" in found.said[0]
+    assert "to be built" in found.description[0]
     assert found.digest == ""
     assert site.environments == []
     built = laptop.ask(source)
@@ -647,7 +647,7 @@ def test_a_plan_makes_nothing_here_or_there(laptop: Laptop, site: Loopback) -> N
         laptop.ask(source, build=False)
     (source.folder / ".python-version").unlink()
     found = laptop.ask(source, build=False)
-    assert "1 package of packhorse-lock.txt, to be built in" in found.said[0]
+    assert "1 package of packhorse-lock.txt, to be built in" in found.description[0]
     assert not (source.folder / "packhorse-lock.txt").exists()
     assert list(site.area.iterdir()) == []
     assert laptop.ask(source).interpreter.python == found.interpreter.python
@@ -667,7 +667,7 @@ def test_where_the_site_reaches_no_index_the_packages_are_fetched_here(
     monkeypatch.setenv("PIP_FIND_LINKS", str(laptop.wheels))
     found = laptop.ask(laptop.study("import beta\n", requirements__txt="beta==3.1\nalpha==2.0\n"))
     assert said(found.interpreter.python, "import alpha, beta; print(alpha.VERSION)") == "2.0"
-    assert any("fetched here and sent" in one for one in site.heard.said)
+    assert any("downloading the packages here" in one for one in site.heard.said)
     if uv:
         with pytest.raises(RunError, match="could not be downloaded here either"):
             laptop.ask(laptop.study(requirements__txt="alpha==7.7\n"))
@@ -714,7 +714,7 @@ def test_of_a_uv_project_too_the_packages_are_fetched_here(
     text = "command: python sim.py\nenvironment: {uv: true}\n"
     found = laptop.ask(laptop.study(text=text, pyproject__toml=project, uv__lock=lock))
     assert said(found.interpreter.python, "import alpha; print(alpha.VERSION)") == "1.0"
-    assert any("fetched here and sent" in one for one in site.heard.said)
+    assert any("downloading the packages here" in one for one in site.heard.said)
 
 
 def test_a_place_where_nothing_can_be_written_is_told(laptop: Laptop, site: Loopback) -> None:
@@ -744,7 +744,7 @@ def test_r_gets_a_library_of_its_own_and_a_missing_package_is_told_with_the_line
     assert library.is_dir()
     assert str(found.interpreter.variables["R_LIBS_USER"]).split(":")[0] == str(library)
     assert found.programs["Rscript"] == str(site.bin / "Rscript")
-    assert found.told["r"]["version"].startswith("R version")  # type: ignore[index]
+    assert found.provenance["r"]["version"].startswith("R version")  # type: ignore[index]
     (source.folder / "more.R").write_text("library('lme5')\nbayez::fit\n")
     (source.folder / "sim.R").write_text(code + "source('more.R')\n")
     with pytest.raises(RunError, match=r"sim.R loads bayez, lme5, which R version") as wrong:

@@ -38,7 +38,8 @@ FILES = {
         @pytest.mark.skip(reason="R is not installed")
         def test_r(): pass
         @pytest.mark.campaign
-        def test_for_hours(): pass
+        @pytest.mark.parametrize("seed", [1, 2])
+        def test_for_hours(seed): pass
         """,
     "house/test_times.py": """
         pytestmark = pytest.mark.alone
@@ -90,8 +91,8 @@ def test_all_sessions_are_counted_together_and_what_was_not_run_is_in_one_list(f
     assert status == 0, summary
     assert listed(summary, "not run") == [
         "tests/cluster/test_slurm.py::test_needs_a_gpu: there is no GPU",
+        "tests/house/test_words.py::test_for_hours (2 cases): takes long, run by make campaign",
         "tests/house/test_words.py::test_r: R is not installed",
-        "tests/house/test_words.py::test_for_hours: takes long, run by make campaign",
     ]
     assert listed(summary, "failed") == []
     assert summary.splitlines()[-1] == "6 passed, 0 failed, 2 skipped"
@@ -136,13 +137,18 @@ def test_whatever_goes_wrong_is_a_failure_and_is_in_one_list(folder: Path) -> No
     assert status == 1
     assert listed(summary, "failed") == [
         "(alone): no test was found",
-        "tests/cluster/test_slurm.py::test_b: it did not end: its session ended with exit status 7",
-        "tests/cluster/test_slurm.py::test_c: it did not end: its session ended with exit status 7",
+        "(cluster): the session ended with exit status 7",
         "tests/house/test_bad.py::test_nowhere: no part of scripts/test runs it",
         "tests/house/test_bad.py::test_teardown: tests/house/test_bad.py:6: OSError",
         "tests/house/test_bad.py::test_wrong: tests/house/test_bad.py:2: AssertionError",
     ]
-    assert summary.splitlines()[-1] == "6 passed, 6 failed, 1 skipped"
+    assert listed(summary, "not run") == [
+        "tests/cluster/test_slurm.py::test_b: its session ended with exit status 7 before it had",
+        "tests/cluster/test_slurm.py::test_c: its session ended with exit status 7 before it had",
+        "tests/house/test_words.py::test_for_hours (2 cases): takes long, run by make campaign",
+        "tests/house/test_words.py::test_r: R is not installed",
+    ]
+    assert summary.splitlines()[-1] == "6 passed, 5 failed, 3 skipped"
 
 
 def test_a_file_that_cannot_be_read_is_a_failure(folder: Path) -> None:
@@ -173,4 +179,5 @@ def test_an_interrupt_ends_all_sessions_and_still_counts(folder: Path) -> None:
     shown, _ = process.communicate(timeout=60)
     assert process.returncode == 130
     assert re.search(r"^\d+ passed, [1-9]\d* failed, \d+ skipped$", shown.splitlines()[-1])
-    assert "tests/house/test_times.py::test_start: interrupted" in shown
+    assert "(all): interrupted" in listed(shown, "failed")
+    assert "tests/house/test_times.py::test_start: interrupted before it began" in listed(shown, "not run")

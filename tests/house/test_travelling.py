@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[2]
 # What each package that travels may import of Packhorse: itself. task.py is sent with the worker.
 PACKAGES = ("worker", "agent")
 TRAVELLING = [
-    *((name, path) for name in PACKAGES for path in sorted((ROOT / "src/packhorse" / name).glob("*.py"))),
+    *((name, path) for name in PACKAGES for path in sorted((ROOT / "src/packhorse" / name).rglob("*.py"))),
     ("worker", ROOT / "src/packhorse/task.py"),
 ]
 

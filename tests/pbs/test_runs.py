@@ -114,7 +114,7 @@ def test_what_a_real_server_refused_is_told_and_leaves_nothing(site: Site) -> No
 def test_a_server_that_is_away_for_a_while_is_asked_again(site: Site) -> None:
     study(site)
     site.mood(captured(site, "qsub-server-stopped"))
-    assert "asking again" in run(site)
+    assert "trying again" in run(site)
     check(site)
 
 
@@ -219,7 +219,7 @@ def test_jobs_that_were_sent_by_hand_are_listed_cancelled_and_read(site: Site) -
     assert "(run s)" in said
     assert re.search(r"s-next \(run s\) +dependent +it waits for another job to end", said)
     assert re.search(r"3\.pbs01\S* +fit +held +it is held", said)
-    assert "comes when it has ended" in command("logs", "mine:2")
+    assert "is written when it ends" in command("logs", "mine:2")
     assert "has not started" in command("logs", "mine:3")
     assert "cancelled job 3" in command("cancel", "mine:3")
     assert "cancelled job 4" in command("cancel", "mine:4"), "an array, without its brackets"

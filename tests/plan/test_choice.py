@@ -40,7 +40,7 @@ def test_the_sites_default_where_it_fits():
 def test_the_first_that_fits_with_the_reason_that_the_default_does_not():
     found = chosen(taking(60, 10, gpus=1))
     assert found.partition == GPU
-    assert found.notes == ("partition gpu, since a task asks 1 GPU; nodes of general have none",)
+    assert found.notes == ("partition gpu, since a task asks for 1 GPU; nodes of general have none",)
 
 
 def test_gpus_are_left_to_those_who_need_them():
@@ -52,18 +52,18 @@ def test_never_one_that_is_open_by_request_unless_it_is_named():
     site = replace(TESTBED, partitions=(GENERAL, replace(BIG, by_request=True)))
     work = taking(60, 10, memory=200 * 1024)
     assert (
-        "once the site has let you in, write partition: bigmem under cluster:, or --partition bigmem"
+        "once the site has given you access, write partition: bigmem under cluster:, or --partition bigmem"
         in refusal(work, site)
     )
     named = chosen(work, site, partition="bigmem")
     assert named.partition.name == "bigmem"
-    assert named.notes == ("bigmem is open only to whom testbed has let in",)
+    assert named.notes == ("access to bigmem must be granted by testbed",)
 
 
 def test_where_all_are_open_only_by_request_that_is_said():
     site = replace(TESTBED, partitions=(replace(GENERAL, by_request=True),))
     assert (
-        "partition general is open only by request | to go there all the same, write partition: general"
+        "partition general is open only by request | to use it nevertheless, write partition: general"
         in refusal(Work(tasks=1), site)
     )
 
@@ -110,7 +110,7 @@ def test_one_for_tests_is_not_taken_for_more_than_that():
 def test_a_site_of_which_nothing_is_known_is_tried_and_that_is_said():
     found = chosen(Work(tasks=3, resources=Resources(gpus=1)), Site(name="penguins"), partition="Penguin")
     assert found.partition.name == "Penguin"
-    assert "nobody has described the partitions of penguins" in found.notes[0]
+    assert "the partitions of penguins are not described" in found.notes[0]
 
 
 # Why not
@@ -122,22 +122,22 @@ def test_a_site_of_which_nothing_is_known_is_tried_and_that_is_said():
         (
             taking(60, 1, memory=200 * 1024),
             {"partition": "general"},
-            "a task asks 200 GB; nodes of general have 16000 MB | bigmem has 1 TB: write partition: bigmem",
+            "a task asks for 200 GB; nodes of general have 16000 MB | bigmem has 1 TB: write partition: bigmem",
         ),
         (
             taking(60, 1, cpus=16),
             {"partition": "gpu"},
-            "a task asks 16 cores; nodes of gpu have 8 | bigmem has 32 cores: write partition: bigmem",
+            "a task asks for 16 cores; nodes of gpu have 8 | bigmem has 32 cores: write partition: bigmem",
         ),
         (
             taking(60, 1, gpus=2),
             {"partition": "general"},
-            "a task asks 2 GPUs; nodes of general have none | gpu has 4 GPUs: write partition: gpu",
+            "a task asks for 2 GPUs; nodes of general have none | gpu has 4 GPUs: write partition: gpu",
         ),
         (
             taking(60, 1, gpus=8),
             {},
-            "a task asks 8 GPUs; nodes of general have none | nodes of testbed have at most 4 GPUs (gpu)",
+            "a task asks for 8 GPUs; nodes of general have none | nodes of testbed have at most 4 GPUs (gpu)",
         ),
         (
             taking(6 * DAY, 1),
@@ -148,22 +148,22 @@ def test_a_site_of_which_nothing_is_known_is_tried_and_that_is_said():
         (
             taking(EIGHT_DAYS, 1),
             {},
-            "general allows 7 d | let tasks be shorter, or save where they are (checkpoint: true)",
+            "general allows 7 d | make tasks shorter, or save checkpoints (checkpoint: true)",
         ),
         (
             taking(EIGHT_DAYS, 1),
             {"job_time": HOUR},
-            "8 d 6 min; general allows 7 d | let tasks be shorter",
+            "8 d 6 min; general allows 7 d | make tasks shorter",
         ),
         (
             taking(60, 1),
             {"job_time": EIGHT_DAYS},
-            "a job asks 8 d; general allows 7 d | write job_time: 7 d (or less)",
+            "a job asks for 8 d; general allows 7 d | write job_time: 7 d (or less)",
         ),
         (
             taking(HOUR, 1),
             {"job_time": HOUR},
-            "a job asks 1 h | write job_time: 1 h 5 min (or more) under cluster:, or --job-time '1 h 5 min'",
+            "a job asks for 1 h | write job_time: 1 h 5 min (or more) under cluster:, or --job-time '1 h 5 min'",
         ),
         (
             taking(1, 1),
@@ -181,7 +181,12 @@ def test_a_refusal_names_what_was_asked_the_limit_and_where_it_fits(work, asked,
 def test_all_reasons_are_said_at_once():
     site = replace(TESTBED, account_needed=True, max_jobs=1)
     said = refusal(taking(60, 1, gpus=8, memory=200 * 1024), site)
-    for words in ("none is named", "testbed allows 1 job", "a task asks 8 GPUs", "a task asks 200 GB"):
+    for words in (
+        "none is named",
+        "testbed allows 1 job per user",
+        "a task asks for 8 GPUs",
+        "a task asks for 200 GB",
+    ):
         assert words in said
     assert "write account: NAME" in said
 
@@ -191,7 +196,7 @@ def test_an_account_that_is_named_is_enough():
 
 
 def test_limits_on_arrays_and_on_nodes():
-    assert "takes no job arrays" in refusal(Work(tasks=1), replace(TESTBED, max_array_index=-1))
+    assert "accepts no job arrays" in refusal(Work(tasks=1), replace(TESTBED, max_array_index=-1))
     closed = replace(TESTBED, partitions=(replace(GENERAL, nodes=0),))
     assert "partition general has no node" in refusal(Work(tasks=1), closed)
 

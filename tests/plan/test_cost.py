@@ -58,7 +58,7 @@ def test_a_cap_refuses_what_is_expected_to_use_more():
     found = cost(taking(10, 9600), max_core_hours=20)
     reason = over_cap(found, 20)
     assert reason.what == "core-hours"
-    assert reason.text == "the run is expected to use 27.7 core-hours; at most 20.0 are allowed"
+    assert reason.text == "the run is expected to use 27.7 core-hours; the maximum is 20.0"
     assert "--max-core-hours 42" in reason.advice
     assert over_cap(cost(taking(10, 9600), max_core_hours=42), 42) is None
     assert over_cap(found, None) is None
@@ -74,11 +74,14 @@ def test_a_cap_refuses_a_wave_that_could_use_more():
 @pytest.mark.parametrize(
     ("work", "said"),
     [
-        (Work(tasks=9), "nobody knows how long a task takes: 1 min is assumed, and the first wave measures"),
+        (
+            Work(tasks=9),
+            "the time of a task is not known: 1 min is assumed until the first wave has measured it",
+        ),
         (Work(tasks=9, measured=2.5), "a task takes 2.5 s, as measured"),
         (taking(90, 9), "a task takes 1 min 30 s, as the study expects"),
         (Work(tasks=9, resources=Resources(time=90)), "every task takes all of its 1 min 30 s"),
-        (taking(90, 9), "no memory is asked for, so testbed gives its default of 100 MB a core"),
+        (taking(90, 9), "no memory is requested, so a job gets the default of testbed, 100 MB per core"),
     ],
 )
 def test_what_is_taken_for_granted_is_said(work, said):

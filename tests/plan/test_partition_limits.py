@@ -25,13 +25,13 @@ def test_jobs_of_a_serial_partition_have_one_core_and_larger_tasks_go_elsewhere(
     assert (shape.slots, shape.cores) == (1, 1)
     assert choose(taking(600, 10, cpus=4), SITE, Cluster()).partition == PARALLEL
     (reason,) = choose(taking(600, 10, cpus=4), SITE, Cluster(partition="serial")).reasons
-    assert reason.text == "a task asks 4 cores; a job of serial may have 1"
+    assert reason.text == "a task asks for 4 cores; a job of serial may have 1"
     assert "parallel has 128 cores" in reason.advice
 
 
 def test_a_job_has_no_more_gpus_than_one_job_may_have() -> None:
     (reason,) = choose(taking(60, 4, gpus=2), SITE, Cluster(partition="h100-single")).reasons
-    assert reason.text == "a task asks 2 GPUs; a job of h100-single may have 1"
+    assert reason.text == "a task asks for 2 GPUs; a job of h100-single may have 1"
     assert shape_of(taking(60, 400, gpus=1), SITE, GPU, Cluster()).gpus == 1
     whole = replace(GPU, max_gpus=None)
     assert choose(taking(60, 4, gpus=2), replace(SITE, partitions=(whole,)), Cluster()).partition == whole

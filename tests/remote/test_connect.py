@@ -24,7 +24,7 @@ def test_a_user_logs_in_once_and_everything_else_rides_on_that(laptop: Laptop, g
     status, shown = laptop.connect(kind)
     assert status == 0
     assert f"connected to {kind} as {gate.users[kind]} on testbed-login\n" in shown
-    assert re.search(r"it closes itself after 8 h without use \(not before \d\d:\d\d\)", shown)
+    assert re.search(r"it closes after 8 h without use \(not before \d\d:\d\d\)", shown)
     for words in (["--check"], []):
         again = laptop.run("connect", kind, *words)
         assert again.returncode == 0, again.stderr
@@ -50,10 +50,10 @@ def test_a_push_that_is_denied_is_explained_in_the_words_of_the_site(laptop: Lap
     status, shown = laptop.connect("push")
     assert status == 5
     told = shown[shown.index("packhorse:") :].splitlines()
-    assert told[0] == f"packhorse: push did not let {gate.users['push']} in"
+    assert told[0] == f"packhorse: push refused the login of {gate.users['push']}"
     assert told[1:] == [
-        "  a password or code mistyped, or a push that was not approved in time: packhorse connect push",
-        f"  another name there? you tried as {gate.users['push']}; to try another, write this line to {laptop.sites}/push.yaml:",
+        "  a wrong password or code, or a push that was not approved in time: packhorse connect push",
+        f"  another user name there? you tried {gate.users['push']}; to use another, write this line to {laptop.sites}/push.yaml:",
         "    login: NAME@127.0.0.1",
         "  a new account: accounts of today cannot be used yet",
         "  until an account can be used: up to 24 h",
@@ -93,10 +93,10 @@ def test_an_unknown_host_is_shown_with_its_fingerprint_and_taken_only_by_a_yes(
     laptop.prefer("StrictHostKeyChecking no")  # asked all the same
     status, shown = laptop.connect("key", [("(yes/no/[fingerprint])?", "no")])
     assert status == 5
-    assert "this machine has not seen 127.0.0.1 before" in shown
+    assert "this machine has no host key of 127.0.0.1" in shown
     assert "the one that key publishes (https://example.org/keys)" in shown
     assert f"ED25519 key fingerprint is {gate.fingerprint()}" in shown
-    assert "was not accepted, so you were not logged in" in shown
+    assert "was not accepted, so there was no login" in shown
     assert gate.logins() == []
     assert laptop.known_hosts.read_text() == ""
     assert laptop.connect("key", [("(yes/no/[fingerprint])?", "yes")])[0] == 0
@@ -110,7 +110,7 @@ def test_a_host_whose_key_has_changed_is_refused_with_both_fingerprints(laptop: 
     status, shown = laptop.connect("key", [])
     assert status == 5
     told = shown[shown.index("packhorse:") :]
-    assert "its key has changed" in told
+    assert "the host key of 127.0.0.1 has changed" in told
     assert f"known here: ED25519 {laptop.fingerprint()} ({laptop.known_hosts})" in told
     assert f"sent now: ED25519 {gate.fingerprint()}" in told
     assert f"ssh-keygen -R '[127.0.0.1]:{gate.port}' -f '{laptop.known_hosts}'" in told
@@ -160,11 +160,11 @@ def test_a_connection_without_a_network_is_told_in_time_and_opened_anew(laptop: 
     silent = laptop.run("connect", "push", "--check")
     assert time.monotonic() - begin < 15
     assert silent.returncode == 5
-    assert "push does not answer on the connection: the network may be gone" in silent.stderr
+    assert "push does not respond; the network may be down" in silent.stderr
     gate.restart()  # whoever calls is answered again, and the old connection stays as it is
     status, shown = laptop.connect("push")
     assert status == 0
-    assert "the connection to push does not answer, so it is closed and opened anew" in shown
+    assert "the connection to push does not respond; closing it and connecting again" in shown
     assert laptop.run("connect", "push", "--check").returncode == 0
     assert gate.logins() == [gate.users["push"]] * 2
 
@@ -190,7 +190,7 @@ def test_sessions_that_are_all_in_use_are_told_and_never_make_a_login(laptop: La
     [
         ("echo 'Have a nice day'", 0, "print text in plain commands (Have a nice day)"),
         ("[[ $- != *i* ]] && return", 0, "connected to key"),
-        ("exit 0", 5, "key let you in, but does not run a command"),
+        ("exit 0", 5, "key accepted the login, but does not run commands"),
     ],
 )
 def test_what_a_bashrc_does_is_coped_with_or_told(
@@ -207,8 +207,8 @@ def test_without_a_terminal_nobody_can_be_asked(laptop: Laptop, gate: Gate) -> N
     told = laptop.run("connect", "push")
     assert told.returncode == 5
     assert told.stderr.splitlines() == [
-        "packhorse: there is no terminal in which push could ask you for a password or a code",
-        "  type it in a terminal: packhorse connect push",
+        "packhorse: push may ask for a password or a code, and there is no terminal to type it in",
+        "  type in a terminal: packhorse connect push",
     ]
     assert gate.attempts() == []
 
@@ -245,9 +245,7 @@ def test_the_settings_of_ssh_count_and_those_that_would_spoil_a_login_do_not(
     laptop.site("push", "extends: testbed\nlogin: behind\nidle: 1 h\n")
     status, shown = laptop.connect("push")
     assert status == 0, shown
-    assert re.search(
-        r"it closes itself after 1 h without use \(not before \d\d:\d\d\), the rule of push", shown
-    )
+    assert re.search(r"it closes after 1 h without use \(not before \d\d:\d\d\), the rule of push", shown)
     assert "on testbed-login" in laptop.run("connect", "push", "--check").stdout
     assert gate.logins() == [gate.users["key"], gate.users["push"]]
 
@@ -278,21 +276,26 @@ def test_settings_that_take_no_unknown_key_are_obeyed(laptop: Laptop, gate: Gate
     status, shown = laptop.connect("key", [])
     assert status == 5
     assert (
-        f"your settings take no unknown key: put the site's (ask its help desk) into {laptop.known_hosts}"
+        f"your settings accept no unknown key: add the site's (ask its help desk) to {laptop.known_hosts}"
         in shown
     )
     assert gate.logins() == []
 
 
 REFUSED = {
-    "shipped": ("testbed", 2, "nobody has said where one logs in to testbed", "  extends: testbed\n"),
-    "own": ("mine", 2, "nobody has said where one logs in to mine", "sites/mine.yaml:\n    login: YOU@"),
-    "local": ("local", 2, "local is where you are", "there is nothing to log in to"),
-    "host": ("login-key", 2, "login-key is a host of ssh and no site", "  login: login-key\n"),
+    "shipped": ("testbed", 2, "the login node of testbed is not known", "  extends: testbed\n"),
+    "own": ("mine", 2, "the login node of mine is not known", "sites/mine.yaml:\n    login: YOU@"),
+    "local": ("local", 2, "local is this machine", "and needs no login"),
+    "host": (
+        "login-key",
+        2,
+        "login-key is a host of ssh, but not a site of Packhorse",
+        "  login: login-key\n",
+    ),
     "address": ("me@example.org", 2, "me@example.org is a host of ssh", "NAME.yaml with these lines"),
     "nothing": ("quarz", 2, "no site 'quarz'", "packhorse sites lists them"),
-    "nobody": ("lost", 5, "no machine is called nowhere.invalid", "packhorse sites show lost"),
-    "closed": ("deaf", 5, "127.0.0.1 does not answer", "maintenance of deaf: Tuesdays"),
+    "nobody": ("lost", 5, "host nowhere.invalid not found", "packhorse sites show lost"),
+    "closed": ("deaf", 5, "127.0.0.1 does not respond", "maintenance of deaf: Tuesdays"),
     "settings": ("odd", 5, "ssh refuses its settings", "Bad configuration option: nonsense"),
 }
 

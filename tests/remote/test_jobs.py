@@ -147,7 +147,7 @@ def test_without_a_connection_a_script_says_what_to_type(
     connected.run("connect", "key", "--close")
     shown = connected.run("status", "fit-1", cwd=work)
     assert shown.returncode == 0
-    assert "not known; not connected to key; log in again: packhorse connect key" in shown.stdout
+    assert "unknown; not connected to key; log in again: packhorse connect key" in shown.stdout
     assert "fit-1: unknown, fit.sh on key\n" in connected.run("runs", cwd=work).stdout
     refused = connected.run("submit", "fit.sh", "--site", "key", cwd=work)
     assert refused.returncode == 5

@@ -115,8 +115,8 @@ def test_what_a_site_has_purged_does_not_hold_a_run_there(connected: Laptop, don
     )
     said = connected.run("run", "study.yaml", "--site", "key", cwd=done)
     assert said.returncode == 5
-    assert f"{folder} is gone from key" in said.stderr
+    assert f"{folder} does not exist on key" in said.stderr
     ran = connected.run("run", "study.yaml", "--keep", cwd=done)
     assert ran.returncode == 0, ran
-    assert "is gone from key" in ran.stderr
+    assert "does not exist on key" in ran.stderr
     assert len(table(done)) == 60

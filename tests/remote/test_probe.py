@@ -35,7 +35,7 @@ def test_a_cluster_is_probed_from_afar_as_on_its_login_node(connected: Laptop) -
 def test_a_host_that_nobody_described_becomes_a_site(laptop: Laptop) -> None:
     refused = laptop.run("sites", "probe", "new.example.org")
     assert refused.returncode == 2
-    assert "new.example.org is a host of ssh and no site" in refused.stderr
+    assert "new.example.org is a host of ssh, but not a site" in refused.stderr
     assert "login: new.example.org" in refused.stderr
     laptop.prefer("Host new.example.org", f"    User {laptop.gate.users['key']}")
     laptop.site("new", "scheduler: slurm\nlogin: new.example.org\n")

@@ -348,7 +348,7 @@ def test_asking_ends_when_the_site_would_close_an_idle_login(connected: Laptop) 
     assert connected.run("connect", "brief", "--check").returncode == 0
     left = connected.run("run", "study.yaml", "--site", "brief", cwd=place)
     assert left.returncode == 0, left
-    assert "the run goes on without this command" in left.stderr
+    assert "The run continues without this command" in left.stderr
     code, shown = connected.connect("brief", [], "--keep")
     assert code == 0, shown
     ended = connected.run("run", "study.yaml", "--site", "brief", cwd=place)

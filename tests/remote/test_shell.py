@@ -189,7 +189,7 @@ def test_a_session_on_another_login_node_is_told(connected: Laptop, gate: Gate) 
 @pytest.mark.parametrize(
     ("words", "status", "told"),
     [
-        (["--gpus", "5"], 2, "a task asks 5 GPUs"),
+        (["--gpus", "5"], 2, "a task asks for 5 GPUs"),
         (["--partition", "debug", "--time", "5 h"], 2, "debug allows 4 h"),
         (["--memory", "8"], 3, "Memory '8' has no unit"),
         (["--partition", "gpuu"], 2, "has no partition gpuu"),
@@ -225,7 +225,7 @@ def test_where_all_sessions_are_in_use_a_shell_says_so(connected: Laptop, gate: 
 def test_other_programs_ride_on_the_connection_and_never_log_in(laptop: Laptop, gate: Gate) -> None:
     block = laptop.run("ssh-config", "key")
     assert block.returncode == 0
-    assert "put this above every `Host *`" in block.stderr
+    assert "insert this above every `Host *`" in block.stderr
     laptop.prefer(*block.stdout.splitlines())
     alone = laptop.ssh("ph-key", "true")
     assert alone.returncode == 255

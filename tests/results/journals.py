@@ -9,7 +9,7 @@ from typing import Any
 from packhorse.model.space import ParameterSpace
 from packhorse.results.fold import Fold, fold
 from packhorse.results.journal import read_journals
-from packhorse.worker.journal import line
+from packhorse.worker.journal import journal_line
 
 LEVELS = {"n": [10, 20, 50]}
 
@@ -45,7 +45,7 @@ def write_journal(
     folder = directory / "journal"
     folder.mkdir(exist_ok=True)
     name = name or f"{header.get('wave', 1)}-{header.get('element', 0)}-{header.get('restart', 0)}-h-1-ab"
-    lines = [line({"header": header_of(space, name, **header)})]
+    lines = [journal_line({"header": header_of(space, name, **header)})]
     pack = b""
     counts: dict[str, int] = {}
     for given in records:
@@ -56,8 +56,11 @@ def write_journal(
             pack += data
         outcome = record.get("outcome", "OK")
         counts[outcome] = counts.get(outcome, 0) + 1
-        lines.append(line(record))
-    lines += [line({"totals": {**counts, "wall": 1.0, "cpu": 1.0, "longest": 1.0}}), line(end)]
+        lines.append(journal_line(record))
+    lines += [
+        journal_line({"totals": {**counts, "wall": 1.0, "cpu": 1.0, "longest": 1.0}}),
+        journal_line(end),
+    ]
     path = folder / f"{name}.ndjson"
     path.write_bytes(b"".join(lines))
     if pack:

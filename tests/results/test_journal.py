@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from packhorse.model.errors import RunError
 from packhorse.results.journal import failed_attempts, read_journal, read_tail
 from packhorse.results.payload import Payloads
-from packhorse.worker.journal import line
+from packhorse.worker.journal import journal_line
 from results.journals import folded, header_of, space_of, write_journal
 
 SPACE = space_of()
@@ -42,7 +42,7 @@ def test_a_result_comes_back_as_it_was_bit_for_bit(tmp_path_factory, result):
 
 def test_the_lines_that_are_no_records_are_heard(tmp_path):
     path = write_journal(tmp_path, SPACE, [{"index": 0}])
-    path.write_bytes(path.read_bytes() + line({"note": "out.csv is left over"}))
+    path.write_bytes(path.read_bytes() + journal_line({"note": "out.csv is left over"}))
     journal = read_journal(path)
     assert (journal.totals["OK"], journal.notes, journal.end, journal.bad) == (
         1,
@@ -135,12 +135,12 @@ def test_a_record_whose_pack_lost_its_end_runs_again(tmp_path):
 
 def test_the_tail_is_the_last_totals_and_what_follows(tmp_path):
     path = tmp_path / "a.ndjson"
-    lines = [line({"header": header_of(SPACE, "a")})]
+    lines = [journal_line({"header": header_of(SPACE, "a")})]
     for index in range(50_000):
-        lines.append(line({"index": index, "json": {"x": index / 7}}))
+        lines.append(journal_line({"index": index, "json": {"x": index / 7}}))
         if index % 1000 == 999:
-            lines.append(line({"totals": {"OK": index + 1}}))
-    lines.append(line({"index": 77, "outcome": "TIMEOUT"}))
+            lines.append(journal_line({"totals": {"OK": index + 1}}))
+    lines.append(journal_line({"index": 77, "outcome": "TIMEOUT"}))
     path.write_bytes(b"".join(lines) + b'{"crc":"0000')
     found = read_tail(path)
     assert found.totals == {"OK": 50_000}
@@ -159,8 +159,8 @@ def test_the_tail_is_the_last_totals_and_what_follows(tmp_path):
 
 def test_a_tail_without_totals_reads_back_to_the_start(tmp_path):
     path = tmp_path / "a.ndjson"
-    lines = [line({"header": header_of(SPACE, "a")})] + [
-        line({"index": i, "text": "x" * 300}) for i in range(900)
+    lines = [journal_line({"header": header_of(SPACE, "a")})] + [
+        journal_line({"index": i, "text": "x" * 300}) for i in range(900)
     ]
     path.write_bytes(b"".join(lines))
     assert [record.index for record in read_tail(path).records] == list(range(900))

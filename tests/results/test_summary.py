@@ -114,7 +114,7 @@ def test_a_parameter_may_be_called_like_a_statistic():
         ({"of": ["z"]}, "no column 'z'", "x, y"),
         ({"of": ["y"]}, "is not numeric", "x"),
         ({"of": ["x"], "by": ["w"]}, "no column 'w'", "x, y"),
-        ({"of": ["x"], "quantiles": [95]}, "95 does not", "0.975"),
+        ({"of": ["x"], "quantiles": [95]}, "quantile 95 is not between", "0.975"),
     ],
 )
 def test_what_cannot_be_summarised_is_refused(more, told, hint):

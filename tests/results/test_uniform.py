@@ -10,7 +10,7 @@ from packhorse.results import journal, table
 from packhorse.results.journal import read_journal
 from packhorse.results.table import merge_results
 from packhorse.results.uniform import decode_uniform
-from packhorse.worker.journal import line
+from packhorse.worker.journal import journal_line
 from results.journals import folded, header_of, space_of, write_journal
 
 SPACE = space_of({}, replicates=40)
@@ -73,7 +73,7 @@ def test_both_ways_give_the_same_table(tmp_path_factory, found, order, batch):
 
 
 def block_of(*given):
-    return b"".join(line({"index": index, "json": result}) for index, result in enumerate(given))
+    return b"".join(journal_line({"index": index, "json": result}) for index, result in enumerate(given))
 
 
 def test_the_usual_results_take_the_quick_way():
@@ -110,11 +110,11 @@ def test_a_file_beside_the_usual_results_is_read_too(tmp_path):
 @pytest.mark.parametrize("block", [1, 64, 200, 5000])
 def test_a_journal_is_the_same_in_pieces_of_any_size(tmp_path, monkeypatch, block):
     path = tmp_path / "1-0-0-h-1-ab.ndjson"
-    lines = [line({"header": header_of(SPACE, "a")})]
+    lines = [journal_line({"header": header_of(SPACE, "a")})]
     for index in range(40):
-        lines.append(line({"index": index, "json": {"x": index / 7, "text": "y" * (index * 50)}}))
+        lines.append(journal_line({"index": index, "json": {"x": index / 7, "text": "y" * (index * 50)}}))
         if index % 3 == 0:
-            lines.append(line({"totals": {"OK": index + 1}}))
+            lines.append(journal_line({"totals": {"OK": index + 1}}))
         if index % 10 == 5:
             lines.append(b"damaged" + lines[-1])
     path.write_bytes(b"".join(lines) + b'{"crc":"00')

@@ -89,4 +89,4 @@ def test_a_job_s_cores_and_time_are_those_of_its_submission(project: Project) ->
     (wave,) = json.loads(project.command("efficiency", "--json"))["waves"]
     assert (wave["given"]["cores"], wave["given"]["seconds"]) == (8, 3600)
     assert wave["held"] == pytest.approx(8 * alone["longest"])
-    assert "jobs asked 1 h and took at most" in project.command("efficiency")
+    assert "jobs requested 1 h and took at most" in project.command("efficiency")

@@ -275,7 +275,7 @@ def test_rerun_compares_and_finds_what_differs(project: Project) -> None:
     project.study(command="python sim.py {n}", parameters={"n": [1, 2, 3, 4]}).run()
     before = bits(project.table())
     said = project.command("rerun", "s", "--sample", "20", "--where", "n=1,3,4")
-    assert "3 of 3 finished tasks gave the same result" in said
+    assert "3 of 3 finished tasks had the same result again" in said
     said = project.command("rerun", "s", "--sample", "20", code=7)
     assert "3 of 4" in said
     assert "task 1, z" in said
@@ -377,3 +377,12 @@ def test_artifacts_that_a_killed_task_left_halfway_are_removed(project: Project)
     )
     project.run()
     assert sorted(one.name for one in (project.directory / "artifacts").iterdir()) == ["0", "1", "2"]
+
+
+def test_a_study_without_a_name_is_retried_and_continued_by_its_run(project: Project) -> None:
+    """The default name of study.yaml is that of its folder where its path names the folder, else `study`."""
+    project.file("study.yaml", "command: [python, -c, 'import sys; sys.exit(1)']\n")
+    assert "1 failed" in project.run(code=7)
+    run = project.path / "runs" / "study"
+    for words in (("retry", "study"), ("run", str(run), "--fresh")):
+        assert "the task has no result" in project.command(*words, code=7)

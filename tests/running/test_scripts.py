@@ -54,13 +54,13 @@ def test_a_result_file_of_the_task_before_is_not_taken_for_the_next_ones(project
     project.write(sim_py='import sys\nif sys.argv[1] == "0":\n    open("out.csv", "w").write("y\\n1\\n")\n')
     project.study(command="python sim.py {n}", parameters={"n": [0, 1]}, result="out.csv").run("-j1", code=7)
     assert project.rows("n") == [0]
-    assert project.failure()["cause"] == "the command ended well but wrote no out.csv"
+    assert project.failure()["cause"] == "the command succeeded but wrote no out.csv"
 
 
 def test_an_old_result_file_in_the_project_is_not_taken(project: Project) -> None:
     project.write(sim_py="pass\n", out_csv="y\n1\n")
     project.study(command="python sim.py", result="out.csv").run(code=7)
-    assert project.failure()["cause"] == "the command ended well but wrote no out.csv"
+    assert project.failure()["cause"] == "the command succeeded but wrote no out.csv"
 
 
 def test_a_script_that_changes_its_directory_disturbs_nobody(project: Project) -> None:

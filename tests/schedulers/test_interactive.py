@@ -6,7 +6,6 @@ import pytest
 
 from packhorse.model.job import Request
 from packhorse.schedulers import DIALECTS, scheduler
-from packhorse.schedulers.interactive import interactive
 
 REQUEST = Request(
     name="packhorse-shell", partition="gpu", account="lab", cores=4, memory=2048, gpus=1, gres="gpu:a100",
@@ -25,7 +24,7 @@ LINES = {
 @pytest.mark.parametrize("name", LINES)
 def test_what_a_script_would_ask_is_asked_by_the_program_for_shells(name: str) -> None:
     program, _, words = LINES[name].partition(" ")
-    assert interactive(scheduler(name), REQUEST) == [program, *words.split("|")]
+    assert scheduler(name).interactive_argv(REQUEST) == [program, *words.split("|")]
 
 
 def test_every_dialect_has_such_a_line() -> None:

@@ -24,9 +24,9 @@ from packhorse.model.queues import QueueState
 from packhorse.runtime.dialogue import run_dialogue
 from packhorse.schedulers import scheduler
 from packhorse.schedulers.openpbs import queue
-from packhorse.schedulers.openpbs.fields import records
+from packhorse.schedulers.openpbs.queue import records
 from packhorse.schedulers.scheduler import NoReply
-from packhorse.worker.commands import filled, job_number, places, says
+from packhorse.worker.waves.scheduler_commands import fill_command, matches, parse_job_id, placeholders
 from schedulers.captured import Case, cases, named, told
 
 PBS = scheduler("openpbs")
@@ -89,7 +89,7 @@ def test_every_answer_of_qsub_has_its_meaning(case: Case) -> None:
         assert "usage" not in said.why
     else:
         assert said == Submitted(case.answer.stdout.strip())
-        assert job_number(case.answer.stdout) == said.job, "the continuation reads the same"
+        assert parse_job_id(case.answer.stdout) == said.job, "the continuation reads the same"
 
 
 def test_the_limit_on_jobs_is_one_that_passes() -> None:
@@ -131,7 +131,7 @@ def read(name: str) -> list[tuple[Any, dict[str, Any]]]:
 
 
 def rows(name: str, *numbers: str) -> list[Job]:
-    return queue.rows(read(name), numbers)
+    return queue.jobs(read(name), numbers)
 
 
 def test_text_and_json_say_the_same() -> None:
@@ -151,7 +151,7 @@ WAITS: dict[str, tuple[str, str, str]] = {
     "qstat-f-array-running": ("RUNNING", "", ""),
     "qstat-f-dependency-array": ("QUEUED", "it waits for another job to end", ""),
     "qstat-f-dependency-held": ("QUEUED", "it waits for another job to end", ""),
-    "qstat-f-held": ("QUEUED", "it is held", "qrls 'JOB' lets it start"),
+    "qstat-f-held": ("QUEUED", "it is held", "qrls 'JOB' releases it"),
     "qstat-f-other-users-job": ("RUNNING", "", ""),
     "qstat-f-running": ("RUNNING", "", ""),
     "qstat-f-running-mom-dead": ("RUNNING", "", ""),
@@ -165,7 +165,7 @@ WAITS: dict[str, tuple[str, str, str]] = {
         "Can Never Run: Insufficient amount of resource: ncpus (R: 99 A: 4 T: 4)",
         CANCEL,
     ),
-    "qstat-f-waiting": ("QUEUED", "its earliest start has not come", ""),
+    "qstat-f-waiting": ("QUEUED", "its earliest start time has not been reached", ""),
     "qstat-xf-rerunnable-after-node-fail-requeue": (
         "QUEUED",
         "Not Running: Not enough free nodes available",
@@ -217,7 +217,7 @@ def test_every_job_has_its_state_and_its_reason_or_its_end(case: Case) -> None:
     found = records(jsons(case).stdout)
     assert found is not None
     numbers = [str(job.number) for job, _ in found]
-    (job,), ends = queue.rows(found, numbers), queue.endings(found, numbers)
+    (job,), ends = queue.jobs(found, numbers), queue.ended_jobs(found, numbers)
     if case.name in WAITS:
         reason = PBS.explain_reason(job.reason) if job.state == "QUEUED" else ""
         assert (job.state, reason, PBS.remedy(job.reason)) == WAITS[case.name]
@@ -228,13 +228,13 @@ def test_every_job_has_its_state_and_its_reason_or_its_end(case: Case) -> None:
 
 
 def test_what_a_job_used_is_read() -> None:
-    (end,) = queue.endings(read("qstat-xf-memkill"), ["22"])
+    (end,) = queue.ended_jobs(read("qstat-xf-memkill"), ["22"])
     assert end == Ended(
         job="22.pbs01", how="memory", word="-27", cores=1, elapsed=10, cpu=end.cpu, memory=1211, node="pbs01", name="memjob",
         queue="workq", nodes=1, asked_memory=100, end=end.end,
     )  # fmt: skip
     assert end.end.startswith("2026-11-21T23:2")
-    ends = queue.endings(read("qstat-xf-dependency-on-ok"), ["36", "37"])
+    ends = queue.ended_jobs(read("qstat-xf-dependency-on-ok"), ["36", "37"])
     assert [end.how for end in ends] == ["done", "cancelled"]
 
 
@@ -249,13 +249,13 @@ def test_the_elements_of_an_array_are_told_one_by_one() -> None:
 def test_elements_of_an_array_that_is_held_wait_for_its_release() -> None:
     found = rows("qstat-f-t-json-array", "27[]")
     assert {job.state for job in found} == {"QUEUED"}
-    assert {PBS.remedy(job.reason) for job in found} == {"qrls 'JOB' lets it start"}
+    assert {PBS.remedy(job.reason) for job in found} == {"qrls 'JOB' releases it"}
 
 
 def test_elements_that_were_deleted_before_they_began_are_cancelled() -> None:
-    ends = queue.endings(read("qstat-xft-array-deleted"), ["47[]"])
+    ends = queue.ended_jobs(read("qstat-xft-array-deleted"), ["47[]"])
     assert {(end.element, end.how) for end in ends} == {(n, "cancelled") for n in (1, *range(3, 11))}
-    ends = queue.endings(read("qstat-xft-array-finished-json"), ["26[]"])
+    ends = queue.ended_jobs(read("qstat-xft-array-finished-json"), ["26[]"])
     assert [(end.element, end.how, end.exit) for end in ends] == [(0, "done", 0), (3, "failed", 3), (6, "done", 0), (9, "failed", 3)]  # fmt: skip
 
 
@@ -264,7 +264,7 @@ def test_a_foreign_state_is_unknown_and_never_an_error(letter: str, state: str) 
     text = KNOWN["qstat-F-json-running"].answer.stdout.replace('"job_state":"R"', f'"job_state":"{letter}"')
     found = records(text)
     assert found is not None
-    assert queue.rows(found, ["21"])[0].state == state
+    assert queue.jobs(found, ["21"])[0].state == state
 
 
 def test_foreign_words_are_told_as_they_are() -> None:
@@ -278,7 +278,7 @@ def test_foreign_words_are_told_as_they_are() -> None:
     }.items():
         found = records(text.replace('"Exit_status": 3', f'"Exit_status": {status}'))
         assert found is not None
-        assert queue.endings(found, ["19"])[0].how == how
+        assert queue.ended_jobs(found, ["19"])[0].how == how
     assert PBS.explain_reason("a hook says no") == "a hook says no"
     assert PBS.remedy("held o").startswith("the site's staff")
     assert PBS.explain_reason("held zz") == "held zz"
@@ -398,7 +398,7 @@ CANCELLED = {"qstat-xf-deleted-queued", "qstat-xf-deleted-running", "qstat-xft-a
 def test_the_continuation_knows_a_deleted_job(case: Case) -> None:
     argv, pattern = PBS.cancelled_query("{job}")
     assert argv == ["qstat", "-x", "-f", "-t", "{job}"]
-    assert says(pattern, case.answer.stdout) == (case.name in CANCELLED)
+    assert matches(pattern, case.answer.stdout) == (case.name in CANCELLED)
 
 
 # Requests
@@ -448,8 +448,8 @@ def test_a_submission_says_what_differs_from_the_next() -> None:
 def test_a_wave_is_submitted_held_and_one_element_is_no_array(elements: int) -> None:
     output = "/r/job-{wave}-{element}.out"
     asked = Request(name="x", token="{token}", elements=1, throttle=8, after="{job}", output=output)
-    filling = places("job.sh", 3, "packhorse-0a1b-3", elements=elements, job="7[].x")
-    wave = filled(PBS.submit_template(asked), filling)
+    filling = placeholders("job.sh", 3, "packhorse-0a1b-3", elements=elements, job="7[].x")
+    wave = fill_command(PBS.submit_template(asked), filling)
     assert wave == [
         "qsub",
         "-f",

@@ -62,7 +62,7 @@ def test_every_captured_reason_has_plain_words(reason: str) -> None:
         ("launch failed requeued held", "it could not be started and is held"),
         ("RaisedSignal:53(Real-time_signal_19)", plain("JobLaunchFailure")),
         ("RaisedSignal:9(Killed)", "it was ended by a signal (RaisedSignal:9(Killed))"),
-        ("", "Slurm has not looked at it yet"),
+        ("", "Slurm has not considered it yet"),
     ],
 )  # fmt: skip
 def test_what_is_said(reason: str, words: str) -> None:

@@ -18,7 +18,7 @@ from packhorse.schedulers import scheduler
 from packhorse.schedulers.script import Raw, job_script
 from packhorse.schedulers.slurm.accounting import FIELDS
 from packhorse.schedulers.slurm.queue import FORMAT
-from packhorse.worker.commands import filled, places
+from packhorse.worker.waves.scheduler_commands import fill_command, placeholders
 from schedulers.captured import VERSIONS, cases, named
 
 SLURM = scheduler("slurm")
@@ -240,9 +240,9 @@ def test_templates_keep_their_places_each_in_one_argument() -> None:
         "{last}",
         "{follows}",
     ]
-    filling = places("s", 3, FULL.token, elements=40, exclude=["n4", "n7"])
+    filling = placeholders("s", 3, FULL.token, elements=40, exclude=["n4", "n7"])
     written = replace(FULL, output="/r/job-3-{element}.out")
-    assert filled(argv, filling) == SLURM.submit_argv("s", ["3", "39", "0"], written)
+    assert fill_command(argv, filling) == SLURM.submit_argv("s", ["3", "39", "0"], written)
 
 
 def test_the_template_of_what_follows_a_wave_is_no_array() -> None:
@@ -278,14 +278,12 @@ def test_a_script_is_good_bash(tmp_path: Path) -> None:
         ({"SLURM_JOB_ID": "9", "SLURM_ARRAY_JOB_ID": "7", "SLURM_ARRAY_TASK_ID": "2", "SLURM_RESTART_COUNT": "3"}, "2 7 3"),
     ],
 )  # fmt: skip
-def test_a_job_knows_its_numbers(command_environment: dict[str, str], words: str) -> None:
+def test_a_job_knows_its_numbers(environment: dict[str, str], words: str) -> None:
     import subprocess
 
     names = SLURM.variables
     script = job_script([], "x", ["set -u"], ["echo", Raw(names.element), Raw(names.job), Raw(names.restart)])
-    done = subprocess.run(
-        ["bash", "-c", script], env=command_environment, capture_output=True, text=True, check=True
-    )
+    done = subprocess.run(["bash", "-c", script], env=environment, capture_output=True, text=True, check=True)
     assert done.stdout.split() == words.split()
 
 

@@ -23,7 +23,7 @@ from packhorse.runtime.dialogue import run_dialogue
 from packhorse.schedulers import scheduler
 from packhorse.schedulers.scheduler import NoReply
 from packhorse.schedulers.torque import queue
-from packhorse.worker.commands import filled, job_number, places, says
+from packhorse.worker.waves.scheduler_commands import fill_command, matches, parse_job_id, placeholders
 from schedulers.captured import Case, cases, named, told
 
 TORQUE = scheduler("torque")
@@ -89,7 +89,7 @@ def test_every_answer_of_qsub_has_its_meaning(case: Case) -> None:
         assert "usage" not in said.why
     else:
         assert said == Submitted(case.answer.stdout.strip())
-        assert job_number(case.answer.stdout) == said.job, "the continuation reads the same"
+        assert parse_job_id(case.answer.stdout) == said.job, "the continuation reads the same"
 
 
 def test_the_limit_on_jobs_is_one_that_passes() -> None:
@@ -119,7 +119,7 @@ def test_a_job_that_may_be_in_the_queue_is_never_called_refused(answer: Answer, 
 
 
 def rows(name: str, *numbers: str) -> list[Job]:
-    return queue.rows(KNOWN[name].answer.stdout, numbers)
+    return queue.jobs(queue.records(KNOWN[name].answer.stdout), numbers)
 
 
 def asked(case: Case) -> list[str]:
@@ -135,14 +135,14 @@ WAITS: dict[str, tuple[str, str, str]] = {
     "qstat-f-array-element-short": ("QUEUED", "as many elements of its array run as may run at a time", ""),
     "qstat-f-dependency-held": ("QUEUED", "it waits for another job to end", ""),
     "qstat-f-dependency-never": ("QUEUED", "it waits for another job to end", ""),
-    "qstat-f-held": ("QUEUED", "it is held", "qrls 'JOB' lets it start"),
+    "qstat-f-held": ("QUEUED", "it is held", "qrls 'JOB' releases it"),
     "qstat-f-mem-killed-3procs": ("RUNNING", "", ""),
     "qstat-f-norerun-after-mom-restart-p": ("RUNNING", "", ""),
     "qstat-f-rerunnable-after-mom-restart-r": ("RUNNING", "", ""),
     "qstat-f-running": ("RUNNING", "", ""),
     "qstat-f-running-mom-dead": ("RUNNING", "", ""),
     "qstat-f-running-mom-dead-node-down": ("RUNNING", "", ""),
-    "qstat-f-waiting": ("QUEUED", "its earliest start has not come", ""),
+    "qstat-f-waiting": ("QUEUED", "its earliest start time has not been reached", ""),
     "qstat-f-with-comment-queued": (
         "QUEUED",
         "Not Running: Not enough of the right type of nodes are available",
@@ -187,7 +187,7 @@ DETAILED = [
 @pytest.mark.parametrize("case", DETAILED, ids=told)
 def test_every_job_has_its_state_and_its_reason_or_its_end(case: Case) -> None:
     assert (case.name in WAITS) != (case.name in ENDS)
-    found = queue.rows(case.answer.stdout, asked(case))
+    found = queue.jobs(queue.records(case.answer.stdout), asked(case))
     assert len(found) == len(asked(case))
     for job in found:
         if case.name in WAITS:
@@ -196,19 +196,19 @@ def test_every_job_has_its_state_and_its_reason_or_its_end(case: Case) -> None:
             assert job.limit
         else:
             assert job.state == "GONE"
-    ends = queue.endings(case.answer.stdout, asked(case))
+    ends = queue.ended_jobs(queue.records(case.answer.stdout), asked(case))
     assert [(end.how, end.exit, end.signal) for end in ends] == (
         [ENDS[case.name]] if case.name in ENDS else []
     )
 
 
 def test_what_a_job_used_is_read() -> None:
-    (end,) = queue.endings(KNOWN["qstat-f-vmem-3procs"].answer.stdout, ["68"])
+    (end,) = queue.ended_jobs(queue.records(KNOWN["qstat-f-vmem-3procs"].answer.stdout), ["68"])
     assert end == Ended(
         job=f"68.{HOST}", how="memory", word="-10", cores=1, elapsed=3, cpu=0, memory=261, node="n01", name="vmem3",
         queue="batch", nodes=1, limit=3600, end="2026-11-21T23:19:05",
     )  # fmt: skip
-    (end,) = queue.endings(KNOWN["qstat-f-completed-directives"].answer.stdout, ["2"])
+    (end,) = queue.ended_jobs(queue.records(KNOWN["qstat-f-completed-directives"].answer.stdout), ["2"])
     assert (end.cores, end.node) == (2, "n02"), "exec_host = n02/0-1"
     (job,) = rows("qstat-f-norerun-after-mom-restart-p", "55")
     assert (job.start, job.elapsed, job.limit) == ("2026-11-21T23:18:08", 277, 3600)
@@ -227,21 +227,23 @@ def test_a_question_for_an_array_that_is_answered_with_everything_is_read_for_th
     # qstat -f 'ID[]' without -t: the id is ignored.
     whole = KNOWN["qstat-f-array"]
     assert whole.command == f"qstat -f '27[].{HOST}'"
-    assert len(queue.rows(whole.answer.stdout, [str(number) for number in range(100)])) > 10
+    assert len(queue.jobs(queue.records(whole.answer.stdout), [str(number) for number in range(100)])) > 10
     assert {job.job for job in rows("qstat-f-array", "27[]")} <= {f"27[].{HOST}"}
-    assert all("-t" in command.argv for command in queue.details(["27[]"]))
-    assert queue.details([]) == [], "a question that names no job would be one for all jobs"
+    assert all("-t" in command.argv for command in queue.job_details(["27[]"]))
+    assert queue.job_details([]) == [], "a question that names no job would be one for all jobs"
 
 
 def test_jobs_that_were_deleted_with_what_they_waited_for() -> None:
-    ends = queue.endings(KNOWN["qstat-f-dependency-impossible"].answer.stdout, ["33", "34", "36", "37"])
+    ends = queue.ended_jobs(
+        queue.records(KNOWN["qstat-f-dependency-impossible"].answer.stdout), ["33", "34", "36", "37"]
+    )
     assert [(end.job, end.how) for end in ends] == [(f"33.{HOST}", "cancelled"), (f"34.{HOST}", "cancelled")]
 
 
 @pytest.mark.parametrize(("letter", "state"), [("Q", "QUEUED"), ("E", "RUNNING"), ("T", "QUEUED"), ("S", "RUNNING"), ("Z", "UNKNOWN"), ("", "UNKNOWN"), ("QQ", "UNKNOWN")])  # fmt: skip
 def test_a_foreign_state_is_unknown_and_never_an_error(letter: str, state: str) -> None:
     text = KNOWN["qstat-f-running"].answer.stdout.replace("job_state = R", f"job_state = {letter}")
-    (job,) = queue.rows(text, ["25"])
+    (job,) = queue.jobs(queue.records(text), ["25"])
     assert job.state == state
 
 
@@ -254,7 +256,9 @@ def test_foreign_words_are_told_as_they_are() -> None:
         "300": "failed",
         "-4": "node",
     }.items():
-        (end,) = queue.endings(text.replace("exit_status = 3", f"exit_status = {status}"), ["22"])
+        (end,) = queue.ended_jobs(
+            queue.records(text.replace("exit_status = 3", f"exit_status = {status}")), ["22"]
+        )
         assert (end.how, end.word) == (how, status)
     assert (
         TORQUE.explain_reason("Job is in idle state and waits for dark")
@@ -312,7 +316,7 @@ def test_a_token_that_is_wrapped_is_found() -> None:
     text = text.replace(
         "Variable_List = ", f"Variable_List = PACKHORSE_TOKEN={TOKENS[:12]}\n\t{TOKENS[12:]},"
     )
-    assert queue.rows(text, ["25"])[0].token == TOKENS
+    assert queue.jobs(queue.records(text), ["25"])[0].token == TOKENS
 
 
 def test_a_user_without_jobs_is_not_asked_further() -> None:
@@ -409,7 +413,7 @@ ENDED = [
 def test_the_continuation_knows_a_deleted_job(case: Case) -> None:
     argv, pattern = TORQUE.cancelled_query("{job}")
     assert argv == ["qstat", "-f", "-1", "-t", "{job}"]
-    assert says(pattern, case.answer.stdout) == (case.name in CANCELLED)
+    assert matches(pattern, case.answer.stdout) == (case.name in CANCELLED)
 
 
 # Requests
@@ -467,7 +471,7 @@ def test_a_wave_is_submitted_held_and_its_follower_waits_for_the_array() -> None
         name="x", token="{token}", elements=1, after="{job}", output="/r/job-{wave}-{element}.out"
     )
     wave = TORQUE.submit_template(asked)
-    assert filled(wave, places("job.sh", 3, "packhorse-0a1b-3", elements=1)) == [
+    assert fill_command(wave, placeholders("job.sh", 3, "packhorse-0a1b-3", elements=1)) == [
         "qsub",
         "-h",
         "-t0-0",
@@ -477,7 +481,9 @@ def test_a_wave_is_submitted_held_and_its_follower_waits_for_the_array() -> None
     ]
     follow = Request(name="x", token="{token}", after="{job}", output="/r/continue-{wave}.out")
     after = TORQUE.submit_template(follow, after=True)
-    assert filled(after, places("continue.sh", 3, "packhorse-0a1b-3-next", job=f"26[].{HOST}")) == [
+    assert fill_command(
+        after, placeholders("continue.sh", 3, "packhorse-0a1b-3-next", job=f"26[].{HOST}")
+    ) == [
         "qsub",
         f"-Wdepend=afteranyarray:26[].{HOST}",
         "-vPACKHORSE_TOKEN=packhorse-0a1b-3-next,PACKHORSE_WAVE=3",

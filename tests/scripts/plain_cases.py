@@ -47,7 +47,7 @@ TESTBED = (
     case("memory-per-core", "make -j 8", site="testbed", cores=8, memory_per_core="500 MB"),
     case("memory-zero", "python3 fit.py", site="testbed", memory=0),
     case("gpus", "python3 fit.py", site="testbed", gpus=2, time="1 h"),
-    case("threads", "Rscript fit.R", "nothing in fit.R uses more than one", site="testbed", cores=4, time="5 h"),
+    case("threads", "Rscript fit.R", "but fit.R uses only one", site="testbed", cores=4, time="5 h"),
     case("mpi", "srun hostname", site="testbed", nodes=2, tasks=4, cores=4, time="5 h"),
     case("idle-nodes", "hostname", "which stand idle", site="testbed", nodes=2, time="5 h"),
     case("array", 'echo "$SLURM_ARRAY_TASK_ID"', site="testbed", array="1-10%3", time="5 h"),
@@ -63,12 +63,12 @@ TESTBED = (
     case("options", "hostname", site="testbed", options=["--nice=100", "--comment='of a user'"], time="5 h"),
     case("several-lines", "python3 fit.py 1 > one.txt\npython3 fit.py 2 > two.txt\n", site="testbed", time="5 h"),
     case("hostile", "printf '%s' 'λ $x'", site="testbed", name=HOSTILE, log=HOSTILE.replace("\\", "").replace("%", "%%"), environment=f"venv:{HOSTILE}", modules=[HOSTILE], time="5 h"),
-    case("scheduler-alone", "python3 fit.py", "nobody has described", scheduler="slurm", cores=2, time="1 h"),
+    case("scheduler-alone", "python3 fit.py", "are not described", scheduler="slurm", cores=2, time="1 h"),
 )  # fmt: skip
 SITES = (
     case("quartz", "Rscript fit.R", site="quartz", account="lab", modules=["r/4.5.1"], memory="8 GB", time="2 days"),
     case("quartz-gpu", "python train.py", site="quartz", account="lab", partition="h100-single", gpus=1, environment="conda:torch", time="1 h"),
-    case("bigred200", "python fit.py", "nobody has described", site="bigred200", account="lab", time="2 h"),
+    case("bigred200", "python fit.py", "are not described", site="bigred200", account="lab", time="2 h"),
     case("bigred200-gpu", "python train.py", site="bigred200", account="lab", gpus=4, time="1 h"),
     case("hec", "python fit.py", "the module miniforge provides python", site="hec", time="2 h"),
     case("hec-parallel", "mpirun ./solve", site="hec", cores=16, tasks=16, kind="10Geth64G", time="2 h"),
@@ -78,7 +78,7 @@ SITES = (
 )  # fmt: skip
 DIALECTS = ("slurm", "torque", "openpbs")
 OTHERS = tuple(
-    case(f"{dialect}-{kind}", command, "nobody has described", scheduler=dialect, **words)
+    case(f"{dialect}-{kind}", command, "are not described", scheduler=dialect, **words)
     for dialect in DIALECTS[1:]
     for kind, command, words in (
         ("usual", "python3 fit.py", {"time": "2 h"}),

@@ -25,7 +25,7 @@ from packhorse.runtime.site_files import SHIPPED_FOLDER
 from packhorse.schedulers import scheduler
 from packhorse.sites.parse import parse_site
 from packhorse.study.parse import parse_study
-from packhorse.worker.commands import filled, places
+from packhorse.worker.waves.scheduler_commands import fill_command, placeholders
 
 GOLDEN = Path(__file__).parent / "golden"
 JOBS = {
@@ -130,15 +130,15 @@ def rendered(case: Case, home: Path, dialect: str = "slurm", job: str = "") -> d
     said = msgspec.json.decode((run.path / "waves" / "continue.json").read_bytes())
     script, token = str(run.path / "waves" / "job-base.sh"), f"packhorse-0123456789ab-{case.wave}"
     elements = found.shape.elements
-    after = places(str(run.path / "waves" / "continue.sh"), case.wave, f"{token}-next", job=job)
-    ahead = places(script, case.wave, token, elements=elements, job=job, follows=case.wave - 1)
+    after = placeholders(str(run.path / "waves" / "continue.sh"), case.wave, f"{token}-next", job=job)
+    ahead = placeholders(script, case.wave, token, elements=elements, job=job, follows=case.wave - 1)
     argvs = {
-        "submit": filled(
-            said["submit"], places(script, case.wave, token, elements=elements, exclude=case.exclude)
+        "submit": fill_command(
+            said["submit"], placeholders(script, case.wave, token, elements=elements, exclude=case.exclude)
         ),
-        "ahead": filled(said["submit"], ahead),
-        "after": filled(said["after"], after),
-        "notice": filled(
+        "ahead": fill_command(said["submit"], ahead),
+        "after": fill_command(said["after"], after),
+        "notice": fill_command(
             (said["mail"] or {"argv": []})["argv"],
             {"text": re.sub(speaker.not_in_names, "_", "coverage: 100 of 100 tasks")},
         ),

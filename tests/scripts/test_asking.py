@@ -125,7 +125,7 @@ def test_what_does_not_fit_is_told_and_asked_again_with_the_answers_given(at: St
     person.terminal.expect_exact("the file exists")
     person.terminal.send(typed("job.sh"))
     person.terminal.expect_exact(
-        "this job cannot be submitted: the job does not fit testbed: the job asks 5 h; debug allows 4 h"
+        "this job cannot be submitted: the job does not fit testbed: the job asks for 5 h; debug allows 4 h"
     )
     person.says(*first, ("Time limit?", typed("3 h")), *rest, ("File for the script?", ENTER))
     status, said = person.left()

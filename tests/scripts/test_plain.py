@@ -194,26 +194,26 @@ def test_a_log_in_a_folder_has_a_name_and_the_folder_is_made_first() -> None:
 
 
 REFUSED = [
-    ({"time": "8 days"}, "the job asks 8 d; general allows 7 d", "--time '7 d' or less"),
+    ({"time": "8 days"}, "the job asks for 8 d; general allows 7 d", "--time '7 d' or less"),
     ({"partition": "debug", "time": "5 h"}, "debug allows 4 h", "general has 7 d: --partition general"),
     ({"memory": "17 GB"}, "nodes of general have 16000 MB", "at most 16000 MB"),
-    ({"memory_per_core": "3 GB", "cores": 6}, "the job asks 18 GB on each node", "at most"),
-    ({"cores": 9}, "the job asks 9 cores on each node; nodes of general have 8", "at most 8 cores"),
-    ({"nodes": 5}, "the job asks 5 nodes; general has 4", "--nodes 4 or fewer"),
-    ({"nodes": 3, "partition": "debug"}, "the job asks 3 nodes; debug gives a job 2", "general has 4 nodes: --partition general"),
+    ({"memory_per_core": "3 GB", "cores": 6}, "the job asks for 18 GB on each node", "at most"),
+    ({"cores": 9}, "the job asks for 9 cores on each node; nodes of general have 8", "at most 8 cores"),
+    ({"nodes": 5}, "the job asks for 5 nodes; general has 4", "--nodes 4 or fewer"),
+    ({"nodes": 3, "partition": "debug"}, "the job asks for 3 nodes; a job of debug may have 2", "general has 4 nodes: --partition general"),
     ({"gpus": 1, "partition": "general"}, "nodes of general have none", "gpu has 4 GPUs: --partition gpu"),
     ({"gpus": 5}, "nodes of gpu have 4", "at most 4 GPUs"),
     ({"gpus": 1, "time": "3 days"}, "gpu allows 2 d", "--time '2 d' or less"),
     ({"array": "1-10001"}, "the array has an element 10001", "submit in parts"),
     ({"partition": "generall"}, "no partition generall", "--partition general"),
-    ({"site": "hec", "mail": "a@lancaster.ac.uk", "array": "1-3"}, "refuses arrays that ask for mail", "--mail"),
+    ({"site": "hec", "mail": "a@lancaster.ac.uk", "array": "1-3"}, "refuses arrays that request email", "--mail"),
     ({"site": "hec", "mail": "a@example.org"}, "end with @lancaster.ac.uk", "--mail"),
-    ({"site": "hec", "mail": "a@lancaster.ac.uk", "mail_when": "begin"}, "no mail at begin", "--mail-when end,fail"),
-    ({"site": "hec", "cores": 600, "partition": "parallel"}, "gives a user 512 at a time", ""),
-    ({"site": "hec", "cores": 2, "partition": "serial"}, "serial gives a job 1", "parallel"),
+    ({"site": "hec", "mail": "a@lancaster.ac.uk", "mail_when": "begin"}, "no email at begin", "--mail-when end,fail"),
+    ({"site": "hec", "cores": 600, "partition": "parallel"}, "allows a user 512 at a time", ""),
+    ({"site": "hec", "cores": 2, "partition": "serial"}, "a job of serial may have 1", "parallel"),
     ({"site": "quartz"}, "charged to an account", "--account NAME (your project at RT Projects"),
     ({"site": "quartz", "account": "x", "partition": "hopper", "gpus": 1}, "no partition hopper any more; it is called h100-multi", "--partition h100-multi"),
-    ({"site": "quartz", "account": "x", "partition": "h100-single", "gpus": 2}, "h100-single gives a job 1", "--partition"),
+    ({"site": "quartz", "account": "x", "partition": "h100-single", "gpus": 2}, "a job of h100-single may have 1", "--partition"),
 ]  # fmt: skip
 
 
@@ -229,7 +229,7 @@ def test_a_job_that_cannot_run_is_refused_with_the_limit(
 
 MISREAD = [
     ({"time": "90"}, "no unit"),
-    ({"time": "2:00"}, "two ways"),
+    ({"time": "2:00"}, "is ambiguous"),
     ({"memory": "4"}, "no unit"),
     ({"memory": "4 GB", "memory_per_core": "1 GB"}, "exclude each other"),
     ({"nodes": 0}, "nodes cannot be 0"),
@@ -267,15 +267,15 @@ def test_what_cannot_be_read_is_said_with_what_to_write(words: dict[str, Any], m
 
 NOTES = [
     ({"time": "10 min"}, "fits into debug (2 nodes, jobs up to 4 h)"),
-    ({"nodes": 2, "time": "5 h"}, "which stand idle and are charged: start it with srun or mpirun, or --nodes 1"),
-    ({"tasks": 4, "time": "5 h"}, "the job asks for 4 processes, and no line starts more than one"),
+    ({"nodes": 2, "time": "5 h"}, "which are charged although idle: start it with srun or mpirun, or --nodes 1"),
+    ({"tasks": 4, "time": "5 h"}, "the job asks for 4 processes, but no command starts more than one"),
     ({"partition": "gpu", "time": "5 h"}, "gpu has GPUs, and the job asks for none: --gpus 1"),
-    ({"cores": 4, "time": "5 h"}, "nothing in fit.py uses more than one"),
-    ({"array": "1-10", "time": "5 h"}, "nothing here reads $SLURM_ARRAY_TASK_ID"),
+    ({"cores": 4, "time": "5 h"}, "but fit.py uses only one"),
+    ({"array": "1-10", "time": "5 h"}, "no command reads $SLURM_ARRAY_TASK_ID"),
     ({"array": "10", "time": "5 h"}, "for 10 of them, write --array 1-10"),
-    ({"site": "hec", "partition": "parallel"}, "parallel is for parallel jobs, and this one has one core: --partition serial"),
+    ({"site": "hec", "partition": "parallel"}, "parallel is for parallel jobs, and this job has one core: --partition serial"),
     ({"site": "bede", "account": "x", "partition": "gpu", "gpus": 1, "cores": 4}, "allocates cores and memory by GPUs"),
-    ({"site": "hec", "partition": "astro-tier1", "gpus": 0}, "open only to whom hec has let in: its group"),
+    ({"site": "hec", "partition": "astro-tier1", "gpus": 0}, "must be granted by hec (open to its group"),
     ({"log": "logs/a.out", "time": "5 h"}, "mkdir -p logs"),
     ({"site": "bede", "account": "x", "partition": "gh", "gpus": 1}, "submit with ghbatch"),
     ({"site": "quartz", "account": "x", "modules": ["r/3.6"]}, "r/3.6 is not among the modules known at quartz: r/4.4.1"),

@@ -57,8 +57,8 @@ def test_what_fits_comes_first_and_what_nobody_described_after_what_was_checked(
 
 def test_why_not_elsewhere_is_said_of_each_partition(tmp_path: Path) -> None:
     found = job(tmp_path, cores=4, time="1 h")["hec"]
-    assert found.others["serial"] == ("the job asks 4 cores; serial gives a job 1",)
-    assert found.others["test"] == ("the job asks 1 h; test allows 5 min",)
+    assert found.others["serial"] == ("the job asks for 4 cores; a job of serial may have 1",)
+    assert found.others["test"] == ("the job asks for 1 h; test allows 5 min",)
     assert found.others["gpu-short"] == ("its GPUs would be idle",)
     assert found.others["astro-tier1"] == ("open only to its group",)
     large = job(tmp_path, cores=500)["testbed"]
@@ -127,7 +127,7 @@ def test_the_command_says_it_to_people_and_to_programs(packhorse: Run, study: Pa
     done = packhorse("sites", "choose", "--cores", "4", "--time", "1 h")
     assert done.returncode == 0, done.stderr
     assert "hec: parallel" in done.stdout.splitlines()
-    assert "  not serial: the job asks 4 cores; serial gives a job 1" in done.stdout.splitlines()
+    assert "  not serial: the job asks for 4 cores; a job of serial may have 1" in done.stdout.splitlines()
     said = json.loads(packhorse("sites", "choose", "study.yaml", "--json").stdout)["sites"]
     assert {one["site"] for one in said} >= {"hec", "quartz", "bede"}
     nowhere = packhorse("sites", "choose", "--cores", "100000", "--partition", "none")

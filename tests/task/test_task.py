@@ -144,7 +144,7 @@ def test_rows_and_refusals(travelled):
         "AttributeError",
         "TypeError",
     ]
-    assert "it has n, error, share" in lines[2]
+    assert "its parameters: n, error, share" in lines[2]
     assert ".json" in lines[4]
     assert lines[-1] == '[{"k":1},{"k":2}]'
 

@@ -10,8 +10,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from packhorse.worker import process, warm
-from packhorse.worker.warm_proof import digests, verdict
+from packhorse.worker.slots import process
+from packhorse.worker.warm import interpreter as warm
+from packhorse.worker.warm.proof import digests, verdict
 
 
 def run_case(case: dict[str, Any], scratch: Path) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from packhorse.worker.warm_proof import verdict
+from packhorse.worker.warm.proof import verdict
 
 CHANGED = "is the same in cold starts and another in warm ones"
 STUCK = "differs between cold starts and not between warm ones"

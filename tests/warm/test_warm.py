@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from packhorse.worker import warm
+from packhorse.worker.warm import interpreter as warm
 from warm.corpus import all_cases
 from warm.harness import available, run, shown
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from packhorse.worker.gpus import part
+from packhorse.worker.slots.gpus import gpu_variables
 
 
 @pytest.mark.parametrize(
@@ -25,11 +25,11 @@ from packhorse.worker.gpus import part
     ],
 )
 def test_each_slot_has_gpus_of_its_own(environ: dict[str, str], gpus: int, parts: list[str | None]) -> None:
-    found = [part(environ, gpus, slot).get("CUDA_VISIBLE_DEVICES") for slot in range(len(parts))]
+    found = [gpu_variables(environ, gpus, slot).get("CUDA_VISIBLE_DEVICES") for slot in range(len(parts))]
     assert found == parts
 
 
 def test_every_list_is_divided_and_slurms_own_where_there_is_no_other() -> None:
     environ = {"CUDA_VISIBLE_DEVICES": "0,1", "ROCR_VISIBLE_DEVICES": "0,1", "SLURM_JOB_GPUS": "2,3"}
-    assert part(environ, 1, 1) == {"CUDA_VISIBLE_DEVICES": "1", "ROCR_VISIBLE_DEVICES": "1"}
-    assert part({"SLURM_JOB_GPUS": "0,1,2,3"}, 2, 1) == {"CUDA_VISIBLE_DEVICES": "2,3"}
+    assert gpu_variables(environ, 1, 1) == {"CUDA_VISIBLE_DEVICES": "1", "ROCR_VISIBLE_DEVICES": "1"}
+    assert gpu_variables({"SLURM_JOB_GPUS": "0,1,2,3"}, 2, 1) == {"CUDA_VISIBLE_DEVICES": "2,3"}

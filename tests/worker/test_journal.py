@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from packhorse.results.journal import read_journal
 from packhorse.worker import journal as module
-from packhorse.worker.channel import Messages, fast_message, message
-from packhorse.worker.journal import Journal, encode, line, seal
+from packhorse.worker.journal import Journal, add_checksum, encode, journal_line
+from packhorse.worker.slots.channel import MessageReader, message, successes_message
 
 HEADER = {
     "format": "packhorse-journal", "version": 1, "run": "r", "wave": 1, "element": 0, "restart": 0, "host": "h",
@@ -173,13 +173,13 @@ def test_two_journals_never_share_a_file(tmp_path: Path) -> None:
 def test_messages_arrive_whole_however_they_are_cut(
     sent: list[tuple[dict[str, int], bytes]], data: st.DataObject
 ) -> None:
-    stream = b"".join(message(header, body) for header, body in sent) + fast_message(
-        line({"index": 1}), 1, 0.5, 0.25, 0.5
+    stream = b"".join(message(header, body) for header, body in sent) + successes_message(
+        journal_line({"index": 1}), 1, 0.5, 0.25, 0.5
     )
     cuts = sorted(data.draw(st.lists(st.integers(0, len(stream)), max_size=8)))
-    messages, found = Messages(), []
+    messages, found = MessageReader(), []
     for start, stop in zip([0, *cuts], [*cuts, len(stream)], strict=True):
         found.extend(messages.feed(stream[start:stop]))
     assert found[:-1] == sent
     assert found[-1][0] is None
-    assert found[-1][1].endswith(seal(b'{"index":1}'))
+    assert found[-1][1].endswith(add_checksum(b'{"index":1}'))

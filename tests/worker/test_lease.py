@@ -13,13 +13,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from packhorse.worker import lease as module
-from packhorse.worker.lease import Leases, Positions
+from packhorse.worker import leases as module
+from packhorse.worker.leases import Leases, Positions
 from worker.old import oldest_python
 
 RACER = """
 import random, sys
-from packhorse.worker.lease import Leases
+from packhorse.worker.leases import Leases
 from packhorse.worker.ranges import without
 folder, total, token = sys.argv[1], int(sys.argv[2]), sys.argv[3]
 sys.stdin.read()  # all start at once
@@ -67,7 +67,7 @@ def test_racing_workers_share_all_positions_once(tmp_path: Path, monkeypatch: py
         assert racer.wait(60) == 0
     # What the last ones gave back after all others had gone is nobody's: the next wave takes it.
     leases = Leases(str(folder), 1000, "later")
-    leases.look()
+    leases.refresh()
     claimed.extend((a, b) for pairs in leases.returned.values() for a, b in pairs)
     at = 0
     for start, stop in sorted(claimed):
@@ -132,7 +132,7 @@ def test_an_element_started_again_knows_what_its_earlier_starts_hold(tmp_path: P
     assert first.claim(10) == [[12, 14]]
     first.give_back([[13, 14], [25, 30]])
     second = Leases(str(tmp_path), 30, "7-1-1-h-3-cc")
-    second.look()
+    second.refresh()
     assert second.earlier == [[0, 10], [12, 13], [20, 25]]
     assert second.starts == {"7-1-0-h-1-aa"}
     third = Leases(str(tmp_path), 30, "7-1-0-h-9-dd")
@@ -140,9 +140,9 @@ def test_an_element_started_again_knows_what_its_earlier_starts_hold(tmp_path: P
 
 
 def test_the_first_array_owns_a_wave(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert module.owner(str(tmp_path), "41", "1-0-0-h-1-aa") == "41"
-    assert module.owner(str(tmp_path), "41", "1-1-0-h-2-bb") == "41"
-    assert module.owner(str(tmp_path), "42", "1-0-0-h-3-cc") == "41"
+    assert module.wave_owner(str(tmp_path), "41", "1-0-0-h-1-aa") == "41"
+    assert module.wave_owner(str(tmp_path), "41", "1-1-0-h-2-bb") == "41"
+    assert module.wave_owner(str(tmp_path), "42", "1-0-0-h-3-cc") == "41"
     assert [path.name for path in tmp_path.iterdir()] == ["owner"]
 
 
@@ -195,5 +195,5 @@ def test_positions_are_the_probe_then_the_ranges(
     assert found == every[start:stop]
     # Only where the probe is no part of the ranges, as in a plan, has an index one position.
     if not set(probe) & set(range(100, 200)):
-        places = positions.places(positions.indices(start, stop))
+        places = positions.positions_of(positions.indices(start, stop))
         assert [p for a, b in places for p in range(a, b)] == list(range(start, stop))

@@ -1,7 +1,7 @@
-"""Builds one environment from its orders: `build.py CLAIM`. It travels alone, and outlives the session that started it.
+"""Building one environment from its orders: `build.py CLAIM`. It is copied alone, and outlives the session that started it.
 
-The environment is made where it will stand, since scripts in it name their interpreter by its path; it is whole when
-`packhorse-environment.json` is in it, which is written last. Nobody else builds there while the claim is ours.
+The environment is built at its final path, since scripts in it name their interpreter by its path. It is complete when
+it holds `packhorse-environment.json`, which is written last. No other process builds there while the claim is ours.
 """
 
 import json
@@ -15,15 +15,15 @@ import threading
 import time
 
 BEAT_SECONDS = 5
-LINES = 30  # of a failed command that are told
+LINES = 30  # of a failed command's output that are reported
 
 
 class Late(Exception):
-    """The time is over."""
+    """The time limit of the build is over."""
 
 
 class Builder(object):
-    """The orders, the log, and the sign of life."""
+    """One build: its orders, its log and its heartbeat."""
 
     def __init__(self, claim):
         self.claim = claim
@@ -34,36 +34,36 @@ class Builder(object):
         self.mark = os.stat(claim).st_ino
 
     def ours(self):
-        """Tell whether the claim is still the one that we were started for."""
+        """Return whether the claim is still the one that this process was started for."""
         try:
             return os.stat(self.claim).st_ino == self.mark
         except OSError:
             return False
 
     def beat(self):
-        """Show that we are alive, as long as the claim is ours; without it, end."""
+        """Write the heartbeat as long as the claim is ours; exit if it is not."""
         number = 0
         while not self.over:
             number += 1
-            sign = {"host": socket.gethostname(), "pid": os.getpid(), "beat": number, "step": self.step}
+            heartbeat = {"host": socket.gethostname(), "pid": os.getpid(), "beat": number, "step": self.step}
             if not self.ours() and not self.over:
                 self.kill()
                 os._exit(3)
-            self.tell("alive.json", dict(sign, seconds=time.time() - self.begun))
+            self.tell("alive.json", dict(heartbeat, seconds=time.time() - self.begun))
             time.sleep(BEAT_SECONDS)
 
     def tell(self, name, value):
-        """Write a small file of the claim, whole or not at all."""
+        """Write a JSON file of the claim atomically."""
         path = os.path.join(self.claim, name)
         try:
             with open(path + ".part", "w") as stream:
                 json.dump(value, stream)
             os.rename(path + ".part", path)
-        except OSError:  # a full disk: who waits sees no sign of life
+        except OSError:  # a full disk: the heartbeat stops
             pass
 
     def kill(self):
-        """End the command under way, and all that it started."""
+        """Kill the running command and its process group."""
         if self.process is not None:
             try:
                 os.killpg(self.process.pid, signal.SIGKILL)
@@ -71,7 +71,7 @@ class Builder(object):
                 pass
 
     def run(self, argv, log, output=None):
-        """Run a command to its end, said in the log; return its status."""
+        """Run a command and log it; return its exit status."""
         log.write(("\n$ %s\n" % " ".join(argv)).encode("utf-8", "surrogateescape"))
         log.flush()
         left = self.begun + self.orders["seconds"] - time.time()
@@ -94,7 +94,7 @@ class Builder(object):
             raise Late() from None
 
     def build(self):
-        """Do every step; return what failed, or None."""
+        """Run every step; return what failed, or None."""
         shutil.rmtree(self.final, ignore_errors=True)
         with open(self.orders["log"], "wb") as log:
             for step in self.orders["steps"]:
@@ -108,27 +108,27 @@ class Builder(object):
             return self.ask(log)
 
     def lines(self, at):
-        """Return the last lines of the log from a place on, without the command itself."""
+        """Return the last lines of the log after offset `at`, without the command itself."""
         with open(self.orders["log"], "rb") as stream:
             stream.seek(at)
-            words = stream.read().decode("utf-8", "replace").replace("\r", "\n").splitlines()
-        return [one for one in words if one.strip() and not one.startswith("$ ")][-LINES:]
+            rows = stream.read().decode("utf-8", "replace").replace("\r", "\n").splitlines()
+        return [row for row in rows if row.strip() and not row.startswith("$ ")][-LINES:]
 
     def ask(self, log):
-        """Let the new environment say what is in it, and call it whole."""
-        self.step, at = "asking what is in it", log.tell()
+        """List the packages of the new environment, and mark it complete."""
+        self.step, at = "listing its packages", log.tell()
         argv = [self.orders["python"], "-c", self.orders["probe"]]
-        path = os.path.join(self.claim, "said")
+        path = os.path.join(self.claim, "packages")
         with open(path, "wb") as output:
             status = self.run(argv, log, output)
         with open(path, "rb") as stream:
-            said = stream.read().decode("utf-8", "replace").rpartition("@packhorse ")[2]
+            text = stream.read().decode("utf-8", "replace").rpartition("@packhorse ")[2]
         try:
-            found = json.loads(said)
+            found = json.loads(text)
         except ValueError:
-            shown = [self.orders["python"], "-c", "(asking for its packages)"]
+            shown = [self.orders["python"], "-c", "(listing its packages)"]
             return {"argv": shown, "status": status, "lines": self.lines(at)}
-        marks = [[one, os.stat(one).st_mtime_ns] for one in found["paths"] if one.startswith(self.final)]
+        marks = [[path, os.stat(path).st_mtime_ns] for path in found["paths"] if path.startswith(self.final)]
         whole = {"about": self.orders["about"], "found": found, "marks": marks, "built": time.time(),
                  "seconds": time.time() - self.begun, "host": socket.gethostname()}  # fmt: skip
         path = os.path.join(self.final, "packhorse-environment.json")
@@ -143,7 +143,7 @@ class Builder(object):
 
 
 def main():
-    """Build, and leave either a whole environment or what failed."""
+    """Build; leave a complete environment or failed.json."""
     os.umask(0o077)
     builder = Builder(sys.argv[1])
     life = threading.Thread(target=builder.beat)
@@ -151,7 +151,7 @@ def main():
     life.start()
     try:
         failed = builder.build()
-    except Exception as error:  # a full disk, a folder that vanished: it is told as any failure is
+    except Exception as error:  # a full disk, a folder that vanished: reported as any failure
         failed = {"argv": ["build.py"], "status": 1, "lines": ["%s: %s" % (type(error).__name__, error)]}
     if failed:
         shutil.rmtree(builder.final, ignore_errors=True)

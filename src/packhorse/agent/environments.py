@@ -1,4 +1,4 @@
-"""Environments on a site: whether one is whole, building one under a claim, and removing what is not wanted."""
+"""Environments on a site: their state, building one under a claim, and removal."""
 
 import errno
 import json
@@ -8,9 +8,9 @@ import socket
 import subprocess
 import sys
 
-from packhorse.agent.paths import Refused, expanded, make_folders, raw, said
+from packhorse.agent.paths import RequestRefused, expanded, make_folders, to_bytes, to_text
 
-WHOLE = b"packhorse-environment.json"  # in an environment that is whole; written last
+WHOLE = b"packhorse-environment.json"  # in a complete environment; written last
 CLAIM = b".new"  # the ending of the folder in which one is built
 LOG = b".log"
 TAIL = 4000  # bytes of a log
@@ -18,10 +18,14 @@ GONE = b".gone-"  # in the name of what is being removed
 
 
 def environment(wire, path):
-    """Tell how an environment stands: what is known of it where it is whole, and how its building goes."""
+    """Return the state of an environment: its content if it is complete, and the progress of its build."""
     top = expanded(path, wire.environ)
     claim = top + CLAIM
-    answer = {"path": said(top), "whole": content(os.path.join(top, WHOLE)), "claimed": os.path.isdir(claim)}
+    answer = {
+        "path": to_text(top),
+        "whole": content(os.path.join(top, WHOLE)),
+        "claimed": os.path.isdir(claim),
+    }
     if answer["whole"]:
         answer["changed"] = changed(answer["whole"])
     if answer["claimed"]:
@@ -29,23 +33,23 @@ def environment(wire, path):
         answer["failed"] = content(os.path.join(claim, b"failed.json"))
         answer["job"] = content(os.path.join(claim, b"job.json"))
         for process in wire.started:
-            process.poll()  # one that has ended stays in sight until somebody asks
+            process.poll()  # reap it: a process that has ended stays a zombie until then
         answer["gone"] = is_gone(answer["alive"])
-        answer["received"] = extent(claim)[0]  # grows while files are sent, before anybody builds
+        answer["received"] = extent(claim)[0]  # grows while files are uploaded, before the build starts
     answer["tail"] = tail(top + LOG)
     return answer
 
 
 def changed(whole):
-    """Tell whether packages came to or went from a whole environment after it was asked for them."""
+    """Return whether packages were added to or removed from a complete environment after they were listed."""
     try:
-        return any(os.stat(raw(path)).st_mtime_ns != mark for path, mark in whole.get("marks", []))
+        return any(os.stat(to_bytes(path)).st_mtime_ns != mark for path, mark in whole.get("marks", []))
     except OSError:
         return True
 
 
 def is_gone(alive):
-    """Tell whether the builder ran on this very machine and is no more."""
+    """Return whether the builder ran on this machine and no longer runs."""
     if not alive or alive.get("host") != socket.gethostname():
         return False
     try:
@@ -56,7 +60,7 @@ def is_gone(alive):
 
 
 def content(path):
-    """Return what a small JSON file says, None where there is none or half of one."""
+    """Return the value of a JSON file, or None if it is missing or incomplete."""
     try:
         with open(path, "rb") as stream:
             return json.loads(stream.read().decode("utf-8", "surrogateescape"))
@@ -75,7 +79,7 @@ def tail(path):
 
 
 def prepare(wire, path):
-    """Claim the building of an environment, and make the folder for what it takes; tell whether it is ours to build."""
+    """Claim the build of an environment by making its claim folder; return whether the claim is ours."""
     top = expanded(path, wire.environ)
     make_folders(os.path.dirname(top), 0o700)
     try:
@@ -83,26 +87,26 @@ def prepare(wire, path):
     except OSError as error:
         if error.errno != errno.EEXIST:
             raise
-        return {"ours": False, "folder": said(top + CLAIM)}
-    if content(os.path.join(top, WHOLE)):  # somebody was quicker, and has ended meanwhile
+        return {"ours": False, "folder": to_text(top + CLAIM)}
+    if content(os.path.join(top, WHOLE)):  # another process was faster, and has finished
         remove(top + CLAIM)
-        return {"ours": False, "folder": said(top + CLAIM)}
-    return {"ours": True, "folder": said(top + CLAIM)}
+        return {"ours": False, "folder": to_text(top + CLAIM)}
+    return {"ours": True, "folder": to_text(top + CLAIM)}
 
 
 def build(wire, path, source, orders):
-    """Write the builder and its orders into our claim; start it, unless a job will, as a process that outlives us."""
+    """Write the builder and its orders into our claim; start it as a process that outlives us, unless a job will."""
     top = expanded(path, wire.environ)
     claim = top + CLAIM
-    orders = dict(orders, final=said(top), claim=said(claim), log=said(top + LOG))
+    orders = dict(orders, final=to_text(top), claim=to_text(claim), log=to_text(top + LOG))
     keep(os.path.join(claim, b"build.py"), source)
     keep(os.path.join(claim, b"orders.json"), json.dumps(orders))
-    argv = [sys.executable, "-S", "-E", said(claim) + "/build.py", said(claim)]
+    argv = [sys.executable, "-S", "-E", to_text(claim) + "/build.py", to_text(claim)]
     if not orders.get("job"):
         environ = wire.loaded or wire.environ
         process = subprocess.Popen(
-            [raw(word) for word in argv],
-            env={raw(name): raw(value) for name, value in environ.items()},
+            [to_bytes(word) for word in argv],
+            env={to_bytes(name): to_bytes(value) for name, value in environ.items()},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -114,31 +118,31 @@ def build(wire, path, source, orders):
             os.path.join(claim, b"alive.json"),
             json.dumps({"host": socket.gethostname(), "pid": process.pid, "beat": 0}),
         )
-    return {"argv": argv, "log": said(top + LOG)}
+    return {"argv": argv, "log": to_text(top + LOG)}
 
 
 def keep(path, text):
-    """Write a private file, whole or not at all."""
+    """Write a private file atomically."""
     with os.fdopen(os.open(path + b".part", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as stream:
-        stream.write(raw(text))
+        stream.write(to_bytes(text))
     os.rename(path + b".part", path)
 
 
 def note_job(wire, path, job):
-    """Write down which job builds an environment."""
+    """Write which job builds an environment."""
     claim = expanded(path, wire.environ) + CLAIM
     keep(os.path.join(claim, b"job.json"), json.dumps(job))
     return {}
 
 
 def release(wire, path):
-    """Take a claim away whose builder failed or is no more; tell whether it was us who took it."""
+    """Remove the claim of a builder that failed or no longer runs; return whether we removed it."""
     return {"taken": remove(expanded(path, wire.environ) + CLAIM)}
 
 
 def remove(path):
-    """Remove a folder with all that is in it: first its name, at once, so that nobody takes half of it for whole."""
-    away = path + GONE + raw("%s-%d" % (socket.gethostname(), os.getpid()))
+    """Remove a folder; it is renamed first, so that no process takes a part of it for the whole."""
+    away = path + GONE + to_bytes("%s-%d" % (socket.gethostname(), os.getpid()))
     try:
         os.rename(path, away)
     except OSError as error:
@@ -150,15 +154,15 @@ def remove(path):
 
 
 def environments(wire, path):
-    """List the environments in a folder: name, size, number of files, and what is known of each."""
+    """Return the environments in a folder: name, size, number of files, and content of each."""
     top, rows = expanded(path, wire.environ), []
     for name in sorted(os.listdir(top)) if os.path.isdir(top) else ():
         full = os.path.join(top, name)
         if os.path.isdir(full) and not os.path.islink(full):
             size, files = extent(full)
             whole = content(os.path.join(full, WHOLE))
-            rows.append({"name": said(name), "bytes": size, "files": files, "whole": whole})
-    return {"path": said(top), "rows": rows}
+            rows.append({"name": to_text(name), "bytes": size, "files": files, "whole": whole})
+    return {"path": to_text(top), "rows": rows}
 
 
 def extent(path):
@@ -175,11 +179,11 @@ def extent(path):
 
 
 def forget(wire, path, name):
-    """Remove one environment, and its log."""
+    """Remove one environment and its log."""
     if "/" in name or name in ("", ".", ".."):
-        raise Refused("%s is no environment" % name)
+        raise RequestRefused("%s is not the name of an environment" % name)
     top = expanded(path, wire.environ)
-    full = os.path.join(top, raw(name))
+    full = os.path.join(top, to_bytes(name))
     taken = remove(full)
     try:
         os.unlink(full + LOG)

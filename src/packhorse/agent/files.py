@@ -1,40 +1,49 @@
-"""Files between a laptop and a login node: listed, taken whole or not at all, given from any byte on."""
+"""Files on a login node: listings, uploads that appear complete or not at all, downloads from any offset."""
 
 import errno
 import hashlib
 import os
 import stat
 
-from packhorse.agent.paths import BLOCK, PART, Refused, expanded, joined, make_folders, part_of, said
+from packhorse.agent.paths import (
+    BLOCK,
+    PART,
+    RequestRefused,
+    expanded,
+    joined,
+    make_folders,
+    part_of,
+    to_text,
+)
 
 
 def list_files(wire, path):
-    """List a file, or all files under a folder: relative name, size, mtime, mode; links and others are named."""
+    """Return a file, or all files below a folder, as [relative name, size, mtime, mode]; other entries by name."""
     top, found, other = expanded(path, wire.environ), [], []
     if not os.path.lexists(top):
-        return {"path": said(top), "kind": "", "files": [], "other": []}
+        return {"path": to_text(top), "kind": "", "files": [], "other": []}
     if not os.path.isdir(top):
         about = os.stat(top)
         row = ["", about.st_size, about.st_mtime, stat.S_IMODE(about.st_mode)]
-        return {"path": said(top), "kind": "file", "files": [row], "other": []}
+        return {"path": to_text(top), "kind": "file", "files": [row], "other": []}
     folders = [b""]
     while folders:
         inside = folders.pop()
-        for entry in sorted(os.scandir(os.path.join(top, inside)), key=lambda one: one.name):
+        for entry in sorted(os.scandir(os.path.join(top, inside)), key=lambda entry: entry.name):
             name = os.path.join(inside, entry.name)
             about = entry.stat(follow_symlinks=False)
             if stat.S_ISDIR(about.st_mode):
                 folders.append(name)
             elif stat.S_ISREG(about.st_mode):
                 if not name.endswith(PART):
-                    found.append([said(name), about.st_size, about.st_mtime, stat.S_IMODE(about.st_mode)])
+                    found.append([to_text(name), about.st_size, about.st_mtime, stat.S_IMODE(about.st_mode)])
             else:
-                other.append(said(name))
-    return {"path": said(top), "kind": "folder", "files": found, "other": other}
+                other.append(to_text(name))
+    return {"path": to_text(top), "kind": "folder", "files": found, "other": other}
 
 
 def begun(wire, path, files):
-    """Tell of files that are to come ([name, size, mtime]) which are here: -1 for one that is, else bytes of its part."""
+    """Return what exists of files to upload ([name, size, mtime]): -1 for a complete one, else the bytes of its part."""
     top, found = expanded(path, wire.environ), []
     for name, size, mtime in files:
         full = joined(top, name)
@@ -49,43 +58,43 @@ def begun(wire, path, files):
             found.append(min(os.lstat(part_of(full, size, mtime)).st_size, size))
         except OSError:
             found.append(0)
-    return {"path": said(top), "found": found}
+    return {"path": to_text(top), "found": found}
 
 
 def put(wire, path, files):
-    """Take files ([name, size, offset, mode, mtime]); each is followed by the SHA-256 of all its bytes.
+    """Receive files ([name, size, offset, mode, mtime]); each is followed by the SHA-256 of all its bytes.
 
-    A file appears whole or not at all: what has come of one stays beside it, to go on from. All bytes are read also
-    where something goes wrong, so that the next question is understood.
+    A file appears complete or not at all: a part stays beside it, to continue from. All bytes are read even after an
+    error, so that the next request is understood.
     """
-    top, trouble, made = expanded(path, wire.environ), None, set()
+    top, failure, made = expanded(path, wire.environ), None, set()
     for name, size, offset, mode, mtime in files:
         body = wire.body(size - offset + 32)
-        if trouble is None:
+        if failure is None:
             try:
                 full = joined(top, name)
                 if os.path.dirname(full) not in made:
                     make_folders(os.path.dirname(full), 0o700)
                     made.add(os.path.dirname(full))
                 part = part_of(full, size, mtime)
-                take(body, part, size, offset)
+                receive_part(body, part, size, offset)
                 os.chmod(part, mode)
                 os.utime(part, (mtime, mtime))
                 os.rename(part, full)
                 if offset:
                     forget_parts(full)
-            except (OSError, Refused) as error:
-                trouble = error
+            except (OSError, RequestRefused) as error:
+                failure = error
         body.skip()
-    if trouble:
-        raise trouble
-    return {"path": said(top)}
+    if failure:
+        raise failure
+    return {"path": to_text(top)}
 
 
 def patch(wire, path, old, row, pieces):
-    """Make a file ([name, size, mode, mtime]) of pieces of an old one ([offset, length]) and of new bytes ([-1, length]).
+    """Make a file ([name, size, mode, mtime]) from pieces of an old one ([offset, length]) and new bytes ([-1, length]).
 
-    The new bytes follow, then the SHA-256 of all. Where the old file is not there, nothing is made: `made` tells.
+    The new bytes follow, then the SHA-256 of all. If the old file is missing, no file is made; `made` tells.
     """
     top = expanded(path, wire.environ)
     name, size, mode, mtime = row
@@ -116,18 +125,18 @@ def patch(wire, path, old, row, pieces):
 
 
 def blocks_of(stream, offset, length):
-    """Yield a piece of a file."""
+    """Yield the blocks of a piece of a file."""
     stream.seek(offset)
     while length:
         block = stream.read(min(length, BLOCK))
         if not block:
-            return  # it is shorter than it was: the digest will say so
+            return  # it is shorter than it was: the digest will differ
         length -= len(block)
         yield block
 
 
 def name(wire, path, row):
-    """Give a file ([name, size, mode, mtime]) whose part came another way its name, if it has its size."""
+    """Rename the part of a file ([name, size, mode, mtime]) that another program uploaded, if it has the right size."""
     name, size, mode, mtime = row
     full = joined(expanded(path, wire.environ), name)
     part = part_of(full, size, mtime)
@@ -143,15 +152,15 @@ def name(wire, path, row):
 
 
 def forget_parts(full):
-    """Remove what had come of a file that has changed since."""
+    """Remove the parts of a file that has changed since."""
     folder, name = os.path.split(full)
     for other in os.listdir(folder):
         if other.startswith(name + b".") and other.endswith(PART) and len(other) == len(name) + 9 + len(PART):
             os.unlink(os.path.join(folder, other))
 
 
-def take(body, part, size, offset):
-    """Write a file's part from an offset on; raise Refused where its bytes are not those that were sent."""
+def receive_part(body, part, size, offset):
+    """Write a file's part from an offset on; raise RequestRefused if the SHA-256 does not match."""
     total = hashlib.sha256()
     flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
     with os.fdopen(os.open(part, flags, 0o600), "r+b") as stream:
@@ -162,11 +171,11 @@ def take(body, part, size, offset):
             total.update(block)
     if total.digest() != b"".join(body.blocks(32)):
         os.unlink(part)
-        raise Refused("%s did not come as it was sent" % said(part))
+        raise RequestRefused("%s was damaged on the way" % to_text(part))
 
 
 def give(wire, path, files):
-    """Give files from an offset on ([name, offset]); each is told before its bytes, with their SHA-256 after them."""
+    """Send files from an offset on ([name, offset]): for each a header, the bytes, and their SHA-256."""
     top = expanded(path, wire.environ)
     for name, offset in files:
         try:
@@ -179,16 +188,16 @@ def give(wire, path, files):
             size = max(0, about.st_size - offset)
             head = {"name": name, "size": size, "from": offset}
             wire.answer(dict(head, mode=stat.S_IMODE(about.st_mode), mtime=about.st_mtime))
-            _give(wire, stream, offset, size)
+            _send(wire, stream, offset, size)
     return {}
 
 
-def _give(wire, stream, offset, size):
+def _send(wire, stream, offset, size):
     digest = hashlib.sha256()
     stream.seek(offset)
     while size:
         block = stream.read(min(size, BLOCK))
-        if not block:  # it was cut short meanwhile: zeros, and a digest that says so
+        if not block:  # it was cut short meanwhile: zeros, and a digest that does not match
             wire.target.write(b"\0" * size)
             digest.update(b"cut short")
             break
@@ -213,7 +222,7 @@ def digest(wire, path, files):
 
 
 def claim(wire, path):
-    """Make a folder, and tell whether it was us who made it."""
+    """Make a folder; return whether it did not exist before."""
     full = expanded(path, wire.environ)
     make_folders(os.path.dirname(full), 0o700)
     try:
@@ -226,14 +235,14 @@ def claim(wire, path):
 
 
 def folders(wire, path, names):
-    """Make folders under a folder, as private as all of ours."""
+    """Make private folders below a folder."""
     for name in names:
         make_folders(joined(expanded(path, wire.environ), name), 0o700)
     return {}
 
 
 def drop(wire, path, names):
-    """Remove files, and folders that are empty then; what is not there is gone already."""
+    """Remove files, and folders that are empty; missing ones are no error."""
     top = expanded(path, wire.environ)
     for name in names:
         full = joined(top, name)
@@ -249,7 +258,7 @@ def drop(wire, path, names):
 
 
 def hash_to(stream, size, digest):
-    """Read so many bytes from the beginning into a digest; tell whether there were so many."""
+    """Update a digest with the first `size` bytes; return False if there are fewer."""
     stream.seek(0)
     while size:
         block = stream.read(min(size, BLOCK))

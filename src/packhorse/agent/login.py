@@ -9,13 +9,13 @@ import subprocess
 import sys
 import time
 
-from packhorse.agent.paths import make_folders, raw
+from packhorse.agent.paths import make_folders, to_bytes
 
-LOGIN_SECONDS = 30  # for a login shell to say its environment
-LOGIN_OLD = 86400  # seconds after which it is asked again
+LOGIN_SECONDS = 30  # for a login shell to print its environment
+LOGIN_OLD = 86400  # seconds after which a stored environment is read again
 SHELLS = ("bash", "sh", "zsh", "ksh", "dash")
 PROBE = "import os,sys,json;print(sys.argv[1]+json.dumps(dict(os.environ)))"
-# What makes programs be found and work. Nothing else is kept: it may hold secrets.
+# Variables by which programs are found and work. No other variable is stored: it may hold a secret.
 KEPT = (
     "PATH",
     "LD_LIBRARY_PATH",
@@ -30,20 +30,20 @@ KEPT_HEADS = ("LMOD_", "SLURM_CONF", "PBS_", "TORQUE", "MODULE_VERSION")
 
 
 def login_environment(environ):
-    """Return what a login shell of the user sets, remembered for a day."""
+    """Return the environment of the user's login shell, which is stored for a day."""
     home = pwd.getpwuid(os.getuid()).pw_dir
     cache = os.path.join(environ.get("XDG_CACHE_HOME") or os.path.join(home, ".cache"), "packhorse")
     path = os.path.join(cache, "login-%s.json" % socket.gethostname())
-    found = remembered(path)
+    found = read_stored(path)
     if found is None:
-        found = asked()
+        found = shell_environment()
         if found:
-            remember(path, found)
+            store(path, found)
     return found
 
 
-def remembered(path):
-    """Return what was asked within a day, or None."""
+def read_stored(path):
+    """Return the stored environment, or None if it is missing or older than a day."""
     try:
         about = os.stat(path)
         if about.st_uid == os.getuid() and 0 <= time.time() - about.st_mtime < LOGIN_OLD:
@@ -54,10 +54,10 @@ def remembered(path):
     return None
 
 
-def remember(path, found):
-    """Keep it in a private file; where that cannot be, it is asked again next time."""
+def store(path, found):
+    """Store the environment in a private file; if that fails, the shell runs again next time."""
     try:
-        make_folders(raw(os.path.dirname(path)), 0o700)
+        make_folders(to_bytes(os.path.dirname(path)), 0o700)
         with open(os.open(path + ".new", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as stream:
             json.dump(found, stream)
         os.rename(path + ".new", path)
@@ -65,8 +65,11 @@ def remember(path, found):
         pass
 
 
-def asked():
-    """Ask the user's login shell, behind a mark, since its files may print what they like; {} where it says nothing."""
+def shell_environment():
+    """Run the user's login shell and return its environment; {} if it prints none.
+
+    The environment follows a mark, since the start-up files of the shell may print anything.
+    """
     mark = "packhorse-login-%d" % os.getpid()
     words = [sys.executable, "-S", "-E", "-c", PROBE, mark]
     line = "exec " + " ".join("'%s'" % word.replace("'", "'\\''") for word in words)

@@ -1,6 +1,6 @@
-"""Answering a laptop on a login node: lines of JSON, each followed by as many raw bytes as it says.
+"""Answering the requests of a laptop on a login node: lines of JSON, each followed by the raw bytes it announces.
 
-It travels through the connection itself (see `packhorse.run.far`), so that nothing has to be installed, and ends with it.
+It is sent through the connection (see `packhorse.ssh.session`), so that no installation is needed, and ends with it.
 """
 
 import errno
@@ -14,24 +14,24 @@ import subprocess
 import sys
 import time
 
-from packhorse.agent import environments, files, runs, surroundings
+from packhorse.agent import environments, files, runs, software
 from packhorse.agent.login import login_environment
-from packhorse.agent.paths import BLOCK, Refused, expanded, mounted, raw, said, which
+from packhorse.agent.paths import BLOCK, RequestRefused, expanded, find_program, mounted, to_bytes, to_text
 
 
 class Wire(object):
-    """The laptop at the other end, and the environment in which it is served."""
+    """The connection to the laptop, and the environment of the commands that it requests."""
 
     def __init__(self, source, target):
         self.source, self.target = source, target
         self.environ = dict(os.environ)
         self.environ["LC_ALL"] = "C"
         self.environ.pop("LANGUAGE", None)
-        self.loaded = None  # the environment that modules left, once somebody loaded some
+        self.loaded = None  # the environment after modules were loaded, if some were
         self.started = []  # processes that outlive this session
 
     def answer(self, value, data=b""):
-        """Write one answer."""
+        """Write one reply."""
         self.target.write(json.dumps(dict(value, bytes=len(data))).encode("ascii") + b"\n" + data)
         self.target.flush()
 
@@ -47,23 +47,23 @@ class Body(object):
         self.source, self.left = source, left
 
     def blocks(self, size):
-        """Yield so many of them."""
+        """Yield the next `size` bytes in blocks."""
         while size:
             block = self.source.read(min(size, BLOCK))
             if not block:
-                raise SystemExit(1)  # the laptop is gone
+                raise SystemExit(1)  # the connection is closed
             size -= len(block)
             self.left -= len(block)
             yield block
 
     def skip(self):
-        """Read what is left of them."""
+        """Read and discard the rest."""
         for _ in self.blocks(self.left):
             pass
 
 
 def serve(wire):
-    """Answer until the laptop has no further question."""
+    """Answer requests until the laptop closes the connection."""
     while True:
         line = wire.source.readline()
         if not line:
@@ -72,11 +72,11 @@ def serve(wire):
         number = request.pop("id")
         try:
             answer = VERBS[request.pop("do")](wire, **request)
-        except Refused as error:
+        except RequestRefused as error:
             answer = {"wrong": str(error)}
         except OSError as error:
             where = error.filename
-            where = said(where) if isinstance(where, bytes) else where
+            where = to_text(where) if isinstance(where, bytes) else where
             answer = {
                 "wrong": "%s: %s" % (where, error.strerror) if where else str(error),
                 "errno": error.errno,
@@ -85,9 +85,9 @@ def serve(wire):
 
 
 def hello(wire, programs, paths=()):
-    """Tell who and where we are; find a login shell's environment where a program is not on the PATH."""
+    """Return user, host and programs; use a login shell's environment if a program is not on the PATH."""
     login = False
-    if not all(which(name, wire.environ) for name in programs):
+    if not all(find_program(name, wire.environ) for name in programs):
         found = login_environment(wire.environ)
         if found:
             wire.environ.update(found)
@@ -95,21 +95,21 @@ def hello(wire, programs, paths=()):
     about = pwd.getpwuid(os.getuid())
     return {
         "user": about.pw_name,
-        "home": said(os.path.realpath(raw(about.pw_dir))),
+        "home": to_text(os.path.realpath(to_bytes(about.pw_dir))),
         "host": socket.gethostname(),
         "system": platform.system(),
         "machine": platform.machine(),
         "python": sys.executable,
         "version": platform.python_version(),
         "login": login,
-        "programs": {name: which(name, wire.environ) for name in programs},
+        "programs": {name: find_program(name, wire.environ) for name in programs},
         "paths": [place(wire, path) for path in paths],
         "time": time.time(),
     }
 
 
 def place(wire, path):
-    """Return what a path with ~ and variables means here, and how much may be written there."""
+    """Return the absolute path of one with ~ and variables, and how much may be written there."""
     full = expanded(path, wire.environ, strict=True)
     if full is None:
         return {"said": path, "path": "", "why": "a variable in it is not set"}
@@ -119,7 +119,7 @@ def place(wire, path):
     room, (kind, device, mount) = os.statvfs(there), mounted(there)
     return {
         "said": path,
-        "path": said(full),
+        "path": to_text(full),
         "exists": os.path.isdir(full),
         "writable": os.access(there, os.W_OK | os.X_OK),
         "free": room.f_bavail * room.f_frsize,
@@ -131,7 +131,7 @@ def place(wire, path):
 
 
 def run(wire, argv, timeout, env=None, unset=(), folder=None):
-    """Run a command to its end; at its timeout its process group is killed."""
+    """Run a command; kill its process group after `timeout` seconds."""
     heads = tuple(name[:-1] for name in unset if name.endswith("*"))
     environ = {
         name: value
@@ -141,9 +141,9 @@ def run(wire, argv, timeout, env=None, unset=(), folder=None):
     environ.update(env or {})
     try:
         process = subprocess.Popen(
-            [raw(word) for word in argv],
-            cwd=raw(folder) if folder else None,
-            env={raw(name): raw(value) for name, value in environ.items()},
+            [to_bytes(word) for word in argv],
+            cwd=to_bytes(folder) if folder else None,
+            env={to_bytes(name): to_bytes(value) for name, value in environ.items()},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -160,12 +160,12 @@ def run(wire, argv, timeout, env=None, unset=(), folder=None):
         os.killpg(process.pid, signal.SIGKILL)
         out, err = process.communicate()
         status, late = None, "%s: did not answer within %g s\n" % (argv[0], timeout)
-    words = [one.decode("utf-8", "replace") for one in (out, err)]
-    return {"status": status, "stdout": words[0], "stderr": words[1] + late}
+    stdout, stderr = out.decode("utf-8", "replace"), err.decode("utf-8", "replace")
+    return {"status": status, "stdout": stdout, "stderr": stderr + late}
 
 
 def run_loaded(wire, argv, timeout, env=None):
-    """Run a command among the modules that were loaded."""
+    """Run a command with the loaded modules."""
     environ = wire.environ if wire.loaded is None else wire.loaded
     return run(wire, argv, timeout, dict(environ, **(env or {})), ("*",))
 
@@ -187,8 +187,8 @@ VERBS = {
     "folders": files.folders,
     "drop": files.drop,
     "run_loaded": run_loaded,
-    "loaded": surroundings.loaded,
-    "find": surroundings.find,
+    "loaded": software.loaded,
+    "find": software.find,
     "environment": environments.environment,
     "prepare": environments.prepare,
     "build": environments.build,
@@ -200,10 +200,10 @@ VERBS = {
 
 
 def main():
-    """Say that we are here, behind whatever a shell's files have printed, and serve."""
+    """Write the mark that follows whatever the shell's start-up files have printed, and serve."""
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
     target = sys.stdout.buffer
-    target.write(b"\n" + raw(sys.argv[1]) + b"\n")
+    target.write(b"\n" + to_bytes(sys.argv[1]) + b"\n")
     target.flush()
     try:
         serve(Wire(sys.stdin.buffer, target))

@@ -8,6 +8,8 @@ from typing import Any
 
 import click
 
+from packhorse.cli.windows_check import refuse_windows
+
 
 class LazyGroup(click.Group):
     """A group whose commands are imported from `packhorse.cli.MODULE`, where they are called NAME_command."""
@@ -24,7 +26,11 @@ class LazyGroup(click.Group):
         """Import one command."""
         if cmd_name not in self.table:
             return None
-        module = importlib.import_module(f"packhorse.cli.{self.table[cmd_name][0]}")
+        try:
+            module = importlib.import_module(f"packhorse.cli.{self.table[cmd_name][0]}")
+        except ModuleNotFoundError:
+            refuse_windows()  # it has no fcntl and no pwd, which connections need
+            raise
         command = getattr(module, cmd_name.replace("-", "_") + "_command")
         assert isinstance(command, click.Command)
         return command

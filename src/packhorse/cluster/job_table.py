@@ -155,8 +155,8 @@ def _state(dialect: Scheduler, job: Job) -> State:
 
 def _word(running: Sequence[Job]) -> str:
     """Return the scheduler's name of an unusual state of a running job: COMPLETING, SUSPENDED."""
-    words = {job.word for job in running if job.word not in ("RUNNING", "R", "")}
-    return ", ".join(sorted(words)).lower() if words and len(running) == 1 else ""
+    states = {job.word for job in running if job.word not in ("RUNNING", "R", "")}
+    return ", ".join(sorted(states)).lower() if len(running) == 1 else ""
 
 
 def _reasons(dialect: Scheduler, waiting: Sequence[Job]) -> str:

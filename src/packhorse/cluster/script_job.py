@@ -20,6 +20,7 @@ from packhorse.remote.transport import SshTransport
 from packhorse.rundir.directory import RunDirectory
 from packhorse.rundir.submissions import read_script_job, save_script_job
 from packhorse.runtime.dialogue import run_dialogue
+from packhorse.ssh.file_transfer import download_missing
 
 FAILED = ("failed", "timed out", "out of memory", "cancelled", "node failed", "preempted")
 FILES = "files"  # the folder of a run for what its job left on the site
@@ -137,8 +138,6 @@ def fetch_script_job(run: RunDirectory, job: ScriptJob) -> tuple[Path, int]:
     """Download the job's folder on its site; return the folder here, and the bytes downloaded."""
     if not job.far:
         raise UsageError(f"the files of {run.path.name} are on this machine: {job.folder}")
-    from packhorse.ssh.file_transfer import download_missing
-
     folder = run.path / FILES
     with open_queue(job.site) as queue:
         assert isinstance(queue.transport, SshTransport)

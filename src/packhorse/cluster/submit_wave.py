@@ -17,7 +17,7 @@ from packhorse.model.submission import Submission, token_of
 from packhorse.project.reporter import Reporter
 from packhorse.remote.run_store import RunStore
 from packhorse.rundir.submissions import Submissions
-from packhorse.worker.commands import filled, places
+from packhorse.worker.waves.scheduler_commands import fill_command, placeholders
 
 EXTRA_WAVES = 3  # waves to queue in advance beside the expected ones, where jobs may not submit jobs
 
@@ -26,19 +26,21 @@ class Submitter:
     """Submits the waves of one run to one site's scheduler."""
 
     def __init__(
-        self, store: RunStore, queue: Queue, reporter: Reporter, *, waves_ahead: int = EXTRA_WAVES
+        self, store: RunStore, queue: Queue, reporter: Reporter, *, extra_waves: int = EXTRA_WAVES
     ) -> None:
         self.store, self.queue, self.reporter = store, queue, reporter
         self.run = run = store.run
         self.submissions = Submissions(run, store)
-        self.waves_ahead = waves_ahead
+        self.extra_waves = extra_waves
         self.templates = msgspec.json.decode((run.path / "waves" / "continue.json").read_bytes())
 
     def submit(self, intent: Submission) -> Submission:
         """Submit a planned wave and its continuation; raise RunError where the site refuses the wave."""
         fields = {"elements": intent.elements, "exclude": intent.exclude}
         script = self._script(intent.rung)
-        argv = filled(self.templates["submit"], places(script, intent.wave, intent.token, **fields))
+        argv = fill_command(
+            self.templates["submit"], placeholders(script, intent.wave, intent.token, **fields)
+        )
         self.store.make_log_folder()  # without it every element would fail at its start
         intent = replace(intent, argv=tuple(argv), intended=time.time())
         self.submissions.keep(intent)
@@ -63,7 +65,7 @@ class Submitter:
         if not self.templates.get("release"):
             return wave
         for job in (wave.job, *later):
-            error = self._release_job(filled(self.templates["release"], {"job": job}))
+            error = self._release_job(fill_command(self.templates["release"], {"job": job}))
             if error:
                 self.reporter.warn(
                     f"job {job} is on hold and was not released ({error}); packhorse run tries again"
@@ -96,10 +98,10 @@ class Submitter:
         """
         run_id, script = self.run.about().id, self._script(wave.rung)
         later: list[str] = []
-        for number in range(wave.wave + 1, wave.wave + 1 + self.waves_ahead):
+        for number in range(wave.wave + 1, wave.wave + 1 + self.extra_waves):
             token = token_of(run_id, number)
             fields = {"elements": wave.elements, "job": [wave.job, *later][-1], "follows": number - 1}
-            argv = filled(self.templates["submit"], places(script, number, token, **fields))
+            argv = fill_command(self.templates["submit"], placeholders(script, number, token, **fields))
             job = self._submit(argv, token)
             if isinstance(job, SubmissionRefused) or not job:
                 reason = job.why if isinstance(job, SubmissionRefused) else "the reply was lost"
@@ -114,11 +116,11 @@ class Submitter:
         """Submit the continuation of a wave; where the site refuses it, `packhorse run` takes its place."""
         token = token_of(self.run.about().id, wave.wave, following=True)
         script = f"{self.store.path}/waves/continue.sh"
-        fields = places(script, wave.wave, token, job=wave.job)
-        job = self._submit(filled(self.templates["after"], fields), token)
+        fields = placeholders(script, wave.wave, token, job=wave.job)
+        job = self._submit(fill_command(self.templates["after"], fields), token)
         if isinstance(job, SubmissionRefused):
             # The scheduler may have forgotten a wave that has ended already; then there is no job to depend on.
-            job = self._submit(filled(self.templates["after"], {**fields, "job": ""}), token)
+            job = self._submit(fill_command(self.templates["after"], {**fields, "job": ""}), token)
         if isinstance(job, SubmissionRefused):
             self.reporter.warn(
                 f"the site refuses the continuation job ({job.why}); packhorse run submits later waves instead"

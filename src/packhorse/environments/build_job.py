@@ -1,4 +1,4 @@
-"""Building an environment in a job, on sites where a login node is no place to build."""
+"""Build an environment in a job, on sites whose login nodes must not be used for that."""
 
 from __future__ import annotations
 
@@ -24,49 +24,51 @@ from packhorse.ssh.file_transfer import upload_files
 MEMORY = 4096  # MiB; unpacking large wheels and compiling small packages
 SUBMIT_SECONDS = 60.0
 ABOUT = """\
-Builds an environment for a Packhorse run: what is installed is in orders.json beside this file.
-The environment is used by all later runs with the same lock."""
+Builds an environment for a Packhorse run; orders.json in the folder of this file lists what is installed.
+All later runs with the same lock use the environment."""
 
 
 class JobBuilds:
-    """Builds in jobs of one site."""
+    """Jobs of one site that build environments, for at most `seconds` each."""
 
-    def __init__(self, ground: SiteProbe, seconds: int) -> None:
-        self.ground, self.seconds = ground, seconds
-        self.dialect = scheduler(ground.site.scheduler)
+    def __init__(self, probe: SiteProbe, seconds: int) -> None:
+        self.probe, self.seconds = probe, seconds
+        self.dialect = scheduler(probe.site.scheduler)
         self._asked = 0.0
 
     def submit(self, claim: str, argv: Sequence[str]) -> str:
-        """Submit the job in which an environment is built, and return its number; raise RunError where the site refuses."""
+        """Submit the job that builds an environment, and return its number; raise RunError where that fails."""
         text = self._script(claim, argv)
         with tempfile.TemporaryDirectory(prefix="packhorse-") as folder:
             path = Path(folder) / "job.sh"
             path.write_text(text, encoding="utf-8")
             path.chmod(0o700)
-            upload_files(self.ground.session, claim, [("job.sh", path, 0)])
-        words = tuple(self.dialect.submit_argv(f"{claim}/job.sh", [], self._request(claim)))
-        command = Command(argv=words, timeout=SUBMIT_SECONDS, unset=self.dialect.unset)
-        said = self.dialect.read_submission(self.ground.there.run_command(command))
-        if isinstance(said, Submitted):
-            return said.job
-        what = (
-            "refuses the job that builds the environment"
-            if isinstance(said, SubmissionRefused)
-            else "did not answer"
-        )
-        raise RunError(f"{self.ground.site.name} {what}: {said.why}", "the same command tries again")
+            upload_files(self.probe.session, claim, [("job.sh", path, 0)])
+        submit = tuple(self.dialect.submit_argv(f"{claim}/job.sh", [], self._request(claim)))
+        command = Command(argv=submit, timeout=SUBMIT_SECONDS, unset=self.dialect.unset)
+        reply = self.dialect.read_submission(self.probe.ssh.run_command(command))
+        if isinstance(reply, Submitted):
+            return reply.job
+        site = self.probe.site.name
+        if isinstance(reply, SubmissionRefused):
+            message = f"{site} refuses the job that builds the environment: {reply.why}"
+        else:
+            message = f"no reply from the scheduler of {site}: {reply.why}"
+        raise RunError(message, "run the same command again")
 
     def is_over(self, job: str) -> bool:
-        """Tell whether a job neither waits nor runs; the scheduler is asked as seldom as the site allows."""
+        """Return whether a job is no longer queued or running; between polls, return False."""
         now = time.monotonic()
-        if now - self._asked < self.ground.site.poll:
+        if now - self._asked < self.probe.site.poll:
             return False
         self._asked = now
-        said = run_dialogue(self.dialect.jobs(self.ground.there.user), self.ground.there.run_command)
-        return not isinstance(said, NoReply) and all(one.job != job or one.state == "GONE" for one in said)
+        reply = run_dialogue(self.dialect.jobs(self.probe.ssh.user), self.probe.ssh.run_command)
+        if isinstance(reply, NoReply):
+            return False
+        return all(other.job != job or other.state == "GONE" for other in reply)
 
     def _request(self, claim: str) -> Request:
-        site, asked = self.ground.site, self.ground.place.asked
+        site, asked = self.probe.site, self.probe.place.asked
         work = Work(tasks=1, resources=Resources(cpus=1, memory=MEMORY, time=self.seconds))
         partition = require(choose(work, site, asked), site)
         return Request(
@@ -81,9 +83,7 @@ class JobBuilds:
         )
 
     def _script(self, claim: str, argv: Sequence[str]) -> str:
-        site, asked = self.ground.site, self.ground.place.asked
-        loads = [
-            f"{site.modules.load} {shlex.quote(name)}" for name in (*self.ground.modules, *asked.modules)
-        ]
+        site, asked = self.probe.site, self.probe.place.asked
+        loads = [f"{site.modules.load} {shlex.quote(name)}" for name in (*self.probe.modules, *asked.modules)]
         head = self.dialect.directives(self._request(claim))
         return job_script(head, ABOUT, [*loads, *asked.setup], argv, (*site.setup, *site.modules.setup))

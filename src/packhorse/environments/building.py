@@ -1,7 +1,8 @@
-"""Building an environment on a site: one command claims it, a process there (or a job) builds it, all others wait."""
+"""Build an environment on a site: one command claims it, a process or job there builds it, other commands wait."""
 
 from __future__ import annotations
 
+import json
 import shlex
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -14,139 +15,131 @@ from packhorse.model.errors import RunError, Stopped
 from packhorse.project.reporter import Reporter
 from packhorse.record.packages import PYTHON_PROBE
 from packhorse.remote.transport import SshTransport
+from packhorse.ssh.file_transfer import upload_files
 from packhorse.text.amounts import counted, span
 
-BUILD_SECONDS = 1800  # of the builder, which ends itself
-QUEUE_SECONDS = 2 * 3600.0  # for a job that builds to start
-SILENT_SECONDS = 60.0  # without a sign of life, of which there is one every 5 s
-PAUSES = (0.3, 0.5, 1.0, 2.0, 4.0)  # between two looks
-TELL_SECONDS = 20.0  # between two sentences about a build
+BUILD_SECONDS = 1800  # after which the builder ends itself
+QUEUE_SECONDS = 2 * 3600.0  # for the build job to start
+SILENT_SECONDS = 60.0  # without a heartbeat of the builder, which has one every 5 s
+PAUSES = (0.3, 0.5, 1.0, 2.0, 4.0)  # seconds between two polls; the last one repeats
+REPORT_SECONDS = 20.0  # between two messages about a build
 BUILDER = Path(__file__).parent.parent / "agent" / "build.py"
-# What programs say where a machine reaches no package index: pip, uv, curl, resolvers.
+# Messages of pip, uv, curl and resolvers on a machine that cannot reach a package index.
 OFFLINE = (
-    *(
-        "name resolution",
-        "network is unreachable",
-        "connection refused",
-        "newconnectionerror",
-        "no route to host",
-    ),
-    *(
-        "dns error",
-        "failed to lookup address",
-        "connection timed out",
-        "connecttimeout",
-        "max retries exceeded",
-    ),
-    *("error sending request", "client error (connect)", "proxyerror", "read timed out"),
+    "name resolution",
+    "network is unreachable",
+    "connection refused",
+    "newconnectionerror",
+    "no route to host",
+    "dns error",
+    "failed to lookup address",
+    "connection timed out",
+    "connecttimeout",
+    "max retries exceeded",
+    "error sending request",
+    "client error (connect)",
+    "proxyerror",
+    "read timed out",
 )
+UNSET = ["PYTHONHOME", "PYTHONPATH", "PIP_USER", "PIP_TARGET", "PIP_PREFIX", "UV_SYSTEM_PYTHON"]
 
 
 class Recipe(Struct, frozen=True, kw_only=True):
-    """How one environment is built: where, by which steps, and of what."""
+    """How one environment is built. In steps and variables, {claim} and {final} are its folder during and after that."""
 
-    folder: str  # there, by its digest
-    about: dict[str, Any]  # what is kept of it: lock, Python, tool
+    folder: str  # on the site, named by digest
+    about: dict[str, Any]  # what is saved with the environment: lock, Python, machine
     steps: tuple[dict[str, Any], ...]
-    files: tuple[tuple[str, Path], ...] = ()  # for the claim's folder
+    files: tuple[tuple[str, Path], ...] = ()  # to upload to {claim}
     variables: dict[str, str] = {}
     modules: tuple[str, ...] = ()
-    said: str = ""  # of what it is made, for people
-    wheels: Callable[[], Sequence[Path]] | None = None  # fetches here what the site cannot reach
+    description: str = ""  # of Python and packages, for messages
+    wheels: Callable[[], Sequence[Path]] | None = None  # downloads on this machine what the site cannot reach
     offline: tuple[dict[str, Any], ...] = ()  # the steps with those wheels
 
 
 class BuildJobs(Protocol):
-    """Jobs that build."""
+    """Jobs that build environments."""
 
     def submit(self, claim: str, argv: Sequence[str]) -> str:
-        """Submit the job that runs a builder, and return its number."""
+        """Submit the job that runs a builder in the folder `claim`, and return its number."""
 
     def is_over(self, job: str) -> bool:
-        """Tell whether a job neither waits nor runs."""
+        """Return whether a job is no longer queued or running."""
 
 
 class Builder:
-    """Builds on one site, in the session that is open."""
+    """Builds environments on one site, in the open session; in jobs where `jobs` is given."""
 
-    def __init__(self, there: SshTransport, reporter: Reporter, jobs: BuildJobs | None) -> None:
-        self.there, self.reporter, self.jobs = there, reporter, jobs
-        self.site = there.site.name
+    def __init__(self, ssh: SshTransport, reporter: Reporter, jobs: BuildJobs | None) -> None:
+        self.ssh, self.reporter, self.jobs = ssh, reporter, jobs
+        self.site = ssh.site.name
 
-    def whole(self, folder: str) -> dict[str, Any] | None:
-        """Return what is known of an environment that is whole and as it was built, else None."""
-        found = self.there.session.call("environment", path=folder)
-        return self._known(found)
+    def find(self, folder: str) -> dict[str, Any] | None:
+        """Return the facts of a complete environment, with its packages as they are now; None where there is none."""
+        return self._complete(self.ssh.session.call("environment", path=folder))
 
-    def _known(self, found: Mapping[str, Any]) -> dict[str, Any] | None:
-        whole: dict[str, Any] | None = found["whole"]
-        if whole is None or not found["changed"]:
-            return whole
-        # Somebody installed into it by hand: what it says of itself now is what counts.
-        argv = [f"{found['path']}/bin/python", "-c", PYTHON_PROBE]
-        said = self.there.session.call("run", 90.0, argv=argv, timeout=60.0)["stdout"]
-        if "@packhorse " not in said:
+    def _complete(self, reply: Mapping[str, Any]) -> dict[str, Any] | None:
+        facts: dict[str, Any] | None = reply["whole"]
+        if facts is None or not reply["changed"]:
+            return facts
+        # The user has installed packages into it: those that the interpreter reports now count.
+        argv = [f"{reply['path']}/bin/python", "-c", PYTHON_PROBE]
+        output = self.ssh.session.call("run", 90.0, argv=argv, timeout=60.0)["stdout"]
+        if "@packhorse " not in output:
             return None
-        import json
-
-        return {**whole, "found": json.loads(said.rpartition("@packhorse ")[2])}
+        return {**facts, "found": json.loads(output.rpartition("@packhorse ")[2])}
 
     def get(self, recipe: Recipe) -> dict[str, Any]:
-        """Return what is known of an environment, built now unless it is there; raise RunError where that fails."""
-        whole = self.whole(recipe.folder)
-        offline = self.jobs is not None and self.there.site.compute_internet is False
-        wheels = self._fetched(recipe) if whole is None and offline else None
-        while whole is None:
-            claim = self.there.session.call("prepare", path=recipe.folder)
+        """Return the facts of an environment, which is built where it does not exist; raise RunError where that fails."""
+        facts = self.find(recipe.folder)
+        offline = self.jobs is not None and self.ssh.site.compute_internet is False
+        wheels = self._download_wheels(recipe) if facts is None and offline else None
+        while facts is None:
+            claim = self.ssh.session.call("prepare", path=recipe.folder)
             if claim["ours"]:
                 self._start(recipe, claim["folder"], wheels)
-            elif self.there.session.call("environment", path=recipe.folder).get("failed"):
-                self.there.session.call(
-                    "release", path=recipe.folder
-                )  # left over from a command that is gone
+            elif self.ssh.session.call("environment", path=recipe.folder).get("failed"):
+                self._release(recipe)  # of a command that has ended
                 continue
             else:
                 self.reporter.say(f"another command builds this environment on {self.site}; waiting for it")
-            whole, failed = self._wait(recipe)
+            facts, failed = self._wait(recipe)
             if failed is None:
                 continue
-            self.there.session.call("release", path=recipe.folder)
+            self._release(recipe)
             if wheels is not None or recipe.wheels is None or not is_offline(failed):
                 raise self._failed(recipe, failed, offline=wheels is not None)
-            wheels = self._fetched(recipe)
-        return whole
+            wheels = self._download_wheels(recipe)
+        return facts
 
-    def _fetched(self, recipe: Recipe) -> Sequence[Path] | None:
-        """Return the packages, fetched here; before anything is claimed, since that can take long."""
+    def _release(self, recipe: Recipe) -> None:
+        """Remove the claim of an environment."""
+        self.ssh.session.call("release", path=recipe.folder)
+
+    def _download_wheels(self, recipe: Recipe) -> Sequence[Path] | None:
+        """Download the packages to this machine; before a claim, since it can take long."""
         if recipe.wheels is None:
             return None
-        self.reporter.say(f"{self.site} reaches no package index: the packages are fetched here and sent")
-        found = recipe.wheels()
-        size = sum(path.stat().st_size for path in found) / 1e6
-        self.reporter.say(f"sending {counted(len(found), 'file')} to {self.site} ({size:,.1f} MB)")
-        return found
+        self.reporter.say(f"{self.site} cannot reach a package index; downloading the packages here")
+        wheels = recipe.wheels()
+        size = sum(path.stat().st_size for path in wheels) / 1e6
+        self.reporter.say(f"uploading {counted(len(wheels), 'file')} to {self.site} ({size:,.1f} MB)")
+        return wheels
 
     def _start(self, recipe: Recipe, claim: str, wheels: Sequence[Path] | None) -> None:
-        from packhorse.ssh.file_transfer import upload_files
-
-        session = self.there.session
+        """Upload files and start the builder, in a process on the login node or in a job."""
+        session = self.ssh.session
         try:
             files = [*recipe.files, *((f"wheels/{path.name}", path) for path in wheels or ())]
             upload_files(session, claim, [(name, path, 0) for name, path in files])
             steps = recipe.steps if wheels is None else recipe.offline
             orders = {
-                "steps": [_placed(step, claim, recipe.folder) for step in steps],
+                "steps": [_filled_step(step, claim, recipe.folder) for step in steps],
                 "variables": {
                     name: _filled(value, claim, recipe.folder) for name, value in recipe.variables.items()
                 },
-                "unset": [
-                    "PYTHONHOME",
-                    "PYTHONPATH",
-                    "PIP_USER",
-                    "PIP_TARGET",
-                    "PIP_PREFIX",
-                    "UV_SYSTEM_PYTHON",
-                ],
+                "unset": UNSET,
                 "python": f"{recipe.folder}/bin/python",
                 "probe": PYTHON_PROBE,
                 "about": recipe.about,
@@ -158,74 +151,76 @@ class Builder:
             if self.jobs is not None:
                 job = self.jobs.submit(claim, started["argv"])
                 session.call("note_job", path=recipe.folder, job={"job": job})
-                self.reporter.say(f"the environment is built on {self.site} in job {job}")
+                self.reporter.say(f"job {job} builds the environment on {self.site}")
         except BaseException:
-            session.call("release", path=recipe.folder)
+            self._release(recipe)
             raise
-        self.reporter.say(f"building an environment on {self.site}: {recipe.said}; log {started['log']}")
+        self.reporter.say(
+            f"building an environment on {self.site}: {recipe.description}; log {started['log']}"
+        )
 
     def _wait(self, recipe: Recipe) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
-        """Wait for whoever builds; return what was built, or what failed; neither where nobody builds any more."""
-        begun = told = changed = time.monotonic()
-        beat: Any = None
+        """Wait for the builder; return the facts of the environment, or of the failure; None twice to claim it again."""
+        started = reported = changed = time.monotonic()
+        last_sign: Any = None
         pauses = iter(PAUSES)
-        pause = 0.3
+        pause = PAUSES[0]
         try:
             while True:
-                found = self.there.session.call("environment", path=recipe.folder)
-                known = self._known(found)
-                failed = found.get("failed") or self._lost(found)
-                if known is not None or failed or not found["claimed"]:
-                    return known, failed
+                reply = self.ssh.session.call("environment", path=recipe.folder)
+                facts = self._complete(reply)
+                failed = reply.get("failed") or self._lost_job(reply)
+                if facts is not None or failed or not reply["claimed"]:
+                    return facts, failed
                 now = time.monotonic()
-                alive = found["alive"] or {}
-                sign = (alive.get("beat"), found["received"])
-                if sign != beat:
-                    beat, changed = sign, now
-                if found["gone"] or now - changed > self._patience(found, now - begun):
-                    self._take_over(recipe)
+                alive = reply["alive"] or {}
+                sign = (alive.get("beat"), reply["received"])
+                if sign != last_sign:
+                    last_sign, changed = sign, now
+                if reply["gone"] or now - changed > self._patience(reply, now - started):
+                    self.reporter.warn(
+                        f"the builder of {recipe.folder} on {self.site} has died; building it again"
+                    )
+                    self._release(recipe)
                     return None, None
-                if now - told > TELL_SECONDS:
-                    told = now
-                    self.reporter.say(_progress(alive, found["tail"], now - begun))
+                if now - reported > REPORT_SECONDS:
+                    reported = now
+                    self.reporter.say(_progress(alive, reply["tail"], now - started))
                 pause = next(pauses, pause)
                 time.sleep(pause)
         except KeyboardInterrupt:
             raise Stopped(
-                f"the environment is built on {self.site} without this command", "the same command goes on"
+                f"{self.site} continues to build the environment", "run the same command again to continue"
             ) from None
 
-    def _lost(self, found: Mapping[str, Any]) -> dict[str, Any] | None:
-        """Return what became of a job that ended before its builder began, None while nothing speaks for that."""
-        job = (found.get("job") or {}).get("job", "")
-        if not job or found["alive"] or self.jobs is None or not self.jobs.is_over(job):
+    def _lost_job(self, reply: Mapping[str, Any]) -> dict[str, Any] | None:
+        """Return the failure of a build job that ended before its builder started; None where it did not."""
+        job = (reply.get("job") or {}).get("job", "")
+        if not job or reply["alive"] or self.jobs is None or not self.jobs.is_over(job):
             return None
-        time.sleep(self.there.site.latency)  # until what a node wrote is seen here
-        again = self.there.session.call("environment", path=found["path"])
+        time.sleep(self.ssh.site.latency)  # until the login node sees what a compute node wrote
+        again = self.ssh.session.call("environment", path=reply["path"])
         if again["whole"] or again.get("alive") or again.get("failed"):
             return None
-        output = [f"{found['path']}.new/job.out"]
-        said = self.there.session.call("run", argv=["tail", "-n", "20", *output], timeout=20.0)["stdout"]
+        argv = ["tail", "-n", "20", f"{reply['path']}.new/job.out"]
+        output = self.ssh.session.call("run", argv=argv, timeout=20.0)["stdout"]
         return {
             "argv": ["job", job],
-            "status": "it ended before it began to build",
-            "lines": said.splitlines(),
+            "status": "it ended before the build started",
+            "lines": output.splitlines(),
         }
 
-    def _patience(self, found: Mapping[str, Any], waited: float) -> float:
-        """Return how long there may be no sign of life: a job may have to wait in the queue."""
-        if found["job"] is None or found["alive"]:
+    def _patience(self, reply: Mapping[str, Any], waited: float) -> float:
+        """Return the seconds allowed without a heartbeat: many while the build job is queued."""
+        if reply["job"] is None or reply["alive"]:
             return SILENT_SECONDS
         if waited > QUEUE_SECONDS:
-            job = found["job"]["job"]
+            job = reply["job"]["job"]
             raise RunError(
-                f"job {job}, which is to build the environment, still waits", "the same command goes on"
+                f"job {job}, which builds the environment, is still queued",
+                "run the same command again to continue",
             )
         return QUEUE_SECONDS * 2
-
-    def _take_over(self, recipe: Recipe) -> None:
-        self.reporter.warn(f"whoever built {recipe.folder} on {self.site} is gone; it is built anew")
-        self.there.session.call("release", path=recipe.folder)
 
     def _failed(self, recipe: Recipe, failed: Mapping[str, Any], *, offline: bool) -> RunError:
         command = shlex.join(failed["argv"])
@@ -237,18 +232,22 @@ class Builder:
         else:
             status = failed["status"]
             why = f"failed ({f'exit status {status}' if isinstance(status, int) else status})"
-        hint = f"{build_hint(failed, self.there.site.name, offline=offline)}\nthe whole log: {recipe.folder}.log there"
+        hint = f"{build_hint(failed, self.ssh.site.name, offline=offline)}\nfull log: {recipe.folder}.log on {self.site}"
         return RunError(f"environment: {command} {why} on {self.site}:{lines}", hint)
 
 
 def is_offline(failed: Mapping[str, Any]) -> bool:
-    """Tell whether a build failed since the site reaches no package index."""
-    said = "\n".join(failed["lines"]).lower()
-    return any(words in said for words in OFFLINE)
+    """Return whether a build failed because the site cannot reach a package index."""
+    output = "\n".join(failed["lines"]).lower()
+    return any(message in output for message in OFFLINE)
 
 
-CURES = (
-    (("no space left", "disk quota exceeded"), "make room there: packhorse env {site} lists what can go"),
+# Messages of a build, in lower case, and what to do about them.
+HINTS = (
+    (
+        ("no space left", "disk quota exceeded"),
+        "free space there: packhorse env {site} lists environments that can be removed",
+    ),
     (
         (
             "no matching distribution",
@@ -257,39 +256,39 @@ CURES = (
             "has no wheels",
             "unsatisfiable",
         ),
-        "that version is not to be had for this Python and machine: name another in the lock, or another Python, as in\n"
+        "that version does not exist for this Python and machine: put another into the lock, or choose another Python:\n"
         "  echo 3.11 > .python-version",
     ),
     (
         ("requires-python", "requires a different python", "requires python"),
-        "name a Python that fits: echo 3.11 > .python-version",
+        "choose a Python that fits: echo 3.11 > .python-version",
     ),
     (
         ("do not match the hashes", "hash mismatch"),
-        "the lock and the package index disagree: make the lock anew",
+        "the lock and the package index disagree: make the lock again",
     ),
     (
         ("gcc", "compiler", "cmake", "building wheel", "build backend", "failed to build"),
-        "it has to be compiled there: load a compiler in the study, cluster: {{modules: [gcc]}},\n"
-        "or name a version that has a wheel for this Python",
+        "the package is compiled there: load a compiler in the study, cluster: {{modules: [gcc]}},\n"
+        "or choose a version that has a wheel for this Python",
     ),
 )
 
 
 def build_hint(failed: Mapping[str, Any], site: str, *, offline: bool) -> str:
     """Return what to do about a build that failed."""
-    said = "\n".join(failed["lines"]).lower()
+    output = "\n".join(failed["lines"]).lower()
     if failed.get("status") in {-9, 137}:
         return f"the login node's limits may have ended it: write `build_on: job` into the site {site}"
     if is_offline(failed) and not offline:
-        return "the site reaches no package index; ask it for a mirror, or build on a machine that has one"
+        return "the site cannot reach a package index; ask its staff for a mirror"
     return next(
-        (text.format(site=site) for words, text in CURES if any(word in said for word in words)),
-        "the lines above say why",
+        (hint.format(site=site) for messages, hint in HINTS if any(text in output for text in messages)),
+        "see the lines above",
     )
 
 
-def _placed(step: Mapping[str, Any], claim: str, final: str) -> dict[str, Any]:
+def _filled_step(step: Mapping[str, Any], claim: str, final: str) -> dict[str, Any]:
     return {**step, "argv": [_filled(word, claim, final) for word in step["argv"]]}
 
 
@@ -299,5 +298,5 @@ def _filled(word: str, claim: str, final: str) -> str:
 
 def _progress(alive: Mapping[str, Any], tail: str, seconds: float) -> str:
     lines = [line for line in tail.replace("\r", "\n").splitlines() if line.strip()]
-    step = alive.get("step") or "waiting for its job"
+    step = alive.get("step") or "waiting for the build job"
     return f"{step}, {span(seconds)}" + (f": {lines[-1].strip()[:80]}" if lines and alive else "")

@@ -10,8 +10,11 @@ from typing import Any
 from packhorse.model.study import Study
 from packhorse.project.cache_dir import cache_dir
 from packhorse.project.source import Source
-from packhorse.runtime.interpreter import Interpreter
-from packhorse.runtime.programs import Program
+from packhorse.record import provenance
+from packhorse.record.provenance import Languages
+from packhorse.runtime.interpreter import Interpreter, resolve
+from packhorse.runtime.programs import Program, resolve_command
+from packhorse.snapshot.import_roots import editable_folders
 
 PYTHONS = ("python", "pypy")
 
@@ -23,8 +26,6 @@ class LocalTaskEnvironment:
     path: tuple[str, ...] = ()  # PATH is among the variables already
 
     def __init__(self, source: Source, environ: Mapping[str, str] | None = None) -> None:
-        from packhorse.runtime.interpreter import resolve
-
         self.source, self.study = source, source.study
         self.base = dict(os.environ if environ is None else environ)
         self.interpreter: Interpreter = resolve(self.study.environment, source.folder, env=self.base)
@@ -33,8 +34,6 @@ class LocalTaskEnvironment:
 
     def program(self, command: tuple[str, ...]) -> Program:
         """Return a command whose first word is resolved."""
-        from packhorse.runtime.programs import resolve_command
-
         return resolve_command(command, self.interpreter, self.source.folder, env=self.base)
 
     def changed(self) -> dict[str, str]:
@@ -47,16 +46,12 @@ class LocalTaskEnvironment:
 
     def editable(self, argv: tuple[str, ...]) -> Sequence[str]:
         """Return the folders of the project that the interpreter imports from by an editable installation."""
-        from packhorse.snapshot.import_roots import editable_folders
-
         if not languages(self.study, self.interpreter, argv).python:
             return []
         return editable_folders(self.interpreter.python, self.source.root)
 
     def provenance(self, argv: tuple[str, ...], data: Mapping[str, Any]) -> dict[str, Any]:
         """Return the provenance."""
-        from packhorse.record import provenance
-
         return provenance.collect(
             self.study,
             self.source.root,
@@ -70,8 +65,6 @@ class LocalTaskEnvironment:
 
 def languages(study: Study, interpreter: Interpreter, argv: tuple[str, ...]) -> Any:
     """Return the interpreters that take part in a study, as the provenance records them."""
-    from packhorse.record.provenance import Languages
-
     name = Path(argv[0]).name
     if study.function or name.startswith(PYTHONS):
         return Languages(python=interpreter.python if study.function else argv[0])

@@ -1,4 +1,4 @@
-"""Which Python a study's tasks get on a site: one that is there, one that a module or uv brings, or a built environment."""
+"""The Python of a study's tasks on a site: one of the site, of a module or of uv, or a built environment."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from packhorse.environments.building import Builder, Recipe
 from packhorse.environments.lockfile import RequiredPackages
@@ -19,51 +20,50 @@ from packhorse.environments.site_probe import SiteProbe
 from packhorse.model.errors import RunError
 from packhorse.record.packages import PYTHON_PROBE
 from packhorse.runtime.interpreter import Interpreter
+from packhorse.runtime.uv import export_lock, wheels_for
 from packhorse.text.amounts import counted
 
-# Which of the modules named as arguments nothing would be found for; where one stands there are no modules of the study.
+# Prints which of its arguments cannot be imported as modules. The working directory is taken off the path, since the
+# study's own modules are not there.
 MISSING_PROBE = (
     "import sys,importlib.util as u;sys.path[:]=[p for p in sys.path if p];"
     "print('@packhorse',*[n for n in sys.argv[1:] if u.find_spec(n) is None])"
 )
 UV_SYNC = ("sync", "--frozen", "--no-install-workspace", "--compile-bytecode")
-WHEELED = "wheels/lock.txt"  # in the claim, beside the wheels that were sent
-OLD_PIP = (3, 9)  # the pip inside older Pythons does not know today's wheels
+WHEELS_LOCK = "wheels/lock.txt"  # in the claim, with the uploaded wheels
+OLD_PIP = (3, 9)  # older Pythons include a pip that cannot read current wheels
 
 
 class FoundPython(Struct, frozen=True, kw_only=True):
-    """The Python of the tasks, and what it says of itself."""
+    """The Python of the tasks, and the facts that it reports about itself."""
 
     interpreter: Interpreter
     software: dict[str, Any]  # as `packhorse.record` asks an interpreter
-    told: dict[str, Any] = {}
+    provenance: dict[str, Any] = {}
     notes: tuple[str, ...] = ()
 
 
-def named_python(ground: SiteProbe, word: str) -> FoundPython:
-    """Return the interpreter that a study names; raise RunError with those that are there."""
-    about = next(
-        (one for one in ground.pythons if word in {one["called"], one["python"], Path(one["called"]).name}),
-        None,
+def named_python(probe: SiteProbe, name: str) -> FoundPython:
+    """Return the interpreter that a study names; raise RunError with the site's interpreters where it does not exist."""
+    for python in probe.pythons:
+        if name in {python["called"], python["python"], Path(python["called"]).name}:
+            return site_python(probe, python, kind="python")
+    known = "; ".join(f"{python['called']} ({python['version']})" for python in probe.pythons) or "none"
+    raise RunError(
+        f"environment: no Python {name} on {probe.site.name}",
+        f"there are: {known}\nname one of them, or a module that provides it: cluster: {{modules: [...]}}",
     )
-    if about is None:
-        there = "; ".join(f"{one['called']} ({one['version']})" for one in ground.pythons) or "none"
-        raise RunError(
-            f"environment: no Python {word} on {ground.site.name}",
-            f"there are: {there}\nname one of them, or a module that brings it: cluster: {{modules: [...]}}",
-        )
-    return site_python(ground, about, kind="python")
 
 
 def site_python(
-    ground: SiteProbe, about: Mapping[str, Any], *, kind: str = "none", notes: Sequence[str] = ()
+    probe: SiteProbe, about: Mapping[str, Any], *, kind: str = "none", notes: Sequence[str] = ()
 ) -> FoundPython:
-    """Return an interpreter of the site as it is."""
+    """Return an interpreter of the site as it is; `about` are the facts that the site reports about it."""
     python = about["python"]
-    said = ground.ask([python, "-c", PYTHON_PROBE]).stdout
-    if "@packhorse " not in said:
+    output = probe.ask([python, "-c", PYTHON_PROBE]).stdout
+    if "@packhorse " not in output:
         raise RunError(
-            f"{python} on {ground.site.name} does not tell what it has",
+            f"{python} on {probe.site.name} does not report its version and packages",
             "name another: environment: {python: ...}",
         )
     prefix = str(Path(python).parent.parent)
@@ -75,115 +75,112 @@ def site_python(
         python=python,
         path=() if kind == "none" else (str(Path(python).parent),),
         variables=variables,
-        description=f"Python {about['version']} of {ground.site.name}, {python}",
+        description=f"Python {about['version']} of {probe.site.name}, {python}",
     )
-    return FoundPython(
-        interpreter=interpreter, software=json.loads(said.rpartition("@packhorse ")[2]), notes=tuple(notes)
-    )
+    software = json.loads(output.rpartition("@packhorse ")[2])
+    return FoundPython(interpreter=interpreter, software=software, notes=tuple(notes))
 
 
-def best_python(ground: SiteProbe, wanted: RequiredPackages) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """Return the Python that fits best, and what is worth saying of it; raise RunError where none does.
+def best_python(probe: SiteProbe, required: RequiredPackages) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Return the facts of the Python that fits best, and notes on it; raise RunError where none fits.
 
-    The version that the study has here comes first, since its packages and its numbers are known with that one.
+    The version that the study has on this machine comes first, since packages and numbers are known with that one.
     """
-    least = max(wanted.oldest, _pair(wanted.minor)) if wanted.lock else wanted.oldest
-    same, newer = _like(ground.pythons, wanted.minor), _newer(ground.pythons, least)
-    if same is None and newer is None and _module_loaded(ground):
-        same, newer = _like(ground.pythons, wanted.minor), _newer(ground.pythons, least)
+    least = max(required.oldest, _minor(required.minor)) if required.lock else required.oldest
+    same, newer = _same_minor(probe.pythons, required.minor), _new_enough(probe.pythons, least)
+    if same is None and newer is None and _load_module(probe):
+        same, newer = _same_minor(probe.pythons, required.minor), _new_enough(probe.pythons, least)
     if same is not None:
         return same, ()
-    if newer is None or wanted.strict or (wanted.lock is not None and ground.uv(bring=False)):
-        fetched = _of_uv(ground, wanted)
-        if fetched is not None:
-            return fetched, ()
-    other = newer or _newer(ground.pythons, wanted.oldest)
-    if other is None or wanted.strict:
-        raise _none_fits(ground, wanted)
-    return other, (
-        f"Python {other['version']} on {ground.site.name}, {wanted.minor} here",
-    ) if wanted.lock else ()
+    if newer is None or required.strict or (required.lock is not None and probe.uv(upload=False)):
+        of_uv = _python_of_uv(probe, required)
+        if of_uv is not None:
+            return of_uv, ()
+    other = newer or _new_enough(probe.pythons, required.oldest)
+    if other is None or required.strict:
+        raise _none_fits(probe, required)
+    notes = (f"Python {other['version']} on {probe.site.name}, {required.minor} here",)
+    return other, notes if required.lock else ()
 
 
-def _module_loaded(ground: SiteProbe) -> bool:
-    """Load the module that brings Python on this site, if its file names one and the study names none."""
-    module = ground.site.modules.python
-    if not module or ground.place.asked.modules or ground.modules:
+def _load_module(probe: SiteProbe) -> bool:
+    """Load the site's module for Python, if its file names one and the study none; return whether it was tried."""
+    module = probe.site.modules.python
+    if not module or probe.place.asked.modules or probe.modules:
         return False
     try:
-        ground.load([module])
+        probe.load([module])
     except RunError as error:
-        ground.reporter.say(error.message)
-        ground.load()
-    ground.find([], pythons=True)
+        probe.reporter.say(error.message)
+        probe.load()
+    probe.find([], pythons=True)
     return True
 
 
-def _of_uv(ground: SiteProbe, wanted: RequiredPackages) -> dict[str, Any] | None:
+def _python_of_uv(probe: SiteProbe, required: RequiredPackages) -> dict[str, Any] | None:
     try:
-        return ground.python_of_uv(wanted.minor)
-    except RunError as error:  # no uv is to be had either
-        ground.reporter.say(error.message)
+        return probe.python_of_uv(required.minor)
+    except RunError as error:  # uv is not available either
+        probe.reporter.say(error.message)
         return None
 
 
-def _like(pythons: Sequence[dict[str, Any]], minor: str) -> dict[str, Any] | None:
-    return next((one for one in pythons if one["version"].startswith(f"{minor}.")), None)
+def _same_minor(pythons: Sequence[dict[str, Any]], minor: str) -> dict[str, Any] | None:
+    return next((python for python in pythons if python["version"].startswith(f"{minor}.")), None)
 
 
-def _newer(pythons: Sequence[dict[str, Any]], oldest: tuple[int, int]) -> dict[str, Any] | None:
-    """Return the first Python that is new enough: python3 itself, else the others by age."""
-    return next((one for one in pythons if _pair(one["version"]) >= oldest), None)
+def _new_enough(pythons: Sequence[dict[str, Any]], oldest: tuple[int, int]) -> dict[str, Any] | None:
+    """Return the first Python that is new enough; the site reports python3 first, then the others by age."""
+    return next((python for python in pythons if _minor(python["version"]) >= oldest), None)
 
 
-def _pair(version: str) -> tuple[int, int]:
-    found = re.match(r"(\d+)\.(\d+)", version)
-    return (int(found[1]), int(found[2])) if found else (3, 6)
+def _minor(version: str) -> tuple[int, int]:
+    match = re.match(r"(\d+)\.(\d+)", version)
+    return (int(match[1]), int(match[2])) if match else (3, 6)
 
 
-def _none_fits(ground: SiteProbe, wanted: RequiredPackages) -> RunError:
-    there = ", ".join(dict.fromkeys(one["version"] for one in ground.pythons)) or "none"
-    needs = wanted.minor if wanted.strict else f"{wanted.oldest[0]}.{wanted.oldest[1]} or newer"
+def _none_fits(probe: SiteProbe, required: RequiredPackages) -> RunError:
+    versions = ", ".join(dict.fromkeys(python["version"] for python in probe.pythons)) or "none"
+    needs = required.minor if required.strict else f"{required.oldest[0]}.{required.oldest[1]} or newer"
     return RunError(
-        f"the study needs Python {needs}; on {ground.site.name} there is {there}, and uv could not fetch one",
-        "load a module that brings one, in the study:\n  cluster:\n    modules: [python]\n"
-        f"packhorse shell {ground.site.name}, then module avail python, lists them",
+        f"the study needs Python {needs}; {probe.site.name} has {versions}, and uv could not download one",
+        "load a module that provides one, in the study:\n  cluster:\n    modules: [python]\n"
+        f"packhorse shell {probe.site.name}, then module avail python, lists them",
     )
 
 
-# Environments that are built
+# Built environments
 
 
-def built_python(ground: SiteProbe, builder: Builder, wanted: RequiredPackages) -> FoundPython:
-    """Return an environment that is built from a lock, now unless it is there."""
-    about, notes = best_python(ground, wanted)
-    recipe = base_recipe(ground, wanted, about)
-    whole = builder.whole(recipe.folder)
-    if whole is None:
+def built_python(probe: SiteProbe, builder: Builder, required: RequiredPackages) -> FoundPython:
+    """Return the environment of a lock, which is built where it does not exist."""
+    about, notes = best_python(probe, required)
+    recipe = base_recipe(probe, required, about)
+    facts = builder.find(recipe.folder)
+    if facts is None:
         with tempfile.TemporaryDirectory(prefix="packhorse-") as folder:
-            whole = builder.get(complete_recipe(ground, recipe, wanted, about, Path(folder)))
-    software = whole["found"]
-    lock = wanted.lock
-    made = f"{counted(lock.count, 'package')} of {Path(lock.path).name}" if lock else "no packages"
-    described = f"Python {software['version']} with {made}, {recipe.folder} on {ground.site.name}"
-    interpreter = _interpreter(recipe.folder, described)
-    told = {"folder": recipe.folder, "lock": recipe.about, "built": whole["built"]}
-    return FoundPython(interpreter=interpreter, software=software, told=told, notes=notes)
+            facts = builder.get(complete_recipe(probe, recipe, required, about, Path(folder)))
+    software = facts["found"]
+    packages = _packages(required)
+    description = f"Python {software['version']} with {packages}, {recipe.folder} on {probe.site.name}"
+    provenance = {"folder": recipe.folder, "lock": recipe.about, "built": facts["built"]}
+    interpreter = _interpreter(recipe.folder, description)
+    return FoundPython(interpreter=interpreter, software=software, provenance=provenance, notes=notes)
 
 
-def expected_python(ground: SiteProbe, builder: Builder, wanted: RequiredPackages) -> FoundPython:
-    """Return an environment that is there, or where it would be built, and then nothing is known of what is in it."""
-    about, notes = best_python(ground, wanted)
-    recipe = base_recipe(ground, wanted, about)
-    if builder.whole(recipe.folder) is not None:
-        return built_python(ground, builder, wanted)
-    return FoundPython(
-        interpreter=_interpreter(
-            recipe.folder, f"{recipe.said}, to be built in {recipe.folder} on {ground.site.name}"
-        ),
-        software={},
-        notes=notes,
-    )
+def _packages(required: RequiredPackages) -> str:
+    lock = required.lock
+    return f"{counted(lock.count, 'package')} of {Path(lock.path).name}" if lock else "no packages"
+
+
+def expected_python(probe: SiteProbe, builder: Builder, required: RequiredPackages) -> FoundPython:
+    """Return the environment of a lock without building it; one that does not exist has no software."""
+    about, notes = best_python(probe, required)
+    recipe = base_recipe(probe, required, about)
+    if builder.find(recipe.folder) is not None:
+        return built_python(probe, builder, required)
+    description = f"{recipe.description}, to be built in {recipe.folder} on {probe.site.name}"
+    return FoundPython(interpreter=_interpreter(recipe.folder, description), software={}, notes=notes)
 
 
 def _interpreter(folder: str, description: str) -> Interpreter:
@@ -196,48 +193,43 @@ def _interpreter(folder: str, description: str) -> Interpreter:
     )
 
 
-def base_recipe(ground: SiteProbe, wanted: RequiredPackages, about: Mapping[str, Any]) -> Recipe:
-    """Return where an environment stands, which follows from its lock and its Python, and what is kept of it."""
-    lock = wanted.lock
-    kept: dict[str, Any] = {
+def base_recipe(probe: SiteProbe, required: RequiredPackages, about: Mapping[str, Any]) -> Recipe:
+    """Return a recipe without steps: its folder, which depends on the lock and the Python, and the facts to save."""
+    lock = required.lock
+    facts: dict[str, Any] = {
         "lock": lock.digest if lock else "",
         "file": Path(lock.path).name if lock else "",
         "python": about["version"],
         "implementation": about["implementation"],
         "machine": about["machine"],
     }
-    told = [kept[name] for name in ("lock", "python", "implementation", "machine")]
-    digest = hashlib.sha256(json.dumps(told).encode()).hexdigest()[:16]
-    said = f"{counted(lock.count, 'package')} of {kept['file']}" if lock else "no packages"
+    identity = [facts[name] for name in ("lock", "python", "implementation", "machine")]
+    digest = hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:16]
     return Recipe(
-        folder=f"{ground.top}/environments/{digest}",
-        about=kept,
+        folder=f"{probe.top}/environments/{digest}",
+        about=facts,
         steps=(),
-        said=f"Python {about['version']}, {said}",
+        description=f"Python {about['version']}, {_packages(required)}",
     )
 
 
 def complete_recipe(
-    ground: SiteProbe, recipe: Recipe, wanted: RequiredPackages, about: Mapping[str, Any], folder: Path
+    probe: SiteProbe, recipe: Recipe, required: RequiredPackages, about: Mapping[str, Any], folder: Path
 ) -> Recipe:
-    """Return the recipe with its steps and files: by uv where there is one or it is needed, else by venv and pip."""
-    from msgspec.structs import replace
-
-    from packhorse.runtime.uv import export_lock
-
-    lock = wanted.lock
+    """Return the recipe with its steps and files: with uv where the site has it or it is needed, else venv and pip."""
+    lock = required.lock
     needs_uv = (lock is not None and lock.kind == "uv") or not about["venv"]
-    uv = ground.uv(bring=needs_uv)
+    uv = probe.uv(upload=needs_uv)
     python = about["python"]
     variables = {
-        **ground.uv_variables,
+        **probe.uv_variables,
         "LC_ALL": "C.UTF-8",
         "PIP_DISABLE_PIP_VERSION_CHECK": "1",
         "PIP_NO_INPUT": "1",
     }
-    # Were the environment taken away meanwhile, nothing may go into the Python that it was made of.
+    # If the environment is removed meanwhile, pip must not install into the Python that it was made from.
     variables |= {"VIRTUAL_ENV": "{final}", "PIP_REQUIRE_VIRTUALENV": "1"}
-    # A site without a way out lets connections hang: few tries, each short, before its packages are fetched here.
+    # Without a route out, connections hang: few short tries before the packages are downloaded here.
     variables |= {
         "PIP_RETRIES": "2",
         "PIP_DEFAULT_TIMEOUT": "30",
@@ -245,48 +237,47 @@ def complete_recipe(
         "UV_PROJECT_ENVIRONMENT": "{final}",
     }
     new = [uv, "venv", "--python", python, "{final}"] if uv else [python, "-m", "venv", "{final}"]
-    first = {"about": "making the environment", "argv": new}
+    first = {"about": "creating the environment", "argv": new}
     if lock is None:
         return replace(recipe, steps=(first,), variables=variables)
     pip = [uv, "pip", "install", "--compile-bytecode"] if uv else _pip()
     install: dict[str, Any] = {"about": "installing packages"}
-    here = [*pip, "--no-index", "--find-links", "{claim}/wheels", "--requirement", f"{{claim}}/{WHEELED}"]
-    found = replace(recipe, variables=variables, offline=(first, {**install, "argv": here}))
+    offline = [*pip, "--no-index", "--find-links", "{claim}/wheels"]
+    offline += ["--requirement", f"{{claim}}/{WHEELS_LOCK}"]
+    recipe = replace(recipe, variables=variables, offline=(first, {**install, "argv": offline}))
     if lock.kind == "uv":
         texts = {f"project/{name}": text for name, text in {**lock.files, "uv.lock": lock.text}.items()}
         argv = [*UV_SYNC, "--project", "{claim}/project", "--python", python]
         return replace(
-            found,
+            recipe,
             steps=(first, {**install, "argv": [uv, *argv]}),
-            files=_written(folder, texts),
+            files=_write_files(folder, texts),
             wheels=lambda: fetch_wheels(export_lock(Path(lock.path).parent, os.environ), about, folder),
         )
     steps: list[dict[str, Any]] = [first]
-    if not uv and _pair(about["version"]) < OLD_PIP:
-        steps.append({"about": "renewing pip", "argv": [*_pip(), "--upgrade", "pip"], "may_fail": True})
+    if not uv and _minor(about["version"]) < OLD_PIP:
+        steps.append({"about": "upgrading pip", "argv": [*_pip(), "--upgrade", "pip"], "may_fail": True})
     return replace(
-        found,
+        recipe,
         steps=(*steps, {**install, "argv": [*pip, "--requirement", "{claim}/lock.txt"]}),
-        files=_written(folder, {"lock.txt": lock.text}),
+        files=_write_files(folder, {"lock.txt": lock.text}),
         wheels=lambda: fetch_wheels(lock.text, about, folder),
     )
 
 
 def fetch_wheels(text: str, about: Mapping[str, Any], folder: Path) -> list[Path]:
-    """Return the wheels of a lock in the words of pip, fetched here, and what pip is to install of them there."""
-    from packhorse.runtime.uv import wheels_for
-
-    found = wheels_for(text, about, folder, os.environ)
-    kept = folder / Path(WHEELED).name
-    kept.write_text(text, encoding="utf-8")
-    return [*found, kept]
+    """Download the wheels of a lock in pip's format to this machine; return them, and the lock for pip on the site."""
+    wheels = wheels_for(text, about, folder, os.environ)
+    lock = folder / Path(WHEELS_LOCK).name
+    lock.write_text(text, encoding="utf-8")
+    return [*wheels, lock]
 
 
 def _pip() -> list[str]:
     return ["{final}/bin/python", "-m", "pip", "install", "--progress-bar", "off"]
 
 
-def _written(folder: Path, texts: Mapping[str, str]) -> tuple[tuple[str, Path], ...]:
+def _write_files(folder: Path, texts: Mapping[str, str]) -> tuple[tuple[str, Path], ...]:
     files = []
     for name, text in texts.items():
         path = folder / name
@@ -297,31 +288,31 @@ def _written(folder: Path, texts: Mapping[str, str]) -> tuple[tuple[str, Path], 
 
 
 def check_imports(
-    ground: SiteProbe,
+    probe: SiteProbe,
     python: str,
-    wanted: RequiredPackages,
-    brings: Callable[[list[str]], Mapping[str, list[str]]],
+    required: RequiredPackages,
+    packages_of: Callable[[list[str]], Mapping[str, list[str]]],
 ) -> str:
-    """Raise RunError where a package that is imported at once is not there, so that not every task has to find out.
+    """Raise RunError where the study imports a package that the Python does not have, before every task fails of it.
 
-    `brings` tells which packages bring modules; of those that nobody knows, a sentence is returned.
+    `packages_of` returns the packages that provide modules; where it knows none, a note is returned instead.
     """
-    if not wanted.needs.certain:
+    if not required.needs.certain:
         return ""
-    said = ground.ask([python, "-c", MISSING_PROBE, *wanted.needs.certain]).stdout
-    missing = said.rpartition("@packhorse")[2].split()
+    output = probe.ask([python, "-c", MISSING_PROBE, *required.needs.certain]).stdout
+    missing = output.rpartition("@packhorse")[2].split()
     if not missing:
         return ""
-    known = brings(missing)
-    script = Path(wanted.needs.files[0]).name
-    sentence = f"{script} imports {', '.join(missing)}, which {python} on {ground.site.name} does not have"
+    known = packages_of(missing)
+    script = Path(required.needs.files[0]).name
+    sentence = f"{script} imports {', '.join(missing)}, which {python} on {probe.site.name} does not have"
     if not known:
         return sentence
     packages = ", ".join(dict.fromkeys(name for names in known.values() for name in names))
-    if wanted.lock is not None:
-        raise RunError(sentence, f"add {packages} to {wanted.lock.path}, each with its version")
+    if required.lock is not None:
+        raise RunError(sentence, f"add {packages} to {required.lock.path}, each with its version")
     raise RunError(
         sentence,
-        f"install {packages} there, or let Packhorse build the environment: leave out `environment`, or write\n"
+        f"install {packages} there, or let Packhorse build the environment: remove `environment`, or write\n"
         "  environment:\n    venv: .venv",
     )

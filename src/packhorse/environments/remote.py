@@ -1,4 +1,4 @@
-"""What tasks find on a site that is reached over ssh: its interpreter, its programs, its packages."""
+"""The task environment of a site reached over ssh: interpreter, programs, packages."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
+from packhorse.environments.build_job import JobBuilds
 from packhorse.environments.building import BUILD_SECONDS, Builder
 from packhorse.environments.lockfile import RequiredPackages, providing_packages, required_packages
 from packhorse.environments.python import (
@@ -28,23 +29,23 @@ from packhorse.project.cache_dir import cache_dir
 from packhorse.project.placement import Place
 from packhorse.project.reporter import Reporter
 from packhorse.project.source import Source
+from packhorse.record import provenance
+from packhorse.record.provenance import Languages, environment_digest
 from packhorse.remote.transport import SshTransport
 from packhorse.runtime.interpreter import PYTHON, Interpreter
 from packhorse.runtime.programs import BY_SUFFIX, Program, resolve_remote_command
 
 
 class RemoteEnvironment(Struct, frozen=True, kw_only=True):
-    """The surroundings of a study's tasks on a site."""
+    """What a study's tasks find on a site."""
 
     interpreter: Interpreter
-    programs: dict[
-        str, str
-    ]  # where the programs are that the study's command names, "" for one that is not there
-    digest: str  # of the environment: another one is another environment to the run; "" where it is yet to be built
-    told: dict[str, object]  # for the provenance
+    programs: dict[str, str]  # paths of the programs that the study's command names, "" for a missing one
+    digest: str  # identity of the environment; "" where it is not built yet
+    provenance: dict[str, object]
     notes: tuple[str, ...] = ()
-    modules: tuple[str, ...] = ()  # that jobs have to load beside those that the study names
-    said: tuple[str, ...] = ()  # what a plan says of it: which Python, which R
+    modules: tuple[str, ...] = ()  # that jobs load in addition to the study's own
+    description: tuple[str, ...] = ()  # of Python and R, for `plan`
 
 
 class RemoteTaskEnvironment:
@@ -63,8 +64,8 @@ class RemoteTaskEnvironment:
 
     def changed(self) -> dict[str, str]:
         """Return the variables that the study sets, and those of its environment there."""
-        said = {name: value for name, value in self.study.env.items() if value is not None}
-        return {name: value for name, value in self.interpreter.variables.items() if value is not None} | said
+        variables = (*self.interpreter.variables.items(), *self.study.env.items())
+        return {name: value for name, value in variables if value is not None}
 
     def unset(self) -> tuple[str, ...]:
         """Return the variables that tasks do not inherit from their job."""
@@ -77,10 +78,7 @@ class RemoteTaskEnvironment:
 
     def provenance(self, _argv: tuple[str, ...], data: Mapping[str, Any]) -> dict[str, Any]:
         """Return the provenance: code, data and this machine as here, the environment as there."""
-        from packhorse.record import provenance
-        from packhorse.record.provenance import Languages
-
-        found = provenance.collect(
+        record = provenance.collect(
             self.study,
             self.source.root,
             self.source.folder,
@@ -89,141 +87,136 @@ class RemoteTaskEnvironment:
             cache=cache_dir(),
             data=data,
         )
-        found["environment"] = {**self.remote_environment.told, "digest": self.remote_environment.digest}
-        return found
+        environment = self.remote_environment
+        record["environment"] = {**environment.provenance, "digest": environment.digest}
+        return record
 
 
 def find_remote_environment(
-    source: Source, place: Place, there: SshTransport, reporter: Reporter, *, build: bool = True
+    source: Source, place: Place, ssh: SshTransport, reporter: Reporter, *, build: bool = True
 ) -> RemoteEnvironment:
-    """Return what a study's tasks find on the site; raise RunError with the cure where something is missing.
+    """Return what a study's tasks find on the site; raise RunError with a hint where something is missing.
 
-    Called with a session that is open and has said hello. An environment that is not there is built, unless `build`
-    is false: then it is only told where it would be.
+    The session must be open, after `locate`. An environment that does not exist is built; without `build` it is only
+    described.
     """
     study = source.study
-    ground = SiteProbe(place, there, reporter, build=build)
-    ground.load()
-    python, r = _speaks_python(study), _speaks_r(study)
-    words = _words(study)
-    ground.find([*words, "python", "python3", "uv"], _places(study), pythons=python)
-    found = _python(ground, source) if python or _wants_environment(ground, study, words) else None
-    interpreter = found.interpreter if found else _any_python(there)
+    probe = SiteProbe(place, ssh, reporter, build=build)
+    probe.load()
+    python, r = _uses_python(study), _uses_r(study)
+    names = _program_names(study)
+    probe.find([*names, "python", "python3", "uv"], _named_pythons(study), pythons=python)
+    found = _python(probe, source) if python or _needs_environment(probe, study, names) else None
+    interpreter = found.interpreter if found else _agent_python(ssh)
     software: dict[str, Any] = {"python": found.software} if found and found.software else {}
-    said = [interpreter.description] if found else []
+    description = [interpreter.description] if found else []
     if r:
-        with_r = find_r(ground, source)
-        interpreter = replace(interpreter, variables=interpreter.variables | with_r.variables)
-        software["r"] = with_r.software
-        said.append(f"{with_r.software.get('version', 'R')}, {with_r.rscript} on {place.site.name}")
-    programs = _programs(ground, interpreter, words, python=found is not None)
+        found_r = find_r(probe, source)
+        interpreter = replace(interpreter, variables=interpreter.variables | found_r.variables)
+        software["r"] = found_r.software
+        description.append(f"{found_r.software.get('version', 'R')}, {found_r.rscript} on {place.site.name}")
+    programs = _programs(probe, interpreter, names, python=found is not None)
     if not software and not found:
         software["program"] = {"path": next((path for path in programs.values() if path), "")}
-    told = {"site": place.site.name, **(found.told if found else {}), **software}
+    provenance = {"site": place.site.name, **(found.provenance if found else {}), **software}
     return RemoteEnvironment(
         interpreter=interpreter,
         programs=programs,
         digest=_digest(software, source) if found is None or found.software else "",
-        told=told,
+        provenance=provenance,
         notes=found.notes if found else (),
-        modules=ground.modules,
-        said=tuple(said),
+        modules=probe.modules,
+        description=tuple(description),
     )
 
 
-def _python(ground: SiteProbe, source: Source) -> FoundPython:
-    """Return the Python of the tasks."""
-    study = source.study
-    kind, word = study.environment.kind, study.environment.path
+def _python(probe: SiteProbe, source: Source) -> FoundPython:
+    """Return the Python of the tasks, with its imports checked."""
+    study, reporter = source.study, probe.reporter
+    kind, path = study.environment.kind, study.environment.path
     if kind == "python":
-        found = named_python(ground, word)
-        return _checked(ground, source, found, required_packages(source, ground.reporter, lock="none"))
-    if kind == "venv" and (about := _venv_there(ground, word)):
-        found = site_python(ground, about, kind="venv")
-        return _checked(ground, source, found, required_packages(source, ground.reporter, lock="none"))
-    want = required_packages(source, ground.reporter, lock="kept" if ground.build else "told")
-    if want.lock is None and kind == "none":
-        about, notes = best_python(ground, want)
-        if not study.shell or _is_called(ground, study.shell, about):
-            return _checked(ground, source, site_python(ground, about, notes=(*notes, *want.notes)), want)
-    builder = _builder(ground)
-    if not ground.build:
-        found = expected_python(ground, builder, want)
+        found = named_python(probe, path)
+        return _checked(probe, source, found, required_packages(source, reporter, lock="none"))
+    if kind == "venv" and (about := _existing_venv(probe, path)):
+        found = site_python(probe, about, kind="venv")
+        return _checked(probe, source, found, required_packages(source, reporter, lock="none"))
+    required = required_packages(source, reporter, lock="write" if probe.build else "make")
+    if required.lock is None and kind == "none":
+        about, notes = best_python(probe, required)
+        if not study.shell or _shell_finds(probe, study.shell, about):
+            found = site_python(probe, about, notes=(*notes, *required.notes))
+            return _checked(probe, source, found, required)
+    builder = _builder(probe)
+    if not probe.build:
+        found = expected_python(probe, builder, required)
         if not found.software:
             return found
-    return _checked(ground, source, built_python(ground, builder, want), want)
+    return _checked(probe, source, built_python(probe, builder, required), required)
 
 
-def _builder(ground: SiteProbe) -> Builder:
-    if ground.site.build_on != "job":
-        return Builder(ground.there, ground.reporter, None)
-    from packhorse.environments.build_job import JobBuilds
-
-    return Builder(ground.there, ground.reporter, JobBuilds(ground, BUILD_SECONDS))
+def _builder(probe: SiteProbe) -> Builder:
+    if probe.site.build_on != "job":
+        return Builder(probe.ssh, probe.reporter, None)
+    return Builder(probe.ssh, probe.reporter, JobBuilds(probe, BUILD_SECONDS))
 
 
-def _checked(ground: SiteProbe, source: Source, found: FoundPython, want: RequiredPackages) -> FoundPython:
-    note = check_imports(
-        ground, found.interpreter.python, want, lambda modules: providing_packages(source, modules)
-    )
-    notes = (*found.notes, *want.notes, *([note] if note else []))
+def _checked(probe: SiteProbe, source: Source, found: FoundPython, required: RequiredPackages) -> FoundPython:
+    """Return a Python with all notes; raise RunError where an imported package is missing."""
+    python = found.interpreter.python
+    note = check_imports(probe, python, required, lambda modules: providing_packages(source, modules))
+    notes = (*found.notes, *required.notes, *([note] if note else []))
     return replace(found, notes=tuple(dict.fromkeys(notes)))
 
 
-def _venv_there(ground: SiteProbe, word: str) -> dict[str, Any] | None:
-    """Return the Python of a virtual environment that is on the site already."""
-    if not word.startswith(("/", "~")):
+def _existing_venv(probe: SiteProbe, path: str) -> dict[str, Any] | None:
+    """Return the Python of a virtual environment that the site has; `path` is that of the study."""
+    if not path.startswith(("/", "~")):
         return None
-    place = _expanded(ground, word)
-    return next((one for one in ground.pythons if str(Path(one["python"]).parent.parent) == place), None)
+    home = str(probe.ssh.hello["home"])
+    full = home + path[1:] if path.startswith("~/") else path.rstrip("/")
+    return next(
+        (python for python in probe.pythons if str(Path(python["python"]).parent.parent) == full), None
+    )
 
 
-def _expanded(ground: SiteProbe, word: str) -> str:
-    home = str(ground.there.hello["home"])
-    return home + word[1:] if word.startswith("~/") else word.rstrip("/")
-
-
-def _places(study: Study) -> list[str]:
-    """Return the Pythons that a study names, to be looked at on the site."""
-    kind, word = study.environment.kind, study.environment.path
+def _named_pythons(study: Study) -> list[str]:
+    """Return the Pythons that a study names, to be looked up on the site."""
+    kind, path = study.environment.kind, study.environment.path
     if kind == "python":
-        return [word]
-    if kind == "venv" and word.startswith(("/", "~")):
-        return [f"{word.rstrip('/')}/bin/python"]
+        return [path]
+    if kind == "venv" and path.startswith(("/", "~")):
+        return [f"{path.rstrip('/')}/bin/python"]
     return []
 
 
-def _is_called(ground: SiteProbe, shell: str, about: dict[str, Any]) -> bool:
-    """Tell whether a shell line's word for Python means this one; else a folder with that word goes first on PATH."""
-    words = set(re.findall(r"(?<![\w./-])python3?(?![\w.])", shell))
-    return all(ground.programs.get(word) in {about["called"], about["python"]} for word in words)
+def _shell_finds(probe: SiteProbe, shell: str, about: dict[str, Any]) -> bool:
+    """Return whether `python` in a shell line is this Python; otherwise its folder must come first on the PATH."""
+    names = set(re.findall(r"(?<![\w./-])python3?(?![\w.])", shell))
+    return all(probe.programs.get(name) in {about["called"], about["python"]} for name in names)
 
 
-def _any_python(there: SshTransport) -> Interpreter:
-    """Return the Python that answers us, for a study that needs none."""
-    python = str(there.hello["python"])
-    return Interpreter(kind="none", python=python, description=f"Python {there.hello['version']}, {python}")
+def _agent_python(ssh: SshTransport) -> Interpreter:
+    """Return the Python of the remote agent, for a study that needs none."""
+    python = str(ssh.hello["python"])
+    return Interpreter(kind="none", python=python, description=f"Python {ssh.hello['version']}, {python}")
 
 
-# What a study's command names
+# Programs of a study's command
 
 
-def _words(study: Study) -> list[str]:
+def _program_names(study: Study) -> list[str]:
     """Return the programs that a study may start."""
     if study.function:
         return []
     if study.shell:
-        return [
-            word
-            for word in ("Rscript", "R", "julia", "matlab", "bash")
-            if re.search(rf"\b{word}\b", study.shell)
-        ]
-    word = study.command[0]
-    runner = BY_SUFFIX.get(Path(word).suffix.lower())
-    return [one for one in (word, runner) if one and "/" not in one and "{" not in one]
+        programs = ("Rscript", "R", "julia", "matlab", "bash")
+        return [name for name in programs if re.search(rf"\b{name}\b", study.shell)]
+    first = study.command[0]
+    runner = BY_SUFFIX.get(Path(first).suffix.lower())
+    return [name for name in (first, runner) if name and "/" not in name and "{" not in name]
 
 
-def _speaks_python(study: Study) -> bool:
+def _uses_python(study: Study) -> bool:
     if study.function or study.environment.kind != "none":
         return True
     if study.shell:
@@ -232,7 +225,7 @@ def _speaks_python(study: Study) -> bool:
     return bool(PYTHON.fullmatch(word)) or word.endswith((".py", ".pyw"))
 
 
-def _speaks_r(study: Study) -> bool:
+def _uses_r(study: Study) -> bool:
     if study.shell:
         return bool(re.search(r"\bRscript\b|\bR CMD\b|\.[rR]\b", study.shell))
     return bool(study.command) and (
@@ -240,34 +233,30 @@ def _speaks_r(study: Study) -> bool:
     )
 
 
-def _wants_environment(ground: SiteProbe, study: Study, words: Sequence[str]) -> bool:
-    """Tell whether the command is a program that only the study's environment can bring."""
-    if study.function or study.shell or not words or ground.programs.get(words[0]):
+def _needs_environment(probe: SiteProbe, study: Study, names: Sequence[str]) -> bool:
+    """Return whether the command is a program that only the study's environment can provide."""
+    if study.function or study.shell or not names or probe.programs.get(names[0]):
         return False
-    if Path(words[0]).suffix or words[0] in {"Rscript", "R"}:
+    if Path(names[0]).suffix or names[0] in {"Rscript", "R"}:
         return False
-    ground.find([*ground.programs], pythons=True)
+    probe.find([*probe.programs], pythons=True)
     return True
 
 
 def _programs(
-    ground: SiteProbe, interpreter: Interpreter, words: Sequence[str], *, python: bool
+    probe: SiteProbe, interpreter: Interpreter, names: Sequence[str], *, python: bool
 ) -> dict[str, str]:
-    """Return where the programs are, those of the environment first."""
-    programs = dict(ground.programs)
+    """Return the paths of programs, those of the environment first."""
+    programs = dict(probe.programs)
     if python:
-        programs |= {
-            word: interpreter.python for word in ("python", "python3", *words) if PYTHON.fullmatch(word)
-        }
-    lost = [word for word in words if not PYTHON.fullmatch(word) and interpreter.path]
-    for word in lost:
-        place = f"{interpreter.path[0]}/{word}"
-        if ground.ask(["test", "-x", place]).status == 0:
-            programs[word] = place
+        pythons = (name for name in ("python", "python3", *names) if PYTHON.fullmatch(name))
+        programs |= dict.fromkeys(pythons, interpreter.python)
+    for name in names if interpreter.path else ():
+        path = f"{interpreter.path[0]}/{name}"
+        if not PYTHON.fullmatch(name) and probe.ask(["test", "-x", path]).status == 0:
+            programs[name] = path
     return programs
 
 
 def _digest(software: dict[str, Any], source: Source) -> str:
-    from packhorse.record.provenance import environment_digest
-
     return environment_digest(software, source.root)

@@ -1,4 +1,4 @@
-"""What is on a site: the folder for environments, programs and Pythons, also those that modules bring, and uv."""
+"""Query a site: its folder for environments, its programs and Pythons with and without modules, and uv."""
 
 from __future__ import annotations
 
@@ -14,106 +14,113 @@ from packhorse.model.errors import RunError
 from packhorse.project.cache_dir import cache_dir
 from packhorse.project.placement import Place
 from packhorse.project.reporter import Reporter
+from packhorse.remote.free_space import AreaSpace, area_spaces
 from packhorse.remote.transport import SshTransport
+from packhorse.runtime.uv import uv_for
+from packhorse.ssh.file_transfer import upload_files
 
 LEAST_FREE = 1 << 29  # bytes; a small environment of NumPy and SciPy has 300 MB
-PYTHON_SECONDS = 600.0  # for uv to fetch a Python
+FIND_SECONDS = 180.0  # to start every Python of a busy site once
+PYTHON_SECONDS = 600.0  # for uv to download a Python
 
 
 class SiteProbe:
-    """One site, as a study's tasks find it."""
+    """One site, as the tasks of a study find it; every query uses the open session."""
 
-    def __init__(self, place: Place, there: SshTransport, reporter: Reporter, *, build: bool = True) -> None:
-        self.build = build  # whether anything may be made there
-        self.place, self.there, self.reporter = place, there, reporter
-        self.site, self.session = place.site, there.session
-        self.modules: tuple[str, ...] = ()  # that jobs load beside those that the study names
-        self.said_by_modules: list[str] = []
+    def __init__(self, place: Place, ssh: SshTransport, reporter: Reporter, *, build: bool = True) -> None:
+        self.build = build  # whether anything may be written to the site
+        self.place, self.ssh, self.reporter = place, ssh, reporter
+        self.site, self.session = place.site, ssh.session
+        self.modules: tuple[str, ...] = ()  # that jobs load in addition to the study's own
+        self.module_output: list[str] = []
         self.programs: dict[str, str] = {}
         self.pythons: list[dict[str, Any]] = []
         self._top, self._loaded = "", False
         self._uv: list[str] | None = None
 
-    # Where things are kept
+    # The folder of Packhorse
 
     @property
     def top(self) -> str:
-        """The folder of Packhorse's own on the site; raise RunError where nothing can be written there."""
+        """The folder for environments, caches and uv; raises RunError where it cannot be written."""
         if not self._top:
-            named = self._area()
-            about = self.session.call("hello", programs=[], paths=[named])["paths"][0]
-            self._check(named, about)
-            self._top = f"{about['path']}/packhorse"
+            area = self._area()
+            reported = self.session.call("hello", programs=[], paths=[area])["paths"]
+            (space,) = area_spaces(self.site.name, reported)
+            self._check(area, space)
+            self._top = f"{space.path}/packhorse"
         return self._top
 
     def _area(self) -> str:
-        """Return the area for environments, else the one asked for, else one for code or runs that nobody purges."""
+        """Return the path of the area for environments, else of the one requested, else of one without purge."""
         asked = self.place.asked
-        right = self.site.area("environments")
-        if right is None and asked.area.startswith(("/", "~", "$")):
+        best = self.site.area("environments")
+        if best is None and asked.area.startswith(("/", "~", "$")):
             return asked.area
         others = [self.site.area("code"), self.site.area("runs")]
-        found = [
-            one for one in (right, *(one for one in others if one and not one.purge)) if one and not one.local
-        ]
-        path = next((one.path for one in found if one.path), "~")
+        areas = [best, *(area for area in others if area and not area.purge)]
+        path = next((area.path for area in areas if area and area.path and not area.local), "~")
         return path.replace("{account}", asked.account).replace("{project}", asked.account)
 
-    def _check(self, named: str, about: dict[str, Any]) -> None:
-        hint = f"name another area for environments in the site's file; packhorse sites show {self.site.name} lists them"
-        if not about["path"]:
-            raise RunError(f"{named} on {self.site.name}: {about['why']}", hint)
-        if not about["writable"]:
-            raise RunError(f"nothing can be written to {about['path']} on {self.site.name}", hint)
-        if about["free"] < LEAST_FREE:
-            self.reporter.warn(
-                f"{about['path']} on {self.site.name} has only {about['free'] / 1e6:,.0f} MB left"
-            )
+    def _check(self, area: str, space: AreaSpace) -> None:
+        site = self.site.name
+        hint = (
+            f"name another area for environments in the site's file; packhorse sites show {site} lists them"
+        )
+        if not space.path:
+            raise RunError(f"{area} on {site}: {space.why}", hint)
+        if not space.writable:
+            raise RunError(f"no permission to write to {space.path} on {site}", hint)
+        if space.free is not None and space.free < LEAST_FREE:
+            self.reporter.warn(f"{space.path} on {site} has only {space.free / 1e6:,.0f} MB free")
 
     # Programs
 
     def load(self, modules: Sequence[str] = ()) -> None:
-        """Look at the site as its jobs will: with the modules of the study, and with `modules`."""
+        """Load modules and the study's setup in the session: those of the study, and `modules`.
+
+        Raises RunError with the output of the shell where one of them fails.
+        """
         asked, lines = self.place.asked, []
         self.modules = tuple(modules)
         if modules or asked.modules or asked.setup:
-            own = ["set +e", *self.site.setup, *self.site.modules.setup, "set -e"]
-            lines = [*own, *self._loads((*modules, *asked.modules)), *asked.setup]
+            site_lines = ["set +e", *self.site.setup, *self.site.modules.setup, "set -e"]
+            lines = [*site_lines, *self._loads((*modules, *asked.modules)), *asked.setup]
         if not lines and not self._loaded:
             return
         self._loaded = bool(lines)
-        found = self.session.call("loaded", 90.0, lines=lines)
-        self.said_by_modules = found["said"]
-        if found["status"] != 0:
-            said = "".join(f"\n  {line}" for line in found["said"])
-            named = ", ".join((*modules, *asked.modules)) or "the study's setup lines"
+        reply = self.session.call("loaded", 90.0, lines=lines)
+        self.module_output = reply["said"]
+        if reply["status"] != 0:
+            output = "".join(f"\n  {line}" for line in reply["said"])
+            names = ", ".join((*modules, *asked.modules)) or "the study's setup lines"
             raise RunError(
-                f"{self.site.name} does not load {named}:{said}",
-                f"packhorse shell {self.site.name}, then: module avail; the study names them under cluster: modules",
+                f"{self.site.name} does not load {names}:{output}",
+                f"packhorse shell {self.site.name}, then: module avail; the study names modules under cluster: modules",
             )
 
     def _loads(self, modules: Iterable[str]) -> list[str]:
         return [f"{self.site.modules.load} {shlex.quote(name)}" for name in modules]
 
     def find(self, programs: Iterable[str], more: Iterable[str] = (), *, pythons: bool) -> None:
-        """Learn where programs are, and which Pythons there are."""
+        """Find the paths of programs, and with `pythons` the interpreters there; `more` are paths of further ones."""
         names = list(dict.fromkeys(programs))
-        found = self.session.call("find", 180.0, programs=names, pythons=pythons, more=list(more))
-        self.programs |= found["programs"]
+        reply = self.session.call("find", FIND_SECONDS, programs=names, pythons=pythons, more=list(more))
+        self.programs |= reply["programs"]
         if pythons:
-            self.pythons = found["pythons"]
+            self.pythons = reply["pythons"]
 
     def ask(self, argv: Sequence[str], seconds: float = 60.0, env: Mapping[str, str] | None = None) -> Answer:
-        """Run a command there, among the modules that were loaded."""
-        words = {"argv": list(argv), "timeout": seconds, "env": dict(env or {})}
-        said = self.session.call("run_loaded", seconds + 60.0, **words)
-        return Answer(status=said["status"], stdout=said["stdout"], stderr=said["stderr"])
+        """Run a command on the login node, with the loaded modules."""
+        request = {"argv": list(argv), "timeout": seconds, "env": dict(env or {})}
+        reply = self.session.call("run_loaded", seconds + 60.0, **request)
+        return Answer(status=reply["status"], stdout=reply["stdout"], stderr=reply["stderr"])
 
     # uv
 
     @property
     def uv_variables(self) -> dict[str, str]:
-        """Keep what uv and pip fetch out of a small home, and beside the environments, so that files can be linked."""
+        """The caches of uv and pip: not in a small home, and on the file system of the environments, for hard links."""
         return {
             "UV_CACHE_DIR": f"{self.top}/cache/uv",
             "UV_PYTHON_INSTALL_DIR": f"{self.top}/pythons",
@@ -121,53 +128,47 @@ class SiteProbe:
             "PIP_CACHE_DIR": f"{self.top}/cache/pip",
         }
 
-    def uv(self, *, bring: bool = True) -> str:
-        """Return uv there, "" where there is none; with `bring` it is sent where it is missing."""
+    def uv(self, *, upload: bool = True) -> str:
+        """Return the path of uv on the site, or "" where it has none; with `upload` a missing one is uploaded."""
         for path in self._uv_places():
             if re.match(r"uv \d", self.ask([path, "--version"]).stdout):
                 return path
-        return self._bring() if bring and self.build else ""
+        return self._upload_uv() if upload and self.build else ""
 
     def _uv_places(self) -> list[str]:
         if self._uv is None:
-            home = str(self.there.hello["home"])
-            self._uv = [
-                path
-                for path in (self.programs.get("uv"), f"{home}/.local/bin/uv", f"{self.top}/bin/uv")
-                if path
-            ]
+            home = str(self.ssh.hello["home"])
+            places = (self.programs.get("uv"), f"{home}/.local/bin/uv", f"{self.top}/bin/uv")
+            self._uv = [path for path in places if path]
         return self._uv
 
-    def _bring(self) -> str:
-        from packhorse.runtime.uv import uv_for
-        from packhorse.ssh.file_transfer import upload_files
-
-        hello = self.there.hello
+    def _upload_uv(self) -> str:
+        hello = self.ssh.hello
         path, version = uv_for(hello["system"], hello["machine"], cache_dir(), os.environ)
         size = Path(path).stat().st_size / 1e6
-        self.reporter.say(f"{self.site.name} has no uv: uv {version} is sent there ({size:,.0f} MB)")
+        self.reporter.say(f"{self.site.name} has no uv; uploading uv {version} ({size:,.0f} MB)")
         upload_files(self.session, f"{self.top}/bin", [("uv", Path(path), 0)])
-        place = f"{self.top}/bin/uv"
-        said = self.ask([place, "--version"])
-        if said.status != 0:
+        uploaded = f"{self.top}/bin/uv"
+        answer = self.ask([uploaded, "--version"])
+        if answer.status != 0:
             raise RunError(
-                f"uv does not run on {self.site.name}: {said.stderr.strip()[-200:]}", "install it there"
+                f"uv does not run on {self.site.name}: {answer.stderr.strip()[-200:]}", "install it there"
             )
-        return place
+        return uploaded
 
     def python_of_uv(self, version: str) -> dict[str, Any] | None:
-        """Return a Python that uv has or can fetch there, None where it cannot."""
+        """Return a Python that uv has or can download on the site; None where it cannot."""
         uv = self.uv()
         if not uv:
             return None
-        words = [uv, "python", "find", "--no-project", "--system", version]
-        found = self.ask(words, env=self.uv_variables)
-        if found.status != 0 and self.build:
-            self.reporter.say(f"{self.site.name} has no Python {version}: uv fetches it")
+        argv = [uv, "python", "find", "--no-project", "--system", version]
+        answer = self.ask(argv, env=self.uv_variables)
+        if answer.status != 0 and self.build:
+            self.reporter.say(f"{self.site.name} has no Python {version}; uv downloads it")
             self.ask([uv, "python", "install", version], PYTHON_SECONDS, self.uv_variables)
-            found = self.ask(words, env=self.uv_variables)
-        if found.status != 0 or not found.stdout.strip():
+            answer = self.ask(argv, env=self.uv_variables)
+        if answer.status != 0 or not answer.stdout.strip():
             return None
-        more = [found.stdout.strip().splitlines()[-1]]
-        rows = self.session.call("find", 180.0, programs=[], pythons=True, more=more)["pythons"]
-        return next((one for one in rows if one["version"].startswith(f"{version}.")), None)
+        more = [answer.stdout.strip().splitlines()[-1]]
+        rows = self.session.call("find", FIND_SECONDS, programs=[], pythons=True, more=more)["pythons"]
+        return next((python for python in rows if python["version"].startswith(f"{version}.")), None)

@@ -1,4 +1,4 @@
-"""The environments that Packhorse has built on a site: which there are, how large they are, and removing them."""
+"""The environments that Packhorse has built on a site: list and remove them."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from packhorse.project.reporter import Reporter
 from packhorse.project.sites import find_site
 from packhorse.remote.transport import SshTransport, transport_for
 
-COUNT_SECONDS = 600.0  # to look at every file of an environment, on a busy file system
+COUNT_SECONDS = 600.0  # to read the size of every file of an environment, on a busy file system
 
 
 class BuiltEnvironment(Struct, frozen=True, kw_only=True):
-    """An environment on a site; `made_of` is the name of its lock, `built` a moment in Unix seconds, 0: it is not whole."""
+    """An environment on a site; `made_of` is the name of its lock, `built` is in Unix seconds, 0 where it is incomplete."""
 
     name: str
     bytes: int
@@ -30,52 +30,47 @@ class BuiltEnvironment(Struct, frozen=True, kw_only=True):
     built: float = 0.0
 
 
-def environments_of(said: str, folder: Path, reporter: Reporter) -> tuple[str, list[BuiltEnvironment]]:
-    """Return where the environments of a site stand, and what each is."""
-    there = _there(said, folder)
-    with there.open():
-        there.locate([], [])
-        top = _top(there, reporter)
-        found = there.session.call("environments", COUNT_SECONDS, path=top)
-    return str(found["path"]), [_kept(row) for row in found["rows"]]
+def environments_of(name: str, folder: Path, reporter: Reporter) -> tuple[str, list[BuiltEnvironment]]:
+    """Return the folder of a site's environments, and the environments."""
+    ssh = _transport(name, folder)
+    with ssh.open():
+        ssh.locate([], [])
+        top = SiteProbe(Place(site=ssh.site), ssh, reporter).top
+        reply = ssh.session.call("environments", COUNT_SECONDS, path=f"{top}/environments")
+    return str(reply["path"]), [_environment(row) for row in reply["rows"]]
 
 
-def remove_environments(said: str, names: Sequence[str], folder: Path, reporter: Reporter) -> list[str]:
-    """Remove environments of a site and return their names; "all" stands for all that are there.
+def remove_environments(site: str, names: Sequence[str], folder: Path, reporter: Reporter) -> list[str]:
+    """Remove environments of a site and return their names; "all" removes all of them.
 
-    Raises UsageError for a name that is none.
+    Raises UsageError for a name that does not exist.
     """
-    where, kept = environments_of(said, folder, reporter)
-    known = [one.name for one in kept]
+    where, environments = environments_of(site, folder, reporter)
+    known = [environment.name for environment in environments]
     chosen = known if "all" in names else list(dict.fromkeys(names))
     unknown = [name for name in chosen if name not in known]
     if unknown:
         raise UsageError(
-            f"no environment {unknown[0]} in {where} on {said}", f"packhorse env {said} lists them"
+            f"no environment {unknown[0]} in {where} on {site}", f"packhorse env {site} lists them"
         )
-    there = _there(said, folder)
-    with there.open():
+    ssh = _transport(site, folder)
+    with ssh.open():
         for name in chosen:
-            there.session.call("forget", COUNT_SECONDS, path=where, name=name)
+            ssh.session.call("forget", COUNT_SECONDS, path=where, name=name)
     return chosen
 
 
-def _there(said: str, folder: Path) -> SshTransport:
-    site = find_site(said, folder)
-    found = transport_for(site)
-    if not isinstance(found, SshTransport):
+def _transport(name: str, folder: Path) -> SshTransport:
+    transport = transport_for(find_site(name, folder))
+    if not isinstance(transport, SshTransport):
         raise UsageError(
-            f"{said} is this machine, where Packhorse builds no environments",
-            "it builds them on sites that are reached over ssh",
+            f"{name} is this machine, where Packhorse builds no environments",
+            "it builds environments only on sites that are reached over ssh",
         )
-    return found
+    return transport
 
 
-def _top(there: SshTransport, reporter: Reporter) -> str:
-    return f"{SiteProbe(Place(site=there.site), there, reporter).top}/environments"
-
-
-def _kept(row: dict[str, Any]) -> BuiltEnvironment:
+def _environment(row: dict[str, Any]) -> BuiltEnvironment:
     whole = row["whole"] or {}
     about, found = whole.get("about", {}), whole.get("found", {})
     return BuiltEnvironment(

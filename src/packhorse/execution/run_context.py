@@ -19,13 +19,14 @@ from packhorse.model.space import ParameterSpace, inherit
 from packhorse.model.study import Study
 from packhorse.preflight.checks import run_checks
 from packhorse.project.reporter import Reporter
-from packhorse.project.source import Source
+from packhorse.project.source import Source, from_file, from_study
 from packhorse.results.fold import Fold
 from packhorse.rundata.outcomes import read_outcomes
 from packhorse.rundir.directory import RunDirectory, now
 from packhorse.rundir.files import write_file
 from packhorse.rundir.worker_archive import keep_archive, task_library
 from packhorse.snapshot.snapshot import pack
+from packhorse.study.parse import default_name
 
 
 class RunContext(Struct, frozen=True, kw_only=True):
@@ -159,3 +160,22 @@ def wave_work(context: RunContext, plan: Plan) -> dict[str, Any]:
         work["warm"] = False
     work["tee"] = work["tee"] and context.target.attached
     return context.run.marked_work(work)
+
+
+def source_of(run: RunDirectory, site: str | None = None) -> Source:
+    """Return the study of a run: its file where that still exists, else the study of the newest plan."""
+    about = run.about()
+    if about.study and Path(about.study).exists():
+        source = from_file(about.study, site)
+        # A default name depends on how the path was typed (study.yaml, or /home/ada/means/study.yaml).
+        if source.study.name == default_name(about.study):
+            source = replace(source, study=replace(source.study, name=about.name))
+        return source
+    plan = run.latest()
+    if plan is None:
+        raise run.no_wave_error()
+    study = msgspec.json.decode((run.path / "study.json").read_bytes(), type=Study)
+    study = replace(study, factors=run.space(plan.space).factors)
+    provenance = msgspec.json.decode((run.path / "provenance.json").read_bytes())
+    text = (run.path / "study.yaml").read_text(encoding="utf-8")
+    return from_study(study, text, Path(provenance["folder"]), provenance.get("sources", ()))

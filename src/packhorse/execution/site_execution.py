@@ -159,8 +159,8 @@ class SiteExecution:
         self.submissions.keep(intent)  # before the plan, without which the wave does not exist
         write_wave(context, plan)
         self.store.upload_changes(self.reporter.say)
-        waves_ahead = EXTRA_WAVES + proposal.cost.waves - 1
-        sent = Submitter(self.store, self.queue, self.reporter, waves_ahead=waves_ahead).submit(intent)
+        extra_waves = EXTRA_WAVES + proposal.cost.waves - 1
+        sent = Submitter(self.store, self.queue, self.reporter, extra_waves=extra_waves).submit(intent)
         if not sent.job:
             self.reporter.warn("Submission not confirmed; run this command again to check.")
         self.reporter.say(f"submitted {sent.job or 'a job'}: {proposal.sentence()}")

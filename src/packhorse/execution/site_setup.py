@@ -132,7 +132,7 @@ def _set_up_over_ssh(
         store=store,
         place=replace(place, asked=asked),
         target=SshTarget(store, found, area),
-        environment=tuple(found.said),
+        environment=found.description,
     )
 
 
@@ -159,11 +159,12 @@ def required_programs(study: Study, site: Site) -> list[str]:
 def _larger_areas(areas: list[Storage], spaces: list[AreaSpace], chosen: Storage) -> str:
     """Return options for the other areas that have more free bytes or files than the chosen one."""
     known = {area.name: space for area, space in zip(areas, spaces, strict=True) if space.path}
-    own = known[chosen.name]
+    current = known[chosen.name]
     larger = [
         name
         for name, space in known.items()
-        if name != chosen.name and ((space.free or 0) > (own.free or 0) or space.holds_more_files(own))
+        if name != chosen.name
+        and ((space.free or 0) > (current.free or 0) or space.holds_more_files(current))
     ]
     return " or ".join(f"--area {name}" for name in larger)
 

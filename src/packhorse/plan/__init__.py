@@ -1,1 +1,1 @@
-"""Planning, a pure stage: what is missing becomes waves."""
+"""Planning, a pure stage: missing tasks become waves, and jobs are checked against the limits of a site."""

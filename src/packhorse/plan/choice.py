@@ -1,4 +1,4 @@
-"""Which partition a study goes to: the one it names, the site's default, or the first that fits."""
+"""The partition that a study goes to: the one it names, the site's default, or the first that fits."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from packhorse.text.amounts import counted, span
 
 
 class Choice(Struct, frozen=True, kw_only=True):
-    """The partition that work goes to, or why it goes to none. `notes` are worth saying before anything is sent."""
+    """The partition that work goes to, or why it fits none. `notes` are shown before anything is submitted."""
 
     partition: Partition | None
     reasons: tuple[Reason, ...] = ()
@@ -26,41 +26,48 @@ class Choice(Struct, frozen=True, kw_only=True):
 
 
 def choose(work: Work, site: Site, asked: Cluster) -> Choice:
-    """Return the partition for work: the one asked for, else the site's default, else the first that fits.
+    """Return the partition for work: the requested one, else the site's default, else the first that fits.
 
-    One that is open only by request is never chosen by itself, and one meant for tests only for a study that fits whole.
+    A partition that is open only on request is used only if it is named; one meant for tests also for a study that
+    fits into it as a whole.
     """
     if undescribed(site, asked.partition, work.resources.gpus):
-        found = unchecked(site, asked.partition, work.resources.gpus)
+        choice = unchecked(site, asked.partition, work.resources.gpus)
     elif asked.partition:
-        found = _named(work, site, asked)
+        choice = _named(work, site, asked)
     else:
-        found = _first_that_fits(work, site, asked)
+        choice = _first_that_fits(work, site, asked)
     general = site_reasons(site, asked)
-    return Choice(partition=None, reasons=(*general, *found.reasons)) if general else found
+    return Choice(partition=None, reasons=(*general, *choice.reasons)) if general else choice
 
 
 def require(choice: Choice, site: Site, what: str = "study") -> Partition:
-    """Return the chosen partition; raise RunError with every reason where there is none."""
+    """Return the chosen partition; raise RunError with every reason if there is none."""
     if choice.partition is not None:
         return choice.partition
-    said = "; ".join(dict.fromkeys(reason.text for reason in choice.reasons))
+    why = "; ".join(dict.fromkeys(reason.text for reason in choice.reasons))
     advice = "; ".join(dict.fromkeys(reason.advice for reason in choice.reasons if reason.advice))
     hint = advice or f"packhorse sites show {site.name}"
-    raise RunError(f"the {what} does not fit {site.name}: {said}", hint)
+    raise RunError(f"the {what} does not fit {site.name}: {why}", hint)
 
 
 def undescribed(site: Site, partition: str, gpus: int) -> bool:
-    """Tell whether nobody has described a site's partitions, or only those for work with GPUs, which this is not."""
+    """Return whether a site's file describes no partitions, or only some for GPUs and the work needs none."""
     others = [one for one in site.partitions if one.default or one.by_gpu or "gpu" not in one.purpose]
     return not site.partitions or not (others or gpus or partition)
 
 
 def unchecked(site: Site, partition: str, gpus: int) -> Choice:
-    """Return the choice of a partition that nobody has described."""
+    """Return the choice of a partition that the site's file does not describe."""
     which = " for work without GPUs" if site.partitions else ""
-    note = f"nobody has described the partitions of {site.name}{which}, so none of their limits was checked"
+    note = f"the partitions of {site.name}{which} are not described, so their limits were not checked"
     return Choice(partition=Partition(name=partition, gpus=gpus), notes=(note,))
+
+
+def access_note(site: Site, partition: Partition) -> str:
+    """Return that a partition is open only to some users."""
+    users = f" (open to {partition.open_to})" if partition.open_to else ""
+    return f"access to {partition.name} must be granted by {site.name}{users}"
 
 
 def _named(work: Work, site: Site, asked: Cluster) -> Choice:
@@ -68,15 +75,14 @@ def _named(work: Work, site: Site, asked: Cluster) -> Choice:
     if partition is None:
         return Choice(partition=None, reasons=(no_such(site, asked.partition, write),))
     reasons = tuple(unfit(work, site, partition, asked))
-    note = f"{partition.name} is open only to whom {site.name} has let in"
-    notes = (note,) if partition.by_request else ()
+    notes = (access_note(site, partition),) if partition.by_request else ()
     return Choice(partition=None if reasons else partition, reasons=reasons, notes=notes)
 
 
 def no_such(site: Site, name: str, written: Callable[[str, str], str]) -> Reason:
-    """Return the refusal of a partition that a site does not have, with the name that was meant."""
-    known = [one.name for one in site.partitions]
-    renamed = [one.name for one in site.partitions if name in one.was]
+    """Return the refusal of a partition that a site does not have, with the name that was probably meant."""
+    known = [partition.name for partition in site.partitions]
+    renamed = [partition.name for partition in site.partitions if name in partition.was]
     near = renamed or difflib.get_close_matches(name, known, n=1)
     advice = written("partition", near[0]) if near else f"it has {', '.join(known)}"
     now = f" any more; it is called {renamed[0]}" if renamed else ""
@@ -84,67 +90,60 @@ def no_such(site: Site, name: str, written: Callable[[str, str], str]) -> Reason
 
 
 def _first_that_fits(work: Work, site: Site, asked: Cluster) -> Choice:
-    tried = sorted(site.partitions, key=lambda one: _order(one, work))
-    chosen = next((one for one in tried if not _held_back(work, site, one, asked)), None)
+    ordered = sorted(site.partitions, key=lambda partition: _order(partition, work))
+    obstacles = {partition.name: _obstacles(work, site, partition, asked) for partition in ordered}
+    chosen = next((partition for partition in ordered if not obstacles[partition.name]), None)
     if chosen is None:
-        nearest = min(tried, key=lambda one: len(_held_back(work, site, one, asked)))
-        return Choice(partition=None, reasons=tuple(_held_back(work, site, nearest, asked)))
-    notes = [*_why_not_the_default(work, site, chosen, asked), *_shorter_queues(work, site, chosen, asked)]
+        nearest = min(ordered, key=lambda partition: len(obstacles[partition.name]))
+        return Choice(partition=None, reasons=tuple(obstacles[nearest.name]))
+    notes = []
+    default = next((partition for partition in site.partitions if partition.default), chosen)
+    if default.name != chosen.name:
+        why = "; ".join(reason.text for reason in obstacles[default.name])
+        notes.append(f"partition {chosen.name}, since {why}")
+    notes += [
+        f"the whole study fits into {other.name} ({_extent(other)}), where jobs usually start sooner: "
+        f"--partition {other.name}"
+        for other in site.partitions
+        if _is_shorter(other, chosen)
+        and (work.resources.gpus or not other.gpus)
+        and not obstacles[other.name]
+        and whole_study_fits(work, site, other, asked)
+    ]
     return Choice(partition=chosen, notes=tuple(notes))
 
 
-def _order(one: Partition, work: Work) -> tuple[bool, bool, bool, bool]:
-    """Order partitions as they are tried; GPUs are left to those who need them."""
-    idle_gpus = bool(one.gpus) and not work.resources.gpus
-    return (one.by_request, one.test, not one.default, idle_gpus)
+def _order(partition: Partition, work: Work) -> tuple[bool, bool, bool, bool]:
+    """Return the key by which partitions are tried; GPUs are left to work that uses them."""
+    idle_gpus = bool(partition.gpus) and not work.resources.gpus
+    return (partition.by_request, partition.test, not partition.default, idle_gpus)
 
 
-def _held_back(work: Work, site: Site, one: Partition, asked: Cluster) -> list[Reason]:
-    """Return why work does not go to a partition that nobody named."""
-    reasons = unfit(work, site, one, asked)
-    advice = f"to go there all the same, {write('partition', one.name)}"
-    if one.by_request:
-        text = f"partition {one.name} is open only by request"
+def _obstacles(work: Work, site: Site, partition: Partition, asked: Cluster) -> list[Reason]:
+    """Return why work does not go to a partition without being asked to."""
+    reasons = unfit(work, site, partition, asked)
+    advice = f"to use it nevertheless, {write('partition', partition.name)}"
+    if partition.by_request:
+        text = f"partition {partition.name} is open only by request"
         reasons.append(Reason(what="partition", text=text, advice=advice))
-    if one.test and not whole_study_fits(work, site, one, asked):
-        text = f"partition {one.name} is meant for tests, and the study is more than that"
+    if partition.test and not whole_study_fits(work, site, partition, asked):
+        text = f"partition {partition.name} is meant for tests, and the study is more than that"
         reasons.append(Reason(what="partition", text=text, advice=advice))
     return reasons
 
 
-def _why_not_the_default(work: Work, site: Site, chosen: Partition, asked: Cluster) -> list[str]:
-    usual = next((one for one in site.partitions if one.default), chosen)
-    if usual.name == chosen.name:
-        return []
-    reasons = _held_back(work, site, usual, asked)
-    return [f"partition {chosen.name}, since {'; '.join(reason.text for reason in reasons)}"]
-
-
 def whole_study_fits(work: Work, site: Site, partition: Partition, asked: Cluster) -> bool:
-    """Return whether all of the work is done in one wave there, as far as is known how long it takes."""
+    """Return whether all of the work is known to finish in one wave there."""
     if not work.known or limits(work, partition, asked):
         return False
     shape = shape_of(work, site, partition, asked)
     return waves(work, shape.at_a_time, shape.seconds) == 1
 
 
-def _shorter_queues(work: Work, site: Site, chosen: Partition, asked: Cluster) -> list[str]:
-    """Propose the partitions for tests or for shorter jobs into which the whole study fits."""
-    return [
-        f"the whole study fits into {one.name} ({_extent(one)}), where jobs usually start sooner: "
-        f"--partition {one.name}"
-        for one in site.partitions
-        if _is_shorter(one, chosen)
-        and (work.resources.gpus or not one.gpus)
-        and not _held_back(work, site, one, asked)
-        and whole_study_fits(work, site, one, asked)
-    ]
-
-
-def _is_shorter(one: Partition, chosen: Partition) -> bool:
-    if one.name == chosen.name or one.max_time is None:
+def _is_shorter(other: Partition, chosen: Partition) -> bool:
+    if other.name == chosen.name or other.max_time is None:
         return False
-    return one.test or chosen.max_time is None or one.max_time < chosen.max_time
+    return other.test or chosen.max_time is None or other.max_time < chosen.max_time
 
 
 def _extent(partition: Partition) -> str:

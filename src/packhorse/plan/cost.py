@@ -1,4 +1,4 @@
-"""What a run costs on a site: hours until it is done, core-hours, waves and jobs; expected, and at most."""
+"""The cost of a run on a site: hours, core-hours, waves and jobs, as expected and at most."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from packhorse.text.amounts import counted, hours, size, span
 
 
 class Cost(Struct, frozen=True, kw_only=True):
-    """The hours exclude waiting in the queue. `*_most` is None where nobody knows how long a task may take.
+    """The hours exclude waiting in the queue. `*_most` is None if the longest time of a task is unknown.
 
     Core-hours are charged for an element's cores from its start to its end; `wave_core_hours` are the most that
     one wave can use, whatever its tasks do.
@@ -36,9 +36,9 @@ class Cost(Struct, frozen=True, kw_only=True):
 
 
 def cost_of(work: Work, shape: Shape, rungs: Sequence[Rung]) -> Cost:
-    """Return what work costs in a shape: as expected, and if every task takes as long as it may and runs out of memory.
+    """Return the cost of work in a shape: expected, and if every task takes its maximum time and runs out of memory.
 
-    A task that is longer than anybody said, and so needs a longer job, is not foreseen.
+    A task that exceeds the stated time, and so needs a longer job, is not included.
     """
     number = waves(work, shape.at_a_time, shape.seconds)
     running = (number * START + work.spread(shape.at_a_time)) / HOUR
@@ -59,7 +59,7 @@ def cost_of(work: Work, shape: Shape, rungs: Sequence[Rung]) -> Cost:
 
 
 def _worst_case(work: Work, rungs: Sequence[Rung]) -> list[tuple[int, Rung]] | None:
-    """Return how many waves of each rung the work takes at most; None where nobody says how long a task may take."""
+    """Return the maximum number of waves of each rung; None: the time of a task is not known."""
     longest = _longest(work)
     if longest is None:
         return None
@@ -71,26 +71,26 @@ def _worst_case(work: Work, rungs: Sequence[Rung]) -> list[tuple[int, Rung]] | N
 
 
 def _longest(work: Work) -> float | None:
-    """Return the seconds that tasks take in the worst case that anybody can name."""
+    """Return the maximum seconds of a task: as the study states, else estimated; None: not known."""
     if work.worst is not None:
         return max(work.worst, work.task)
     return max(SAFETY * work.task, work.held) if work.known else None
 
 
 def over_cap(cost: Cost, cap: float | None) -> Reason | None:
-    """Return why a run may not go beyond so many core-hours; None where it stays within them."""
+    """Return why a run exceeds a maximum of core-hours; None: it does not."""
     if cap is None:
         return None
     if cost.core_hours > cap:
-        text = f"the run is expected to use {hours(cost.core_hours)} core-hours; at most {hours(cap)} are allowed"
+        text = f"the run is expected to use {hours(cost.core_hours)} core-hours; the maximum is {hours(cap)}"
         advice = (
             f"allow more (--max-core-hours {math.ceil(SAFETY * cost.core_hours)}), or make the study smaller"
         )
         return Reason(what="core-hours", text=text, advice=advice)
     if cost.wave_core_hours > cap:
         text = (
-            f"a wave may use up to {hours(cost.wave_core_hours)} core-hours, if its tasks take all the time "
-            f"that its jobs ask; at most {hours(cap)} are allowed"
+            f"a wave may use up to {hours(cost.wave_core_hours)} core-hours, if its jobs run for all of their "
+            f"time; the maximum is {hours(cap)}"
         )
         advice = (
             f"allow more (--max-core-hours {math.ceil(cost.wave_core_hours)}), or fewer jobs (--max-jobs)"
@@ -100,13 +100,15 @@ def over_cap(cost: Cost, cap: float | None) -> Reason | None:
 
 
 def assumptions(work: Work, site: Site, partition: Partition, shape: Shape) -> list[str]:
-    """Return what a plan takes for granted, for the user to know before anything is sent."""
+    """Return the assumptions of a plan, which are shown before anything is submitted."""
     found = [_about_time(work)]
     if work.resources.memory is None:
         found.append(_about_memory(site, partition, shape))
     if partition.cores is None:
-        found.append(f"nobody says how many cores nodes of {partition.name or site.name} have; few are asked")
-    found.append(f"an element needs {span(START)} until its first task; waiting in the queue is not counted")
+        found.append(
+            f"the number of cores of nodes of {partition.name or site.name} is not known, so a job asks for few"
+        )
+    found.append(f"an element takes {span(START)} to start; waiting in the queue is not included")
     return found
 
 
@@ -116,17 +118,17 @@ def _about_time(work: Work) -> str:
     if work.resources.expected is not None:
         return f"a task takes {span(work.task)}, as the study expects"
     if work.resources.time is not None:
-        return f"every task takes all of its {span(work.task)}; write expected: under resources: to say what is usual"
+        return f"every task takes all of its {span(work.task)}; write expected: under resources: for the usual time"
     return (
-        f"nobody knows how long a task takes: {span(ASSUMED)} is assumed, and the first wave measures; "
-        "write expected: under resources: to say it"
+        f"the time of a task is not known: {span(ASSUMED)} is assumed until the first wave has measured it; "
+        "write expected: under resources: to state it"
     )
 
 
 def _about_memory(site: Site, partition: Partition, shape: Shape) -> str:
     if shape.whole_nodes:
         has = "" if partition.memory is None else f" ({size(partition.memory)})"
-        return f"no memory is asked for, so {counted(shape.slots, 'task')} share a node's{has}"
+        return f"no memory is requested, so {counted(shape.slots, 'task')} share a node's{has}"
     if site.default_memory is None:
-        return f"no memory is asked for, so {site.name} gives its default, which nobody has described"
-    return f"no memory is asked for, so {site.name} gives its default of {size(site.default_memory)} a core"
+        return f"no memory is requested, so a job gets the default of {site.name}, which is not known"
+    return f"no memory is requested, so a job gets the default of {site.name}, {size(site.default_memory)} per core"

@@ -1,4 +1,4 @@
-"""What is worth knowing of a job that is allowed: a queue where it starts sooner, and what it asks for in vain."""
+"""Advice on a job that is allowed: a queue where it would start sooner, and resources that it would not use."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from packhorse.model.site import Partition, Site
 from packhorse.plan.job_limits import elements, job_limits, option
 from packhorse.text.amounts import counted, span
 
-# What starts processes on several nodes, or does so by itself. From 8,411 public job scripts.
+# Programs that start processes on several nodes, or run on several themselves; from 8,411 public job scripts.
 LAUNCHERS = (
     "srun", "mpirun", "mpiexec", "orterun", "prun", "ibrun", "aprun", "bede-mpirun", "torchrun", "accelerate",
     "deepspeed", "horovodrun", "dask", "ray", "snakemake", "nextflow", "pbsdsh", "charmrun", "parallel",
@@ -25,10 +25,10 @@ _THREADS = re.compile(r"-j\s*\d|thread|cores|cpus|jobs|workers|procs|OMP_|parall
 
 
 class Programs(Struct, frozen=True, kw_only=True):
-    """What is known of the programs of a job: its lines, and what was read in the scripts that they start."""
+    """The commands of a job, and facts read from the scripts that they start."""
 
     lines: str
-    serial: str = ""  # the script of the only program, if nothing in it can use more than one core
+    serial: str = ""  # the script of the only program, if it cannot use more than one core
     reads_index: bool = True  # whether the lines or the scripts may use the number of an array's element
 
 
@@ -45,7 +45,7 @@ def job_notes(
 
 
 def _sooner(request: Request, site: Site, partition: Partition) -> Iterator[str]:
-    """Tell of queues for tests into which a job fits that says how long it takes."""
+    """Yield the queues for tests into which a job with a time limit fits."""
     if request.seconds is None or partition.test:
         return
     for one in site.partitions:
@@ -66,11 +66,11 @@ def _cores(request: Request, site: Site, partition: Partition, programs: Program
     if alone and not request.gpus and "parallel" in partition.purpose and "serial" not in partition.purpose:
         other = next((one for one in site.partitions if "serial" in one.purpose and not one.by_request), None)
         advice = f": {option('partition', other.name)} is for jobs of one" if other else ""
-        yield f"{partition.name} is for parallel jobs, and this one has one core{advice}"
+        yield f"{partition.name} is for parallel jobs, and this job has one core{advice}"
     if request.cores > request.tasks and programs.serial and not _THREADS.search(programs.lines):
         yield (
-            f"the job asks {counted(request.cores, 'core')}, and nothing in {programs.serial} uses more than one: "
-            f"it runs no faster, and waits longer"
+            f"the job asks for {counted(request.cores, 'core')}, but {programs.serial} uses only one: "
+            f"it will not run faster, and will wait longer"
         )
 
 
@@ -82,13 +82,13 @@ def _nodes(request: Request, site: Site, programs: Programs) -> Iterator[str]:
     with_it = f"start it with {site.launcher or 'srun or mpirun'}"
     if request.nodes > 1:
         yield (
-            f"the job asks {counted(request.nodes, 'node')}, and no line starts anything on the others, "
-            f"which stand idle and are charged: {with_it}, or {option('nodes', '1')}"
+            f"the job asks for {counted(request.nodes, 'node')}, but no command starts processes on the others, "
+            f"which are charged although idle: {with_it}, or {option('nodes', '1')}"
         )
     elif request.tasks > 1:
         yield (
-            f"the job asks for {request.tasks} processes, and no line starts more than one: {with_it}, "
-            f"or say {option('cores', str(request.cores))} without --tasks for threads"
+            f"the job asks for {request.tasks} processes, but no command starts more than one: {with_it}, "
+            f"or use {option('cores', str(request.cores))} without --tasks for threads"
         )
 
 
@@ -98,4 +98,4 @@ def _array(request: Request, programs: Programs, index: str) -> Iterator[str]:
     if only > 1:
         yield f"the array has one element, number {only}; for {only} of them, write {option('array', f'1-{only}')}"
     elif number and not programs.reads_index:
-        yield f"nothing here reads ${index}, so the {number} elements all do the same"
+        yield f"no command reads ${index}, so all {number} elements do the same"

@@ -1,7 +1,7 @@
-"""How long a job asks to run: long enough for its tasks, short enough to fit into gaps between larger jobs.
+"""The time that a job asks for: long enough for its tasks, short enough to fit into gaps between larger jobs.
 
-Schedulers start jobs early that end before they are in anybody's way, so a time that is asked and not
-needed costs waiting: https://slurm.schedmd.com/sched_config.html, "Backfill Scheduling".
+Schedulers start jobs early if they end before the start of a larger job, so a longer time limit than needed means a
+longer wait: https://slurm.schedmd.com/sched_config.html, "Backfill Scheduling".
 """
 
 from __future__ import annotations
@@ -14,20 +14,20 @@ from packhorse.plan.work import Work, rounds
 
 HOUR = 3600
 START = 60  # seconds from a job's start to its first task: modules, environment, the copy of the code
-SAFETY = 1.5  # how much longer than expected tasks may take before another wave is needed
-LEAST = 600  # a shorter job starts no sooner
-USUAL = 12 * HOUR  # no job asks for more, unless a single task needs it
-UNKNOWN_LEAST, UNKNOWN_USUAL = HOUR, 4 * HOUR  # the same where nobody knows how long a task takes
-STEP = 300  # times are asked in whole steps
+SAFETY = 1.5  # factor by which tasks may exceed their expected time before another wave is needed
+LEAST = 600  # seconds; a shorter job would not start sooner
+USUAL = 12 * HOUR  # the maximum, unless a single task needs more
+UNKNOWN_LEAST, UNKNOWN_USUAL = HOUR, 4 * HOUR  # the same where the time of a task is not known
+STEP = 300  # times are multiples of this
 
 
 def stopped_before(seconds: int) -> float:
-    """Return how long before the end of a job of so many seconds its worker stops (worker/deadline.py)."""
+    """Return the seconds before the end of a job of `seconds` at which its worker stops (worker/deadline.py)."""
     return min(max(30.0, min(seconds / 20, 300.0)), seconds / 5)
 
 
 def usable(seconds: int) -> float:
-    """Return the seconds in which tasks run, of a job of so many seconds; 0 where none is left."""
+    """Return the seconds in which tasks run in a job of `seconds`; 0 if it is too short."""
     return max(0.0, seconds - START - stopped_before(seconds))
 
 
@@ -39,7 +39,7 @@ def needed(tasks_seconds: float) -> int:
 
 
 def longest_job(work: Work, partition: Partition, asked: Cluster) -> int:
-    """Return the seconds that a job of this work may ask for at most."""
+    """Return the maximum seconds of a job of this work."""
     most = asked.job_time
     if most is None:
         most = max(USUAL if work.known else UNKNOWN_USUAL, needed(work.held))
@@ -49,7 +49,7 @@ def longest_job(work: Work, partition: Partition, asked: Cluster) -> int:
 def job_seconds(work: Work, slots: int, most: int, asked: Cluster) -> int:
     """Return the seconds that each job of a wave asks for, at most `most`; `slots` are those of the whole wave.
 
-    Work that takes several waves is split evenly, so that the last wave asks for no more than it needs.
+    Work that takes several waves is split evenly, so that the last wave is not longer than it needs.
     """
     if asked.job_time is not None:
         return most
@@ -62,7 +62,7 @@ def job_seconds(work: Work, slots: int, most: int, asked: Cluster) -> int:
 
 
 def waves(work: Work, slots: int, seconds: int, task: float | None = None) -> int:
-    """Return how many waves of jobs of `seconds` the work takes, if each task takes `task` seconds (else the usual).
+    """Return the number of waves of jobs of `seconds` if each task takes `task` seconds; None: the usual time.
 
     A task that is longer than a job goes on in the next wave from its checkpoint.
     """

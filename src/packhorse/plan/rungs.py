@@ -1,4 +1,4 @@
-"""Rungs: what later waves ask for, when tasks needed more memory or more time than the first wave gave them."""
+"""Rungs: the larger requests of later waves, for tasks that needed more memory or time than the first wave had."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from packhorse.plan.shape import Rung, Shape, most_elements, node_slots, sized
 from packhorse.plan.work import Work
 
 MORE_MEMORY = 2  # times what a task had
-LONG = 24 * HOUR  # of a longer job, or four times the time that was not enough
+LONG = 24 * HOUR  # seconds of a longer job, at least; else four times the time that was too short
 
 
 def rungs_of(work: Work, shape: Shape, site: Site, partition: Partition, asked: Cluster) -> tuple[Rung, ...]:
-    """Return the rungs of a run: base, the first wave's; then memory, long and longest where there is more to have."""
+    """Return the rungs of a run: base, the first wave's; then memory, long and longest where the site has more."""
     rungs = [_rung("base", shape, work.resources.memory)]
     more = more_memory(work.resources, shape, site, partition)
     if more is not None:
@@ -27,7 +27,7 @@ def rungs_of(work: Work, shape: Shape, site: Site, partition: Partition, asked: 
 
 
 def more_memory(resources: Resources, shape: Shape, site: Site, partition: Partition) -> int | None:
-    """Return the MiB for a task that had too little: twice that, or all of a node; None: unknown, or no more to have."""
+    """Return the MiB for a task that ran out of memory: twice as much, or all of a node; None: unknown, or no more."""
     had = task_memory(resources, shape, site, partition)
     if had is None:
         return None
@@ -36,7 +36,7 @@ def more_memory(resources: Resources, shape: Shape, site: Site, partition: Parti
 
 
 def task_memory(resources: Resources, shape: Shape, site: Site, partition: Partition) -> int | None:
-    """Return the MiB that a task has: those it asks for, else its part of what the site gives; None: unknown."""
+    """Return the MiB that a task has: as requested, else its share of the site's default; None: unknown."""
     if resources.memory is not None:
         return resources.memory
     if shape.whole_nodes:
@@ -45,9 +45,9 @@ def task_memory(resources: Resources, shape: Shape, site: Site, partition: Parti
 
 
 def longer_times(shape: Shape, partition: Partition, asked: Cluster) -> dict[str, int]:
-    """Return the seconds of jobs for tasks that found theirs too short, up to what the user and the partition allow.
+    """Return the seconds of longer jobs by rung, up to the limits of the user and the partition.
 
-    Long before longest: a task that needs five hours shall not wait for a gap of a week.
+    Long precedes longest, so that a task that needs five hours does not wait for a gap of a week.
     """
     if asked.job_time is not None:
         return {}
@@ -65,7 +65,7 @@ def longer_times(shape: Shape, partition: Partition, asked: Cluster) -> dict[str
 def _with_memory(
     resources: Resources, shape: Shape, site: Site, partition: Partition, asked: Cluster
 ) -> Shape:
-    """Return a shape for larger tasks: fewer in an element, and no more at a time than before."""
+    """Return a shape for larger tasks: fewer per element, and at most as many at a time."""
     slots = max(1, min(shape.slots, node_slots(resources, partition)))
     allowed = most_elements(resources, site, partition, asked, slots)
     elements = min(allowed, max(1, shape.at_a_time // slots))

@@ -1,8 +1,8 @@
 """The shape of a wave: how many elements, and how many tasks run at a time in each.
 
-An element is one worker on one node. Elements share out their work while they run, so none needs an equal
-part, and one that finds nothing left ends at once. What remains to choose: few elements, since each is a job for
-the scheduler and a start; small ones, since a large one waits for an emptier node; and enough of both for the work.
+An element is one worker on one node. Elements divide their work while they run, so that they need no equal parts, and
+one that has no more work ends at once. The choice is: few elements, because each is a job for the scheduler and has a
+start; small ones, because a large one waits for an emptier node; and enough of both for the work.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from packhorse.model.study import Cluster, Resources
 from packhorse.plan.job_time import HOUR, LEAST, job_seconds, longest_job, needed
 from packhorse.plan.work import Work
 
-WORTH = 300.0  # seconds of work that make a slot worth its start
-SMALL = 8  # cores: an element of so many starts about as soon as one of a single core
-ELEMENT = 32  # cores of an element, at most, where nodes are shared and enough elements are allowed
-POLITE = 1024  # cores at a time, at most, unless the user says how many jobs may run
-UNKNOWN_CORES = 8  # of a node of which nobody knows
-WORKER = 64  # MiB for the worker itself
+WORTH_SECONDS = 300.0  # of work that justify the start of a slot
+SMALL_CORES = 8  # an element of so many cores starts about as soon as one with a single core
+ELEMENT_CORES = 32  # the maximum of an element where nodes are shared and enough elements are allowed
+POLITE_CORES = 1024  # the maximum at a time, unless the user limits the number of jobs
+UNKNOWN_CORES = 8  # assumed of a node whose cores are not known
+WORKER_MIB = 64  # for the worker itself
 
 
 class Shape(Struct, frozen=True, kw_only=True):
-    """A wave's elements. Cores, memory (MiB; None: nothing is asked) and GPUs are those of one element."""
+    """A wave's elements. Cores, memory (MiB; None: no request) and GPUs are those of one element."""
 
     partition: str
     elements: int
@@ -41,19 +41,19 @@ class Shape(Struct, frozen=True, kw_only=True):
 
     @property
     def at_a_time(self) -> int:
-        """How many tasks run at a time, when every element runs."""
+        """The number of tasks that run at a time when all elements run."""
         return self.elements * self.slots
 
     @property
     def core_hours(self) -> float:
-        """What a wave uses at most: its jobs' whole time."""
+        """The maximum core-hours of a wave: the whole time of its jobs."""
         return self.elements * self.cores * self.seconds / HOUR
 
 
 class Rung(Struct, frozen=True, kw_only=True):
-    """What elements of a wave ask for; later waves take a higher rung. `elements` is the most of them.
+    """The request of a wave's elements; later waves may have a higher rung. `elements` is their maximum.
 
-    `memory` is an element's and `task_memory` one task's, in MiB; None where nothing is asked.
+    `memory` is an element's and `task_memory` one task's, in MiB; None: no request.
     """
 
     name: str
@@ -68,7 +68,7 @@ class Rung(Struct, frozen=True, kw_only=True):
 
     @property
     def core_hours(self) -> float:
-        """What a wave of it uses at most."""
+        """The maximum core-hours of a wave."""
         return self.elements * self.cores * self.seconds / HOUR
 
 
@@ -88,9 +88,9 @@ def shape_of(work: Work, site: Site, partition: Partition, asked: Cluster) -> Sh
 def wanted_slots(work: Work, partition: Partition, asked: Cluster) -> int:
     """Return how many tasks are worth running at a time, whatever the limits on elements."""
     cpus = work.resources.cpus
-    want = max(math.ceil(work.tasks * work.task / WORTH), SMALL // cpus, 1)
+    want = max(math.ceil(work.tasks * work.task / WORTH_SECONDS), SMALL_CORES // cpus, 1)
     if asked.max_jobs is None:
-        want = min(want, max(1, POLITE // cpus))
+        want = min(want, max(1, POLITE_CORES // cpus))
     if partition.whole_nodes:  # paid for, used or not
         whole = node_slots(work.resources, partition)
         want = -(-want // whole) * whole
@@ -103,9 +103,9 @@ def node_slots(resources: Resources, partition: Partition, elements: int = 1) ->
     slots = min(cores, partition.max_cores or cores) // resources.cpus
     if resources.memory and partition.memory is not None:
         share = partition.memory // elements
-        fitting = (share - WORKER) // resources.memory
+        fitting = (share - WORKER_MIB) // resources.memory
         if elements == 1 and resources.memory <= share:
-            fitting = max(1, fitting)  # a task as large as a node: the worker is content with what it leaves
+            fitting = max(1, fitting)  # a task as large as a node, which leaves less for the worker
         slots = min(slots, max(0, fitting))
     if resources.gpus:
         slots = min(slots, partition.gpus // elements // resources.gpus, partition.job_gpus // resources.gpus)
@@ -113,42 +113,42 @@ def node_slots(resources: Resources, partition: Partition, elements: int = 1) ->
 
 
 def usual_slots(resources: Resources, partition: Partition) -> int:
-    """Return how many tasks an element runs at a time where no limit asks for larger ones."""
+    """Return how many tasks an element runs at a time if no limit requires larger elements."""
     whole = node_slots(resources, partition)
     if partition.whole_nodes:
         return max(1, whole)
     if resources.gpus:
-        return 1  # one free GPU is found sooner than four on one node, and the scheduler says which it is
-    pieces = min(whole, -(-whole * resources.cpus // ELEMENT))
+        return 1  # one GPU is free sooner than four on one node, and the scheduler names it to the job
+    pieces = min(whole, -(-whole * resources.cpus // ELEMENT_CORES))
     return max(1, node_slots(resources, partition, max(1, pieces)))
 
 
 def elements_on_node(resources: Resources, partition: Partition, slots: int) -> int:
-    """Return how many elements of so many slots run on one node together."""
+    """Return how many elements of `slots` slots fit on one node."""
     found = _cores(resources, partition) // (slots * resources.cpus)
     if resources.memory and partition.memory is not None:
-        found = min(found, partition.memory // (slots * resources.memory + WORKER))
+        found = min(found, partition.memory // (slots * resources.memory + WORKER_MIB))
     if resources.gpus:
         found = min(found, partition.gpus // (slots * resources.gpus))
     return max(1, found)
 
 
 def most_elements(resources: Resources, site: Site, partition: Partition, asked: Cluster, slots: int) -> int:
-    """Return how many elements of so many slots a wave may have: by nodes, by the site's limits, by request."""
+    """Return the maximum number of elements of `slots` slots in a wave: by nodes, by the site's limits, by request."""
     limits = [asked.max_jobs, usable_nodes(partition)]
     if limits[1] is not None:
         limits[1] *= elements_on_node(resources, partition, slots)
     if site.max_array_index is not None:
         limits.append(site.max_array_index + 1)
     if site.max_jobs is not None:
-        limits.append(site.max_jobs - 1)  # the job that goes on afterwards needs a place, too
+        limits.append(site.max_jobs - 1)  # the continuation is a job, too
     limits += list(_user_limits(resources, site, partition, slots))
     known = [limit for limit in limits if limit is not None]
     return max(1, min(known)) if known else 2**31
 
 
 def _user_limits(resources: Resources, site: Site, partition: Partition, slots: int) -> Iterator[int]:
-    """Yield how many elements one user may have, by what all of their jobs may have together."""
+    """Yield the maximum number of elements by each limit on all jobs of one user."""
     if partition.max_user_queued is not None:
         yield partition.max_user_queued - 1
     if partition.max_user_jobs is not None:
@@ -158,22 +158,22 @@ def _user_limits(resources: Resources, site: Site, partition: Partition, slots: 
     if partition.max_user_gpus is not None and resources.gpus:
         yield partition.max_user_gpus // (slots * resources.gpus)
     if site.max_user_memory is not None and resources.memory:
-        yield site.max_user_memory // (slots * resources.memory + WORKER)
+        yield site.max_user_memory // (slots * resources.memory + WORKER_MIB)
 
 
 def usable_nodes(partition: Partition) -> int | None:
-    """Return how many nodes a wave may stand on; one meant for tests shall not be filled by one user."""
+    """Return how many nodes a wave may use; a partition for tests must not be filled by one user."""
     if partition.test and partition.max_nodes is not None:
         return min(partition.max_nodes, partition.max_nodes if partition.nodes is None else partition.nodes)
     return partition.nodes
 
 
 def sized(resources: Resources, partition: Partition, elements: int, slots: int) -> Shape:
-    """Return a shape with what each element asks for; its time is not yet chosen."""
+    """Return a shape with the request of each element; its time is chosen later."""
     cores = slots * resources.cpus
     memory = None
     if resources.memory:
-        memory = slots * resources.memory + WORKER
+        memory = slots * resources.memory + WORKER_MIB
         if partition.memory is not None:
             memory = min(memory, partition.memory)
     gpus = slots * resources.gpus
@@ -193,7 +193,7 @@ def sized(resources: Resources, partition: Partition, elements: int, slots: int)
 
 
 def _largest(resources: Resources, partition: Partition, usual: int, elements: int) -> int:
-    """Return how large elements may become where only so many are allowed, and all shall run together."""
+    """Return the maximum slots of an element if only so many elements are allowed and all must run together."""
     if resources.gpus and not partition.whole_nodes:
         return usual
     nodes = usable_nodes(partition)
@@ -202,7 +202,7 @@ def _largest(resources: Resources, partition: Partition, usual: int, elements: i
 
 
 def _affordable(most: int, work: Work, shape: Shape, asked: Cluster) -> int:
-    """Return the longest time of which a whole wave stays within the user's core-hours, if tasks allow that."""
+    """Return the longest time with which a whole wave stays within the user's core-hours, if its tasks fit into it."""
     if asked.max_core_hours is None or asked.job_time is not None:
         return most
     paid = int(asked.max_core_hours * HOUR / (shape.elements * shape.cores)) // 60 * 60

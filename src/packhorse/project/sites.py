@@ -114,9 +114,11 @@ def this_site(folder: Path, host: str | None = None) -> Site | None:
 
 def _may_name(file: SiteFile, host: str) -> bool:
     """Return whether a word of the file matches a host, so that few files are parsed at each run."""
-    names = (host, host.partition(".")[0])
-    patterns = (pattern.lower() for pattern in _PATTERN.findall(_text(file)))
-    return any(fnmatchcase(name, pattern) for pattern in patterns for name in names)
+    names = {host, host.partition(".")[0]}
+    words = {word.lower() for word in _PATTERN.findall(_text(file))}
+    # Most words have no wildcard. Compiling each one as a pattern took an eighth of the time of a short run.
+    patterns = [word for word in words if "*" in word or "?" in word]
+    return bool(names & words) or any(fnmatchcase(name, pattern) for pattern in patterns for name in names)
 
 
 def _text(file: SiteFile) -> str:

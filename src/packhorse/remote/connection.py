@@ -1,4 +1,4 @@
-"""The user's login to a site: opening it in their terminal, saying how it stands, and what a refusal means there."""
+"""The user's connection to a site: open it in their terminal, check it, close it, and explain why a login failed."""
 
 from __future__ import annotations
 
@@ -30,12 +30,11 @@ from packhorse.ssh.failures import login_failure, offered_key
 from packhorse.ssh.login import Login, login_to
 from packhorse.text.amounts import span
 
-# Of a connection that nobody uses, where the site has no rule: a working day.
-IDLE = 8 * 3600
+IDLE_SECONDS = 8 * 3600  # after which an idle connection closes where the site has no rule: a working day
 
 
 class Connection(Struct, frozen=True, kw_only=True):
-    """How a login to a site stands. `idle`: the seconds without use after which it closes itself."""
+    """A connection to a site and its state. It closes after `idle` seconds without use."""
 
     site: Site
     login: Login
@@ -43,62 +42,62 @@ class Connection(Struct, frozen=True, kw_only=True):
     idle: int
 
 
-def connect(said: str, folder: Path, tell: Callable[[str], None]) -> tuple[Connection, bool]:
-    """Open the connection to a site, unless it is open; return it, and whether it was.
+def connect(name: str, folder: Path, notify: Callable[[str], None]) -> tuple[Connection, bool]:
+    """Open the connection to a site, unless it is open; return it, and whether it was open before.
 
-    Raises RunError with what a refusal means there, and what to do.
+    Raises RunError where the login fails, with the likely causes at that site.
     """
-    site, login = site_login(said, folder)
+    site, login = site_login(name, folder)
     with connect_lock(login):
         before = check_master(login)
         if before.state in ("open", "busy", "mute"):
             return _usable(_connection(site, login, before)), True
         if before.state == "silent":
-            tell(f"the connection to {site.name} does not answer, so it is closed and opened anew")
+            notify(f"the connection to {site.name} does not respond; closing it and connecting again")
             close_master(login)
         _check_terminal(site)
-        facts = read_settings(login)
-        if not known_host_keys(facts) and not facts.strict:
-            tell(_unknown_key(site, facts))
-        tell(f"logging in to {facts.host} as {facts.user}")
-        login.socket.unlink(missing_ok=True)  # of a master that hangs; ssh would leave it, and share nothing
-        wrong = open_master(login, facts, site.idle or IDLE)
-        if wrong:
-            name = _login_line(said, site, f"NAME@{facts.host}", folder)
-            raise _refusal(site, facts, wrong, name)
+        settings = read_settings(login)
+        if not known_host_keys(settings) and not settings.strict:
+            notify(_unknown_key(site, settings))
+        notify(f"logging in to {settings.host} as {settings.user}")
+        login.socket.unlink(missing_ok=True)  # of a hung master: ssh would leave it there, and share nothing
+        error = open_master(login, settings, site.idle or IDLE_SECONDS)
+        if error:
+            other_user = _login_line(name, site, f"NAME@{settings.host}", folder)
+            raise _refusal(site, settings, error, other_user)
     return _usable(_connection(site, login, check_master(login))), False
 
 
-def check(said: str, folder: Path) -> Connection:
-    """Return how the connection to a site stands, by asking the login node over it."""
-    site, login = site_login(said, folder)
+def check(name: str, folder: Path) -> Connection:
+    """Return the state of the connection to a site, as the login node replies."""
+    site, login = site_login(name, folder)
     return _connection(site, login, check_master(login))
 
 
-def keep_in_use(said: str, folder: Path, *, keep: bool) -> None:
-    """Say whether commands that watch may go on asking when the site would have closed a login that nobody uses."""
-    _, login = site_login(said, folder)
+def keep_in_use(name: str, folder: Path, *, keep: bool) -> None:
+    """Record whether commands that monitor may poll for longer than the site allows an idle login."""
+    _, login = site_login(name, folder)
     if keep:
         login.keep_file.touch(mode=0o600)
     else:
         login.keep_file.unlink(missing_ok=True)
 
 
-def disconnect(said: str, folder: Path) -> tuple[Site, bool]:
-    """Close the connection to a site; return whether there was one."""
-    site, login = site_login(said, folder)
+def disconnect(name: str, folder: Path) -> tuple[Site, bool]:
+    """Close the connection to a site; return the site, and whether there was a connection."""
+    site, login = site_login(name, folder)
     return site, close_master(login)
 
 
-def site_login(said: str, folder: Path) -> tuple[Site, Login]:
-    """Return a site and where one logs in; raise UsageError or RunError where that is not said, or not to be done."""
-    site = site_or_host(said, folder)
+def site_login(name: str, folder: Path) -> tuple[Site, Login]:
+    """Return a site and its login; raise UsageError where the site has none, or needs none from this machine."""
+    site = site_or_host(name, folder)
     if site.scheduler == "local":
-        raise UsageError(f"{site.name} is where you are: there is nothing to log in to")
+        raise UsageError(f"{site.name} is this machine and needs no login")
     if not site.login:
         host = next((host for host in site.hosts if "." in host and not set("*?") & set(host)), "HOST")
-        message = f"nobody has said where one logs in to {site.name}"
-        raise UsageError(message, _login_line(said, site, f"YOU@{host}", folder))
+        message = f"the login node of {site.name} is not known"
+        raise UsageError(message, _login_line(name, site, f"YOU@{host}", folder))
     if site.has_login(platform.node()):
         raise UsageError(
             f"this machine is a login node of {site.name}, so no connection is needed",
@@ -107,36 +106,36 @@ def site_login(said: str, folder: Path) -> tuple[Site, Login]:
     return site, login_to(site.name, site.login, cache_dir())
 
 
-def site_or_host(said: str, folder: Path) -> Site:
-    """Return a site by its name; raise UsageError that tells what to write for a host that nobody has described."""
+def site_or_host(name: str, folder: Path) -> Site:
+    """Return a site by its name; raise UsageError for an unknown one, with a site file to write for a host of ssh."""
     try:
-        return find_site(said, folder)
+        return find_site(name, folder)
     except UsageError as error:
-        if _is_host(said):
+        if _is_host(name):
             place = user_folder() or Path("packhorse-sites")
             hint = (
-                f"make it one: {place / 'NAME.yaml'} with these lines, then packhorse connect NAME\n"
-                f"  scheduler: slurm\n  login: {said}"
+                f"make it a site: write {place / 'NAME.yaml'} with these lines, then packhorse connect NAME\n"
+                f"  scheduler: slurm\n  login: {name}"
             )
-            raise UsageError(f"{said} is a host of ssh and no site of Packhorse", hint) from error
+            raise UsageError(f"{name} is a host of ssh, but not a site of Packhorse", hint) from error
         raise
 
 
-def _is_host(said: str) -> bool:
-    """Tell whether a word means a host to ssh: by an address's form, or by the user's settings for it."""
-    if "@" in said or "." in said:
-        return "/" not in said
-    if not said.replace("-", "").replace("_", "").isalnum():
+def _is_host(name: str) -> bool:
+    """Return whether ssh knows a host of this name: by the form of an address, or by the user's settings."""
+    if "@" in name or "." in name:
+        return "/" not in name
+    if not name.replace("-", "").replace("_", "").isalnum():
         return False
     try:
-        return is_configured(login_to(said, said, cache_dir()))
+        return is_configured(login_to(name, name, cache_dir()))
     except RunError:
         return False
 
 
-def _login_line(said: str, site: Site, login: str, folder: Path) -> str:
-    """Return which line is to be written to which file."""
-    file = find_file(said, folder)
+def _login_line(name: str, site: Site, login: str, folder: Path) -> str:
+    """Return the line that sets a login, and the file to write it to."""
+    file = find_file(name, folder)
     if file.origin != "shipped":
         return f"write this line to {file.path}:\n  login: {login}"
     place = (user_folder() or folder / "packhorse-sites") / f"{site.name}.yaml"
@@ -144,25 +143,27 @@ def _login_line(said: str, site: Site, login: str, folder: Path) -> str:
 
 
 def _check_terminal(site: Site) -> None:
-    """Refuse where ssh could ask nobody; a program that asks in its place is the user's own (ssh(1), SSH_ASKPASS)."""
+    """Raise RunError where ssh cannot ask the user for a password, and no program does (ssh(1), SSH_ASKPASS)."""
     if os.environ.get("SSH_ASKPASS_REQUIRE") in ("force", "prefer"):
         return
     try:
         os.close(os.open("/dev/tty", os.O_RDWR))
     except OSError:
         raise RunError(
-            f"there is no terminal in which {site.name} could ask you for a password or a code",
-            f"type it in a terminal: packhorse connect {site.name}",
+            f"{site.name} may ask for a password or a code, and there is no terminal to type it in",
+            f"type in a terminal: packhorse connect {site.name}",
         ) from None
 
 
-def _connection(site: Site, login: Login, found: MasterStatus) -> Connection:
-    return Connection(site=site, login=login, look=found, idle=site.idle or IDLE)
+def _connection(site: Site, login: Login, status: MasterStatus) -> Connection:
+    return Connection(site=site, login=login, look=status, idle=site.idle or IDLE_SECONDS)
 
 
-def _unknown_key(site: Site, facts: SshSettings) -> str:
-    page = f"compare it with the one that {site.name} publishes ({_page(site)})"
-    return f"this machine has not seen {facts.host} before: ssh shows its fingerprint and asks. Before you type yes, {page}"
+def _unknown_key(site: Site, settings: SshSettings) -> str:
+    return (
+        f"this machine has no host key of {settings.host}: ssh shows its fingerprint and asks."
+        f" Before you type yes, compare it with the one that {site.name} publishes ({_page(site)})"
+    )
 
 
 def _page(site: Site) -> str:
@@ -170,71 +171,74 @@ def _page(site: Site) -> str:
 
 
 def connection_error(connection: Connection) -> RunError | None:
-    """Return why nothing can ride on a connection, None where it can, if only in a while."""
+    """Return why a connection cannot be used; None where it can, now or when a session is free."""
     name = connection.site.name
     return {
         "closed": RunError(f"not connected to {name}", f"packhorse connect {name}"),
         "silent": RunError(
-            f"{name} does not answer on the connection: the network may be gone",
-            f"wait for the network, or begin anew: packhorse connect {name}",
+            f"{name} does not respond; the network may be down",
+            f"wait for the network, or connect again: packhorse connect {name}",
         ),
         "mute": RunError(
-            f"{name} let you in, but does not run a command",
-            "a startup file there, such as .bashrc, may end every shell that has no terminal (exit)",
+            f"{name} accepted the login, but does not run commands",
+            "a startup file there, such as .bashrc, may end every shell without a terminal (exit)",
         ),
     }.get(connection.look.state)
 
 
 def _usable(connection: Connection) -> Connection:
-    found = connection_error(connection)
-    if found is not None:
-        raise found
+    error = connection_error(connection)
+    if error is not None:
+        raise error
     return connection
 
 
-def _refusal(site: Site, facts: SshSettings, said: str, name: str) -> RunError:
-    """Return why one was not let in, with what the site says of that; `name` tells how to log in by another name."""
-    kind = login_failure(said)
+def _refusal(site: Site, settings: SshSettings, error: str, other_user: str) -> RunError:
+    """Return why a login failed, with the facts of the site; `other_user` is how to log in with another user name."""
+    kind = login_failure(error)
     again = f"packhorse connect {site.name}"
+    host = settings.host
     if kind == "denied":
-        return RunError(f"{site.name} did not let {facts.user} in", "\n".join(_denied(site, facts, name)))
+        hint = "\n".join(_denied(site, settings, other_user))
+        return RunError(f"{site.name} refused the login of {settings.user}", hint)
     if kind == "changed":
-        return _changed_key(site, facts, said)
+        return _changed_key(site, settings, error)
+    news = [f"maintenance of {site.name}: {site.maintenance}"] if site.maintenance else []
     texts = {
         "unknown": (
-            f"the key of {facts.host} is not known here and was not accepted, so you were not logged in",
-            _to_trust(site, facts, again),
+            f"the host key of {host} is not known and was not accepted, so there was no login",
+            _to_trust(site, settings, again),
         ),
         "name": (
-            f"no machine is called {facts.host}",
-            f"look at `login` of the site (packhorse sites show {site.name}), and at your network or VPN",
+            f"host {host} not found",
+            f"check `login` of the site (packhorse sites show {site.name}), and your network or VPN",
         ),
         "away": (
-            f"{facts.host} does not answer",
-            "\n".join([*_news(site), f"is the network there, and the VPN where {site.name} wants one? then {again}"]),
+            f"{host} does not respond",
+            "\n".join([*news, f"check the network, and the VPN if {site.name} requires one; then {again}"]),
         ),
         "closed": (
-            f"{facts.host} closed the connection before it asked for anything",
-            "\n".join([*_news(site), f"it may be busy, or have locked you out for a while; try later: {again}"]),
+            f"{host} closed the connection before the login",
+            "\n".join([*news, f"it may be busy, or may have blocked you for some time; later: {again}"]),
         ),
-        "settings": ("ssh refuses its settings; its words stand above", f"correct them, then {again}"),
-    }  # fmt: skip
-    message, hint = texts.get(kind, (f"ssh could not log in to {site.name}; its words stand above", again))
+        "settings": ("ssh refuses its settings; see its message above", f"correct them, then {again}"),
+    }
+    message, hint = texts.get(kind, (f"ssh could not log in to {site.name}; see its message above", again))
     return RunError(message, hint)
 
 
-def _to_trust(site: Site, facts: SshSettings, again: str) -> str:
-    if facts.strict and facts.files:
-        return f"your settings take no unknown key: put the site's ({_page(site)}) into {facts.files[0]}"
+def _to_trust(site: Site, settings: SshSettings, again: str) -> str:
+    if settings.strict and settings.files:
+        return f"your settings accept no unknown key: add the site's ({_page(site)}) to {settings.files[0]}"
     return f"compare its fingerprint ({_page(site)}), then {again} and answer yes"
 
 
-def _denied(site: Site, facts: SshSettings, name: str) -> list[str]:
-    """Return what "permission denied" can mean at a site, the likely things first."""
+def _denied(site: Site, settings: SshSettings, other_user: str) -> list[str]:
+    """Return the possible causes of "permission denied" at a site, the most likely first."""
     access = site.access
     lines = [
-        f"a password or code mistyped, or a push that was not approved in time: packhorse connect {site.name}",
-        f"another name there? you tried as {facts.user}; to try another, {name}",
+        f"a wrong password or code, or a push that was not approved in time: packhorse connect {site.name}",
+        f"another user name there? you tried {settings.user}; to use another, {other_user}",
     ]
     if access.denied:
         lines.append(f"a new account: {access.denied}")
@@ -248,41 +252,39 @@ def _denied(site: Site, facts: SshSettings, name: str) -> list[str]:
     return lines
 
 
-def _news(site: Site) -> list[str]:
-    return [f"maintenance of {site.name}: {site.maintenance}"] if site.maintenance else []
-
-
-def _changed_key(site: Site, facts: SshSettings, said: str) -> RunError:
-    known = known_host_keys(facts)
+def _changed_key(site: Site, settings: SshSettings, error: str) -> RunError:
+    known = known_host_keys(settings)
     lines = [f"known here: {key} ({file})" for file, key in known]
-    sent = offered_key(said)
-    lines += [f"sent now: {sent}"] if sent else []
-    lines.append(f"either the site has new keys, or somebody stands between; ask: {_page(site)}")
+    offered = offered_key(error)
+    lines += [f"sent now: {offered}"] if offered else []
+    lines.append(
+        f"either the site has new keys, or another machine intercepts the connection; ask: {_page(site)}"
+    )
     file = f" -f '{known[0][0]}'" if known else ""
-    lines.append(f"only when the site confirms the new one: ssh-keygen -R '{facts.name}'{file}")
-    return RunError(f"{facts.host} is not the machine that it was: its key has changed", "\n".join(lines))
+    lines.append(f"only when the site confirms the new key: ssh-keygen -R '{settings.name}'{file}")
+    return RunError(f"the host key of {settings.host} has changed", "\n".join(lines))
 
 
 def closing_time(connection: Connection) -> str:
-    """Return when a connection will close."""
-    whose = f", the rule of {connection.site.name}" if connection.site.idle else ""
+    """Return when a connection will close, as a sentence."""
+    rule = f", the rule of {connection.site.name}" if connection.site.idle else ""
     until = time.strftime("%H:%M", time.localtime(time.time() + connection.idle))
-    return f"it closes itself after {span(connection.idle)} without use (not before {until}){whose}"
+    return f"it closes after {span(connection.idle)} without use (not before {until}){rule}"
 
 
-def ssh_config_lines(said: str, folder: Path) -> tuple[Site, str]:
-    """Return the lines of an ssh configuration with which other programs ride on the connection, and never log in."""
-    site, login = site_login(said, folder)
-    facts = read_settings(login)
-    told = f"no connection to {site.name}, or no free session: packhorse connect {site.name}"
+def ssh_config_lines(name: str, folder: Path) -> tuple[Site, str]:
+    """Return a site and the ssh settings with which other programs share its connection, and never log in."""
+    site, login = site_login(name, folder)
+    settings = read_settings(login)
+    message = f"no connection to {site.name}, or no free session: packhorse connect {site.name}"
     lines = [
-        f"# Rides on the connection of packhorse connect {site.name}, and never logs in by itself.",
+        f"# Uses the connection of packhorse connect {site.name}, and never logs in by itself.",
         f"Host ph-{site.name}",
-        f"    HostName {facts.host}",
-        f"    User {facts.user}",
-        *([f"    Port {facts.port}"] if facts.port != "22" else []),
+        f"    HostName {settings.host}",
+        f"    User {settings.user}",
+        *([f"    Port {settings.port}"] if settings.port != "22" else []),
         "    ControlMaster no",
         f"    ControlPath {login.socket}",
-        f"    ProxyCommand sh -c 'echo \"{told}\" >&2; exit 1'",
+        f"    ProxyCommand sh -c 'echo \"{message}\" >&2; exit 1'",
     ]
     return site, "\n".join(lines)

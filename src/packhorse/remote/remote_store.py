@@ -18,6 +18,15 @@ from packhorse.remote.transport import SshTransport
 from packhorse.rundir.directory import FOLDERS, RunDirectory
 from packhorse.rundir.files import write_file
 from packhorse.rundir.lock import exclusive_lock
+from packhorse.ssh.delta import send_delta
+from packhorse.ssh.file_transfer import (
+    check_inside,
+    download_missing,
+    missing_rows,
+    stream_files,
+    upload_files,
+    upload_missing,
+)
 
 REMOVE_SECONDS = 600.0  # for a slow file system to remove many files
 # Held during a download, since other commands may download the same run at the same time.
@@ -143,8 +152,6 @@ class RemoteRunStore(RunStore):
                 self._fetch_growing(kind)
 
     def _fetch_growing(self, kind: str) -> None:
-        from packhorse.ssh.file_transfer import check_inside, stream_files
-
         session = self.ssh.session
         folder = self.run.path / kind
         folder.mkdir(exist_ok=True)
@@ -169,8 +176,6 @@ class RemoteRunStore(RunStore):
 
     def fetch_artifacts(self, most: int | None = None) -> str:
         """Download artifacts that are not here yet, each whole."""
-        from packhorse.ssh.file_transfer import download_missing, missing_rows
-
         folder = self.run.path / "artifacts"
         with self.ssh.open(), exclusive_lock(self.run.path / ARTIFACTS_LOCK, LOCK_SECONDS):
             listing = self.ssh.session.call("list", path=f"{self.folder}/artifacts")
@@ -187,8 +192,6 @@ class RemoteRunStore(RunStore):
 
     def upload_changes(self, announce: Callable[[str], None]) -> None:
         """Upload every file of the run that the site lacks in this size and age, the newest plan last."""
-        from packhorse.ssh.file_transfer import upload_missing
-
         names = sorted(self._own_files(), key=lambda name: (name.endswith("/plan.json"), name))
         empty = [*FOLDERS, f"waves/{max(self.run.waves(), default=0)}/leases"]
 
@@ -209,8 +212,6 @@ class RemoteRunStore(RunStore):
 
     def _upload_snapshot_delta(self) -> None:
         """Upload the difference of a new snapshot to the one before it; other files are uploaded whole later."""
-        from packhorse.ssh.delta import send_delta
-
         tars = sorted(self.run.path.glob("code-*.tar"), key=lambda path: path.stat().st_mtime)
         if len(tars) > 1:
             send_delta(self.ssh.session, self.folder, tars[-2], tars[-1])
@@ -237,8 +238,6 @@ class RemoteRunStore(RunStore):
 
     def upload(self, *names: str) -> None:
         """Upload small files now."""
-        from packhorse.ssh.file_transfer import upload_files
-
         with self.ssh.open():
             upload_files(self.ssh.session, self.folder, [(name, self.run.path / name, 0) for name in names])
 

@@ -9,44 +9,43 @@ from pathlib import Path
 from packhorse.model.errors import UsageError
 from packhorse.project.reporter import Reporter
 from packhorse.remote.connection import site_login
+from packhorse.remote.run_store import ANNOUNCE_BYTES
 from packhorse.remote.transport import SshTransport
 from packhorse.ssh.file_transfer import OnBytes, upload_missing
 
-ANNOUNCE_BYTES = 100 << 20  # bytes before whose sending their number is told
-
 
 def upload_path(
-    there: SshTransport,
-    path: Path,
-    place: str,
+    transport: SshTransport,
+    source: Path,
+    target: str,
     reporter: Reporter,
-    told: OnBytes | None = None,
+    on_bytes: OnBytes | None = None,
     check: Callable[[int, int], None] | None = None,
 ) -> int:
-    """Send a file or a folder to a path there, what is not there yet; return the bytes that went.
+    """Upload a file or a folder to a path on the site, without files that are there already; return the bytes sent.
 
-    `check` learns how many bytes and files will go, and may refuse.
+    `check` gets the bytes and the number of files before the upload, and may raise.
     """
-    folder = place
-    if path.is_file():
-        folder, slash, name = place.rpartition("/")
+    folder = target
+    if source.is_file():
+        folder, slash, name = target.rpartition("/")
         folder = folder or slash or "~"
-        found = [(name, path)]
+        files = [(name, source)]
     else:
-        found = list(local_files(path))
+        files = list(local_files(source))
 
-    def announce(size: int, files: int) -> None:
+    def before(size: int, number: int) -> None:
         if check:
-            check(size, files)
+            check(size, number)
         if size > ANNOUNCE_BYTES:
-            reporter.say(f"sending {size / 1e6:,.0f} MB of {path.name} to {there.site.name}")
+            reporter.say(f"uploading {size / 1e6:,.0f} MB of {source.name} to {transport.site.name}")
 
-    with there.open():
-        return upload_missing(there.session, folder, found, before=announce, on_bytes=told)
+    with transport.open():
+        return upload_missing(transport.session, folder, files, before=before, on_bytes=on_bytes)
 
 
 def local_files(path: Path) -> Iterator[tuple[str, Path]]:
-    """Yield the regular files under a folder by their names in it; links are followed to files, not to folders."""
+    """Yield (name below the folder, path) of the regular files in a folder; links are followed to files only."""
     for folder, folders, names in os.walk(path):
         folders.sort()
         for name in sorted(names):
@@ -55,15 +54,15 @@ def local_files(path: Path) -> Iterator[tuple[str, Path]]:
                 yield full.relative_to(path).as_posix(), full
 
 
-def split_site_path(said: str, example: str) -> tuple[str, str]:
+def split_site_path(text: str, example: str) -> tuple[str, str]:
     """Return the site and the path of `SITE:PATH`."""
-    site, colon, path = said.partition(":")
+    site, colon, path = text.partition(":")
     if not colon or not site or "/" in site:
-        raise UsageError(f"{said} names no site: a place there is SITE:PATH", f"for instance {example}")
+        raise UsageError(f"{text} names no site; write SITE:PATH", f"for instance {example}")
     return site, path
 
 
-def ssh_transport(site: str, folder: Path) -> SshTransport:
-    """Return the way to a site; raise UsageError where it is not reached over ssh."""
-    found, _ = site_login(site, folder)
-    return SshTransport(found, found.login)
+def ssh_transport(name: str, folder: Path) -> SshTransport:
+    """Return the transport of a site; raise UsageError where it is not reached over ssh."""
+    site, _ = site_login(name, folder)
+    return SshTransport(site, site.login)

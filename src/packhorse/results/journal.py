@@ -1,6 +1,6 @@
 """Reader of journals: positions of records, the records themselves, and the tail of a growing file.
 
-The format is described in docs/design.md, "Journal". A journal is read in two steps: `read_journal` checks every
+The format is described in docs/reference/files.md, "Journal". A journal is read in two steps: `read_journal` checks every
 line and keeps only what the fold needs; `Journal.records` then decodes selected lines.
 """
 

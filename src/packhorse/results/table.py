@@ -1,6 +1,6 @@
 """The results table: one or more rows per task, from the records that decide the tasks' outcomes.
 
-The columns are described in docs/design.md, "The table". Unreadable, clashing and missing results are not errors:
+The columns are described in docs/reference/files.md, "Table". Unreadable, clashing and missing results are not errors:
 the report counts them, and the files are always written.
 """
 

@@ -75,9 +75,18 @@ def _digest(files: dict[str, str]) -> bytes:
 def _files() -> dict[str, str]:
     package = resources.files("packhorse")
     files = {"__main__.py": ENTRY, "packhorse/__init__.py": INIT}
-    for entry in sorted((package / "worker").iterdir(), key=lambda entry: entry.name):
-        if entry.name.endswith(".py"):
-            files["packhorse/worker/" + entry.name] = _text(entry)
+    files.update(_modules(package / "worker", "packhorse/worker/"))
+    return files
+
+
+def _modules(folder: Traversable, prefix: str) -> dict[str, str]:
+    """Return the text of all modules below a folder, by path in the archive."""
+    files = {}
+    for entry in sorted(folder.iterdir(), key=lambda entry: entry.name):
+        if entry.is_dir():
+            files.update(_modules(entry, prefix + entry.name + "/"))
+        elif entry.name.endswith(".py"):
+            files[prefix + entry.name] = _text(entry)
     return files
 
 

@@ -12,23 +12,25 @@ from typing import Any
 
 from msgspec import Struct
 
-from packhorse.worker.fill import Task, base_environment, environment, fill, write_files
-from packhorse.worker.place import Place, unpack
 from packhorse.worker.space import Space
-from packhorse.worker.workfile import complete
+from packhorse.worker.tasks.environment import base_environment, task_environment
+from packhorse.worker.tasks.parameter_files import write_parameter_files
+from packhorse.worker.tasks.slot_folders import SlotFolders, unpack
+from packhorse.worker.tasks.task import Task, fill_template
+from packhorse.worker.work_file import with_directory
 
 
 class Sandbox(Struct, frozen=True, kw_only=True):
     """A working copy of the snapshot, and the environment variables of tasks in it."""
 
-    work: dict[str, Any]
-    place: Any
+    work: Any  # a work file as a worker uses it
+    folders: SlotFolders
     environment: dict[str, str]
 
     @property
     def folder(self) -> str:
         """The study's folder in the working copy."""
-        return str(self.place.folder)
+        return self.folders.study
 
 
 class CommandResult(Struct, frozen=True, kw_only=True):
@@ -42,10 +44,10 @@ class CommandResult(Struct, frozen=True, kw_only=True):
 
 def create_sandbox(work: dict[str, Any], run: Path, scratch: Path) -> Sandbox:
     """Create a working copy under `scratch`."""
-    full = complete(work, str(run))
-    place = Place(str(scratch), 0, full)
-    place.make(unpack(str(run / full["snapshot"]), str(scratch / "code")), full["links"])
-    return Sandbox(work=full, place=place, environment=base_environment(full, place, dict(os.environ)))
+    full = with_directory(work, str(run))
+    folders = SlotFolders(str(scratch), 0, full)
+    folders.make(unpack(str(run / full["snapshot"]), str(scratch / "code")), full["links"])
+    return Sandbox(work=full, folders=folders, environment=base_environment(full, folders, dict(os.environ)))
 
 
 def run_in_sandbox(argv: list[str], sandbox: Sandbox, seconds: float) -> CommandResult:
@@ -83,15 +85,15 @@ def run_in_foreground(sandbox: Sandbox, frozen: dict[str, Any], index: int) -> t
     `frozen` is the parameter space as in its file. The path is None for a result from standard output.
     """
     work, space = sandbox.work, Space(frozen)
-    task = Task(work, space, sandbox.place, index)
-    write_files(task, work["files"])
+    task = Task(work, space, sandbox.folders, index)
+    write_parameter_files(task, work["files"])
     if task.checkpoint:
         Path(task.checkpoint).mkdir(parents=True, exist_ok=True)
     target = None
     if work["result"]["kind"] == "file":
-        target = Path(sandbox.folder, fill(work["result"]["file"], task))
+        target = Path(sandbox.folder, fill_template(work["result"]["file"], task))
         target.parent.mkdir(parents=True, exist_ok=True)
-    variables = environment(task, sandbox.environment)
+    variables = task_environment(task, sandbox.environment)
     argv = _task_argv(work, task)
     program = shutil.which(argv[0], path=variables.get("PATH", os.defpath)) or argv[0]
     status = subprocess.call([program, *argv[1:]], cwd=sandbox.folder, env=variables)
@@ -121,8 +123,8 @@ FUNCTION_CALL = (
 def _task_argv(work: dict[str, Any], task: Task) -> list[str]:
     function = work["function"]
     if not function:
-        return [fill(parts, task) for parts in work["command"]]
-    search = json.dumps([*task.place.search, task.place.folder])
+        return [fill_template(parts, task) for parts in work["command"]]
+    search = json.dumps([*task.folders.search, task.folders.study])
     return [
         *work["python"],
         "-c",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from msgspec import Struct
 
@@ -64,6 +64,11 @@ def words(text: str) -> list[str]:
         return shlex.split(text, comments=True)
     except ValueError:  # a quotation that does not end
         return text.split()
+
+
+def header_words(lines: Iterable[str]) -> list[str]:
+    """Return the options of a scheduler's lines as arguments for a command line."""
+    return [word for line in lines for word in shlex.split(line.partition(" ")[2])]
 
 
 def notes(text: str, prefix: str) -> tuple[str, ...]:

@@ -53,7 +53,7 @@ AGENT_MODULES = (
     "files",
     "environments",
     "runs",
-    "surroundings",
+    "software",
     "serve",
 )  # each after the modules that it imports
 LOADER = """

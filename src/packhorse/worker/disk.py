@@ -1,62 +1,73 @@
-"""A full disk: told once, waited for, and not taken for a task's own failure."""
+"""A full disk: report it once, wait for space, and run again the tasks that failed for it."""
 
 import os
 import time
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
 WAIT = 900.0  # seconds to wait for space
-ROOM = 4 << 20  # bytes that must be free before work goes on
-FILES = 64  # inodes that must be
-WORDS = ("No space left on device", "Disk quota exceeded")
-LATELY = 10.0  # seconds in which a task that says nothing of why it failed may have met the full disk
-REPEATS = 3  # times a task is run again that failed for want of space
+MIN_FREE_BYTES = 4 << 20  # before work continues
+MIN_FREE_INODES = 64
+ERROR_TEXTS = ("No space left on device", "Disk quota exceeded")
+RECENT = 10.0  # seconds after a full disk in which a failure without a cause is taken for one
+MAX_REPEATS = 3  # how often a task that failed for lack of space runs again
 
 
 class Disk(object):
-    """Whether the disks that a worker writes to have room."""
+    """Whether the disks that a worker writes to have space.
 
-    def __init__(self, folders, tell):
+    `folders` are the run directory and the scratch folder, `report` receives events for the worker's output.
+    """
+
+    def __init__(self, folders: "tuple[str, str]", report: "Callable[[dict[str, Any]], None]") -> None:
         self.folders = folders
-        self.tell = tell
-        self.since = None  # when we began to wait
+        self.report = report
+        self.since: "float | None" = None  # when we began to wait
         self.freed = float("-inf")  # when there was space again
-        self.repeats = {}
+        self.repeats: "dict[int, int]" = {}
 
-    def starved(self, record):
-        """Tell whether a task failed for want of space, and so shall run again.
+    def failed_for_space(self, record: "dict[str, Any]") -> bool:
+        """Return whether a task failed for lack of space and must run again.
 
-        One that fails where the disk is full, or was just now, may not even have been able to write why.
+        A task that fails while the disk is full, or just after, may not have been able to write the cause.
         """
         cause = record.get("cause", "")
-        lately = self.since is not None or time.monotonic() - self.freed < LATELY
+        recent = self.since is not None or time.monotonic() - self.freed < RECENT
         if record.get("outcome") != "FAILED" or not (
-            any(words in cause for words in WORDS) or (lately and not cause)
+            any(text in cause for text in ERROR_TEXTS) or (recent and not cause)
         ):
             return False
         index = record["index"]
         self.repeats[index] = self.repeats.get(index, 0) + 1
-        return self.repeats[index] <= REPEATS
+        return self.repeats[index] <= MAX_REPEATS
 
-    def full(self, why):
-        """Begin to wait, and say so."""
+    def begin_wait(self, reason: str) -> None:
+        """Begin to wait for space, and report it."""
         if self.since is None:
             self.since = time.monotonic()
-            self.tell({"full": why, "directory": self.folders[0], "scratch": self.folders[1]})
+            self.report({"full": reason, "directory": self.folders[0], "scratch": self.folders[1]})
 
-    def again(self, recover):
-        """Try to go on: return True when there is room and `recover` wrote what was held; raise StillFull at the end."""
-        if self._room() and recover():
+    def try_resume(self, recover: "Callable[[], bool]") -> bool:
+        """Return True if there is space and `recover` wrote what was held; raise StillFull after WAIT seconds."""
+        assert self.since is not None
+        if self._has_space() and recover():
             self.since, self.freed = None, time.monotonic()
-            self.tell({"full": ""})
+            self.report({"full": ""})
             return True
         if time.monotonic() - self.since > WAIT:
             raise StillFull("no space for %d s" % WAIT)
         time.sleep(0.5)
         return False
 
-    def _room(self):
+    def _has_space(self) -> bool:
         for folder in self.folders:
-            about = os.statvfs(folder)
-            if about.f_bavail * about.f_frsize < ROOM or (about.f_files and about.f_favail < FILES):
+            stats = os.statvfs(folder)
+            if stats.f_bavail * stats.f_frsize < MIN_FREE_BYTES:
+                return False
+            if stats.f_files and stats.f_favail < MIN_FREE_INODES:
                 return False
         return True
 

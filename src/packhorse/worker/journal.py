@@ -1,7 +1,7 @@
-"""Writing a journal: checked lines, packed results, logs, and what happens when the disk refuses.
+"""Writing a journal: lines with checksums, packed results, logs, and recovery from a disk that refuses to write.
 
-The formats stand in docs/design.md. One writer per file, never reopened; after any write error the file is
-closed for ever and everything since its last good fsync goes to a new one.
+The formats are in docs/reference/files.md. Each file has one writer and is never reopened; after a write error the file is
+closed for good, and all that was written since its last successful fsync goes to a new one.
 """
 
 import binascii
@@ -12,36 +12,42 @@ import socket
 import threading
 import time
 
-SYNC_SECONDS = 1.0  # what a crash of the machine may cost
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any, Union
+
+    # A dict, or journal lines of several records that a slot has framed; and bytes for the pack, or None.
+    Entry = tuple[Union[dict[str, Any], bytes], Union[bytes, None]]
+
+SYNC_SECONDS = 1.0  # of records that a crash of the machine may cost
 FULL = (errno.ENOSPC, errno.EDQUOT)
 
-
-ENCODER = json.JSONEncoder(
-    separators=(",", ":"), ensure_ascii=False
-)  # made once, as it is used for every record
+# Made once, as it is used for every record.
+ENCODER = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)
 
 
-def encode(value):
-    """Return compact JSON bytes; NaN and infinities stay the bare words that Python and R read."""
+def encode(value: "Any") -> bytes:
+    """Return compact JSON; NaN and infinities are the bare words that Python and R read."""
     try:
         return ENCODER.encode(value).encode("utf-8")
     except UnicodeEncodeError:  # lone surrogates: escaped, they are still JSON
         return json.dumps(value, separators=(",", ":")).encode("ascii")
 
 
-def seal(body):
-    """Return a journal line from its JSON object's bytes, with the checksum as first member."""
+def add_checksum(body: bytes) -> bytes:
+    """Return the journal line of a JSON object, with the checksum as its first member."""
     rest = b"," + body[1:]
     return b'{"crc":"%08x"%s\n' % (binascii.crc32(rest) & 0xFFFFFFFF, rest)
 
 
-def line(value):
-    """Return a journal line of a dict."""
-    return seal(encode(value))
+def journal_line(value: "dict[str, Any]") -> bytes:
+    """Return the journal line of a dict."""
+    return add_checksum(encode(value))
 
 
-def write_all(descriptor, data):
-    """Write every byte, since a write may be short where a disk is nearly full."""
+def write_all(descriptor: int, data: bytes) -> None:
+    """Write all bytes, since one write may be short when a disk is nearly full."""
     view = memoryview(data)
     while view:
         view = view[os.write(descriptor, view) :]
@@ -50,23 +56,26 @@ def write_all(descriptor, data):
 class Journal(object):
     """The journal, pack and log of one worker."""
 
-    def __init__(self, run, name, header):
+    def __init__(self, run: str, name: str, header: "dict[str, Any]") -> None:
         self.run = run
         self.stem = name
         self.header = header
         self.number = 0
-        self.descriptor = self.pack = self.log = None
+        self.descriptor: "int | None" = None
+        self.pack: "int | None" = None
+        self.log: "int | None" = None
+        self.pack_name = ""
         self.pack_size = self.log_size = 0
-        self.unsynced = []  # (lines, packed bytes) since the last good fsync
-        self.held = []  # what could not be written at all yet
+        self.unsynced: "list[Entry]" = []  # since the last successful fsync
+        self.held: "list[Entry]" = []  # not written yet, because the disk refused
         self.dirty = False
         self.lock = threading.RLock()
         self.stop = threading.Event()
         self._open()
-        self.thread = threading.Thread(target=self._sync_for_ever, daemon=True)
+        self.thread = threading.Thread(target=self._sync_regularly, daemon=True)
         self.thread.start()
 
-    def _open(self):
+    def _open(self) -> None:
         name = self.stem if self.number == 0 else "%s.%d" % (self.stem, self.number)
         self.number += 1
         folder = os.path.join(self.run, "journal")
@@ -75,17 +84,17 @@ class Journal(object):
         header = dict(self.header, log=self.stem + ".log", pack=name + ".pack")
         self.pack_name, self.pack_size, self.pack = name + ".pack", 0, None
         try:
-            write_all(descriptor, line({"header": header}))
+            write_all(descriptor, journal_line({"header": header}))
         except OSError:
             os.close(descriptor)
             os.unlink(os.path.join(folder, name + ".ndjson"))
             raise
         self.descriptor = descriptor
 
-    def write(self, records, totals):
-        """Append records, each (dict, None) or (dict, packed bytes) or (framed lines, None), and the totals.
+    def write(self, records: "list[Entry]", totals: "dict[str, Any]") -> bool:
+        """Append records and the totals.
 
-        Return False when the disk refuses; the records are then held and written by `recover`.
+        Return False if the disk refuses; the records are then held, and written by `recover`.
         """
         with self.lock:
             if self.held:
@@ -95,32 +104,35 @@ class Journal(object):
                 self._append(records, totals)
             except OSError:
                 self._abandon(records)
-                return self._again(totals)
+                return self._reopen(totals)
             return True
 
-    def _append(self, records, totals):
+    def _append(self, records: "list[Entry]", totals: "dict[str, Any]") -> None:
+        assert self.descriptor is not None
         lines = []
         for record, packed in records:
-            if packed is not None:
-                lines.append(line(dict(record, pack=self._append_pack(packed))))
+            if isinstance(record, bytes):
+                lines.append(record)
+            elif packed is not None:
+                lines.append(journal_line(dict(record, pack=self._append_pack(packed))))
             else:
-                lines.append(record if isinstance(record, bytes) else line(record))
-        lines.append(line({"totals": totals}))
+                lines.append(journal_line(record))
+        lines.append(journal_line({"totals": totals}))
         write_all(self.descriptor, b"".join(lines))
         self.unsynced.extend(records)
         self.dirty = True
 
-    def _append_pack(self, data):
+    def _append_pack(self, data: bytes) -> "list[int]":
         if self.pack is None:
             flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_APPEND
             self.pack = os.open(os.path.join(self.run, "journal", self.pack_name), flags, 0o600)
-        place = [self.pack_size, len(data), binascii.crc32(data) & 0xFFFFFFFF]
+        extent = [self.pack_size, len(data), binascii.crc32(data) & 0xFFFFFFFF]
         write_all(self.pack, data)
         self.pack_size += len(data)
-        return place
+        return extent
 
-    def _abandon(self, records):
-        """Close the file that failed and hold everything it may not have."""
+    def _abandon(self, records: "Iterable[Entry]") -> None:
+        """Close the file that failed, and hold everything that it may not have."""
         self.held = self.unsynced + list(records)
         self.unsynced = []
         for descriptor in (self.descriptor, self.pack):
@@ -131,12 +143,14 @@ class Journal(object):
                     pass
         self.descriptor = self.pack = None
 
-    def _again(self, totals):
+    def _reopen(self, totals: "dict[str, Any]") -> bool:
+        """Open a new file and write what is held; return whether it is on disk."""
         try:
             self._open()
             held, self.held = self.held, []
             try:
                 self._append(held, totals)
+                assert self.descriptor is not None
                 os.fsync(self.descriptor)
             except OSError:
                 self._abandon(held)
@@ -145,13 +159,13 @@ class Journal(object):
             return False
         return True
 
-    def recover(self, totals):
-        """Try to write what is held into a new file; return whether nothing is held any more."""
+    def recover(self, totals: "dict[str, Any]") -> bool:
+        """Try to write what is held to a new file; return whether nothing is held any more."""
         with self.lock:
-            return not self.held or self._again(totals)
+            return not self.held or self._reopen(totals)
 
-    def write_log(self, data):
-        """Append what a task printed; return [offset, length], or None when the disk refuses (never fatal)."""
+    def write_log(self, data: bytes) -> "list[int] | None":
+        """Append the output of a task; return [offset, length], or None if the disk refuses, which is not fatal."""
         with self.lock:
             try:
                 if self.log is None:
@@ -162,21 +176,21 @@ class Journal(object):
                 if self.log is not None:
                     self.log_size = os.fstat(self.log).st_size
                 return None
-            place = [self.log_size, len(data)]
+            extent = [self.log_size, len(data)]
             self.log_size += len(data)
-            return place
+            return extent
 
-    def say(self, value):
-        """Append a line that is neither record nor totals; lost without harm when the disk refuses."""
+    def write_event(self, event: "dict[str, Any]") -> None:
+        """Append a line that is not a record, such as a note; it is lost without harm if the disk refuses."""
         with self.lock:
             if self.descriptor is not None:
                 try:
-                    write_all(self.descriptor, line(value))
+                    write_all(self.descriptor, journal_line(event))
                     self.dirty = True
                 except OSError:
                     pass
 
-    def sync(self):
+    def sync(self) -> None:
         """Make everything written so far durable."""
         with self.lock:
             if not self.dirty or self.descriptor is None:
@@ -195,29 +209,29 @@ class Journal(object):
         with self.lock:
             del self.unsynced[:pending]
 
-    def _sync_for_ever(self):
+    def _sync_regularly(self) -> None:
         while not self.stop.wait(SYNC_SECONDS):
             self.sync()
 
-    def close(self, how, totals):
-        """Write what is held if that is possible, then the last line; return whether all is on disk."""
+    def close(self, end: str, totals: "dict[str, Any]") -> bool:
+        """Write what is held if possible, then the last line; return whether everything is on disk."""
         self.stop.set()
         self.thread.join(30)
         with self.lock:
-            whole = self.recover(totals)
-            self.say({"totals": totals})
-            self.say({"end": how, "at": now()})
+            complete = self.recover(totals)
+            self.write_event({"totals": totals})
+            self.write_event({"end": end, "at": now()})
             self.sync()
-            return whole and not self.held
+            return complete and not self.held
 
 
-def journal_name(wave, element, restart):
-    """Return a name that no other writer has."""
+def journal_name(wave: int, element: int, restart: int) -> str:
+    """Return a name for a journal that no other worker uses."""
     host = "".join(c if c.isalnum() else "_" for c in socket.gethostname().split(".")[0])
     token = binascii.hexlify(os.urandom(4)).decode()
     return "%d-%d-%d-%s-%d-%s" % (wave, element, restart, host, os.getpid(), token)
 
 
-def now():
-    """Return Unix seconds to the millisecond."""
+def now() -> float:
+    """Return the Unix time in seconds, to the millisecond."""
     return round(time.time(), 3)

@@ -12,6 +12,11 @@ import json
 import struct
 from json.encoder import encode_basestring_ascii as quoted
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from typing import Any
+
 # Seeds are 63 bits so that they fit a signed 64-bit column; seed32 is 31 bits so that both R's set.seed
 # (< 2^31) and numpy.random.seed (< 2^32) take it.
 SEED_BITS = 63
@@ -19,8 +24,8 @@ SEED32_BITS = 31
 DIGEST = struct.Struct(">QI4x")  # what of a digest becomes seed and seed32
 
 
-def literal(value):
-    """Return a value as compact JSON; numbers and text, which is nearly all there is, without an encoder."""
+def literal(value: "Any") -> str:
+    """Return a value as compact JSON; integers and text, the most frequent ones, without an encoder."""
     kind = type(value)
     if kind is int:
         return str(value)
@@ -29,7 +34,7 @@ def literal(value):
     return json.dumps(value, separators=(",", ":"), sort_keys=True)
 
 
-def canonical(name, value):
+def canonical(name: str, value: "Any") -> str:
     """Return one parameter's part of a key: name, type and value, where 1 and 1.0 are the same number."""
     if isinstance(value, bool):
         kind = "boolean"
@@ -46,8 +51,8 @@ def canonical(name, value):
     return '[%s,"%s",%s]' % (quoted(name), kind, literal(value))
 
 
-def text(value):
-    """Return a value as a command line, a file name or an environment variable shows it."""
+def text(value: "Any") -> str:
+    """Return a value as it is written in a command line, a file name or an environment variable."""
     if isinstance(value, str):
         return value
     if isinstance(value, float):
@@ -58,23 +63,24 @@ def text(value):
 class Axis(object):
     """One factor: `count` levels, level -> values in the order of `names`."""
 
-    def __init__(self, frozen):
+    def __init__(self, frozen: "dict[str, Any]") -> None:
         self.names = tuple(frozen["names"])
         self.resample = bool(frozen.get("resample"))
-        self.levels = frozen.get("levels")
-        self.range = frozen.get("range")
-        self.chunks = frozen.get("chunks")
+        self.levels: "Any" = frozen.get("levels")
+        self.range: "Any" = frozen.get("range")
+        self.chunks: "Any" = frozen.get("chunks")
         if self.levels is not None:
-            self.count = len(self.levels)
+            self.count: int = len(self.levels)
         elif self.range is not None:
             self.count = self.range[2]
         else:
-            self.count = self.chunks[2]
+            self.count = frozen["chunks"][2]
 
-    def values(self, level):
+    def values(self, level: int) -> "Sequence[Any]":
         """Return the values at one level."""
         if self.levels is not None:
-            return self.levels[level]
+            values: "Sequence[Any]" = self.levels[level]
+            return values
         if self.range is not None:
             return (self.range[0] + self.range[1] * level,)
         rows, size, count = self.chunks
@@ -86,27 +92,27 @@ class Axis(object):
 class Space(object):
     """A lazy product of axes times replicates; `frozen` is the content of a space file."""
 
-    def __init__(self, frozen):
+    def __init__(self, frozen: "dict[str, Any]") -> None:
         self.axes = [Axis(factor) for factor in frozen["factors"]]
-        self.replicates = frozen["replicates"]
-        self.seed = frozen["seed"]
+        self.replicates: int = frozen["replicates"]
+        self.seed: int = frozen["seed"]
         self.common = frozen["seeding"] == "common"
         self.points = 1
         for axis in self.axes:
             self.points *= axis.count
         self.names = [name for axis in self.axes for name in axis.names]
-        self._cache = {}
+        self._cache: "dict[tuple[int, int], list[tuple[str, str]]]" = {}
         self._seeding = hashlib.blake2b(b"%d\n" % self.seed, digest_size=16, person=b"packhorse-seed")
 
-    def __len__(self):
+    def __len__(self) -> int:
         return self.points * self.replicates
 
     @property
-    def size(self):
+    def size(self) -> int:
         """The number of tasks (len() stops at 2^63)."""
         return self.points * self.replicates
 
-    def place(self, index):
+    def place(self, index: int) -> "tuple[list[int], int]":
         """Return the levels of all axes and the replicate of one task."""
         point, replicate = divmod(index, self.replicates)
         levels = []
@@ -116,23 +122,23 @@ class Space(object):
         levels.reverse()
         return levels, replicate
 
-    def parameters(self, index):
+    def parameters(self, index: int) -> "dict[str, Any]":
         """Return the parameters of one task as an ordered dict of name to value."""
         return self._parameters(self.place(index)[0])
 
-    def _parameters(self, levels):
-        found = {}
+    def _parameters(self, levels: "list[int]") -> "dict[str, Any]":
+        parameters: "dict[str, Any]" = {}
         for axis, level in zip(self.axes, levels):
-            found.update(zip(axis.names, axis.values(level)))
-        return found
+            parameters.update(zip(axis.names, axis.values(level)))
+        return parameters
 
-    def all_of(self, index):
-        """Return (parameters, replicate, seed, seed32) of one task, its place worked out once."""
+    def all_of(self, index: int) -> "tuple[dict[str, Any], int, int, int]":
+        """Return (parameters, replicate, seed, seed32) of one task; its levels are computed once."""
         levels, replicate = self.place(index)
         seed, seed32 = self._seeds(levels, replicate)
         return self._parameters(levels), replicate, seed, seed32
 
-    def _parts(self, number, level):
+    def _parts(self, number: int, level: int) -> "list[tuple[str, str]]":
         """Return the key's parts of one level of one axis, remembered because tasks share levels."""
         cache = self._cache.get((number, level))
         if cache is None:
@@ -142,19 +148,19 @@ class Space(object):
                 self._cache[(number, level)] = cache
         return cache
 
-    def key(self, index):
+    def key(self, index: int) -> str:
         """Return a task's identity: canonical JSON of its sorted parameters and its replicate."""
         levels, replicate = self.place(index)
         return self._key(enumerate(levels), replicate)
 
-    def _key(self, levels, replicate):
-        parts = []
+    def _key(self, levels: "Iterable[tuple[int, int]]", replicate: int) -> str:
+        parts: "list[tuple[str, str]]" = []
         for number, level in levels:
             parts.extend(self._parts(number, level))
         parts.sort()
         return "[[" + ",".join(part for _, part in parts) + "]," + str(replicate) + "]"
 
-    def seeds(self, index):
+    def seeds(self, index: int) -> "tuple[int, int]":
         """Return (seed, seed32) of a task, from the study's seed and the key alone.
 
         With common seeding only the replicate and resampling indices count, so that all points of one
@@ -162,8 +168,8 @@ class Space(object):
         """
         return self._seeds(*self.place(index))
 
-    def _seeds(self, levels, replicate):
-        chosen = enumerate(levels)
+    def _seeds(self, levels: "list[int]", replicate: int) -> "tuple[int, int]":
+        chosen: "Iterable[tuple[int, int]]" = enumerate(levels)
         if self.common:
             chosen = [(n, level) for n, level in chosen if self.axes[n].resample]
         state = self._seeding.copy()

@@ -2,50 +2,56 @@
 
 import os
 
-from packhorse.worker.lease import LEASE_SECONDS, lease_size
-from packhorse.worker.outcomes import indices_in
+from packhorse.worker.leases import LEASE_SECONDS, lease_size
 from packhorse.worker.ranges import count, to_ranges, without
+from packhorse.worker.waves.outcomes import indices_in
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from packhorse.worker.deadline import Deadline
+    from packhorse.worker.leases import Leases, Positions
+    from packhorse.worker.ranges import Ranges
 
 
 class Supply(object):
-    """Index ranges, claimed from a wave's leases when there are none left."""
+    """Index ranges of tasks, refilled by claiming a lease of the wave."""
 
-    def __init__(self, leases, positions, deadline, elements):
+    def __init__(self, leases: "Leases", positions: "Positions", deadline: "Deadline", elements: int) -> None:
         self.leases, self.positions = leases, positions
         self.deadline = deadline
         self.elements = elements
-        self.todo = []
-        self.closed = False  # nothing more is begun
+        self.todo: "Ranges" = []
+        self.closed = False  # no further task begins
 
-    def remaining(self):
-        """Return how many tasks wait for a slot, ours and those that nobody has claimed."""
+    def remaining(self) -> int:
+        """Return how many tasks wait for a slot: those we have claimed, and those that no worker has claimed."""
         return 0 if self.closed else count(self.todo) + self.leases.remaining()
 
-    def inherit(self, folder):
-        """Take up what earlier starts of our element claimed and left no record of; `folder` has the journals."""
-        self.leases.look()
+    def inherit(self, folder: str) -> None:
+        """Take over what earlier starts of our element claimed and left no record of; `folder` has the journals."""
+        self.leases.refresh()
         if not self.leases.starts:
             return
-        done = set()
+        done: "set[int]" = set()
         for name in os.listdir(folder):
             if name.endswith(".ndjson") and name.split(".")[0] in self.leases.starts:
                 done.update(indices_in(os.path.join(folder, name)))
         held = [pair for a, b in self.leases.earlier for pair in self.positions.indices(a, b)]
         self.todo = without(held, to_ranges(sorted(done)))
 
-    def again(self, ranges):
+    def put_back(self, ranges: "Ranges") -> None:
         """Put tasks first that a slot was given and did not finish."""
         self.todo[0:0] = ranges
 
-    def take(self, size, pace, slots):
-        """Return index ranges of up to `size` tasks, claiming a lease when there are none.
+    def take(self, size: int, pace: "float | None", slots: int) -> "Ranges":
+        """Return index ranges of up to `size` tasks; claim a lease if there are none.
 
-        `pace` is the seconds of a slot's time that a task takes, or None while nobody knows.
+        `pace` is the seconds of slot time that a task takes, or None before the first task has ended.
         """
         if self.closed:
             return []
         if not self.todo:
-            fitting = slots
+            fitting: "float" = slots
             if pace is not None:
                 fitting = self.deadline.lease_seconds(LEASE_SECONDS) * slots / max(pace, 1e-4)
             left, total = self.leases.remaining(), self.positions.total
@@ -64,8 +70,8 @@ class Supply(object):
                 self.todo[0] = [a + n, b]
         return taken
 
-    def close(self):
-        """Begin nothing more, and let other workers have what we claimed."""
+    def close(self) -> None:
+        """Begin no further task, and return what we claimed to other workers."""
         self.closed = True
         left, self.todo = self.todo, []
-        self.leases.give_back(self.positions.places(left))
+        self.leases.give_back(self.positions.positions_of(left))

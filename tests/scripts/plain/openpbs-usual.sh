@@ -8,7 +8,7 @@
 #PBS -j oe
 #PBS -m n
 # Memory: the default of the cluster, unknown here (--memory asks for more or less).
-# Output and errors: fit.oNUMBER, which is there when the job has ended.
+# Output and errors: fit.oNUMBER, written when the job has ended.
 
 # From here on the first command that fails ends the job, with its exit status.
 set -eo pipefail

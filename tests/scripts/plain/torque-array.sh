@@ -10,7 +10,7 @@
 #PBS -l walltime=01:00:00
 #PBS -j oe
 #PBS -m n
-# Output and errors: fit.oNUMBER, which is there when the job has ended.
+# Output and errors: fit.oNUMBER, written when the job has ended.
 
 # From here on the first command that fails ends the job, with its exit status.
 set -eo pipefail

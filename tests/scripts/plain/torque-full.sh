@@ -11,7 +11,7 @@
 #PBS -j oe
 #PBS -M ada@example.org
 #PBS -m ea
-# Output and errors: solve.oNUMBER, which is there when the job has ended.
+# Output and errors: solve.oNUMBER, written when the job has ended.
 
 # From here on the first command that fails ends the job, with its exit status.
 set -eo pipefail

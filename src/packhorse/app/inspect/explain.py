@@ -18,9 +18,10 @@ from packhorse.remote.open_store import open_store
 from packhorse.results.journal import Record
 from packhorse.rundata.outcomes import latest_outcomes
 from packhorse.rundir.directory import find_run
-from packhorse.worker.fill import Task, environment, fill
-from packhorse.worker.place import Place
-from packhorse.worker.workfile import complete
+from packhorse.worker.tasks.environment import task_environment
+from packhorse.worker.tasks.slot_folders import SlotFolders
+from packhorse.worker.tasks.task import Task, fill_template
+from packhorse.worker.work_file import with_directory
 
 
 class Explanation(JsonOutput, frozen=True, kw_only=True, tag="packhorse-explain/1"):
@@ -90,17 +91,17 @@ def _facts(record: Record) -> dict[str, Any]:
 
 def repeat(run: str, work: dict[str, Any], space: ParameterSpace, index: int) -> list[str]:
     """Return the lines of a shell that run one task again by hand, on the machine that has the run directory."""
-    full = complete(work, run)
-    place = Place(str(Path(tempfile.gettempdir()) / f"packhorse-{work['run']}-{index}"), 0, full)
-    task = Task(full, space.arithmetic, place, index)
+    full = with_directory(work, run)
+    folders = SlotFolders(str(Path(tempfile.gettempdir()) / f"packhorse-{work['run']}-{index}"), 0, full)
+    task = Task(full, space.arithmetic, folders, index)
     rows = [
-        f"mkdir -p {shlex.quote(place.code)} {shlex.quote(place.scratch)}",
-        f"tar -xf {shlex.quote(run + '/' + work['snapshot'])} -C {shlex.quote(place.code)}",
-        f"cd {shlex.quote(place.folder)}",
+        f"mkdir -p {shlex.quote(folders.code)} {shlex.quote(folders.scratch)}",
+        f"tar -xf {shlex.quote(run + '/' + work['snapshot'])} -C {shlex.quote(folders.code)}",
+        f"cd {shlex.quote(folders.study)}",
     ]
     rows += [f"ln -sfn {shlex.quote(target)} {shlex.quote(name)}" for name, target in work["links"]]
-    search = ":".join([*place.search, full["library"]])
-    changed = {**work["environ"], **environment(task, {}), "PYTHONPATH": search}
+    search = ":".join([*folders.search, full["library"]])
+    changed = {**work["environ"], **task_environment(task, {}), "PYTHONPATH": search}
     rows += [f"export {name}={shlex.quote(value)}" for name, value in changed.items()]
     if work["function"]:
         function = work["function"]
@@ -108,5 +109,5 @@ def repeat(run: str, work: dict[str, Any], space: ParameterSpace, index: int) ->
         code = f"import {function['module']}; print({function['module']}.{function['name']}({arguments}))"
         rows.append(shlex.join([*work["python"], "-c", code]))
     else:
-        rows.append(shlex.join(fill(parts, task) for parts in work["command"]))
+        rows.append(shlex.join(fill_template(parts, task) for parts in work["command"]))
     return rows

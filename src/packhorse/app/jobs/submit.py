@@ -26,9 +26,9 @@ from packhorse.project.run_name import next_run, plain_name
 from packhorse.project.user_sites import with_jobs
 from packhorse.remote.free_space import area_spaces
 from packhorse.remote.remote_store import remote_folder
+from packhorse.remote.run_store import ANNOUNCE_BYTES
 from packhorse.remote.script_inputs import ScriptInputs, script_inputs
 from packhorse.remote.storage_area import candidate_areas, choose_area, purge_note
-from packhorse.remote.transfer import ANNOUNCE_BYTES
 from packhorse.remote.transport import SshTransport, transport_for
 from packhorse.rundir.directory import RunDirectory
 from packhorse.rundir.files import write_file

@@ -12,7 +12,7 @@ from typing import Annotated
 from msgspec import Meta
 from msgspec.structs import replace
 
-from packhorse.execution.local_worker import run_worker
+from packhorse.execution.local_execution import run_worker
 from packhorse.model.errors import RunError
 from packhorse.model.json_output import JsonOutput
 from packhorse.plan.waves import local_slots, plan_wave

@@ -12,8 +12,8 @@ from msgspec.structs import replace
 
 from packhorse.app.inspect.collect import collect
 from packhorse.execution.next_wave import unfinished
+from packhorse.execution.run_context import source_of
 from packhorse.execution.run_model import RetrySelection, RunOptions
-from packhorse.execution.saved_study import source_of
 from packhorse.model.errors import RunError, UsageError
 from packhorse.plan.waves import joined
 from packhorse.project.sites import site_name

@@ -9,7 +9,8 @@ from packhorse.cluster.script_job import fetch_script_job
 from packhorse.model.errors import UsageError
 from packhorse.project.reporter import Reporter
 from packhorse.remote.open_store import open_store
-from packhorse.remote.transfer import ANNOUNCE_BYTES, split_site_path, ssh_transport
+from packhorse.remote.run_store import ANNOUNCE_BYTES
+from packhorse.remote.transfer import split_site_path, ssh_transport
 from packhorse.rundir.directory import RunDirectory, find_run
 from packhorse.rundir.submissions import read_script_job
 from packhorse.ssh.file_transfer import OnBytes, download_missing

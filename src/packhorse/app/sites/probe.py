@@ -19,8 +19,8 @@ from packhorse.project.sites import this_site
 from packhorse.remote.connection import site_or_host
 from packhorse.remote.transport import LocalTransport, SshTransport, transport_for
 from packhorse.runtime.dialogue import run_dialogue
-from packhorse.schedulers.profiles import PROFILES
-from packhorse.schedulers.scheduler import NoReply
+from packhorse.schedulers import DIALECTS
+from packhorse.schedulers.scheduler import NoReply, Scheduler
 from packhorse.sites import machine
 from packhorse.sites.differences import Change, differences, update_site
 from packhorse.sites.machine import LoginNode
@@ -111,18 +111,19 @@ def _name() -> str:
     return platform.node().partition(".")[0] or "cluster"
 
 
-def _query(place: LocalTransport | SshTransport, site: Site) -> SiteFacts:
+def _query(transport: LocalTransport | SshTransport, site: Site) -> SiteFacts:
     """Query the site's scheduler, or the first one that answers."""
-    order = sorted(PROFILES, key=lambda name: name != site.scheduler)
+    alike: dict[object, list[Scheduler]] = {}  # TORQUE and OpenPBS have the same queries
+    for dialect in sorted(DIALECTS, key=lambda dialect: dialect.name != site.scheduler):
+        alike.setdefault(type(dialect).profile, []).append(dialect)
     silent = []
-    for ask in dict.fromkeys(PROFILES[name] for name in order):  # TORQUE and OpenPBS have the same queries
-        facts = run_dialogue(ask(place.user), place.run_command)
+    for dialects in alike.values():
+        facts = run_dialogue(dialects[0].profile(transport.user), transport.run_command)
         if not isinstance(facts, NoReply):
             return facts
-        names = " or ".join(name for name in order if PROFILES[name] is ask)
-        silent.append(f"{names}: {facts.why}")
+        silent.append(f"{' or '.join(dialect.name for dialect in dialects)}: {facts.why}")
     hint = "run this on a login node, or name one: packhorse sites probe SITE"
-    raise RunError(f"no scheduler answers on {place.site.name}: {'; '.join(silent)}", hint)
+    raise RunError(f"no scheduler answers on {transport.site.name}: {'; '.join(silent)}", hint)
 
 
 def _seen(site: Site, seen: LoginNode, *, new: bool) -> Site:

@@ -20,7 +20,6 @@ from packhorse.plan.work import Work
 from packhorse.project.sites import find_site
 from packhorse.remote.connection import site_login
 from packhorse.schedulers import scheduler
-from packhorse.schedulers.interactive import interactive
 from packhorse.ssh import shells
 from packhorse.ssh.login import Login
 from packhorse.text import units
@@ -64,7 +63,7 @@ def shell(name: str, folder: Path) -> int:
 def prepare(name: str, folder: Path, options: ShellOptions) -> JobShell:
     """Return an interactive job to start; raise UsageError with every reason where it fits no partition."""
     site, login = _login(name, folder)
-    argv = interactive(scheduler(site.scheduler), request_of(site, options))
+    argv = scheduler(site.scheduler).interactive_argv(request_of(site, options))
     return JobShell(site=site, login=login, argv=tuple(argv))
 
 

@@ -26,8 +26,8 @@ from packhorse.rundata.outcomes import read_outcomes
 from packhorse.rundir.directory import RunDirectory
 from packhorse.runtime.capacity import available_memory, usable_cores
 from packhorse.text.amounts import counted
-from packhorse.worker.fill import Task, fill
-from packhorse.worker.place import Place
+from packhorse.worker.tasks.slot_folders import SlotFolders
+from packhorse.worker.tasks.task import Task, fill_template
 
 EXAMPLES = 2  # commands that `plan` shows
 
@@ -147,19 +147,18 @@ def _notes(source: Source, space: ParameterSpace, files: Any) -> list[str]:
     return rows
 
 
-def _examples(
-    work: dict[str, Any], space: ParameterSpace, conditions: Sequence[str]
-) -> list[tuple[int, str]]:
-    place = Place(tempfile.gettempdir(), 0, work)  # shown, never made
+def _examples(work: Any, space: ParameterSpace, conditions: Sequence[str]) -> list[tuple[int, str]]:
+    folders = SlotFolders(tempfile.gettempdir(), 0, work)  # shown, never made
     indices = [index for index, _ in zip(TaskFilter(space, conditions), range(EXAMPLES), strict=False)]
     if not conditions and space.size > 1:
         indices = [0, space.size - 1]
     rows = []
+    full: Any = dict(work, directory="")
     for index in indices:
-        task = Task(dict(work, directory=""), space.arithmetic, place, index)
+        task = Task(full, space.arithmetic, folders, index)
         if work["function"]:
             arguments = ", ".join(f"{name}={value!r}" for name, value in task.parameters.items())
             rows.append((index, f"{work['function']['module']}.{work['function']['name']}({arguments})"))
         else:
-            rows.append((index, shlex.join(fill(parts, task) for parts in work["command"])))
+            rows.append((index, shlex.join(fill_template(parts, task) for parts in work["command"])))
     return rows

@@ -10,8 +10,8 @@ import click
 from packhorse.app.runs.single import run_script
 from packhorse.cli.runs.run_options import commit_first, run_and_report, run_options, stop_on_terminate
 from packhorse.cli.site_options import given_site_options, site_key
+from packhorse.execution.run_context import source_of
 from packhorse.execution.run_model import RunOptions
-from packhorse.execution.saved_study import source_of
 from packhorse.model.errors import UsageError
 from packhorse.project.source import Source, from_file
 from packhorse.project.terminal_reporter import note

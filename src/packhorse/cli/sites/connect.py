@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import click
 
 from packhorse.app.sites.connect import check, close, connect, json_output
 from packhorse.cli.output import json_option, note, print_json, say
+from packhorse.cli.windows_check import refuse_windows
 from packhorse.remote.connection import Connection, closing_time, connection_error
-from packhorse.remote.sharing import check_sharing
 
 
 @click.command(name="connect")
@@ -25,7 +24,7 @@ def connect_command(site: str, only_check: bool, only_close: bool, keep: bool, a
     ssh asks in this terminal for what the site wants: a password, a code, a push. Packhorse does not
     see the answers, stores nothing, and never logs in by itself.
     """
-    check_sharing(sys.platform)
+    refuse_windows()
     folder = Path.cwd()
     if only_close:
         closed = close(site, folder)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,7 @@ import click
 
 from packhorse.app.sites import shell
 from packhorse.cli.output import note
-from packhorse.remote.sharing import check_sharing
+from packhorse.cli.windows_check import refuse_windows
 
 
 @click.command(name="shell")
@@ -33,7 +32,7 @@ def shell_command(ctx: click.Context, /, site: str, job: bool, to_attach: bool, 
     A job's shell runs in tmux or screen on the login node, where one is installed: it survives a lost connection,
     Ctrl-B D (screen: Ctrl-A D) detaches from it, and --attach returns to it.
     """
-    check_sharing(sys.platform)
+    refuse_windows()
     folder = Path.cwd()
     if to_attach:
         found, status = shell.attach(site, folder)

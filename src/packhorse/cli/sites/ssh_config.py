@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import click
 
 from packhorse.cli.output import note, say
+from packhorse.cli.windows_check import refuse_windows
 from packhorse.remote.connection import ssh_config_lines
-from packhorse.remote.sharing import check_sharing
 
 
 @click.command(name="ssh-config")
@@ -19,7 +18,7 @@ def ssh_config_command(site: str) -> None:
 
     ssh, scp, rsync, git, and VS Code Remote-SSH then know the host ph-SITE, which never logs in by itself.
     """
-    check_sharing(sys.platform)
+    refuse_windows()
     found, lines = ssh_config_lines(site, Path.cwd())
     say(lines)
     note(f"insert this above every `Host *` of ~/.ssh/config; then: ssh ph-{found.name}")

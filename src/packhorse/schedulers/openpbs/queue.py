@@ -1,161 +1,171 @@
-"""Reading OpenPBS's qstat. `qstat -f` cannot be asked for a user's jobs alone, so their numbers are asked for first."""
+"""OpenPBS's qstat: its questions, its JSON, and its states."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from packhorse.model.command import Command
-from packhorse.model.job import Details, EndCause, Ended, Job
-from packhorse.schedulers.openpbs.fields import state
-from packhorse.schedulers.pbs.exit_status import TERMINATED, own_end
+from packhorse.model.job import Details, EndCause, Ended, Job, JobState
+from packhorse.model.queues import QueueState
 from packhorse.schedulers.pbs.job_ids import Id, job_id
 from packhorse.schedulers.pbs.job_output import TOKEN
-from packhorse.schedulers.quantities import mebibytes, moment, seconds
+from packhorse.schedulers.pbs.queue import (
+    Attributes,
+    Record,
+    chunks,
+    count,
+    details_value,
+    ended_value,
+    job_value,
+    outcome_of,
+    selected,
+    wait_reason,
+)
+from packhorse.schedulers.pbs.queues import queue_state
+from packhorse.schedulers.quantities import moment
 
-CHUNK = 50  # jobs in one question
-
+QUEUES = Command(argv=("qstat", "-Q", "-f", "-F", "json"))
+ARRAY_BEGAN = "array began"  # the reason of an element that waits while others of its array run
 NEVER_RUN = "Subjob finished"  # the comment of an element that was deleted before it began
 
-# Of the server: who ended it (pbs_job.h, JOB_EXEC_*).
-HOW: dict[int, EndCause] = {-20: "node", -26: "memory", -27: "memory", -28: "timeout", -29: "timeout"}
-Record = tuple[Id, dict[str, Any]]
+# qstat(1B). B is an array of which some elements have begun, X an element that has ended while its array goes on, F is
+# history, U waits because its user's workstation is busy. M is absent: the job goes on at another server.
+STATES: dict[str, JobState] = {
+    **dict.fromkeys(("Q", "H", "W", "T", "U"), "QUEUED"),
+    **dict.fromkeys(("R", "E", "S", "B"), "RUNNING"),
+    **dict.fromkeys(("X", "F"), "GONE"),
+}
+# Exit statuses by which the server says why it ended a job (pbs_job.h, JOB_EXEC_*).
+ENDED_BY_SERVER: dict[str, EndCause] = {
+    "-20": "node",
+    "-26": "memory",
+    "-27": "memory",
+    "-28": "timeout",
+    "-29": "timeout",
+}
 
 
-def user_jobs(user: str, *options: str) -> Command:
-    """Return the question which jobs a user has; with -x also those that have ended."""
-    return Command(argv=("qstat", *options, "-u", user))
+def user_jobs(user: str, *, ended: bool) -> Command:
+    """Return the question for the numbers of a user's jobs; -x adds those that have ended."""
+    return Command(argv=("qstat", *_history(ended=ended), "-u", user))
 
 
-def details(numbers: Iterable[str], *options: str) -> list[Command]:
-    """Return the questions for all about some jobs, and about each element of an array."""
-    asked = list(numbers)
-    parts = [asked[at : at + CHUNK] for at in range(0, len(asked), CHUNK)]
-    argv = ("qstat", *options, "-f", "-t", "-F", "json")
-    return [Command(argv=(*argv, *part), timeout=60.0) for part in parts]
+def job_details(numbers: Iterable[str], *, ended: bool) -> list[Command]:
+    """Return the questions for all attributes of some jobs and of each element of an array."""
+    argv = ("qstat", *_history(ended=ended), "-f", "-t", "-F", "json")
+    return [Command(argv=(*argv, *part), timeout=60.0) for part in chunks(numbers)]
 
 
-def rows(records: Sequence[Record], numbers: Iterable[str]) -> list[Job]:
-    """Return the jobs of an answer that were asked for: of an array its elements, which say nothing of its holds."""
-    asked = _asked_for(records, numbers)
-    arrays = {job.number: told for job, told in asked if job.array and job.element is None}
-    whole = {job.number for job, _ in asked if job.element is not None}
-    return [
-        _job(job, told, arrays.get(job.number, told))
-        for job, told in asked
-        if job.element is not None or job.number not in whole
-    ]
+def _history(*, ended: bool) -> tuple[str, ...]:
+    return ("-x",) if ended else ()
 
 
-def _asked_for(records: Sequence[Record], numbers: Iterable[str]) -> list[Record]:
-    wanted = {found.number for found in map(job_id, numbers) if found}
-    return [(job, told) for job, told in records if job.number in wanted]
+def records(text: str) -> list[Record] | None:
+    """Return the jobs of `qstat -f -F json` with their attributes; None for any other text.
 
-
-def _job(job: Id, told: dict[str, Any], array: dict[str, Any]) -> Job:
-    word = str(told.get("job_state", ""))
-    meaning = state(word)
-    estimated = told.get("estimated", {}).get("start_time", "") if meaning == "QUEUED" else ""
-    return Job(
-        job=job.job,
-        element=job.element,
-        state=meaning,
-        word=word,
-        reason=_reason(word, told, array) if meaning in ("QUEUED", "UNKNOWN") else "",
-        start=moment(str(estimated or told.get("stime", ""))) if meaning != "QUEUED" or estimated else "",
-        elapsed=seconds(str(told.get("resources_used", {}).get("walltime", ""))),
-        limit=seconds(str(told.get("Resource_List", {}).get("walltime", ""))),
-        node=_node(told),
-        name=str(told.get("Job_Name", "")),
-        token=str(told.get("Variable_List", {}).get(TOKEN, "")),
-    )
-
-
-def _reason(word: str, told: dict[str, Any], array: dict[str, Any]) -> str:
-    """Return why a job waits: who holds it or its array, as `held u`; else the scheduler's comment, or its state."""
-    for one in (told, array):
-        holds = str(one.get("Hold_Types", "n"))
-        if one.get("job_state") == "H" and holds != "n":
-            return f"held {holds}"
-    if array is not told and array.get("job_state") == "B" and word == "Q":
-        return "array began"
-    return str(told.get("comment", "")) or ("" if word == "Q" else word)
-
-
-def _node(told: dict[str, Any]) -> str:
-    return str(told.get("exec_host", "")).partition("/")[0]
-
-
-def endings(records: Sequence[Record], numbers: Iterable[str]) -> list[Ended]:
-    """Return how jobs ended, of arrays their elements; the array's own status says nothing of them."""
-    over = [
-        (job, told)
-        for job, told in _asked_for(records, numbers)
-        if state(str(told.get("job_state", ""))) == "GONE" and not (job.array and job.element is None)
-    ]
-    return [_ended(job, told) for job, told in over]
-
-
-def _ended(job: Id, told: dict[str, Any]) -> Ended:
-    how, code, signal = _how(told)
-    used = told.get("resources_used", {})
-    return Ended(
-        job=job.job,
-        element=job.element,
-        how=how,
-        word=str(told.get("Exit_status", told["job_state"])),
-        exit=code,
-        signal=signal,
-        cores=used.get("ncpus"),
-        elapsed=seconds(str(used.get("walltime", ""))),
-        cpu=seconds(str(used.get("cput", ""))),
-        memory=mebibytes(str(used.get("mem", ""))),
-        node=_node(told),
-        name=str(told.get("Job_Name", "")),
-        queue=str(told.get("queue", "")),
-        nodes=told.get("Resource_List", {}).get("nodect"),
-        asked_memory=mebibytes(str(told.get("Resource_List", {}).get("mem", ""))),
-        limit=seconds(str(told.get("Resource_List", {}).get("walltime", ""))),
-        end=moment(str(told.get("obittime", ""))),
-    )
-
-
-def details_of(records: Sequence[Record], numbers: Iterable[str]) -> list[Details]:
-    """Return where jobs work and write, of arrays their elements. A path has the host in front of it."""
-    asked = _asked_for(records, numbers)
-    whole = {job.number for job, _ in asked if job.element is not None}
-    return [
-        Details(
-            job=job.job,
-            element=job.element,
-            name=str(told.get("Job_Name", "")),
-            word=str(told.get("job_state", "")),
-            folder=str(told.get("Variable_List", {}).get("PBS_O_WORKDIR", "")),
-            output=_path(told.get("Output_Path"), job.element),
-            error="" if told.get("Join_Path", "n") != "n" else _path(told.get("Error_Path"), job.element),
-            waits=state(str(told.get("job_state"))) == "QUEUED",
-            late=state(str(told.get("job_state"))) == "RUNNING",
-        )
-        for job, told in asked
-        if job.element is not None or job.number not in whole
-    ]
-
-
-def _path(said: object, element: int | None) -> str:
-    text = str(said or "")
-    return (text.partition(":")[2] or text).replace("^array_index^", str(element))
-
-
-def _how(told: dict[str, Any]) -> tuple[EndCause, int | None, int | None]:
-    """Return how a job ended, with the status of its script or the signal that ended it.
-
-    Who never started has no status, or as an element of an array one that is not its own.
+    "Jobs" is absent where there are none.
     """
-    code = told.get("Exit_status")
-    if code in (None, TERMINATED) or told.get("comment") == NEVER_RUN:
-        return "cancelled", None, None
-    if not isinstance(code, int):
-        return "unknown", None, None
-    if code in HOW:
-        return HOW[code], None, None
-    return own_end(code)
+    found = _blocks(text, "Jobs")
+    if found is None:
+        return None
+    jobs = [(job_id(name), attributes) for name, attributes in found]
+    return [(job, attributes) for job, attributes in jobs if job is not None]
+
+
+def queues(text: str) -> list[QueueState] | None:
+    """Return the queues of `qstat -Q -f -F json`; None for any other text."""
+    found = _blocks(text, "Queue")
+    return None if found is None else [queue_state(name, attributes) for name, attributes in found]
+
+
+def _blocks(text: str, key: str) -> list[tuple[str, dict[str, str]]] | None:
+    try:
+        blocks = json.loads(text).get(key, {}).items()
+    except (ValueError, AttributeError):
+        return None
+    return [(name, _flat(attributes)) for name, attributes in blocks if isinstance(attributes, dict)]
+
+
+def _flat(attributes: Mapping[str, Any]) -> dict[str, str]:
+    """Return attributes as text under the names that TORQUE has for them: `resources_max.walltime`."""
+    flat: dict[str, str] = {}
+    for name, value in attributes.items():
+        parts = value.items() if isinstance(value, dict) else [("", value)]
+        flat |= {f"{name}.{part}" if part else name: str(inner) for part, inner in parts}
+    return flat
+
+
+def state(letter: str) -> JobState:
+    """Return what a state letter means; UNKNOWN for any other."""
+    return STATES.get(letter, "UNKNOWN")
+
+
+def jobs(found: Sequence[Record], numbers: Iterable[str]) -> list[Job]:
+    """Return the jobs that were asked for, of an array its elements, whose attributes do not name its holds."""
+    chosen = selected(found, numbers)
+    arrays = {job.number: attributes for job, attributes in chosen if job.array and job.element is None}
+    return [
+        _job(job, attributes, arrays.get(job.number, attributes))
+        for job, attributes in _without_split_arrays(chosen)
+    ]
+
+
+def _without_split_arrays(found: Sequence[Record]) -> list[Record]:
+    """Return records without the arrays whose elements have records of their own."""
+    split = {job.number for job, _ in found if job.element is not None}
+    return [(job, row) for job, row in found if job.element is not None or job.number not in split]
+
+
+def _job(job: Id, attributes: Attributes, array: Attributes) -> Job:
+    letter = attributes.get("job_state", "")
+    waits = state(letter) == "QUEUED"
+    estimated = attributes.get("estimated.start_time", "") if waits else ""
+    began = array is not attributes and array.get("job_state") == "B" and letter == "Q"
+    return job_value(
+        job,
+        attributes,
+        state(letter),
+        reason=ARRAY_BEGAN if began else wait_reason(attributes, array),
+        start=moment(estimated if waits else attributes.get("stime", "")),
+        token=attributes.get(f"Variable_List.{TOKEN}", ""),
+    )
+
+
+def ended_jobs(found: Sequence[Record], numbers: Iterable[str]) -> list[Ended]:
+    """Return how jobs ended, of arrays their elements: the array's own status does not say it.
+
+    An element that never started may have an exit status, which is not its own.
+    """
+    return [
+        _ended(job, attributes)
+        for job, attributes in selected(found, numbers)
+        if state(attributes.get("job_state", "")) == "GONE" and not (job.array and job.element is None)
+    ]
+
+
+def _ended(job: Id, attributes: Attributes) -> Ended:
+    status = attributes.get("Exit_status", "")
+    started = attributes.get("comment") != NEVER_RUN
+    return ended_value(
+        job,
+        attributes,
+        outcome_of(status if started else "", ENDED_BY_SERVER),
+        status=status,
+        cores=count(attributes.get("resources_used.ncpus", "")),
+        end=moment(attributes.get("obittime", "")),
+    )
+
+
+def details(found: Sequence[Record], numbers: Iterable[str]) -> list[Details]:
+    """Return where jobs work and write, of arrays their elements."""
+    return [
+        details_value(
+            job,
+            attributes,
+            state(attributes.get("job_state", "")),
+            attributes.get("Variable_List.PBS_O_WORKDIR", ""),
+        )
+        for job, attributes in _without_split_arrays(selected(found, numbers))
+    ]

@@ -1,1 +1,1 @@
-"""What TORQUE and OpenPBS share; each dialect keeps what differs."""
+"""What TORQUE, PBS Pro and OpenPBS have in common: the parent of the dialects torque and openpbs."""

@@ -1,6 +1,7 @@
-"""For schedulers that keep a job's output until it has ended, start it at home, and pass its script no arguments.
+"""What #PBS scripts do for themselves: redirect their output, change the folder, and read arguments from variables.
 
-What a script is told stands in variables, and with them the token by which its job is found.
+qsub(1B): output is copied when a job has ended, a job starts in the home folder, and a script has no arguments. The
+variables also hold the token by which a job is found.
 """
 
 from __future__ import annotations
@@ -17,26 +18,28 @@ _TOKEN = re.compile(rf"\b{TOKEN}=(packhorse-[\w-]+)")
 _PLACE = re.compile(r"(\{wave\}|\{element\})")
 _PLAIN = re.compile(r"[\w@%+=./{}^-]*", re.ASCII)
 _NOT_A_NAME = re.compile(r"[^\w.+-]", re.ASCII)
-WAITS = {"start": "after", "end": "afterany", "ok": "afterok", "fail": "afternotok"}
-NAME = 64  # characters of a job's name; who has more cuts it in listings
+NAME = 64  # characters of a job's name; listings cut it
 NOWHERE = "/dev/null"
 
 
 def first_lines(output: str, element: str) -> list[str]:
-    """Return the first lines of a script; `output` has {wave} and {element} in it, `element` is a word of the shell."""
+    """Return the first lines of a script.
+
+    `output` contains {wave} and {element}; `element` is a word of the shell.
+    """
     words = {"{wave}": f'"${WAVE}"', "{element}": element}
     parts = [words.get(part) or shlex.quote(part) for part in _PLACE.split(output) if part]
     return [
-        "# This scheduler shows what a job printed only when it has ended, starts it in the home folder, and gives it a",
-        "# login's PATH. So here is where it prints, and it stands and finds programs where it was submitted.",
+        "# This scheduler copies a job's output when the job has ended, and starts it in the home folder with a login PATH.",
+        "# These lines write the output at once, and restore the folder and the PATH of the submission.",
         f"exec >>{''.join(parts)} 2>&1",
         'cd "${PBS_O_WORKDIR:-.}" || exit',
         'export PATH="${PBS_O_PATH:-$PATH}"',
     ]
 
 
-def told(token: str, arguments: Sequence[str]) -> str:
-    """Return what a script is told, as a list of variables; `arguments` are the wave, the last element, the wave before."""
+def variable_list(token: str, arguments: Sequence[str]) -> str:
+    """Return the value of qsub's -v; `arguments` are the wave, the last element and the job of the wave before."""
     named = [*([(TOKEN, token)] if token else []), *zip((WAVE, LAST, FOLLOWS), arguments, strict=False)]
     return ",".join(f"{name}={value}" for name, value in named)
 
@@ -48,15 +51,15 @@ def token_in(variables: str) -> str:
 
 
 def spool_file(request: Request, element: str) -> str:
-    """Return where the scheduler puts what it says itself: beside the job's own output, without its ending.
+    """Return where the scheduler writes its own messages: beside the job's output, without its suffix.
 
-    A path that the scheduler's own syntax has other meanings for is not used.
+    A path with characters that have a meaning for qsub is not used.
     """
     path = request.output.removesuffix(".out").replace("{element}", element).removesuffix("-")
     return path if path and _PLAIN.fullmatch(path) else NOWHERE
 
 
 def name(text: str) -> str:
-    """Return a job's name of characters that no batch system refuses, the first a letter or a digit."""
-    found = _NOT_A_NAME.sub("_", text)[:NAME]
-    return found if found[:1].isalnum() else f"j{found}"
+    """Return a job's name in characters that every batch system accepts, the first a letter or a digit."""
+    plain = _NOT_A_NAME.sub("_", text)[:NAME]
+    return plain if plain[:1].isalnum() else f"j{plain}"

@@ -8,15 +8,17 @@ from typing import Literal
 from packhorse.model.command import Answer, Command, Dialogue
 from packhorse.model.job import Details, Ended, Job, Request, SubmissionRefused, SubmissionUnknown, Submitted
 from packhorse.model.queues import QueueState, Start
+from packhorse.model.site_facts import SiteFacts
 from packhorse.schedulers.scheduler import NoReply
 from packhorse.schedulers.script import Shell, Variables
-from packhorse.schedulers.script_headers import ScriptHeader
+from packhorse.schedulers.script_headers import ScriptHeader, header_words
 from packhorse.schedulers.slurm import (
     accounting,
     details,
-    head,
+    header,
     options,
     partitions,
+    profile,
     queue,
     reasons,
     refusals,
@@ -96,6 +98,10 @@ class Slurm:
         """Return the argv that submits a script under the name {text}, which its mail has in the subject."""
         return ["sbatch", "--parsable", "--job-name={text}", "--output=/dev/null", script]
 
+    def interactive_argv(self, request: Request) -> list[str]:
+        """Return the argv that waits for a job and opens its shell; srun(1), --pty."""
+        return ["srun", *header_words(self.directives(request)), "--pty", "bash", "-l"]
+
     def read_submission(self, answer: Answer) -> Submitted | SubmissionRefused | SubmissionUnknown:
         """Read sbatch's answer."""
         return refusals.submitted(answer)
@@ -171,7 +177,7 @@ class Slurm:
 
     def read_header(self, text: str) -> ScriptHeader:
         """Return what the #SBATCH lines of a user's script ask for."""
-        return head.head(text)
+        return header.read_header(text)
 
     def history(self, user: str, days: int, /) -> Dialogue[list[Ended] | NoReply]:
         """Ask how a user's jobs of the last days ended: sacct, and squeue for the newest and where nobody else knows."""
@@ -214,6 +220,10 @@ class Slurm:
         """Ask when a job of one core, of an hour where so long ones are allowed, would start in a partition."""
         answer = yield partitions.trial(queue.name, queue.account, queue.max_time)
         return partitions.start(answer)
+
+    def profile(self, user: str, /) -> Dialogue[SiteFacts | NoReply]:
+        """Ask for partitions, nodes and limits."""
+        return profile.profile(user)
 
     def explain_reason(self, word: str) -> str:
         """Return why a job waits, in plain words; a word that is not known is returned as it is."""

@@ -6,13 +6,13 @@ import re
 from typing import Literal
 
 PLAIN = {
-    "": "Slurm has not looked at it yet",
-    "None": "Slurm has not looked at it yet",
+    "": "Slurm has not considered it yet",
+    "None": "Slurm has not considered it yet",
     "Priority": "other jobs are before it",
     "Resources": "it is next, and waits for nodes to become free",
     "Dependency": "it waits for another job to end",
     "DependencyNeverSatisfied": "it waits for a job that did not end as it should, so it will never start",
-    "BeginTime": "its earliest start has not come; a job put back into the queue waits a minute or two",
+    "BeginTime": "its earliest start time has not been reached; a requeued job waits a minute or two",
     "JobArrayTaskLimit": "as many elements of its array run as may run at a time",
     "JobHeldUser": "it is held",
     "JobHeldAdmin": "an administrator holds it",
@@ -76,8 +76,8 @@ PLAIN = {
 }
 
 # What ends a wait that never ends by itself. JOB is the job's number, RUN what commands call its run.
-RELEASE = "scontrol release JOB lets it start"
-STAFF = "the site's staff can say why; packhorse cancel RUN gives it up"
+RELEASE = "scontrol release JOB releases it"
+STAFF = "the site's staff can say why; packhorse cancel RUN removes it"
 CANCEL = "packhorse cancel RUN, correct what it asks for, and run it again"
 HELD = (
     "JobHeldUser",

@@ -12,8 +12,8 @@
 # Starts when the jobs of wave $PACKHORSE_WAVE have ended, whether they failed or not, and submits another wave for the
 # tasks without a result. It needs no other program or login.
 
-# This scheduler shows what a job printed only when it has ended, starts it in the home folder, and gives it a
-# login's PATH. So here is where it prints, and it stands and finds programs where it was submitted.
+# This scheduler copies a job's output when the job has ended, and starts it in the home folder with a login PATH.
+# These lines write the output at once, and restore the folder and the PATH of the submission.
 exec >>'/home/ada/it'"'"'s "my" study --really $(x) `y` \ %a λ→ü/runs/coverage/waves/continue-'"$PACKHORSE_WAVE".out 2>&1
 cd "${PBS_O_WORKDIR:-.}" || exit
 export PATH="${PBS_O_PATH:-$PATH}"

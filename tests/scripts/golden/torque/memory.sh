@@ -14,8 +14,8 @@
 # Where jobs may not submit jobs, and this one was queued in advance, $PACKHORSE_FOLLOWS is the wave before it.
 # The worker sets the number of threads for each task (OMP_NUM_THREADS and the like) to the cores that it requests.
 
-# This scheduler shows what a job printed only when it has ended, starts it in the home folder, and gives it a
-# login's PATH. So here is where it prints, and it stands and finds programs where it was submitted.
+# This scheduler copies a job's output when the job has ended, and starts it in the home folder with a login PATH.
+# These lines write the output at once, and restore the folder and the PATH of the submission.
 exec >>/home/ada/study/runs/coverage/logs/job-"$PACKHORSE_WAVE"-"${PBS_ARRAYID:-0}".out 2>&1
 cd "${PBS_O_WORKDIR:-.}" || exit
 export PATH="${PBS_O_PATH:-$PATH}"

@@ -1,0 +1,334 @@
+"""A slot of functions: a persistent interpreter of the study's environment that calls one function per task."""
+
+import importlib
+import inspect
+import json
+import mmap
+import os
+import resource
+import shutil
+import signal
+import struct
+import sys
+import time
+import traceback
+
+from packhorse.worker.slots import process
+from packhorse.worker.slots.channel import MessageReader, message
+from packhorse.worker.slots.reporter import Reporter, log_text
+from packhorse.worker.slots.seeding import Seeding, numpy_generator
+from packhorse.worker.tasks.artifacts import clear_artifacts, keep_artifacts
+from packhorse.worker.tasks.checkpoint import prepare_checkpoint
+from packhorse.worker.tasks.environment import index_variables
+from packhorse.worker.tasks.result import INLINE, LARGEST, TOO_LARGE, attach
+from packhorse.worker.tasks.slot_folders import clear
+from packhorse.worker.tasks.task import Task, task_json
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable, Collection
+    from typing import Any
+
+    from packhorse.worker.space import Space
+    from packhorse.worker.tasks.slot_folders import SlotFolders
+    from packhorse.worker.work_file import Work
+
+CURRENT = struct.Struct("=qd")  # index + 1 of the running task (0: none), monotonic time of its start
+SHORT = 0.001  # seconds; records of tasks that took less wait for each other
+PATIENCE = 0.01  # seconds that they may wait
+EXTRAS = ("seed", "seed32", "replicate", "index", "count", "checkpoint", "scratch", "deadline")
+
+
+class NotPlain(TypeError):
+    """A function returned a value that has no plain form."""
+
+
+def _fields(value: "Any") -> "dict[str, Any]":
+    return {name: getattr(value, name) for name in value.__dataclass_fields__}
+
+
+# Attribute of a value -> conversion to its plain form; the first match counts.
+PLAIN: "tuple[tuple[str, Callable[[Any], Any]], ...]" = (
+    ("to_dicts", lambda value: value.to_dicts()),  # polars
+    ("columns", lambda value: value.to_dict("records")),  # pandas
+    ("tolist", lambda value: value.tolist()),  # NumPy scalars and arrays, pandas series
+    ("item", lambda value: value.item()),  # a tensor of one element
+    ("__dataclass_fields__", _fields),
+    ("isoformat", lambda value: value.isoformat()),
+    ("__fspath__", os.fspath),
+)
+
+
+def plain(value: "Any") -> "Any":
+    """Return the plain form of a value that JSON does not know: NumPy, dataclasses, data frames, paths, sets."""
+    for name, convert in PLAIN:
+        if hasattr(value, name):
+            return convert(value)
+    if isinstance(value, (set, frozenset)):
+        return sorted(value)
+    raise NotPlain(
+        "the function returned a %s, which has no place in a table; return numbers, text, dicts, "
+        "lists of dicts, dataclasses or data frames" % type(value).__name__
+    )
+
+
+ENCODER = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, default=plain)
+
+
+def _json(value: "Any") -> bytes:
+    """Return a value as JSON; lone surrogates are escaped, which is still JSON."""
+    text = ENCODER.encode(value)
+    try:
+        return text.encode("utf-8")
+    except UnicodeEncodeError:
+        return json.dumps(value, separators=(",", ":"), default=plain).encode("ascii")
+
+
+def _task_result() -> "Any":
+    """Return what the function gave to packhorse.task.result, or None."""
+    task_module: "Any" = sys.modules.get("packhorse.task")
+    return None if task_module is None else task_module.given()
+
+
+def load_function(target: "dict[str, str]") -> "Callable[..., Any]":
+    """Import and return the function that a work file names by `module` and `name`."""
+    value: "Any" = importlib.import_module(target["module"])
+    for part in target["name"].split("."):
+        value = getattr(value, part)
+    function: "Callable[..., Any]" = value
+    return function
+
+
+def extra_arguments(
+    function: "Callable[..., Any]", names: "Collection[str]"
+) -> "tuple[tuple[str, ...], bool]":
+    """Return which keyword arguments a function takes beside the parameters, and whether `rng` is among them."""
+    try:
+        accepted = inspect.signature(function).parameters
+    except (TypeError, ValueError):
+        return (), False
+    extras = tuple(name for name in EXTRAS if name in accepted and name not in names)
+    return extras, "rng" in accepted and "rng" not in names
+
+
+class FunctionServer(object):
+    """Calls the study's function for the tasks that the worker sends."""
+
+    def __init__(
+        self, channel: "socket.socket", work: "Work", space: "Space", folders: "SlotFolders", number: int
+    ) -> None:
+        assert work["function"] is not None
+        self.channel, self.work, self.space, self.folders = channel, work, space, folders
+        self.number = number
+        self.reporter = Reporter(channel, PATIENCE)
+        self.seeding = Seeding()
+        finder: "Any" = self.seeding
+        sys.meta_path.insert(0, finder)
+        self.function = load_function(work["function"])
+        self.extras, self.rng = extra_arguments(self.function, space.names)
+        # Whether a task leaves nothing but its result, so that the short way is right.
+        self.result_only = not (work["artifacts"] or work["checkpoint"])
+        with open(folders.current, "r+b") as stream:
+            self.current = mmap.mmap(stream.fileno(), CURRENT.size)
+        self.study_descriptor = os.open(folders.study, os.O_RDONLY)
+
+    def serve(self) -> None:
+        """Run the tasks that the worker sends until it closes the channel."""
+        reader = MessageReader()
+        self.reporter.send({"ready": True})
+        while True:
+            self.reporter.flush()
+            messages = reader.receive(self.channel)
+            if messages is None:
+                return
+            for header, _ in messages:
+                for start, stop in header["run"]:
+                    for index in range(start, stop):
+                        self._run_task(index)
+
+    def _run_task(self, index: int) -> None:
+        task = Task(self.work, self.space, self.folders, index)
+        attempt = 1
+        earlier: "list[str]" = []
+        while True:
+            cause = self._attempt(task, attempt, earlier)
+            if cause is None:
+                break
+            earlier.append(cause)
+            attempt += 1
+        CURRENT.pack_into(self.current, 0, 0, 0.0)
+
+    def arguments(self, task: Task) -> "dict[str, Any]":
+        """Return the keyword arguments of one call."""
+        arguments = dict(task.parameters)
+        for name in self.extras:
+            arguments[name] = task.value(name)
+        if self.rng:
+            arguments["rng"] = numpy_generator(task.seed)
+        return arguments
+
+    def _attempt(self, task: Task, attempt: int, earlier: "list[str]") -> "str | None":
+        """Call the function once and report it; return the cause of a failure that is tried again."""
+        self._prepare(task)
+        call = Call()
+        CURRENT.pack_into(self.current, 0, task.index + 1, time.monotonic())
+        call.run(self.function, self.arguments, task)
+        stdout, stderr = _take_output(1, sys.stdout), _take_output(2, sys.stderr)
+        head = self._record_head(task, call)
+        if self.result_only and call.is_short() and attempt == 1 and not stdout and not stderr:
+            body = b"}" if call.json == b"null" else b',"json":' + call.json + b"}"
+            self.reporter.add_success(head.encode("ascii") + body, call.wall, call.cpu)
+            if call.wall < SHORT:
+                self.reporter.flush_if_due()
+            else:
+                self.reporter.flush()  # the next one may take as long again
+            return None
+        record: "dict[str, Any]" = json.loads(head + "}")
+        if attempt > 1:
+            record["attempt"] = attempt
+        if earlier:
+            record["earlier"] = earlier
+        packed = call.add_outcome(record)
+        if record.get("outcome") == "FAILED":
+            stderr += call.traceback()
+            if attempt <= self.work["retries"]:
+                return str(record["cause"])
+        else:
+            self._keep_files(task, record)
+        log = log_text(task.index, attempt, record.get("outcome", "OK"), stdout, stderr)
+        self.reporter.add(record, log, packed)
+        self.reporter.flush()
+        return None
+
+    def _prepare(self, task: Task) -> None:
+        # Parameters are passed as arguments; one variable is enough for packhorse.task, and a dozen would cost
+        # more than a short function does.
+        os.environ["PACKHORSE_TASK"] = task_json(task)
+        if self.work["index_variable"]:
+            os.environ.update(index_variables(task))
+        if task.checkpoint:
+            prepare_checkpoint(task)
+        clear_artifacts(self.work, self.folders)
+        os.chdir(self.study_descriptor)  # an earlier task may have left it
+        self.seeding.begin(task)
+        task_module: "Any" = sys.modules.get("packhorse.task")
+        if task_module is not None:
+            task_module.begin()
+
+    def _record_head(self, task: Task, call: "Call") -> str:
+        """Return the beginning of a record's JSON text."""
+        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // (1 if process.LINUX else 1024)
+        return '{"index":%d,"seed":%d,"begin":%.3f,"wall":%.6f,"cpu":%.6f,"memory":%d,"slot":%d' % (
+            task.index,
+            task.seed,
+            call.begin,
+            call.wall,
+            call.cpu,
+            memory,
+            self.number,
+        )
+
+    def _keep_files(self, task: Task, record: "dict[str, Any]") -> None:
+        """Keep the artifacts of a task that succeeded, and clear what it need not leave."""
+        artifacts = keep_artifacts(self.work, self.folders, task.index)
+        if artifacts:
+            record["artifacts"] = artifacts
+        if task.checkpoint:
+            shutil.rmtree(task.checkpoint, ignore_errors=True)
+        if os.listdir(self.folders.scratch):
+            clear(self.folders.scratch)
+
+
+class Call(object):
+    """One call of the function: its result as JSON or its error, and its times."""
+
+    __slots__ = ("begin", "cpu", "error", "json", "wall")
+
+    def __init__(self) -> None:
+        self.error: "BaseException | None" = None
+        self.json = b""
+        self.begin = time.time()
+        self.wall = self.cpu = 0.0
+
+    def run(
+        self, function: "Callable[..., Any]", arguments: "Callable[[Task], dict[str, Any]]", task: Task
+    ) -> None:
+        """Call the function; an exception is stored, so that only this task fails."""
+        begun, cpu = time.perf_counter(), time.process_time()
+        try:
+            value = function(**arguments(task))
+            self.json = _json(_task_result() if value is None else value)
+        except BaseException as error:
+            self.error = error
+        self.wall, self.cpu = time.perf_counter() - begun, time.process_time() - cpu
+
+    def is_short(self) -> bool:
+        """Return whether there is a result that fits a journal line."""
+        return self.error is None and len(self.json) <= INLINE
+
+    def add_outcome(self, record: "dict[str, Any]") -> "bytes | None":
+        """Put outcome and result into a record; return the bytes for the pack, or None."""
+        if self.error is not None:
+            record.update(outcome="FAILED", exit=1, cause=_cause(self.error))
+        elif len(self.json) > LARGEST:
+            record.update(outcome="FAILED", exit=0, cause=TOO_LARGE)
+        elif self.json != b"null":
+            return attach(record, self.json, "json")
+        return None
+
+    def traceback(self) -> bytes:
+        """Return the traceback of the error, empty if there is none."""
+        return _traceback(self.error) if self.error is not None else b""
+
+
+def _take_output(descriptor: int, stream: "Any") -> bytes:
+    """Return what a task printed, and empty its file."""
+    try:
+        stream.flush()
+    except (OSError, ValueError, AttributeError):
+        pass
+    try:
+        size = os.lseek(descriptor, 0, os.SEEK_END)  # cheaper than fstat, and done for every task
+    except OSError:
+        return b""  # the task has closed it, or put a pipe in its place
+    if not size:
+        return b""
+    data = os.pread(descriptor, size, 0)
+    os.ftruncate(descriptor, 0)
+    return data
+
+
+def _cause(error: BaseException) -> str:
+    text = traceback.format_exception_only(type(error), error)[-1].strip()
+    return text.splitlines()[-1][:300] if text else type(error).__name__
+
+
+def _traceback(error: BaseException) -> bytes:
+    rows = traceback.format_exception(type(error), error, error.__traceback__ and error.__traceback__.tb_next)
+    return "".join(rows).encode("utf-8", "surrogateescape")
+
+
+def main(channel: "socket.socket", work: "Work", space: "Space", folders: "SlotFolders", number: int) -> None:
+    """Serve function calls over `channel` until the worker closes it."""
+    assert work["function"] is not None
+    process.die_with_parent()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for descriptor, name in ((1, folders.stdout), (2, folders.stderr)):
+        file = os.open(name, os.O_RDWR | os.O_APPEND)
+        os.dup2(file, descriptor)
+        os.close(file)
+    os.chdir(folders.study)
+    os.environ.pop("PACKHORSE_OUTPUT", None)  # task.result gives its value to us, not to a file
+    sys.path[0:0] = [path for path in folders.search + [folders.study] if path not in sys.path]
+    sys.argv = [work["function"]["module"]]
+    try:
+        server = FunctionServer(channel, work, space, folders, number)
+    except BaseException as error:  # whatever the module raises when imported, the user must see it
+        name = "%s:%s" % (work["function"]["module"], work["function"]["name"])
+        text = _traceback(error).decode("utf-8", "replace")[-4000:]
+        channel.sendall(
+            message({"broken": "cannot import %s: %s" % (name, _cause(error)), "traceback": text})
+        )
+        return
+    server.serve()

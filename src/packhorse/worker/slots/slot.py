@@ -1,0 +1,192 @@
+"""The worker's side of a slot: its process, the tasks it was given, and why it died."""
+
+import mmap
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+from packhorse.worker.slots import process
+from packhorse.worker.slots.channel import MessageReader, message
+from packhorse.worker.slots.function_server import CURRENT
+from packhorse.worker.slots.gpus import gpu_variables
+from packhorse.worker.slots.running_command import limit_cause
+from packhorse.worker.tasks.environment import base_environment
+from packhorse.worker.tasks.slot_folders import SlotFolders
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from packhorse.worker.ranges import Ranges
+    from packhorse.worker.work_file import Work
+
+CHECK_SECONDS = 0.2  # between two checks of a function's limits
+
+
+class Slot(object):
+    """One slot: a launcher of commands or a server of functions."""
+
+    socket: socket.socket  # of the process that `start` started
+    messages: MessageReader
+
+    def __init__(self, work: "Work", work_file: str, scratch: str, unpacked: str, number: int) -> None:
+        """Make the slot's folders in `scratch`, with a copy of the snapshot that is `unpacked` there."""
+        self.work, self.work_file = work, work_file
+        self.number = number
+        self.scratch = scratch
+        self.folders = SlotFolders(scratch, number, work)
+        self.folders.make(unpacked, work["links"])
+        self.queue: "Ranges" = []  # index ranges given and not yet answered, in order
+        self.deaths: "dict[int, int]" = {}  # index -> how often the slot died in it
+        self.process: "subprocess.Popen[bytes] | None" = None
+        self.checked = self.asked = 0.0
+        self.deaths_in_row = 0  # since it last answered
+        self.ready = False
+        self.why = ""  # TIMEOUT, MEMORY or UNFINISHED when we end it
+        self.blamed: "int | None" = None  # the task that we end it for
+        with open(self.folders.current, "r+b") as stream:
+            self.current = mmap.mmap(stream.fileno(), CURRENT.size)
+
+    def start(self) -> None:
+        """Start the slot's process."""
+        ours, theirs = socket.socketpair()
+        for side in (ours, theirs):
+            side.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
+        argv, variables = self._program()
+        argv += ["slot", self.work_file, self.scratch, str(self.number), str(theirs.fileno())]
+        CURRENT.pack_into(self.current, 0, 0, 0.0)
+        self.why = ""
+        self.ready = False
+        self.process = subprocess.Popen(
+            argv, env=variables, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, start_new_session=True
+        )
+        theirs.close()
+        self.socket = ours
+        self.messages = MessageReader()
+
+    def _program(self) -> "tuple[list[str], dict[str, str]]":
+        environ = dict(os.environ)
+        environ.update(gpu_variables(environ, self.work.get("gpus"), self.number))
+        archive = os.path.join(self.work["directory"], "worker.pyz")
+        if self.work["function"]:
+            variables = base_environment(self.work, self.folders, environ)
+            return self.work["python"] + [archive], variables
+        # A launcher carries the mark, too, so that one that outlives its worker is found as its task is.
+        argv = [sys.executable, "-S", "-E", archive]
+        return argv, dict(environ, PACKHORSE_RUN=self.work["mark"])
+
+    def send_ranges(self, ranges: "Ranges") -> None:
+        """Give index ranges of tasks to the slot."""
+        self.queue.extend([a, b] for a, b in ranges)
+        self.socket.sendall(message({"run": ranges}))
+
+    def load(self) -> int:
+        """Return how many tasks were given and not answered."""
+        return sum(b - a for a, b in self.queue)
+
+    def mark_done(self, index: int) -> None:
+        """Remove one task from the queue."""
+        self.deaths_in_row = 0
+        for number, (a, b) in enumerate(self.queue):
+            if a <= index < b:
+                rest = [[a, index], [index + 1, b]]
+                self.queue[number : number + 1] = [pair for pair in rest if pair[0] < pair[1]]
+                return
+
+    def mark_first_done(self, count: int) -> None:
+        """Remove the first `count` tasks from the queue, since a slot answers in order."""
+        self.deaths_in_row = 0
+        while count and self.queue:
+            a, b = self.queue[0]
+            done = min(count, b - a)
+            count -= done
+            if a + done == b:
+                self.queue.pop(0)
+            else:
+                self.queue[0] = [a + done, b]
+
+    def stop(self, why: str) -> None:
+        """Ask the slot to end its task and exit; a function cannot be asked, so its process is killed.
+
+        At the `deadline` the task is recorded UNFINISHED, otherwise as if it had not begun.
+        """
+        assert self.process is not None
+        if self.work["function"]:
+            index, begun = CURRENT.unpack_from(self.current, 0)
+            if why == "deadline" and index and begun:
+                self.why, self.blamed = "UNFINISHED", index - 1
+            process.kill_group(self.process.pid, signal.SIGKILL)
+        else:
+            try:
+                self.socket.sendall(message({"stop": why}))
+            except OSError:
+                pass
+
+    def kill(self) -> None:
+        """Kill the slot's process group at once."""
+        assert self.process is not None
+        process.kill_group(self.process.pid, signal.SIGKILL)
+
+    def enforce_limits(self, now: float) -> None:
+        """Kill the slot if a function exceeds a limit, which its own process cannot enforce."""
+        if not self.work["function"] or self.process is None or now - self.checked < CHECK_SECONDS:
+            return
+        self.checked = now
+        index, begun = CURRENT.unpack_from(self.current, 0)
+        if not index or not begun or (index, begun) != CURRENT.unpack_from(self.current, 0):
+            return  # between two tasks, or read while it was being written
+        self.blamed = index - 1
+        limit, memory = self.work["time_limit"], self.work["memory"]
+        if limit and now - begun > limit:
+            self.why = "TIMEOUT"
+        elif memory and process.resident(self.process.pid) > memory * 1024:
+            self.why = "MEMORY"
+        else:
+            return
+        self.kill()
+
+    def reap(self) -> "tuple[dict[str, Any] | None, bytes]":
+        """Reap the dead process; return (record, output) of the task that it died in, or (None, b"")."""
+        assert self.process is not None
+        self.socket.close()
+        status = self.process.wait()
+        process.kill_group(self.process.pid, signal.SIGKILL)
+        self.process = None
+        index, begun = CURRENT.unpack_from(self.current, 0)
+        if not self.work["function"] or not index:
+            return None, b""
+        index -= 1
+        if index != self.blamed:
+            self.why = ""  # the task that exceeded a limit had just ended, and the kill hit the next one
+        self.deaths[index] = self.deaths.get(index, 0) + 1
+        killed = status in (-signal.SIGKILL, -signal.SIGTERM)
+        if killed and not self.why and self.deaths[index] < 2:
+            return None, b""  # killed from outside: run it once more
+        wall = max(0.0, time.monotonic() - begun)
+        record: "dict[str, Any]" = {
+            "index": index,
+            "begin": round(time.time() - wall, 3),
+            "wall": round(wall, 6),
+            "slot": self.number,
+        }
+        if self.why:
+            record.update(outcome=self.why, cause=limit_cause(self.why, self.work))
+        elif status < 0:
+            record.update(
+                outcome="FAILED", signal=-status, cause="the interpreter died of signal %d" % -status
+            )
+        else:
+            record.update(outcome="FAILED", exit=status, cause="the function ended the interpreter")
+        return record, self._output()
+
+    def _output(self) -> bytes:
+        """Return what the dead process printed, and empty its output files."""
+        outputs = []
+        for name in (self.folders.stdout, self.folders.stderr):
+            with open(name, "r+b") as stream:
+                outputs.append(stream.read())
+                stream.truncate(0)
+        return b"\n".join(outputs)

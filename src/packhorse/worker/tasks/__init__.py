@@ -1,0 +1,1 @@
+"""One task: its values, environment, folders, files, checkpoint and result."""

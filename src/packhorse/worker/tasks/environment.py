@@ -1,0 +1,97 @@
+"""The environment variables of tasks."""
+
+import os
+import re
+
+from packhorse.worker.space import text
+from packhorse.worker.tasks.task import task_json
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from packhorse.worker.tasks.slot_folders import SlotFolders
+    from packhorse.worker.tasks.task import Task
+    from packhorse.worker.work_file import Work
+
+# Variables of schedulers and MPI launchers are kept from tasks: a program would take itself for a part of the job.
+SCHEDULER = re.compile(r"^(SLURM|SLURMD|SBATCH|SPANK|PBS|PMIX|PRTE|OMPI|HYDRA|TORQUE|MOAB|PACKHORSE)_|^PMI")
+THREADS = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "NUMEXPR_NUM_THREADS",
+    "NUMEXPR_MAX_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+    "BLIS_NUM_THREADS",
+    "MC_CORES",
+    "R_PARALLELLY_AVAILABLECORES_FALLBACK",
+    "R_PARALLELLY_AVAILABLECORES_SYSTEM",
+)
+VARIABLE = re.compile(r"^[A-Za-z_][A-Za-z0-9_]*$")
+
+
+def base_environment(
+    work: "Work", folders: "SlotFolders", inherited: "Mapping[str, str]"
+) -> "dict[str, str]":
+    """Return the variables that all tasks of a slot share."""
+    variables = {
+        k: v for k, v in inherited.items() if not SCHEDULER.match(k) or k.startswith("PACKHORSE_TEST_")
+    }
+    for name in work["unset"]:
+        variables.pop(name, None)
+    variables.update(work["environ"])
+    if work.get("path"):
+        variables["PATH"] = os.pathsep.join(work["path"] + [variables.get("PATH", os.defpath)])
+    cpus = str(work["cpus"])
+    variables.update((name, cpus) for name in THREADS)
+    search = folders.search + [work["library"]]
+    if variables.get("PYTHONPATH"):
+        search.append(variables["PYTHONPATH"])
+    variables["PYTHONPATH"] = os.pathsep.join(search)
+    variables["PACKHORSE_RUN"] = work["mark"]
+    variables["PACKHORSE_R"] = work["r_library"]
+    variables["PACKHORSE_SCRATCH"] = folders.scratch
+    variables["PACKHORSE_OUTPUT"] = os.path.join(folders.root, "output")
+    variables["PACKHORSE_COUNT"] = str(work["total"])
+    if work.get("temporary"):
+        variables["TMPDIR"] = folders.scratch
+    if work.get("deadline"):
+        variables["PACKHORSE_DEADLINE"] = str(work["deadline"])
+    return variables
+
+
+def task_environment(task: "Task", base: "Mapping[str, str]") -> "dict[str, str]":
+    """Return `base` with the variables of one task."""
+    variables = dict(base)
+    variables["PACKHORSE_TASK"] = task_json(task)
+    variables["PACKHORSE_INDEX"] = str(task.index)
+    variables["PACKHORSE_REPLICATE"] = str(task.replicate)
+    variables["PACKHORSE_SEED"] = str(task.seed)
+    variables["PACKHORSE_SEED32"] = str(task.seed32)
+    if task.checkpoint:
+        variables["PACKHORSE_CHECKPOINT"] = task.checkpoint
+    for name, value in task.parameters.items():
+        if VARIABLE.match(name):
+            variables["PACKHORSE_PARAM_" + name] = text(value).replace("\0", "")
+    variables.update(index_variables(task))
+    return variables
+
+
+def index_variables(task: "Task") -> "dict[str, str]":
+    """Return the array variables that an existing script reads, with the values that the study gives them."""
+    setting = task.work["index_variable"]
+    if not setting:
+        return {}
+    name, start = setting["name"], setting.get("start", 0)
+    value = task.parameters[setting["parameter"]] if setting.get("parameter") else start + task.index
+    variables = {name: text(value)}
+    if name == "SLURM_ARRAY_TASK_ID":
+        total = task.work["total"]
+        variables.update(
+            SLURM_ARRAY_TASK_COUNT=str(total),
+            SLURM_ARRAY_TASK_MIN=str(start),
+            SLURM_ARRAY_TASK_MAX=str(start + total - 1),
+            SLURM_ARRAY_TASK_STEP="1",
+        )
+    return variables

@@ -1,0 +1,74 @@
+"""The values of one task, and the templates of arguments that they fill."""
+
+import json
+import os
+import shlex
+from json.encoder import encode_basestring_ascii as quoted
+
+from packhorse.worker.space import literal, text
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from packhorse.worker.space import Space
+    from packhorse.worker.tasks.slot_folders import SlotFolders
+    from packhorse.worker.work_file import Work
+
+
+class Task(object):
+    """All that one attempt may see: its parameters and what Packhorse adds."""
+
+    def __init__(self, work: "Work", space: "Space", folders: "SlotFolders", index: int) -> None:
+        self.index = index
+        self.parameters, self.replicate, self.seed, self.seed32 = space.all_of(index)
+        self.work = work
+        self.folders = folders
+        self.checkpoint: "str | None" = None
+        if work["checkpoint"]:
+            self.checkpoint = os.path.join(work["directory"], "checkpoints", str(index))
+
+    def value(self, name: str) -> "Any":
+        """Return the value of a placeholder."""
+        if name in self.parameters:
+            return self.parameters[name]
+        if name.startswith(("output", "params.")):
+            return os.path.join(self.folders.root, name)
+        if name == "count":
+            return self.work["total"]
+        if name == "scratch":
+            return self.folders.scratch
+        if name == "deadline":
+            return self.work.get("deadline") or ""
+        if name == "checkpoint":
+            return self.checkpoint or ""
+        return getattr(self, name)
+
+
+def task_json(task: Task) -> str:
+    """Return what `packhorse.task` and packhorse.R read, as JSON.
+
+    What varies is formatted into text that is the same for all tasks of a slot, as this is done for every task.
+    """
+    return '{"params":%s,"index":%d,"replicate":%d,"seed":%d,"seed32":%d,"checkpoint":%s,%s' % (
+        "{%s}" % ",".join([quoted(name) + ":" + literal(value) for name, value in task.parameters.items()]),
+        task.index,
+        task.replicate,
+        task.seed,
+        task.seed32,
+        json.dumps(task.checkpoint) if task.checkpoint else "null",
+        task.folders.common_json(task.work),
+    )
+
+
+def fill_template(parts: "list[Any]", task: Task) -> str:
+    """Return one argument: its literal strings and the values of its placeholders, joined."""
+    texts = []
+    for part in parts:
+        if isinstance(part, dict):
+            value = task.value(part["name"])
+            shown = format(value, part["spec"]) if part.get("spec") else text(value)
+            texts.append(shlex.quote(shown) if part.get("quote") else shown)
+        else:
+            texts.append(part)
+    return "".join(texts)
