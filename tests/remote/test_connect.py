@@ -188,7 +188,7 @@ def test_sessions_that_are_all_in_use_are_told_and_never_make_a_login(laptop: La
 @pytest.mark.parametrize(
     ("line", "status", "told"),
     [
-        ("echo 'Have a nice day'", 0, "print text in plain commands (Have a nice day)"),
+        ("echo 'Have a nice day'", 0, "your startup files there print text in every shell (Have a nice day)"),
         ("[[ $- != *i* ]] && return", 0, "connected to key"),
         ("exit 0", 5, "key accepted the login, but does not run commands"),
     ],
