@@ -296,7 +296,7 @@ REFUSED = {
     "nothing": ("quarz", 2, "no site 'quarz'", "packhorse sites lists them"),
     "nobody": ("lost", 5, "host nowhere.invalid not found", "packhorse sites show lost"),
     "closed": ("deaf", 5, "127.0.0.1 does not respond", "maintenance of deaf: Tuesdays"),
-    "settings": ("odd", 5, "ssh refuses its settings", "Bad configuration option: nonsense"),
+    "settings": ("odd", 5, "ssh rejects its settings", "Bad configuration option: nonsense"),
 }
 
 

@@ -47,7 +47,7 @@ def run_here(source: Source, options: RunOptions, reporter: Reporter) -> Outcome
         leave_site_of(run, reporter)
         ended = end_survivors(run.mark())
         if ended:
-            reporter.say(f"ended {ended} process(es) of an interrupted run")
+            reporter.say(f"ended the processes of an interrupted run: {ended}")
         context = prepare_run(source, options, run, LocalTarget(), reporter)
         fold = context.fold()
         pending = find_pending(context, fold, reporter)
