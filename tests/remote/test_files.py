@@ -95,7 +95,7 @@ def test_a_part_with_other_bytes_is_never_taken_for_the_file(connected: Laptop) 
         (("put", "none", "key:"), "none does not exist"),
         (("put", "one", "nowhere:"), "no site 'nowhere'"),
         (("put", "one", "two"), "names no site"),
-        (("get", "key:none"), "there is no none on key"),
+        (("get", "key:none"), "key has no file none"),
         (("put", "one", "push:"), "packhorse connect push"),
         (("put", "one", "key:/proc/x/y"), "/proc/x"),
     ],

@@ -184,7 +184,7 @@ def test_a_module_keeps_its_state_within_a_slot_only(project: Project) -> None:
         ("def g():\n    pass\n", "has no attribute 'f'"),
         ("def f(:\n", "SyntaxError"),
         ("raise RuntimeError('at import')\n", "RuntimeError: at import"),
-        ("import os\nos._exit(5)\n", "the slots' process ends at once; see the worker's log"),
+        ("import os\nos._exit(5)\n", "the process of a slot exits at once; see the worker's log"),
     ],
     ids=["module", "name", "syntax", "raises", "exits"],
 )
