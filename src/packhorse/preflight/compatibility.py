@@ -60,7 +60,7 @@ class Changes(Struct, frozen=True, kw_only=True):
         elif "code" in changed:
             ways.append(("--old-code --keep", f"{rest} with the old code, and everything else as it is now"))
         ways.append(("--fresh", "run all tasks again"))
-        lines = [f"{self.command} {options:<10} {text}" for options, text in ways]
+        lines = [f"{self.command} {options:<11} {text}" for options, text in ways]
         if "code" in changed and any(name.endswith(" is new") for name in self.files):
             lines.append("to exclude files that are not code, add to the study: code: [your_script.py]")
         return lines
