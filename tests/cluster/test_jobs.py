@@ -205,7 +205,7 @@ def test_queues_say_what_is_free_and_who_may(hand: Hand, cluster: Cluster) -> No
         "no core of debug is idle", lambda: "0 of 16" in hand.run("packhorse", "queues", "testbed")
     )
     shown = hand.run("packhorse", "queues", "testbed")
-    assert "for tests, at most 2 nodes a job" in shown
+    assert "for tests, at most 2 nodes per job" in shown
     assert "a job of one core for an hour would start at once in general" in shown
 
 

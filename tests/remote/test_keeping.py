@@ -64,7 +64,7 @@ def test_a_folder_that_is_another_run_is_never_removed(connected: Laptop, done: 
     (folder / "run.json").write_text('{"id": "another"}')
     refused = connected.run("rm", "study", "--yes", cwd=done)
     assert refused.returncode == 5
-    assert "is not this run" in refused.stderr
+    assert "is another run; nothing was removed" in refused.stderr
     assert folder.is_dir()
     assert (done / "runs/study").is_dir()
 
