@@ -60,7 +60,7 @@ def test_a_cluster_that_nobody_described_becomes_a_file(cluster: Cluster) -> Non
     assert new["max_array_index"] == shipped["max_array_index"]
     assert new["default_memory"] == shipped["default_memory"]
     text = (folder / "packhorse-sites" / "new.yaml").read_text()
-    assert "# What a machine does not tell" in text
+    assert "# Please add what a probe cannot find" in text
     again = cluster.run(
         cluster.users[0], ["packhorse", "sites", "probe", "-o", "packhorse-sites/new.yaml"], cwd=folder
     )
