@@ -198,7 +198,8 @@ def test_the_time_limit_comes_twice(cluster: Cluster) -> None:
         project.until(f"wave {wave} works", lambda wave=wave: project.journals(wave))
         job = project.submission(wave)["job"]
         done = cluster.run("alice", ["scontrol", "update", f"jobid={job}", "EndTime=now+2seconds"])
-        assert done.returncode == 0, done.stderr
+        # An element may not have started yet, or have ended; the limit holds for the others.
+        assert done.returncode == 0 or "Job is not running" in done.stderr, done.stderr
     project.until("the third wave works", lambda: project.journals(3))
     project.hurry()
     project.until_over()

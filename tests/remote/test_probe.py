@@ -44,7 +44,7 @@ def test_a_host_that_nobody_described_becomes_a_site(laptop: Laptop) -> None:
     done = laptop.run("sites", "probe", "new", "--output", "packhorse-sites/new.yaml")
     assert done.returncode == 0, done.stderr
     text = (laptop.home / "packhorse-sites" / "new.yaml").read_text()
-    assert "# What a machine does not tell" in text
+    assert "# Please add what a probe cannot find" in text
     new, testbed = (
         json.loads(laptop.run("sites", "show", name, "--json").stdout) for name in ("new", "testbed")
     )

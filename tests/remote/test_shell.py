@@ -79,7 +79,7 @@ def test_a_shell_in_a_job_has_what_was_asked_for_and_outlives_a_cut_line(
     second.expect(pexpect.EOF)
     gate.restart(cut=True)
     talk.expect_exact("not connected to key")
-    talk.expect_exact("what ran in tmux or screen goes on; then packhorse shell key --attach")
+    talk.expect_exact("programs in tmux or screen still run: packhorse shell key --attach")
     talk.expect(pexpect.EOF)
     assert cluster.states(job) == ["RUNNING"]
     assert connected.connect("key")[0] == 0
@@ -183,7 +183,7 @@ def test_a_session_on_another_login_node_is_told(connected: Laptop, gate: Gate) 
     finally:
         note.unlink()
     assert "The session is on login2, but this connection goes to testbed-login." in said
-    assert "there ssh to the node named above" in said
+    assert "there: ssh to the node named above" in said
 
 
 @pytest.mark.parametrize(

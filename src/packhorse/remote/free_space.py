@@ -65,7 +65,7 @@ def apply_quotas(ssh: SshTransport, reported: Sequence[dict[str, Any]]) -> list[
     programs = ssh.hello["programs"]
     queries = [quotas.quota_command(mount, ssh.user, programs) if mount.path else None for mount in mounts]
     general = [quotas.site_quota_command(line) for line in ssh.site.quota_commands]
-    commands = list(dict.fromkeys([*filter(None, queries), *general]))
+    commands = list({command.argv: command for command in [*filter(None, queries), *general]}.values())
     sent = [(command, ssh.session.start_command(command)) for command in commands]
     output = {command.argv: ssh.session.command_result(number, command).stdout for command, number in sent}
     limited = []
