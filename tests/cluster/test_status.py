@@ -19,9 +19,7 @@ def test_a_job_that_waits_says_why_and_who_is_needed(cluster: Cluster) -> None:
     assert status["state"] == "waiting"
     assert status["jobs"]["needs"] == ""
     assert status["jobs"]["start"]
-    project.until(
-        "Slurm has looked at it", lambda: "job waiting (its earliest start" in project.told()
-    )
+    project.until("Slurm has looked at it", lambda: "job waiting (its earliest start" in project.told())
     assert "expected to start at 20" in project.told()
     held = cluster.run("alice", ["scontrol", "uhold", job])  # as a user, where she runs the cluster
     assert held.returncode == 0, held.stderr
