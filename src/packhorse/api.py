@@ -68,6 +68,7 @@ class Study:
             site=site,
             sources=_makers(file, place, name),
         )
+        self.site = site
         self.space = ParameterSpace.of(self.source.study)
         self._directory = self.source.folder / "runs" / self.source.study.name
 
@@ -116,10 +117,17 @@ class Study:
     ) -> Run:
         """Run what is missing and merge the table; the options are those of `packhorse run`.
 
+        It runs on this machine: a study made for a site is refused with RunError.
+
         Raises the error of the command's exit code, such as TasksFailed or Stopped, unless `check` is false;
         an error that keeps the run from starting is always raised.
         """
         _refuse_inside_task()
+        if self.site not in (None, "local"):
+            raise RunError(
+                f"Study.run() runs on this machine, and this study has the settings of {self.site}",
+                f"write the study to a file (Study.text) and run it: packhorse run study.yaml --site {self.site}",
+            )
         place = None if directory is None else Path(directory)
         options = RunOptions(
             run=place, jobs=jobs, fresh=fresh, keep=keep, old_code=old_code, unchecked=unchecked

@@ -272,3 +272,17 @@ def test_the_names_are_sorted() -> None:
     assert packhorse.__all__ == sorted(packhorse.__all__)
     with pytest.raises(AttributeError, match="no attribute 'Stduy'"):
         packhorse.Stduy  # noqa: B018
+
+
+def test_a_study_of_a_site_does_not_run_here(tmp_path: Path) -> None:
+    study = packhorse.Study(name="s", command="true", folder=tmp_path, site="quartz")
+    with pytest.raises(RunError, match="runs on this machine") as refused:
+        study.run(progress=False)
+    assert "packhorse run study.yaml --site quartz" in refused.value.hint
+    assert not (tmp_path / "runs").exists()
+    assert (
+        packhorse.Study(name="s", command="true", folder=tmp_path, site="local")
+        .run(progress=False)
+        .status()["done"]
+        == 1
+    )

@@ -101,3 +101,17 @@ def test_every_wanted_package_is_pinned() -> None:
     assert {normal(name) for name in project["dependencies"]} <= runtime, "run: make lock"
     for path in (ROOT / "requirements").glob("*.in"):
         assert {normal(name) for name in wanted(path)} <= pinned(path.with_suffix(".txt")), "run: make lock"
+
+
+# Modules that read better whole: a table of keys, and two loops with their state.
+LONG = {"study/keys.py", "worker/main_loop.py", "worker/slots/launcher.py"}
+
+
+def test_a_module_fits_on_a_few_screens() -> None:
+    source = ROOT / "src" / "packhorse"
+    long = {
+        str(path.relative_to(source))
+        for path in source.rglob("*.py")
+        if len(path.read_text(encoding="utf-8").splitlines()) > 400
+    }
+    assert long == LONG
