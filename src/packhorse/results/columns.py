@@ -172,8 +172,8 @@ class Columns:
 
     @property
     def clashes(self) -> list[str]:
-        """The names of the columns that must be read again as text."""
-        return [name for name, column in self.columns.items() if column.clash and not column.as_text]
+        """The names of the columns that must be read again as text, in the order of the table."""
+        return [name for name, column in self.named() if column.clash and not column.as_text]
 
     def named(self) -> list[tuple[str, Column]]:
         """Return names and columns in order: by the lowest task with the column, then by position in its row."""
