@@ -17,9 +17,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from msgspec.structs import replace
+
 from packhorse.model.errors import RunError, UsageError
 from packhorse.model.space import ParameterSpace
-from packhorse.model.study import Study
+from packhorse.model.study import Result, Study
 from packhorse.results.columns import (
     INT64,
     Clash,
@@ -30,8 +32,9 @@ from packhorse.results.columns import (
     typed_column,
 )
 from packhorse.results.fold import Fold
+from packhorse.results.formats.rows import Array, Row, UnreadableError
 from packhorse.results.journal import OUTCOMES, Journal, Record
-from packhorse.results.payload import Payloads, Row, UnreadableError, result_format
+from packhorse.results.payload import Payloads, ReadR, result_format
 from packhorse.results.uniform import decode_uniform
 
 if TYPE_CHECKING:
@@ -54,6 +57,11 @@ class MergeReport:
     counts: dict[str, int]  # by outcome, and MISSING; UNREADABLE tasks also count as OK
     unreadable: dict[int, str]  # task -> the reason
     empty: list[int]  # OK tasks whose result has no rows
+    without: list[int]  # OK tasks without a result, where others have one
+    arrays: dict[str, int]  # results that are arrays, and so not in the table: how many
+    words: dict[
+        tuple[str, str], int
+    ]  # (column, word) -> how often the word was read as missing or as a number
     clashes: list[Clash]
     renamed: dict[str, str]  # result column -> its name in the table
     duplicates: tuple[int, ...]  # tasks that succeeded more than once
@@ -77,10 +85,27 @@ class _Gathered:
     books: list[pl.DataFrame] = field(default_factory=list)
     unreadable: dict[int, tuple[str, Journal, Record]] = field(default_factory=dict)
     empty: list[int] = field(default_factory=list)
+    without: list[int] = field(default_factory=list)
+    words: dict[tuple[str, str], int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class _Reading:
+    """How results are read: the default format, the study's settings, and the reader of R files."""
+
+    form: str
+    result: Result | None
+    read_r: ReadR | None
 
 
 def merge_results(
-    space: ParameterSpace, fold: Fold, directory: Path, *, study: Study | None = None, code: str = ""
+    space: ParameterSpace,
+    fold: Fold,
+    directory: Path,
+    *,
+    study: Study | None = None,
+    code: str = "",
+    read_r: ReadR | None = None,
 ) -> MergeReport:
     """Write results.parquet, results.csv and failures.csv into a directory, each atomically.
 
@@ -93,10 +118,13 @@ def merge_results(
         )
     result = study.result if study is not None else None
     default = result_format(result.format, result.file) if result is not None else "text"
-    gathered = _gather(fold, default, ())
-    clashes = gathered.columns.clashes
-    if clashes:  # read again, with these columns as text
-        gathered = _gather(fold, default, clashes)
+    reading = _Reading(default, result, read_r)
+    gathered = _gather(fold, reading)
+    clashes, worded = gathered.columns.clashes, gathered.columns.worded
+    if clashes or worded:  # read again, with these columns as text, or as numbers
+        gathered = _gather(fold, reading, clashes, worded)
+    if not gathered.columns.columns:
+        gathered.without.clear()  # no task has a result, so their records are the table
     table, renamed = _table(space, gathered, code)
     files = [directory / name for name in ("results.parquet", "results.csv", "failures.csv")]
     writers = (table.write_parquet, table.write_csv, _failures(space, fold, gathered).write_csv)
@@ -104,10 +132,13 @@ def merge_results(
         list(pool.map(write_whole, files, writers))
     return MergeReport(
         table=table,
-        tasks=fold.counts["OK"] - len(gathered.unreadable) - len(gathered.empty),
+        tasks=fold.counts["OK"] - sum(map(len, (gathered.unreadable, gathered.empty, gathered.without))),
         counts={**fold.counts, UNREADABLE: len(gathered.unreadable)},
         unreadable={index: reason for index, (reason, _, _) in sorted(gathered.unreadable.items())},
         empty=sorted(gathered.empty),
+        without=sorted(gathered.without),
+        arrays=gathered.columns.arrays,
+        words=_words(gathered),
         clashes=[gathered.columns.columns[name].describe_clash(escape_surrogates(name)) for name in clashes],
         renamed=renamed,
         duplicates=fold.duplicates.indices,
@@ -172,18 +203,32 @@ def parameter_columns(space: ParameterSpace, index: pl.Series) -> list[pl.Series
     return columns
 
 
-def _gather(fold: Fold, default: str, as_text: list[str] | tuple[()]) -> _Gathered:
-    gathered = _Gathered(Columns(as_text))
+def _words(gathered: _Gathered) -> dict[tuple[str, str], int]:
+    """Return how often each word in each column was read as missing or as a number, in its file or among others."""
+    found = dict(gathered.words)
+    for name, column in gathered.columns.named():
+        for word, count in column.words.items():
+            found[name, word] = found.get((name, word), 0) + count
+    return {(escape_surrogates(name), word): count for (name, word), count in found.items()}
+
+
+def _gather(
+    fold: Fold, reading: _Reading, as_text: Sequence[str] = (), as_numbers: Sequence[str] = ()
+) -> _Gathered:
+    gathered = _Gathered(Columns(as_text, as_numbers))
     for journal, indices, lines in fold.winners("OK"):
-        with Payloads(journal, default) as payloads, _no_cycles():
+        with Payloads(journal, reading.form, reading.result, reading.read_r) as payloads, _no_cycles():
             at = 0
             for rows, block in journal.blocks(lines, journal.within(BYTES, BATCH)):
                 tasks = indices[at : at + len(rows)]
                 at += len(rows)
                 if not _add_uniform(block, tasks, journal, gathered):
                     records = journal.decoded(rows, block)
+                    payloads.prepare(records)
                     for batch in _batches(payloads, tasks, records, gathered):
                         _add(batch, journal, gathered)
+            for word, count in payloads.words.items():
+                gathered.words[word] = gathered.words.get(word, 0) + count
     return gathered
 
 
@@ -232,18 +277,31 @@ def _batches(
         except UnreadableError as error:
             gathered.unreadable[index] = (str(error), payloads.journal, record)
             continue
-        if not rows:
+        if rows is None:
+            gathered.without.append(index)
+            rows = [{}]
+        elif not rows:
             gathered.empty.append(index)
             continue
         batch.indices.append(index)
         batch.records.append(record)
-        batch.rows += rows
+        batch.rows += map(_without_values, rows)
         batch.counts.append(len(rows))
         if len(batch.rows) >= BATCH:
             yield batch
             batch = _Batch()
     if batch.rows:
         yield batch
+
+
+def _without_values(row: Row) -> Row:
+    """Return a row whose arrays are empty: they are not in the table, and many of them would fill the memory."""
+    if Array not in map(type, row.values()):
+        return row
+    return {
+        name: replace(value, values=value.values[:0]) if type(value) is Array else value
+        for name, value in row.items()
+    }
 
 
 def _add(batch: _Batch, journal: Journal, gathered: _Gathered) -> None:
@@ -290,6 +348,8 @@ def _table(space: ParameterSpace, gathered: _Gathered, code: str) -> tuple[pl.Da
 
     book = pl.concat(gathered.books) if gathered.books else _empty_book()
     order = book.select(pl.arg_sort_by("ph_index", "ph_row", nulls_last=True)).to_series()
+    if gathered.without:
+        order = order.filter(~book["ph_index"].is_in(gathered.without)[order])
     book = book[order]
     named = gathered.columns.named()
     left = _parameters(space, book)
