@@ -29,7 +29,9 @@ def git_state(root: Path) -> dict[str, Any]:
             "summary": "no git repository",
             "note": "no git repository: the snapshot's digest names the code",
         }
-    code, status, errors = run_git(root, "status", "--porcelain=v2", "--branch", "-z", "--untracked-files=all")
+    code, status, errors = run_git(
+        root, "status", "--porcelain=v2", "--branch", "-z", "--untracked-files=all"
+    )
     if code != 0:
         reason = _reason(errors)
         return {"summary": f"git failed: {reason}", "note": reason}
