@@ -24,9 +24,7 @@ def test_what_the_builder_writes_is_read() -> None:
     found = PythonSoftware(
         version="3.11.7", paths=("/e/lib",), packages=(Package(name="alpha", version="1.0"),)
     )
-    about = BuiltFrom(
-        lock="ab", file="uv.lock", python="3.11.7", implementation="CPython", machine="x86_64"
-    )
+    about = BuiltFrom(lock="ab", file="uv.lock", python="3.11.7", implementation="CPython", machine="x86_64")
     expected = EnvironmentFile(about=about, found=found, built=1764460800.5)
     assert read_environment_file(WRITTEN) == expected
     assert list(msgspec.to_builtins(about)) == list(WRITTEN["about"]), "the order of the keys in the file"

@@ -211,12 +211,12 @@ def _cached(
     place = cache / f"{kind}-{digest[:16]}.json"
     try:
         entry = json.loads(place.read_bytes())
-        cached = msgspec.convert(entry["answer"], shape)
+        cached: Reply = msgspec.convert(entry["answer"], shape)
         if entry["marks"] == _marks([*watched, *(cached.paths or ())]):
             return cached
     except (OSError, ValueError, KeyError, TypeError, msgspec.ValidationError):
         pass  # no entry, or one of another version
-    answer = ask()
+    answer: Reply = ask()
     if answer.note is None:
         marks = _marks([*watched, *(answer.paths or ())])
         _write_cache(place, {"marks": marks, "answer": msgspec.to_builtins(answer)})
