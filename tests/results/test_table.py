@@ -15,7 +15,8 @@ from packhorse.results import table
 from packhorse.results.columns import typed_column
 from packhorse.results.formats.text import cell
 from packhorse.results.index_map import map_indices
-from packhorse.results.table import merge_results, to_pandas
+from packhorse.results.table import merge_results
+from packhorse.results.table_files import to_pandas
 from results.journals import folded, space_of, write_journal
 
 SPACE = space_of()  # n = 10, 20, 50; 4 replicates

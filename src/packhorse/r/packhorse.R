@@ -140,7 +140,7 @@ local({
     if (is.list(x)) return(write_list(x))
     if (is.factor(x) || inherits(x, c("Date", "POSIXt", "difftime"))) x <- format_plain(x)
     if (length(dim(x)) > 1) return(write_dimensions(x, dim(x)))
-    if (!is.null(names(x))) return(write_list(as.list(x)))
+    if (length(x) > 1 && !is.null(names(x))) return(write_list(as.list(x)))
     each <- write_each(x)
     if (length(each) == 1) each else write_array(each)
   }

@@ -42,9 +42,9 @@ class Column:
 
     def __init__(self, *, as_text: bool = False, as_numbers: bool = False) -> None:
         self.as_text = as_text
-        self.as_numbers = as_numbers  # whether words for missing values among the texts are read as such
-        self.words: dict[str, int] = {}  # how often each was
-        self.only_words = True  # whether all texts so far are such words
+        self.as_numbers = as_numbers  # whether texts such as None and NaN are missing values or numbers
+        self.missing_texts: dict[str, int] = {}  # how often each was
+        self.only_missing = True  # whether all texts so far are such
         self.arrays = 0  # number of values that are arrays
         self.first: tuple[int, int] | None = None  # (lowest task, place in its row), which orders columns
         self.pieces: list[tuple[int, pl.Series]] = []
@@ -56,10 +56,10 @@ class Column:
 
     @property
     def needs_numbers(self) -> bool:
-        """Whether the column mixes numbers, or true and false, with words for missing values only."""
+        """Whether the column mixes numbers, or true and false, only with texts such as None and NaN."""
         others = self.kinds - {"text"}
         numeric = others in ({"true/false"}, {"integer"}, {"number"}, {"integer", "number"})
-        return "text" in self.kinds and numeric and self.only_words
+        return "text" in self.kinds and numeric and self.only_missing
 
     @property
     def clash(self) -> bool:
@@ -77,10 +77,10 @@ class Column:
             self.arrays += sum(type(value) is Array for value in values)
             values = [None if type(value) is Array else value for value in values]
         if self.as_numbers and str in types:
-            values = [self._without_word(value) for value in values]
+            values = [self._without_missing(value) for value in values]
             types = set(map(type, values))
-        elif self.only_words and str in types:
-            self.only_words = all(_is_word(value) for value in values if type(value) is str)
+        elif self.only_missing and str in types:
+            self.only_missing = all(_is_missing(value) for value in values if type(value) is str)
         kinds = {_KINDS.get(kind, "text") for kind in types - {type(None), Array}}
         self.kinds |= kinds
         if self.as_text:
@@ -93,11 +93,11 @@ class Column:
         elif kinds:
             self.broken = True
 
-    def _without_word(self, value: Any) -> Any:
+    def _without_missing(self, value: Any) -> Any:
         if type(value) is not str:
             return value
         if value not in BLANK:
-            self.words[value] = self.words.get(value, 0) + 1
+            self.missing_texts[value] = self.missing_texts.get(value, 0) + 1
         return NUMBERS.get(value)
 
     def _add_integers(self, start: int, values: list[Any], types: set[type]) -> None:
@@ -210,7 +210,7 @@ class Columns:
         ]
 
     @property
-    def worded(self) -> list[str]:
+    def numeric(self) -> list[str]:
         """The names of the columns that must be read again as numbers with missing values."""
         return [name for name, column in self.named() if column.needs_numbers and not column.as_numbers]
 
@@ -266,7 +266,7 @@ def _shapes(rows: list[Row], tasks: list[int]) -> dict[tuple[str, ...], int]:
     return lowest
 
 
-def _is_word(text: str) -> bool:
+def _is_missing(text: str) -> bool:
     return text in BLANK or text in MISSING or text in NUMBERS
 
 

@@ -21,7 +21,7 @@ from msgspec import UNSET
 from packhorse.model.study import Result
 from packhorse.results.formats.arrays import read_hdf5, read_mat, read_netcdf, read_npy, read_npz
 from packhorse.results.formats.frames import read_parquet, read_xlsx
-from packhorse.results.formats.rows import File, Row, UnreadableError, Words, array_members
+from packhorse.results.formats.rows import File, MissingTexts, Row, UnreadableError, array_members
 from packhorse.results.formats.text import (
     delimited,
     json_rows,
@@ -55,7 +55,7 @@ class Payloads:
         self.journal = journal
         self.default_format = default_format
         self.setting: dict[str, Any] = {} if result is None else msgspec.to_builtins(result)
-        self.words: Words = {}
+        self.missing_texts: MissingTexts = {}
         self._read_r = read_r
         self._of_r: dict[bytes, bytes | str] = {}
         self._file: BinaryIO | None = None
@@ -107,7 +107,7 @@ class Payloads:
                 return self._rows_of_r(data)
             if reader is None:
                 raise UnreadableError(f"a result in the format {form!r} cannot be read")
-            return reader(File(expand(data) if compressed else data, self.setting, self.words))
+            return reader(File(expand(data) if compressed else data, self.setting, self.missing_texts))
         except UnicodeDecodeError as error:
             raise UnreadableError(f"the {form} result is not UTF-8 at byte {error.start}") from error
         except (ValueError, RecursionError, csv.Error) as error:

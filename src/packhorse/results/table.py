@@ -7,19 +7,16 @@ the report counts them, and the files are always written.
 from __future__ import annotations
 
 import contextlib
-import errno
 import gc
-import os
-import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from packhorse.model.errors import RunError, UsageError
+from packhorse.model.errors import RunError
 from packhorse.model.space import ParameterSpace
 from packhorse.model.study import Result, Study
 from packhorse.results.columns import (
@@ -35,13 +32,12 @@ from packhorse.results.fold import Fold
 from packhorse.results.formats.rows import Array, Row, UnreadableError
 from packhorse.results.journal import OUTCOMES, Journal, Record
 from packhorse.results.payload import Payloads, ReadR, result_format
+from packhorse.results.table_files import write_whole
 from packhorse.results.uniform import decode_uniform
 
 if TYPE_CHECKING:
-    import pandas as pd
     import polars as pl
 
-MIN_FREE = 1 << 20  # bytes; a disk with less free space counts as full
 BATCH = 10_000  # rows to hold as Python objects at once
 BYTES = 1 << 24  # of journal lines to decode at once
 UNREADABLE = "UNREADABLE"
@@ -59,7 +55,7 @@ class MergeReport:
     empty: list[int]  # OK tasks whose result has no rows
     without: list[int]  # OK tasks without a result, where others have one
     arrays: dict[str, int]  # results that are arrays, and so not in the table: how many
-    words: dict[
+    missing_texts: dict[
         tuple[str, str], int
     ]  # (column, word) -> how often the word was read as missing or as a number
     clashes: list[Clash]
@@ -86,7 +82,7 @@ class _Gathered:
     unreadable: dict[int, tuple[str, Journal, Record]] = field(default_factory=dict)
     empty: list[int] = field(default_factory=list)
     without: list[int] = field(default_factory=list)
-    words: dict[tuple[str, str], int] = field(default_factory=dict)
+    missing_texts: dict[tuple[str, str], int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -120,9 +116,9 @@ def merge_results(
     default = result_format(result.format, result.file) if result is not None else "text"
     reading = _Reading(default, result, read_r)
     gathered = _gather(fold, reading)
-    clashes, worded = gathered.columns.clashes, gathered.columns.worded
-    if clashes or worded:  # read again, with these columns as text, or as numbers
-        gathered = _gather(fold, reading, clashes, worded)
+    clashes, numeric = gathered.columns.clashes, gathered.columns.numeric
+    if clashes or numeric:  # read again, with these columns as text, or as numbers
+        gathered = _gather(fold, reading, clashes, numeric)
     if not gathered.columns.columns:
         gathered.without.clear()  # no task has a result, so their records are the table
     table, renamed = _table(space, gathered, code)
@@ -138,7 +134,7 @@ def merge_results(
         empty=sorted(gathered.empty),
         without=sorted(gathered.without),
         arrays=gathered.columns.arrays,
-        words=_words(gathered),
+        missing_texts=_missing_texts(gathered),
         clashes=[gathered.columns.columns[name].describe_clash(escape_surrogates(name)) for name in clashes],
         renamed=renamed,
         duplicates=fold.duplicates.indices,
@@ -148,42 +144,6 @@ def merge_results(
         notes=list(dict.fromkeys(note for journal in fold.journals for note in journal.notes)),
         files=files,
     )
-
-
-def write_whole(path: Path, write: Callable[[Any], Any]) -> None:
-    """Write a file atomically: a reader sees the old or the new content, even after a power failure."""
-    import polars
-
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        with partial.open("wb") as file:
-            try:
-                write(file)
-            except polars.exceptions.PolarsError as error:  # it does not contain the errno
-                full = shutil.disk_usage(path.parent).free < MIN_FREE
-                raise OSError(errno.ENOSPC if full else errno.EIO, str(error), str(path)) from error
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            partial.unlink()
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
-
-
-def to_pandas(frame: pl.DataFrame) -> pd.DataFrame:
-    """Return a table as a pandas frame; raise UsageError where pandas or pyarrow is not installed."""
-    try:
-        return frame.to_pandas()
-    except ImportError as error:
-        raise UsageError(
-            "pandas and pyarrow are not installed here",
-            "pip install 'packhorse[pandas]', or use the polars table",
-        ) from error
 
 
 def parameter_columns(space: ParameterSpace, index: pl.Series) -> list[pl.Series]:
@@ -203,11 +163,11 @@ def parameter_columns(space: ParameterSpace, index: pl.Series) -> list[pl.Series
     return columns
 
 
-def _words(gathered: _Gathered) -> dict[tuple[str, str], int]:
+def _missing_texts(gathered: _Gathered) -> dict[tuple[str, str], int]:
     """Return how often each word in each column was read as missing or as a number, in its file or among others."""
-    found = dict(gathered.words)
+    found = dict(gathered.missing_texts)
     for name, column in gathered.columns.named():
-        for word, count in column.words.items():
+        for word, count in column.missing_texts.items():
             found[name, word] = found.get((name, word), 0) + count
     return {(escape_surrogates(name), word): count for (name, word), count in found.items()}
 
@@ -227,8 +187,8 @@ def _gather(
                     payloads.prepare(records)
                     for batch in _batches(payloads, tasks, records, gathered):
                         _add(batch, journal, gathered)
-            for word, count in payloads.words.items():
-                gathered.words[word] = gathered.words.get(word, 0) + count
+            for word, count in payloads.missing_texts.items():
+                gathered.missing_texts[word] = gathered.missing_texts.get(word, 0) + count
     return gathered
 
 
@@ -413,19 +373,3 @@ def _failures(space: ParameterSpace, fold: Fold, gathered: _Gathered) -> pl.Data
         [*_parameters(space, book), *cause_columns, *(book[f"ph_{n}"] for n in ("index", *BOOKKEEPING))]
     )
     return frame.sort("ph_index")
-
-
-def frame_lines(frame: Any) -> list[str]:
-    """Return a polars frame as a table of text."""
-    import polars
-
-    with polars.Config(
-        tbl_rows=200,
-        tbl_cols=50,
-        tbl_hide_dataframe_shape=True,
-        tbl_hide_column_data_types=True,
-        tbl_formatting="ASCII_MARKDOWN",
-        tbl_width_chars=200,
-        float_precision=6,
-    ):
-        return str(frame).splitlines()

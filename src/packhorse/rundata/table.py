@@ -52,8 +52,8 @@ def _left_out(report: MergeReport, space: ParameterSpace) -> Iterator[str]:
             f"the result of {counted(len(report.empty), 'task')} has no rows (a header alone, or an empty list), so "
             f"{_are(report.empty)} not in the table: {named_tasks(report.empty, space)}"
         )
-    for (column, word), count in report.words.items():
-        meaning = "as the number it stands for" if word in NUMBERS else "as missing"
+    for (column, word), count in report.missing_texts.items():
+        meaning = "as that number" if word in NUMBERS else "as missing"
         yield f"column {column}: {counted(count, 'cell')} with {word} among numbers read {meaning}"
     if report.arrays:
         names = ", ".join(f"{name} ({counted(count, 'task')})" for name, count in report.arrays.items())

@@ -55,10 +55,10 @@ def _read(program: str, files: Sequence[tuple[bytes, str]]) -> list[bytes | str]
     if len(lines) != len(files):
         last = (done.stderr.decode("utf-8", "replace").strip().splitlines() or ["no message"])[-1]
         return [f"Rscript failed: {last}"] * len(files)
-    return [_said(line) for line in lines]
+    return [_value(line) for line in lines]
 
 
-def _said(line: bytes) -> bytes | str:
+def _value(line: bytes) -> bytes | str:
     """Return the JSON, or the reason, in one line of read_files.R."""
     if line.startswith(b'{"error":'):
         return str(json.loads(line)["error"])

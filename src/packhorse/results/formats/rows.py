@@ -15,18 +15,18 @@ RESULT = "result"  # the column of a result that is one value without a name
 SHORT = 16  # elements of a vector that still become columns
 
 
-Words = dict[tuple[str, str], int]  # (column, word) -> how often the word was read as missing
+MissingTexts = dict[tuple[str, str], int]  # (column, word) -> how often the word was read as missing
 
 
 class File(Struct, frozen=True):
     """The content of a result file, and how the study says it is read (`model.study.Result`).
 
-    A reader counts in `words` what it reads as missing.
+    A reader counts in `missing_texts` what it reads as missing.
     """
 
     data: bytes
     setting: dict[str, Any]
-    words: Words
+    missing_texts: MissingTexts
 
 
 class UnreadableError(Exception):
@@ -34,7 +34,7 @@ class UnreadableError(Exception):
 
 
 class Array(Struct, frozen=True, eq=False):
-    """An array of a result that is no table: it is not in the table, and can be stacked over all tasks.
+    """An array of a result: it is not in the table, and can be stacked over all tasks.
 
     `values` has any shape; `dims` names its dimensions, or is empty where the file names none.
     """

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from packhorse.results.formats.rows import RESULT, File, Row, Words
+from packhorse.results.formats.rows import RESULT, File, MissingTexts, Row
 from packhorse.worker.results.cells import BLANK, FALSE, FLOAT, INTEGER, MISSING, NUMBERS, TRUE
 from packhorse.worker.results.delimited import DelimitedTable, decode, is_table
 from packhorse.worker.results.judgement import flat
@@ -63,35 +63,36 @@ def read_text(file: File) -> list[Row]:
 def read_txt(file: File) -> list[Row]:
     """Return the rows of a table of numbers, as numpy.savetxt writes it, or one row with the text."""
     if file.setting.get("header") or is_table(decode(file.data, file.setting)):
-        return _table(DelimitedTable(file.data, "txt", file.setting), file.words)
+        return _table(DelimitedTable(file.data, "txt", file.setting), file.missing_texts)
     return read_text(file)
 
 
 def delimited(form: str) -> Callable[[File], list[Row]]:
     """Return the reader of tables with a separator: csv, tsv or dat."""
-    return lambda file: _table(DelimitedTable(file.data, form, file.setting), file.words)
+    return lambda file: _table(DelimitedTable(file.data, form, file.setting), file.missing_texts)
 
 
-def _table(table: DelimitedTable, words: Words) -> list[Row]:
+def _table(table: DelimitedTable, missing_texts: MissingTexts) -> list[Row]:
     texts = list(table.rows())
     names = table.names
     columns = [
-        _column([row[at] for row in texts], table.decimal, name, words) for at, name in enumerate(names)
+        _column([row[at] for row in texts], table.decimal, name, missing_texts)
+        for at, name in enumerate(names)
     ]
     return [dict(zip(names, values, strict=True)) for values in zip(*columns, strict=True)]
 
 
-def _column(texts: list[str], decimal: str, name: str, words: Words) -> list[Any]:
+def _column(texts: list[str], decimal: str, name: str, missing_texts: MissingTexts) -> list[Any]:
     """Return the values of one file's column with one type: all numbers, all true or false, or all text.
 
-    Words such as None are missing among numbers, and texts among texts.
+    MissingTexts such as None are missing among numbers, and texts among texts.
     """
     values = [cell(text.strip(), decimal) for text in texts]
     kinds = {type(value) for value in values} - {type(None)}
     if str in kinds and len(kinds) > 1 and all(value in MISSING for value in values if type(value) is str):
         for value in values:
             if type(value) is str:
-                words[name, value] = words.get((name, value), 0) + 1
+                missing_texts[name, value] = missing_texts.get((name, value), 0) + 1
         values = [None if type(value) is str else value for value in values]
         kinds.discard(str)
     if kinds <= {int, float} or kinds == {bool}:

@@ -14,13 +14,13 @@ DECIMALS = re.compile(r"[0-9]+([eE][+-]?[0-9]+)?")
 
 # Words that R, Python, C, Julia, NumPy and old C libraries of Windows print for numbers without digits.
 NUMBERS = {
-    word: float(number)
-    for number, words in (
+    text: float(number)
+    for number, texts in (
         ("nan", "NaN nan -nan -NaN +nan 1.#IND -1.#IND 1.#QNAN -1.#QNAN"),
         ("inf", "Inf inf +inf +Inf Infinity infinity +Infinity 1.#INF"),
         ("-inf", "-Inf -inf -Infinity -infinity -1.#INF"),
     )
-    for word in words.split()
+    for text in texts.split()
 }
 # Missing everywhere, also among texts.
 BLANK = frozenset(["", "NA"])

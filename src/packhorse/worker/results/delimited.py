@@ -43,10 +43,10 @@ def decode(data: bytes, setting: "dict[str, Any]") -> str:
 
 
 def is_table(text: str) -> bool:
-    """Return whether a text of several lines or words holds only numbers, as numpy.savetxt writes them."""
+    """Return whether a text of several lines or cells holds only numbers, as numpy.savetxt writes them."""
     lines = [line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
-    words = [word for line in lines for word in line.replace(",", " ").replace(";", " ").split()]
-    return (len(lines) > 1 or len(words) > 1) and all(is_number(word) or is_missing(word) for word in words)
+    cells = [cell for line in lines for cell in line.replace(",", " ").replace(";", " ").split()]
+    return (len(lines) > 1 or len(cells) > 1) and all(is_number(cell) or is_missing(cell) for cell in cells)
 
 
 class _Counts(object):
@@ -87,7 +87,7 @@ class DelimitedTable(object):
     def rows(self) -> "Iterator[Cells]":
         """Yield the cells of each row."""
         for cells in itertools.islice(self._lines(), self._skip, None):
-            if len(cells) > 1 or cells[0] or len(self.names) == 1:  # a line of blanks is no row
+            if len(cells) > 1 or cells[0] or len(self.names) == 1:  # a line of blanks is not a row
                 yield cells
 
     def _lines(self) -> "Iterator[Cells]":

@@ -50,7 +50,7 @@ def literal_as_json(text: str) -> str:
 
 
 def _value(node: "Any") -> "Any":
-    """Return the value of a node; raise ValueError for one that is no literal."""
+    """Return the value of a node; raise ValueError where it is not a literal."""
     read = READERS.get(type(node).__name__)
     if read is None:
         raise ValueError("not a Python literal")

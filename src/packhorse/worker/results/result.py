@@ -73,7 +73,7 @@ class ResultFiles(object):
     def take(self, record: "dict[str, Any]") -> "bytes | None":
         """Put the result into a record; return the bytes for the pack, or None. Raise NoResult.
 
-        A refused result is kept, too, so that nobody has to compute it again to see it.
+        A refused result is kept, too, so that it need not be computed again to be seen.
         """
         taken: "Taken" = []
         for named, form in zip(self.paths, self.formats):
@@ -170,7 +170,7 @@ def _as_json(line: bytes, kind: str) -> bytes:
         return found
     except (ValueError, TypeError, RecursionError):
         pass
-    hint = "" if kind == "json" else "; if it is no result, write result: none"
+    hint = "" if kind == "json" else "; if it is not a result, write result: none"
     raise NoResult("the last line is refused as a result: %s%s" % (reason, hint))
 
 
