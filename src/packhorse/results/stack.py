@@ -174,7 +174,7 @@ def _coordinates(space: ParameterSpace) -> dict[str, Any]:
             levels = [row[at] for row in rows]
             # One type of label for each dimension, so texts where types are mixed.
             kinds = {type(level) for level in levels}
-            plain = kinds <= {int, float} or kinds == {bool} or kinds == {str}
+            plain = kinds <= {int, float} or kinds in ({bool}, {str})
             found[name] = (dim, levels if plain else list(map(text, levels)))
     return found
 
