@@ -77,6 +77,7 @@ class Record(Struct, kw_only=True, gc=False):
     format: str = ""
     slot: int | None = None
     artifacts: Any = None
+    partial: bool | None = None
 
 
 class _Line(Struct, gc=False):
@@ -89,6 +90,7 @@ class _Line(Struct, gc=False):
     header: dict[str, Any] | None = None
     totals: dict[str, Any] | None = None
     note: str | None = None
+    partial: Any = None
     end: str | None = None
     at: float | None = None
 
@@ -109,6 +111,7 @@ class Journal:
         self.offset = array("Q")
         self.length = array("Q")
         self.notes: list[str] = []
+        self.partial: dict[int, Record] = {}  # what tasks left that were stopped without an outcome, by index
         self.totals: dict[str, Any] = {}
         self.end = ""
         self.ended: float | None = None  # Unix seconds
@@ -214,8 +217,18 @@ class Journal:
             self.totals = line.totals
         elif line.note is not None:
             self.notes.append(line.note)
+        elif isinstance(line.partial, dict):
+            self._add_partial(line.partial)
         elif line.end is not None:
             self.end, self.ended = line.end, line.at
+
+    def _add_partial(self, members: dict[str, Any]) -> None:
+        try:
+            record = msgspec.convert(members, Record)
+        except msgspec.ValidationError:
+            self.bad += 1
+        else:
+            self.partial[record.index] = record
 
     def _packed(self, place: tuple[int, int, int]) -> bool:
         """Return whether the pack is long enough; after a crash of the machine it may lack its tail."""

@@ -20,6 +20,7 @@ from packhorse.worker.slots.channel import SUCCESSES
 from packhorse.worker.slots.machine_limits import usable_slots
 from packhorse.worker.slots.reporter import log_text
 from packhorse.worker.slots.slot import Slot
+from packhorse.worker.slots.unfinished import take_unfinished
 from packhorse.worker.supply import Supply
 from packhorse.worker.tasks.slot_folders import require_free_space, scratch_parent, unpack
 from packhorse.worker.work_file import read_work_file, write_worker_facts
@@ -228,6 +229,7 @@ class Worker(object):
         self._save()
         self._end_slots(end)
         self._flush()
+        self._keep_unfinished(end)
         if end == DEADLINE or (end == FAILING and self.options.elements > 1):
             self.supply.close()
         complete = self.journal.close(end, self.totals)
@@ -262,6 +264,17 @@ class Worker(object):
                 slot.kill()
                 slot.process.wait()
         process.end_orphans()
+
+    def _keep_unfinished(self, end: str) -> None:
+        """Keep what running tasks wrote and printed, after all records are safe; the tasks run again."""
+        cause = "stopped by a signal or its user" if end == STOPPED else "its worker ended: %s" % end
+        for slot in self.slots:
+            kept = take_unfinished(self.work, slot.folders, os.path.join(str(self.scratch), "code"), cause)
+            if kept is not None:
+                extent = self.journal.write_log(kept[1]) if kept[1] else None
+                if extent:
+                    kept[0]["log"] = extent
+                self.journal.write_event({"partial": kept[0]})
 
     def report(self, event: "dict[str, Any]") -> None:
         """Write an event to standard output, which the parent process reads, or the job's log keeps."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from packhorse.app.inspect.logs import JobLog, JobLogs, logs
+from packhorse.app.inspect.logs import JobLog, JobLogs, TaskLog, logs
 from packhorse.cli.output import job_of, json_option, print_json, say, task_option, where_option
 from packhorse.model.errors import UsageError
 from packhorse.rundir.directory import find_run
@@ -15,6 +15,8 @@ from packhorse.rundir.submissions import read_script_job
 
 if TYPE_CHECKING:
     from packhorse.cluster.job_lookup import JobReference
+
+SHOWN = 8  # files in one line
 
 
 @click.command(name="logs")
@@ -44,9 +46,17 @@ def logs_command(
     if not found.logs:
         say("no task failed; to see one: packhorse logs RUN --task 0")
     for log in found.logs:
-        if not log.text.startswith("== task"):
-            say(f"== task {log.task} ==")
-        say(log.text.rstrip("\n"))
+        _say_log(log)
+
+
+def _say_log(log: TaskLog) -> None:
+    if not log.text.startswith("== task"):
+        say(f"== task {log.task} ==")
+    say(log.text.rstrip("\n"))
+    if log.files:
+        more = f" and {len(log.files) - SHOWN:,} more" if len(log.files) > SHOWN else ""
+        mark = ", partial" if log.partial else ""
+        say(f"-- files kept{mark}: {', '.join(log.files[:SHOWN])}{more} (in {log.folder} of the run) --")
 
 
 def _script_job(run: str | None) -> JobReference | None:

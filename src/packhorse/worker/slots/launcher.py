@@ -8,6 +8,7 @@ The main thread starts and waits; a second one reads messages, samples memory an
 import collections
 import errno
 import itertools
+import mmap
 import os
 import queue
 import select
@@ -19,9 +20,11 @@ import time
 
 from packhorse.worker.slots import process
 from packhorse.worker.slots.channel import MessageReader
-from packhorse.worker.slots.reporter import Reporter, last_line, log_text
+from packhorse.worker.slots.current import CURRENT
+from packhorse.worker.slots.reporter import Reporter, log_text
 from packhorse.worker.slots.running_command import STOP, RunningCommand, limit_cause
 from packhorse.worker.tasks.artifacts import clear_artifacts, keep_artifacts, remove
+from packhorse.worker.tasks.cause import cause_in, failure_cause, written_log
 from packhorse.worker.tasks.checkpoint import prepare_checkpoint
 from packhorse.worker.tasks.environment import base_environment, task_environment
 from packhorse.worker.tasks.parameter_files import write_parameter_files
@@ -77,6 +80,8 @@ class Launcher(object):
         self.output = os.path.join(folders.root, "output")  # where packhorse.task writes
         self.scratch_changed = os.stat(folders.scratch).st_mtime_ns
         self.first = folders.state() if number == 0 and work["look"] else None
+        with open(folders.current, "r+b") as stream:
+            self.current = mmap.mmap(stream.fileno(), CURRENT.size)
         os.chdir(folders.study)
 
     def serve(self) -> None:
@@ -158,10 +163,11 @@ class Launcher(object):
     def _run_task(self, index: int) -> None:
         """Run one task to its final record."""
         attempt, free, earlier = 1, 1, []
+        CURRENT.pack_into(self.current, 0, index + 1, time.monotonic())
         while True:
             record, log, packed = self._attempt(index, attempt)
             if record is None:
-                return  # stopped: an interruption is not an outcome
+                return  # stopped: an interruption is not an outcome; the worker keeps what the task wrote
             outcome = record.get("outcome", "OK")
             killed = record.get("signal") in (signal.SIGKILL, signal.SIGTERM) and outcome == "FAILED"
             if killed and free:
@@ -175,6 +181,7 @@ class Launcher(object):
             record["earlier"] = earlier
         if self.first is not None:
             self._note_files()  # before the record, after which the worker may stop reading
+        CURRENT.pack_into(self.current, 0, 0, 0.0)
         self.reporter.add(record, log, packed)
 
     def _use_wait(self) -> None:
@@ -218,8 +225,6 @@ class Launcher(object):
             return None, b"", None
         self._wait(running, record, begun)
         if self.stopping and running.why != "UNFINISHED" and (running.why == STOP or record.get("signal")):
-            for descriptor in (STDOUT, STDERR):
-                self._take_output(descriptor)
             return None, b"", None
         return self._finish(task, record, running, target, attempt)
 
@@ -315,10 +320,13 @@ class Launcher(object):
             record["cause"] = limit_cause(ended.why, self.work)
         elif "signal" in record or "exit" in record:
             record["outcome"] = "FAILED"
-            record["cause"] = last_line(stderr) or last_line(stdout)
+            record["cause"] = failure_cause(stdout, stderr)
+            if not record["cause"]:
+                stdout = self._read_log(record)
         else:
             packed, stdout = self._take_result(record, target, stdout)
-            self._keep_artifacts(task, record)
+        if record.get("outcome") != "FAILED" or attempt > self.work["retries"]:
+            self._keep_artifacts(record)
         if full and ended.why not in ENDED:
             fail_for_space(record)
             packed = None
@@ -351,17 +359,21 @@ class Launcher(object):
             record.update(outcome="FAILED", exit=0, cause=str(reason))
         return None, stdout
 
-    def _keep_artifacts(self, task: Task, record: "Record") -> None:
-        if "outcome" in record:
-            return
+    def _read_log(self, record: "Record") -> bytes:
+        """Take the cause of a task that printed nothing from the log that it wrote; return the end of that log."""
+        name, end = written_log(os.curdir, record["begin"])
+        cause = cause_in(end)
+        if not cause:
+            return b""
+        record["cause"] = "%s (in %s)" % (cause, name)
+        return b"-- %s --\n" % os.fsencode(name) + end
+
+    def _keep_artifacts(self, record: "Record") -> None:
         before = (self.first or {}) if self.work["everything"] else None
         try:
-            number = keep_artifacts(self.work, self.folders, task.index, before)
+            keep_artifacts(self.work, self.folders, record, before)
         except OSError as error:
             record.update(outcome="FAILED", exit=0, cause="cannot keep the artifacts: %s" % error)
-            return
-        if number:
-            record["artifacts"] = number
 
     def _note_files(self) -> None:
         """Report, after the first task, new and changed files that the study does not name."""

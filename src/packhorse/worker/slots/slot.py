@@ -10,9 +10,10 @@ import time
 
 from packhorse.worker.slots import process
 from packhorse.worker.slots.channel import MessageReader, message
-from packhorse.worker.slots.function_server import CURRENT
+from packhorse.worker.slots.current import CURRENT
 from packhorse.worker.slots.gpus import gpu_variables
 from packhorse.worker.slots.running_command import limit_cause
+from packhorse.worker.tasks.artifacts import keep_artifacts
 from packhorse.worker.tasks.environment import base_environment
 from packhorse.worker.tasks.slot_folders import SlotFolders
 
@@ -180,6 +181,8 @@ class Slot(object):
             )
         else:
             record.update(outcome="FAILED", exit=status, cause="the function ended the interpreter")
+        CURRENT.pack_into(self.current, 0, 0, 0.0)  # it has an outcome
+        keep_artifacts(self.work, self.folders, record)
         return record, self._output()
 
     def _output(self) -> bytes:

@@ -38,6 +38,7 @@ def base_environment(
     variables = {
         k: v for k, v in inherited.items() if not SCHEDULER.match(k) or k.startswith("PACKHORSE_TEST_")
     }
+    variables.setdefault("PYTHONUNBUFFERED", "1")  # what a task printed before it was ended is not lost
     for name in work["unset"]:
         variables.pop(name, None)
     variables.update(work["environ"])
