@@ -48,7 +48,7 @@ def prepare(source: Source, exclude: Path, environment: TaskEnvironment | None =
     """
     study, folder, root = source.study, source.folder, source.root
     around = environment or LocalTaskEnvironment(source)
-    barred = [exclude, *(folder / name for name in study.data)]
+    barred = [exclude, *(folder / name for name in study.data), *_own_outputs(root)]
     listing = list_files(root, folder, code=study.code, include=study.include, exclude=barred)
     argv, note = _argv(study, around)
     data = data_digests(folder, study.data, cache_dir() / "data.json")
@@ -118,3 +118,15 @@ def _digest(value: Any) -> str:
         return ""
     digests = {name: facts["sha256"] for name, facts in value.items()}
     return hashlib.sha256(msgspec.json.encode(digests, order="sorted")).hexdigest()[:16]
+
+def _own_outputs(root: Path) -> list[Path]:
+    """Return the files below `root` to which this command's own output goes, as with `> log.txt`."""
+    found = []
+    for descriptor in (1, 2):
+        try:
+            path = Path(f"/proc/self/fd/{descriptor}").readlink()
+        except OSError:
+            continue
+        if path.is_file() and path.is_relative_to(root):
+            found.append(path)
+    return found

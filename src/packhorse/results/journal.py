@@ -91,6 +91,7 @@ class _Line(Struct, gc=False):
     totals: dict[str, Any] | None = None
     note: str | None = None
     partial: Any = None
+    read: list[str] | None = None
     end: str | None = None
     at: float | None = None
 
@@ -111,6 +112,7 @@ class Journal:
         self.offset = array("Q")
         self.length = array("Q")
         self.notes: list[str] = []
+        self.read: list[str] | None = None  # files of the snapshot that tasks read; None where that was not seen
         self.partial: dict[int, Record] = {}  # what tasks left that were stopped without an outcome, by index
         self.totals: dict[str, Any] = {}
         self.end = ""
@@ -219,6 +221,8 @@ class Journal:
             self.notes.append(line.note)
         elif isinstance(line.partial, dict):
             self._add_partial(line.partial)
+        elif line.read is not None:
+            self.read = line.read
         elif line.end is not None:
             self.end, self.ended = line.end, line.at
 

@@ -80,11 +80,12 @@ class _Gathered:
 
 
 def merge_results(
-    space: ParameterSpace, fold: Fold, directory: Path, *, study: Study | None = None, code: str = ""
+    space: ParameterSpace, fold: Fold, directory: Path, *, study: Study | None = None, code: str = "", same_code: tuple[str, ...] = ()
 ) -> MergeReport:
     """Write results.parquet, results.csv and failures.csv into a directory, each atomically.
 
-    `code` is the digest of the current code: the column ph_code is written if any task has another one.
+    `code` is the digest of the current code, and `same_code` are others that count as it: the column ph_code is written
+    if any task has another one.
     """
     if space.size > INT64[1]:
         raise RunError(
@@ -97,7 +98,7 @@ def merge_results(
     clashes = gathered.columns.clashes
     if clashes:  # read again, with these columns as text
         gathered = _gather(fold, default, clashes)
-    table, renamed = _table(space, gathered, code)
+    table, renamed = _table(space, gathered, {code, *same_code} - {""})
     files = [directory / name for name in ("results.parquet", "results.csv", "failures.csv")]
     writers = (table.write_parquet, table.write_csv, _failures(space, fold, gathered).write_csv)
     with ThreadPoolExecutor() as pool:  # each waits for the disk, and polars releases the GIL
@@ -284,7 +285,7 @@ def _book(indices: list[int], records: Sequence[Record], journal: Journal) -> pl
     )
 
 
-def _table(space: ParameterSpace, gathered: _Gathered, code: str) -> tuple[pl.DataFrame, dict[str, str]]:
+def _table(space: ParameterSpace, gathered: _Gathered, codes: set[str]) -> tuple[pl.DataFrame, dict[str, str]]:
     """Return the table of parameters, results and bookkeeping, sorted by index, and the renamed columns."""
     import polars as pl
 
@@ -300,7 +301,7 @@ def _table(space: ParameterSpace, gathered: _Gathered, code: str) -> tuple[pl.Da
         # A task with one row among tasks with several is their row 0.
         book = book.with_columns(pl.col("ph_row").fill_null(0))
         bookkeeping.insert(0, "ph_row")
-    if set(book["ph_code"].unique()) - {code} and (code or book["ph_code"].n_unique() > 1):
+    if set(book["ph_code"].unique()) - codes and (codes or book["ph_code"].n_unique() > 1):
         bookkeeping.append("ph_code")
     table = pl.DataFrame([*left, *results, *(book[name] for name in ["ph_index", *bookkeeping])])
     return table, {

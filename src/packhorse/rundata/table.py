@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from packhorse.model.plan import Plan
 from packhorse.model.space import ParameterSpace
 from packhorse.model.study import Study
 from packhorse.results.duplicates import duplicate_seeds
@@ -12,9 +13,13 @@ from packhorse.results.table import MergeReport, merge_results
 from packhorse.rundir.directory import RunDirectory
 
 
-def merge_table(run: RunDirectory, space: ParameterSpace, fold: Fold, study: Study, code: str) -> MergeReport:
-    """Write the table of finished tasks; `code` is the code digest of the newest wave."""
-    return merge_results(space, fold, run.path, study=study, code=code)
+def merge_table(
+    run: RunDirectory, space: ParameterSpace, fold: Fold, study: Study, latest: Plan | None
+) -> MergeReport:
+    """Write the table of finished tasks; `latest` is the newest plan, whose code is the current one."""
+    if latest is None:
+        return merge_results(space, fold, run.path, study=study)
+    return merge_results(space, fold, run.path, study=study, code=latest.code, same_code=latest.same_code)
 
 
 def table_notes(report: MergeReport, space: ParameterSpace, study: Study) -> Iterator[str]:

@@ -15,6 +15,7 @@ from packhorse.worker.tasks.cause import TRACEBACK
 FRAMES = 3  # last frames of a traceback that are shown
 FRAME = re.compile(r'\s*File "(?P<path>.*)", line \d+')
 SLOT = re.compile(r"(?<=[\"'])/[^\"'\n]*/slot-\d+/code/")  # a working copy's folder
+MESSAGE_ROWS = 4  # first lines of the message after it
 CALLS_OF_R = 6  # last lines that R prints about the calls that led to an error
 
 
@@ -63,6 +64,7 @@ def last_frames(text: str) -> list[str]:
     if starts:
         frames = [at for at in range(starts[-1], len(rows)) if FRAME.match(rows[at])]
         begin = frames[-FRAMES] if len(frames) >= FRAMES else starts[-1] + 1
-        return rows[begin:]
+        error = next((at for at in range(begin, len(rows)) if rows[at][:1].strip()), len(rows))
+        return rows[begin:error] + rows[error:][:MESSAGE_ROWS]
     errors = [at for at, row in enumerate(rows) if row.startswith(("Error in ", "Error:", "Error ("))]
     return rows[errors[-1] :][:CALLS_OF_R] if errors else []

@@ -22,6 +22,7 @@ from packhorse.worker.slots.reporter import log_text
 from packhorse.worker.slots.slot import Slot
 from packhorse.worker.slots.unfinished import take_unfinished
 from packhorse.worker.supply import Supply
+from packhorse.worker.tasks.read_files import ReadFiles
 from packhorse.worker.tasks.slot_folders import require_free_space, scratch_parent, unpack
 from packhorse.worker.work_file import read_work_file, write_worker_facts
 
@@ -75,6 +76,7 @@ class Worker(object):
         self.supply = Supply(leases, self.positions, self.deadline, options.elements)
         self.scratch: "str | None" = None
         self.slots: "list[Slot]" = []
+        self.read: "ReadFiles | None" = None
         self.totals: "dict[str, Any]" = {"wall": 0.0, "cpu": 0.0, "longest": 0.0}
         self.records: "list[Entry]" = []
         self.done = 0
@@ -198,6 +200,7 @@ class Worker(object):
             self.slots = [
                 Slot(self.work, self.work_file, self.scratch, unpacked, slot) for slot in range(number)
             ]
+            self.read = ReadFiles([slot.folders.code for slot in self.slots])
         except OSError as error:
             text = "%s on %s has no space for working copies (%s); name another folder with --scratch"
             raise OSError(text % (parent, platform.node(), error)) from error
@@ -230,6 +233,7 @@ class Worker(object):
         self._end_slots(end)
         self._flush()
         self._keep_unfinished(end)
+        self._note_read()
         if end == DEADLINE or (end == FAILING and self.options.elements > 1):
             self.supply.close()
         complete = self.journal.close(end, self.totals)
@@ -264,6 +268,12 @@ class Worker(object):
                 slot.kill()
                 slot.process.wait()
         process.end_orphans()
+
+    def _note_read(self) -> None:
+        """Record which files of the snapshot tasks read: only a change of these is a question for finished tasks."""
+        names = self.read.found() if self.read and self.totals.get("OK") else None
+        if names is not None:
+            self.journal.write_event({"read": names})
 
     def _keep_unfinished(self, end: str) -> None:
         """Keep what running tasks wrote and printed, after all records are safe; the tasks run again."""

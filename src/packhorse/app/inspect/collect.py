@@ -47,6 +47,6 @@ def collect(run: RunDirectory) -> Collected:
     """Merge the outcomes that a run has now, also while it works; fetch new ones first where it runs on a site."""
     missing = open_store(run).fetch_all()
     outcomes, study = latest_outcomes(run), frozen_study(run)
-    merged = merge_table(run, outcomes.space, outcomes.fold, study, outcomes.plan.code)
+    merged = merge_table(run, outcomes.space, outcomes.fold, study, outcomes.plan)
     notes = (*merged.notes, *table_notes(merged, outcomes.space, study), *([missing] if missing else []))
     return Collected(run=run, merge=merged, fold=outcomes.fold, notes=notes)

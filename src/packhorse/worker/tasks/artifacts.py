@@ -92,7 +92,7 @@ def _put(private: str, final: str, record: "dict[str, Any]", complete: bool) -> 
         names = ("outcome", "cause", "attempt")
         facts = {name: record[name] for name in names if name in record}
         with open(private + PARTIAL, "w") as stream:
-            json.dump(facts, stream)
+            stream.write(json.dumps(facts) + "\n")
         os.rename(private + PARTIAL, final + PARTIAL)
     shutil.rmtree(final, ignore_errors=True)
     if os.path.exists(private):

@@ -1,0 +1,106 @@
+"""What changed since the newest wave of a run, and which failed tasks may succeed now."""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+
+import msgspec
+
+from packhorse.execution.preparation import command_text, project_code_files
+from packhorse.execution.run_context import RunContext
+from packhorse.model.plan import Plan
+from packhorse.plan.waves import IndexRange
+from packhorse.preflight.compatibility import CodeChange, JudgedChange, Reason
+from packhorse.results.fold import Fold, to_ranges
+from packhorse.results.journal import Journal
+from packhorse.rundata.outcomes import frozen_study
+from packhorse.snapshot.changes import FileChange, file_changes, short_diff
+from packhorse.snapshot.kinds import is_byproduct, may_be_input
+
+UNSUCCESSFUL = ("FAILED", "TIMEOUT", "MEMORY")
+
+
+def code_change(context: RunContext, latest: Plan, fold: Fold) -> CodeChange:
+    """Compare the snapshot of the newest wave with the project as it is now."""
+    if latest.code == context.prepared.identity.code:
+        return CodeChange()
+    tar = context.run.path / f"code-{latest.code}.tar"
+    if not tar.exists():
+        return CodeChange(unknown=True)
+    files = context.prepared.files
+    changes = file_changes(tar, files, project_code_files(context.source, files))
+    names = _names(context)
+    seen = _seen(fold)
+    judged = []
+    for change in changes:
+        reason = _reason(change, names, seen)
+        diff = tuple(short_diff(tar, change)) if reason in ("named", "read", "perhaps") else ()
+        judged.append(JudgedChange(change=change, reason=reason, diff=diff))
+    return CodeChange(files=tuple(judged), command=_command_changed(context))
+
+
+def _names(context: RunContext) -> str:
+    """Return the texts in which a study names files: the command and the levels of its parameters."""
+    return command_text(context.study) + "\0" + msgspec.json.encode(context.space.frozen).decode()
+
+
+def _reason(change: FileChange, names: str, seen: set[str] | None) -> Reason:
+    if change.how == "new":
+        return "byproduct" if is_byproduct(change.path) else "new"
+    if PurePosixPath(change.path).name in names:
+        return "named"
+    if seen is not None:
+        return "read" if change.path in seen else "unread"
+    return "perhaps" if may_be_input(change.path) else "byproduct"
+
+
+def _seen(fold: Fold) -> set[str] | None:
+    """Return the files that workers with finished tasks saw their tasks read; None where one of them could not see."""
+    seen: set[str] = set()
+    for journal, indices, _ in fold.winners("OK"):
+        if not indices:
+            continue
+        if journal.read is None:
+            return None
+        seen.update(journal.read)
+    return seen
+
+
+def _command_changed(context: RunContext) -> bool:
+    """Return whether the command or the kind of result is another one than when the newest wave was planned."""
+    try:
+        old = frozen_study(context.run)
+    except (OSError, msgspec.MsgspecError):
+        return True
+    return command_text(old) != command_text(context.study) or old.result != context.study.result
+
+
+def mended(context: RunContext, latest: Plan, fold: Fold, change: CodeChange, code: str) -> list[IndexRange]:
+    """Return the failed tasks whose code, environment or data is not that of the next wave, which has `code`."""
+    current = context.prepared.identity
+    data = {plan.wave: plan.data for plan in context.run.plans()}
+    indices: list[int] = []
+    for journal, tasks, _ in fold.winners(*UNSUCCESSFUL):
+        if tasks and _differs(journal, latest, change, code, current.environment, data, current.data):
+            indices.extend(tasks)
+    return to_ranges(sorted(indices))
+
+
+def _differs(
+    journal: Journal,
+    latest: Plan,
+    change: CodeChange,
+    code: str,
+    environment: str,
+    data: dict[int, str],
+    current_data: str,
+) -> bool:
+    header = journal.header
+    if header is None:
+        return False
+    if header.environment != environment or data.get(header.wave, current_data) != current_data:
+        return True
+    if header.code == code:
+        return False
+    same = header.code in (latest.code, *latest.same_code)
+    return change.can_mend if same else True

@@ -1,0 +1,213 @@
+"""What failed and ended tasks leave: their files, what they printed, and a cause that says why."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from running.project import Project, until, workers
+
+# Writes and prints step after step, and then goes on for longer than it may.
+STEPS = """
+    import sys, time
+    import numpy as np
+    for step in range(16):
+        np.save(f"step{step}.npy", np.arange(step))
+        print("step", step)
+    open("ready-" + sys.argv[1], "w").close()
+    time.sleep(60)
+    """
+
+
+def explained(project: Project, task: int) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(project.command("explain", "s", "--task", str(task), "--json"))
+    return found
+
+
+def kept(project: Project, task: int) -> list[str]:
+    folder = project.directory / "artifacts" / str(task)
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+
+
+def steps(project: Project, **keys: Any) -> Project:
+    project.write(sim_py=STEPS)
+    return project.study(
+        command="python sim.py {n}", parameters={"n": [1]}, artifacts=["*.npy"], result="none", **keys
+    )
+
+
+def check_steps(project: Project, state: str, *, partial: bool = True) -> None:
+    """Check that all that STEPS wrote and printed is kept, and told by `logs` and `explain`."""
+    assert kept(project, 0) == sorted(f"step{step}.npy" for step in range(16))
+    assert (project.directory / "artifacts" / "0.partial").exists() == partial
+    told = project.command("logs", "s", "--task", "0")
+    assert "".join(f"step {step}\n" for step in range(16)) in told
+    assert ("partial" in told) == partial
+    assert "step0.npy" in told
+    found = explained(project, 0)
+    assert (found["state"], found["partial"], len(found["files"])) == (state, partial, 16)
+    assert "files kept: 16" in project.command("explain", "s", "--task", "0")
+
+
+def test_a_time_limit_keeps_what_was_written_and_printed(project: Project) -> None:
+    said = steps(project, time_limit="2 s").run(code=7)
+    assert "no key names" not in said
+    assert "longer than the time limit of 2 s" in said
+    check_steps(project, "TIMEOUT")
+    mark = json.loads((project.directory / "artifacts" / "0.partial").read_text())
+    assert mark["outcome"] == "TIMEOUT"
+
+
+def test_more_memory_than_allowed_keeps_what_was_written_and_printed(project: Project) -> None:
+    steps(project, resources={"memory": "300 MB"})
+    project.file("sim.py", STEPS.replace("time.sleep(60)", "block = bytearray(900 << 20); time.sleep(60)"))
+    project.run(code=7)
+    check_steps(project, "MEMORY")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_what_a_cancelled_task_wrote_is_kept_until_it_runs_again(project: Project, number: int) -> None:
+    process = steps(project).start("run", "study.yaml")
+    until(lambda: list(project.directory.glob("work/**/ready-1")))
+    os.kill(process.pid, number)
+    process.wait(30)
+    assert process.stdout
+    process.stdout.close()
+    assert project.records() == 0, "an interruption is no outcome"
+    check_steps(project, "MISSING")
+    project.file("sim.py", 'print("at once"); open("only.npy", "w").close()\n')
+    project.run()
+    assert kept(project, 0) == ["only.npy"]
+    assert not (project.directory / "artifacts" / "0.partial").exists()
+    found = explained(project, 0)
+    assert (found["state"], found["partial"], found["files"]) == ("OK", False, ["only.npy"])
+
+
+def test_the_signal_of_a_node_to_the_worker_keeps_it_too(project: Project) -> None:
+    process = steps(project).start("run", "study.yaml")
+    until(lambda: list(project.directory.glob("work/**/ready-1")))
+    os.kill(workers(project.directory)[0], signal.SIGTERM)
+    process.wait(30)
+    assert process.stdout
+    process.stdout.close()
+    check_steps(project, "MISSING")
+
+
+def test_a_function_that_is_ended_keeps_its_files_and_prints(project: Project) -> None:
+    code = STEPS.replace("sys.argv[1]", "str(n)").replace("import sys, time\n    import numpy as np\n", "")
+    body = "\n".join("    " + row for row in code.splitlines())
+    project.file("sim.py", f"import sys, time\nimport numpy as np\ndef f(n):\n{body}\n".replace("        ", "    "))
+    project.study(function="sim:f", parameters={"n": [1]}, artifacts=["*.npy"], time_limit="3 s").run(code=7)
+    check_steps(project, "TIMEOUT")
+
+
+def test_a_function_that_fails_keeps_its_files_and_its_whole_cause(project: Project) -> None:
+    project.write(
+        sim_py="""
+        def f(n):
+            open("state.txt", "w").write(str(n))
+            raise ValueError("no root in\\nthe interval [0, 1]")
+        """
+    )
+    project.study(function="sim:f", parameters={"n": [1]}, artifacts=["state.txt"]).run(code=7)
+    assert kept(project, 0) == ["state.txt"]
+    assert project.failure()["cause"] == "ValueError: no root in the interval [0, 1]"
+
+
+def test_a_success_without_files_removes_those_of_the_attempt_before(project: Project) -> None:
+    steps(project, time_limit="2 s").run(code=7)
+    project.file("sim.py", "print('nothing to write')\n")
+    project.command("retry", "s", "--keep")
+    assert not (project.directory / "artifacts" / "0").exists()
+    assert not (project.directory / "artifacts" / "0.partial").exists()
+
+
+def test_only_the_last_attempt_of_several_is_kept(project: Project) -> None:
+    project.write(
+        sim_py="""
+        import sys
+        from packhorse import task
+        tries = task.checkpoint / "tries"
+        number = int(tries.read_text()) + 1 if tries.exists() else 1
+        tries.write_text(str(number))
+        open(f"try{number}.txt", "w").close()
+        sys.exit("try %d" % number if number < 4 else 0)
+        """
+    )
+    keys: dict[str, Any] = {"command": "python sim.py", "artifacts": ["try*.txt"], "checkpoint": True}
+    project.study(**keys, retries=2, result="none").run(code=7)
+    assert (kept(project, 0), project.failure()["cause"]) == (["try3.txt"], "try 3")
+    project.command("retry", "s")
+    assert kept(project, 0) == ["try4.txt"]
+
+
+@pytest.mark.r
+def test_the_log_of_a_failing_batch_of_r_is_kept_and_tells_the_cause(project: Project) -> None:
+    project.write(sim_R="x <- 1:3\nf <- function(n) stop('no data for subject ', n)\nf(7)\n")
+    project.study(command="R CMD BATCH --no-save sim.R", artifacts=["*.Rout"], result="none").run(code=7)
+    assert project.failure()["cause"] == "Error in f(7) : no data for subject 7 (in sim.Rout)"
+    assert kept(project, 0) == ["sim.Rout"]
+    told = project.command("logs", "s", "--task", "0")
+    assert "-- sim.Rout --" in told
+    assert "> f(7)" in told
+    assert "Error in f(7) : no data for subject 7" in project.command("explain", "s", "--task", "0")
+
+
+@pytest.mark.parametrize(
+    ("code", "cause"),
+    [
+        ("raise ValueError('shapes (3, 4) and (5,) differ:\\n  ' + 'x' * 2000 + ' end')", "ValueError: shapes"),
+        ("raise KeyError('beta')", "KeyError: 'beta'"),
+        ("sys.exit('no file with the name ' + 'y' * 900 + '/data.csv')", "no file with the name"),
+        ("sys.stderr.write('z' * 200000 + '\\n'); raise RuntimeError('after much')", "RuntimeError: after much"),
+        (
+            "try:\n    1 / 0\nexcept ZeroDivisionError as error:\n    raise OSError('disk gone') from error",
+            "OSError: disk gone",
+        ),
+        ("assert 1 == 2, 'a remark\\non three\\nlines'", "AssertionError: a remark on three lines"),
+    ],
+)
+def test_a_cause_has_its_beginning_and_its_end(project: Project, code: str, cause: str) -> None:
+    project.file("sim.py", f"import sys\n{code}\n")
+    project.study(command="python sim.py", result="none").run(code=7)
+    found = project.failure()["cause"]
+    assert found.startswith(cause)
+    assert len(found) < 450
+    if len(cause) < len(found):
+        assert found.endswith((" end", "/data.csv"))
+
+
+def test_explain_shows_the_last_frames_of_the_traceback(project: Project) -> None:
+    project.write(
+        sim_py="""
+        def deep(n):
+            if n:
+                return deep(n - 1)
+            return {}["alpha"]
+        deep(9)
+        """
+    )
+    project.study(command="python sim.py", result="none").run(code=7)
+    rows = explained(project, 0)["traceback"]
+    assert rows[-1] == "KeyError: 'alpha'"
+    assert '  File "sim.py", line 4, in deep' in rows, "the place in the project, not in the working copy"
+    assert len([row for row in rows if row.startswith("  File ")]) == 3
+    assert "KeyError: 'alpha'" in project.command("explain", "s", "--task", "0")
+
+
+def test_artifacts_that_cannot_be_kept_are_told_with_the_cause(project: Project) -> None:
+    project.write(sim_py='import sys\nopen("a.txt", "w").close()\nsys.exit("bad input")\n')
+    project.study(command="python sim.py", artifacts=["a.txt"], result="none")
+    project.run(code=7)
+    folder: Path = project.directory / "artifacts"
+    for path in sorted(folder.rglob("*"), reverse=True):
+        path.rmdir() if path.is_dir() else path.unlink()
+    folder.rmdir()
+    folder.write_text("in the way")
+    project.command("retry", "s", code=7)
+    assert project.failure()["cause"].startswith("bad input; cannot keep its artifacts: ")
