@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,8 @@ from running.project import Project, until, workers
 # Writes and prints step after step, and then goes on for longer than it may.
 STEPS = """
     import sys, time
-    import numpy as np
     for step in range(16):
-        np.save(f"step{step}.npy", np.arange(step))
+        open(f"step{step}.npy", "wb").write(bytes(step))
         print("step", step)
     open("ready-" + sys.argv[1], "w").close()
     time.sleep(60)
@@ -99,9 +99,8 @@ def test_the_signal_of_a_node_to_the_worker_keeps_it_too(project: Project) -> No
 
 
 def test_a_function_that_is_ended_keeps_its_files_and_prints(project: Project) -> None:
-    code = STEPS.replace("sys.argv[1]", "str(n)").replace("import sys, time\n    import numpy as np\n", "")
-    body = "\n".join("    " + row for row in code.splitlines())
-    project.file("sim.py", f"import sys, time\nimport numpy as np\ndef f(n):\n{body}\n".replace("        ", "    "))
+    body = textwrap.indent(textwrap.dedent(STEPS.replace("sys.argv[1]", "str(n)")), "    ")
+    project.file("sim.py", f"def f(n):\n{body}")
     project.study(function="sim:f", parameters={"n": [1]}, artifacts=["*.npy"], time_limit="3 s").run(code=7)
     check_steps(project, "TIMEOUT")
 

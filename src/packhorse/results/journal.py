@@ -228,7 +228,7 @@ class Journal:
 
     def _add_partial(self, members: dict[str, Any]) -> None:
         try:
-            record = msgspec.convert(members, Record)
+            record = msgspec.convert({**members, "index": members.get("task")}, Record)
         except msgspec.ValidationError:
             self.bad += 1
         else:

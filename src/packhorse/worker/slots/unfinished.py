@@ -35,6 +35,7 @@ def take_unfinished(
     before = _state(unpacked, folders) if work["everything"] else None
     keep_artifacts(work, folders, record, before)
     log = log_text(index, 1, STOPPED, _printed(folders.stdout), _printed(folders.stderr))
+    record["task"] = record.pop("index")  # it is no record of an attempt, and not taken for one
     return (record, log) if log or record.get("artifacts") else None
 
 
