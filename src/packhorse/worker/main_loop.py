@@ -17,6 +17,7 @@ from packhorse.worker.leases import Leases, Positions, wave_owner
 from packhorse.worker.ranges import PROBE_TASKS
 from packhorse.worker.slots import process
 from packhorse.worker.slots.channel import SUCCESSES
+from packhorse.worker.slots.live_output import LiveOutput
 from packhorse.worker.slots.machine_limits import usable_slots
 from packhorse.worker.slots.reporter import log_text
 from packhorse.worker.slots.slot import Slot
@@ -42,6 +43,7 @@ PREFETCH_BELOW = 0.05  # tasks shorter than this are given before they are asked
 PACE_WINDOW = 100  # tasks over which the pace is averaged
 # Seconds, and share of its time, that a job waits on a host that must not work.
 AVOIDED_SECONDS, AVOIDED_SHARE = 60.0, 0.05
+FOLLOW_SECONDS = (0.5, 5.0)  # between two looks for output that a user follows: here, in a job
 MAX_DEATHS = 5  # of a slot in a row, without an answer between them
 
 # How a worker ends; the last line of its journal holds it.
@@ -77,6 +79,7 @@ class Worker(object):
         self.scratch: "str | None" = None
         self.slots: "list[Slot]" = []
         self.read: "ReadFiles | None" = None
+        self.live = LiveOutput(self.work["directory"], FOLLOW_SECONDS[bool(options.owner)])
         self.totals: "dict[str, Any]" = {"wall": 0.0, "cpu": 0.0, "longest": 0.0}
         self.records: "list[Entry]" = []
         self.done = 0
@@ -334,6 +337,7 @@ class Worker(object):
                 self._receive(key.data)
         for slot in self.slots:
             slot.enforce_limits(now)
+        self.live.copy(self.slots, now)
         if self.deadline.left() <= 0:
             self.stopping = self.stopping or DEADLINE
 

@@ -163,8 +163,8 @@ class Launcher(object):
     def _run_task(self, index: int) -> None:
         """Run one task to its final record."""
         attempt, free, earlier = 1, 1, []
-        CURRENT.pack_into(self.current, 0, index + 1, time.monotonic())
         while True:
+            CURRENT.pack_into(self.current, 0, index + 1, time.monotonic())
             record, log, packed = self._attempt(index, attempt)
             if record is None:
                 return  # stopped: an interruption is not an outcome; the worker keeps what the task wrote

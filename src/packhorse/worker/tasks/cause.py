@@ -13,8 +13,9 @@ HEAD, TAIL = 250, 150  # characters of a long cause that are kept at its beginni
 CUT = " [...] "
 MESSAGE_ROWS = 8  # of a message of several lines
 TRACEBACK = "Traceback (most recent call last):"
-# R prints these after the message of an error; rlang and tidyverse print a backtrace, too.
-AFTER_R = ("Calls:", "Execution halted", "In addition:", "Backtrace:", "Traceback:", "Warning message")
+# R prints these after the message of an error; rlang and tidyverse print a backtrace, too. A warning that comes with
+# the error stays, since it names the file that could not be opened.
+AFTER_R = ("Execution halted", "Backtrace:", "Traceback:")
 LOGS = (".rout", ".log", ".err", ".out")  # R CMD BATCH, Stata, SAS and others write here instead of printing
 SLACK = 0.05  # seconds; the clock of a file system is coarser than ours
 
@@ -62,7 +63,8 @@ def _other(rows: "list[str]") -> "list[str]":
         for part in rows[at : at + MESSAGE_ROWS]:
             if part.strip().startswith(ends):
                 break
-            message.append(part.strip())
+            if not part.startswith("Calls:"):
+                message.append(part.strip())
         return [part for part in message if part]
     return []
 
