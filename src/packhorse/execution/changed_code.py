@@ -29,29 +29,29 @@ def code_change(context: RunContext, latest: Plan, fold: Fold) -> CodeChange:
         return CodeChange(unknown=True)
     files = context.prepared.files
     changes = file_changes(tar, files, project_code_files(context.source, files))
-    names = _names(context)
+    command = command_text(context.study)
+    levels = msgspec.json.encode(context.space.frozen).decode()
     seen = _seen(fold)
     judged = []
     for change in changes:
-        reason = _reason(change, names, seen)
+        reason = _reason(change, command, levels, seen)
         diff = tuple(short_diff(tar, change)) if reason in ("named", "read", "perhaps") else ()
         judged.append(JudgedChange(change=change, reason=reason, diff=diff))
     return CodeChange(files=tuple(judged), command=_command_changed(context))
 
 
-def _names(context: RunContext) -> str:
-    """Return the texts in which a study names files: the command and the levels of its parameters."""
-    return command_text(context.study) + "\0" + msgspec.json.encode(context.space.frozen).decode()
-
-
-def _reason(change: FileChange, names: str, seen: set[str] | None) -> Reason:
+def _reason(change: FileChange, command: str, levels: str, seen: set[str] | None) -> Reason:
+    """Return why a changed file matters; a name in the command may also be that of an output, so reads count first."""
+    name = PurePosixPath(change.path).name
     if change.how == "new":
         return "byproduct" if is_byproduct(change.path) else "new"
-    if PurePosixPath(change.path).name in names:
+    if seen is not None and change.path not in seen:
+        return "unread"
+    if name in command:
         return "named"
     if seen is not None:
-        return "read" if change.path in seen else "unread"
-    return "perhaps" if may_be_input(change.path) else "byproduct"
+        return "read"
+    return "perhaps" if may_be_input(change.path) or name in levels else "byproduct"
 
 
 def _seen(fold: Fold) -> set[str] | None:
