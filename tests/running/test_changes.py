@@ -139,7 +139,9 @@ def test_a_removed_module_and_a_changed_command_are_questions(project: Project) 
 
 
 def test_a_file_that_a_parameter_names_is_a_question_once_a_task_has_read_it(project: Project) -> None:
-    project.write(sim_py="import sys\nprint('{\"y\": %d}' % len(open(sys.argv[1]).read()))\n", a_png="x", b_png="xx")
+    project.write(
+        sim_py="import sys\nprint('{\"y\": %d}' % len(open(sys.argv[1]).read()))\n", a_png="x", b_png="xx"
+    )
     keys: dict[str, Any] = {"command": "python sim.py {input}", "result": "json"}
     project.study(**keys, parameters={"input": ["a.png"]}).run()
     project.file("b.png", "xxx")
@@ -151,7 +153,9 @@ def test_a_file_that_a_parameter_names_is_a_question_once_a_task_has_read_it(pro
 
 
 def test_an_output_that_the_command_names_is_no_question(project: Project) -> None:
-    project.write(sim_py="import sys\nopen(sys.argv[2], 'w').write('y\\n%s\\n' % sys.argv[1])\n", fit_csv="y\n0\n")
+    project.write(
+        sim_py="import sys\nopen(sys.argv[2], 'w').write('y\\n%s\\n' % sys.argv[1])\n", fit_csv="y\n0\n"
+    )
     study(project, 1, 2, command="python sim.py {n} fit.csv", result="fit.csv").run()
     project.file("fit.csv", "y\n9\n")
     study(project, 1, 2, 3, command="python sim.py {n} fit.csv", result="fit.csv").run()
@@ -181,13 +185,21 @@ def test_what_an_r_script_sources_and_reads_is_a_question(project: Project) -> N
 
 @pytest.mark.parametrize(
     ("name", "asks"),
-    [("plot.py", True), ("other.csv", True), ("figure.svg", False), ("notes.txt", False), ("out/a.csv", False)],
+    [
+        ("plot.py", True),
+        ("other.csv", True),
+        ("figure.svg", False),
+        ("notes.txt", False),
+        ("out/a.csv", False),
+    ],
 )
 def test_where_reads_are_not_seen_the_kind_of_file_decides(project: Project, name: str, asks: bool) -> None:
     project.file("out/a.csv", "1\n")
     # Python then reads byte code from another folder in place of the sources, so that reads are not seen.
     elsewhere = {"PYTHONPYCACHEPREFIX": str(project.path.parent / "cache")}
-    project.write(sim_py="print('{\"y\": 1}')\n", plot_py="1\n", other_csv="1\n", figure_svg="1", notes_txt="1")
+    project.write(
+        sim_py="print('{\"y\": 1}')\n", plot_py="1\n", other_csv="1\n", figure_svg="1", notes_txt="1"
+    )
     study(project, 1, 2).run(**elsewhere)
     project.file(name, "changed\n")
     said = study(project, 1, 2, 3).run(code=5 if asks else 0)

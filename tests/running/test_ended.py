@@ -160,10 +160,16 @@ def test_the_log_of_a_failing_batch_of_r_is_kept_and_tells_the_cause(project: Pr
 @pytest.mark.parametrize(
     ("code", "cause"),
     [
-        ("raise ValueError('shapes (3, 4) and (5,) differ:\\n  ' + 'x' * 2000 + ' end')", "ValueError: shapes"),
+        (
+            "raise ValueError('shapes (3, 4) and (5,) differ:\\n  ' + 'x' * 2000 + ' end')",
+            "ValueError: shapes",
+        ),
         ("raise KeyError('beta')", "KeyError: 'beta'"),
         ("sys.exit('no file with the name ' + 'y' * 900 + '/data.csv')", "no file with the name"),
-        ("sys.stderr.write('z' * 200000 + '\\n'); raise RuntimeError('after much')", "RuntimeError: after much"),
+        (
+            "sys.stderr.write('z' * 200000 + '\\n'); raise RuntimeError('after much')",
+            "RuntimeError: after much",
+        ),
         (
             "try:\n    1 / 0\nexcept ZeroDivisionError as error:\n    raise OSError('disk gone') from error",
             "OSError: disk gone",

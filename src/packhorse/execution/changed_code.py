@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import fnmatch
+import posixpath
+import re
 from pathlib import PurePosixPath
 
 import msgspec
@@ -32,12 +35,24 @@ def code_change(context: RunContext, latest: Plan, fold: Fold) -> CodeChange:
     command = command_text(context.study)
     levels = msgspec.json.encode(context.space.frozen).decode()
     seen = _seen(fold)
-    judged = []
+    judged: list[JudgedChange] = []
     for change in changes:
-        reason = _reason(change, command, levels, seen)
+        reason: Reason = (
+            "byproduct" if _is_result(context, change.path) else _reason(change, command, levels, seen)
+        )
         diff = tuple(short_diff(tar, change)) if reason in ("named", "read", "perhaps") else ()
         judged.append(JudgedChange(change=change, reason=reason, diff=diff))
     return CodeChange(files=tuple(judged), command=_command_changed(context))
+
+
+def _is_result(context: RunContext, path: str) -> bool:
+    """Return whether a path is that of the result file, which is removed before a task starts."""
+    file = context.study.result.file
+    if not file:
+        return False
+    folder = context.source.folder.relative_to(context.source.root).as_posix()
+    pattern = posixpath.normpath(posixpath.join(folder, re.sub(r"\{[^}]*\}", "*", file)))
+    return fnmatch.fnmatchcase(path, pattern)
 
 
 def _reason(change: FileChange, command: str, levels: str, seen: set[str] | None) -> Reason:

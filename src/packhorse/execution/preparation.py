@@ -119,6 +119,7 @@ def _digest(value: Any) -> str:
     digests = {name: facts["sha256"] for name, facts in value.items()}
     return hashlib.sha256(msgspec.json.encode(digests, order="sorted")).hexdigest()[:16]
 
+
 def _own_outputs(root: Path) -> list[Path]:
     """Return the files below `root` to which this command's own output goes, as with `> log.txt`."""
     found = []

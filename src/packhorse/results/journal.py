@@ -112,7 +112,9 @@ class Journal:
         self.offset = array("Q")
         self.length = array("Q")
         self.notes: list[str] = []
-        self.read: list[str] | None = None  # files of the snapshot that tasks read; None where that was not seen
+        self.read: list[str] | None = (
+            None  # files of the snapshot that tasks read; None where that was not seen
+        )
         self.partial: dict[int, Record] = {}  # what tasks left that were stopped without an outcome, by index
         self.totals: dict[str, Any] = {}
         self.end = ""

@@ -80,7 +80,13 @@ class _Gathered:
 
 
 def merge_results(
-    space: ParameterSpace, fold: Fold, directory: Path, *, study: Study | None = None, code: str = "", same_code: tuple[str, ...] = ()
+    space: ParameterSpace,
+    fold: Fold,
+    directory: Path,
+    *,
+    study: Study | None = None,
+    code: str = "",
+    same_code: tuple[str, ...] = (),
 ) -> MergeReport:
     """Write results.parquet, results.csv and failures.csv into a directory, each atomically.
 
@@ -285,7 +291,9 @@ def _book(indices: list[int], records: Sequence[Record], journal: Journal) -> pl
     )
 
 
-def _table(space: ParameterSpace, gathered: _Gathered, codes: set[str]) -> tuple[pl.DataFrame, dict[str, str]]:
+def _table(
+    space: ParameterSpace, gathered: _Gathered, codes: set[str]
+) -> tuple[pl.DataFrame, dict[str, str]]:
     """Return the table of parameters, results and bookkeeping, sorted by index, and the renamed columns."""
     import polars as pl
 

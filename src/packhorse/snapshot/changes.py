@@ -78,7 +78,7 @@ def short_diff(tar_path: Path, change: FileChange) -> list[str]:
         with tarfile.open(tar_path) as tar:
             content = tar.extractfile(change.path)
             old = content.read(LARGEST + 1) if content is not None else b""
-        with open(change.source, "rb") as stream:
+        with Path(change.source).open("rb") as stream:
             new = stream.read(LARGEST + 1)
     except (OSError, KeyError, tarfile.TarError):
         return []

@@ -19,17 +19,62 @@ LOGS = (
     "*.[oe][0-9]*",
     ".Rhistory",
 )
-EDITOR_FILES = ("*~", "#*#", ".#*", "*.sw[a-p]", "*.bak", "*.orig", "*.rej", "*.pyc", ".DS_Store", "*.aux", "*.tmp")
+EDITOR_FILES = (
+    "*~",
+    "#*#",
+    ".#*",
+    "*.sw[a-p]",
+    "*.bak",
+    "*.orig",
+    "*.rej",
+    "*.pyc",
+    ".DS_Store",
+    "*.aux",
+    "*.tmp",
+)
 EDITOR_FOLDERS = {".idea", ".vscode", ".ipynb_checkpoints", ".Rproj.user", ".spyproject", "__pycache__"}
 # By-products that a task may also read: what counts is whether finished tasks were seen to read them.
 PICTURES = {".png", ".jpg", ".jpeg", ".gif", ".svg", ".eps", ".ps", ".tif", ".tiff", ".bmp", ".webp"}
 ARCHIVES = {".zip", ".tar", ".tgz", ".gz", ".bz2", ".xz", ".7z", ".zst", ".rar"}
-DATA_ARCHIVE = re.compile(r"\.(csv|tsv|txt|dat|json|ndjson|nii|fits?|vcf|fasta|fastq|fa|fq|rds)\.(gz|bz2|xz|zst)$")
+DATA_ARCHIVE = re.compile(
+    r"\.(csv|tsv|txt|dat|json|ndjson|nii|fits?|vcf|fasta|fastq|fa|fq|rds)\.(gz|bz2|xz|zst)$"
+)
 OUTPUT_FOLDERS = {"results", "result", "output", "outputs", "out", "figures", "figs", "plots", "logs", "log"}
 NOTES = {"notes.txt", "todo.txt", "todo", "notes"}
 SOURCES = {
-    *(".py", ".pyx", ".r", ".rmd", ".qmd", ".jl", ".sh", ".bash", ".pl", ".rb", ".lua", ".js", ".m", ".do", ".sas"),
-    *(".c", ".h", ".cc", ".cpp", ".hpp", ".cu", ".f", ".f90", ".f95", ".rs", ".go", ".java", ".scala", ".stan"),
+    *(
+        ".py",
+        ".pyx",
+        ".r",
+        ".rmd",
+        ".qmd",
+        ".jl",
+        ".sh",
+        ".bash",
+        ".pl",
+        ".rb",
+        ".lua",
+        ".js",
+        ".m",
+        ".do",
+        ".sas",
+    ),
+    *(
+        ".c",
+        ".h",
+        ".cc",
+        ".cpp",
+        ".hpp",
+        ".cu",
+        ".f",
+        ".f90",
+        ".f95",
+        ".rs",
+        ".go",
+        ".java",
+        ".scala",
+        ".stan",
+    ),
     *(".bugs", ".jags", ".nlogo", ".sql", ".toml", ".yaml", ".yml", ".json", ".ini", ".cfg", ".txt", ".mk"),
 }
 

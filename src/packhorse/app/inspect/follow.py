@@ -76,7 +76,9 @@ class FollowedTask:
     def follow(self, show: Callable[[str], None], note: Callable[[str], None]) -> None:
         """Show new output until the task has ended."""
         waiting = False
-        if not (self.store.run.path / FOLDER / str(self.index)).exists():  # else another command follows it, too
+        if not (
+            self.store.run.path / FOLDER / str(self.index)
+        ).exists():  # else another command follows it, too
             self._remove_copies()
         while True:
             self._renew()

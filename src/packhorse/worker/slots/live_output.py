@@ -80,4 +80,3 @@ class LiveOutput(object):
         except OSError:
             return  # the disk is full, or the folder was removed: the log has all when the task has ended
         self.copied[slot, suffix] = begun, done + len(data)
-

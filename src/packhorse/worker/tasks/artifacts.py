@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from packhorse.worker.tasks.slot_folders import SlotFolders
     from packhorse.worker.work_file import Work
 
-PARTIAL = ".partial"  # ending of the file that marks the folder beside it as that of a task that did not end OK
+PARTIAL = (
+    ".partial"  # ending of the file that marks the folder beside it as that of a task that did not end OK
+)
 
 
 def matches(folder: str, patterns: "Iterable[str]") -> "set[str]":
@@ -63,7 +65,7 @@ def keep_artifacts(
             os.makedirs(os.path.dirname(goal), exist_ok=True)
             shutil.move(path, goal)
         if paths or (complete and os.path.exists(final + PARTIAL)):
-            _put(private, final, record, complete)
+            _put(private, final, record)
     except OSError as error:
         shutil.rmtree(private, ignore_errors=True)
         if complete:
@@ -86,8 +88,9 @@ def _written(
     return [os.path.join(folders.study, name) for name in sorted(state) if state[name] != before.get(name)]
 
 
-def _put(private: str, final: str, record: "dict[str, Any]", complete: bool) -> None:
+def _put(private: str, final: str, record: "dict[str, Any]") -> None:
     """Put a task's files in the place of those of an earlier attempt; at no moment is a partial file unmarked."""
+    complete = record.get("outcome", "OK") == "OK"
     if not complete:
         names = ("outcome", "cause", "attempt")
         facts = {name: record[name] for name in names if name in record}
