@@ -15,7 +15,6 @@ from packhorse.model.plan import Plan
 from packhorse.plan.waves import IndexRange
 from packhorse.preflight.compatibility import CodeChange, JudgedChange, Reason
 from packhorse.results.fold import Fold, to_ranges
-from packhorse.results.journal import Journal
 from packhorse.rundata.outcomes import frozen_study
 from packhorse.snapshot.changes import FileChange, file_changes, short_diff
 from packhorse.snapshot.kinds import is_byproduct, may_be_input
@@ -92,30 +91,15 @@ def _command_changed(context: RunContext) -> bool:
 
 def mended(context: RunContext, latest: Plan, fold: Fold, change: CodeChange, code: str) -> list[IndexRange]:
     """Return the failed tasks whose code, environment or data is not that of the next wave, which has `code`."""
-    current = context.prepared.identity
+    now = context.prepared.identity
     data = {plan.wave: plan.data for plan in context.run.plans()}
+    # Snapshots whose tasks would fail again in the same way.
+    same = {code} if change.can_mend else {code, latest.code, *latest.same_code}
     indices: list[int] = []
     for journal, tasks, _ in fold.winners(*UNSUCCESSFUL):
-        if tasks and _differs(journal, latest, change, code, current.environment, data, current.data):
-            indices.extend(tasks)
+        header = journal.header
+        if header is not None and tasks:
+            equal = header.code in same and header.environment == now.environment
+            if not equal or data.get(header.wave, now.data) != now.data:
+                indices.extend(tasks)
     return to_ranges(sorted(indices))
-
-
-def _differs(
-    journal: Journal,
-    latest: Plan,
-    change: CodeChange,
-    code: str,
-    environment: str,
-    data: dict[int, str],
-    current_data: str,
-) -> bool:
-    header = journal.header
-    if header is None:
-        return False
-    if header.environment != environment or data.get(header.wave, current_data) != current_data:
-        return True
-    if header.code == code:
-        return False
-    same = header.code in (latest.code, *latest.same_code)
-    return change.can_mend if same else True

@@ -164,10 +164,7 @@ def _show_rest(
     out, mark, err = text.partition(f"{STDERR}\n")
     for suffix, whole in ((".out", out), (".err", err if mark else "")):
         before = shown.get(suffix, "")
-        if whole.startswith(before):
-            rest = whole[len(before) :]
-        else:  # the result was on the last line, which the log leaves out
-            rest = "" if before.startswith(whole.rstrip("\n")) else whole
-        if rest.strip():
-            show(rest)
+        # The log leaves out the last line, where that was the result.
+        if not before.startswith(whole.rstrip("\n")):
+            show(whole.removeprefix(before))
     note(f"task {index} has ended: {outcomes.fold.state(index)}")
