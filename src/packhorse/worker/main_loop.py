@@ -21,7 +21,7 @@ from packhorse.worker.slots.machine_limits import usable_slots
 from packhorse.worker.slots.reporter import log_text
 from packhorse.worker.slots.slot import Slot
 from packhorse.worker.supply import Supply
-from packhorse.worker.tasks.slot_folders import require_free_space, scratch_parent, unpack
+from packhorse.worker.tasks.slot_folders import make_image, must_share, require_free_space, scratch_parent
 from packhorse.worker.work_file import read_work_file, write_worker_facts
 
 TYPE_CHECKING = False
@@ -183,19 +183,18 @@ class Worker(object):
         try:
             self.scratch = tempfile.mkdtemp(prefix="packhorse-", dir=parent)
             look = self.work["look"] and not self.options.element
-            facts = {"deadline": self.deadline.unix, "look": look, "temporary": bool(self.options.owner)}
-            self.work["deadline"], self.work["look"] = self.deadline.unix, look
-            self.work["temporary"] = bool(self.options.owner)
             self.looking = look
-            write_worker_facts(self.scratch, facts)
             self.disk = Disk((self.work["directory"], self.scratch), self.report)
             if self.options.owner:
                 require_free_space(self.scratch)
             snapshot = self.work["snapshot"]
             archive = os.path.join(self.work["directory"], snapshot) if snapshot else None
-            unpacked = unpack(archive, os.path.join(self.scratch, "code"))
+            image = make_image(self.work, archive, self.scratch)
+            facts = {"deadline": self.deadline.unix, "look": look, "share": must_share(image, number)}
+            self.work["deadline"], self.work["look"], self.work["share"] = facts["deadline"], look, facts["share"]
+            write_worker_facts(self.scratch, facts)
             self.slots = [
-                Slot(self.work, self.work_file, self.scratch, unpacked, slot) for slot in range(number)
+                Slot(self.work, self.work_file, self.scratch, image, slot) for slot in range(number)
             ]
         except OSError as error:
             text = "%s on %s has no space for working copies (%s); name another folder with --scratch"

@@ -20,21 +20,6 @@ def matches(folder: str, patterns: "Iterable[str]") -> "set[str]":
     return paths
 
 
-def remove(path: str) -> None:
-    """Remove a file or a folder, if it exists."""
-    if os.path.isdir(path) and not os.path.islink(path):
-        shutil.rmtree(path, ignore_errors=True)
-    elif os.path.lexists(path):
-        os.unlink(path)
-
-
-def clear_artifacts(work: "Work", folders: "SlotFolders") -> None:
-    """Remove the artifacts that an earlier task left in the working copy."""
-    if work["artifacts"]:
-        for path in matches(folders.study, work["artifacts"]):
-            remove(path)
-
-
 def keep_artifacts(
     work: "Work", folders: "SlotFolders", index: int, before: "Mapping[str, tuple[int, int]] | None" = None
 ) -> int:
@@ -48,7 +33,8 @@ def keep_artifacts(
             os.path.join(folders.study, name) for name in sorted(state) if state[name] != before.get(name)
         ]
     elif work["artifacts"]:
-        paths = _files(matches(folders.study, work["artifacts"]))
+        found = _files(matches(folders.study, work["artifacts"]))
+        paths = [path for path in found if not folders.is_original(path)]
     else:
         return 0
     final = os.path.join(work["directory"], "artifacts", str(index))

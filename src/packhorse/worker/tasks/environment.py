@@ -54,8 +54,7 @@ def base_environment(
     variables["PACKHORSE_SCRATCH"] = folders.scratch
     variables["PACKHORSE_OUTPUT"] = os.path.join(folders.root, "output")
     variables["PACKHORSE_COUNT"] = str(work["total"])
-    if work.get("temporary"):
-        variables["TMPDIR"] = folders.scratch
+    variables["TMPDIR"] = folders.scratch
     if work.get("deadline"):
         variables["PACKHORSE_DEADLINE"] = str(work["deadline"])
     return variables
