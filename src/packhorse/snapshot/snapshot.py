@@ -31,6 +31,7 @@ from packhorse.snapshot.project_files import (
     within,
 )
 
+MARK = "packhorse-mark"  # owner, in the tar, of a mark of the project's root
 LIMIT = 100_000_000  # bytes of all files together
 
 
@@ -294,6 +295,10 @@ def _write_tar(files: list[SnapshotFile], stream: io.BufferedWriter) -> None:
                 entry.size = len(content)
                 tar.addfile(entry, io.BytesIO(content))
                 continue
+            if file.kind == "mark":
+                entry.uname, entry.size = MARK, len(file.content)
+                tar.addfile(entry, io.BytesIO(file.content))
+                continue
             entry.type = tarfile.SYMTYPE if file.kind == "link" else tarfile.DIRTYPE
             entry.linkname = file.link
             tar.addfile(entry)
@@ -308,7 +313,7 @@ def changed_files(tar_path: Path, files: Iterable[SnapshotFile], code: Iterable[
     before: dict[str, str] = {}
     with tarfile.open(tar_path) as tar:
         for entry in tar:
-            content = tar.extractfile(entry) if entry.isfile() else None
+            content = tar.extractfile(entry) if entry.isfile() and entry.uname != MARK else None
             if content is not None:
                 before[entry.name] = hashlib.sha256(content.read()).hexdigest()
     gone = before.keys() - {file.path for file in files}

@@ -4,16 +4,15 @@ import json
 import os
 import platform
 import selectors
-import shutil
 import signal
 import sys
-import tempfile
 import time
 
 from packhorse.worker.deadline import Deadline
 from packhorse.worker.disk import Disk, StillFull
 from packhorse.worker.journal import Journal, journal_name
 from packhorse.worker.leases import Leases, Positions, wave_owner
+from packhorse.worker.private_folder import PrivateFolder, remove_abandoned
 from packhorse.worker.ranges import PROBE_TASKS
 from packhorse.worker.slots import process
 from packhorse.worker.slots.channel import SUCCESSES
@@ -72,7 +71,8 @@ class Worker(object):
         self.deadline = Deadline(options.seconds, options.margin)
         leases = Leases(os.path.join(self.folder, "leases"), self.positions.total, self.name)
         self.supply = Supply(leases, self.positions, self.deadline, options.elements)
-        self.scratch: "str | None" = None
+        self.scratch = ""
+        self.private: "PrivateFolder | None" = None
         self.slots: "list[Slot]" = []
         self.totals: "dict[str, Any]" = {"wall": 0.0, "cpu": 0.0, "longest": 0.0}
         self.records: "list[Entry]" = []
@@ -181,7 +181,9 @@ class Worker(object):
         """Make the folders of the slots and start them."""
         parent = self.options.scratch or scratch_parent()
         try:
-            self.scratch = tempfile.mkdtemp(prefix="packhorse-", dir=parent)
+            remove_abandoned(parent)
+            self.private = PrivateFolder(parent)
+            self.scratch = self.private.path
             look = self.work["look"] and not self.options.element
             self.looking = look
             self.disk = Disk((self.work["directory"], self.scratch), self.report)
@@ -199,6 +201,8 @@ class Worker(object):
         except OSError as error:
             text = "%s on %s has no space for working copies (%s); name another folder with --scratch"
             raise OSError(text % (parent, platform.node(), error)) from error
+        if self.work["tee"]:
+            self.report({"copies": self.scratch})
         for slot in self.slots:
             self._start(slot)
 
@@ -230,8 +234,8 @@ class Worker(object):
         if end == DEADLINE or (end == FAILING and self.options.elements > 1):
             self.supply.close()
         complete = self.journal.close(end, self.totals)
-        if self.scratch and not self.work["tee"]:  # else our parent has yet to show what was printed last
-            shutil.rmtree(self.scratch, ignore_errors=True)
+        if self.private:
+            self.private.close(keep=self.work["tee"])  # our parent has yet to show what was printed last
         self.report({"end": end, "totals": self.totals})
         return complete
 

@@ -28,6 +28,8 @@ THREADS = (
     "R_PARALLELLY_AVAILABLECORES_FALLBACK",
     "R_PARALLELLY_AVAILABLECORES_SYSTEM",
 )
+# They would lead a task's git to the repository of the hook or alias that started Packhorse.
+REPOSITORY = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_COMMON_DIR", "GIT_OBJECT_DIRECTORY")
 VARIABLE = re.compile(r"^[A-Za-z_][A-Za-z0-9_]*$")
 
 
@@ -38,6 +40,8 @@ def base_environment(
     variables = {
         k: v for k, v in inherited.items() if not SCHEDULER.match(k) or k.startswith("PACKHORSE_TEST_")
     }
+    for name in REPOSITORY:
+        variables.pop(name, None)
     for name in work["unset"]:
         variables.pop(name, None)
     variables.update(work["environ"])

@@ -214,7 +214,7 @@ class SlotFolders(object):
         """Return {relative path: (size, mtime in ns)} of the working copy, without links and byte code."""
         state = {}
         for folder, folders, names in os.walk(self.code):
-            folders[:] = [name for name in folders if name != "__pycache__"]
+            folders[:] = [name for name in folders if name not in ("__pycache__", ".git")]
             for name in names:
                 path = os.path.join(folder, name)
                 if not os.path.islink(path):
