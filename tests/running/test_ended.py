@@ -15,11 +15,12 @@ from running.project import Project, until, workers
 
 # Writes and prints step after step, and then goes on for longer than it may.
 STEPS = """
-    import sys, time
+    import os, time
     for step in range(16):
         open(f"step{step}.npy", "wb").write(bytes(step))
         print("step", step)
-    open("ready-" + sys.argv[1], "w").close()
+    if "READY" in os.environ:
+        open(os.environ["READY"], "w").close()
     time.sleep(60)
     """
 
@@ -72,8 +73,9 @@ def test_more_memory_than_allowed_keeps_what_was_written_and_printed(project: Pr
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_what_a_cancelled_task_wrote_is_kept_until_it_runs_again(project: Project, number: int) -> None:
-    process = steps(project).start("run", "study.yaml")
-    until(lambda: list(project.directory.glob("work/**/ready-1")))
+    ready = project.path.parent / "ready"
+    process = steps(project).start("run", "study.yaml", env={**os.environ, "READY": str(ready)})
+    until(ready.exists)
     os.kill(process.pid, number)
     process.wait(30)
     assert process.stdout
@@ -89,8 +91,9 @@ def test_what_a_cancelled_task_wrote_is_kept_until_it_runs_again(project: Projec
 
 
 def test_the_signal_of_a_node_to_the_worker_keeps_it_too(project: Project) -> None:
-    process = steps(project).start("run", "study.yaml")
-    until(lambda: list(project.directory.glob("work/**/ready-1")))
+    ready = project.path.parent / "ready"
+    process = steps(project).start("run", "study.yaml", env={**os.environ, "READY": str(ready)})
+    until(ready.exists)
     os.kill(workers(project.directory)[0], signal.SIGTERM)
     process.wait(30)
     assert process.stdout
@@ -99,7 +102,7 @@ def test_the_signal_of_a_node_to_the_worker_keeps_it_too(project: Project) -> No
 
 
 def test_a_function_that_is_ended_keeps_its_files_and_prints(project: Project) -> None:
-    body = textwrap.indent(textwrap.dedent(STEPS.replace("sys.argv[1]", "str(n)")), "    ")
+    body = textwrap.indent(textwrap.dedent(STEPS), "    ")
     project.file("sim.py", f"def f(n):\n{body}")
     project.study(function="sim:f", parameters={"n": [1]}, artifacts=["*.npy"], time_limit="3 s").run(code=7)
     check_steps(project, "TIMEOUT")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import textwrap
@@ -19,7 +20,7 @@ CLOCK = """
             print("step", step, "of", n)
             if step == 3:
                 print("a warning", file=sys.stderr)
-            open("ready", "w").close()
+            open(os.environ["READY"], "w").close()
             if os.path.exists(GO):
                 break
             time.sleep(0.1)
@@ -53,8 +54,11 @@ def clock(project: Project, **keys: Any) -> Project:
 
 @pytest.mark.parametrize("keys", [{}, {"function": "sim:main"}])
 def test_a_running_task_is_followed_to_its_end(project: Project, keys: dict[str, Any]) -> None:
-    process = clock(project, **keys).start("run", "study.yaml", "-j2")
-    until(lambda: list(project.directory.glob("work/**/ready")))
+    ready = project.path.parent / "ready"
+    process = clock(project, **keys).start(
+        "run", "study.yaml", "-j2", env={**os.environ, "READY": str(ready)}
+    )
+    until(ready.exists)
     follower = Follower(project, "s", "--task", "1")
     until(lambda: "step 6 of 6" in follower.text())
     assert process.poll() is None, "shown while the task runs"
@@ -76,7 +80,7 @@ def test_a_running_task_is_followed_to_its_end(project: Project, keys: dict[str,
 
 def test_an_ended_task_is_shown_at_once_and_one_of_several_must_be_named(project: Project) -> None:
     (project.path.parent / "go").touch()
-    clock(project).run()
+    clock(project).run(READY=str(project.path.parent / "ready"))
     said = project.command("logs", "s", "--task", "0", "--follow")
     assert "step 0 of 5\nlast line\n" in said
     assert "task 0 has ended: OK" in said
@@ -84,8 +88,9 @@ def test_an_ended_task_is_shown_at_once_and_one_of_several_must_be_named(project
 
 
 def test_a_task_that_never_runs_is_not_waited_for(project: Project) -> None:
-    process = clock(project).start("run", "study.yaml", "-j1")
-    until(lambda: list(project.directory.glob("work/**/ready")))
+    ready = project.path.parent / "ready"
+    process = clock(project).start("run", "study.yaml", "-j1", env={**os.environ, "READY": str(ready)})
+    until(ready.exists)
     follower = Follower(project, "s", "--where", "n=6")
     until(lambda: "task 1 has printed nothing yet" in follower.text())
     process.send_signal(signal.SIGTERM)

@@ -21,6 +21,7 @@ from packhorse.runtime.interpreter import Interpreter
 from packhorse.snapshot.code import SnapshotFile, code_digest, code_files
 from packhorse.snapshot.data_files import data_digests
 from packhorse.snapshot.import_roots import import_roots
+from packhorse.snapshot.root_marks import root_marks
 from packhorse.snapshot.snapshot import list_files
 
 
@@ -28,6 +29,7 @@ class Prepared(Struct, frozen=True, kw_only=True):
     """Snapshot, environment and data of a project, as they are now."""
 
     files: tuple[SnapshotFile, ...]
+    marks: tuple[SnapshotFile, ...]  # of the project's root, for the working copies
     left_out: tuple[tuple[str, str], ...]
     interpreter: Interpreter
     argv: tuple[str, ...]
@@ -56,6 +58,7 @@ def prepare(source: Source, exclude: Path, environment: TaskEnvironment | None =
     provenance = around.provenance(argv, data)
     return Prepared(
         files=listing.files,
+        marks=root_marks(root, folder, listing.files, provenance["git"]),
         left_out=listing.left_out,
         interpreter=around.interpreter,
         argv=argv,

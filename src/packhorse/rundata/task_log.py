@@ -14,7 +14,7 @@ from packhorse.worker.tasks.cause import TRACEBACK
 
 FRAMES = 3  # last frames of a traceback that are shown
 FRAME = re.compile(r'\s*File "(?P<path>.*)", line \d+')
-SLOT = re.compile(r"(?<=[\"'])/[^\"'\n]*/slot-\d+/code/")  # a working copy's folder
+SLOT = re.compile(r"(?<=[\"'])/[^\"'\n]*/slot-\d+/code/[^/\n]+/")  # a working copy's folder
 MESSAGE_ROWS = 4  # first lines of the message after it
 CALLS_OF_R = 6  # last lines that R prints about the calls that led to an error
 

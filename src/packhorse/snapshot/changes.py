@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from packhorse.snapshot.code import SnapshotFile, is_document, printable
 from packhorse.snapshot.kinds import is_byproduct, is_source
+from packhorse.snapshot.snapshot import MARK
 
 DIFF_ROWS = 6  # changed rows in the diff of one file
 ROW = 100  # characters of a row
@@ -44,6 +45,8 @@ def file_changes(
     before: dict[str, str] = {}
     with tarfile.open(tar_path) as tar:
         for entry in tar:
+            if entry.uname == MARK:
+                continue
             content = tar.extractfile(entry) if entry.isfile() else None
             if content is not None:
                 executable = "x" if entry.mode & 0o100 else "-"

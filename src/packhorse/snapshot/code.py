@@ -38,16 +38,17 @@ STUDY_KEYS = {
 
 
 class SnapshotFile(Struct, frozen=True, kw_only=True):
-    """One file, link or empty folder of a snapshot."""
+    """One file, link or empty folder of a snapshot, or a mark of the project's root, which is in no digest."""
 
     path: str  # relative to the root
     source: str  # absolute path
-    kind: Literal["file", "link", "folder"] = "file"
+    kind: Literal["file", "link", "folder", "mark"] = "file"
     mode: int = 0o644
     size: int = 0
     mtime: int = 0
     link: str = ""
     sha256: str = ""  # of a file's bytes
+    content: bytes = b""  # of a mark
 
 
 def code_digest(
@@ -101,7 +102,7 @@ def digest(files: Iterable[SnapshotFile], *texts: str) -> str:
     """Return a digest (16 hexadecimal digits) of texts, and of names, bytes, link targets and x bits of files."""
     total = hashlib.sha256(repr(texts).encode("utf-8", "backslashreplace"))
     for file in sorted(files, key=lambda file: file.path):
-        if file.kind != "folder":
+        if file.kind in ("file", "link"):
             executable = "x" if file.kind == "file" and file.mode & 0o100 else "-"
             content = file.sha256 or f"-> {file.link}"
             total.update(

@@ -32,6 +32,7 @@ from packhorse.snapshot.project_files import (
     within,
 )
 
+MARK = "packhorse-mark"  # owner, in the tar, of a mark of the project's root
 LIMIT = 100_000_000  # bytes of all files together
 
 
@@ -295,6 +296,10 @@ def _write_tar(files: list[SnapshotFile], stream: io.BufferedWriter) -> None:
                     )
                 entry.size = len(content)
                 tar.addfile(entry, io.BytesIO(content))
+                continue
+            if file.kind == "mark":
+                entry.uname, entry.size = MARK, len(file.content)
+                tar.addfile(entry, io.BytesIO(file.content))
                 continue
             entry.type = tarfile.SYMTYPE if file.kind == "link" else tarfile.DIRTYPE
             entry.linkname = file.link

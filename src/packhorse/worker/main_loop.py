@@ -4,16 +4,15 @@ import json
 import os
 import platform
 import selectors
-import shutil
 import signal
 import sys
-import tempfile
 import time
 
 from packhorse.worker.deadline import Deadline
 from packhorse.worker.disk import Disk, StillFull
 from packhorse.worker.journal import Journal, journal_name
 from packhorse.worker.leases import Leases, Positions, wave_owner
+from packhorse.worker.private_folder import PrivateFolder, remove_abandoned
 from packhorse.worker.ranges import PROBE_TASKS
 from packhorse.worker.slots import process
 from packhorse.worker.slots.channel import SUCCESSES
@@ -24,7 +23,7 @@ from packhorse.worker.slots.slot import Slot
 from packhorse.worker.slots.unfinished import take_unfinished
 from packhorse.worker.supply import Supply
 from packhorse.worker.tasks.read_files import ReadFiles
-from packhorse.worker.tasks.slot_folders import require_free_space, scratch_parent, unpack
+from packhorse.worker.tasks.slot_folders import make_image, must_share, require_free_space, scratch_parent
 from packhorse.worker.work_file import read_work_file, write_worker_facts
 
 TYPE_CHECKING = False
@@ -76,7 +75,8 @@ class Worker(object):
         self.deadline = Deadline(options.seconds, options.margin)
         leases = Leases(os.path.join(self.folder, "leases"), self.positions.total, self.name)
         self.supply = Supply(leases, self.positions, self.deadline, options.elements)
-        self.scratch: "str | None" = None
+        self.scratch = ""
+        self.private: "PrivateFolder | None" = None
         self.slots: "list[Slot]" = []
         self.read: "ReadFiles | None" = None
         self.live = LiveOutput(self.work["directory"], FOLLOW_SECONDS[bool(options.owner)])
@@ -187,26 +187,29 @@ class Worker(object):
         """Make the folders of the slots and start them."""
         parent = self.options.scratch or scratch_parent()
         try:
-            self.scratch = tempfile.mkdtemp(prefix="packhorse-", dir=parent)
+            remove_abandoned(parent)
+            self.private = PrivateFolder(parent)
+            self.scratch = self.private.path
             look = self.work["look"] and not self.options.element
-            facts = {"deadline": self.deadline.unix, "look": look, "temporary": bool(self.options.owner)}
-            self.work["deadline"], self.work["look"] = self.deadline.unix, look
-            self.work["temporary"] = bool(self.options.owner)
             self.looking = look
-            write_worker_facts(self.scratch, facts)
             self.disk = Disk((self.work["directory"], self.scratch), self.report)
             if self.options.owner:
                 require_free_space(self.scratch)
             snapshot = self.work["snapshot"]
             archive = os.path.join(self.work["directory"], snapshot) if snapshot else None
-            unpacked = unpack(archive, os.path.join(self.scratch, "code"))
+            image = make_image(self.work, archive, self.scratch)
+            facts = {"deadline": self.deadline.unix, "look": look, "share": must_share(image, number)}
+            self.work["deadline"], self.work["look"], self.work["share"] = facts["deadline"], look, facts["share"]
+            write_worker_facts(self.scratch, facts)
             self.slots = [
-                Slot(self.work, self.work_file, self.scratch, unpacked, slot) for slot in range(number)
+                Slot(self.work, self.work_file, self.scratch, image, slot) for slot in range(number)
             ]
             self.read = ReadFiles([slot.folders.code for slot in self.slots])
         except OSError as error:
             text = "%s on %s has no space for working copies (%s); name another folder with --scratch"
             raise OSError(text % (parent, platform.node(), error)) from error
+        if self.work["tee"]:
+            self.report({"copies": self.scratch})
         for slot in self.slots:
             self._start(slot)
 
@@ -240,8 +243,8 @@ class Worker(object):
         if end == DEADLINE or (end == FAILING and self.options.elements > 1):
             self.supply.close()
         complete = self.journal.close(end, self.totals)
-        if self.scratch and not self.work["tee"]:  # else our parent has yet to show what was printed last
-            shutil.rmtree(self.scratch, ignore_errors=True)
+        if self.private:
+            self.private.close(keep=self.work["tee"])  # our parent has yet to show what was printed last
         self.report({"end": end, "totals": self.totals})
         return complete
 
@@ -282,7 +285,7 @@ class Worker(object):
         """Keep what running tasks wrote and printed, after all records are safe; the tasks run again."""
         cause = "stopped by a signal or its user" if end == STOPPED else "its worker ended: %s" % end
         for slot in self.slots:
-            kept = take_unfinished(self.work, slot.folders, os.path.join(str(self.scratch), "code"), cause)
+            kept = take_unfinished(self.work, slot.folders, cause)
             if kept is not None:
                 extent = self.journal.write_log(kept[1]) if kept[1] else None
                 if extent:

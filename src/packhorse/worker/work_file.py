@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         snapshot: str  # file name of the tar archive of the code; empty if there is none
         code: str  # digest of the snapshot
         environment: str  # digest of the software environment
+        root: str  # name of the project's folder
         folder: str  # the study's folder, relative to the root of the snapshot
         links: "list[list[str]]"  # [name relative to the study's folder, target] of each data file or folder
         python: "list[str]"  # argv that starts the interpreter of functions
@@ -58,7 +59,7 @@ if TYPE_CHECKING:
         library: str  # folder with packhorse/task.py
         r_library: str  # path of packhorse.R
         deadline: NotRequired["float | None"]  # Unix time at which the worker stops tasks
-        temporary: NotRequired[bool]  # whether TMPDIR of a task is its scratch folder
+        share: NotRequired[bool]  # whether large files of the working copies are hard links
 
 
 FACTS = "worker.json"

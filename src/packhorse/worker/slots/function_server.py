@@ -17,12 +17,12 @@ from packhorse.worker.slots.channel import MessageReader, message
 from packhorse.worker.slots.current import CURRENT
 from packhorse.worker.slots.reporter import Reporter, log_text
 from packhorse.worker.slots.seeding import Seeding, numpy_generator
-from packhorse.worker.tasks.artifacts import clear_artifacts, keep_artifacts
+from packhorse.worker.tasks.artifacts import keep_artifacts
 from packhorse.worker.tasks.cause import shorten_cause
 from packhorse.worker.tasks.checkpoint import prepare_checkpoint
 from packhorse.worker.tasks.environment import index_variables
+from packhorse.worker.tasks.restore import NotRestored, Restorer
 from packhorse.worker.tasks.result import INLINE, LARGEST, TOO_LARGE, attach
-from packhorse.worker.tasks.slot_folders import clear
 from packhorse.worker.tasks.task import Task, task_json
 
 TYPE_CHECKING = False
@@ -116,7 +116,13 @@ class FunctionServer(object):
     """Calls the study's function for the tasks that the worker sends."""
 
     def __init__(
-        self, channel: "socket.socket", work: "Work", space: "Space", folders: "SlotFolders", number: int
+        self,
+        channel: "socket.socket",
+        work: "Work",
+        space: "Space",
+        folders: "SlotFolders",
+        number: int,
+        restorer: Restorer,
     ) -> None:
         assert work["function"] is not None
         self.channel, self.work, self.space, self.folders = channel, work, space, folders
@@ -126,6 +132,8 @@ class FunctionServer(object):
         finder: "Any" = self.seeding
         sys.meta_path.insert(0, finder)
         self.function = load_function(work["function"])
+        self.restorer = restorer
+        restorer.adopt()
         self.extras, self.rng = extra_arguments(self.function, space.names)
         # Whether a task leaves nothing but its result, so that the short way is right.
         self.result_only = not (work["artifacts"] or work["checkpoint"])
@@ -170,8 +178,13 @@ class FunctionServer(object):
 
     def _attempt(self, task: Task, attempt: int, earlier: "list[str]") -> "str | None":
         """Call the function once and report it; return the cause of a failure that is tried again."""
-        self._prepare(task)
         call = Call()
+        try:
+            self._prepare(task)
+        except NotRestored as error:
+            call.error = error
+            self.reporter.add(self._failed(task, call), b"", None)
+            return None
         CURRENT.pack_into(self.current, 0, task.index + 1, time.monotonic())
         call.run(self.function, self.arguments, task)
         stdout, stderr = _take_output(1, sys.stdout), _take_output(2, sys.stderr)
@@ -208,12 +221,23 @@ class FunctionServer(object):
             os.environ.update(index_variables(task))
         if task.checkpoint:
             prepare_checkpoint(task)
-        clear_artifacts(self.work, self.folders)
+        if self.restorer.restore():
+            self._follow_folders()
         os.chdir(self.study_descriptor)  # an earlier task may have left it
         self.seeding.begin(task)
         task_module: "Any" = sys.modules.get("packhorse.task")
         if task_module is not None:
             task_module.begin()
+
+    def _follow_folders(self) -> None:
+        """Find folders again that restoring has replaced."""
+        os.close(self.study_descriptor)
+        self.study_descriptor = os.open(self.folders.study, os.O_RDONLY)
+
+    def _failed(self, task: Task, call: "Call") -> "dict[str, Any]":
+        record: "dict[str, Any]" = json.loads(self._record_head(task, call) + "}")
+        call.add_outcome(record)
+        return record
 
     def _record_head(self, task: Task, call: "Call") -> str:
         """Return the beginning of a record's JSON text."""
@@ -229,15 +253,13 @@ class FunctionServer(object):
         )
 
     def _keep_files(self, task: Task, record: "dict[str, Any]") -> None:
-        """Keep the artifacts of a task, and clear what it need not leave."""
+        """Keep the artifacts of a task."""
         try:
             keep_artifacts(self.work, self.folders, record)
         except OSError as error:
             record.update(outcome="FAILED", exit=0, cause="cannot keep the artifacts: %s" % error)
         if task.checkpoint and "outcome" not in record:
             shutil.rmtree(task.checkpoint, ignore_errors=True)
-        if os.listdir(self.folders.scratch):
-            clear(self.folders.scratch)
 
 
 class Call(object):
@@ -311,8 +333,15 @@ def _traceback(error: BaseException) -> bytes:
     return "".join(rows).encode("utf-8", "surrogateescape")
 
 
-def main(channel: "socket.socket", work: "Work", space: "Space", folders: "SlotFolders", number: int) -> None:
-    """Serve function calls over `channel` until the worker closes it."""
+def main(
+    channel: "socket.socket",
+    work: "Work",
+    space: "Space",
+    folders: "SlotFolders",
+    number: int,
+    again: bool,
+) -> None:
+    """Serve function calls over `channel` until the worker closes it; `again` after a slot's process that died."""
     assert work["function"] is not None
     process.die_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -320,12 +349,15 @@ def main(channel: "socket.socket", work: "Work", space: "Space", folders: "SlotF
         file = os.open(name, os.O_RDWR | os.O_APPEND)
         os.dup2(file, descriptor)
         os.close(file)
+    restorer = Restorer(folders, work)
+    if again:
+        restorer.restore_all()
     os.chdir(folders.study)
     os.environ.pop("PACKHORSE_OUTPUT", None)  # task.result gives its value to us, not to a file
     sys.path[0:0] = [path for path in folders.search + [folders.study] if path not in sys.path]
     sys.argv = [work["function"]["module"]]
     try:
-        server = FunctionServer(channel, work, space, folders, number)
+        server = FunctionServer(channel, work, space, folders, number, restorer)
     except BaseException as error:  # whatever the module raises when imported, the user must see it
         name = "%s:%s" % (work["function"]["module"], work["function"]["name"])
         text = _traceback(error).decode("utf-8", "replace")[-4000:]

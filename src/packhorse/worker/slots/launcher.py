@@ -23,13 +23,14 @@ from packhorse.worker.slots.channel import MessageReader
 from packhorse.worker.slots.current import CURRENT
 from packhorse.worker.slots.reporter import Reporter, log_text
 from packhorse.worker.slots.running_command import STOP, RunningCommand, limit_cause
-from packhorse.worker.tasks.artifacts import clear_artifacts, keep_artifacts, remove
+from packhorse.worker.tasks.artifacts import keep_artifacts
 from packhorse.worker.tasks.cause import cause_in, failure_cause, written_log
 from packhorse.worker.tasks.checkpoint import prepare_checkpoint
 from packhorse.worker.tasks.environment import base_environment, task_environment
 from packhorse.worker.tasks.parameter_files import write_parameter_files
+from packhorse.worker.tasks.restore import Restorer
 from packhorse.worker.tasks.result import NoResult, fail_for_space, result_from_file, result_from_output
-from packhorse.worker.tasks.slot_folders import clear
+from packhorse.worker.tasks.slot_folders import remove
 from packhorse.worker.tasks.task import Task, fill_template
 
 TYPE_CHECKING = False
@@ -58,7 +59,13 @@ class Launcher(object):
     """Runs the commands of one slot."""
 
     def __init__(
-        self, channel: "socket.socket", work: "Work", space: "Space", folders: "SlotFolders", number: int
+        self,
+        channel: "socket.socket",
+        work: "Work",
+        space: "Space",
+        folders: "SlotFolders",
+        number: int,
+        again: bool,
     ) -> None:
         self.channel, self.work, self.space, self.folders = channel, work, space, folders
         self.reporter = Reporter(channel, PATIENCE)
@@ -78,7 +85,9 @@ class Launcher(object):
         self.base = {_bytes(name): _bytes(value) for name, value in base.items()}
         self.result = work["result"]
         self.output = os.path.join(folders.root, "output")  # where packhorse.task writes
-        self.scratch_changed = os.stat(folders.scratch).st_mtime_ns
+        self.restorer = Restorer(folders, work)
+        if again:
+            self.restorer.restore_all()
         self.first = folders.state() if number == 0 and work["look"] else None
         with open(folders.current, "r+b") as stream:
             self.current = mmap.mmap(stream.fileno(), CURRENT.size)
@@ -216,6 +225,8 @@ class Launcher(object):
         try:
             if error is not None:
                 raise error
+            if self.restorer.restore():
+                os.chdir(self.folders.study)
             target = self._prepare(task)
             running = self._start(argv, variables)
         except (OSError, ValueError) as failure:
@@ -241,7 +252,6 @@ class Launcher(object):
             remove(target)
         elif self.result["kind"] in ("auto", "json"):
             target = self.output
-        clear_artifacts(self.work, self.folders)
         return target
 
     def _variables(self, task: Task) -> "Variables":
@@ -331,19 +341,11 @@ class Launcher(object):
             fail_for_space(record)
             packed = None
         log = log_text(task.index, attempt, record.get("outcome", "OK"), stdout, stderr)
-        self._clear_scratch()
         if target and "outcome" in record:
             remove(target)  # of a task that succeeded, it has been taken
         if task.checkpoint and "outcome" not in record:
             shutil.rmtree(task.checkpoint, ignore_errors=True)
         return record, log, packed
-
-    def _clear_scratch(self) -> None:
-        """Empty the scratch folder if it was written to."""
-        changed = os.stat(self.folders.scratch).st_mtime_ns
-        if changed != self.scratch_changed:
-            clear(self.folders.scratch)
-            self.scratch_changed = os.stat(self.folders.scratch).st_mtime_ns
 
     def _take_result(
         self, record: "Record", target: "str | None", stdout: bytes
@@ -417,8 +419,15 @@ def _start_error(error: Exception) -> str:
     return "cannot start: %s" % error
 
 
-def main(channel: "socket.socket", work: "Work", space: "Space", folders: "SlotFolders", number: int) -> None:
-    """Serve commands over `channel` until the worker closes it."""
+def main(
+    channel: "socket.socket",
+    work: "Work",
+    space: "Space",
+    folders: "SlotFolders",
+    number: int,
+    again: bool,
+) -> None:
+    """Serve commands over `channel` until the worker closes it; `again` after a slot's process that died."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     sys.stderr = os.fdopen(os.dup(STDERR), "w")  # for messages of the launcher itself
     for descriptor, name in ((STDOUT, folders.stdout), (STDERR, folders.stderr)):
@@ -431,4 +440,4 @@ def main(channel: "socket.socket", work: "Work", space: "Space", folders: "SlotF
     except OSError:
         pass
     sys.setswitchinterval(0.001)
-    Launcher(channel, work, space, folders, number).serve()
+    Launcher(channel, work, space, folders, number, again).serve()

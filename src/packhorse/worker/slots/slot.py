@@ -33,16 +33,17 @@ class Slot(object):
     socket: socket.socket  # of the process that `start` started
     messages: MessageReader
 
-    def __init__(self, work: "Work", work_file: str, scratch: str, unpacked: str, number: int) -> None:
-        """Make the slot's folders in `scratch`, with a copy of the snapshot that is `unpacked` there."""
+    def __init__(self, work: "Work", work_file: str, scratch: str, image: str, number: int) -> None:
+        """Make the slot's folders in `scratch`, with a copy of the image."""
         self.work, self.work_file = work, work_file
         self.number = number
         self.scratch = scratch
         self.folders = SlotFolders(scratch, number, work)
-        self.folders.make(unpacked, work["links"])
+        self.folders.make(image, bool(work.get("share")))
         self.queue: "Ranges" = []  # index ranges given and not yet answered, in order
         self.deaths: "dict[int, int]" = {}  # index -> how often the slot died in it
         self.process: "subprocess.Popen[bytes] | None" = None
+        self.again = False  # whether a process of this slot has died
         self.checked = self.asked = 0.0
         self.deaths_in_row = 0  # since it last answered
         self.ready = False
@@ -58,6 +59,9 @@ class Slot(object):
             side.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
         argv, variables = self._program()
         argv += ["slot", self.work_file, self.scratch, str(self.number), str(theirs.fileno())]
+        if self.again:
+            argv.append("again")
+            self._output()  # of a task that runs again
         CURRENT.pack_into(self.current, 0, 0, 0.0)
         self.why = ""
         self.ready = False
@@ -156,6 +160,7 @@ class Slot(object):
         status = self.process.wait()
         process.kill_group(self.process.pid, signal.SIGKILL)
         self.process = None
+        self.again = True
         index, begun = CURRENT.unpack_from(self.current, 0)
         if not self.work["function"] or not index:
             return None, b""

@@ -26,21 +26,6 @@ def matches(folder: str, patterns: "Iterable[str]") -> "set[str]":
     return paths
 
 
-def remove(path: str) -> None:
-    """Remove a file or a folder, if it exists."""
-    if os.path.isdir(path) and not os.path.islink(path):
-        shutil.rmtree(path, ignore_errors=True)
-    elif os.path.lexists(path):
-        os.unlink(path)
-
-
-def clear_artifacts(work: "Work", folders: "SlotFolders") -> None:
-    """Remove the artifacts that an earlier task left in the working copy."""
-    if work["artifacts"]:
-        for path in matches(folders.study, work["artifacts"]):
-            remove(path)
-
-
 def keep_artifacts(
     work: "Work",
     folders: "SlotFolders",
@@ -83,7 +68,8 @@ def _written(
 ) -> "list[str]":
     """Return the files to keep."""
     if before is None:
-        return _files(matches(folders.study, work["artifacts"]))
+        found = _files(matches(folders.study, work["artifacts"]))
+        return [path for path in found if not folders.is_original(path)]
     state = folders.state()
     return [os.path.join(folders.study, name) for name in sorted(state) if state[name] != before.get(name)]
 
