@@ -219,3 +219,74 @@ def test_artifacts_that_cannot_be_kept_are_told_with_the_cause(project: Project)
     folder.write_text("in the way")
     project.command("retry", "s", code=7)
     assert project.failure()["cause"].startswith("bad input; cannot keep its artifacts: ")
+
+
+# partial: accept
+
+
+ROWS = """
+    import sys, time
+    with open("out.csv", "w") as stream:
+        stream.write("step,y\\n")
+        for step in range(3):
+            stream.write("%d,%d\\n" % (step, step * step))
+        stream.write({tail!r})
+    time.sleep(60 if sys.argv[1] == "1" else 0)
+    """
+
+
+def rows_study(project: Project, tail: str, **keys: Any) -> Project:
+    project.file("sim.py", ROWS.format(tail=tail))
+    return project.study(
+        command="python sim.py {n}", parameters={"n": [0, 1]}, result="out.csv", time_limit="2 s", **keys
+    )
+
+
+def test_a_complete_result_file_of_an_ended_task_counts_where_the_study_says_so(project: Project) -> None:
+    said = rows_study(project, "", partial="accept").run(code=7)
+    assert "partial results of 1 task" in said
+    assert project.rows("n", "step", "y", "ph_partial") == [
+        (0, 0, 0, False), (0, 1, 1, False), (0, 2, 4, False), (1, 0, 0, True), (1, 1, 1, True), (1, 2, 4, True),
+    ]  # fmt: skip
+    assert project.failure()["outcome"] == "TIMEOUT", "it is told as what it is, too"
+    project.file("sim.py", ROWS.format(tail="").replace("60", "0"))
+    project.command("retry", "s", "--keep")
+    assert "ph_partial" not in project.table().columns
+    assert len(project.rows("n")) == 6
+
+
+@pytest.mark.parametrize(
+    ("tail", "keys"), [("3,", {"partial": "accept"}), ("3,9", {"partial": "accept"}), ("", {})]
+)
+def test_a_result_file_that_is_cut_off_or_not_accepted_does_not_count(
+    project: Project, tail: str, keys: dict[str, Any]
+) -> None:
+    rows_study(project, tail, **keys).run(code=None)
+    assert 1 not in project.rows("n")
+    assert "ph_partial" not in project.table().columns
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "counts"),
+    [
+        ("out.json", '{"y": 1}', True),
+        ("out.json", '{"y": 1', False),
+        ("out.ndjson", '{"y": 1}\n{"y": 2}\n', True),
+        ("out.ndjson", '{"y": 1}\n{"y": 2', False),
+        ("out.txt", "1.5\n", True),
+        ("out.txt", "1.5", False),
+        ("out.csv", "a,b\n1,2\n3\n", False),
+    ],
+)
+def test_every_format_tells_whether_it_is_complete(
+    project: Project, name: str, content: str, counts: bool
+) -> None:
+    project.file("sim.py", f"import time\nopen({name!r}, 'w').write({content!r})\ntime.sleep(60)\n")
+    project.study(command="python sim.py", result=name, time_limit="2 s", partial="accept").run(code=7)
+    assert (project.table().height > 0) == counts
+    assert project.failure()["outcome"] == "TIMEOUT"
+
+
+def test_a_function_has_no_result_file_to_accept(project: Project) -> None:
+    project.file("sim.py", "def f():\n    return 1\n")
+    assert "partial: accept is for commands" in project.study(function="sim:f", partial="accept").run(code=3)

@@ -8,12 +8,13 @@ import re
 from pathlib import PurePosixPath
 
 import msgspec
+from msgspec import Struct
 
 from packhorse.execution.preparation import command_text, project_code_files
 from packhorse.execution.run_context import RunContext
 from packhorse.model.plan import Plan
 from packhorse.plan.waves import IndexRange
-from packhorse.preflight.compatibility import CodeChange, JudgedChange, Reason
+from packhorse.preflight.compatibility import SENTENCES, CodeChange, JudgedChange, Reason
 from packhorse.results.fold import Fold, to_ranges
 from packhorse.rundata.outcomes import frozen_study
 from packhorse.snapshot.changes import FileChange, file_changes, short_diff
@@ -31,16 +32,21 @@ def code_change(context: RunContext, latest: Plan, fold: Fold) -> CodeChange:
         return CodeChange(unknown=True)
     files = context.prepared.files
     changes = file_changes(tar, files, project_code_files(context.source, files))
-    command = command_text(context.study)
-    levels = msgspec.json.encode(context.space.frozen).decode()
-    seen = _seen(fold)
+    names = _Names(
+        command=command_text(context.study), levels=msgspec.json.encode(context.space.frozen).decode()
+    )
+    finished, failed = _read_by(fold, "OK"), _read_by(fold, *UNSUCCESSFUL)
     judged: list[JudgedChange] = []
     for change in changes:
-        reason: Reason = (
-            "byproduct" if _is_result(context, change.path) else _reason(change, command, levels, seen)
-        )
-        diff = tuple(short_diff(tar, change)) if reason in ("named", "read", "perhaps") else ()
-        judged.append(JudgedChange(change=change, reason=reason, diff=diff))
+        if _is_result(context, change.path):
+            reason: Reason = "byproduct"
+            mends = False
+        else:
+            reason = _reason(change, names, finished)
+            # A new file may be what they lacked.
+            mends = reason == "new" or _reason(change, names, failed) in SENTENCES
+        diff = tuple(short_diff(tar, change)) if reason in SENTENCES else ()
+        judged.append(JudgedChange(change=change, reason=reason, mends=mends, diff=diff))
     return CodeChange(files=tuple(judged), command=_command_changed(context))
 
 
@@ -54,30 +60,37 @@ def _is_result(context: RunContext, path: str) -> bool:
     return fnmatch.fnmatchcase(path, pattern)
 
 
-def _reason(change: FileChange, command: str, levels: str, seen: set[str] | None) -> Reason:
+class _Names(Struct, frozen=True, kw_only=True):
+    """The texts in which a study names files."""
+
+    command: str
+    levels: str  # of its parameters
+
+
+def _reason(change: FileChange, names: _Names, read: set[str] | None) -> Reason:
     """Return why a changed file matters; a name in the command may also be that of an output, so reads count first."""
     name = PurePosixPath(change.path).name
     if change.how == "new":
         return "byproduct" if is_byproduct(change.path) else "new"
-    if seen is not None and change.path not in seen:
+    if read is not None and change.path not in read:
         return "unread"
-    if name in command:
+    if name in names.command:
         return "named"
-    if seen is not None:
+    if read is not None:
         return "read"
-    return "perhaps" if may_be_input(change.path) or name in levels else "byproduct"
+    return "perhaps" if may_be_input(change.path) or name in names.levels else "byproduct"
 
 
-def _seen(fold: Fold) -> set[str] | None:
-    """Return the files that workers with finished tasks saw their tasks read; None where one of them could not see."""
-    seen: set[str] = set()
-    for journal, indices, _ in fold.winners("OK"):
+def _read_by(fold: Fold, *outcomes: str) -> set[str] | None:
+    """Return the files that workers saw read which had tasks with these outcomes; None where one of them could not see."""
+    read: set[str] = set()
+    for journal, indices, _ in fold.winners(*outcomes):
         if not indices:
             continue
         if journal.read is None:
             return None
-        seen.update(journal.read)
-    return seen
+        read.update(journal.read)
+    return read
 
 
 def _command_changed(context: RunContext) -> bool:

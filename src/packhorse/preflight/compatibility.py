@@ -24,10 +24,14 @@ SENTENCES: dict[Reason, str] = {
 
 
 class JudgedChange(Struct, frozen=True, kw_only=True):
-    """A changed file, whether finished tasks can have used it, and the first rows of its diff."""
+    """A changed file, whether finished tasks can have used it, and the first rows of its diff.
+
+    `mends` is whether tasks that failed may succeed with it.
+    """
 
     change: FileChange
     reason: Reason
+    mends: bool
     diff: tuple[str, ...] = ()
 
     @property
@@ -57,8 +61,8 @@ class CodeChange(Struct, frozen=True, kw_only=True):
 
     @property
     def can_mend(self) -> bool:
-        """Whether failed tasks may succeed now: also a new file may be what they lacked."""
-        return self.matters or any(file.reason == "new" for file in self.files)
+        """Whether failed tasks may succeed now."""
+        return self.command or self.unknown or any(file.mends for file in self.files)
 
 
 class Changes(Struct, frozen=True, kw_only=True):

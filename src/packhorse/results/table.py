@@ -42,6 +42,7 @@ MIN_FREE = 1 << 20  # bytes; a disk with less free space counts as full
 BATCH = 10_000  # rows to hold as Python objects at once
 BYTES = 1 << 24  # of journal lines to decode at once
 UNREADABLE = "UNREADABLE"
+ENDED = ("TIMEOUT", "MEMORY", "UNFINISHED")  # outcomes of tasks that a limit ended
 BOOKKEEPING = ("attempt", "wave", "host", "begin", "wall", "cpu", "memory")
 
 
@@ -54,6 +55,7 @@ class MergeReport:
     counts: dict[str, int]  # by outcome, and MISSING; UNREADABLE tasks also count as OK
     unreadable: dict[int, str]  # task -> the reason
     empty: list[int]  # OK tasks whose result has no rows
+    partial: list[int]  # tasks that were ended, and whose result is in the table all the same
     clashes: list[Clash]
     renamed: dict[str, str]  # result column -> its name in the table
     duplicates: tuple[int, ...]  # tasks that succeeded more than once
@@ -77,6 +79,7 @@ class _Gathered:
     books: list[pl.DataFrame] = field(default_factory=list)
     unreadable: dict[int, tuple[str, Journal, Record]] = field(default_factory=dict)
     empty: list[int] = field(default_factory=list)
+    partial: list[int] = field(default_factory=list)
 
 
 def merge_results(
@@ -115,6 +118,7 @@ def merge_results(
         counts={**fold.counts, UNREADABLE: len(gathered.unreadable)},
         unreadable={index: reason for index, (reason, _, _) in sorted(gathered.unreadable.items())},
         empty=sorted(gathered.empty),
+        partial=sorted(gathered.partial),
         clashes=[gathered.columns.columns[name].describe_clash(escape_surrogates(name)) for name in clashes],
         renamed=renamed,
         duplicates=fold.duplicates.indices,
@@ -191,7 +195,22 @@ def _gather(fold: Fold, default: str, as_text: list[str] | tuple[()]) -> _Gather
                     records = journal.decoded(rows, block)
                     for batch in _batches(payloads, tasks, records, gathered):
                         _add(batch, journal, gathered)
+    _gather_partial(fold, default, gathered)
     return gathered
+
+
+def _gather_partial(fold: Fold, default: str, gathered: _Gathered) -> None:
+    """Add complete results of tasks that were ended, which the study accepts; one that cannot be read is left out."""
+    for journal, indices, lines in fold.winners(*ENDED):
+        pairs = zip(indices, journal.records(lines), strict=True)
+        accepted = [(index, record) for index, record in pairs if record.text is not None or record.pack]
+        if not accepted:
+            continue
+        rest = _Gathered(gathered.columns)  # unreadable ones are told as what they are: ended
+        with Payloads(journal, default) as payloads:
+            for batch in _batches(payloads, [at for at, _ in accepted], [one for _, one in accepted], rest):
+                _add(batch, journal, gathered, partial=True)
+                gathered.partial += batch.indices
 
 
 def _add_uniform(block: bytes, tasks: list[int], journal: Journal, gathered: _Gathered) -> bool:
@@ -253,10 +272,10 @@ def _batches(
         yield batch
 
 
-def _add(batch: _Batch, journal: Journal, gathered: _Gathered) -> None:
+def _add(batch: _Batch, journal: Journal, gathered: _Gathered, *, partial: bool = False) -> None:
     import polars as pl
 
-    book = _book(batch.indices, batch.records, journal)
+    book = _book(batch.indices, batch.records, journal).with_columns(ph_partial=pl.lit(partial))
     if len(batch.rows) > len(batch.records):
         owner = [at for at, count in enumerate(batch.counts) for _ in range(count)]
         number = [at if count > 1 else None for count in batch.counts for at in range(count)]
@@ -288,6 +307,7 @@ def _book(indices: list[int], records: Sequence[Record], journal: Journal) -> pl
         pl.lit(header.wave, dtype=pl.Int64).alias("ph_wave"),
         pl.lit(header.host, dtype=pl.String).alias("ph_host"),
         pl.lit(header.code, dtype=pl.String).alias("ph_code"),
+        pl.lit(value=False).alias("ph_partial"),
     )
 
 
@@ -311,6 +331,8 @@ def _table(
         bookkeeping.insert(0, "ph_row")
     if set(book["ph_code"].unique()) - codes and (codes or book["ph_code"].n_unique() > 1):
         bookkeeping.append("ph_code")
+    if book["ph_partial"].any():
+        bookkeeping.append("ph_partial")
     table = pl.DataFrame([*left, *results, *(book[name] for name in ["ph_index", *bookkeeping])])
     return table, {
         escape_surrogates(old): new for old, new in chosen.items() if escape_surrogates(old) != new
@@ -339,7 +361,15 @@ def _empty_book() -> pl.DataFrame:
 
     numbers = dict.fromkeys(("ph_index", "ph_row", "seed", "ph_attempt", "ph_wave", "ph_memory"), pl.Int64())
     seconds = dict.fromkeys(("ph_begin", "ph_wall", "ph_cpu"), pl.Float64())
-    return pl.DataFrame(schema={**numbers, **seconds, "ph_host": pl.String(), "ph_code": pl.String()})
+    return pl.DataFrame(
+        schema={
+            **numbers,
+            **seconds,
+            "ph_host": pl.String(),
+            "ph_code": pl.String(),
+            "ph_partial": pl.Boolean(),
+        }
+    )
 
 
 def _failures(space: ParameterSpace, fold: Fold, gathered: _Gathered) -> pl.DataFrame:

@@ -87,10 +87,10 @@ def short_diff(tar_path: Path, change: FileChange) -> list[str]:
         return []
     if max(len(old), len(new)) > LARGEST or b"\0" in old + new:
         return []
-    texts = [text.decode("utf-8", "replace").splitlines() for text in (old, new)]
+    before, after = (text.decode("utf-8", "replace").splitlines() for text in (old, new))
     rows = [
         row[:ROW]
-        for row in difflib.unified_diff(*texts, n=0, lineterm="")
+        for row in difflib.unified_diff(before, after, n=0, lineterm="")
         if not row.startswith(("---", "+++", "@@")) and row[1:].strip()
     ]
     more = len(rows) - DIFF_ROWS

@@ -199,7 +199,11 @@ class Worker(object):
             archive = os.path.join(self.work["directory"], snapshot) if snapshot else None
             image = make_image(self.work, archive, self.scratch)
             facts = {"deadline": self.deadline.unix, "look": look, "share": must_share(image, number)}
-            self.work["deadline"], self.work["look"], self.work["share"] = facts["deadline"], look, facts["share"]
+            self.work["deadline"], self.work["look"], self.work["share"] = (
+                facts["deadline"],
+                look,
+                facts["share"],
+            )
             write_worker_facts(self.scratch, facts)
             self.slots = [
                 Slot(self.work, self.work_file, self.scratch, image, slot) for slot in range(number)
@@ -276,8 +280,8 @@ class Worker(object):
         process.end_orphans()
 
     def _note_read(self) -> None:
-        """Record which files of the snapshot tasks read: only a change of these is a question for finished tasks."""
-        names = self.read.found() if self.read and self.totals.get("OK") else None
+        """Record which files of the snapshot tasks read: only a change of these concerns finished tasks."""
+        names = self.read.found() if self.read and self.done else None
         if names is not None:
             self.journal.write_event({"read": names})
 

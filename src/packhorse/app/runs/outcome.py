@@ -84,6 +84,12 @@ def merge_lines(merge: MergeReport, notes: Iterable[str]) -> list[str]:
         lines.append(
             f"note: {counted(len(merge.unreadable), 'result')} could not be read, such as task {index}: {why}"
         )
+    if merge.partial:
+        shown = ", ".join(map(str, merge.partial[:SHOWN]))
+        lines.append(
+            f"note: the table has partial results of {counted(len(merge.partial), 'task')} that did not end by"
+            f" themselves, such as {shown}: ph_partial is true"
+        )
     if merge.differing:
         shown = ", ".join(map(str, merge.differing[:SHOWN]))
         lines.append(

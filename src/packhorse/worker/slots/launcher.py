@@ -26,10 +26,18 @@ from packhorse.worker.slots.running_command import STOP, RunningCommand, limit_c
 from packhorse.worker.tasks.artifacts import keep_artifacts
 from packhorse.worker.tasks.cause import cause_in, failure_cause, written_log
 from packhorse.worker.tasks.checkpoint import prepare_checkpoint
+from packhorse.worker.tasks.complete import is_complete
 from packhorse.worker.tasks.environment import base_environment, task_environment
 from packhorse.worker.tasks.parameter_files import write_parameter_files
 from packhorse.worker.tasks.restore import Restorer
-from packhorse.worker.tasks.result import NoResult, fail_for_space, result_from_file, result_from_output
+from packhorse.worker.tasks.result import (
+    LARGEST,
+    NoResult,
+    attach,
+    fail_for_space,
+    result_from_file,
+    result_from_output,
+)
 from packhorse.worker.tasks.slot_folders import remove
 from packhorse.worker.tasks.task import Task, fill_template
 
@@ -328,6 +336,8 @@ class Launcher(object):
         if ended.why in ENDED:
             record["outcome"] = ended.why
             record["cause"] = limit_cause(ended.why, self.work)
+            if self.work.get("partial") and target:
+                packed = self._take_partial(record, target)
         elif "signal" in record or "exit" in record:
             record["outcome"] = "FAILED"
             record["cause"] = failure_cause(stdout, stderr)
@@ -360,6 +370,19 @@ class Launcher(object):
         except NoResult as reason:
             record.update(outcome="FAILED", exit=0, cause=str(reason))
         return None, stdout
+
+    def _take_partial(self, record: "Record", target: str) -> "bytes | None":
+        """Frame the result file of a task that was ended, if it is complete."""
+        form = self.result.get("format", "json")
+        try:
+            with open(target, "rb") as stream:
+                data = stream.read(LARGEST + 1)
+        except OSError:
+            return None
+        if len(data) > LARGEST or not is_complete(data, form):
+            return None
+        record["partial"] = True
+        return attach(record, data, form)
 
     def _read_log(self, record: "Record") -> bytes:
         """Take the cause of a task that printed nothing from the log that it wrote; return the end of that log."""

@@ -54,7 +54,7 @@ def _other(rows: "list[str]") -> "list[str]":
     for at in range(len(rows) - 1, -1, -1):
         row = rows[at]
         if row.startswith(("Error in ", "Error: ", "Error:", "Error (")) or row == "Error":
-            ends = AFTER_R
+            ends: "tuple[str, ...]" = AFTER_R
         elif row.startswith("ERROR: ") and "Stacktrace:" in rows[at:]:
             ends = ("Stacktrace:",)
         else:
