@@ -16,6 +16,7 @@ from packhorse.model.work_file import WorkFile, WorkFunction, WorkResult, WorkRe
 from packhorse.project.source import Source
 from packhorse.study.template import compile_command
 
+PLAIN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+@-]{0,80}")
 PARAMETER_FILE = re.compile(r"^params\.")
 
 
@@ -45,6 +46,7 @@ def work_file(
         snapshot=f"code-{plan.code}.tar",
         code=plan.code,
         environment=plan.environment,
+        root=_root_name(source.root.name),
         folder=source.folder.relative_to(source.root).as_posix(),
         links=[(name, placed[name]) for name in study.data],
         python=[prepared.interpreter.python],
@@ -57,6 +59,7 @@ def work_file(
         memory=study.resources.memory,
         artifacts=list(study.artifacts),
         everything=everything,
+        partial=study.partial == "accept",
         index_variable=study.index_variable,
         time_limit=study.time_limit,
         retries=study.retries,
@@ -70,6 +73,11 @@ def work_file(
     )
     payload: dict[str, Any] = msgspec.to_builtins(content)
     return payload
+
+
+def _root_name(name: str) -> str:
+    """Return the name of the project's folder for working copies, where it breaks no path list and no quoting."""
+    return name if PLAIN_NAME.fullmatch(name) else "project"
 
 
 def _function(study: Study) -> WorkFunction | None:

@@ -118,6 +118,7 @@ class Study(Struct, frozen=True, kw_only=True, omit_defaults=True):
     resources: Resources = Resources()
     result: Result = Result()
     artifacts: tuple[str, ...] = ()
+    partial: Literal["refuse", "accept"] = "refuse"  # the result file of a task that was ended
     code: tuple[str, ...] = ()
     include: tuple[str, ...] = ()
     data: tuple[str, ...] = ()

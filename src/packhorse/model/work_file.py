@@ -58,6 +58,7 @@ class WorkFile(Struct, frozen=True, kw_only=True):
     snapshot: str  # file name of the tar archive of the code
     code: str  # digest of the snapshot
     environment: str  # digest of the software environment
+    root: str  # name of the project's folder, which the working copies have too
     folder: str  # the study's folder, relative to the root of the snapshot
     links: list[tuple[str, str]]  # (name relative to the study's folder, target) of each data file or folder
     python: list[str]  # argv that starts the interpreter of functions
@@ -70,6 +71,7 @@ class WorkFile(Struct, frozen=True, kw_only=True):
     memory: int | None  # memory limit of a task in MiB
     artifacts: list[str]  # glob patterns of files to keep
     everything: bool  # keep every new or changed file
+    partial: bool = False  # whether a complete result file of a task that was ended counts
     index_variable: IndexVariable | None
     time_limit: float | None  # of a task, in seconds
     retries: int

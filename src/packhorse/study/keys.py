@@ -497,6 +497,11 @@ STUDY: Table = {
         )
     ),
     "artifacts": _paths("Files to keep for each task, as glob patterns.", ["figures/*.png"]),
+    "partial": choice(
+        "refuse: a task that was ended has no result; accept: a complete result file of it counts, and is marked.",
+        ["refuse", "accept"],
+        "accept",
+    ),
     "code": _paths("Files whose changes affect the results (default: the whole snapshot).", ["*.py"]),
     "include": _paths("Files that git ignores and the snapshot needs.", ["model.bin"]),
     "data": texts("Data that is linked and not copied.", ["data"]),

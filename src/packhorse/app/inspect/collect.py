@@ -57,7 +57,7 @@ def collect(run: RunDirectory, *, stacked: bool = False) -> Collected:
     """
     missing = open_store(run).fetch_all()
     outcomes, study = latest_outcomes(run), frozen_study(run)
-    merged = merge_table(run, outcomes.space, outcomes.fold, study, outcomes.plan.code)
+    merged = merge_table(run, outcomes.space, outcomes.fold, study, outcomes.plan)
     notes = (*merged.notes, *table_notes(merged, outcomes.space, study), *([missing] if missing else []))
     path = ""
     if stacked:
