@@ -19,7 +19,7 @@ import threading
 import time
 
 from packhorse.worker.results.refusal import NoResult
-from packhorse.worker.results.result import ResultFiles, fail_for_space, result_from_output
+from packhorse.worker.results.result import ResultFiles, fail_for_space, result_files, result_from_output
 from packhorse.worker.slots import process
 from packhorse.worker.slots.channel import MessageReader
 from packhorse.worker.slots.current import CURRENT
@@ -254,17 +254,11 @@ class Launcher(object):
             prepare_checkpoint(task)
         target = None
         if self.result["kind"] == "file":
-            target = self._result_files(task)
+            target = result_files(self.work, task)
             target.prepare()
         elif self.result["kind"] in ("auto", "json"):
             target = self.given
         return target
-
-    def _result_files(self, task: Task) -> ResultFiles:
-        """Return the files that the study names, with the task's values in their names."""
-        files = [self.result] + self.result.get("more", [])
-        paths = [os.path.join(self.folders.study, fill_template(file["file"], task)) for file in files]
-        return ResultFiles(self.result, paths, [file.get("format", "") for file in files])
 
     def _variables(self, task: Task) -> "Variables":
         """Return the task's environment as bytes, which start a program without being encoded once more."""
