@@ -122,8 +122,10 @@ class RemoteRunStore(RunStore):
         for name, text in (*small, *((f"ends/{name.partition('/')[2]}", text) for name, text in ends)):
             self._save_file(name, text)
         merged = {name: mark for name, mark in {**known, **reply["marks"]}.items() if name in names}
-        if merged != known:
+        if merged != known or not (self.run.path / KNOWN).exists():
             write_file(self.run.path / KNOWN, msgspec.json.encode({"known": merged}))
+        else:
+            (self.run.path / KNOWN).touch()  # its time is that of the last known state
 
     def _save_file(self, name: str, text: str) -> None:
         path = self.run.path / name

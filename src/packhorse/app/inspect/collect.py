@@ -7,6 +7,7 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from packhorse.model.json_output import JsonOutput
+from packhorse.remote.last_known import fetch_or_note
 from packhorse.remote.open_store import open_store
 from packhorse.results.fold import Fold
 from packhorse.results.table import MergeReport
@@ -45,8 +46,9 @@ class CollectedTable(JsonOutput, frozen=True, kw_only=True, tag="packhorse-colle
 
 def collect(run: RunDirectory) -> Collected:
     """Merge the outcomes that a run has now, also while it works; fetch new ones first where it runs on a site."""
-    missing = open_store(run).fetch_all()
+    store, missing = open_store(run), []
+    old = fetch_or_note(store, lambda: missing.append(store.fetch_all()))
     outcomes, study = latest_outcomes(run), frozen_study(run)
     merged = merge_table(run, outcomes.space, outcomes.fold, study, outcomes.plan)
-    notes = (*merged.notes, *table_notes(merged, outcomes.space, study), *([missing] if missing else []))
+    notes = (*merged.notes, *table_notes(merged, outcomes.space, study), *filter(None, (*missing, old)))
     return Collected(run=run, merge=merged, fold=outcomes.fold, notes=notes)
