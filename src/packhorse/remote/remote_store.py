@@ -27,6 +27,7 @@ from packhorse.ssh.file_transfer import (
     upload_files,
     upload_missing,
 )
+from packhorse.worker.tasks.artifacts import PARTIAL
 
 REMOVE_SECONDS = 600.0  # for a slow file system to remove many files
 # Held during a download, since other commands may download the same run at the same time.
@@ -189,6 +190,7 @@ class RemoteRunStore(RunStore):
                     f" to download them: packhorse get {self.run.path.name}"
                 )
             download_missing(self.ssh.session, listing, folder)
+            _remove_outdated(folder, {row[0] for row in listing["files"]})
             return ""
 
     # Upload
@@ -294,6 +296,17 @@ class RemoteRunStore(RunStore):
         self.run.discard_wave(wave)
         names = ("plan.json", "work.json", "submission.json", "leases", "")
         self.delete(*(f"waves/{wave}/{name}".rstrip("/") for name in names))
+
+
+def _remove_outdated(folder: Path, names: set[str]) -> None:
+    """Remove here what an attempt left that a later one has replaced there: the mark of partial files has gone."""
+    for mark in folder.glob(f"*{PARTIAL}"):
+        task = mark.name.removesuffix(PARTIAL)
+        if mark.name not in names and any(name.startswith(f"{task}/") for name in names):
+            for path in (folder / task).rglob("*"):
+                if path.is_file() and path.relative_to(folder).as_posix() not in names:
+                    path.unlink()
+            mark.unlink()
 
 
 def remote_folder(area: str, run: RunDirectory, name: str) -> str:
