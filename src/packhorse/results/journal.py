@@ -91,6 +91,7 @@ class _Line(Struct, gc=False):
     totals: dict[str, Any] | None = None
     note: str | None = None
     partial: Any = None
+    copies: str | None = None
     read: list[str] | None = None
     end: str | None = None
     at: float | None = None
@@ -112,6 +113,7 @@ class Journal:
         self.offset = array("Q")
         self.length = array("Q")
         self.notes: list[str] = []
+        self.copies = ""  # the private folder of the worker on its host
         self.read: list[str] | None = (
             None  # files of the snapshot that tasks read; None where that was not seen
         )
@@ -223,6 +225,8 @@ class Journal:
             self.notes.append(line.note)
         elif isinstance(line.partial, dict):
             self._add_partial(line.partial)
+        elif line.copies is not None:
+            self.copies = line.copies
         elif line.read is not None:
             self.read = line.read
         elif line.end is not None:

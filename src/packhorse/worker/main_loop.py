@@ -198,7 +198,15 @@ class Worker(object):
             snapshot = self.work["snapshot"]
             archive = os.path.join(self.work["directory"], snapshot) if snapshot else None
             image = make_image(self.work, archive, self.scratch)
-            facts = {"deadline": self.deadline.unix, "look": look, "share": must_share(image, number)}
+            facts: "dict[str, Any]" = {
+                "deadline": self.deadline.unix,
+                "look": look,
+                "share": must_share(image, number),
+                # for the worker that finds the folder if this one is killed
+                "work_file": self.work_file,
+                "element": self.options.element,
+                "restart": self.options.restart,
+            }
             self.work["deadline"], self.work["look"], self.work["share"] = (
                 facts["deadline"],
                 look,
@@ -214,6 +222,7 @@ class Worker(object):
             raise OSError(text % (parent, platform.node(), error)) from error
         if self.work["tee"]:
             self.report({"copies": self.scratch})
+        self.journal.write_event({"copies": self.scratch})
         for slot in self.slots:
             self._start(slot)
 

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
+from packhorse.app.inspect.killed_workers import keep_killed
 from packhorse.model.json_output import JsonOutput
 from packhorse.remote.last_known import fetch_or_note
 from packhorse.remote.open_store import open_store
@@ -48,7 +49,12 @@ def collect(run: RunDirectory) -> Collected:
     """Merge the outcomes that a run has now, also while it works; fetch new ones first where it runs on a site."""
     store, missing = open_store(run), []
     old = fetch_or_note(store, lambda: missing.append(store.fetch_all()))
+    killed = () if old else keep_killed(run, store)
     outcomes, study = latest_outcomes(run), frozen_study(run)
     merged = merge_table(run, outcomes.space, outcomes.fold, study, outcomes.plan)
-    notes = (*merged.notes, *table_notes(merged, outcomes.space, study), *filter(None, (*missing, old)))
+    notes = (
+        *merged.notes,
+        *table_notes(merged, outcomes.space, study),
+        *filter(None, (*missing, old, *killed)),
+    )
     return Collected(run=run, merge=merged, fold=outcomes.fold, notes=notes)

@@ -18,6 +18,11 @@ PARTIAL = (
 )
 
 
+def artifacts_folder(work: "Work", index: int) -> str:
+    """Return the folder that holds the artifacts of a task."""
+    return os.path.join(work["directory"], "artifacts", str(index))
+
+
 def matches(folder: str, patterns: "Iterable[str]") -> "set[str]":
     """Return the paths in a folder that match one of the glob patterns."""
     paths: "set[str]" = set()
@@ -41,7 +46,7 @@ def keep_artifacts(
     if before is None and not work["artifacts"]:
         return
     complete = record.get("outcome", "OK") == "OK"
-    final = os.path.join(work["directory"], "artifacts", str(record["index"]))
+    final = artifacts_folder(work, record["index"])
     private = "%s.%d" % (final, os.getpid())
     try:
         paths = _written(work, folders, before)
