@@ -17,7 +17,7 @@ STOPPED = "STOPPED"  # stands for an outcome in the log and in artifacts/INDEX.p
 
 
 def take_unfinished(
-    work: "Work", folders: "SlotFolders", cause: str, late: bool = False
+    work: "Work", folders: "SlotFolders", cause: str, *, late: bool = False
 ) -> "tuple[dict[str, Any], bytes] | None":
     """Keep the files of the task that a dead slot was running; return (what was kept, its output), or None.
 
