@@ -224,14 +224,17 @@ class Journal:
             self.totals = line.totals
         elif line.note is not None:
             self.notes.append(line.note)
-        elif isinstance(line.partial, dict):
-            self._add_partial(line.partial)
-        elif line.copies is not None:
-            self.copies = line.copies
-        elif line.read is not None:
-            self.read = line.read
         elif line.end is not None:
             self.end, self.ended = line.end, line.at
+        else:
+            self._add_event(line)
+
+    def _add_event(self, line: _Line) -> None:
+        """Add what a worker tells of itself and of the tasks that it could not end."""
+        if isinstance(line.partial, dict):
+            self._add_partial(line.partial)
+        self.copies = line.copies or self.copies
+        self.read = self.read if line.read is None else line.read
 
     def _add_partial(self, members: dict[str, Any]) -> None:
         try:

@@ -103,14 +103,13 @@ def merge_results(
     directory: Path,
     *,
     study: Study | None = None,
-    code: str = "",
-    same_code: tuple[str, ...] = (),
+    code: str | tuple[str, ...] = "",
     read_r: ReadR | None = None,
 ) -> MergeReport:
     """Write results.parquet, results.csv and failures.csv into a directory, each atomically.
 
-    `code` is the digest of the current code, and `same_code` are others that count as it: the column ph_code is written
-    if any task has another one.
+    `code` is the digest of the current code, or several that count as it: the column ph_code is written if any task has
+    another one.
     """
     if space.size > INT64[1]:
         raise RunError(
@@ -126,7 +125,7 @@ def merge_results(
         gathered = _gather(fold, reading, clashes, numeric)
     if not gathered.columns.columns:
         gathered.without.clear()  # no task has a result, so their records are the table
-    table, renamed = _table(space, gathered, {code, *same_code} - {""})
+    table, renamed = _table(space, gathered, set(filter(None, [code] if isinstance(code, str) else code)))
     files = [directory / name for name in ("results.parquet", "results.csv", "failures.csv")]
     writers = (table.write_parquet, table.write_csv, _failures(space, fold, gathered).write_csv)
     with ThreadPoolExecutor() as pool:  # each waits for the disk, and polars releases the GIL
