@@ -163,7 +163,7 @@ def test_global_generators_do_not_depend_on_packing(project: Project) -> None:
 def test_a_module_keeps_its_state_within_a_slot_only(project: Project) -> None:
     study(
         project,
-        "import os\nSEEN = []\ndef f(n):\n    SEEN.append(n)\n    return {'seen': len(SEEN), 'pid': os.getpid()}\n",
+        "import os, time\nSEEN = []\ndef f(n):\n    SEEN.append(n)\n    time.sleep(0.01)\n    return {'seen': len(SEEN), 'pid': os.getpid()}\n",
         parameters={"n": {"range": [50]}},
     ).run("-j1")
     assert sorted(project.rows("seen")) == list(range(1, 51)), "a slot's tasks share its module"

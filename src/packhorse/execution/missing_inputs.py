@@ -43,7 +43,7 @@ def _sentences(message: str, source: Source, prepared: Prepared) -> Iterator[str
 
 
 def _file(name: str, source: Source, prepared: Prepared) -> Iterator[str]:
-    path = source.root / SLOT.sub("", name) if SLOT.match(name) else source.folder / name
+    path = source.root / SLOT.sub("", name) if SLOT.match(name) else source.start / name
     inside = _within(path, source.root)
     if not inside or not (source.root / inside).exists() or _in_snapshot(inside, prepared):
         return

@@ -102,6 +102,7 @@ class Study(Struct, frozen=True, kw_only=True, omit_defaults=True):
     seeding: Literal["independent", "common"] = "independent"
     resources: Resources = Resources()
     result: Result = Result()
+    directory: str = ""  # working directory of tasks, relative to the study's folder
     artifacts: tuple[str, ...] = ()
     code: tuple[str, ...] = ()
     include: tuple[str, ...] = ()

@@ -30,7 +30,7 @@ SITES_FOLDER = (
 )
 STUDY_KEYS = {
     *("name", "command", "shell", "function", "parameters", "replicates", "seed", "seeding", "resources"),
-    *("result", "artifacts", "code", "include", "data", "env", "environment", "checks", "summary"),
+    *("result", "directory", "artifacts", "code", "include", "data", "env", "environment", "checks", "summary"),
     *("time_limit", "retries", "checkpoint", "index_variable", "sites", "defaults", "cluster"),
 }
 

@@ -20,7 +20,7 @@ from packhorse.study.keys import (
     SUMMARY,
     check_variable,
     read_variable,
-    relative_path,
+    project_path,
 )
 from packhorse.study.parameters.levels import level_value
 from packhorse.study.template import BUILTIN, compile_word
@@ -69,7 +69,7 @@ def _result_file(node: Node, names: Iterable[str], file_format: str) -> Result:
         hint = f"{nearest(path, RESULT_WORDS)} Write a file with its suffix: {path}.csv"
         refuse(node, f"result: '{path}' is neither a file nor one of the allowed words.", hint)
     compile_word(path, [*names, *BUILTIN], node.where)
-    relative_path(path, node)
+    project_path(path, node)
     suffix = PurePosixPath(path.replace("{output.", "{output}.").replace("}", "")).suffix.lower()
     if not file_format and suffix not in ("", *FORMATS):
         hint = (

@@ -139,7 +139,7 @@ class FunctionServer(object):
         self.result_only = not (work["artifacts"] or work["checkpoint"])
         with open(folders.current, "r+b") as stream:
             self.current = mmap.mmap(stream.fileno(), CURRENT.size)
-        self.study_descriptor = os.open(folders.study, os.O_RDONLY)
+        self.start_descriptor = os.open(folders.start, os.O_RDONLY)
 
     def serve(self) -> None:
         """Run the tasks that the worker sends until it closes the channel."""
@@ -224,7 +224,7 @@ class FunctionServer(object):
             prepare_checkpoint(task)
         if self.restorer.restore():
             self._follow_folders()
-        os.chdir(self.study_descriptor)  # an earlier task may have left it
+        os.chdir(self.start_descriptor)  # an earlier task may have left it
         self.seeding.begin(task)
         task_module: "Any" = sys.modules.get("packhorse.task")
         if task_module is not None:
@@ -232,8 +232,8 @@ class FunctionServer(object):
 
     def _follow_folders(self) -> None:
         """Find folders again that restoring has replaced."""
-        os.close(self.study_descriptor)
-        self.study_descriptor = os.open(self.folders.study, os.O_RDONLY)
+        os.close(self.start_descriptor)
+        self.start_descriptor = os.open(self.folders.start, os.O_RDONLY)
 
     def _failed(self, task: Task, call: "Call") -> "dict[str, Any]":
         record: "dict[str, Any]" = json.loads(self._record_head(task, call) + "}")
@@ -350,7 +350,7 @@ def main(
     restorer = Restorer(folders, work)
     if again:
         restorer.restore_all()
-    os.chdir(folders.study)
+    os.chdir(folders.start)
     os.environ.pop("PACKHORSE_OUTPUT", None)  # task.result gives its value to us, not to a file
     sys.path[0:0] = [path for path in folders.search + [folders.study] if path not in sys.path]
     sys.argv = [work["function"]["module"]]

@@ -86,7 +86,7 @@ class Launcher(object):
         if again:
             self.restorer.restore_all()
         self.first = folders.state() if number == 0 and work["look"] else None
-        os.chdir(folders.study)
+        os.chdir(folders.start)
 
     def serve(self) -> None:
         """Run the tasks that the worker sends until it closes the channel."""
@@ -219,7 +219,7 @@ class Launcher(object):
             if error is not None:
                 raise error
             if self.restorer.restore():
-                os.chdir(self.folders.study)
+                os.chdir(self.folders.start)
             target = self._prepare(task)
             running = self._start(argv, variables)
         except (OSError, ValueError) as failure:

@@ -44,7 +44,7 @@ def make_image(work: "Work", snapshot: "str | None", scratch: str) -> str:
     """Unpack a snapshot, once for a node, and arrange it as a task must find it; return the folder."""
     image = SlotFolders(scratch, IMAGE, work)
     unpack(snapshot, image.code)
-    for folder in (image.study, image.scratch):
+    for folder in (image.study, image.start, image.scratch):
         os.makedirs(folder, exist_ok=True)
     image.link_data(work["links"])
     return image.root
@@ -146,7 +146,7 @@ def remove(path: str) -> None:
 
 
 class SlotFolders(object):
-    """The paths of one slot: `code` is the working copy, `study` the study's folder in it."""
+    """The paths of one slot: `code` is the working copy, `study` the study's folder in it, `start` where tasks start."""
 
     def __init__(self, scratch: str, number: "int | str", work: "Work") -> None:
         self.root = os.path.join(scratch, number if isinstance(number, str) else "slot-%d" % number)
@@ -154,6 +154,7 @@ class SlotFolders(object):
         # The copy has the name of the project's folder, since scripts look for it.
         self.code = os.path.join(self.root, CODE, work.get("root") or "project")
         self.study = os.path.normpath(os.path.join(self.code, work["folder"]))
+        self.start = os.path.normpath(os.path.join(self.code, work.get("start") or work["folder"]))
         self.scratch = os.path.join(self.root, SCRATCH)
         self.stdout = os.path.join(self.root, "stdout")
         self.stderr = os.path.join(self.root, "stderr")
