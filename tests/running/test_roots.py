@@ -52,7 +52,9 @@ print(json.dumps({"roots": len(set(roots.values())), "root": roots["git"], "read
 
 
 def git(folder: Path, *words: str) -> str:
-    return subprocess.run(["git", *words], cwd=folder, check=True, capture_output=True, text=True).stdout.strip()
+    return subprocess.run(
+        ["git", *words], cwd=folder, check=True, capture_output=True, text=True
+    ).stdout.strip()
 
 
 @pytest.fixture
@@ -113,7 +115,9 @@ def test_try_finds_the_copy(project: Project) -> None:
 def test_the_recipe_of_explain_finds_the_copy(project: Project) -> None:
     project.run("-j2")
     report = json.loads(project.command("explain", "s", "--task", "3", "--json"))
-    done = subprocess.run(["sh", "-e"], input="\n".join(report["repeat"]), capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        ["sh", "-e"], input="\n".join(report["repeat"]), capture_output=True, text=True, check=True
+    )
     check(project, [json.loads(done.stdout.splitlines()[-1])])
 
 
@@ -121,7 +125,10 @@ def test_a_worktree_and_a_detached_head_are_roots(project: Project, tmp_path: Pa
     root = project.path.parent
     git(root, "worktree", "add", "-q", "--detach", str(tmp_path / "other" / "my-project"))
     other = Project(tmp_path / "other" / "my-project" / "study")
-    other.file("see.sh", 'printf \'{"top": "%s", "head": "%s"}\\n\' "$(git rev-parse --show-toplevel)" "$(git rev-parse HEAD)"\n')
+    other.file(
+        "see.sh",
+        'printf \'{"top": "%s", "head": "%s"}\\n\' "$(git rev-parse --show-toplevel)" "$(git rev-parse HEAD)"\n',
+    )
     other.study(command="sh see.sh {i}", parameters={"i": [1, 2]}, result="json").run()
     table = other.table()
     assert table["head"].to_list() == [git(root, "rev-parse", "HEAD")] * 2
@@ -155,7 +162,10 @@ def test_marks_are_no_change_of_code(project: Project) -> None:
 
 def test_copies_stand_apart_and_leave_nothing(tmp_path: Path) -> None:
     one = Project(tmp_path / "project")
-    one.file("see.sh", 'printf \'{"here": "%s"}\\n\' "$PWD"; chmod 500 .; mkdir -p a/b 2>/dev/null; chmod 000 a 2>/dev/null || :\n')
+    one.file(
+        "see.sh",
+        'printf \'{"here": "%s"}\\n\' "$PWD"; chmod 500 .; mkdir -p a/b 2>/dev/null; chmod 000 a 2>/dev/null || :\n',
+    )
     one.study(command="sh see.sh {i}", parameters={"i": {"range": [4]}}, result="json")
     place = tmp_path / "somewhere else"
     place.mkdir()

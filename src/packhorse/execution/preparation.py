@@ -82,7 +82,7 @@ def prepare(source: Source, exclude: Path, environment: TaskEnvironment | None =
 
 
 def check_places(source: Source) -> None:
-    """Raise SnapshotError where `directory`, `result` or `artifacts` lead out of the project, or there is no such directory."""
+    """Raise SnapshotError where `directory`, `result` or `artifacts` lead out of the project, or the first does not exist."""
     study = source.study
     place = source.folder.relative_to(source.root).as_posix()
     result = [study.result.file] if study.result.file else []
@@ -97,7 +97,8 @@ def check_places(source: Source) -> None:
                 )
     if not source.start.is_dir():
         raise SnapshotError(
-            f"directory: {study.directory} does not exist", f"make it: mkdir -p {shlex.quote(str(source.start))}"
+            f"directory: {study.directory} does not exist",
+            f"make it: mkdir -p {shlex.quote(str(source.start))}",
         )
 
 

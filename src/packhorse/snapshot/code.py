@@ -30,7 +30,18 @@ SITES_FOLDER = (
 )
 STUDY_KEYS = {
     *("name", "command", "shell", "function", "parameters", "replicates", "seed", "seeding", "resources"),
-    *("result", "directory", "artifacts", "code", "include", "data", "env", "environment", "checks", "summary"),
+    *(
+        "result",
+        "directory",
+        "artifacts",
+        "code",
+        "include",
+        "data",
+        "env",
+        "environment",
+        "checks",
+        "summary",
+    ),
     *("time_limit", "retries", "checkpoint", "index_variable", "sites", "defaults", "cluster"),
 }
 

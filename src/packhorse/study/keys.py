@@ -435,7 +435,7 @@ STUDY: Table = {
     ),
     "directory": Key(
         schema.text(
-            "The working directory of tasks, relative to the study's folder, anywhere in the project (default: the study's folder).",
+            "The folder of the project in which tasks start, relative to the study's folder (default: that folder).",
             "..",
         ),
         _read_directory,

@@ -19,8 +19,8 @@ from packhorse.study.keys import (
     RESULT_WORDS,
     SUMMARY,
     check_variable,
-    read_variable,
     project_path,
+    read_variable,
 )
 from packhorse.study.parameters.levels import level_value
 from packhorse.study.template import BUILTIN, compile_word

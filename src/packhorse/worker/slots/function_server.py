@@ -179,11 +179,7 @@ class FunctionServer(object):
     def _attempt(self, task: Task, attempt: int, earlier: "list[str]") -> "str | None":
         """Call the function once and report it; return the cause of a failure that is tried again."""
         call = Call()
-        try:
-            self._prepare(task)
-        except NotRestored as error:
-            call.error = error
-            self.reporter.add(self._failed(task, call), b"", None)
+        if not self._prepared(task, call):
             return None
         CURRENT.pack_into(self.current, 0, task.index + 1, time.monotonic())
         call.run(self.function, self.arguments, task)
@@ -235,10 +231,17 @@ class FunctionServer(object):
         os.close(self.start_descriptor)
         self.start_descriptor = os.open(self.folders.start, os.O_RDONLY)
 
-    def _failed(self, task: Task, call: "Call") -> "dict[str, Any]":
-        record: "dict[str, Any]" = json.loads(self._record_head(task, call) + "}")
-        call.add_outcome(record)
-        return record
+    def _prepared(self, task: Task, call: "Call") -> bool:
+        """Prepare a task; return whether it may begin, after reporting it as failed if it may not."""
+        try:
+            self._prepare(task)
+        except NotRestored as error:
+            call.error = error
+            record: "dict[str, Any]" = json.loads(self._record_head(task, call) + "}")
+            call.add_outcome(record)
+            self.reporter.add(record, b"", None)
+            return False
+        return True
 
     def _record_head(self, task: Task, call: "Call") -> str:
         """Return the beginning of a record's JSON text."""
@@ -337,6 +340,7 @@ def main(
     space: "Space",
     folders: "SlotFolders",
     number: int,
+    *,
     again: bool,
 ) -> None:
     """Serve function calls over `channel` until the worker closes it; `again` after a slot's process that died."""

@@ -62,6 +62,7 @@ class Launcher(object):
         space: "Space",
         folders: "SlotFolders",
         number: int,
+        *,
         again: bool,
     ) -> None:
         self.channel, self.work, self.space, self.folders = channel, work, space, folders
@@ -413,6 +414,7 @@ def main(
     space: "Space",
     folders: "SlotFolders",
     number: int,
+    *,
     again: bool,
 ) -> None:
     """Serve commands over `channel` until the worker closes it; `again` after a slot's process that died."""
@@ -428,4 +430,4 @@ def main(
     except OSError:
         pass
     sys.setswitchinterval(0.001)
-    Launcher(channel, work, space, folders, number, again).serve()
+    Launcher(channel, work, space, folders, number, again=again).serve()
