@@ -12,7 +12,7 @@ from packhorse.execution.preparation import Prepared
 from packhorse.model.plan import Plan
 from packhorse.model.space import ParameterSpace
 from packhorse.model.study import Study
-from packhorse.model.work_file import WorkFile, WorkFunction, WorkResult
+from packhorse.model.work_file import WorkFile, WorkFunction, WorkResult, WorkResultFile
 from packhorse.project.source import Source
 from packhorse.study.template import compile_command
 
@@ -38,6 +38,7 @@ def work_file(
     command = None
     if not study.function:
         command = compile_command(study.shell or list(prepared.argv), space.names, shell=bool(study.shell))
+    result = _result(study, space)
     content = WorkFile(
         wave=plan.wave,
         space=f"space-{plan.space}.json",
@@ -67,8 +68,8 @@ def work_file(
         tee=everything,
         command=command,
         function=_function(study),
-        files=_parameter_files(command or []),
-        result=_result(study, space),
+        files=_parameter_files([*(command or []), *result.convert]),
+        result=result,
     )
     payload: dict[str, Any] = msgspec.to_builtins(content)
     return payload
@@ -87,10 +88,24 @@ def _function(study: Study) -> WorkFunction | None:
 
 
 def _result(study: Study, space: ParameterSpace) -> WorkResult:
-    if study.result.kind != "file":
-        return WorkResult(kind=study.result.kind)
-    file = compile_command([study.result.file], space.names, shell=False)[0]
-    return WorkResult(kind="file", file=file, format=study.result.format)
+    result = study.result
+    if result.kind != "file":
+        return WorkResult(kind=result.kind)
+    first, *more = (
+        WorkResultFile(file=compile_command([file], space.names, shell=False)[0], format=form)
+        for file, form in [(result.file, result.format), *((one.file, one.format) for one in result.more)]
+    )
+    return WorkResult(
+        kind="file",
+        file=first.file,
+        format=first.format,
+        more=more,
+        convert=compile_command(result.convert, space.names, shell=False) if result.convert else [],
+        header=list(result.header) if isinstance(result.header, tuple) else result.header,
+        separator=result.separator,
+        decimal=result.decimal,
+        encoding=result.encoding,
+    )
 
 
 def _parameter_files(command: Any) -> list[str]:

@@ -19,12 +19,30 @@ class WorkFunction(Struct, frozen=True, kw_only=True):
     name: str
 
 
+class WorkResultFile(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A further file of a result: an argument template, and the file's format."""
+
+    file: list[Any]
+    format: str = ""
+
+
 class WorkResult(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The result of a task; `file` is an argument template, and `format` the file's format, of kind `file` only."""
+    """The result of a task; all but `kind` is for files. `file` is an argument template.
+
+    `more` are further files, `convert` is a command that makes the files of what the task wrote, and the rest says how
+    tables are read (`model.study.Result`).
+    """
 
     kind: str
     file: list[Any] = []
     format: str = ""
+    more: list[WorkResultFile] = []
+    convert: list[list[Any]] = []
+    header: list[str] | bool = False
+    separator: str = ""
+    decimal: str = ""
+    encoding: str = ""
+    trust_pickle: bool = False
 
 
 class WorkFile(Struct, frozen=True, kw_only=True):

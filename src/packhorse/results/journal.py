@@ -75,6 +75,7 @@ class Record(Struct, kw_only=True, gc=False):
     text: str | None = None
     pack: tuple[int, int, int] | None = None
     format: str = ""
+    parts: tuple[tuple[str, str, int], ...] = ()  # name, format and length of each file of a result
     slot: int | None = None
     artifacts: Any = None
 

@@ -108,7 +108,7 @@ def _summary_lines(outcome: Outcome) -> list[str]:
         return []
     # Statistics load polars, which a run without a summary does not need for its closing lines.
     from packhorse.app.inspect.summary import summarise_run
-    from packhorse.results.table import frame_lines
+    from packhorse.results.table_files import frame_lines
 
     run = Path(outcome.run)
     try:

@@ -13,6 +13,9 @@ import sys
 import time
 import traceback
 
+from packhorse.task_values import plain
+from packhorse.worker.results.judgement import check_rows, parse_json
+from packhorse.worker.results.result import INLINE, LARGEST, TOO_LARGE, attach
 from packhorse.worker.slots import process
 from packhorse.worker.slots.channel import MessageReader, message
 from packhorse.worker.slots.reporter import Reporter, log_text
@@ -21,7 +24,6 @@ from packhorse.worker.tasks.artifacts import keep_artifacts
 from packhorse.worker.tasks.checkpoint import prepare_checkpoint
 from packhorse.worker.tasks.environment import index_variables
 from packhorse.worker.tasks.restore import NotRestored, Restorer
-from packhorse.worker.tasks.result import INLINE, LARGEST, TOO_LARGE, attach
 from packhorse.worker.tasks.task import Task, task_json
 
 TYPE_CHECKING = False
@@ -40,49 +42,30 @@ PATIENCE = 0.01  # seconds that they may wait
 EXTRAS = ("seed", "seed32", "replicate", "index", "count", "checkpoint", "scratch", "deadline")
 
 
-class NotPlain(TypeError):
-    """A function returned a value that has no plain form."""
-
-
-def _fields(value: "Any") -> "dict[str, Any]":
-    return {name: getattr(value, name) for name in value.__dataclass_fields__}
-
-
-# Attribute of a value -> conversion to its plain form; the first match counts.
-PLAIN: "tuple[tuple[str, Callable[[Any], Any]], ...]" = (
-    ("to_dicts", lambda value: value.to_dicts()),  # polars
-    ("columns", lambda value: value.to_dict("records")),  # pandas
-    ("tolist", lambda value: value.tolist()),  # NumPy scalars and arrays, pandas series
-    ("item", lambda value: value.item()),  # a tensor of one element
-    ("__dataclass_fields__", _fields),
-    ("isoformat", lambda value: value.isoformat()),
-    ("__fspath__", os.fspath),
-)
-
-
-def plain(value: "Any") -> "Any":
-    """Return the plain form of a value that JSON does not know: NumPy, dataclasses, data frames, paths, sets."""
-    for name, convert in PLAIN:
-        if hasattr(value, name):
-            return convert(value)
-    if isinstance(value, (set, frozenset)):
-        return sorted(value)
-    raise NotPlain(
-        "the function returned a %s, which has no place in a table; return numbers, text, dicts, "
-        "lists of dicts, dataclasses or data frames" % type(value).__name__
-    )
-
-
 ENCODER = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, default=plain)
 
 
 def _json(value: "Any") -> bytes:
-    """Return a value as JSON; lone surrogates are escaped, which is still JSON."""
+    """Return a value as JSON; lone surrogates are escaped, which is still JSON. Raise NoResult for equal names."""
     text = ENCODER.encode(value)
     try:
-        return text.encode("utf-8")
+        data = text.encode("utf-8")
     except UnicodeEncodeError:
-        return json.dumps(value, separators=(",", ":"), default=plain).encode("ascii")
+        data = json.dumps(value, separators=(",", ":"), default=plain).encode("ascii")
+    if not _is_simple(value):
+        check_rows(parse_json(data))
+    return data
+
+
+TEXT = frozenset([str])
+SIMPLE = frozenset([bool, int, float, str, type(None)])
+
+
+def _is_simple(value: "Any") -> bool:
+    """Return whether no two names of a result can be equal, since it is one value, or a dict of texts to values."""
+    if type(value) is dict:
+        return SIMPLE.issuperset(map(type, value.values())) and set(map(type, value)) <= TEXT
+    return type(value) in SIMPLE
 
 
 def _task_result() -> "Any":

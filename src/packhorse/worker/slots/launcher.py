@@ -17,6 +17,8 @@ import sys
 import threading
 import time
 
+from packhorse.worker.results.refusal import NoResult
+from packhorse.worker.results.result import ResultFiles, fail_for_space, result_from_output
 from packhorse.worker.slots import process
 from packhorse.worker.slots.channel import MessageReader
 from packhorse.worker.slots.reporter import Reporter, last_line, log_text
@@ -26,8 +28,6 @@ from packhorse.worker.tasks.checkpoint import prepare_checkpoint
 from packhorse.worker.tasks.environment import base_environment, task_environment
 from packhorse.worker.tasks.parameter_files import write_parameter_files
 from packhorse.worker.tasks.restore import Restorer
-from packhorse.worker.tasks.result import NoResult, fail_for_space, result_from_file, result_from_output
-from packhorse.worker.tasks.slot_folders import remove
 from packhorse.worker.tasks.task import Task, fill_template
 
 TYPE_CHECKING = False
@@ -86,6 +86,7 @@ class Launcher(object):
         self.restorer = Restorer(folders, work)
         if again:
             self.restorer.restore_all()
+        self.given = ResultFiles({}, [self.output], ["json"])
         self.first = folders.state() if number == 0 and work["look"] else None
         os.chdir(folders.start)
 
@@ -222,33 +223,44 @@ class Launcher(object):
             if self.restorer.restore():
                 os.chdir(self.folders.start)
             target = self._prepare(task)
-            running = self._start(argv, variables)
+            running = self._run(argv, variables, record, begun)
+            if (
+                self.result.get("convert")
+                and running
+                and not (running.why or "exit" in record or "signal" in record)
+            ):
+                argv = [fill_template(parts, task) for parts in self.result["convert"]]
+                running = self._run(argv, variables, record, begun)
         except (OSError, ValueError) as failure:
             record.update(outcome="FAILED", exit=127, wall=0.0, cause=_start_error(failure))
             return record, b"", None
         if running is None:
             return None, b"", None
-        self._wait(running, record, begun)
         if self.stopping and running.why != "UNFINISHED" and (running.why == STOP or record.get("signal")):
             for descriptor in (STDOUT, STDERR):
                 self._take_output(descriptor)
             return None, b"", None
         return self._finish(task, record, running, target, attempt)
 
-    def _prepare(self, task: Task) -> "str | None":
-        """Write parameter files and remove the result file of an earlier task; return the result file's path."""
+    def _prepare(self, task: Task) -> "ResultFiles | None":
+        """Write parameter files and remove the result files of an earlier task; return where its result will be."""
         if self.work["files"]:
             write_parameter_files(task, self.work["files"])
         if task.checkpoint:
             prepare_checkpoint(task)
         target = None
         if self.result["kind"] == "file":
-            target = os.path.join(self.folders.study, fill_template(self.result["file"], task))
-            os.makedirs(os.path.dirname(target), exist_ok=True)
-            remove(target)
+            target = self._result_files(task)
+            target.prepare()
         elif self.result["kind"] in ("auto", "json"):
-            target = self.output
+            target = self.given
         return target
+
+    def _result_files(self, task: Task) -> ResultFiles:
+        """Return the files that the study names, with the task's values in their names."""
+        files = [self.result] + self.result.get("more", [])
+        paths = [os.path.join(self.folders.study, fill_template(file["file"], task)) for file in files]
+        return ResultFiles(self.result, paths, [file.get("format", "") for file in files])
 
     def _variables(self, task: Task) -> "Variables":
         """Return the task's environment as bytes, which start a program without being encoded once more."""
@@ -264,6 +276,15 @@ class Launcher(object):
                 return None
             self.running = RunningCommand(self._spawn(argv, variables), self.work, (STDOUT, STDERR))
             return self.running
+
+    def _run(
+        self, argv: "list[str]", variables: "Variables", record: "Record", begun: float
+    ) -> "RunningCommand | None":
+        """Run a program to its end; a second one of the same task adds its times. None as in `_start`."""
+        running = self._start(argv, variables)
+        if running is not None:
+            self._wait(running, record, begun)
+        return running
 
     def _spawn(self, argv: "list[str]", variables: "Variables") -> int:
         program = self.programs.get(argv[0])
@@ -283,10 +304,10 @@ class Launcher(object):
         self._use_wait()
         status, usage = self._reap(running)
         record["wall"] = round(time.perf_counter() - begun, 6)
-        record["cpu"] = round(usage.ru_utime + usage.ru_stime, 6)
+        record["cpu"] = round(record.get("cpu", 0.0) + usage.ru_utime + usage.ru_stime, 6)
         # Kibibytes on Linux, bytes on macOS (getrusage(2)).
         peak = usage.ru_maxrss if process.LINUX else usage.ru_maxrss // 1024
-        record["memory"] = max(peak, running.peak)
+        record["memory"] = max(record.get("memory", 0), peak, running.peak)
         process.end_orphans()  # also what is left of the group
         if os.WIFSIGNALED(status):
             record["signal"] = os.WTERMSIG(status)
@@ -316,7 +337,7 @@ class Launcher(object):
         return status, usage
 
     def _finish(
-        self, task: Task, record: "Record", ended: RunningCommand, target: "str | None", attempt: int
+        self, task: Task, record: "Record", ended: RunningCommand, target: "ResultFiles | None", attempt: int
     ) -> "tuple[Record, bytes, bytes | None]":
         full = self.folders.is_full()  # asked before anything is removed
         stdout, stderr = self._take_output(STDOUT), self._take_output(STDERR)
@@ -334,20 +355,20 @@ class Launcher(object):
             fail_for_space(record)
             packed = None
         log = log_text(task.index, attempt, record.get("outcome", "OK"), stdout, stderr)
-        if target and "outcome" in record:
-            remove(target)  # of a task that succeeded, it has been taken
+        if target:
+            target.remove()
         if task.checkpoint and "outcome" not in record:
             shutil.rmtree(task.checkpoint, ignore_errors=True)
         return record, log, packed
 
     def _take_result(
-        self, record: "Record", target: "str | None", stdout: bytes
+        self, record: "Record", target: "ResultFiles | None", stdout: bytes
     ) -> "tuple[bytes | None, bytes]":
         """Frame the result; return (bytes for the pack or None, what of stdout is left for the log)."""
         kind = self.result["kind"]
         try:
-            if target and (kind == "file" or os.path.exists(target)):
-                return result_from_file(record, target, self.result.get("format", "json")), stdout
+            if target and (kind == "file" or os.path.exists(self.output)):
+                return target.take(record), stdout
             if kind in ("auto", "json"):
                 return result_from_output(record, stdout, kind)
         except NoResult as reason:
