@@ -29,8 +29,8 @@ class Sandbox(Struct, frozen=True, kw_only=True):
 
     @property
     def folder(self) -> str:
-        """The study's folder in the working copy."""
-        return self.folders.study
+        """The folder of the working copy in which tasks start."""
+        return self.folders.start
 
 
 class CommandResult(Struct, frozen=True, kw_only=True):
@@ -91,7 +91,7 @@ def run_in_foreground(sandbox: Sandbox, frozen: dict[str, Any], index: int) -> t
         Path(task.checkpoint).mkdir(parents=True, exist_ok=True)
     target = None
     if work["result"]["kind"] == "file":
-        target = Path(sandbox.folder, fill_template(work["result"]["file"], task))
+        target = Path(sandbox.folders.study, fill_template(work["result"]["file"], task))
         target.parent.mkdir(parents=True, exist_ok=True)
     variables = task_environment(task, sandbox.environment)
     argv = _task_argv(work, task)

@@ -26,7 +26,7 @@ class PrivateFolder(object):
         except OSError:
             pass  # a file system without locks: nobody will remove it for us
 
-    def close(self, keep: bool) -> None:
+    def close(self, *, keep: bool) -> None:
         """Remove the folder, unless another process is to do that, and give up the lock."""
         if not keep:
             discard(self.path)

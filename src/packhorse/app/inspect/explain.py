@@ -119,6 +119,8 @@ def repeat(run: str, work: dict[str, Any], space: ParameterSpace, index: int) ->
         f"cd {shlex.quote(folders.study)}",
     ]
     rows += [f"ln -sfn {shlex.quote(target)} {shlex.quote(name)}" for name, target in work["links"]]
+    if folders.start != folders.study:
+        rows.append(f"cd {shlex.quote(folders.start)}")
     search = ":".join([*folders.search, full["library"]])
     changed = {**work["environ"], **task_environment(task, {}), "PYTHONPATH": search}
     rows += [f"export {name}={shlex.quote(value)}" for name, value in changed.items()]

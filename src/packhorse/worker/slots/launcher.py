@@ -66,6 +66,7 @@ class Launcher(object):
         space: "Space",
         folders: "SlotFolders",
         number: int,
+        *,
         again: bool,
     ) -> None:
         self.channel, self.work, self.space, self.folders = channel, work, space, folders
@@ -93,7 +94,7 @@ class Launcher(object):
         self.first = folders.state() if number == 0 and work["look"] else None
         with open(folders.current, "r+b") as stream:
             self.current = mmap.mmap(stream.fileno(), CURRENT.size)
-        os.chdir(folders.study)
+        os.chdir(folders.start)
 
     def serve(self) -> None:
         """Run the tasks that the worker sends until it closes the channel."""
@@ -228,7 +229,7 @@ class Launcher(object):
             if error is not None:
                 raise error
             if self.restorer.restore():
-                os.chdir(self.folders.study)
+                os.chdir(self.folders.start)
             target = self._prepare(task)
             running = self._run(argv, variables, record, begun)
             if (
@@ -461,6 +462,7 @@ def main(
     space: "Space",
     folders: "SlotFolders",
     number: int,
+    *,
     again: bool,
 ) -> None:
     """Serve commands over `channel` until the worker closes it; `again` after a slot's process that died."""
@@ -476,4 +478,4 @@ def main(
     except OSError:
         pass
     sys.setswitchinterval(0.001)
-    Launcher(channel, work, space, folders, number, again).serve()
+    Launcher(channel, work, space, folders, number, again=again).serve()
