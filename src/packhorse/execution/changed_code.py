@@ -99,8 +99,7 @@ def _command_changed(context: RunContext) -> bool:
         old = frozen_study(context.run)
     except (OSError, msgspec.MsgspecError):
         return True
-    new = context.study
-    return (command_text(old), old.directory, old.result) != (command_text(new), new.directory, new.result)
+    return command_text(old) != command_text(context.study) or old.result != context.study.result
 
 
 def mended(context: RunContext, latest: Plan, fold: Fold, change: CodeChange, code: str) -> list[IndexRange]:

@@ -349,15 +349,11 @@ class Launcher(object):
         stdout, stderr = self._take_output(STDOUT), self._take_output(STDERR)
         packed = None
         if ended.why in ENDED:
-            record["outcome"] = ended.why
-            record["cause"] = limit_cause(ended.why, self.work)
-            if self.work.get("partial") and target:
-                packed = self._take_partial(record, target)
+            record.update(outcome=ended.why, cause=limit_cause(ended.why, self.work))
+            packed = self._take_partial(record, target)
         elif "signal" in record or "exit" in record:
-            record["outcome"] = "FAILED"
-            record["cause"] = failure_cause(stdout, stderr)
-            if not record["cause"]:
-                stdout = self._read_log(record)
+            record.update(outcome="FAILED", cause=failure_cause(stdout, stderr))
+            stdout = stdout if record["cause"] else self._read_log(record)
         else:
             packed, stdout = self._take_result(record, target, stdout)
         if record.get("outcome") != "FAILED" or attempt > self.work["retries"]:
@@ -386,8 +382,10 @@ class Launcher(object):
             record.update(outcome="FAILED", exit=0, cause=str(reason))
         return None, stdout
 
-    def _take_partial(self, record: "Record", target: ResultFiles) -> "bytes | None":
-        """Put the result of a task that was ended into its record, if it is complete; return bytes for the pack."""
+    def _take_partial(self, record: "Record", target: "ResultFiles | None") -> "bytes | None":
+        """Put the complete result of a task that was ended into its record, if the study accepts it; return as above."""
+        if not (self.work.get("partial") and target):
+            return None
         taken: "Record" = {}
         try:
             packed = target.take(taken)
