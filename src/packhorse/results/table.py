@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -54,12 +54,12 @@ class MergeReport:
     counts: dict[str, int]  # by outcome, and MISSING; UNREADABLE tasks also count as OK
     unreadable: dict[int, str]  # task -> the reason
     empty: list[int]  # OK tasks whose result has no rows
-    partial: list[int]  # tasks that were ended, and whose result is in the table all the same
     without: list[int]  # OK tasks without a result, where others have one
     arrays: dict[str, int]  # results that are arrays, and so not in the table: how many
     missing_texts: dict[
         tuple[str, str], int
     ]  # (column, word) -> how often the word was read as missing or as a number
+    partial: list[int]  # tasks that were ended, and whose result is in the table all the same
     clashes: list[Clash]
     renamed: dict[str, str]  # result column -> its name in the table
     duplicates: tuple[int, ...]  # tasks that succeeded more than once
@@ -83,8 +83,8 @@ class _Gathered:
     books: list[pl.DataFrame] = field(default_factory=list)
     unreadable: dict[int, tuple[str, Journal, Record]] = field(default_factory=dict)
     empty: list[int] = field(default_factory=list)
-    partial: list[int] = field(default_factory=list)
     without: list[int] = field(default_factory=list)
+    partial: list[int] = field(default_factory=list)
     missing_texts: dict[tuple[str, str], int] = field(default_factory=dict)
 
 
@@ -96,6 +96,10 @@ class _Reading:
     result: Result | None
     read_r: ReadR | None
 
+    def payloads(self, journal: Journal) -> Payloads:
+        """Return the reader of the results of one journal."""
+        return Payloads(journal, self.form, self.result, self.read_r)
+
 
 def merge_results(
     space: ParameterSpace,
@@ -103,13 +107,13 @@ def merge_results(
     directory: Path,
     *,
     study: Study | None = None,
-    code: str | tuple[str, ...] = "",
+    codes: Collection[str] = (),
     read_r: ReadR | None = None,
 ) -> MergeReport:
     """Write results.parquet, results.csv and failures.csv into a directory, each atomically.
 
-    `code` is the digest of the current code, or several that count as it: the column ph_code is written if any task has
-    another one.
+    `codes` are the digests of the current code, and of others that count as it: the column ph_code is written
+    if any task has another one.
     """
     if space.size > INT64[1]:
         raise RunError(
@@ -125,7 +129,7 @@ def merge_results(
         gathered = _gather(fold, reading, clashes, numeric)
     if not gathered.columns.columns:
         gathered.without.clear()  # no task has a result, so their records are the table
-    table, renamed = _table(space, gathered, set(filter(None, [code] if isinstance(code, str) else code)))
+    table, renamed = _table(space, gathered, set(codes) - {""})
     files = [directory / name for name in ("results.parquet", "results.csv", "failures.csv")]
     writers = (table.write_parquet, table.write_csv, _failures(space, fold, gathered).write_csv)
     with ThreadPoolExecutor() as pool:  # each waits for the disk, and polars releases the GIL
@@ -136,10 +140,10 @@ def merge_results(
         counts={**fold.counts, UNREADABLE: len(gathered.unreadable)},
         unreadable={index: reason for index, (reason, _, _) in sorted(gathered.unreadable.items())},
         empty=sorted(gathered.empty),
-        partial=sorted(gathered.partial),
         without=sorted(gathered.without),
         arrays=gathered.columns.arrays,
         missing_texts=_missing_texts(gathered),
+        partial=sorted(gathered.partial),
         clashes=[gathered.columns.columns[name].describe_clash(escape_surrogates(name)) for name in clashes],
         renamed=renamed,
         duplicates=fold.duplicates.indices,
@@ -182,7 +186,7 @@ def _gather(
 ) -> _Gathered:
     gathered = _Gathered(Columns(as_text, as_numbers))
     for journal, indices, lines in fold.winners("OK"):
-        with Payloads(journal, reading.form, reading.result, reading.read_r) as payloads, _no_cycles():
+        with reading.payloads(journal) as payloads, _no_cycles():
             at = 0
             for rows, block in journal.blocks(lines, journal.within(BYTES, BATCH)):
                 tasks = indices[at : at + len(rows)]
@@ -206,10 +210,9 @@ def _gather_partial(fold: Fold, reading: _Reading, gathered: _Gathered) -> None:
         if not accepted:
             continue
         rest = _Gathered(gathered.columns)  # unreadable ones are told as what they are: ended
-        with Payloads(journal, reading.form, reading.result, reading.read_r) as payloads:
-            records = [record for _, record in accepted]
-            payloads.prepare(records)
-            for batch in _batches(payloads, [index for index, _ in accepted], records, rest):
+        with reading.payloads(journal) as payloads:
+            payloads.prepare(record for _, record in accepted)
+            for batch in _batches(payloads, [at for at, _ in accepted], [one for _, one in accepted], rest):
                 _add(batch, journal, gathered, partial=True)
                 gathered.partial += batch.indices
 

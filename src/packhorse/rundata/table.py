@@ -22,8 +22,8 @@ def merge_table(
     run: RunDirectory, space: ParameterSpace, fold: Fold, study: Study, latest: Plan | None
 ) -> MergeReport:
     """Write the table of finished tasks; `latest` is the newest plan, whose code is the current one."""
-    code = (latest.code, *latest.same_code) if latest else ()
-    return merge_results(space, fold, run.path, study=study, code=code, read_r=read_r_files)
+    codes = (latest.code, *latest.same_code) if latest is not None else ()
+    return merge_results(space, fold, run.path, study=study, codes=codes, read_r=read_r_files)
 
 
 def table_notes(report: MergeReport, space: ParameterSpace, study: Study) -> Iterator[str]:

@@ -3,6 +3,7 @@
 import glob
 import os
 
+from packhorse.worker.results.complete import is_complete
 from packhorse.worker.results.judgement import judge
 from packhorse.worker.results.refusal import NoResult
 
@@ -75,12 +76,7 @@ class ResultFiles(object):
 
         A refused result is kept, too, so that it need not be computed again to be seen.
         """
-        taken: "Taken" = []
-        for named, form in zip(self.paths, self.formats):
-            path = self._match(named)
-            taken.append((os.path.basename(path), form or suffix_format(path) or "text", _read(path)))
-        if sum(len(data) for _, _, data in taken) > LARGEST:
-            raise NoResult(TOO_LARGE)
+        taken = self._taken()
         packed = attach_files(record, taken)
         for name, form, data in taken:
             try:
@@ -89,6 +85,29 @@ class ResultFiles(object):
                 record.update(outcome="FAILED", exit=0, cause="%s is refused: %s" % (name, reason))
                 break
         return packed
+
+    def take_complete(self, record: "dict[str, Any]") -> "bytes | None":
+        """Put the result of a task that was ended into its record, marked partial, if all its files are complete."""
+        try:
+            taken = self._taken()
+            for _, form, data in taken:
+                judge(data, form, self.setting)
+                if not is_complete(data, form):
+                    return None
+        except NoResult:
+            return None
+        record["partial"] = True
+        return attach_files(record, taken)
+
+    def _taken(self) -> "Taken":
+        """Return the name, the format and the content of each file."""
+        taken: "Taken" = []
+        for named, form in zip(self.paths, self.formats):
+            path = self._match(named)
+            taken.append((os.path.basename(path), form or suffix_format(path) or "text", _read(path)))
+        if sum(len(data) for _, _, data in taken) > LARGEST:
+            raise NoResult(TOO_LARGE)
+        return taken
 
     def remove(self) -> None:
         """Remove the files, so that no later task takes them for its own."""

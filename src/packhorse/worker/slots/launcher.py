@@ -28,7 +28,6 @@ from packhorse.worker.slots.running_command import STOP, RunningCommand, limit_c
 from packhorse.worker.tasks.artifacts import keep_artifacts
 from packhorse.worker.tasks.cause import cause_in, failure_cause, written_log
 from packhorse.worker.tasks.checkpoint import prepare_checkpoint
-from packhorse.worker.tasks.complete import is_complete
 from packhorse.worker.tasks.environment import base_environment, task_environment
 from packhorse.worker.tasks.parameter_files import write_parameter_files
 from packhorse.worker.tasks.restore import Restorer
@@ -87,10 +86,10 @@ class Launcher(object):
         self.base = {_bytes(name): _bytes(value) for name, value in base.items()}
         self.result = work["result"]
         self.output = os.path.join(folders.root, "output")  # where packhorse.task writes
+        self.given = ResultFiles({}, [self.output], ["json"])
         self.restorer = Restorer(folders, work)
         if again:
             self.restorer.restore_all()
-        self.given = ResultFiles({}, [self.output], ["json"])
         self.first = folders.state() if number == 0 and work["look"] else None
         with open(folders.current, "r+b") as stream:
             self.current = mmap.mmap(stream.fileno(), CURRENT.size)
@@ -350,7 +349,7 @@ class Launcher(object):
         packed = None
         if ended.why in ENDED:
             record.update(outcome=ended.why, cause=limit_cause(ended.why, self.work))
-            packed = self._take_partial(record, target)
+            packed = target.take_complete(record) if self.work.get("partial") and target else None
         elif "signal" in record or "exit" in record:
             record.update(outcome="FAILED", cause=failure_cause(stdout, stderr))
             stdout = stdout if record["cause"] else self._read_log(record)
@@ -381,20 +380,6 @@ class Launcher(object):
         except NoResult as reason:
             record.update(outcome="FAILED", exit=0, cause=str(reason))
         return None, stdout
-
-    def _take_partial(self, record: "Record", target: "ResultFiles | None") -> "bytes | None":
-        """Put the complete result of a task that was ended into its record, if the study accepts it; return as above."""
-        if not (self.work.get("partial") and target):
-            return None
-        taken: "Record" = {}
-        try:
-            packed = target.take(taken)
-        except NoResult:
-            return None
-        if "outcome" in taken or not is_complete(taken, packed):
-            return None
-        record.update(taken, partial=True)
-        return packed
 
     def _read_log(self, record: "Record") -> bytes:
         """Take the cause of a task that printed nothing from the log that it wrote; return the end of that log."""
