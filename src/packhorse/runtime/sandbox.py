@@ -25,8 +25,8 @@ class Sandbox(Struct, frozen=True, kw_only=True):
 
     @property
     def folder(self) -> str:
-        """The study's folder in the working copy."""
-        return self.folders.study
+        """The folder of the working copy in which tasks start."""
+        return self.folders.start
 
 
 class CommandResult(Struct, frozen=True, kw_only=True):

@@ -20,8 +20,8 @@ from packhorse.study.keys import (
     RESULT_WORDS,
     SUMMARY,
     check_variable,
+    project_path,
     read_variable,
-    relative_path,
 )
 from packhorse.study.parameters.levels import level_value
 from packhorse.study.template import BUILTIN, compile_command, compile_word, split
@@ -113,7 +113,7 @@ def _result_file(node: Node, names: Iterable[str], file_format: str) -> ResultFi
         hint = f"{nearest(path, RESULT_WORDS)} Write a file with its suffix: {path}.csv"
         refuse(node, f"result: '{path}' is neither a file nor one of the allowed words.", hint)
     compile_word(path, [*names, *BUILTIN], node.where)
-    relative_path(path, node)
+    project_path(path, node)
     name = PurePosixPath(path.replace("{output.", "{output}.").replace("}", "")).name.lower()
     suffix = PurePosixPath(name).suffix
     compressed = suffix == ".gz"

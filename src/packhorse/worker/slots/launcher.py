@@ -65,6 +65,7 @@ class Launcher(object):
         space: "Space",
         folders: "SlotFolders",
         number: int,
+        *,
         again: bool,
     ) -> None:
         self.channel, self.work, self.space, self.folders = channel, work, space, folders
@@ -92,7 +93,7 @@ class Launcher(object):
         self.first = folders.state() if number == 0 and work["look"] else None
         with open(folders.current, "r+b") as stream:
             self.current = mmap.mmap(stream.fileno(), CURRENT.size)
-        os.chdir(folders.study)
+        os.chdir(folders.start)
 
     def serve(self) -> None:
         """Run the tasks that the worker sends until it closes the channel."""
@@ -227,7 +228,7 @@ class Launcher(object):
             if error is not None:
                 raise error
             if self.restorer.restore():
-                os.chdir(self.folders.study)
+                os.chdir(self.folders.start)
             target = self._prepare(task)
             running = self._run(argv, variables, record, begun)
             if (
@@ -341,15 +342,11 @@ class Launcher(object):
         stdout, stderr = self._take_output(STDOUT), self._take_output(STDERR)
         packed = None
         if ended.why in ENDED:
-            record["outcome"] = ended.why
-            record["cause"] = limit_cause(ended.why, self.work)
-            if self.work.get("partial") and target:
-                packed = target.take_complete(record)
+            record.update(outcome=ended.why, cause=limit_cause(ended.why, self.work))
+            packed = target.take_complete(record) if self.work.get("partial") and target else None
         elif "signal" in record or "exit" in record:
-            record["outcome"] = "FAILED"
-            record["cause"] = failure_cause(stdout, stderr)
-            if not record["cause"]:
-                stdout = self._read_log(record)
+            record.update(outcome="FAILED", cause=failure_cause(stdout, stderr))
+            stdout = stdout if record["cause"] else self._read_log(record)
         else:
             packed, stdout = self._take_result(record, target, stdout)
         if record.get("outcome") != "FAILED" or attempt > self.work["retries"]:
@@ -442,6 +439,7 @@ def main(
     space: "Space",
     folders: "SlotFolders",
     number: int,
+    *,
     again: bool,
 ) -> None:
     """Serve commands over `channel` until the worker closes it; `again` after a slot's process that died."""
@@ -457,4 +455,4 @@ def main(
     except OSError:
         pass
     sys.setswitchinterval(0.001)
-    Launcher(channel, work, space, folders, number, again).serve()
+    Launcher(channel, work, space, folders, number, again=again).serve()
