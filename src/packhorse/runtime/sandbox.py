@@ -13,10 +13,10 @@ from typing import Any
 from msgspec import Struct
 
 from packhorse.worker.space import Space
-from packhorse.worker.tasks.environment import base_environment, task_environment
+from packhorse.worker.tasks.environment import base_environment, task_environment, write_task_json
 from packhorse.worker.tasks.parameter_files import write_parameter_files
 from packhorse.worker.tasks.slot_folders import SlotFolders, unpack
-from packhorse.worker.tasks.task import Task, fill_template
+from packhorse.worker.tasks.task import Task, fill_command, fill_template
 from packhorse.worker.work_file import with_directory
 
 
@@ -94,6 +94,7 @@ def run_in_foreground(sandbox: Sandbox, frozen: dict[str, Any], index: int) -> t
         target = Path(sandbox.folder, fill_template(work["result"]["file"], task))
         target.parent.mkdir(parents=True, exist_ok=True)
     variables = task_environment(task, sandbox.environment)
+    write_task_json(task)
     argv = _task_argv(work, task)
     program = shutil.which(argv[0], path=variables.get("PATH", os.defpath)) or argv[0]
     status = subprocess.call([program, *argv[1:]], cwd=sandbox.folder, env=variables)
@@ -107,10 +108,13 @@ FUNCTION_CALL = (
     "function = importlib.import_module(sys.argv[1])\n"
     "for name in sys.argv[2].split('.'):\n"
     "    function = getattr(function, name)\n"
-    "arguments = json.loads(sys.argv[4])\n"
     "import inspect\n"
     "known = inspect.signature(function).parameters\n"
-    "facts = json.loads(os.environ['PACKHORSE_TASK'])\n"
+    "if 'PACKHORSE_TASK' in os.environ:\n"
+    "    facts = json.loads(os.environ['PACKHORSE_TASK'])\n"
+    "else:\n"
+    "    facts = json.load(open(os.environ['PACKHORSE_TASK_FILE']))\n"
+    "arguments = facts['params']\n"
     "for name in ('seed', 'seed32', 'replicate', 'index', 'count', 'checkpoint', 'scratch', 'deadline'):\n"
     "    if name in known and name not in arguments:\n"
     "        arguments[name] = facts[name]\n"
@@ -123,7 +127,7 @@ FUNCTION_CALL = (
 def _task_argv(work: dict[str, Any], task: Task) -> list[str]:
     function = work["function"]
     if not function:
-        return [fill_template(parts, task) for parts in work["command"]]
+        return fill_command(work["command"], task)
     search = json.dumps([*task.folders.search, task.folders.study])
     return [
         *work["python"],
@@ -132,5 +136,4 @@ def _task_argv(work: dict[str, Any], task: Task) -> list[str]:
         function["module"],
         function["name"],
         search,
-        json.dumps(task.parameters),
     ]

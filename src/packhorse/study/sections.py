@@ -23,7 +23,7 @@ from packhorse.study.keys import (
     relative_path,
 )
 from packhorse.study.parameters.levels import level_value
-from packhorse.study.template import BUILTIN, compile_word
+from packhorse.study.template import BUILTIN, compile_word, is_several
 from packhorse.text.keys import read_keys
 from packhorse.text.node import Node, as_text, describe, entries, mapping, nearest, refuse
 
@@ -68,7 +68,10 @@ def _result_file(node: Node, names: Iterable[str], file_format: str) -> Result:
     if not any(sign in path for sign in "{./"):
         hint = f"{nearest(path, RESULT_WORDS)} Write a file with its suffix: {path}.csv"
         refuse(node, f"result: '{path}' is neither a file nor one of the allowed words.", hint)
-    compile_word(path, [*names, *BUILTIN], node.where)
+    parts = compile_word(path, [*names, *BUILTIN], node.where)
+    if any(map(is_several, parts)):
+        hint = "Write {name} with a parameter of one text or number."
+        refuse(node, f"result: '{path}' has a placeholder of several arguments.", hint)
     relative_path(path, node)
     suffix = PurePosixPath(path.replace("{output.", "{output}.").replace("}", "")).suffix.lower()
     if not file_format and suffix not in ("", *FORMATS):

@@ -18,6 +18,8 @@ from packhorse.rundir.worker_archive import task_library
 from packhorse.runtime.sandbox import create_sandbox, run_in_foreground
 from packhorse.snapshot.snapshot import pack
 
+SHOWN = 60  # characters of a value
+
 
 def try_task(study: str, task: int | None, where: Sequence[str]) -> tuple[int, list[str]]:
     """Run one task in the foreground from a snapshot; return its exit status and lines on the result."""
@@ -38,7 +40,7 @@ def try_task(study: str, task: int | None, where: Sequence[str]) -> tuple[int, l
 
 
 def _lines(status: int, target: Path | None, index: int, space: ParameterSpace) -> list[str]:
-    named = ", ".join(f"{name}={value}" for name, value in space[index].items())
+    named = ", ".join(f"{name}={text[:SHOWN]}" for name, text in space.texts(index).items())
     rows = []
     if status:
         how = f"signal {-status}" if status < 0 else f"exit status {status}"

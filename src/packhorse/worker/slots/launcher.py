@@ -23,11 +23,11 @@ from packhorse.worker.slots.reporter import Reporter, last_line, log_text
 from packhorse.worker.slots.running_command import STOP, RunningCommand, limit_cause
 from packhorse.worker.tasks.artifacts import clear_artifacts, keep_artifacts, remove
 from packhorse.worker.tasks.checkpoint import prepare_checkpoint
-from packhorse.worker.tasks.environment import base_environment, task_environment
+from packhorse.worker.tasks.environment import base_environment, task_environment, write_task_json
 from packhorse.worker.tasks.parameter_files import write_parameter_files
 from packhorse.worker.tasks.result import NoResult, fail_for_space, result_from_file, result_from_output
 from packhorse.worker.tasks.slot_folders import clear
-from packhorse.worker.tasks.task import Task, fill_template
+from packhorse.worker.tasks.task import Task, fill_command, fill_template
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -189,7 +189,7 @@ class Launcher(object):
         """Return all that the start of a task needs."""
         task = Task(self.work, self.space, self.folders, index)
         try:
-            argv = [fill_template(parts, task) for parts in self.work["command"] or ()]
+            argv = fill_command(self.work["command"] or [], task)
             return task, argv, self._variables(task), None
         except ValueError as error:  # a format that does not fit the value
             return task, [], {}, error
@@ -227,6 +227,8 @@ class Launcher(object):
         """Write parameter files and remove the result file of an earlier task; return the result file's path."""
         if self.work["files"]:
             write_parameter_files(task, self.work["files"])
+        if task.json_file:
+            write_task_json(task)
         if task.checkpoint:
             prepare_checkpoint(task)
         target = None
