@@ -64,6 +64,7 @@ VARIABLES = {
     "PACKHORSE_TASK_FILE": "instead of `PACKHORSE_TASK`, if that is longer than 128 KiB: a file of it",
     "PACKHORSE_R": 'the R file: `source(Sys.getenv("PACKHORSE_R"))`',
     "PACKHORSE_RUN": "the mark of the run, by which a later run finds processes that a killed one has left",
+    "TMPDIR": "the same folder, so that temporary files of programs go there",
     "PYTHONPATH": "the project's own folders first, then the folder of `packhorse.task`, then your own value",
 }
 

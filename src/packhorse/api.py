@@ -36,6 +36,7 @@ from packhorse.rundir.directory import RunDirectory, find_run
 if TYPE_CHECKING:
     import pandas as pd
     import polars as pl
+    import xarray
 
     from packhorse.app.jobs.script import Script
 
@@ -110,6 +111,7 @@ class Study:
         fresh: bool = False,
         keep: bool = False,
         old_code: bool = False,
+        failed: Literal["run", "keep"] = "run",
         progress: bool = True,
         directory: StrPath | None = None,
         check: bool = True,
@@ -130,7 +132,13 @@ class Study:
             )
         place = None if directory is None else Path(directory)
         options = RunOptions(
-            run=place, jobs=jobs, fresh=fresh, keep=keep, old_code=old_code, unchecked=unchecked
+            run=place,
+            jobs=jobs,
+            fresh=fresh,
+            keep=keep,
+            old_code=old_code,
+            failed=failed,
+            unchecked=unchecked,
         )
         outcome = run_study(self.source, options, TerminalReporter() if progress else QuietReporter())
         if progress:
@@ -190,7 +198,7 @@ class Run:
         """Return the table as it was last merged; `collect` merges it again."""
         import polars as pl
 
-        from packhorse.results.table import to_pandas
+        from packhorse.results.table_files import to_pandas
 
         frame = pl.read_parquet(self._table("results.parquet"))
         return to_pandas(frame) if pandas else frame
@@ -216,6 +224,15 @@ class Run:
 
         collect(RunDirectory(self.path))
         return self
+
+    def to_xarray(self) -> xarray.Dataset:
+        """Return values and arrays of all finished tasks, with the parameters and the replicate as dimensions.
+
+        Needs the extra `arrays`. Raises UsageError where no finished task has numbers.
+        """
+        from packhorse.app.inspect.collect import stack_run
+
+        return stack_run(RunDirectory(self.path)).dataset
 
     def logs(self, task: int) -> str:
         """Return what a task printed."""

@@ -214,21 +214,10 @@ def _print_result() -> None:
 
 
 def _plain(value: "Any") -> "Any":
-    """Convert a value that json does not know (NumPy scalars and arrays, paths, dates) to one that it knows."""
-    if hasattr(value, "tolist"):
-        plain = value.tolist()
-        return (
-            float(plain) if type(plain) is type(value) else plain
-        )  # tolist() of numpy.longdouble returns itself
-    if hasattr(value, "item"):
-        return value.item()
-    if isinstance(value, (set, frozenset)):
-        return sorted(value)
-    if hasattr(value, "isoformat"):
-        return value.isoformat()
-    if hasattr(value, "__fspath__"):
-        return os.fspath(value)
-    raise TypeError(f"a result cannot hold a {type(value).__name__}: give numbers, text, lists or dicts")
+    """Return the plain form of a value that json does not know: arrays, data frames, paths, dates."""
+    from packhorse.task_values import plain  # not needed by a script whose values are plain
+
+    return plain(value)
 
 
 def save(path: "str | os.PathLike[str]", data: "Any") -> None:

@@ -267,7 +267,8 @@ def test_packages_installed_there_by_hand_are_another_environment(laptop: Laptop
     unpacked(site.environments[0], laptop.wheels / "beta-3.1-py3-none-any.whl")
     again = laptop.ask(source)
     assert again.digest != first.digest
-    assert "beta" in {row["name"] for row in again.provenance["python"]["packages"]}  # type: ignore[index]
+    assert again.software.python is not None
+    assert "beta" in {package.name for package in again.software.python.packages or ()}
 
 
 # Which Python
@@ -744,7 +745,8 @@ def test_r_gets_a_library_of_its_own_and_a_missing_package_is_told_with_the_line
     assert library.is_dir()
     assert str(found.interpreter.variables["R_LIBS_USER"]).split(":")[0] == str(library)
     assert found.programs["Rscript"] == str(site.bin / "Rscript")
-    assert found.provenance["r"]["version"].startswith("R version")  # type: ignore[index]
+    assert found.software.r is not None
+    assert str(found.software.r.version).startswith("R version")
     (source.folder / "more.R").write_text("library('lme5')\nbayez::fit\n")
     (source.folder / "sim.R").write_text(code + "source('more.R')\n")
     with pytest.raises(RunError, match=r"sim.R loads bayez, lme5, which R version") as wrong:

@@ -21,10 +21,16 @@ def environment() -> dict[str, str]:
     return {**os.environ, "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"}
 
 
-def run(tmp_path: pathlib.Path, name: str, tasks: int) -> tuple[pathlib.Path, list[dict[str, str]]]:
-    """Run an example and return its folder and the rows of its table."""
+def run(
+    tmp_path: pathlib.Path, name: str, tasks: int, fewer: tuple[str, str] | None = None
+) -> tuple[pathlib.Path, list[dict[str, str]]]:
+    """Run an example and return its folder and the rows of its table; `fewer` replaces a line of its study."""
     folder = tmp_path / name
     shutil.copytree(EXAMPLES / name, folder, ignore=shutil.ignore_patterns("runs", "__pycache__"))
+    if fewer:
+        study = (folder / "study.yaml").read_text()
+        assert fewer[0] in study
+        (folder / "study.yaml").write_text(study.replace(*fewer))
     command = [str(BIN / "packhorse"), "run", "study.yaml", "--json"]
     done = subprocess.run(
         command, cwd=folder, env=environment(), capture_output=True, text=True, timeout=570, check=False
@@ -48,16 +54,17 @@ def script(folder: pathlib.Path, *command: str) -> str:
 
 
 def test_penguins(tmp_path):
-    folder, rows = run(tmp_path, "penguins", 2000)
-    assert len({row["seed"] for row in rows}) == len({row["flipper"] for row in rows}) == 2000
+    # `make demo` runs all 2,000, each of which imports NumPy.
+    folder, rows = run(tmp_path, "penguins", 300, ("bootstrap: 2000", "bootstrap: 300"))
+    assert len({row["seed"] for row in rows}) == len({row["flipper"] for row in rows}) == 300
     said = json.loads(script(folder, "python", "interval.py", "runs/penguins/results.csv"))
     # R: lm(body_mass_g ~ flipper_length_mm + species) gives 40.705 (standard error 3.071).
     assert said["slope"] == pytest.approx(40.705, abs=1e-3)
     assert said["analytic"] == pytest.approx([40.705 - 1.96 * 3.071, 40.705 + 1.96 * 3.071], abs=0.01)
     width = said["robust"][1] - said["robust"][0]
-    # The Monte Carlo error of a 2.5 % quantile of 2,000 is about 1.5 % of the interval's width.
-    assert said["percentile"] == pytest.approx(said["robust"], abs=0.08 * width)
-    assert said["percentile"] == pytest.approx(said["analytic"], abs=0.15 * width)
+    # The Monte Carlo error of a 2.5 % quantile of 300 is about 4 % of the interval's width.
+    assert said["percentile"] == pytest.approx(said["robust"], abs=0.16 * width)
+    assert said["percentile"] == pytest.approx(said["analytic"], abs=0.2 * width)
 
 
 def test_coverage(tmp_path):

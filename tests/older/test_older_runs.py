@@ -13,7 +13,11 @@ from collections.abc import Callable
 from pathlib import Path
 from subprocess import CompletedProcess
 
+import msgspec
 import pytest
+
+from packhorse.record.provenance import environment_digest
+from packhorse.record.software import Software
 
 Run = Callable[..., CompletedProcess[str]]
 ARCHIVES = sorted(Path(__file__).parent.glob("run-*.tar.gz"))
@@ -72,3 +76,15 @@ def test_an_older_run_continues(project: Path, packhorse: Run) -> None:
     for row in before:
         now = kept[row["n"], row["replicate"]]
         assert {name: now[name] for name in row if name != "ph_code"} == row
+
+
+def test_the_software_of_an_older_run_is_read_written_and_digested_as_it_was(project: Path) -> None:
+    stored = json.loads((project / "runs/before/provenance.json").read_bytes())
+    software = msgspec.convert(stored["environment"], Software)
+    assert software.python is not None
+    assert software.python.packages
+    digest = environment_digest(software, Path(stored["root"]))
+    assert {"digest": digest, **json.loads(msgspec.json.encode(software))} == stored["environment"]
+    written = {"environment": {"digest": digest, **msgspec.to_builtins(software)}}
+    inner = json.dumps(written, indent=1, ensure_ascii=False).removeprefix("{\n").removesuffix("\n}")
+    assert inner in (project / "runs/before/provenance.json").read_text(), "the same keys in the same order"

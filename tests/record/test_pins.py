@@ -5,18 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
-from packhorse.record.pins import pin_packages
+from packhorse.record.pins import InstalledPackages, pin_packages
 
 
-def installed(**packages: Any) -> dict[str, Any]:
+def installed(**packages: Any) -> InstalledPackages:
     found = {}
     for name, about in packages.items():
         given = about if isinstance(about, dict) else {"requires": about}
         row = {"name": name, "version": "1.0", "modules": [name], "requires": [], "direct": None}
         found[name] = row | given
-    return {"version": "3.11", "packages": found}
+    return msgspec.convert({"version": "3.11", "packages": found}, InstalledPackages)
 
 
 @pytest.mark.parametrize(
@@ -56,3 +57,9 @@ def test_what_is_only_here_and_what_nobody_brings_is_told(tmp_path: Path) -> Non
     pins = pin_packages(found, ["local", "nobody"], [], tmp_path / "project")
     assert pins.only_here == (f"local, from {place}",)
     assert pins.unknown == ("nobody",)
+
+
+def test_a_package_without_a_version_is_not_pinned(tmp_path: Path) -> None:
+    pins = pin_packages(installed(a={"version": None, "requires": ["b"]}, b=[]), ["a"], [], tmp_path)
+    assert pins.lines == ("b==1.0",)
+    assert pins.notes == ("a is installed here without a version, so it is not pinned",)

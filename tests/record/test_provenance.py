@@ -11,12 +11,14 @@ import time
 import venv
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from packhorse.model.secrets import is_secret_file, is_secret_variable
 from packhorse.model.study import Factor, Study
 from packhorse.record import machine, packages
 from packhorse.record.provenance import Languages, collect, environment_digest, variables
+from packhorse.record.software import Package, PythonSoftware, Software
 
 ENV = dict(os.environ)
 
@@ -41,20 +43,41 @@ def test_an_interpreter_tells_its_own_packages_not_ours(real_venv: Path) -> None
     install(real_venv, "Demo_Package", "1.2")
     install(real_venv, "mine", "0.1", '{"url":"file:///p/mine","dir_info":{"editable":true}}')
     said = packages.python_packages(str(real_venv / "bin" / "python"), ENV)
-    assert said["version"] == platform.python_version()
-    assert said["prefix"] == str(real_venv)
-    assert said["packages"] == [
-        {"name": "Demo_Package", "version": "1.2"},
-        {"name": "mine", "version": "0.1", "editable": "file:///p/mine"},
-    ]
-    assert "numpy" not in said
+    assert said.version == platform.python_version()
+    assert said.prefix == str(real_venv)
+    assert said.packages == (
+        Package(name="Demo_Package", version="1.2"),
+        Package(name="mine", version="0.1", editable="file:///p/mine"),
+    )
+    assert said.numpy is None
 
 
 def test_numpys_blas_is_told_where_there_is_numpy() -> None:
     said = packages.python_packages(sys.executable, ENV)
-    if "numpy" in {row["name"] for row in said["packages"]}:
-        assert said["numpy"]["blas"]["name"]
-    assert {"name": "msgspec", "version": __import__("msgspec").__version__} in said["packages"]
+    installed = said.packages or ()
+    if "numpy" in {package.name for package in installed}:
+        assert said.numpy is not None
+        assert said.numpy.blas is not None
+        assert said.numpy.blas.name
+    assert Package(name="msgspec", version=msgspec.__version__) in installed
+
+
+def test_what_is_stored_is_what_the_interpreter_printed(real_venv: Path) -> None:
+    install(real_venv, "mine", "0.1", '{"url":"file:///p/mine","dir_info":{"editable":true}}')
+    install(real_venv, "cloned", "2.0", '{"url":"https://e.org/c","vcs_info":{"vcs":"git","commit_id":"01"}}')
+    for python in (str(real_venv / "bin" / "python"), sys.executable):
+        output, _ = packages.ask_interpreter([python, "-c", packages.PYTHON_PROBE], ENV, Path("/"))
+        printed = output.rpartition("@packhorse ")[2].strip()
+        said = packages.parse_python_reply(output)
+        assert json.dumps(msgspec.to_builtins(said)) == printed
+
+
+def test_a_report_that_is_torn_or_of_another_type_is_not_used() -> None:
+    whole = '@packhorse {"version": "3.11", "packages": [], "of a later version": 1}\n'
+    said = PythonSoftware(version="3.11", packages=())
+    assert packages.parse_python_reply(f'{whole}\n@packhorse {{"version": ') == said
+    assert packages.parse_python_reply(f'{whole}@packhorse {{"packages": 7}}\n') == said
+    assert packages.parse_python_reply("@packhorse []\n") is None
 
 
 def test_a_numpy_that_crashes_on_import_does_not_hide_the_packages(real_venv: Path) -> None:
@@ -62,21 +85,25 @@ def test_a_numpy_that_crashes_on_import_does_not_hide_the_packages(real_venv: Pa
     site = next(real_venv.glob("lib/python3*/site-packages"))
     (site / "numpy.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGSEGV)\n")
     said = packages.python_packages(str(real_venv / "bin" / "python"), ENV)
-    assert said["packages"] == [{"name": "numpy", "version": "9.9"}]
+    assert said.packages == (Package(name="numpy", version="9.9"),)
 
 
 def test_answers_are_remembered_until_a_package_comes_or_goes(tmp_path: Path, real_venv: Path) -> None:
     python, cache = str(real_venv / "bin" / "python"), tmp_path / "cache"
-    assert packages.python_packages(python, ENV, cache)["packages"] == []
+    assert packages.python_packages(python, ENV, cache).packages == ()
     kept = next(cache.iterdir())
     kept.write_text(
         kept.read_text().replace('"packages": []', '"packages": [{"name": "x", "version": "remembered"}]')
     )
-    assert packages.python_packages(python, ENV, cache)["packages"][0]["version"] == "remembered"
+    assert packages.python_packages(python, ENV, cache).packages == (Package(name="x", version="remembered"),)
     install(real_venv, "demo", "1.0")
-    assert packages.python_packages(python, ENV, cache)["packages"] == [{"name": "demo", "version": "1.0"}]
-    next(cache.iterdir()).write_text('{"torn')
-    assert packages.python_packages(python, ENV, cache)["packages"] == [{"name": "demo", "version": "1.0"}]
+    assert packages.python_packages(python, ENV, cache).packages == (Package(name="demo", version="1.0"),)
+    for unusable in ('{"torn', "[]", '{"marks": [], "answer": {"packages": 7}}'):
+        next(cache.iterdir()).write_text(unusable)
+        found = packages.python_packages(python, ENV, cache)
+        assert found.packages == (Package(name="demo", version="1.0"),)
+    next(cache.iterdir()).write_text("{}")
+    assert packages.python_packages(python, ENV, cache).packages == (Package(name="demo", version="1.0"),)
 
 
 @pytest.mark.alone
@@ -97,18 +124,18 @@ def test_a_second_time_is_quick(tmp_path: Path) -> None:
 
 def test_what_cannot_be_asked_is_a_note_and_not_remembered(tmp_path: Path) -> None:
     said = packages.python_packages(str(tmp_path / "python"), ENV, tmp_path / "cache")
-    assert "No such file" in said["note"]
+    assert "No such file" in str(said.note)
     broken = tmp_path / "python"
     broken.write_text("#!/bin/sh\necho 'libfoo.so: cannot open' >&2\nexit 127\n")
     broken.chmod(0o755)
-    assert "libfoo.so" in packages.python_packages(str(broken), ENV, tmp_path / "cache")["note"]
+    assert "libfoo.so" in str(packages.python_packages(str(broken), ENV, tmp_path / "cache").note)
     assert not (tmp_path / "cache").exists()
 
 
 def test_a_chatty_sitecustomize_does_not_disturb(real_venv: Path) -> None:
     site = next(real_venv.glob("lib/python3*/site-packages"))
     (site / "sitecustomize.py").write_text("print('hello', end='')\n")
-    assert packages.python_packages(str(real_venv / "bin" / "python"), ENV)["packages"] == []
+    assert packages.python_packages(str(real_venv / "bin" / "python"), ENV).packages == ()
 
 
 @pytest.mark.r
@@ -116,10 +143,10 @@ def test_r_tells_version_packages_and_blas_with_the_profile_of_the_folder(tmp_pa
     (tmp_path / ".Rprofile").write_text("cat('hello')\n")
     rscript = subprocess.run(["which", "Rscript"], check=True, capture_output=True, text=True).stdout.strip()
     said = packages.r_packages(rscript, tmp_path, ENV, tmp_path / "cache")
-    assert said["version"].startswith("R version ")
-    assert "stats" in {row["name"] for row in said["packages"]}
-    assert "lapack" in said["lapack"].lower() or "blas" in said["lapack"].lower()
-    assert said["rng"].startswith("Mersenne-Twister")
+    assert str(said.version).startswith("R version ")
+    assert "stats" in {package.name for package in said.packages or ()}
+    assert "lapack" in str(said.lapack).lower() or "blas" in str(said.lapack).lower()
+    assert str(said.rng).startswith("Mersenne-Twister")
     assert packages.r_packages(rscript, tmp_path, ENV, tmp_path / "cache") == said
 
 
@@ -234,12 +261,12 @@ def test_provenance_is_json_and_holds_what_it_is_told(tmp_path: Path) -> None:
     )
     assert said["study"]["factors"] == [{"names": ["n"]}]
     assert said["environment"]["program"]["bytes"] == Path("/bin/true").stat().st_size
-    assert json.loads(json.dumps(said)) == said
+    assert json.loads(json.dumps(said)) == json.loads(msgspec.json.encode(said))
 
 
-def software(version: str = "3.11", **packages_: str) -> dict[str, object]:
-    rows = [{"name": name, "version": number} for name, number in packages_.items()]
-    return {"python": {"version": version, "packages": rows, "executable": "/anywhere"}}
+def software(version: str = "3.11", **packages_: str) -> Software:
+    installed = tuple(Package(name=name, version=number) for name, number in packages_.items())
+    return Software(python=PythonSoftware(version=version, packages=installed, executable="/anywhere"))
 
 
 def test_the_environment_digest_knows_versions_and_nothing_else(tmp_path: Path) -> None:
@@ -255,7 +282,7 @@ def test_the_environment_digest_knows_versions_and_nothing_else(tmp_path: Path) 
 
 
 def test_an_editable_project_of_the_snapshot_is_no_part_of_the_environment(tmp_path: Path) -> None:
-    row = {"name": "mine", "version": "0.1", "editable": f"file://{tmp_path}"}
-    with_it = {"python": {"version": "3.11", "packages": [row]}}
+    mine = Package(name="mine", version="0.1", editable=f"file://{tmp_path}")
+    with_it = Software(python=PythonSoftware(version="3.11", packages=(mine,)))
     assert environment_digest(with_it, tmp_path) == environment_digest(software(), tmp_path)
     assert environment_digest(with_it, tmp_path / "other") != environment_digest(software(), tmp_path)

@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 from packhorse.model.study import Result, Study
 from packhorse.results import table
 from packhorse.results.columns import typed_column
+from packhorse.results.formats.text import cell
 from packhorse.results.index_map import map_indices
-from packhorse.results.payload import cell
-from packhorse.results.table import merge_results, to_pandas
+from packhorse.results.table import merge_results
+from packhorse.results.table_files import to_pandas
 from results.journals import folded, space_of, write_journal
 
 SPACE = space_of()  # n = 10, 20, 50; 4 replicates
@@ -273,7 +274,7 @@ def test_the_study_says_how_files_are_read_where_the_record_does_not(tmp_path):
     [
         ("json", b"{", "json result"),
         ("json", b'{"a.b": 1, "a": {"b": 2}}', "two values"),
-        ("csv", b"a,b\n1\n", "line 2 has 1 cells"),
+        ("csv", b"a,b\n1\n", "line 2 has 1 cell (1), but the header has 2 names (a,b)"),
         ("csv", b'a\n"1\n', "csv result"),
         ("csv", b"a\n\xff\n", "not UTF-8 at byte 2"),
         ("ndjson", b'{"a":1}\noops\n', "ndjson result"),
@@ -345,8 +346,8 @@ def test_leftovers_never_enter_and_old_files_are_replaced(tmp_path):
 
 def test_a_change_of_code_gets_its_column(tmp_path):
     write_journal(tmp_path, SPACE, [{"index": 0, "json": 1}], wave=1, code="old1")
-    write_journal(tmp_path, SPACE, [{"index": 1, "json": 1}], wave=2, code="new2")
-    report = merge_results(SPACE, folded(tmp_path, SPACE), tmp_path, code="new2")
+    write_journal(tmp_path, SPACE, [{"index": 1, "json": 1}], wave=2, codes=["new2"])
+    report = merge_results(SPACE, folded(tmp_path, SPACE), tmp_path, codes=["new2"])
     assert report.table["ph_code"].to_list() == ["old1", "new2"]
 
 

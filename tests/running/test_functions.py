@@ -76,7 +76,7 @@ def test_floats_and_large_integers_are_the_same_bit_for_bit(project: Project) ->
         ("os._exit(3)", {"exit": "3"}, "the function ended the interpreter"),
         ("ctypes.string_at(0)", {"signal": "11"}, "died of signal 11"),
         ("os.kill(os.getpid(), 6)", {"signal": "6"}, "died of signal 6"),
-        ("return lambda: 0", {"exit": "1"}, "has no place in a table"),
+        ("return lambda: 0", {"exit": "1"}, "a result cannot hold a function"),
         ("raise KeyboardInterrupt", {"exit": "1"}, "KeyboardInterrupt"),
         ("n()", {"exit": "1"}, "'int' object is not callable"),
     ],
@@ -160,15 +160,28 @@ def test_global_generators_do_not_depend_on_packing(project: Project) -> None:
     assert bits(project.table()) == alone
 
 
-def test_a_module_keeps_its_state_within_a_slot_only(project: Project) -> None:
+def test_a_module_keeps_its_state_within_a_slot_only(
+    project: Project, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    meet = tmp_path_factory.mktemp("meet")
     study(
         project,
-        "import os\nSEEN = []\ndef f(n):\n    SEEN.append(n)\n    return {'seen': len(SEEN), 'pid': os.getpid()}\n",
+        "import os, pathlib, time\nSEEN = []\n"
+        "def f(n):\n"
+        "    SEEN.append(n)\n"
+        f"    meet = pathlib.Path({str(meet)!r}, str(os.getpid()))\n"
+        "    meet.touch()\n"
+        "    give_up = time.monotonic() + 60\n"  # the first slot waits for the second, which starts later
+        "    while len(list(meet.parent.iterdir())) < int(os.environ['SLOTS']) and time.monotonic() < give_up:\n"
+        "        time.sleep(0.01)\n"
+        "    return {'seen': len(SEEN), 'pid': os.getpid()}\n",
         parameters={"n": {"range": [50]}},
-    ).run("-j1")
+    ).run("-j1", SLOTS="1")
     assert sorted(project.rows("seen")) == list(range(1, 51)), "a slot's tasks share its module"
     assert len(set(project.rows("pid"))) == 1, "one interpreter serves all tasks of a slot"
-    project.run("-j2", "--fresh")
+    for pid in meet.iterdir():
+        pid.unlink()
+    project.run("-j2", "--fresh", SLOTS="2")
     slots: dict[int, list[int]] = {}
     for pid, seen in project.rows("pid", "seen"):
         slots.setdefault(pid, []).append(seen)

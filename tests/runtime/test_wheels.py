@@ -6,9 +6,11 @@ import itertools
 import platform
 from pathlib import Path
 
+import msgspec
 import pytest
 from packaging.tags import Tag, compatible_tags, cpython_tags, platform_tags
 
+from packhorse.model.site_python import SitePython
 from packhorse.runtime import uv
 
 
@@ -21,7 +23,8 @@ def asked(monkeypatch: pytest.MonkeyPatch, folder: Path, **about: str) -> dict[s
         (folder / "wheels").mkdir()
 
     monkeypatch.setattr(uv, "_pip", pip)
-    uv.wheels_for("alpha==1.0\n", about, folder, {})
+    there = {"python": "python3", "called": "python3", "implementation": "CPython", "venv": True}
+    uv.wheels_for("alpha==1.0\n", msgspec.convert(there | about, SitePython), folder, {})
     found: dict[str, list[str]] = {}
     for option, value in itertools.pairwise(seen):
         if option in ("--abi", "--platform", "--python-version"):
@@ -42,7 +45,7 @@ def test_this_machine_takes_what_would_be_fetched_for_it(tmp_path: Path) -> None
     name, version = platform.libc_ver()
     if name != "glibc":
         pytest.skip("this machine has no glibc")
-    found = uv.platforms({"machine": platform.machine(), "libc": f"glibc {version}"})
+    found = uv.platforms(platform.machine(), f"glibc {version}")
     assert found == [tag for tag in platform_tags() if tag.startswith("manylinux")]
     assert Tag("cp311", "abi3", found[-1]) in set(cpython_tags((3, 11), platforms=found))
     assert Tag("py3", "none", "any") in set(compatible_tags((3, 11), platforms=found))
@@ -62,5 +65,5 @@ def test_this_machine_takes_what_would_be_fetched_for_it(tmp_path: Path) -> None
 def test_no_wheel_is_newer_than_the_glibc_of_the_site(
     machine: str, libc: str, first: str, last: str, count: int
 ) -> None:
-    found = uv.platforms({"machine": machine, "libc": libc})
+    found = uv.platforms(machine, libc)
     assert (found[0], found[-1], len(found)) == (first, last, count)

@@ -222,7 +222,7 @@ def test_commands_as_list_and_for_a_shell():
             "neither a file nor one of the allowed words",
             "Did you mean 'json'?",
         ),
-        ("command: a\nresult: out.rds", "2:9", "suffix '.rds'", "format: csv"),
+        ("command: a\nresult: out.sav", "2:9", "suffix '.sav'", "format: csv"),
         ("command: a\nresult: ../out.csv", "2:9", "leads out", "inside"),
         ("command: a\nresult: '{nn}.csv'", "2:9", "{nn} is neither a parameter", "index"),
         ("command: a\nresult: {format: csv}", "2:9", "no file", "file: out.csv"),

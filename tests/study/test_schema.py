@@ -68,6 +68,7 @@ def test_generators_are_taken(key, example):
 def test_reserved_words_of_parameters_are_taken(key, example):
     others = {} if key == "zip" else {"n": [10, 20], "p": 1}
     study = made(command="run", parameters={**others, key: example})
+    assert study != made(command="run", parameters=others), "a word that changes nothing is not read"
     assert key not in ("where", "zip", "csv", "file") or all(
         key not in factor.names for factor in study.factors
     )

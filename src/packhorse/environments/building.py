@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
+import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
+from packhorse.environments.environment_file import BuiltFrom, EnvironmentFile, read_environment_file
 from packhorse.model.errors import RunError, Stopped
 from packhorse.project.reporter import Reporter
-from packhorse.record.packages import PYTHON_PROBE
+from packhorse.record.packages import PYTHON_PROBE, parse_python_reply
 from packhorse.remote.transport import SshTransport
 from packhorse.ssh.file_transfer import upload_files
+from packhorse.ssh.replies import BuildFailure, EnvironmentState, Heartbeat
 from packhorse.text.amounts import counted, span
 
 BUILD_SECONDS = 1800  # after which the builder ends itself
@@ -44,18 +47,26 @@ OFFLINE = (
 UNSET = ["PYTHONHOME", "PYTHONPATH", "PIP_USER", "PIP_TARGET", "PIP_PREFIX", "UV_SYSTEM_PYTHON"]
 
 
+class Step(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One command of a build; `about` says what it does."""
+
+    about: str
+    argv: tuple[str, ...]
+    may_fail: bool = False
+
+
 class Recipe(Struct, frozen=True, kw_only=True):
     """How one environment is built. In steps and variables, {claim} and {final} are its folder during and after that."""
 
     folder: str  # on the site, named by digest
-    about: dict[str, Any]  # what is saved with the environment: lock, Python, machine
-    steps: tuple[dict[str, Any], ...]
+    about: BuiltFrom  # is saved with the environment
+    steps: tuple[Step, ...]
     files: tuple[tuple[str, Path], ...] = ()  # to upload to {claim}
     variables: dict[str, str] = {}
     modules: tuple[str, ...] = ()
     description: str = ""  # of Python and packages, for messages
     wheels: Callable[[], Sequence[Path]] | None = None  # downloads on this machine what the site cannot reach
-    offline: tuple[dict[str, Any], ...] = ()  # the steps with those wheels
+    offline: tuple[Step, ...] = ()  # the steps with those wheels
 
 
 class BuildJobs(Protocol):
@@ -75,43 +86,50 @@ class Builder:
         self.ssh, self.reporter, self.jobs = ssh, reporter, jobs
         self.site = ssh.site.name
 
-    def find(self, folder: str) -> dict[str, Any] | None:
-        """Return the facts of a complete environment, with its packages as they are now; None where there is none."""
-        return self._complete(self.ssh.session.call("environment", path=folder))
+    def find(self, folder: str) -> EnvironmentFile | None:
+        """Return the file of a complete environment, with its packages as they are now; None where there is none."""
+        return self._complete(self._state(folder))
 
-    def _complete(self, reply: Mapping[str, Any]) -> dict[str, Any] | None:
-        facts: dict[str, Any] | None = reply["whole"]
-        if facts is None or not reply["changed"]:
-            return facts
+    def _state(self, folder: str) -> EnvironmentState:
+        return msgspec.convert(self.ssh.session.call("environment", path=folder), EnvironmentState)
+
+    def _complete(self, state: EnvironmentState) -> EnvironmentFile | None:
+        found = read_environment_file(state.whole)
+        if found is None and state.whole is not None:
+            raise RunError(
+                f"{self.site} has an environment of another version of Packhorse: {state.path}",
+                f"remove it: packhorse env {self.site} --remove {Path(state.path).name}",
+            )
+        if found is None or not state.changed:
+            return found
         # The user has installed packages into it: those that the interpreter reports now count.
-        argv = [f"{reply['path']}/bin/python", "-c", PYTHON_PROBE]
+        argv = [f"{state.path}/bin/python", "-c", PYTHON_PROBE]
         output = self.ssh.session.call("run", 90.0, argv=argv, timeout=60.0)["stdout"]
-        if "@packhorse " not in output:
-            return None
-        return {**facts, "found": json.loads(output.rpartition("@packhorse ")[2])}
+        software = parse_python_reply(output)
+        return None if software is None else replace(found, found=software)
 
-    def get(self, recipe: Recipe) -> dict[str, Any]:
-        """Return the facts of an environment, which is built where it does not exist; raise RunError where that fails."""
-        facts = self.find(recipe.folder)
+    def get(self, recipe: Recipe) -> EnvironmentFile:
+        """Return the file of an environment, which is built where it does not exist; raise RunError where that fails."""
+        found = self.find(recipe.folder)
         offline = self.jobs is not None and self.ssh.site.compute_internet is False
-        wheels = self._download_wheels(recipe) if facts is None and offline else None
-        while facts is None:
+        wheels = self._download_wheels(recipe) if found is None and offline else None
+        while found is None:
             claim = self.ssh.session.call("prepare", path=recipe.folder)
             if claim["ours"]:
                 self._start(recipe, claim["folder"], wheels)
-            elif self.ssh.session.call("environment", path=recipe.folder).get("failed"):
+            elif self._state(recipe.folder).failed is not None:
                 self._release(recipe)  # of a command that has ended
                 continue
             else:
                 self.reporter.say(f"another command builds this environment on {self.site}; waiting for it")
-            facts, failed = self._wait(recipe)
+            found, failed = self._wait(recipe)
             if failed is None:
                 continue
             self._release(recipe)
             if wheels is not None or recipe.wheels is None or not is_offline(failed):
                 raise self._failed(recipe, failed, offline=wheels is not None)
             wheels = self._download_wheels(recipe)
-        return facts
+        return found
 
     def _release(self, recipe: Recipe) -> None:
         """Remove the claim of an environment."""
@@ -135,14 +153,14 @@ class Builder:
             upload_files(session, claim, [(name, path, 0) for name, path in files])
             steps = recipe.steps if wheels is None else recipe.offline
             orders = {
-                "steps": [_filled_step(step, claim, recipe.folder) for step in steps],
+                "steps": msgspec.to_builtins([_filled_step(step, claim, recipe.folder) for step in steps]),
                 "variables": {
                     name: _filled(value, claim, recipe.folder) for name, value in recipe.variables.items()
                 },
                 "unset": UNSET,
                 "python": f"{recipe.folder}/bin/python",
                 "probe": PYTHON_PROBE,
-                "about": recipe.about,
+                "about": msgspec.to_builtins(recipe.about),
                 "seconds": BUILD_SECONDS,
                 "job": self.jobs is not None,
             }
@@ -159,25 +177,24 @@ class Builder:
             f"building an environment on {self.site}: {recipe.description}; log {started['log']}"
         )
 
-    def _wait(self, recipe: Recipe) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
-        """Wait for the builder; return the facts of the environment, or of the failure; None twice to claim it again."""
+    def _wait(self, recipe: Recipe) -> tuple[EnvironmentFile | None, BuildFailure | None]:
+        """Wait for the builder; return the environment's file, or the failure; None twice to claim it again."""
         started = reported = changed = time.monotonic()
-        last_sign: Any = None
+        last_sign: tuple[int | None, int] | None = None
         pauses = iter(PAUSES)
         pause = PAUSES[0]
         try:
             while True:
-                reply = self.ssh.session.call("environment", path=recipe.folder)
-                facts = self._complete(reply)
-                failed = reply.get("failed") or self._lost_job(reply)
-                if facts is not None or failed or not reply["claimed"]:
-                    return facts, failed
+                state = self._state(recipe.folder)
+                found = self._complete(state)
+                failed = state.failed or self._lost_job(state)
+                if found is not None or failed is not None or not state.claimed:
+                    return found, failed
                 now = time.monotonic()
-                alive = reply["alive"] or {}
-                sign = (alive.get("beat"), reply["received"])
+                sign = (state.alive.beat if state.alive else None, state.received)
                 if sign != last_sign:
                     last_sign, changed = sign, now
-                if reply["gone"] or now - changed > self._patience(reply, now - started):
+                if state.gone or now - changed > self._patience(state, now - started):
                     self.reporter.warn(
                         f"the builder of {recipe.folder} on {self.site} has died; building it again"
                     )
@@ -185,7 +202,7 @@ class Builder:
                     return None, None
                 if now - reported > REPORT_SECONDS:
                     reported = now
-                    self.reporter.say(_progress(alive, reply["tail"], now - started))
+                    self.reporter.say(_progress(state.alive, state.tail, now - started))
                 pause = next(pauses, pause)
                 time.sleep(pause)
         except KeyboardInterrupt:
@@ -193,52 +210,50 @@ class Builder:
                 f"{self.site} continues to build the environment", "run the same command again to continue"
             ) from None
 
-    def _lost_job(self, reply: Mapping[str, Any]) -> dict[str, Any] | None:
+    def _lost_job(self, state: EnvironmentState) -> BuildFailure | None:
         """Return the failure of a build job that ended before its builder started; None where it did not."""
-        job = (reply.get("job") or {}).get("job", "")
-        if not job or reply["alive"] or self.jobs is None or not self.jobs.is_over(job):
+        if state.job is None or state.alive or self.jobs is None or not self.jobs.is_over(state.job.job):
             return None
         time.sleep(self.ssh.site.latency)  # until the login node sees what a compute node wrote
-        again = self.ssh.session.call("environment", path=reply["path"])
-        if again["whole"] or again.get("alive") or again.get("failed"):
+        again = self._state(state.path)
+        if again.whole or again.alive or again.failed:
             return None
-        argv = ["tail", "-n", "20", f"{reply['path']}.new/job.out"]
+        argv = ["tail", "-n", "20", f"{state.path}.new/job.out"]
         output = self.ssh.session.call("run", argv=argv, timeout=20.0)["stdout"]
-        return {
-            "argv": ["job", job],
-            "status": "it ended before the build started",
-            "lines": output.splitlines(),
-        }
+        return BuildFailure(
+            argv=("job", state.job.job),
+            status="it ended before the build started",
+            lines=tuple(output.splitlines()),
+        )
 
-    def _patience(self, reply: Mapping[str, Any], waited: float) -> float:
+    def _patience(self, state: EnvironmentState, waited: float) -> float:
         """Return the seconds allowed without a heartbeat: many while the build job is queued."""
-        if reply["job"] is None or reply["alive"]:
+        if state.job is None or state.alive:
             return SILENT_SECONDS
         if waited > QUEUE_SECONDS:
-            job = reply["job"]["job"]
             raise RunError(
-                f"job {job}, which builds the environment, is still queued",
+                f"job {state.job.job}, which builds the environment, is still queued",
                 "run the same command again to continue",
             )
         return QUEUE_SECONDS * 2
 
-    def _failed(self, recipe: Recipe, failed: Mapping[str, Any], *, offline: bool) -> RunError:
-        command = shlex.join(failed["argv"])
-        lines = "".join(f"\n  {line}" for line in failed["lines"][-12:])
-        if failed.get("late"):
-            why = f"took longer than {span(failed['late'])}"
-        elif failed["status"] == -9:
+    def _failed(self, recipe: Recipe, failed: BuildFailure, *, offline: bool) -> RunError:
+        command = shlex.join(failed.argv)
+        lines = "".join(f"\n  {line}" for line in failed.lines[-12:])
+        status = failed.status
+        if failed.late is not None:
+            why = f"took longer than {span(failed.late)}"
+        elif status == -9:
             why = "was killed"
         else:
-            status = failed["status"]
             why = f"failed ({f'exit status {status}' if isinstance(status, int) else status})"
         hint = f"{build_hint(failed, self.ssh.site.name, offline=offline)}\nfull log: {recipe.folder}.log on {self.site}"
         return RunError(f"environment: {command} {why} on {self.site}:{lines}", hint)
 
 
-def is_offline(failed: Mapping[str, Any]) -> bool:
+def is_offline(failed: BuildFailure) -> bool:
     """Return whether a build failed because the site cannot reach a package index."""
-    output = "\n".join(failed["lines"]).lower()
+    output = "\n".join(failed.lines).lower()
     return any(message in output for message in OFFLINE)
 
 
@@ -275,10 +290,10 @@ HINTS = (
 )
 
 
-def build_hint(failed: Mapping[str, Any], site: str, *, offline: bool) -> str:
+def build_hint(failed: BuildFailure, site: str, *, offline: bool) -> str:
     """Return what to do about a build that failed."""
-    output = "\n".join(failed["lines"]).lower()
-    if failed.get("status") in {-9, 137}:
+    output = "\n".join(failed.lines).lower()
+    if failed.status in {-9, 137}:
         return f"the login node's limits may have ended it: write `build_on: job` into the site {site}"
     if is_offline(failed) and not offline:
         return "the site cannot reach a package index; ask its staff for a mirror"
@@ -288,15 +303,15 @@ def build_hint(failed: Mapping[str, Any], site: str, *, offline: bool) -> str:
     )
 
 
-def _filled_step(step: Mapping[str, Any], claim: str, final: str) -> dict[str, Any]:
-    return {**step, "argv": [_filled(word, claim, final) for word in step["argv"]]}
+def _filled_step(step: Step, claim: str, final: str) -> Step:
+    return replace(step, argv=tuple(_filled(word, claim, final) for word in step.argv))
 
 
 def _filled(word: str, claim: str, final: str) -> str:
     return word.replace("{claim}", claim).replace("{final}", final)
 
 
-def _progress(alive: Mapping[str, Any], tail: str, seconds: float) -> str:
+def _progress(alive: Heartbeat | None, tail: str, seconds: float) -> str:
     lines = [line for line in tail.replace("\r", "\n").splitlines() if line.strip()]
-    step = alive.get("step") or "waiting for the build job"
+    step = alive.step if alive and alive.step else "waiting for the build job"
     return f"{step}, {span(seconds)}" + (f": {lines[-1].strip()[:80]}" if lines and alive else "")

@@ -63,17 +63,14 @@ class LocalTaskEnvironment:
         )
 
 
-def languages(study: Study, interpreter: Interpreter, argv: tuple[str, ...]) -> Any:
+def languages(study: Study, interpreter: Interpreter, argv: tuple[str, ...]) -> Languages:
     """Return the interpreters that take part in a study, as the provenance records them."""
     name = Path(argv[0]).name
     if study.function or name.startswith(PYTHONS):
         return Languages(python=interpreter.python if study.function else argv[0])
     if study.shell:
         # A shell line may start anything: Python and R take part where it names them.
-        found = {}
-        if "python" in study.shell:
-            found["python"] = interpreter.python
-        return Languages(program="/bin/sh", **found)
+        return Languages(program="/bin/sh", python=interpreter.python if "python" in study.shell else "")
     if name in ("Rscript", "R"):
         return Languages(rscript=argv[0])
     return Languages(program=argv[0] if argv[0].startswith("/") else "")

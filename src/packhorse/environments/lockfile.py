@@ -16,7 +16,7 @@ from packhorse.project.cache_dir import cache_dir
 from packhorse.project.reporter import Reporter
 from packhorse.project.source import Source
 from packhorse.record.packages import python_packages
-from packhorse.record.pins import installed_packages, pin_packages, providers
+from packhorse.record.pins import InstalledPackages, installed_packages, pin_packages, providers
 from packhorse.rundir.files import write_file
 from packhorse.runtime.interpreter import resolve
 from packhorse.runtime.package_lock import (
@@ -94,14 +94,14 @@ def _lock(
 def _python_here(source: Source) -> str:
     """Return the version of the Python that runs the study on this machine, such as 3.11."""
     python = _interpreter(source)
-    version = python_packages(python, os.environ, cache_dir()).get("version", "") if python else ""
+    version = python_packages(python, os.environ, cache_dir()).version if python else None
     return ".".join(version.split(".")[:2]) if version else f"{sys.version_info[0]}.{sys.version_info[1]}"
 
 
 def providing_packages(source: Source, modules: list[str]) -> dict[str, list[str]]:
     """Return {module: packages that provide it} for modules that are installed here."""
     python = _interpreter(source)
-    return providers(installed_packages(python, os.environ) if python else {}, modules)
+    return providers(installed_packages(python, os.environ) if python else InstalledPackages(), modules)
 
 
 def _interpreter(source: Source) -> str:
@@ -136,7 +136,7 @@ def _covering_lock(
     if not needs.modules and source.study.environment.kind == "none":
         return lock, (), False  # a program whose imports are not known
     python = _interpreter(source)
-    installed = installed_packages(python, os.environ) if python else {}
+    installed = installed_packages(python, os.environ) if python else InstalledPackages()
     named, file = unpinned_names(source.folder, source.root)
     modules = {*needs.modules, *(before or ())}
     pins = pin_packages(installed, modules, named, source.root)

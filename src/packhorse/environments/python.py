@@ -9,16 +9,18 @@ import re
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from packhorse.environments.building import Builder, Recipe
+from packhorse.environments.building import Builder, Recipe, Step
+from packhorse.environments.environment_file import BuiltFrom
 from packhorse.environments.lockfile import RequiredPackages
 from packhorse.environments.site_probe import SiteProbe
 from packhorse.model.errors import RunError
-from packhorse.record.packages import PYTHON_PROBE
+from packhorse.model.site_python import SitePython
+from packhorse.record.packages import PYTHON_PROBE, parse_python_reply
+from packhorse.record.software import PythonSoftware
 from packhorse.runtime.interpreter import Interpreter
 from packhorse.runtime.uv import export_lock, wheels_for
 from packhorse.text.amounts import counted
@@ -30,25 +32,35 @@ MISSING_PROBE = (
     "print('@packhorse',*[n for n in sys.argv[1:] if u.find_spec(n) is None])"
 )
 UV_SYNC = ("sync", "--frozen", "--no-install-workspace", "--compile-bytecode")
+PIP = ("{final}/bin/python", "-m", "pip", "install", "--progress-bar", "off")
+INSTALLING = "installing packages"
 WHEELS_LOCK = "wheels/lock.txt"  # in the claim, with the uploaded wheels
 OLD_PIP = (3, 9)  # older Pythons include a pip that cannot read current wheels
 
 
+class Origin(Struct, frozen=True, kw_only=True):
+    """The environment that Packhorse has built on a site: its folder, its lock, and when it was built in Unix seconds."""
+
+    folder: str
+    lock: BuiltFrom
+    built: float
+
+
 class FoundPython(Struct, frozen=True, kw_only=True):
-    """The Python of the tasks, and the facts that it reports about itself."""
+    """The Python of the tasks, and what it reports about itself; None for one that is not built yet."""
 
     interpreter: Interpreter
-    software: dict[str, Any]  # as `packhorse.record` asks an interpreter
-    provenance: dict[str, Any] = {}
+    software: PythonSoftware | None
+    origin: Origin | None = None
     notes: tuple[str, ...] = ()
 
 
 def named_python(probe: SiteProbe, name: str) -> FoundPython:
     """Return the interpreter that a study names; raise RunError with the site's interpreters where it does not exist."""
     for python in probe.pythons:
-        if name in {python["called"], python["python"], Path(python["called"]).name}:
+        if name in {python.called, python.python, Path(python.called).name}:
             return site_python(probe, python, kind="python")
-    known = "; ".join(f"{python['called']} ({python['version']})" for python in probe.pythons) or "none"
+    known = "; ".join(f"{python.called} ({python.version})" for python in probe.pythons) or "none"
     raise RunError(
         f"environment: no Python {name} on {probe.site.name}",
         f"there are: {known}\nname one of them, or a module that provides it: cluster: {{modules: [...]}}",
@@ -56,12 +68,12 @@ def named_python(probe: SiteProbe, name: str) -> FoundPython:
 
 
 def site_python(
-    probe: SiteProbe, about: Mapping[str, Any], *, kind: str = "none", notes: Sequence[str] = ()
+    probe: SiteProbe, about: SitePython, *, kind: str = "none", notes: Sequence[str] = ()
 ) -> FoundPython:
-    """Return an interpreter of the site as it is; `about` are the facts that the site reports about it."""
-    python = about["python"]
-    output = probe.ask([python, "-c", PYTHON_PROBE]).stdout
-    if "@packhorse " not in output:
+    """Return an interpreter of the site as it is."""
+    python = about.python
+    software = parse_python_reply(probe.ask([python, "-c", PYTHON_PROBE]).stdout)
+    if software is None:
         raise RunError(
             f"{python} on {probe.site.name} does not report its version and packages",
             "name another: environment: {python: ...}",
@@ -75,14 +87,13 @@ def site_python(
         python=python,
         path=() if kind == "none" else (str(Path(python).parent),),
         variables=variables,
-        description=f"Python {about['version']} of {probe.site.name}, {python}",
+        description=f"Python {about.version} of {probe.site.name}, {python}",
     )
-    software = json.loads(output.rpartition("@packhorse ")[2])
     return FoundPython(interpreter=interpreter, software=software, notes=tuple(notes))
 
 
-def best_python(probe: SiteProbe, required: RequiredPackages) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """Return the facts of the Python that fits best, and notes on it; raise RunError where none fits.
+def best_python(probe: SiteProbe, required: RequiredPackages) -> tuple[SitePython, tuple[str, ...]]:
+    """Return the Python that fits best, and notes on it; raise RunError where none fits.
 
     The version that the study has on this machine comes first, since packages and numbers are known with that one.
     """
@@ -99,7 +110,7 @@ def best_python(probe: SiteProbe, required: RequiredPackages) -> tuple[dict[str,
     other = newer or _new_enough(probe.pythons, required.oldest)
     if other is None or required.strict:
         raise _none_fits(probe, required)
-    notes = (f"Python {other['version']} on {probe.site.name}, {required.minor} here",)
+    notes = (f"Python {other.version} on {probe.site.name}, {required.minor} here",)
     return other, notes if required.lock else ()
 
 
@@ -117,7 +128,7 @@ def _load_module(probe: SiteProbe) -> bool:
     return True
 
 
-def _python_of_uv(probe: SiteProbe, required: RequiredPackages) -> dict[str, Any] | None:
+def _python_of_uv(probe: SiteProbe, required: RequiredPackages) -> SitePython | None:
     try:
         return probe.python_of_uv(required.minor)
     except RunError as error:  # uv is not available either
@@ -125,13 +136,13 @@ def _python_of_uv(probe: SiteProbe, required: RequiredPackages) -> dict[str, Any
         return None
 
 
-def _same_minor(pythons: Sequence[dict[str, Any]], minor: str) -> dict[str, Any] | None:
-    return next((python for python in pythons if python["version"].startswith(f"{minor}.")), None)
+def _same_minor(pythons: Sequence[SitePython], minor: str) -> SitePython | None:
+    return next((python for python in pythons if python.version.startswith(f"{minor}.")), None)
 
 
-def _new_enough(pythons: Sequence[dict[str, Any]], oldest: tuple[int, int]) -> dict[str, Any] | None:
+def _new_enough(pythons: Sequence[SitePython], oldest: tuple[int, int]) -> SitePython | None:
     """Return the first Python that is new enough; the site reports python3 first, then the others by age."""
-    return next((python for python in pythons if _minor(python["version"]) >= oldest), None)
+    return next((python for python in pythons if _minor(python.version) >= oldest), None)
 
 
 def _minor(version: str) -> tuple[int, int]:
@@ -140,7 +151,7 @@ def _minor(version: str) -> tuple[int, int]:
 
 
 def _none_fits(probe: SiteProbe, required: RequiredPackages) -> RunError:
-    versions = ", ".join(dict.fromkeys(python["version"] for python in probe.pythons)) or "none"
+    versions = ", ".join(dict.fromkeys(python.version for python in probe.pythons)) or "none"
     needs = required.minor if required.strict else f"{required.oldest[0]}.{required.oldest[1]} or newer"
     return RunError(
         f"the study needs Python {needs}; {probe.site.name} has {versions}, and uv could not download one",
@@ -156,16 +167,15 @@ def built_python(probe: SiteProbe, builder: Builder, required: RequiredPackages)
     """Return the environment of a lock, which is built where it does not exist."""
     about, notes = best_python(probe, required)
     recipe = base_recipe(probe, required, about)
-    facts = builder.find(recipe.folder)
-    if facts is None:
+    found = builder.find(recipe.folder)
+    if found is None:
         with tempfile.TemporaryDirectory(prefix="packhorse-") as folder:
-            facts = builder.get(complete_recipe(probe, recipe, required, about, Path(folder)))
-    software = facts["found"]
+            found = builder.get(complete_recipe(probe, recipe, required, about, Path(folder)))
     packages = _packages(required)
-    description = f"Python {software['version']} with {packages}, {recipe.folder} on {probe.site.name}"
-    provenance = {"folder": recipe.folder, "lock": recipe.about, "built": facts["built"]}
+    description = f"Python {found.found.version} with {packages}, {recipe.folder} on {probe.site.name}"
+    origin = Origin(folder=recipe.folder, lock=recipe.about, built=found.built)
     interpreter = _interpreter(recipe.folder, description)
-    return FoundPython(interpreter=interpreter, software=software, provenance=provenance, notes=notes)
+    return FoundPython(interpreter=interpreter, software=found.found, origin=origin, notes=notes)
 
 
 def _packages(required: RequiredPackages) -> str:
@@ -180,7 +190,7 @@ def expected_python(probe: SiteProbe, builder: Builder, required: RequiredPackag
     if builder.find(recipe.folder) is not None:
         return built_python(probe, builder, required)
     description = f"{recipe.description}, to be built in {recipe.folder} on {probe.site.name}"
-    return FoundPython(interpreter=_interpreter(recipe.folder, description), software={}, notes=notes)
+    return FoundPython(interpreter=_interpreter(recipe.folder, description), software=None, notes=notes)
 
 
 def _interpreter(folder: str, description: str) -> Interpreter:
@@ -193,34 +203,33 @@ def _interpreter(folder: str, description: str) -> Interpreter:
     )
 
 
-def base_recipe(probe: SiteProbe, required: RequiredPackages, about: Mapping[str, Any]) -> Recipe:
-    """Return a recipe without steps: its folder, which depends on the lock and the Python, and the facts to save."""
+def base_recipe(probe: SiteProbe, required: RequiredPackages, python: SitePython) -> Recipe:
+    """Return a recipe without steps: its folder, which depends on the lock and the Python, and what is saved with it."""
     lock = required.lock
-    facts: dict[str, Any] = {
-        "lock": lock.digest if lock else "",
-        "file": Path(lock.path).name if lock else "",
-        "python": about["version"],
-        "implementation": about["implementation"],
-        "machine": about["machine"],
-    }
-    identity = [facts[name] for name in ("lock", "python", "implementation", "machine")]
+    about = BuiltFrom(
+        lock=lock.digest if lock else "",
+        file=Path(lock.path).name if lock else "",
+        python=python.version,
+        implementation=python.implementation,
+        machine=python.machine,
+    )
+    identity = [about.lock, about.python, about.implementation, about.machine]
     digest = hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:16]
     return Recipe(
         folder=f"{probe.top}/environments/{digest}",
-        about=facts,
+        about=about,
         steps=(),
-        description=f"Python {about['version']}, {_packages(required)}",
+        description=f"Python {python.version}, {_packages(required)}",
     )
 
 
 def complete_recipe(
-    probe: SiteProbe, recipe: Recipe, required: RequiredPackages, about: Mapping[str, Any], folder: Path
+    probe: SiteProbe, recipe: Recipe, required: RequiredPackages, python: SitePython, folder: Path
 ) -> Recipe:
     """Return the recipe with its steps and files: with uv where the site has it or it is needed, else venv and pip."""
     lock = required.lock
-    needs_uv = (lock is not None and lock.kind == "uv") or not about["venv"]
+    needs_uv = (lock is not None and lock.kind == "uv") or not python.venv
     uv = probe.uv(upload=needs_uv)
-    python = about["python"]
     variables = {
         **probe.uv_variables,
         "LC_ALL": "C.UTF-8",
@@ -236,45 +245,41 @@ def complete_recipe(
         "UV_HTTP_TIMEOUT": "60",
         "UV_PROJECT_ENVIRONMENT": "{final}",
     }
-    new = [uv, "venv", "--python", python, "{final}"] if uv else [python, "-m", "venv", "{final}"]
-    first = {"about": "creating the environment", "argv": new}
+    path = python.python
+    new = (uv, "venv", "--python", path, "{final}") if uv else (path, "-m", "venv", "{final}")
+    first = Step(about="creating the environment", argv=new)
     if lock is None:
         return replace(recipe, steps=(first,), variables=variables)
-    pip = [uv, "pip", "install", "--compile-bytecode"] if uv else _pip()
-    install: dict[str, Any] = {"about": "installing packages"}
-    offline = [*pip, "--no-index", "--find-links", "{claim}/wheels"]
-    offline += ["--requirement", f"{{claim}}/{WHEELS_LOCK}"]
-    recipe = replace(recipe, variables=variables, offline=(first, {**install, "argv": offline}))
+    pip = (uv, "pip", "install", "--compile-bytecode") if uv else PIP
+    offline = (*pip, "--no-index", "--find-links", "{claim}/wheels")
+    offline += ("--requirement", f"{{claim}}/{WHEELS_LOCK}")
+    recipe = replace(recipe, variables=variables, offline=(first, Step(about=INSTALLING, argv=offline)))
     if lock.kind == "uv":
         texts = {f"project/{name}": text for name, text in {**lock.files, "uv.lock": lock.text}.items()}
-        argv = [*UV_SYNC, "--project", "{claim}/project", "--python", python]
+        argv = (uv, *UV_SYNC, "--project", "{claim}/project", "--python", path)
         return replace(
             recipe,
-            steps=(first, {**install, "argv": [uv, *argv]}),
+            steps=(first, Step(about=INSTALLING, argv=argv)),
             files=_write_files(folder, texts),
-            wheels=lambda: fetch_wheels(export_lock(Path(lock.path).parent, os.environ), about, folder),
+            wheels=lambda: fetch_wheels(export_lock(Path(lock.path).parent, os.environ), python, folder),
         )
-    steps: list[dict[str, Any]] = [first]
-    if not uv and _minor(about["version"]) < OLD_PIP:
-        steps.append({"about": "upgrading pip", "argv": [*_pip(), "--upgrade", "pip"], "may_fail": True})
+    steps = [first]
+    if not uv and _minor(python.version) < OLD_PIP:
+        steps.append(Step(about="upgrading pip", argv=(*PIP, "--upgrade", "pip"), may_fail=True))
     return replace(
         recipe,
-        steps=(*steps, {**install, "argv": [*pip, "--requirement", "{claim}/lock.txt"]}),
+        steps=(*steps, Step(about=INSTALLING, argv=(*pip, "--requirement", "{claim}/lock.txt"))),
         files=_write_files(folder, {"lock.txt": lock.text}),
-        wheels=lambda: fetch_wheels(lock.text, about, folder),
+        wheels=lambda: fetch_wheels(lock.text, python, folder),
     )
 
 
-def fetch_wheels(text: str, about: Mapping[str, Any], folder: Path) -> list[Path]:
+def fetch_wheels(text: str, python: SitePython, folder: Path) -> list[Path]:
     """Download the wheels of a lock in pip's format to this machine; return them, and the lock for pip on the site."""
-    wheels = wheels_for(text, about, folder, os.environ)
+    wheels = wheels_for(text, python, folder, os.environ)
     lock = folder / Path(WHEELS_LOCK).name
     lock.write_text(text, encoding="utf-8")
     return [*wheels, lock]
-
-
-def _pip() -> list[str]:
-    return ["{final}/bin/python", "-m", "pip", "install", "--progress-bar", "off"]
 
 
 def _write_files(folder: Path, texts: Mapping[str, str]) -> tuple[tuple[str, Path], ...]:

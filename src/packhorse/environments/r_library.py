@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
 from msgspec import Struct
 
@@ -11,6 +10,7 @@ from packhorse.environments.site_probe import SiteProbe
 from packhorse.model.errors import RunError
 from packhorse.project.source import Source
 from packhorse.record.packages import R_PROBE, parse_r_reply
+from packhorse.record.software import RSoftware
 from packhorse.snapshot.r_packages import r_packages_of
 
 VERSION = 'cat("\\n@packhorse", R.version$major, R.version$minor, Sys.getenv("R_LIBS_USER"), "\\n")'
@@ -23,7 +23,7 @@ class FoundR(Struct, frozen=True, kw_only=True):
     rscript: str
     library: str
     variables: dict[str, str | None]
-    software: dict[str, Any]
+    software: RSoftware
 
 
 def find_r(probe: SiteProbe, source: Source) -> FoundR:
@@ -69,10 +69,10 @@ def _rscript(probe: SiteProbe) -> str:
     )
 
 
-def _check(probe: SiteProbe, source: Source, software: dict[str, Any], library: str) -> None:
+def _check(probe: SiteProbe, source: Source, software: RSoftware, library: str) -> None:
     """Raise RunError where a package that the script loads is not installed."""
     script, loaded = r_packages_of(source.study, source.folder)
-    installed = {row["name"] for row in software.get("packages", ())}
+    installed = {package.name for package in software.packages or ()}
     missing = [name for name in loaded if name not in installed]
     if not missing or not installed:
         return
@@ -80,7 +80,7 @@ def _check(probe: SiteProbe, source: Source, software: dict[str, Any], library: 
     modules = [*probe.modules, *probe.place.asked.modules]
     load = f"{probe.site.modules.load} {' '.join(modules)}\n  " if modules else ""
     raise RunError(
-        f"{script} loads {', '.join(missing)}, which {software.get('version', 'R')} on {probe.site.name} does not have",
+        f"{script} loads {', '.join(missing)}, which {software.version or 'R'} on {probe.site.name} does not have",
         f"install it once: packhorse shell {probe.site.name}, and there\n  {load}"
         f"Rscript -e 'chooseCRANmirror(ind = 1); install.packages(c({names}), lib = \"{library}\")'",
     )

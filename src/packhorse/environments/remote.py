@@ -7,11 +7,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
 from packhorse.environments.build_job import JobBuilds
 from packhorse.environments.building import BUILD_SECONDS, Builder
+from packhorse.environments.environment_file import BuiltFrom
 from packhorse.environments.lockfile import RequiredPackages, providing_packages, required_packages
 from packhorse.environments.python import (
     FoundPython,
@@ -24,6 +26,7 @@ from packhorse.environments.python import (
 )
 from packhorse.environments.r_library import find_r
 from packhorse.environments.site_probe import SiteProbe
+from packhorse.model.site_python import SitePython
 from packhorse.model.study import Study
 from packhorse.project.cache_dir import cache_dir
 from packhorse.project.placement import Place
@@ -31,9 +34,22 @@ from packhorse.project.reporter import Reporter
 from packhorse.project.source import Source
 from packhorse.record import provenance
 from packhorse.record.provenance import Languages, environment_digest
+from packhorse.record.software import ProgramFile, PythonSoftware, RSoftware, Software
 from packhorse.remote.transport import SshTransport
 from packhorse.runtime.interpreter import PYTHON, Interpreter
 from packhorse.runtime.programs import BY_SUFFIX, Program, resolve_remote_command
+
+
+class SiteSoftware(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The software of a site as the provenance has it; `folder`, `lock` and `built` are those of an `Origin`."""
+
+    site: str
+    folder: str | None = None
+    lock: BuiltFrom | None = None
+    built: float | None = None
+    python: PythonSoftware | None = None
+    r: RSoftware | None = None
+    program: ProgramFile | None = None
 
 
 class RemoteEnvironment(Struct, frozen=True, kw_only=True):
@@ -42,7 +58,7 @@ class RemoteEnvironment(Struct, frozen=True, kw_only=True):
     interpreter: Interpreter
     programs: dict[str, str]  # paths of the programs that the study's command names, "" for a missing one
     digest: str  # identity of the environment; "" where it is not built yet
-    provenance: dict[str, object]
+    software: SiteSoftware
     notes: tuple[str, ...] = ()
     modules: tuple[str, ...] = ()  # that jobs load in addition to the study's own
     description: tuple[str, ...] = ()  # of Python and R, for `plan`
@@ -88,7 +104,7 @@ class RemoteTaskEnvironment:
             data=data,
         )
         environment = self.remote_environment
-        record["environment"] = {**environment.provenance, "digest": environment.digest}
+        record["environment"] = {**msgspec.to_builtins(environment.software), "digest": environment.digest}
         return record
 
 
@@ -108,22 +124,31 @@ def find_remote_environment(
     probe.find([*names, "python", "python3", "uv"], _named_pythons(study), pythons=python)
     found = _python(probe, source) if python or _needs_environment(probe, study, names) else None
     interpreter = found.interpreter if found else _agent_python(ssh)
-    software: dict[str, Any] = {"python": found.software} if found and found.software else {}
+    software = Software(python=found.software if found else None)
     description = [interpreter.description] if found else []
     if r:
         found_r = find_r(probe, source)
         interpreter = replace(interpreter, variables=interpreter.variables | found_r.variables)
-        software["r"] = found_r.software
-        description.append(f"{found_r.software.get('version', 'R')}, {found_r.rscript} on {place.site.name}")
+        software = replace(software, r=found_r.software)
+        description.append(f"{found_r.software.version or 'R'}, {found_r.rscript} on {place.site.name}")
     programs = _programs(probe, interpreter, names, python=found is not None)
-    if not software and not found:
-        software["program"] = {"path": next((path for path in programs.values() if path), "")}
-    provenance = {"site": place.site.name, **(found.provenance if found else {}), **software}
+    if found is None and software.r is None:
+        path = next((path for path in programs.values() if path), "")
+        software = replace(software, program=ProgramFile(path=path))
+    origin = found.origin if found else None
     return RemoteEnvironment(
         interpreter=interpreter,
         programs=programs,
-        digest=_digest(software, source) if found is None or found.software else "",
-        provenance=provenance,
+        digest=environment_digest(software, source.root) if found is None or found.software else "",
+        software=SiteSoftware(
+            site=place.site.name,
+            folder=origin.folder if origin else None,
+            lock=origin.lock if origin else None,
+            built=origin.built if origin else None,
+            python=software.python,
+            r=software.r,
+            program=software.program,
+        ),
         notes=found.notes if found else (),
         modules=probe.modules,
         description=tuple(description),
@@ -168,15 +193,13 @@ def _checked(probe: SiteProbe, source: Source, found: FoundPython, required: Req
     return replace(found, notes=tuple(dict.fromkeys(notes)))
 
 
-def _existing_venv(probe: SiteProbe, path: str) -> dict[str, Any] | None:
+def _existing_venv(probe: SiteProbe, path: str) -> SitePython | None:
     """Return the Python of a virtual environment that the site has; `path` is that of the study."""
     if not path.startswith(("/", "~")):
         return None
     home = str(probe.ssh.hello["home"])
     full = home + path[1:] if path.startswith("~/") else path.rstrip("/")
-    return next(
-        (python for python in probe.pythons if str(Path(python["python"]).parent.parent) == full), None
-    )
+    return next((python for python in probe.pythons if str(Path(python.python).parent.parent) == full), None)
 
 
 def _named_pythons(study: Study) -> list[str]:
@@ -189,10 +212,10 @@ def _named_pythons(study: Study) -> list[str]:
     return []
 
 
-def _shell_finds(probe: SiteProbe, shell: str, about: dict[str, Any]) -> bool:
+def _shell_finds(probe: SiteProbe, shell: str, about: SitePython) -> bool:
     """Return whether `python` in a shell line is this Python; otherwise its folder must come first on the PATH."""
     names = set(re.findall(r"(?<![\w./-])python3?(?![\w.])", shell))
-    return all(probe.programs.get(name) in {about["called"], about["python"]} for name in names)
+    return all(probe.programs.get(name) in {about.called, about.python} for name in names)
 
 
 def _agent_python(ssh: SshTransport) -> Interpreter:
@@ -256,7 +279,3 @@ def _programs(
         if not PYTHON.fullmatch(name) and probe.ask(["test", "-x", path]).status == 0:
             programs[name] = path
     return programs
-
-
-def _digest(software: dict[str, Any], source: Source) -> str:
-    return environment_digest(software, source.root)

@@ -7,10 +7,12 @@ import re
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+
+import msgspec
 
 from packhorse.model.command import Answer
 from packhorse.model.errors import RunError
+from packhorse.model.site_python import SitePython
 from packhorse.project.cache_dir import cache_dir
 from packhorse.project.placement import Place
 from packhorse.project.reporter import Reporter
@@ -18,6 +20,7 @@ from packhorse.remote.free_space import AreaSpace, area_spaces
 from packhorse.remote.transport import SshTransport
 from packhorse.runtime.uv import uv_for
 from packhorse.ssh.file_transfer import upload_files
+from packhorse.ssh.replies import FoundPrograms
 
 LEAST_FREE = 1 << 29  # bytes; a small environment of NumPy and SciPy has 300 MB
 FIND_SECONDS = 180.0  # to start every Python of a busy site once
@@ -34,7 +37,7 @@ class SiteProbe:
         self.modules: tuple[str, ...] = ()  # that jobs load in addition to the study's own
         self.module_output: list[str] = []
         self.programs: dict[str, str] = {}
-        self.pythons: list[dict[str, Any]] = []
+        self.pythons: tuple[SitePython, ...] = ()
         self._top, self._loaded = "", False
         self._uv: list[str] | None = None
 
@@ -105,10 +108,14 @@ class SiteProbe:
     def find(self, programs: Iterable[str], more: Iterable[str] = (), *, pythons: bool) -> None:
         """Find the paths of programs, and with `pythons` the interpreters there; `more` are paths of further ones."""
         names = list(dict.fromkeys(programs))
-        reply = self.session.call("find", FIND_SECONDS, programs=names, pythons=pythons, more=list(more))
-        self.programs |= reply["programs"]
+        found = self._find(names, list(more), pythons=pythons)
+        self.programs |= found.programs
         if pythons:
-            self.pythons = reply["pythons"]
+            self.pythons = found.pythons
+
+    def _find(self, programs: list[str], more: list[str], *, pythons: bool) -> FoundPrograms:
+        reply = self.session.call("find", FIND_SECONDS, programs=programs, pythons=pythons, more=more)
+        return msgspec.convert(reply, FoundPrograms)
 
     def ask(self, argv: Sequence[str], seconds: float = 60.0, env: Mapping[str, str] | None = None) -> Answer:
         """Run a command on the login node, with the loaded modules."""
@@ -156,7 +163,7 @@ class SiteProbe:
             )
         return uploaded
 
-    def python_of_uv(self, version: str) -> dict[str, Any] | None:
+    def python_of_uv(self, version: str) -> SitePython | None:
         """Return a Python that uv has or can download on the site; None where it cannot."""
         uv = self.uv()
         if not uv:
@@ -170,5 +177,5 @@ class SiteProbe:
         if answer.status != 0 or not answer.stdout.strip():
             return None
         more = [answer.stdout.strip().splitlines()[-1]]
-        rows = self.session.call("find", FIND_SECONDS, programs=[], pythons=True, more=more)["pythons"]
-        return next((python for python in rows if python["version"].startswith(f"{version}.")), None)
+        pythons = self._find([], more, pythons=True).pythons
+        return next((python for python in pythons if python.version.startswith(f"{version}.")), None)

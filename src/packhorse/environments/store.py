@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
+import msgspec
 from msgspec import Struct
 
+from packhorse.environments.environment_file import BuiltFrom, read_environment_file
 from packhorse.environments.site_probe import SiteProbe
 from packhorse.model.errors import UsageError
 from packhorse.project.placement import Place
 from packhorse.project.reporter import Reporter
 from packhorse.project.sites import find_site
 from packhorse.remote.transport import SshTransport, transport_for
+from packhorse.ssh.replies import EnvironmentList, EnvironmentRow
 
 COUNT_SECONDS = 600.0  # to read the size of every file of an environment, on a busy file system
 
@@ -37,7 +39,8 @@ def environments_of(name: str, folder: Path, reporter: Reporter) -> tuple[str, l
         ssh.locate([], [])
         top = SiteProbe(Place(site=ssh.site), ssh, reporter).top
         reply = ssh.session.call("environments", COUNT_SECONDS, path=f"{top}/environments")
-    return str(reply["path"]), [_environment(row) for row in reply["rows"]]
+    listed = msgspec.convert(reply, EnvironmentList)
+    return listed.path, [_environment(row) for row in listed.rows]
 
 
 def remove_environments(site: str, names: Sequence[str], folder: Path, reporter: Reporter) -> list[str]:
@@ -70,15 +73,15 @@ def _transport(name: str, folder: Path) -> SshTransport:
     return transport
 
 
-def _environment(row: dict[str, Any]) -> BuiltEnvironment:
-    whole = row["whole"] or {}
-    about, found = whole.get("about", {}), whole.get("found", {})
+def _environment(row: EnvironmentRow) -> BuiltEnvironment:
+    found = read_environment_file(row.whole)
+    about = found.about if found else BuiltFrom()
     return BuiltEnvironment(
-        name=row["name"],
-        bytes=row["bytes"],
-        files=row["files"],
-        python=about.get("python", ""),
-        packages=len(found.get("packages", ())),
-        made_of=about.get("file", ""),
-        built=whole.get("built", 0.0),
+        name=row.name,
+        bytes=row.bytes,
+        files=row.files,
+        python=about.python,
+        packages=len(found.found.packages or ()) if found else 0,
+        made_of=about.file,
+        built=found.built if found else 0.0,
     )

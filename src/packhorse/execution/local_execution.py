@@ -22,6 +22,7 @@ from packhorse.model.site import Site
 from packhorse.plan.waves import count, local_slots
 from packhorse.preflight.login_node import MINUTE, check_minute, login_node_error, login_site
 from packhorse.project.background_import import import_in_background
+from packhorse.project.copies_parent import copies_parent
 from packhorse.project.reporter import Progress, Reporter
 from packhorse.project.source import Source
 from packhorse.rundata.progress import EndReason, RunCounts, WaveEnd, run_counts
@@ -142,17 +143,17 @@ def run_worker(
 
     KeyboardInterrupt stops it; finished tasks are kept. `lock` is the descriptor of the run's lock.
     """
-    scratch = run.path / "work"
-    shutil.rmtree(scratch, ignore_errors=True)
+    shutil.rmtree(run.path / "work", ignore_errors=True)  # where older versions had working copies
+    work = run.work(plan.wave)
     worker = WorkerProcess(
         run.path,
         run.work_path(plan.wave),
         slots=slots,
         lock=lock,
-        scratch=scratch,
+        scratch=copies_parent((run.path / work["snapshot"]).stat().st_size * (slots + 1)),
         seconds=seconds,
     )
-    output = OutputTail(scratch, reporter) if run.work(plan.wave)["tee"] else None
+    output = OutputTail(reporter) if work["tee"] else None
     watched = WatchedWorker(worker, run, plan, reporter, output)
     import_in_background("polars")
     try:
@@ -173,7 +174,8 @@ def run_worker(
         worker.close()
         if watched.end.how is EndReason.DIED:
             end_survivors(run.mark())  # tasks whose worker and launcher were killed would run twice
-        shutil.rmtree(scratch, ignore_errors=True)
+        if output and output.folder:
+            shutil.rmtree(output.folder, ignore_errors=True)
     return watched.end
 
 
@@ -202,6 +204,8 @@ class WatchedWorker:
     def poll(self) -> None:
         """Report the events of the worker since the last poll, and now and then the progress."""
         for event in self.worker.events():
+            if self.output and "copies" in event:
+                self.output.folder = Path(event["copies"])
             self.end.record(event, self.reporter)
         if self.output:
             self.output.poll()
@@ -227,18 +231,20 @@ class WatchedWorker:
 class OutputTail:
     """Passes on what the only task of a run prints, while it runs."""
 
-    def __init__(self, scratch: Path, reporter: Reporter) -> None:
-        self.scratch = scratch
+    def __init__(self, reporter: Reporter) -> None:
+        self.folder: Path | None = None  # of the worker, once it has told it
         self.reporter = reporter
         self.read = {"stdout": 0, "stderr": 0}
 
     def poll(self) -> None:
         """Pass on what is new."""
         for name in self.read:
-            for path in self.scratch.glob(f"*/slot-0/{name}"):
-                with path.open("rb") as stream:
-                    stream.seek(self.read[name])
-                    data = stream.read()
-                if data:
-                    self.read[name] += len(data)
-                    self.reporter.output(data, error=name == "stderr")
+            path = self.folder / "slot-0" / name if self.folder else None
+            if path is None or not path.exists():
+                continue
+            with path.open("rb") as stream:
+                stream.seek(self.read[name])
+                data = stream.read()
+            if data:
+                self.read[name] += len(data)
+                self.reporter.output(data, error=name == "stderr")

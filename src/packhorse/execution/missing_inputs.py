@@ -19,7 +19,7 @@ FILE_BEFORE = re.compile(
     r"(?:^|[\s'\"])(?P<name>[^\s'\":]+)['\"]?: (?:\[Errno 2\] )?No such file or directory"
 )
 MODULE = re.compile(r"No module named (['\"])(?P<name>[\w.]+)\1")
-SLOT = re.compile(r"^.*/slot-\d+/code/")  # a working copy's folder, see worker/place.py
+SLOT = re.compile(r"^.*/slot-\d+/code/[^/]+/")  # a working copy's folder, see worker/tasks/slot_folders.py
 SOURCE = {".py", ".r", ".jl", ".sh", ".c", ".h", ".m", ".stan"}
 
 

@@ -22,6 +22,7 @@ from packhorse.runtime.interpreter import Interpreter
 from packhorse.snapshot.code import SnapshotFile, code_digest, code_files
 from packhorse.snapshot.data_files import data_digests
 from packhorse.snapshot.import_roots import import_roots
+from packhorse.snapshot.root_marks import root_marks
 from packhorse.snapshot.snapshot import list_files
 from packhorse.worker.tasks.environment import LONGEST
 
@@ -30,6 +31,7 @@ class Prepared(Struct, frozen=True, kw_only=True):
     """Snapshot, environment and data of a project, as they are now."""
 
     files: tuple[SnapshotFile, ...]
+    marks: tuple[SnapshotFile, ...]  # of the project's root, for the working copies
     left_out: tuple[tuple[str, str], ...]
     interpreter: Interpreter
     argv: tuple[str, ...]
@@ -50,7 +52,7 @@ def prepare(source: Source, exclude: Path, environment: TaskEnvironment | None =
     """
     study, folder, root = source.study, source.folder, source.root
     around = environment or LocalTaskEnvironment(source)
-    barred = [exclude, *(folder / name for name in study.data)]
+    barred = [exclude, *(folder / name for name in study.data), *_own_outputs(root)]
     listing = list_files(root, folder, code=study.code, include=study.include, exclude=barred)
     argv, note = _argv(study, around)
     data = data_digests(folder, study.data, cache_dir() / "data.json")
@@ -58,6 +60,7 @@ def prepare(source: Source, exclude: Path, environment: TaskEnvironment | None =
     provenance = around.provenance(argv, data)
     return Prepared(
         files=listing.files,
+        marks=root_marks(root, folder, listing.files, provenance["git"]),
         left_out=listing.left_out,
         interpreter=around.interpreter,
         argv=argv,
@@ -143,3 +146,16 @@ def _digest(value: Any) -> str:
         return ""
     digests = {name: facts["sha256"] for name, facts in value.items()}
     return hashlib.sha256(msgspec.json.encode(digests, order="sorted")).hexdigest()[:16]
+
+
+def _own_outputs(root: Path) -> list[Path]:
+    """Return the files below `root` to which this command's own output goes, as with `> log.txt`."""
+    found = []
+    for descriptor in (1, 2):
+        try:
+            path = Path(f"/proc/self/fd/{descriptor}").readlink()
+        except OSError:
+            continue
+        if path.is_file() and path.is_relative_to(root):
+            found.append(path)
+    return found

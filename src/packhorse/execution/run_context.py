@@ -113,7 +113,7 @@ def write_run_files(context: RunContext, identity: Identity) -> None:
     for name, text in task_library().items():
         write_file(run.path / "library" / name, text)
     if not context.snapshot_path(identity).exists():
-        pack(prepared.files, context.snapshot_path(identity))
+        pack([*prepared.files, *prepared.marks], context.snapshot_path(identity))
     provenance = dict(
         prepared.provenance,
         created=now(),

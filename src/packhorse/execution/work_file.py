@@ -12,10 +12,11 @@ from packhorse.execution.preparation import Prepared
 from packhorse.model.plan import Plan
 from packhorse.model.space import ParameterSpace
 from packhorse.model.study import Study
-from packhorse.model.work_file import WorkFile, WorkFunction, WorkResult
+from packhorse.model.work_file import WorkFile, WorkFunction, WorkResult, WorkResultFile
 from packhorse.project.source import Source
 from packhorse.study.template import compile_command
 
+PLAIN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+@-]{0,80}")
 PARAMETER_FILE = re.compile(r"^params\.")
 
 
@@ -37,6 +38,7 @@ def work_file(
     command = None
     if not study.function:
         command = compile_command(study.shell or list(prepared.argv), space.names, shell=bool(study.shell))
+    result = _result(study, space)
     content = WorkFile(
         wave=plan.wave,
         space=f"space-{plan.space}.json",
@@ -44,6 +46,7 @@ def work_file(
         snapshot=f"code-{plan.code}.tar",
         code=plan.code,
         environment=plan.environment,
+        root=_root_name(source.root.name),
         folder=source.folder.relative_to(source.root).as_posix(),
         links=[(name, placed[name]) for name in study.data],
         python=[prepared.interpreter.python],
@@ -56,6 +59,7 @@ def work_file(
         memory=study.resources.memory,
         artifacts=list(study.artifacts),
         everything=everything,
+        partial=study.partial == "accept",
         index_variable=study.index_variable,
         time_limit=study.time_limit,
         retries=study.retries,
@@ -64,11 +68,16 @@ def work_file(
         tee=everything,
         command=command,
         function=_function(study),
-        files=_parameter_files(command or []),
-        result=_result(study, space),
+        files=_parameter_files([*(command or []), *result.convert]),
+        result=result,
     )
     payload: dict[str, Any] = msgspec.to_builtins(content)
     return payload
+
+
+def _root_name(name: str) -> str:
+    """Return the name of the project's folder for working copies, where it breaks no path list and no quoting."""
+    return name if PLAIN_NAME.fullmatch(name) else "project"
 
 
 def _function(study: Study) -> WorkFunction | None:
@@ -79,10 +88,24 @@ def _function(study: Study) -> WorkFunction | None:
 
 
 def _result(study: Study, space: ParameterSpace) -> WorkResult:
-    if study.result.kind != "file":
-        return WorkResult(kind=study.result.kind)
-    file = compile_command([study.result.file], space.names, shell=False)[0]
-    return WorkResult(kind="file", file=file, format=study.result.format)
+    result = study.result
+    if result.kind != "file":
+        return WorkResult(kind=result.kind)
+    first, *more = (
+        WorkResultFile(file=compile_command([file], space.names, shell=False)[0], format=form)
+        for file, form in [(result.file, result.format), *((one.file, one.format) for one in result.more)]
+    )
+    return WorkResult(
+        kind="file",
+        file=first.file,
+        format=first.format,
+        more=more,
+        convert=compile_command(result.convert, space.names, shell=False) if result.convert else [],
+        header=list(result.header) if isinstance(result.header, tuple) else result.header,
+        separator=result.separator,
+        decimal=result.decimal,
+        encoding=result.encoding,
+    )
 
 
 def _parameter_files(command: Any) -> list[str]:

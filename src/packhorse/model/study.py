@@ -40,15 +40,30 @@ class Cluster(Struct, frozen=True, kw_only=True, omit_defaults=True):
     options: tuple[str, ...] = ()  # options of the scheduler, passed on unchanged
 
 
+class ResultFile(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A file of a result: a template as in `Result`, and its format ("" where the suffix tells)."""
+
+    file: str
+    format: str = ""
+
+
 class Result(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The source of a task's result.
 
-    `file` is a template (`{output}`, `results/{index}.csv`) relative to the study's folder.
+    `file` is a template (`{output}`, `results/{index}.csv`) or a pattern (`results/*.rds`) relative to the study's folder,
+    and `more` are further files of the task. `convert` is a command that makes these files of what the task wrote.
+    `header` gives the names of a table without them, or True: its first line has them, although they look like numbers.
     """
 
     kind: Literal["auto", "json", "file", "none", "return"] = "auto"
     file: str = ""
-    format: Literal["", "json", "ndjson", "csv", "parquet", "text"] = ""
+    format: str = ""
+    more: tuple[ResultFile, ...] = ()
+    convert: tuple[str, ...] = ()
+    header: tuple[str, ...] | bool = False
+    separator: str = ""
+    decimal: str = ""
+    encoding: str = ""
 
 
 class Environment(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -106,6 +121,7 @@ class Study(Struct, frozen=True, kw_only=True, omit_defaults=True):
     resources: Resources = Resources()
     result: Result = Result()
     artifacts: tuple[str, ...] = ()
+    partial: Literal["refuse", "accept"] = "refuse"  # the result file of a task that was ended
     code: tuple[str, ...] = ()
     include: tuple[str, ...] = ()
     data: tuple[str, ...] = ()

@@ -19,12 +19,30 @@ class WorkFunction(Struct, frozen=True, kw_only=True):
     name: str
 
 
+class WorkResultFile(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A further file of a result: an argument template, and the file's format."""
+
+    file: list[Any]
+    format: str = ""
+
+
 class WorkResult(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The result of a task; `file` is an argument template, and `format` the file's format, of kind `file` only."""
+    """The result of a task; all but `kind` is for files. `file` is an argument template.
+
+    `more` are further files, `convert` is a command that makes the files of what the task wrote, and the rest says how
+    tables are read (`model.study.Result`).
+    """
 
     kind: str
     file: list[Any] = []
     format: str = ""
+    more: list[WorkResultFile] = []
+    convert: list[list[Any]] = []
+    header: list[str] | bool = False
+    separator: str = ""
+    decimal: str = ""
+    encoding: str = ""
+    trust_pickle: bool = False
 
 
 class WorkFile(Struct, frozen=True, kw_only=True):
@@ -40,6 +58,7 @@ class WorkFile(Struct, frozen=True, kw_only=True):
     snapshot: str  # file name of the tar archive of the code
     code: str  # digest of the snapshot
     environment: str  # digest of the software environment
+    root: str  # name of the project's folder, which the working copies have too
     folder: str  # the study's folder, relative to the root of the snapshot
     links: list[tuple[str, str]]  # (name relative to the study's folder, target) of each data file or folder
     python: list[str]  # argv that starts the interpreter of functions
@@ -52,6 +71,7 @@ class WorkFile(Struct, frozen=True, kw_only=True):
     memory: int | None  # memory limit of a task in MiB
     artifacts: list[str]  # glob patterns of files to keep
     everything: bool  # keep every new or changed file
+    partial: bool = False  # whether a complete result file of a task that was ended counts
     index_variable: IndexVariable | None
     time_limit: float | None  # of a task, in seconds
     retries: int

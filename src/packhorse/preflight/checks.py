@@ -12,6 +12,7 @@ import msgspec
 
 from packhorse.model.errors import CheckError
 from packhorse.model.plan import Identity
+from packhorse.project.copies_parent import copies_parent
 from packhorse.project.reporter import Reporter
 from packhorse.rundir.directory import RunDirectory, now
 from packhorse.rundir.files import write_file
@@ -42,7 +43,7 @@ def run_checks(
     if unchecked:
         reporter.warn(f"{counted(len(left), 'check')} skipped; the provenance records it")
         return True
-    with tempfile.TemporaryDirectory(prefix="check-", dir=run.path) as scratch:
+    with tempfile.TemporaryDirectory(prefix="packhorse-check-", dir=copies_parent()) as scratch:
         sandbox = create_sandbox(work, run.path, Path(scratch))
         for command in left:
             reporter.say(f"check: {command}")

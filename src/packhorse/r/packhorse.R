@@ -134,12 +134,27 @@ local({
 
   write_json <- function(x) {
     if (is.null(x)) return("null")
+    if (is.table(x)) x <- as.data.frame(x)
+    if (is.matrix(x) && !is.null(dimnames(x))) x <- as_frame(x)
     if (is.data.frame(x)) return(write_rows(x))
     if (is.list(x)) return(write_list(x))
     if (is.factor(x) || inherits(x, c("Date", "POSIXt", "difftime"))) x <- format_plain(x)
-    if (is.matrix(x)) return(write_array(apply(x, 1, function(row) write_array(write_each(row)))))
+    if (length(dim(x)) > 1) return(write_dimensions(x, dim(x)))
+    if (length(x) > 1 && !is.null(names(x))) return(write_list(as.list(x)))
     each <- write_each(x)
     if (length(each) == 1) each else write_array(each)
+  }
+  # Row by row, as NumPy and JSON nest arrays; R itself stores them column by column.
+  write_dimensions <- function(x, sizes) {
+    if (length(sizes) == 1) return(write_array(write_each(as.vector(x))))
+    slices <- matrix(as.vector(x), nrow = sizes[1])
+    write_array(vapply(seq_len(sizes[1]), function(i) write_dimensions(slices[i, ], sizes[-1]), ""))
+  }
+  # A matrix with names becomes a data frame: coef(summary(fit)) has the terms as its row names.
+  as_frame <- function(x) {
+    frame <- as.data.frame(x, stringsAsFactors = FALSE)
+    if (is.null(colnames(x))) names(frame) <- paste0("V", seq_len(ncol(x)))
+    frame
   }
   format_plain <- function(x) if (inherits(x, "difftime")) as.numeric(x) else as.character(x)
   write_array <- function(each) paste0("[", paste(each, collapse = ","), "]")
@@ -147,9 +162,16 @@ local({
     each <- vapply(x, write_json, "")
     if (is.null(names(x))) return(write_array(each))
     if (any(names(x) == "")) stop("result: every value needs a name")
+    if (anyDuplicated(names(x))) stop("result: two values are named ", names(x)[anyDuplicated(names(x))])
     paste0("{", paste0(vapply(names(x), write_text, ""), ":", each, collapse = ","), "}")
   }
+  # Row names other than 1, 2, 3, ... are labels: they become the first column.
   write_rows <- function(frame) {
+    if (.row_names_info(frame) > 0) {
+      column <- "rowname"
+      while (column %in% names(frame)) column <- paste0(column, "_")
+      frame <- cbind(stats::setNames(list(row.names(frame)), column), frame, stringsAsFactors = FALSE)
+    }
     write_array(vapply(seq_len(nrow(frame)), function(i) write_list(lapply(frame, function(column) column[[i]])), ""))
   }
   write_each <- function(x) {
@@ -240,6 +262,8 @@ local({
     values <- list(...)
     if (length(values) == 1 && is.null(names(values))) {
       values <- values[[1]]
+      if (is.matrix(values) && !is.null(dimnames(values))) values <- as_frame(values)
+      if (is.table(values)) values <- as.data.frame(values)
       if (is.atomic(values) && !is.null(names(values))) values <- as.list(values)
     }
     if (!is.list(values) || is.null(names(values)) && !is.data.frame(values)) {
@@ -307,6 +331,7 @@ local({
     if (is.null(.packhorse$deadline)) Inf else .packhorse$deadline - as.numeric(Sys.time())
   }
   .packhorse$read_json <- read_json
+  .packhorse$write_json <- write_json
 })
 
 params <- .packhorse$params

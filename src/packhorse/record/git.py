@@ -12,20 +12,11 @@ from typing import Any
 
 from packhorse.model.errors import SnapshotError
 from packhorse.model.secrets import is_secret_file
+from packhorse.snapshot.git_command import SECONDS, git_argv, git_environment, run_git
 
 DIFF_LIMIT = 1_000_000
-SECONDS = 30
 MAX_NAMES = 1000
 NOTHING_TO_COMMIT = re.compile(rb"nothing (added )?to commit|no changes added to commit")
-# A git hook or an alias sets these for its own repository, which may not be the study's.
-REPOSITORY_VARIABLES = (
-    "GIT_DIR",
-    "GIT_WORK_TREE",
-    "GIT_INDEX_FILE",
-    "GIT_PREFIX",
-    "GIT_COMMON_DIR",
-    "GIT_OBJECT_DIRECTORY",
-)
 
 
 def git_state(root: Path) -> dict[str, Any]:
@@ -38,7 +29,9 @@ def git_state(root: Path) -> dict[str, Any]:
             "summary": "no git repository",
             "note": "no git repository: the snapshot's digest names the code",
         }
-    code, status, errors = _git(root, "status", "--porcelain=v2", "--branch", "-z", "--untracked-files=all")
+    code, status, errors = run_git(
+        root, "status", "--porcelain=v2", "--branch", "-z", "--untracked-files=all"
+    )
     if code != 0:
         reason = _reason(errors)
         return {"summary": f"git failed: {reason}", "note": reason}
@@ -53,7 +46,7 @@ def _describe(root: Path, head: dict[str, str], changed: list[str], untracked: l
     if commit is None:
         notes.append("the repository has no commit yet")
     else:
-        _, text, _ = _git(root, "describe", "--tags", "--always", "--dirty")
+        _, text, _ = run_git(root, "describe", "--tags", "--always", "--dirty")
         facts["describe"] = text.decode("utf-8", "replace").strip()
     if changed and commit is not None:
         facts["diff"], note = _diff(root, changed)
@@ -126,8 +119,8 @@ def _first_bytes(root: Path, arguments: list[str], limit: int) -> tuple[bytes, b
     """Return the first `limit` bytes of git's output, and whether that is all; kill git once it prints more."""
     try:
         process = subprocess.Popen(
-            _argv(root, *arguments),
-            env=_environment(),
+            git_argv(root, *arguments),
+            env=git_environment(),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -153,16 +146,16 @@ def commit_all(root: Path, message: str, paths: Iterable[str]) -> str:
     Skip ignored paths, commit deletions of deleted ones, and return the last commit where there is nothing to commit.
     Raise SnapshotError with git's message where git refuses.
     """
-    code, listed, errors = _git(root, "ls-files", "-co", "--exclude-standard", "-z")
+    code, listed, errors = run_git(root, "ls-files", "-co", "--exclude-standard", "-z")
     if code != 0:
         raise _refused(errors)
     chosen = b"\0".join(sorted({os.fsencode(path) for path in paths} & set(listed.split(b"\0"))))
     from_list = ("--pathspec-from-file=-", "--pathspec-file-nul")
     for step in (("add", "--all"), ("commit", "--only", "-m", message)) if chosen else ():
-        code, output, errors = _git(root, *step, *from_list, given=chosen)
+        code, output, errors = run_git(root, *step, *from_list, given=chosen)
         if code != 0 and not (step[0] == "commit" and NOTHING_TO_COMMIT.search(output)):
             raise _refused(errors or output)
-    code, head, errors = _git(root, "rev-parse", "--verify", "HEAD")
+    code, head, errors = run_git(root, "rev-parse", "--verify", "HEAD")
     if code != 0:
         raise _refused(errors)
     return head.decode("ascii").strip()
@@ -181,38 +174,6 @@ def _reason(errors: bytes) -> str:
     if any("dubious ownership" in line for line in lines):
         return "the repository belongs to another user (to allow it: git config --global --add safe.directory FOLDER)"
     return lines[0].removeprefix("fatal: ").removeprefix("error: ") if lines else "no reason given"
-
-
-def _git(root: Path, *arguments: str, given: bytes | None = None) -> tuple[int, bytes, bytes]:
-    try:
-        done = subprocess.run(
-            _argv(root, *arguments),
-            env=_environment(),
-            input=given or b"",
-            capture_output=True,
-            timeout=SECONDS,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        return 124, b"", f"git {arguments[0]} took over {SECONDS} s".encode()
-    except OSError as error:
-        return 127, b"", f"git could not be started: {error.strerror}".encode()
-    return done.returncode, done.stdout, done.stderr
-
-
-def _argv(root: Path, *arguments: str) -> list[str]:
-    literal = ["--literal-pathspecs"] if "--pathspec-file-nul" in arguments else []
-    return ["git", *literal, "-c", "core.fsmonitor=false", "-C", str(root), *arguments]
-
-
-def _environment() -> dict[str, str]:
-    variables = {name: value for name, value in os.environ.items() if name not in REPOSITORY_VARIABLES}
-    return variables | {
-        "LC_ALL": "C",
-        "GIT_OPTIONAL_LOCKS": "0",
-        "GIT_TERMINAL_PROMPT": "0",
-        "GIT_EDITOR": "true",
-    }
 
 
 def _printable(path: str) -> str:

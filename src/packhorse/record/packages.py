@@ -9,8 +9,13 @@ import socket
 import subprocess
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+import msgspec
+
+from packhorse.record.software import Package, PythonSoftware, RSoftware
+
+Reply = TypeVar("Reply", PythonSoftware, RSoftware)
 SECONDS = 60
 LOCKS = (
     *("uv.lock", "poetry.lock", "pdm.lock", "Pipfile.lock", "pixi.lock", "conda-lock.yml", "environment.yml"),
@@ -91,33 +96,40 @@ for (i in seq_len(nrow(rows))) { report("package", rows[i, "Package"], rows[i, "
 """
 
 
-def python_packages(python: str, env: Mapping[str, str], cache: Path | None = None) -> dict[str, Any]:
+def python_packages(python: str, env: Mapping[str, str], cache: Path | None = None) -> PythonSoftware:
     """Return version, packages and BLAS of a Python interpreter, or a `note` with the reason where it fails.
 
     `cache` is a folder; without one, the interpreter runs at every call.
     """
 
-    def ask() -> dict[str, Any]:
+    def ask() -> PythonSoftware:
         output, error = ask_interpreter([python, "-c", PYTHON_PROBE], env, Path("/"))
-        lines = [line for line in output.splitlines() if line.startswith("@packhorse ")]
-        if not lines:
-            return {"executable": python, "note": f"{python} did not report its packages: {error}"}
-        return dict(json.loads(lines[-1].removeprefix("@packhorse ")))
+        note = f"{python} did not report its packages: {error}"
+        return parse_python_reply(output) or PythonSoftware(executable=python, note=note)
 
     # The result depends on these variables, besides the interpreter and its folders.
     key = [
         python,
         *(env.get(name, "") for name in ("PYTHONPATH", "PYTHONHOME", "PYTHONNOUSERSITE", "HOME")),
     ]
-    return _cached("python", key, [python], cache, ask)
+    return _cached(PythonSoftware, key, [python], cache, ask)
 
 
-def r_packages(
-    rscript: str, folder: Path, env: Mapping[str, str], cache: Path | None = None
-) -> dict[str, Any]:
+def parse_python_reply(output: str) -> PythonSoftware | None:
+    """Return the last complete report that PYTHON_PROBE printed; None where it printed none."""
+    for line in reversed(output.splitlines()):
+        if line.startswith("@packhorse "):
+            try:
+                return msgspec.convert(json.loads(line.removeprefix("@packhorse ")), PythonSoftware)
+            except (ValueError, msgspec.ValidationError):
+                continue
+    return None
+
+
+def r_packages(rscript: str, folder: Path, env: Mapping[str, str], cache: Path | None = None) -> RSoftware:
     """Return version, packages and BLAS of R, started in `folder` with its .Rprofile and renv."""
 
-    def ask() -> dict[str, Any]:
+    def ask() -> RSoftware:
         return parse_r_reply(rscript, *ask_interpreter([rscript, "-e", R_PROBE], env, folder))
 
     local = [str(folder / name) for name in (".Rprofile", "renv.lock", ".Renviron")]
@@ -126,32 +138,29 @@ def r_packages(
         str(folder),
         *(env.get(name, "") for name in ("R_LIBS", "R_LIBS_USER", "R_HOME", "HOME")),
     ]
-    return _cached("r", key, [rscript, *local], cache, ask)
+    return _cached(RSoftware, key, [rscript, *local], cache, ask)
 
 
-def parse_r_reply(rscript: str, output: str, error: str) -> dict[str, Any]:
+def parse_r_reply(rscript: str, output: str, error: str) -> RSoftware:
     """Return the facts that R_PROBE printed, or a `note` with the reason where it printed none."""
     rows = [line.split("\t")[1:] for line in output.splitlines() if line.startswith("@packhorse\t")]
     if not rows:
-        return {"executable": rscript, "note": f"{rscript} did not report its packages: {error}"}
-    return {"executable": rscript, **_r_facts(rows)}
-
-
-def _r_facts(rows: list[list[str]]) -> dict[str, Any]:
+        return RSoftware(executable=rscript, note=f"{rscript} did not report its packages: {error}")
     first = {row[0]: row[1] for row in rows if len(row) > 1}
     lapack = next((row for row in rows if row[0] == "lapack"), ["lapack", "", ""])
     packages = {row[1]: row[2] for row in reversed(rows) if row[0] == "package" and len(row) == 3}
-    return {
-        "version": first.get("version", ""),
-        "platform": first.get("platform", ""),
-        "home": first.get("home", ""),
-        "blas": first.get("blas", ""),
-        "lapack": lapack[1],
-        "lapack_version": lapack[-1],
-        "rng": first.get("rng", ""),
-        "paths": [row[1] for row in rows if row[0] == "library" and len(row) > 1],
-        "packages": [{"name": name, "version": packages[name]} for name in sorted(packages)],
-    }
+    return RSoftware(
+        executable=rscript,
+        version=first.get("version", ""),
+        platform=first.get("platform", ""),
+        home=first.get("home", ""),
+        blas=first.get("blas", ""),
+        lapack=lapack[1],
+        lapack_version=lapack[-1],
+        rng=first.get("rng", ""),
+        paths=tuple(row[1] for row in rows if row[0] == "library" and len(row) > 1),
+        packages=tuple(Package(name=name, version=packages[name]) for name in sorted(packages)),
+    )
 
 
 def lock_files(folders: list[Path]) -> dict[str, str]:
@@ -188,8 +197,8 @@ def ask_interpreter(argv: list[str], env: Mapping[str, str], folder: Path) -> tu
 
 
 def _cached(
-    kind: str, key: list[str], watched: list[str], cache: Path | None, ask: Callable[[], dict[str, Any]]
-) -> dict[str, Any]:
+    shape: type[Reply], key: list[str], watched: list[str], cache: Path | None, ask: Callable[[], Reply]
+) -> Reply:
     """Return the cached answer while the interpreter and its package folders are unchanged, else call `ask`.
 
     Installing, upgrading or removing a package renames its metadata folder, which changes the mtime of the parent.
@@ -198,22 +207,25 @@ def _cached(
         return ask()
     # Machines with different numbers of cores may share a home, so the host name is part of the key.
     digest = hashlib.sha256("\0".join([socket.gethostname(), *key]).encode("utf-8", "replace")).hexdigest()
+    kind = "python" if shape is PythonSoftware else "r"
     place = cache / f"{kind}-{digest[:16]}.json"
     try:
         entry = json.loads(place.read_bytes())
-        if entry["marks"] == _marks([*watched, *entry["answer"].get("paths", [])]):
-            return dict(entry["answer"])
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        cached: Reply = msgspec.convert(entry["answer"], shape)
+        if entry["marks"] == _marks([*watched, *(cached.paths or ())]):
+            return cached
+    except (OSError, ValueError, KeyError, TypeError, msgspec.ValidationError):
         pass  # no entry, or one of another version
-    answer = ask()
-    if "note" not in answer:
-        _write_cache(place, {"marks": _marks([*watched, *answer.get("paths", [])]), "answer": answer})
+    answer: Reply = ask()
+    if answer.note is None:
+        marks = _marks([*watched, *(answer.paths or ())])
+        _write_cache(place, {"marks": marks, "answer": msgspec.to_builtins(answer)})
     return answer
 
 
-def _marks(paths: list[str]) -> list[list[Any]]:
+def _marks(paths: list[str]) -> list[list[str | int | None]]:
     """Return (path, mtime, inode) of each path, which change with its content."""
-    marks: list[list[Any]] = []
+    marks: list[list[str | int | None]] = []
     for path in paths:
         try:
             status = Path(path).stat()

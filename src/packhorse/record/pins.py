@@ -6,12 +6,13 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
 from urllib.parse import unquote, urlsplit
 
+import msgspec
 from msgspec import Struct
 
 from packhorse.record.packages import ask_interpreter
+from packhorse.record.software import canonical
 
 # Runs under Python 3.8 and later: prints the installed packages with their modules and requirements.
 INSTALLED_PROBE = r"""
@@ -41,6 +42,37 @@ REQUIREMENT = re.compile(
 EXTRA = re.compile(r"extra\s*==\s*['\"]([^'\"]+)['\"]|['\"]([^'\"]+)['\"]\s*==\s*extra")
 
 
+class Repository(Struct, frozen=True, kw_only=True):
+    """The repository that a package was installed from (PEP 610)."""
+
+    vcs: str = ""
+    commit_id: str = ""
+
+
+class DirectUrl(Struct, frozen=True, kw_only=True):
+    """Where a package was installed from, other than by its name from a package index (PEP 610)."""
+
+    url: str = ""
+    vcs_info: Repository | None = None
+
+
+class InstalledPackage(Struct, frozen=True, kw_only=True):
+    """An installed package, with what INSTALLED_PROBE reads of its metadata."""
+
+    name: str
+    version: str | None  # None where its metadata has none
+    modules: tuple[str, ...] = ()
+    requires: tuple[str, ...] = ()  # lines of Requires-Dist
+    direct: DirectUrl | None = None
+
+
+class InstalledPackages(Struct, frozen=True, kw_only=True):
+    """The version of a Python (3.11) and its packages by lower-case name; empty for one that does not report them."""
+
+    version: str = ""
+    packages: dict[str, InstalledPackage] = {}
+
+
 class Pins(Struct, frozen=True, kw_only=True):
     """Pinned packages of an interpreter, as lines of a requirements file."""
 
@@ -52,33 +84,36 @@ class Pins(Struct, frozen=True, kw_only=True):
     notes: tuple[str, ...] = ()
 
 
-def installed_packages(python: str, env: Mapping[str, str]) -> dict[str, Any]:
-    """Return the Python version and the installed packages of an interpreter, or {} where it fails."""
+def installed_packages(python: str, env: Mapping[str, str]) -> InstalledPackages:
+    """Return the Python version and the installed packages of an interpreter; none where it does not report them."""
     output, _ = ask_interpreter([python, "-c", INSTALLED_PROBE], env, Path("/"))
     lines = [line for line in output.splitlines() if line.startswith("@packhorse ")]
-    return dict(json.loads(lines[-1].removeprefix("@packhorse "))) if lines else {}
+    try:
+        return msgspec.convert(json.loads(lines[-1].removeprefix("@packhorse ")), InstalledPackages)
+    except (IndexError, ValueError, msgspec.ValidationError):
+        return InstalledPackages()
 
 
-def providers(installed: Mapping[str, Any], modules: Iterable[str]) -> dict[str, list[str]]:
+def providers(installed: InstalledPackages, modules: Iterable[str]) -> dict[str, list[str]]:
     """Return {module: packages that provide it}; several packages may share a namespace.
 
-    `installed` is the result of `installed_packages`. Modules that no package provides are left out.
+    Modules that no package provides are left out.
     """
     packages: dict[str, list[str]] = {}
-    for package in installed.get("packages", {}).values():
-        for module in package["modules"]:
-            packages.setdefault(module, []).append(canonical(package["name"]))
+    for package in installed.packages.values():
+        for module in package.modules:
+            packages.setdefault(module, []).append(canonical(package.name))
     return {module: packages[module] for module in modules if module in packages}
 
 
 def pin_packages(
-    installed: Mapping[str, Any], modules: Iterable[str], named: Iterable[str], root: Path
+    installed: InstalledPackages, modules: Iterable[str], named: Iterable[str], root: Path
 ) -> Pins:
     """Return pins of the packages that provide `modules`, of the packages `named`, and of their dependencies.
 
     Of a package that is installed from `root`, which is part of the snapshot, only the dependencies are pinned.
     """
-    packages = {canonical(row["name"]): row for row in installed.get("packages", {}).values()}
+    packages = {canonical(package.name): package for package in installed.packages.values()}
     modules = list(modules)
     provided = providers(installed, modules)
     imported = [name for names in provided.values() for name in names]
@@ -94,7 +129,7 @@ def pin_packages(
             lines.append(f"{line} ; {marker}" if marker else line)
         notes += [note] if note else []
     return Pins(
-        python=installed.get("version", ""),
+        python=installed.version,
         lines=tuple(lines),
         names=tuple(sorted(roots)),
         unknown=tuple(module for module in modules if module not in provided),
@@ -103,12 +138,7 @@ def pin_packages(
     )
 
 
-def canonical(name: str) -> str:
-    """Return a package's name as PEP 503 compares names."""
-    return re.sub(r"[-_.]+", "-", name).lower()
-
-
-def _closure(packages: Mapping[str, Any], roots: Iterable[str]) -> dict[str, set[str]]:
+def _closure(packages: Mapping[str, InstalledPackage], roots: Iterable[str]) -> dict[str, set[str]]:
     """Return {package: environment markers under which it is needed} of the roots and their dependencies; "" is always."""
     markers: dict[str, set[str]] = {}
     queue = [(root, frozenset[str](), "") for root in roots]
@@ -118,7 +148,7 @@ def _closure(packages: Mapping[str, Any], roots: Iterable[str]) -> dict[str, set
         if name not in packages or name == "packhorse":
             continue
         markers.setdefault(name, set()).add(marker)
-        for text in packages[name]["requires"]:
+        for text in packages[name].requires:
             requirement = _parse_requirement(text, extras)
             if requirement is None:
                 continue
@@ -149,13 +179,12 @@ def _parse_requirement(text: str, extras: frozenset[str]) -> tuple[str, frozense
     return canonical(match[1]), package_extras, marker
 
 
-def _pin_line(package: Mapping[str, Any], root: Path) -> tuple[str, str, str]:
+def _pin_line(package: InstalledPackage, root: Path) -> tuple[str, str, str]:
     """Return (requirements line, local folder, note) of a package; the line is "" for a package from a local folder."""
-    direct, name, version = package["direct"] or {}, package["name"], package["version"]
-    url = str(direct.get("url", ""))
-    if direct.get("vcs_info", {}).get("commit_id"):
-        vcs = direct["vcs_info"]
-        return f"{name} @ {vcs['vcs']}+{url}@{vcs['commit_id']}", "", ""
+    name, url = package.name, package.direct.url if package.direct else ""
+    repository = package.direct.vcs_info if package.direct else None
+    if repository is not None and repository.commit_id:
+        return f"{name} @ {repository.vcs}+{url}@{repository.commit_id}", "", ""
     if url and not url.startswith("file:"):
         return f"{name} @ {url}", "", ""
     place = Path(unquote(urlsplit(url).path)) if url else None
@@ -164,6 +193,8 @@ def _pin_line(package: Mapping[str, Any], root: Path) -> tuple[str, str, str]:
     # The URL of a conda package is a folder on the build machine; the package index has the same version.
     if place is not None and place.exists():
         return "", str(place), ""
-    public, plus, _ = version.partition("+")
-    note = f"{name} {version} is a local build; the site gets {public}" if plus else ""
+    if package.version is None:
+        return "", "", f"{name} is installed here without a version, so it is not pinned"
+    public, plus, _ = package.version.partition("+")
+    note = f"{name} {package.version} is a local build; the site gets {public}" if plus else ""
     return f"{name}=={public}", "", note

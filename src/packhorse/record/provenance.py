@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from msgspec import Struct
 from packhorse.model.secrets import is_secret_variable
 from packhorse.model.study import Study
 from packhorse.record import git, machine, packages
+from packhorse.record.software import Package, ProgramFile, Software, canonical
 
 FORMAT = "packhorse-provenance"
 VERSION = 1
@@ -53,7 +53,7 @@ def collect(
         "root": str(root),
         "folder": str(folder),
         "git": git.git_state(root),
-        "environment": {"digest": environment_digest(software, root), **software},
+        "environment": {"digest": environment_digest(software, root), **msgspec.to_builtins(software)},
         "locks": packages.lock_files([folder, root]),
         "machine": machine.describe(env),
         "variables": variables(study.env, env),
@@ -61,61 +61,60 @@ def collect(
     }
 
 
-def _software(
-    languages: Languages, folder: Path, env: Mapping[str, str], cache: Path | None
-) -> dict[str, Any]:
-    software: dict[str, Any] = {}
-    if languages.python:
-        software["python"] = packages.python_packages(languages.python, env, cache)
-    if languages.rscript:
-        software["r"] = packages.r_packages(languages.rscript, folder, env, cache)
-    if languages.program:
-        software["program"] = _program(Path(languages.program))
-    return software
+def _software(languages: Languages, folder: Path, env: Mapping[str, str], cache: Path | None) -> Software:
+    python, rscript, program = languages.python, languages.rscript, languages.program
+    return Software(
+        python=packages.python_packages(python, env, cache) if python else None,
+        r=packages.r_packages(rscript, folder, env, cache) if rscript else None,
+        program=_program(Path(program)) if program else None,
+    )
 
 
-def _program(path: Path) -> dict[str, Any]:
+def _program(path: Path) -> ProgramFile:
     try:
         with path.open("rb") as stream:
             digest = hashlib.file_digest(stream, "sha256").hexdigest()
-        return {"path": str(path), "sha256": digest, "bytes": path.stat().st_size}
+        return ProgramFile(path=str(path), sha256=digest, bytes=path.stat().st_size)
     except OSError as error:
-        return {"path": str(path), "note": f"cannot be read: {error.strerror}"}
+        return ProgramFile(path=str(path), note=f"cannot be read: {error.strerror}")
 
 
-def environment_digest(software: Mapping[str, Any], root: Path | None = None) -> str:
+def environment_digest(software: Software, root: Path | None = None) -> str:
     """Return a digest (16 hexadecimal digits) of the installed software: versions of languages and packages, programs.
 
     It does not depend on the machine, on lock files and paths, on Packhorse itself, or on editable installs from
     `root`, whose code is in the snapshot.
     """
-    content: dict[str, Any] = {}
-    for language in ("python", "r"):
-        if language in software:
-            answer = software[language]
-            rows = [row for row in answer.get("packages", ()) if not _is_own(row, root)]
-            content[language] = {
-                "version": answer.get("version"),
-                "implementation": answer.get("implementation"),
-                "packages": sorted(
-                    [_canonical(row["name"]), row["version"], row.get("commit", "")] for row in rows
-                ),
-            }
-    if "program" in software:
-        content["program"] = software["program"].get("sha256", software["program"]["path"])
+    content: dict[str, object] = {}
+    if software.python is not None:
+        content["python"] = {
+            "version": software.python.version,
+            "implementation": software.python.implementation,
+            "packages": _versions(software.python.packages, root),
+        }
+    if software.r is not None:
+        content["r"] = {
+            "version": software.r.version,
+            "implementation": None,
+            "packages": _versions(software.r.packages, root),
+        }
+    if software.program is not None:
+        content["program"] = software.program.sha256 or software.program.path
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def _is_own(row: Mapping[str, Any], root: Path | None) -> bool:
-    if _canonical(row["name"]) == "packhorse":
+def _versions(installed: Iterable[Package] | None, root: Path | None) -> list[list[str | None]]:
+    """Return name, version and commit of each package that a digest counts."""
+    counted = (package for package in installed or () if not _is_own(package, root))
+    rows = [[canonical(package.name), package.version, package.commit or ""] for package in counted]
+    return sorted(rows, key=lambda row: [text or "" for text in row])
+
+
+def _is_own(package: Package, root: Path | None) -> bool:
+    if canonical(package.name) == "packhorse":
         return True
-    place = str(row.get("editable", "")).removeprefix("file://")
+    place = (package.editable or "").removeprefix("file://")
     return bool(place) and root is not None and Path(place).is_relative_to(root)
-
-
-def _canonical(name: str) -> str:
-    """Return a package's name as PEP 503 compares names."""
-    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def variables(named: Mapping[str, str | None], env: Mapping[str, str]) -> dict[str, dict[str, Any]]:

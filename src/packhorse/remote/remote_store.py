@@ -41,6 +41,7 @@ NOT_UPLOADED = (
     "checkpoints",
     "ends",
     "work",
+    "watch",
     "lock",
     KNOWN,
     LOCK,

@@ -1,7 +1,9 @@
 """Table columns from values: their common type, and clashes of types.
 
 Integers and floats combine to floats if every integer is exact in a double; null combines with any type; integers
-beyond 64 bits become decimal text. All other mixtures are a clash, and the column becomes JSON text.
+beyond 64 bits become decimal text. Texts among numbers that only say NA, NaN, None and the like, as some libraries write
+them into JSON, are missing or numbers. All other mixtures are a clash, and the column becomes JSON text. Arrays are not in
+the table.
 """
 
 from __future__ import annotations
@@ -13,7 +15,9 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 
 from packhorse.model.space import spelling
-from packhorse.results.payload import Row, json_text, plain
+from packhorse.results.formats.rows import Array, Row
+from packhorse.results.payload import json_text, plain
+from packhorse.worker.results.cells import BLANK, MISSING, NUMBERS
 
 if TYPE_CHECKING:
     import polars as pl
@@ -37,8 +41,12 @@ class Clash(Struct, frozen=True):
 class Column:
     """One growing column, stored in pieces that keep every bit."""
 
-    def __init__(self, *, as_text: bool = False) -> None:
+    def __init__(self, *, as_text: bool = False, as_numbers: bool = False) -> None:
         self.as_text = as_text
+        self.as_numbers = as_numbers  # whether texts such as None and NaN are missing values or numbers
+        self.missing_texts: dict[str, int] = {}  # how often each was
+        self.only_missing = True  # whether all texts so far are such
+        self.arrays = 0  # number of values that are arrays
         self.first: tuple[int, int] | None = None  # (lowest task, place in its row), which orders columns
         self.pieces: list[tuple[int, pl.Series]] = []
         self.kinds: set[str] = set()
@@ -46,6 +54,13 @@ class Column:
         self.exact = True
         self.broken = False
         self.examples: dict[str, tuple[int, list[int]]] = {}
+
+    @property
+    def needs_numbers(self) -> bool:
+        """Whether the column mixes numbers, or true and false, only with texts such as None and NaN."""
+        others = self.kinds - {"text"}
+        numeric = others in ({"true/false"}, {"integer"}, {"number"}, {"integer", "number"})
+        return "text" in self.kinds and numeric and self.only_missing
 
     @property
     def clash(self) -> bool:
@@ -59,7 +74,15 @@ class Column:
 
     def add(self, start: int, values: list[Any], tasks: Sequence[int], types: set[type]) -> None:
         """Append the values of rows start, start + 1, ..., with the task of each and the set of their types."""
-        kinds = {_KINDS.get(kind, "text") for kind in types - {type(None)}}
+        if Array in types:
+            self.arrays += sum(type(value) is Array for value in values)
+            values = [None if type(value) is Array else value for value in values]
+        if self.as_numbers and str in types:
+            values = [self._without_missing(value) for value in values]
+            types = set(map(type, values))
+        elif self.only_missing and str in types:
+            self.only_missing = all(_is_missing(value) for value in values if type(value) is str)
+        kinds = {_KINDS.get(kind, "text") for kind in types - {type(None), Array}}
         self.kinds |= kinds
         if self.as_text:
             self._count_kinds(values, tasks)
@@ -70,6 +93,13 @@ class Column:
             self.pieces.append((start, _single(values, next(iter(kinds)))))
         elif kinds:
             self.broken = True
+
+    def _without_missing(self, value: Any) -> Any:
+        if type(value) is not str:
+            return value
+        if value not in BLANK:
+            self.missing_texts[value] = self.missing_texts.get(value, 0) + 1
+        return NUMBERS.get(value)
 
     def _add_integers(self, start: int, values: list[Any], types: set[type]) -> None:
         import polars as pl
@@ -138,8 +168,8 @@ class Column:
 class Columns:
     """All result columns, filled by batches of rows."""
 
-    def __init__(self, as_text: Collection[str] = ()) -> None:
-        self.as_text = frozenset(as_text)
+    def __init__(self, as_text: Collection[str] = (), as_numbers: Collection[str] = ()) -> None:
+        self.as_text, self.as_numbers = frozenset(as_text), frozenset(as_numbers)
         self.rows = 0
         self.columns: dict[str, Column] = {}
 
@@ -168,17 +198,32 @@ class Columns:
         """Record the names of rows whose lowest task is `first`."""
         for place, name in enumerate(names):
             if name not in self.columns:
-                self.columns[name] = Column(as_text=name in self.as_text)
+                self.columns[name] = Column(as_text=name in self.as_text, as_numbers=name in self.as_numbers)
             self.columns[name].see((first, place))
 
     @property
     def clashes(self) -> list[str]:
         """The names of the columns that must be read again as text, in the order of the table."""
-        return [name for name, column in self.named() if column.clash and not column.as_text]
+        return [
+            name
+            for name, column in self.named()
+            if column.clash and not column.as_text and not column.needs_numbers
+        ]
+
+    @property
+    def numeric(self) -> list[str]:
+        """The names of the columns that must be read again as numbers with missing values."""
+        return [name for name, column in self.named() if column.needs_numbers and not column.as_numbers]
+
+    @property
+    def arrays(self) -> dict[str, int]:
+        """How many arrays each name has."""
+        return {name: column.arrays for name, column in self.columns.items() if column.arrays}
 
     def named(self) -> list[tuple[str, Column]]:
         """Return names and columns in order: by the lowest task with the column, then by position in its row."""
-        return sorted(self.columns.items(), key=lambda item: item[1].first or (0, 0))
+        tabular = {name: column for name, column in self.columns.items() if column.kinds or not column.arrays}
+        return sorted(tabular.items(), key=lambda item: item[1].first or (0, 0))
 
 
 def typed_column(name: str, values: list[Any], written: Sequence[Any] | None = None) -> pl.Series:
@@ -227,6 +272,10 @@ def _shapes(rows: list[Row], tasks: list[int]) -> dict[tuple[str, ...], int]:
         if task < lowest.get(shape, task + 1):
             lowest[shape] = task
     return lowest
+
+
+def _is_missing(text: str) -> bool:
+    return text in BLANK or text in MISSING or text in NUMBERS
 
 
 def _exact(value: int) -> bool:

@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from msgspec import Struct
 
 from packhorse.results.fold import Fold
+from packhorse.results.formats.rows import Row, UnreadableError
 from packhorse.results.journal import Journal, Record
-from packhorse.results.payload import Payloads, Row, UnreadableError
+from packhorse.results.payload import Payloads
 
 
 class Difference(Struct, frozen=True):
@@ -76,7 +77,7 @@ def _differences(
         if old.exact(before[1]) == new.exact(after[1]):
             return []
         try:
-            return list(_unequal(index, old.rows(before[1]), new.rows(after[1])))
+            return list(_unequal(index, old.rows(before[1]) or [], new.rows(after[1]) or []))
         except UnreadableError as error:
             return [Difference(index, "", 0, "", str(error))]
 

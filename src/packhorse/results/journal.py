@@ -75,8 +75,10 @@ class Record(Struct, kw_only=True, gc=False):
     text: str | None = None
     pack: tuple[int, int, int] | None = None
     format: str = ""
+    parts: tuple[tuple[str, str, int], ...] = ()  # name, format and length of each file of a result
     slot: int | None = None
     artifacts: Any = None
+    partial: bool | None = None
 
 
 class _Line(Struct, gc=False):
@@ -89,6 +91,8 @@ class _Line(Struct, gc=False):
     header: dict[str, Any] | None = None
     totals: dict[str, Any] | None = None
     note: str | None = None
+    partial: Any = None
+    read: list[str] | None = None
     end: str | None = None
     at: float | None = None
 
@@ -109,6 +113,10 @@ class Journal:
         self.offset = array("Q")
         self.length = array("Q")
         self.notes: list[str] = []
+        self.read: list[str] | None = (
+            None  # files of the snapshot that tasks read; None where that was not seen
+        )
+        self.partial: dict[int, Record] = {}  # what tasks left that were stopped without an outcome, by index
         self.totals: dict[str, Any] = {}
         self.end = ""
         self.ended: float | None = None  # Unix seconds
@@ -214,8 +222,20 @@ class Journal:
             self.totals = line.totals
         elif line.note is not None:
             self.notes.append(line.note)
+        elif isinstance(line.partial, dict):
+            self._add_partial(line.partial)
+        elif line.read is not None:
+            self.read = line.read
         elif line.end is not None:
             self.end, self.ended = line.end, line.at
+
+    def _add_partial(self, members: dict[str, Any]) -> None:
+        try:
+            record = msgspec.convert({**members, "index": members.get("task")}, Record)
+        except msgspec.ValidationError:
+            self.bad += 1
+        else:
+            self.partial[record.index] = record
 
     def _packed(self, place: tuple[int, int, int]) -> bool:
         """Return whether the pack is long enough; after a crash of the machine it may lack its tail."""

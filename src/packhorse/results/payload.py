@@ -1,17 +1,16 @@
 """Rows of a record's result: a dict for each row, in the order that the script wrote.
 
-Numbers keep every bit. JSON may contain NaN and Infinity, as Python and R write them.
+Numbers keep every bit. JSON may contain NaN and Infinity, as Python and R write them. The readers of each format are in
+`formats`; what the worker could read, it has accepted already (`worker.results`).
 """
 
 from __future__ import annotations
 
 import csv
-import io
 import json
-import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime, time, timedelta
-from pathlib import Path
+from pathlib import Path, PurePath
 from types import TracebackType
 from typing import Any, BinaryIO, Self
 from zlib import crc32
@@ -19,37 +18,46 @@ from zlib import crc32
 import msgspec
 from msgspec import UNSET
 
+from packhorse.model.study import Result
+from packhorse.results.formats.arrays import read_hdf5, read_mat, read_netcdf, read_npy, read_npz
+from packhorse.results.formats.frames import read_parquet, read_xlsx
+from packhorse.results.formats.rows import File, MissingTexts, Row, UnreadableError, array_members
+from packhorse.results.formats.text import (
+    delimited,
+    json_rows,
+    read_json,
+    read_ndjson,
+    read_text,
+    read_txt,
+    read_yaml,
+)
 from packhorse.results.journal import Journal, Record
+from packhorse.worker.results.judgement import expand, parse_json
+from packhorse.worker.results.refusal import NoResult
+from packhorse.worker.results.result import suffix_format
 
-Row = dict[str, Any]
-RESULT = "result"  # the column of a result that is one value without a name
-UNNAMED = "unnamed"  # the column of an empty name, such as the row names of R's write.csv
-
-# Leading zeros make an identifier ("007"), not a number; underscores and blanks are not digits.
-_INTEGER = re.compile(r"[+-]?(0|[1-9][0-9]*)")
-_FLOAT = re.compile(r"[+-]?((0|[1-9][0-9]*)(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
-# How R, Python, C, Julia and NumPy print values without digits.
-_SPECIAL_VALUES: dict[str, Any] = {
-    "": None,
-    "NA": None,
-    **dict.fromkeys(("TRUE", "True", "true"), True),
-    **dict.fromkeys(("FALSE", "False", "false"), False),
-    **dict.fromkeys(("NaN", "nan", "-nan", "-NaN"), float("nan")),
-    **dict.fromkeys(("Inf", "inf", "+inf", "Infinity"), float("inf")),
-    **dict.fromkeys(("-Inf", "-inf", "-Infinity"), float("-inf")),
-}
-
-
-class UnreadableError(Exception):
-    """A result that cannot be read, with the reason."""
+R_FORMATS = ("rds", "rdata")
+# Reads many R files at once, since R takes longer to start than to read one: (content, format) -> JSON, or the reason.
+ReadR = Callable[[Sequence[tuple[bytes, str]]], list[bytes | str]]
+Part = tuple[str, str, bytes]  # name, format and content of a file
 
 
 class Payloads:
     """Reader of the results of one journal's records. A context manager, since it may keep the pack open."""
 
-    def __init__(self, journal: Journal, default_format: str = "text") -> None:
+    def __init__(
+        self,
+        journal: Journal,
+        default_format: str = "text",
+        result: Result | None = None,
+        read_r: ReadR | None = None,
+    ) -> None:
         self.journal = journal
         self.default_format = default_format
+        self.setting: dict[str, Any] = {} if result is None else msgspec.to_builtins(result)
+        self.missing_texts: MissingTexts = {}
+        self._read_r = read_r
+        self._of_r: dict[bytes, bytes | str] = {}
         self._file: BinaryIO | None = None
 
     def __enter__(self) -> Self:
@@ -61,8 +69,8 @@ class Payloads:
         if self._file is not None:
             self._file.close()
 
-    def rows(self, record: Record) -> list[Row]:
-        """Return the rows of one record; a record without a result has one row without columns.
+    def rows(self, record: Record) -> list[Row] | None:
+        """Return the rows of one record, or None where it has no result.
 
         Raise UnreadableError where the result cannot be read.
         """
@@ -70,23 +78,62 @@ class Payloads:
         if type(value) is dict and "" not in value and dict not in map(type, value.values()):
             return [value]  # by far the most frequent case
         if value is not UNSET:
-            return _json_rows(value)
+            try:
+                return json_rows(value)
+            except NoResult as error:
+                raise UnreadableError(str(error)) from None
+        parts = self.parts(record)
+        if not parts:
+            return None
+        return _joined([(name, self._read(form, data)) for name, form, data in parts])
+
+    def prepare(self, records: Iterable[Record]) -> None:
+        """Read the R files of many records at once."""
+        found: dict[bytes, str] = {}
+        for record in records:
+            if record.format in R_FORMATS or record.parts or self.default_format in R_FORMATS:
+                try:
+                    found.update({data: form for _, form, data in self.parts(record) if form in R_FORMATS})
+                except UnreadableError:
+                    continue
+        if found and self._read_r is not None:
+            self._of_r = dict(zip(found, self._read_r(list(found.items())), strict=True))
+
+    def _read(self, form: str, data: bytes) -> list[Row]:
+        compressed = form.endswith(".gz")
+        reader = _READERS.get(form[:-3] if compressed else form)
+        try:
+            if form in R_FORMATS:
+                return self._rows_of_r(data)
+            if reader is None:
+                raise UnreadableError(f"a result in the format {form!r} cannot be read")
+            return reader(File(expand(data) if compressed else data, self.setting, self.missing_texts))
+        except UnicodeDecodeError as error:
+            raise UnreadableError(f"the {form} result is not UTF-8 at byte {error.start}") from error
+        except (ValueError, RecursionError, csv.Error) as error:
+            raise UnreadableError(f"the {form} result cannot be read: {_first_line(error)}") from error
+
+    def _rows_of_r(self, data: bytes) -> list[Row]:
+        found = self._of_r.get(data, "only the merge reads R files")
+        if isinstance(found, bytes):
+            return [_with_arrays(row) for row in json_rows(parse_json(found))]
+        raise ValueError(found)
+
+    def parts(self, record: Record) -> list[Part]:
+        """Return the files of a result, without any where the record has none. Raise UnreadableError."""
         data = self.data(record)
         if data is None:
-            return [{}]
-        name = record.format or self.default_format
-        reader = _READERS.get(name)
-        if reader is None:
-            raise UnreadableError(f"a result in the format {name!r} cannot be read")
-        try:
-            return reader(data)
-        except UnicodeDecodeError as error:
-            raise UnreadableError(f"the {name} result is not UTF-8 at byte {error.start}") from error
-        except (ValueError, RecursionError, csv.Error) as error:
-            raise UnreadableError(f"the {name} result cannot be read: {_first_line(error)}") from error
+            return []
+        if not record.parts:
+            return [("", record.format or self.default_format, data)]
+        found, at = [], 0
+        for name, form, length in record.parts:
+            found.append((name, form, data[at : at + length]))
+            at += length
+        return found
 
     def data(self, record: Record) -> bytes | None:
-        """Return the bytes of a result file, or None where the record has none. Raise UnreadableError."""
+        """Return the bytes of a result, or None where the record has none. Raise UnreadableError."""
         if record.text is not None:
             return record.text.encode("utf-8", "surrogateescape")
         if record.pack is None:
@@ -114,12 +161,42 @@ class Payloads:
             return ("unreadable", str(error), record.pack)
 
 
-def decode_json(data: bytes) -> Any:
-    """Decode JSON exactly, including NaN, Infinity and -Infinity; raise ValueError for other text."""
-    try:
-        return msgspec.json.decode(data)
-    except ValueError:
-        return json.loads(data.decode("utf-8-sig", "surrogateescape"))
+def _joined(files: list[tuple[str, list[Row]]]) -> list[Row]:
+    """Return the rows of several files of a task: row by row, or the one row of a file beside each of another's.
+
+    A name that an earlier file has becomes FILE.NAME, without the suffix of the file.
+    """
+    (_, rows), *others = files
+    for file, found in others:
+        if 1 not in (len(rows), len(found)) and len(rows) != len(found):
+            raise UnreadableError(
+                f"{file} has {len(found)} rows, and the files before it {len(rows)}; write as many, or one"
+            )
+        more = found * len(rows) if len(found) == 1 else found
+        rows = rows * len(found) if len(rows) == 1 else rows
+        taken = {name for row in rows for name in row}
+        prefix = PurePath(file).stem + "."
+        rows = [
+            row | {(prefix + name if name in taken else name): value for name, value in second.items()}
+            for row, second in zip(rows, more, strict=True)
+        ]
+    return rows
+
+
+def _with_arrays(row: Row) -> Row:
+    """Return a row of R with its long or nested lists of numbers as arrays."""
+    if list not in map(type, row.values()):
+        return row
+    import numpy as np
+
+    found: Row = {}
+    for name, value in row.items():
+        try:
+            values = np.asarray(value, dtype=float) if type(value) is list else None
+        except (TypeError, ValueError):  # texts, or rows of different lengths
+            values = None
+        found |= {name: value} if values is None else array_members(name, values)
+    return found
 
 
 def json_text(value: Any) -> str:
@@ -128,7 +205,7 @@ def json_text(value: Any) -> str:
 
 
 def plain(value: Any) -> Any:
-    """Return a Parquet value that JSON lacks as a text or number."""
+    """Return a value that JSON lacks as a text or number."""
     if isinstance(value, date | datetime | time):
         return value.isoformat()
     if isinstance(value, bytes):
@@ -138,122 +215,30 @@ def plain(value: Any) -> Any:
     return str(value)
 
 
-def cell(text: str) -> Any:
-    """Return the value of one CSV cell: None, bool, int, float or the text itself."""
-    if text in _SPECIAL_VALUES:
-        return _SPECIAL_VALUES[text]
-    if _INTEGER.fullmatch(text):
-        return -0.0 if text == "-0" else int(text)
-    return float(text) if _FLOAT.fullmatch(text) else text
-
-
-def _json_rows(value: Any) -> list[Row]:
-    if type(value) is dict:
-        return [_flat(value)]
-    if type(value) is list and all(type(row) is dict for row in value):
-        return [_flat(row) for row in value]
-    return [{RESULT: value}]
-
-
-def _flat(row: Row) -> Row:
-    """Return a row with the names of nested objects joined by dots."""
-    flat: Row = {}
-    for name, value in _leaves(row, ""):
-        if name in flat:
-            raise UnreadableError(f"two values of the result are named {name!r}")
-        flat[name] = value
-    return flat
-
-
-def _leaves(row: Row, prefix: str) -> Iterator[tuple[str, Any]]:
-    for key, value in row.items():
-        name = prefix + (key or UNNAMED)
-        if type(value) is dict and value:
-            yield from _leaves(value, name + ".")
-        else:
-            yield name, value
-
-
-def _json(data: bytes) -> list[Row]:
-    return _json_rows(decode_json(data))
-
-
-def _ndjson(data: bytes) -> list[Row]:
-    return [row for line in data.split(b"\n") if line.strip() for row in _json_rows(decode_json(line))]
-
-
-def _text(data: bytes) -> list[Row]:
-    text = data.decode("utf-8-sig").strip("\r\n")
-    value = cell(text.strip())
-    return [{RESULT: text if isinstance(value, str) else value}]
-
-
-def _parquet(data: bytes) -> list[Row]:
-    import polars as pl
-
-    try:
-        frame = pl.read_parquet(io.BytesIO(data))
-    except (pl.exceptions.PolarsError, OSError) as error:
-        raise ValueError(str(error)) from error
-    return [_flat(row) for row in frame.to_dicts()]
-
-
-def _csv(data: bytes) -> list[Row]:
-    text = data.decode("utf-8-sig")
-    head = text.partition("\n")[0]
-    delimiter = next((char for char in ",\t;" if char in head), ",")
-    lines = [
-        line for line in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True) if line
-    ]
-    if not lines:
-        return []
-    header, body = lines[0], lines[1:]
-    # R's write.table gives row names a column without a header.
-    if body and all(len(line) == len(header) + 1 for line in body):
-        header = ["", *header]
-    for number, line in enumerate(body, start=2):
-        if len(line) != len(header):
-            raise ValueError(f"line {number} has {len(line)} cells, but the header has {len(header)}")
-    columns = [_column([line[at] for line in body]) for at in range(len(header))]
-    names = _distinct(header)
-    return [dict(zip(names, values, strict=True)) for values in zip(*columns, strict=True)]
-
-
-def _column(texts: list[str]) -> list[Any]:
-    """Return the values of one file's column with one type: all numbers, all true or false, or all text."""
-    values = [cell(text) for text in texts]
-    kinds = {type(value) for value in values} - {type(None)}
-    if kinds <= {int, float} or kinds == {bool}:
-        return values
-    return [None if value is None else text for text, value in zip(texts, values, strict=True)]
-
-
-def _distinct(header: list[str]) -> list[str]:
-    names: dict[str, None] = {}
-    for name in (name.strip() or UNNAMED for name in header):
-        distinct, number = name, 1
-        while distinct in names:
-            number += 1
-            distinct = f"{name}_{number}"
-        names[distinct] = None
-    return list(names)
-
-
 def result_format(record_format: str, file: str) -> str:
     """Return the format of a result file: from the study, else from its suffix, else text."""
-    suffix = Path(file).suffix.lower().lstrip(".")
-    return record_format or (suffix if suffix in _READERS else "text")
+    return record_format or suffix_format(str(Path(file))) or "text"
 
 
 def _first_line(error: BaseException) -> str:
     return str(error).partition("\n")[0] or type(error).__name__
 
 
-_READERS: dict[str, Callable[[bytes], list[Row]]] = {
-    "json": _json,
-    "ndjson": _ndjson,
-    "jsonl": _ndjson,
-    "csv": _csv,
-    "parquet": _parquet,
-    "text": _text,
+_READERS: dict[str, Callable[[File], list[Row]]] = {
+    "json": read_json,
+    "ndjson": read_ndjson,
+    "jsonl": read_ndjson,
+    "csv": delimited("csv"),
+    "tsv": delimited("tsv"),
+    "dat": delimited("dat"),
+    "txt": read_txt,
+    "text": read_text,
+    "yaml": read_yaml,
+    "parquet": read_parquet,
+    "xlsx": read_xlsx,
+    "npy": read_npy,
+    "npz": read_npz,
+    "hdf5": read_hdf5,
+    "netcdf": read_netcdf,
+    "mat": read_mat,
 }

@@ -7,19 +7,18 @@ the report counts them, and the files are always written.
 from __future__ import annotations
 
 import contextlib
-import errno
 import gc
-import os
-import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from packhorse.model.errors import RunError, UsageError
+from msgspec.structs import replace
+
+from packhorse.model.errors import RunError
 from packhorse.model.space import ParameterSpace
-from packhorse.model.study import Study
+from packhorse.model.study import Result, Study
 from packhorse.results.columns import (
     INT64,
     Clash,
@@ -30,18 +29,19 @@ from packhorse.results.columns import (
     typed_column,
 )
 from packhorse.results.fold import Fold
+from packhorse.results.formats.rows import Array, Row, UnreadableError
 from packhorse.results.journal import OUTCOMES, Journal, Record
-from packhorse.results.payload import Payloads, Row, UnreadableError, result_format
+from packhorse.results.payload import Payloads, ReadR, result_format
+from packhorse.results.table_files import write_whole
 from packhorse.results.uniform import decode_uniform
 
 if TYPE_CHECKING:
-    import pandas as pd
     import polars as pl
 
-MIN_FREE = 1 << 20  # bytes; a disk with less free space counts as full
 BATCH = 10_000  # rows to hold as Python objects at once
 BYTES = 1 << 24  # of journal lines to decode at once
 UNREADABLE = "UNREADABLE"
+ENDED = ("TIMEOUT", "MEMORY", "UNFINISHED")  # outcomes of tasks that a limit ended
 BOOKKEEPING = ("attempt", "wave", "host", "begin", "wall", "cpu", "memory")
 
 
@@ -54,6 +54,12 @@ class MergeReport:
     counts: dict[str, int]  # by outcome, and MISSING; UNREADABLE tasks also count as OK
     unreadable: dict[int, str]  # task -> the reason
     empty: list[int]  # OK tasks whose result has no rows
+    without: list[int]  # OK tasks without a result, where others have one
+    arrays: dict[str, int]  # results that are arrays, and so not in the table: how many
+    missing_texts: dict[
+        tuple[str, str], int
+    ]  # (column, word) -> how often the word was read as missing or as a number
+    partial: list[int]  # tasks that were ended, and whose result is in the table all the same
     clashes: list[Clash]
     renamed: dict[str, str]  # result column -> its name in the table
     duplicates: tuple[int, ...]  # tasks that succeeded more than once
@@ -77,14 +83,37 @@ class _Gathered:
     books: list[pl.DataFrame] = field(default_factory=list)
     unreadable: dict[int, tuple[str, Journal, Record]] = field(default_factory=dict)
     empty: list[int] = field(default_factory=list)
+    without: list[int] = field(default_factory=list)
+    partial: list[int] = field(default_factory=list)
+    missing_texts: dict[tuple[str, str], int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class _Reading:
+    """How results are read: the default format, the study's settings, and the reader of R files."""
+
+    form: str
+    result: Result | None
+    read_r: ReadR | None
+
+    def payloads(self, journal: Journal) -> Payloads:
+        """Return the reader of the results of one journal."""
+        return Payloads(journal, self.form, self.result, self.read_r)
 
 
 def merge_results(
-    space: ParameterSpace, fold: Fold, directory: Path, *, study: Study | None = None, code: str = ""
+    space: ParameterSpace,
+    fold: Fold,
+    directory: Path,
+    *,
+    study: Study | None = None,
+    codes: Collection[str] = (),
+    read_r: ReadR | None = None,
 ) -> MergeReport:
     """Write results.parquet, results.csv and failures.csv into a directory, each atomically.
 
-    `code` is the digest of the current code: the column ph_code is written if any task has another one.
+    `codes` are the digests of the current code, and of others that count as it: the column ph_code is written
+    if any task has another one.
     """
     if space.size > INT64[1]:
         raise RunError(
@@ -93,21 +122,28 @@ def merge_results(
         )
     result = study.result if study is not None else None
     default = result_format(result.format, result.file) if result is not None else "text"
-    gathered = _gather(fold, default, ())
-    clashes = gathered.columns.clashes
-    if clashes:  # read again, with these columns as text
-        gathered = _gather(fold, default, clashes)
-    table, renamed = _table(space, gathered, code)
+    reading = _Reading(default, result, read_r)
+    gathered = _gather(fold, reading)
+    clashes, numeric = gathered.columns.clashes, gathered.columns.numeric
+    if clashes or numeric:  # read again, with these columns as text, or as numbers
+        gathered = _gather(fold, reading, clashes, numeric)
+    if not gathered.columns.columns:
+        gathered.without.clear()  # no task has a result, so their records are the table
+    table, renamed = _table(space, gathered, set(codes) - {""})
     files = [directory / name for name in ("results.parquet", "results.csv", "failures.csv")]
     writers = (table.write_parquet, table.write_csv, _failures(space, fold, gathered).write_csv)
     with ThreadPoolExecutor() as pool:  # each waits for the disk, and polars releases the GIL
         list(pool.map(write_whole, files, writers))
     return MergeReport(
         table=table,
-        tasks=fold.counts["OK"] - len(gathered.unreadable) - len(gathered.empty),
+        tasks=fold.counts["OK"] - sum(map(len, (gathered.unreadable, gathered.empty, gathered.without))),
         counts={**fold.counts, UNREADABLE: len(gathered.unreadable)},
         unreadable={index: reason for index, (reason, _, _) in sorted(gathered.unreadable.items())},
         empty=sorted(gathered.empty),
+        without=sorted(gathered.without),
+        arrays=gathered.columns.arrays,
+        missing_texts=_missing_texts(gathered),
+        partial=sorted(gathered.partial),
         clashes=[gathered.columns.columns[name].describe_clash(escape_surrogates(name)) for name in clashes],
         renamed=renamed,
         duplicates=fold.duplicates.indices,
@@ -117,42 +153,6 @@ def merge_results(
         notes=list(dict.fromkeys(note for journal in fold.journals for note in journal.notes)),
         files=files,
     )
-
-
-def write_whole(path: Path, write: Callable[[Any], Any]) -> None:
-    """Write a file atomically: a reader sees the old or the new content, even after a power failure."""
-    import polars
-
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        with partial.open("wb") as file:
-            try:
-                write(file)
-            except polars.exceptions.PolarsError as error:  # it does not contain the errno
-                full = shutil.disk_usage(path.parent).free < MIN_FREE
-                raise OSError(errno.ENOSPC if full else errno.EIO, str(error), str(path)) from error
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            partial.unlink()
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
-
-
-def to_pandas(frame: pl.DataFrame) -> pd.DataFrame:
-    """Return a table as a pandas frame; raise UsageError where pandas or pyarrow is not installed."""
-    try:
-        return frame.to_pandas()
-    except ImportError as error:
-        raise UsageError(
-            "pandas and pyarrow are not installed here",
-            "pip install 'packhorse[pandas]', or use the polars table",
-        ) from error
 
 
 def parameter_columns(space: ParameterSpace, index: pl.Series) -> list[pl.Series]:
@@ -175,19 +175,49 @@ def parameter_columns(space: ParameterSpace, index: pl.Series) -> list[pl.Series
     return columns
 
 
-def _gather(fold: Fold, default: str, as_text: list[str] | tuple[()]) -> _Gathered:
-    gathered = _Gathered(Columns(as_text))
+def _missing_texts(gathered: _Gathered) -> dict[tuple[str, str], int]:
+    """Return how often each word in each column was read as missing or as a number, in its file or among others."""
+    found = dict(gathered.missing_texts)
+    for name, column in gathered.columns.named():
+        for word, count in column.missing_texts.items():
+            found[name, word] = found.get((name, word), 0) + count
+    return {(escape_surrogates(name), word): count for (name, word), count in found.items()}
+
+
+def _gather(
+    fold: Fold, reading: _Reading, as_text: Sequence[str] = (), as_numbers: Sequence[str] = ()
+) -> _Gathered:
+    gathered = _Gathered(Columns(as_text, as_numbers))
     for journal, indices, lines in fold.winners("OK"):
-        with Payloads(journal, default) as payloads, _no_cycles():
+        with reading.payloads(journal) as payloads, _no_cycles():
             at = 0
             for rows, block in journal.blocks(lines, journal.within(BYTES, BATCH)):
                 tasks = indices[at : at + len(rows)]
                 at += len(rows)
                 if not _add_uniform(block, tasks, journal, gathered):
                     records = journal.decoded(rows, block)
+                    payloads.prepare(records)
                     for batch in _batches(payloads, tasks, records, gathered):
                         _add(batch, journal, gathered)
+            for word, count in payloads.missing_texts.items():
+                gathered.missing_texts[word] = gathered.missing_texts.get(word, 0) + count
+    _gather_partial(fold, reading, gathered)
     return gathered
+
+
+def _gather_partial(fold: Fold, reading: _Reading, gathered: _Gathered) -> None:
+    """Add complete results of tasks that were ended, which the study accepts; one that cannot be read is left out."""
+    for journal, indices, lines in fold.winners(*ENDED):
+        pairs = zip(indices, journal.records(lines), strict=True)
+        accepted = [(index, record) for index, record in pairs if record.text is not None or record.pack]
+        if not accepted:
+            continue
+        rest = _Gathered(gathered.columns)  # unreadable ones are told as what they are: ended
+        with reading.payloads(journal) as payloads:
+            payloads.prepare(record for _, record in accepted)
+            for batch in _batches(payloads, [at for at, _ in accepted], [one for _, one in accepted], rest):
+                _add(batch, journal, gathered, partial=True)
+                gathered.partial += batch.indices
 
 
 def _add_uniform(block: bytes, tasks: list[int], journal: Journal, gathered: _Gathered) -> bool:
@@ -235,12 +265,15 @@ def _batches(
         except UnreadableError as error:
             gathered.unreadable[index] = (str(error), payloads.journal, record)
             continue
-        if not rows:
+        if rows is None:
+            gathered.without.append(index)
+            rows = [{}]
+        elif not rows:
             gathered.empty.append(index)
             continue
         batch.indices.append(index)
         batch.records.append(record)
-        batch.rows += rows
+        batch.rows += map(_without_values, rows)
         batch.counts.append(len(rows))
         if len(batch.rows) >= BATCH:
             yield batch
@@ -249,10 +282,20 @@ def _batches(
         yield batch
 
 
-def _add(batch: _Batch, journal: Journal, gathered: _Gathered) -> None:
+def _without_values(row: Row) -> Row:
+    """Return a row whose arrays are empty: they are not in the table, and many of them would fill the memory."""
+    if Array not in map(type, row.values()):
+        return row
+    return {
+        name: replace(value, values=value.values[:0]) if type(value) is Array else value
+        for name, value in row.items()
+    }
+
+
+def _add(batch: _Batch, journal: Journal, gathered: _Gathered, *, partial: bool = False) -> None:
     import polars as pl
 
-    book = _book(batch.indices, batch.records, journal)
+    book = _book(batch.indices, batch.records, journal).with_columns(ph_partial=pl.lit(partial))
     if len(batch.rows) > len(batch.records):
         owner = [at for at, count in enumerate(batch.counts) for _ in range(count)]
         number = [at if count > 1 else None for count in batch.counts for at in range(count)]
@@ -284,15 +327,20 @@ def _book(indices: list[int], records: Sequence[Record], journal: Journal) -> pl
         pl.lit(header.wave, dtype=pl.Int64).alias("ph_wave"),
         pl.lit(header.host, dtype=pl.String).alias("ph_host"),
         pl.lit(header.code, dtype=pl.String).alias("ph_code"),
+        pl.lit(value=False).alias("ph_partial"),
     )
 
 
-def _table(space: ParameterSpace, gathered: _Gathered, code: str) -> tuple[pl.DataFrame, dict[str, str]]:
+def _table(
+    space: ParameterSpace, gathered: _Gathered, codes: set[str]
+) -> tuple[pl.DataFrame, dict[str, str]]:
     """Return the table of parameters, results and bookkeeping, sorted by index, and the renamed columns."""
     import polars as pl
 
     book = pl.concat(gathered.books) if gathered.books else _empty_book()
     order = book.select(pl.arg_sort_by("ph_index", "ph_row", nulls_last=True)).to_series()
+    if gathered.without:
+        order = order.filter(~book["ph_index"].is_in(gathered.without)[order])
     book = book[order]
     named = gathered.columns.named()
     left = _parameters(space, book)
@@ -303,8 +351,10 @@ def _table(space: ParameterSpace, gathered: _Gathered, code: str) -> tuple[pl.Da
         # A task with one row among tasks with several is their row 0.
         book = book.with_columns(pl.col("ph_row").fill_null(0))
         bookkeeping.insert(0, "ph_row")
-    if set(book["ph_code"].unique()) - {code} and (code or book["ph_code"].n_unique() > 1):
+    if set(book["ph_code"].unique()) - codes and (codes or book["ph_code"].n_unique() > 1):
         bookkeeping.append("ph_code")
+    if book["ph_partial"].any():
+        bookkeeping.append("ph_partial")
     table = pl.DataFrame([*left, *results, *(book[name] for name in ["ph_index", *bookkeeping])])
     return table, {
         escape_surrogates(old): new for old, new in chosen.items() if escape_surrogates(old) != new
@@ -333,7 +383,15 @@ def _empty_book() -> pl.DataFrame:
 
     numbers = dict.fromkeys(("ph_index", "ph_row", "seed", "ph_attempt", "ph_wave", "ph_memory"), pl.Int64())
     seconds = dict.fromkeys(("ph_begin", "ph_wall", "ph_cpu"), pl.Float64())
-    return pl.DataFrame(schema={**numbers, **seconds, "ph_host": pl.String(), "ph_code": pl.String()})
+    return pl.DataFrame(
+        schema={
+            **numbers,
+            **seconds,
+            "ph_host": pl.String(),
+            "ph_code": pl.String(),
+            "ph_partial": pl.Boolean(),
+        }
+    )
 
 
 def _failures(space: ParameterSpace, fold: Fold, gathered: _Gathered) -> pl.DataFrame:
@@ -356,19 +414,3 @@ def _failures(space: ParameterSpace, fold: Fold, gathered: _Gathered) -> pl.Data
         [*_parameters(space, book), *cause_columns, *(book[f"ph_{n}"] for n in ("index", *BOOKKEEPING))]
     )
     return frame.sort("ph_index")
-
-
-def frame_lines(frame: Any) -> list[str]:
-    """Return a polars frame as a table of text."""
-    import polars
-
-    with polars.Config(
-        tbl_rows=200,
-        tbl_cols=50,
-        tbl_hide_dataframe_shape=True,
-        tbl_hide_column_data_types=True,
-        tbl_formatting="ASCII_MARKDOWN",
-        tbl_width_chars=200,
-        float_precision=6,
-    ):
-        return str(frame).splitlines()

@@ -88,7 +88,7 @@ def _report_files(event: dict[str, Any], reporter: Reporter) -> None:
         )
     else:
         reporter.warn(
-            f"the first task changed {shown} in its private copy; later tasks in the same slot see the change"
+            f"the first task changed {shown} in its private copy; every task begins with these files as they were"
         )
 
 

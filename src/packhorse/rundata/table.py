@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+from packhorse.model.plan import Plan
 from packhorse.model.space import ParameterSpace
 from packhorse.model.study import Study
 from packhorse.results.duplicates import duplicate_seeds
 from packhorse.results.fold import Fold
 from packhorse.results.table import MergeReport, merge_results
 from packhorse.rundir.directory import RunDirectory
+from packhorse.runtime.r_files import read_r_files
+from packhorse.text.amounts import counted
+from packhorse.worker.results.cells import NUMBERS
+
+SHOWN = 5  # tasks in one sentence
 
 
-def merge_table(run: RunDirectory, space: ParameterSpace, fold: Fold, study: Study, code: str) -> MergeReport:
-    """Write the table of finished tasks; `code` is the code digest of the newest wave."""
-    return merge_results(space, fold, run.path, study=study, code=code)
+def merge_table(
+    run: RunDirectory, space: ParameterSpace, fold: Fold, study: Study, latest: Plan | None
+) -> MergeReport:
+    """Write the table of finished tasks; `latest` is the newest plan, whose code is the current one."""
+    codes = (latest.code, *latest.same_code) if latest is not None else ()
+    return merge_results(space, fold, run.path, study=study, codes=codes, read_r=read_r_files)
 
 
 def table_notes(report: MergeReport, space: ParameterSpace, study: Study) -> Iterator[str]:
@@ -24,6 +33,7 @@ def table_notes(report: MergeReport, space: ParameterSpace, study: Study) -> Ite
             f"{report.foreign:,} finished tasks of earlier plans are not in the study now, so they are not in the table;"
             " their records are kept, and return when the study contains them again"
         )
+    yield from _left_out(report, space)
     equal = duplicate_seeds(report.table, space)
     if equal is not None:
         yield equal.message
@@ -32,6 +42,42 @@ def table_notes(report: MergeReport, space: ParameterSpace, study: Study) -> Ite
             "no task returned a result; the table has the tasks' records only. To return one, print a JSON object as"
             " the last line, or name the file that the command writes: result: FILE (result: none if this is intended)"
         )
+
+
+def _left_out(report: MergeReport, space: ParameterSpace) -> Iterator[str]:
+    """Yield a sentence on the tasks that are done and have no row, and on what is not in the table as it was written."""
+    if report.without:
+        yield (
+            f"{counted(len(report.without), 'task')} returned no result, while others did, and "
+            f"{_are(report.without)} not in the table: {named_tasks(report.without, space)}"
+        )
+    if report.empty:
+        yield (
+            f"the result of {counted(len(report.empty), 'task')} has no rows (a header alone, or an empty list), so "
+            f"{_are(report.empty)} not in the table: {named_tasks(report.empty, space)}"
+        )
+    for (column, word), count in report.missing_texts.items():
+        meaning = "as that number" if word in NUMBERS else "as missing"
+        yield f"column {column}: {counted(count, 'cell')} with {word} among numbers read {meaning}"
+    if report.arrays:
+        names = ", ".join(f"{name} ({counted(count, 'task')})" for name, count in report.arrays.items())
+        yield f"arrays are not in the table: {names}; to join them in one file: packhorse collect RUN --stack"
+
+
+def named_tasks(indices: Sequence[int], space: ParameterSpace) -> str:
+    """Return tasks by number and parameters, at most five of them."""
+    shown = [
+        f"{index} ({', '.join(f'{name}={value}' for name, value in space[index].items())})"
+        if space.names
+        else str(index)
+        for index in indices[:SHOWN]
+    ]
+    more = f" and {len(indices) - SHOWN:,} more" if len(indices) > SHOWN else ""
+    return ("task " if len(indices) == 1 else "tasks ") + ", ".join(shown) + more
+
+
+def _are(indices: Sequence[int]) -> str:
+    return "is" if len(indices) == 1 else "are"
 
 
 def has_results(report: MergeReport, space: ParameterSpace) -> bool:

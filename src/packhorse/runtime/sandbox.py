@@ -15,7 +15,7 @@ from msgspec import Struct
 from packhorse.worker.space import Space
 from packhorse.worker.tasks.environment import base_environment, task_environment, write_task_json
 from packhorse.worker.tasks.parameter_files import write_parameter_files
-from packhorse.worker.tasks.slot_folders import SlotFolders, unpack
+from packhorse.worker.tasks.slot_folders import SlotFolders, make_image
 from packhorse.worker.tasks.task import Task, fill_command, fill_template
 from packhorse.worker.work_file import with_directory
 
@@ -46,7 +46,7 @@ def create_sandbox(work: dict[str, Any], run: Path, scratch: Path) -> Sandbox:
     """Create a working copy under `scratch`."""
     full = with_directory(work, str(run))
     folders = SlotFolders(str(scratch), 0, full)
-    folders.make(unpack(str(run / full["snapshot"]), str(scratch / "code")), full["links"])
+    folders.make(make_image(full, str(run / full["snapshot"]), str(scratch)))
     return Sandbox(work=full, folders=folders, environment=base_environment(full, folders, dict(os.environ)))
 
 

@@ -12,13 +12,13 @@ import tempfile
 import zipfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
 
 from packaging.tags import cpython_tags
 from packaging.utils import parse_wheel_filename
 from packaging.version import Version
 
 from packhorse.model.errors import RunError
+from packhorse.model.site_python import SitePython
 from packhorse.runtime.interpreter import INSTALL_UV, find_uv
 
 DOWNLOAD_SECONDS = 900
@@ -84,42 +84,38 @@ def uv_here(env: Mapping[str, str]) -> str:
     return find_uv(env) or shutil.which("uv", path=str(Path(sys.executable).parent)) or ""
 
 
-def wheels_for(text: str, about: Mapping[str, Any], folder: Path, env: Mapping[str, str]) -> list[Path]:
-    """Download the wheels of a lock for a site's Python into `folder`; raise RunError where one is missing.
-
-    `about` describes the Python: `version`, `machine`, and `libc` where known.
-    """
+def wheels_for(text: str, python: SitePython, folder: Path, env: Mapping[str, str]) -> list[Path]:
+    """Download the wheels of a lock for a site's Python into `folder`; raise RunError where one is missing."""
     lock = folder / "lock.txt"
     lock.write_text(text, encoding="utf-8")
     place = folder / "wheels"
-    major, minor = Version(about["version"]).release[:2]
+    major, minor = Version(python.version).release[:2]
     # pip takes the tags of a Python that does not run here one kind at a time; up to 3.7 the ABI is cp37m.
     abis = dict.fromkeys(tag.abi for tag in cpython_tags((major, minor), platforms=["any"]))
     argv = ["download", "--only-binary=:all:", "--dest", str(place), "--requirement", str(lock)]
     argv += ["--python-version", f"{major}.{minor}", "--implementation", "cp"]
     argv += [word for abi in abis for word in ("--abi", abi)]
-    argv += [word for tag in platforms(about) for word in ("--platform", tag)]
+    argv += [word for tag in platforms(python.machine, python.libc) for word in ("--platform", tag)]
     _pip(
         argv,
         env,
-        f"wheels for Python {major}.{minor} on {about['machine']} could not be downloaded here either",
+        f"wheels for Python {major}.{minor} on {python.machine} could not be downloaded here either",
     )
     return sorted(place.iterdir())
 
 
-def platforms(about: Mapping[str, Any]) -> list[str]:
+def platforms(machine: str, libc: str) -> list[str]:
     """Return the platform tags of wheels that a Linux machine supports, newest first, by the glibc of its Python (PEP 600).
 
     packaging.tags knows only the machine that it runs on. Where the glibc is not known it is taken to be 2.17.
     """
-    libc, _, version = str(about.get("libc", "")).partition(" ")
+    name, _, version = libc.partition(" ")
     try:
-        major, newest = Version(version).release[:2] if libc == "glibc" else GLIBC
+        major, newest = Version(version).release[:2] if name == "glibc" else GLIBC
     except ValueError:  # InvalidVersion, or no minor version
         major, newest = GLIBC
     if major != GLIBC[0]:
         major, newest = GLIBC
-    machine = about["machine"]
     oldest = 5 if machine in ("x86_64", "i686") else GLIBC[1]
     tags = []
     for minor in range(newest, oldest - 1, -1):

@@ -29,7 +29,6 @@ class WorkerProcess:
         scratch: Path,
         seconds: float = 0.0,
     ) -> None:
-        scratch.mkdir(parents=True, exist_ok=True)
         argv = [sys.executable, "-S", "-E", str(directory / "worker.pyz"), "work", str(work_file)]
         argv += ["--slots", str(slots), "--scratch", str(scratch), "--attached"]
         if seconds:

@@ -12,6 +12,8 @@ from typing import Literal
 
 from msgspec import Struct
 
+from packhorse.snapshot.kinds import is_byproduct
+
 DOCUMENTS = {".md", ".rst", ".ipynb", ".pdf", ".doc", ".docx", ".odt", ".ppt", ".pptx", ".tex", ".bib"}
 NAMED_DOCUMENTS = {
     "license",
@@ -30,22 +32,23 @@ SITES_FOLDER = (
 )
 STUDY_KEYS = {
     *("name", "command", "shell", "function", "parameters", "replicates", "seed", "seeding", "resources"),
-    *("result", "artifacts", "code", "include", "data", "env", "environment", "checks", "summary"),
+    *("result", "partial", "artifacts", "code", "include", "data", "env", "environment", "checks", "summary"),
     *("time_limit", "retries", "checkpoint", "index_variable", "sites", "defaults", "cluster"),
 }
 
 
 class SnapshotFile(Struct, frozen=True, kw_only=True):
-    """One file, link or empty folder of a snapshot."""
+    """One file, link or empty folder of a snapshot, or a mark of the project's root, which is in no digest."""
 
     path: str  # relative to the root
     source: str  # absolute path
-    kind: Literal["file", "link", "folder"] = "file"
+    kind: Literal["file", "link", "folder", "mark"] = "file"
     mode: int = 0o644
     size: int = 0
     mtime: int = 0
     link: str = ""
     sha256: str = ""  # of a file's bytes
+    content: bytes = b""  # of a mark
 
 
 def code_digest(
@@ -53,8 +56,8 @@ def code_digest(
 ) -> str:
     """Return a digest (16 hexadecimal digits) of all that determines a result: command, result and code files.
 
-    Study files, documents and notebooks do not count unless the command names them. `apart` are further paths,
-    relative to the root, that do not count (the study, and files with its parameters).
+    Study files, documents, notebooks, logs and files of editors do not count unless the command names them.
+    `apart` are further paths, relative to the root, that do not count (the study, and files with its parameters).
     """
     return digest(code_files(files, command, apart), command, result)
 
@@ -75,7 +78,11 @@ def is_document(path: str) -> bool:
 def _is_code(file: SnapshotFile, command: str) -> bool:
     if posixpath.basename(file.path) in command:
         return True
-    if is_document(file.path) or posixpath.basename(posixpath.dirname(file.path)) == SITES_FOLDER:
+    if (
+        is_document(file.path)
+        or is_byproduct(file.path)
+        or posixpath.basename(posixpath.dirname(file.path)) == SITES_FOLDER
+    ):
         return False
     suffix = posixpath.splitext(file.path.lower())[1]
     return not (suffix in (".yaml", ".yml") and file.kind == "file" and _is_study(Path(file.source)))
@@ -95,7 +102,7 @@ def digest(files: Iterable[SnapshotFile], *texts: str) -> str:
     """Return a digest (16 hexadecimal digits) of texts, and of names, bytes, link targets and x bits of files."""
     total = hashlib.sha256(repr(texts).encode("utf-8", "backslashreplace"))
     for file in sorted(files, key=lambda file: file.path):
-        if file.kind != "folder":
+        if file.kind in ("file", "link"):
             executable = "x" if file.kind == "file" and file.mode & 0o100 else "-"
             content = file.sha256 or f"-> {file.link}"
             total.update(

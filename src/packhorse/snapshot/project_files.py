@@ -6,23 +6,14 @@ import json
 import os
 import posixpath
 import re
-import subprocess
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from packhorse.model.errors import SnapshotError
+from packhorse.snapshot.git_command import run_git
 
 MAX_FILES = 100_000
 SKIPPED = {"__pycache__", "node_modules", "runs", "venv"}
-# A git hook or an alias sets these for its own repository, which may not be the study's.
-REPOSITORY_VARIABLES = (
-    "GIT_DIR",
-    "GIT_WORK_TREE",
-    "GIT_INDEX_FILE",
-    "GIT_PREFIX",
-    "GIT_COMMON_DIR",
-    "GIT_OBJECT_DIRECTORY",
-)
 
 
 def find_root(folder: Path) -> Path:
@@ -155,14 +146,6 @@ def _with_inner_repositories(root: Path, paths: Iterable[str]) -> Iterator[str]:
 
 
 def _git(folder: Path, *arguments: str) -> bytes | None:
-    """Return git's output, or None where it is not installed, fails, or takes over a minute."""
-    environment = {name: value for name, value in os.environ.items() if name not in REPOSITORY_VARIABLES}
-    environment |= {"LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0"}
-    command = ["git", "-c", "core.fsmonitor=false", "-C", str(folder), *arguments]
-    try:
-        done = subprocess.run(
-            command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, timeout=60, check=False
-        )
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return done.stdout if done.returncode == 0 else None
+    """Return git's output, or None where it fails."""
+    status, output, _ = run_git(folder, *arguments)
+    return output if status == 0 else None

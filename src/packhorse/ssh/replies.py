@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Annotated, Any, NotRequired, TypedDict
 
 import msgspec
+from msgspec import Struct
 
 from packhorse.model.errors import RunError
+from packhorse.model.site_python import SitePython
 
 Size = Annotated[int, msgspec.Meta(ge=0)]
 Row = tuple[str, Size, float, Size]  # name, size, mtime, mode
@@ -96,6 +98,89 @@ class Extent(TypedDict):
     files: Size
 
 
+class LoadedModules(TypedDict):
+    """Exit status and last lines of the shell that loaded modules."""
+
+    status: int
+    said: list[str]
+
+
+class FoundPrograms(Struct, frozen=True, kw_only=True):
+    """Paths of programs, "" for a missing one, and the Pythons that start."""
+
+    programs: dict[str, str]
+    pythons: tuple[SitePython, ...]
+
+
+class Heartbeat(Struct, frozen=True, kw_only=True):
+    """The builder of an environment; `beat` grows while it runs."""
+
+    host: str
+    pid: int
+    beat: int
+    step: str = ""  # what it does
+
+
+class BuildFailure(Struct, frozen=True, kw_only=True):
+    """The command of a build that failed, and its last lines of output."""
+
+    argv: tuple[str, ...]
+    lines: tuple[str, ...]
+    status: int | str | None = None  # exit status, or a reason
+    late: float | None = None  # the time limit that was reached, in seconds
+
+
+class BuildJob(Struct, frozen=True, kw_only=True):
+    """The job that builds an environment."""
+
+    job: str
+
+
+class EnvironmentState(Struct, frozen=True, kw_only=True):
+    """An environment: the content of its file if it is complete, and the progress of its build if it is claimed."""
+
+    path: str
+    whole: dict[str, Any] | None
+    claimed: bool
+    changed: bool = False  # whether packages were added or removed after it was complete
+    alive: Heartbeat | None = None
+    failed: BuildFailure | None = None
+    job: BuildJob | None = None
+    gone: bool = False  # the builder ran on the login node and no longer runs
+    received: Size = 0  # bytes that were uploaded for the build
+    tail: str = ""  # of the log
+
+
+class BuildClaim(TypedDict):
+    """Whether the claim of an environment is this session's, and its folder."""
+
+    ours: bool
+    folder: str
+
+
+class BuildStarted(TypedDict):
+    """The argv of a builder and the path of its log."""
+
+    argv: list[str]
+    log: str
+
+
+class EnvironmentRow(Struct, frozen=True, kw_only=True):
+    """An environment in a list; `whole` is the content of its file, None for an incomplete one."""
+
+    name: str
+    bytes: Size
+    files: Size
+    whole: dict[str, Any] | None
+
+
+class EnvironmentList(Struct, frozen=True, kw_only=True):
+    """The environments in a folder."""
+
+    path: str
+    rows: tuple[EnvironmentRow, ...]
+
+
 REPLY_TYPES: dict[str, Any] = {
     "hello": Hello,
     "run": CommandReply,
@@ -107,6 +192,12 @@ REPLY_TYPES: dict[str, Any] = {
     "patch": Created,
     "claim": Created,
     "extent": Extent,
+    "loaded": LoadedModules,
+    "find": FoundPrograms,
+    "environment": EnvironmentState,
+    "prepare": BuildClaim,
+    "build": BuildStarted,
+    "environments": EnvironmentList,
 }
 
 

@@ -6,6 +6,7 @@ a reader needs more than its own value, such as the names of the parameters; `se
 
 from __future__ import annotations
 
+import codecs
 import re
 from typing import Any
 
@@ -27,7 +28,7 @@ from packhorse.text.keys import (
     word,
     word_list,
 )
-from packhorse.text.node import Node, as_list, as_number, as_text, check_text, items, refuse
+from packhorse.text.node import Node, as_list, as_number, as_text, as_texts, check_text, items, refuse
 
 Table = dict[str, Key]
 
@@ -123,20 +124,96 @@ CLUSTER: Table = {
 # --- result, environment, summary, index variable ---
 
 RESULT_WORDS = ("auto", "json", "none", "return")
+# The worker has the same table (`worker.results.result.SUFFIXES`); a test compares them.
 FORMATS = {
     ".json": "json",
     ".ndjson": "ndjson",
     ".jsonl": "ndjson",
     ".csv": "csv",
+    ".tsv": "tsv",
+    ".dat": "dat",
+    ".txt": "txt",
+    ".yaml": "yaml",
+    ".yml": "yaml",
     ".parquet": "parquet",
-    ".txt": "text",
+    ".npy": "npy",
+    ".npz": "npz",
+    ".rds": "rds",
+    ".rdata": "rdata",
+    ".rda": "rdata",
+    ".h5": "hdf5",
+    ".hdf5": "hdf5",
+    ".nc": "netcdf",
+    ".mat": "mat",
+    ".xlsx": "xlsx",
+    ".pkl": "pickle",
+    ".pickle": "pickle",
 }
+COMPRESSIBLE = ("json", "ndjson", "csv", "tsv", "dat", "txt", "yaml", "text")
+FORMAT_NAMES = sorted({*FORMATS.values(), "text", *(f"{name}.gz" for name in COMPRESSIBLE)})
+
+
+def _read_header(node: Node, what: str) -> tuple[str, ...] | bool:
+    if node.value is True:
+        return True
+    names = as_texts(node, what)
+    if len(set(names)) < len(names) or not all(names):
+        refuse(node, f"{what} has an empty name, or one twice.", "Write a name for each column: [a, b]")
+    return names
+
+
+def _read_separator(node: Node, what: str) -> str:
+    text = as_text(node, what)
+    if text not in ("tab", "space") and (len(text) != 1 or text in '"\r\n'):
+        hint = 'Write one character in quotes, such as ";", or tab or space (any number of blanks).'
+        refuse(node, f"{what} must be one character, but is {text!r}.", hint)
+    return text
+
+
+def _read_encoding(node: Node, what: str) -> str:
+    text = as_text(node, what)
+    try:
+        codecs.lookup(text)
+    except LookupError:
+        refuse(node, f"{what}: Python does not know the encoding {text!r}.", "Write one such as latin-1.")
+    return text
+
+
+def _read_files(node: Node, what: str) -> tuple[str, ...]:
+    return tuple(as_text(item, f"each item of {what}") for item in items(node))
+
+
 RESULT: Table = {
-    "file": text(
-        "The file that a task writes, relative to the study's folder.", "results/{index}.csv", "{output}"
+    "file": Key(
+        schema.texts(
+            "The file that a task writes, or a pattern that one new file matches, relative to the study's folder; "
+            "or a list of files, joined by row.",
+            "results/{index}.csv",
+            "{output}",
+            ["fit.csv", "diagnostics.json"],
+        ),
+        _read_files,
     ),
-    "format": choice(
-        "The format of the file, if its suffix does not tell.", sorted(set(FORMATS.values())), "csv"
+    "format": choice("The format of the file, if its suffix does not tell.", FORMAT_NAMES, "csv"),
+    "header": Key(
+        schema.described(
+            "The names of the columns of a table without them; true if its first line has the names, although they are "
+            "numbers.",
+            ["a", "b"],
+            anyOf=[{"type": "array", "items": {"type": "string"}, "minItems": 1}, {"const": True}],
+        ),
+        _read_header,
+    ),
+    "separator": Key(
+        schema.text("What separates the cells of a table: a character, tab or space.", ";"), _read_separator
+    ),
+    "decimal": choice("The decimal mark of a table.", [",", "."], ","),
+    "encoding": Key(schema.text("The encoding of a text file (default: UTF-8).", "latin-1"), _read_encoding),
+    "convert": Key(
+        schema.texts(
+            "A command that makes the file of what the task wrote, in the task's folder, after its success.",
+            "Rscript to_csv.R fit.rds out.csv",
+        )
     ),
 }
 
@@ -402,12 +479,14 @@ STUDY: Table = {
     ),
     "result": Key(
         schema.described(
-            "auto (a JSON object on the last line printed), json, none, or the file that a task writes.",
+            "auto (a JSON object on the last line printed), json, none, or the file or files that a task writes.",
             "json",
             "out/{index}.csv",
-            {"file": "{output}", "format": "csv"},
+            ["fit.csv", "diagnostics.json"],
+            {"file": "out.csv", "header": ["a", "b"]},
             anyOf=[
                 {"type": "string"},
+                {"type": "array", "items": {"type": "string"}, "minItems": 1},
                 {
                     "type": "object",
                     "properties": schema_of(RESULT),
@@ -418,6 +497,11 @@ STUDY: Table = {
         )
     ),
     "artifacts": _paths("Files to keep for each task, as glob patterns.", ["figures/*.png"]),
+    "partial": choice(
+        "refuse: a task that was ended has no result; accept: a complete result file of it counts, and is marked.",
+        ["refuse", "accept"],
+        "accept",
+    ),
     "code": _paths("Files whose changes affect the results (default: the whole snapshot).", ["*.py"]),
     "include": _paths("Files that git ignores and the snapshot needs.", ["model.bin"]),
     "data": texts("Data that is linked and not copied.", ["data"]),

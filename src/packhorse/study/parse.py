@@ -43,6 +43,7 @@ _INDEPENDENT = (
     "replicates",
     "seeding",
     "artifacts",
+    "partial",
     "code",
     "include",
     "checks",
@@ -80,6 +81,9 @@ def build(root: Node, *, path: str, read: Read, site: str | None = None) -> Stud
     if site in sites:
         values |= _overridden(given, sites[site])
     study = Study(factors=factors, **values)
+    if study.partial == "accept" and study.function:
+        hint = "Remove this line: a function that is ended returns nothing. Its checkpoint and artifacts are kept."
+        refuse(given["partial"], "partial: accept is for commands, which write a result file.", hint)
     _check_size(study, root)
     return _check_command(study, given)
 

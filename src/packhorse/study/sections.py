@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
 from packhorse.model.space import text
-from packhorse.model.study import Cluster, Environment, IndexVariable, Resources, Result, Summary
+from packhorse.model.study import Cluster, Environment, IndexVariable, Resources, Result, ResultFile, Summary
 from packhorse.study.keys import (
     CLUSTER,
+    COMPRESSIBLE,
     ENVIRONMENT,
     FORMATS,
     INDEX_VARIABLE,
@@ -23,9 +24,9 @@ from packhorse.study.keys import (
     relative_path,
 )
 from packhorse.study.parameters.levels import level_value
-from packhorse.study.template import BUILTIN, compile_word, is_several
+from packhorse.study.template import BUILTIN, compile_command, compile_word, is_several, split
 from packhorse.text.keys import read_keys
-from packhorse.text.node import Node, as_text, describe, entries, mapping, nearest, refuse
+from packhorse.text.node import Node, as_text, as_texts, describe, entries, items, mapping, nearest, refuse
 
 
 def read_resources(node: Node) -> Resources:
@@ -49,11 +50,12 @@ def read_result(node: Node, names: Iterable[str], *, function: bool) -> Result:
         given = entries(node, RESULT, "result")
         if "file" not in given:
             refuse(node, "result has no file.", "Write result: {file: out.csv}")
-        file_format = RESULT["format"].value(given["format"], "format") if "format" in given else ""
-        return _result_file(given["file"], names, file_format)
+        return _result_mapping(given, names, function=function)
+    if isinstance(node.value, list):
+        return _result_files(node, names)
     word = as_text(node, "result")
     if word not in RESULT_WORDS:
-        return _result_file(node, names, "")
+        return _result_files(node, names)
     if function and word in ("auto", "json"):
         hint = "Remove this line: the result of a function is what it returns."
         refuse(node, f"result: {word} is for commands, not for functions.", hint)
@@ -63,9 +65,51 @@ def read_result(node: Node, names: Iterable[str], *, function: bool) -> Result:
     return Result(kind=word)  # type: ignore[arg-type]  # one of RESULT_WORDS
 
 
-def _result_file(node: Node, names: Iterable[str], file_format: str) -> Result:
+def _result_mapping(given: Mapping[str, Node], names: Iterable[str], *, function: bool) -> Result:
+    """Return a result with keys of its own."""
+    names = list(names)
+    settings = {
+        name: RESULT[name].value(child, f"result.{name}")
+        for name, child in given.items()
+        if name not in ("file", "convert")
+    }
+    if "convert" in given:
+        node = given["convert"]
+        if function:
+            refuse(
+                node, "convert is for commands, not for functions.", "Return the values from the function."
+            )
+        settings["convert"] = command_words(node)
+        compile_command(settings["convert"], names, where=node.where)
+    if settings.get("format") and isinstance(given["file"].value, list):
+        hint = "Give each file a suffix that tells its format."
+        refuse(given["format"], "format is for one file, but file lists several.", hint)
+    if settings.get("separator") == "," and settings.get("decimal") == ",":
+        hint = 'Write separator: ";" for the files of write.csv2.'
+        refuse(given["decimal"], "The separator and the decimal mark are both a comma.", hint)
+    return _result_files(given["file"], names, **settings)
+
+
+def command_words(node: Node) -> tuple[str, ...]:
+    """Return the argument templates of a command that is one text or a list."""
+    if isinstance(node.value, list):
+        return as_texts(node, "command")
+    return split(as_text(node, "command"), node.where)
+
+
+def _result_files(node: Node, names: Iterable[str], **settings: Any) -> Result:
+    files = [_result_file(item, names, settings.get("format", "")) for item in items(node)]
+    if not files:
+        refuse(node, "result names no file.", "Write result: out.csv")
+    first, *more = files
+    return Result(
+        kind="file", **{**settings, "file": first.file, "format": first.format, "more": tuple(more)}
+    )
+
+
+def _result_file(node: Node, names: Iterable[str], file_format: str) -> ResultFile:
     path = as_text(node, "result")
-    if not any(sign in path for sign in "{./"):
+    if not any(sign in path for sign in "{./*"):
         hint = f"{nearest(path, RESULT_WORDS)} Write a file with its suffix: {path}.csv"
         refuse(node, f"result: '{path}' is neither a file nor one of the allowed words.", hint)
     parts = compile_word(path, [*names, *BUILTIN], node.where)
@@ -73,15 +117,20 @@ def _result_file(node: Node, names: Iterable[str], file_format: str) -> Result:
         hint = "Write {name} with a parameter of one text or number."
         refuse(node, f"result: '{path}' has a placeholder of several arguments.", hint)
     relative_path(path, node)
-    suffix = PurePosixPath(path.replace("{output.", "{output}.").replace("}", "")).suffix.lower()
-    if not file_format and suffix not in ("", *FORMATS):
+    name = PurePosixPath(path.replace("{output.", "{output}.").replace("}", "")).name.lower()
+    suffix = PurePosixPath(name).suffix
+    compressed = suffix == ".gz"
+    known = FORMATS.get(PurePosixPath(name[:-3]).suffix if compressed else suffix, "")
+    if compressed:
+        known = f"{known}.gz" if known in COMPRESSIBLE else ""
+    if not file_format and suffix and not known and not suffix.endswith("*"):
         hint = (
             f"Allowed: {', '.join(FORMATS)}. Give the format, {{file: {path}, format: csv}}, "
+            f"or a command that makes a file of it, {{file: out.csv, convert: COMMAND}}, "
             f"or keep the file as it is, artifacts: {path}"
         )
         refuse(node, f"The suffix '{suffix}' of the result file has no known format.", hint)
-    file_format = file_format or FORMATS.get(suffix, "")
-    return Result(kind="file", file=path, format=file_format)  # type: ignore[arg-type]  # one of FORMATS
+    return ResultFile(file=path, format=file_format or known)
 
 
 def read_env(node: Node) -> dict[str, str | None]:

@@ -69,8 +69,8 @@ def _slots(text: str) -> "int | None":
     return None if text == "auto" else int(text)
 
 
-def slot(work_file: str, scratch: str, number: str, descriptor: str) -> int:
-    """Serve one slot over an inherited socket."""
+def slot(work_file: str, scratch: str, number: str, descriptor: str, again: str = "") -> int:
+    """Serve one slot over an inherited socket; `again` if the slot's process before this one died."""
     from packhorse.worker.tasks.slot_folders import SlotFolders
     from packhorse.worker.work_file import read_work_file
 
@@ -83,7 +83,7 @@ def slot(work_file: str, scratch: str, number: str, descriptor: str) -> int:
         from packhorse.worker.slots.function_server import main as serve
     else:
         from packhorse.worker.slots.launcher import main as serve
-    serve(channel, work, space, folders, int(number))
+    serve(channel, work, space, folders, int(number), bool(again))
     return 0
 
 

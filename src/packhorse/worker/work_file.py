@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         snapshot: str  # file name of the tar archive of the code; empty if there is none
         code: str  # digest of the snapshot
         environment: str  # digest of the software environment
+        root: str  # name of the project's folder
         folder: str  # the study's folder, relative to the root of the snapshot
         links: "list[list[str]]"  # [name relative to the study's folder, target] of each data file or folder
         python: "list[str]"  # argv that starts the interpreter of functions
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
         memory: "int | None"  # memory limit of a task in MiB
         artifacts: "list[str]"  # glob patterns of files to keep
         everything: bool  # keep every new or changed file, and name none of them
+        partial: bool  # whether a complete result file of a task that was ended counts
         index_variable: (
             "dict[str, Any] | None"  # name, start, parameter of the array variable that a script reads
         )
@@ -58,7 +60,7 @@ if TYPE_CHECKING:
         library: str  # folder with packhorse/task.py
         r_library: str  # path of packhorse.R
         deadline: NotRequired["float | None"]  # Unix time at which the worker stops tasks
-        temporary: NotRequired[bool]  # whether TMPDIR of a task is its scratch folder
+        share: NotRequired[bool]  # whether large files of the working copies are hard links
 
 
 FACTS = "worker.json"

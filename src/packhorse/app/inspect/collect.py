@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 from msgspec import Meta, Struct
@@ -9,10 +10,12 @@ from msgspec import Meta, Struct
 from packhorse.model.json_output import JsonOutput
 from packhorse.remote.open_store import open_store
 from packhorse.results.fold import Fold
+from packhorse.results.stack import Stack, stack_results, write_stack
 from packhorse.results.table import MergeReport
 from packhorse.rundata.outcomes import frozen_study, latest_outcomes
 from packhorse.rundata.table import merge_table, table_notes
 from packhorse.rundir.directory import RunDirectory
+from packhorse.runtime.r_files import read_r_files
 
 
 class Collected(Struct, frozen=True, kw_only=True):
@@ -22,6 +25,7 @@ class Collected(Struct, frozen=True, kw_only=True):
     merge: MergeReport
     fold: Fold
     notes: tuple[str, ...]
+    stack: str = ""  # path of the stacked arrays
 
     @property
     def results(self) -> str:
@@ -31,7 +35,9 @@ class Collected(Struct, frozen=True, kw_only=True):
     def json_output(self) -> CollectedTable:
         """Return what `--json` prints."""
         rows, counts = self.merge.rows, self.fold.counts
-        return CollectedTable(run=str(self.run.path), rows=rows, counts=counts, results=self.results)
+        return CollectedTable(
+            run=str(self.run.path), rows=rows, counts=counts, results=self.results, stack=self.stack
+        )
 
 
 class CollectedTable(JsonOutput, frozen=True, kw_only=True, tag="packhorse-collect/1"):
@@ -41,12 +47,28 @@ class CollectedTable(JsonOutput, frozen=True, kw_only=True, tag="packhorse-colle
     rows: Annotated[int, Meta(description="Rows of the table.")]
     counts: Annotated[dict[str, int], Meta(description="Tasks by outcome, MISSING among them.")]
     results: Annotated[str, Meta(description="Path of the table, a Parquet file; a CSV file is beside it.")]
+    stack: Annotated[str, Meta(description="With --stack: path of the stacked arrays, a NetCDF file.")] = ""
 
 
-def collect(run: RunDirectory) -> Collected:
-    """Merge the outcomes that a run has now, also while it works; fetch new ones first where it runs on a site."""
+def collect(run: RunDirectory, *, stacked: bool = False) -> Collected:
+    """Merge the outcomes that a run has now, also while it works; fetch new ones first where it runs on a site.
+
+    `stacked` also writes results.nc, with the parameters as dimensions. Raises UsageError where there is nothing to stack.
+    """
     missing = open_store(run).fetch_all()
     outcomes, study = latest_outcomes(run), frozen_study(run)
-    merged = merge_table(run, outcomes.space, outcomes.fold, study, outcomes.plan.code)
+    merged = merge_table(run, outcomes.space, outcomes.fold, study, outcomes.plan)
     notes = (*merged.notes, *table_notes(merged, outcomes.space, study), *([missing] if missing else []))
-    return Collected(run=run, merge=merged, fold=outcomes.fold, notes=notes)
+    path = ""
+    if stacked:
+        stack = stack_results(outcomes.space, outcomes.fold, study.result, read_r_files)
+        path = str(run.path / "results.nc")
+        write_stack(stack, Path(path))
+        notes = (*notes, *stack.notes())
+    return Collected(run=run, merge=merged, fold=outcomes.fold, notes=notes, stack=path)
+
+
+def stack_run(run: RunDirectory) -> Stack:
+    """Return the results of a run as a dataset, with the parameters as dimensions."""
+    outcomes, study = latest_outcomes(run), frozen_study(run)
+    return stack_results(outcomes.space, outcomes.fold, study.result, read_r_files)

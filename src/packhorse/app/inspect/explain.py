@@ -17,6 +17,7 @@ from packhorse.project.task_filter import one_task
 from packhorse.remote.open_store import open_store
 from packhorse.results.journal import Record
 from packhorse.rundata.outcomes import latest_outcomes
+from packhorse.rundata.task_log import kept_files, last_attempt, last_frames, printed
 from packhorse.rundir.directory import find_run
 from packhorse.worker.tasks.environment import task_environment
 from packhorse.worker.tasks.parameter_files import parameter_file
@@ -45,6 +46,15 @@ class Explanation(JsonOutput, frozen=True, kw_only=True, tag="packhorse-explain/
     ] = UNSET
     host: Annotated[str | UnsetType, Meta(description="The machine that ran it.")] = UNSET
     journal: Annotated[str | UnsetType, Meta(description="The journal's file.")] = UNSET
+    traceback: Annotated[
+        tuple[str, ...], Meta(description="The last frames of the traceback that it printed, if it failed.")
+    ] = ()
+    files: Annotated[
+        tuple[str, ...], Meta(description="Files that were kept of it, in `artifacts/INDEX` of the run.")
+    ] = ()
+    partial: Annotated[
+        bool, Meta(description="Whether what is kept of it may be incomplete, since it did not end OK.")
+    ] = False
     site: Annotated[str, Meta(description="The site that ran it; empty: this machine.")]
     repeat: Annotated[tuple[str, ...], Meta(description="Lines of a shell that repeat it.")]
 
@@ -57,7 +67,8 @@ def explain(where: Path, name: str | None, task: int | None, conditions: Sequenc
     outcomes = latest_outcomes(run)
     space = outcomes.space
     index = one_task(space, task, conditions)
-    found = outcomes.fold.record(index)
+    found = last_attempt(outcomes, index)
+    failed = found is not None and found[1].outcome == "FAILED"
     seed, seed32 = space.seeds(index)
     wave = found[0].order[0] if found else outcomes.plan.wave
     plan, work = run.plan(wave), run.work(wave)
@@ -78,6 +89,9 @@ def explain(where: Path, name: str | None, task: int | None, conditions: Sequenc
         record=_facts(found[1]) if found else UNSET,
         host=(header.host if header else "") if found else UNSET,
         journal=found[0].path.name if found else UNSET,
+        traceback=tuple(last_frames(printed(run, *found))) if found and failed else (),
+        files=tuple(kept_files(run, found[1])) if found else (),
+        partial=bool(found and found[1].partial),
         site=store.remote_site,
         repeat=tuple(repeat(store.path, work, space, index)),
     )

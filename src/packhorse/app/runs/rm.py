@@ -12,6 +12,7 @@ from packhorse.remote.run_store import RunStore
 from packhorse.rundir.directory import RunDirectory, find_run
 from packhorse.rundir.lock import lock_holder
 from packhorse.rundir.submissions import read_script_job
+from packhorse.text.amounts import counted
 
 
 def remove(where: Path, name: str, *, sure: bool, here: bool = False) -> str:
@@ -28,7 +29,7 @@ def remove(where: Path, name: str, *, sure: bool, here: bool = False) -> str:
     with store.open():
         _refuse_while_alive(run, store)
         size, files = store.remote_size()
-        about = f"; {store.path} on {store.transport.site.name}: {files} files, {size:,} bytes"
+        about = f"; {store.path} on {store.transport.site.name}: {_amount(files, size)}"
         if sure:
             store.remove_remote()  # first what can fail: without the directory here it cannot be found again
         return _remove(run, name, about if store.remote_folder else "", sure=sure)
@@ -49,8 +50,12 @@ def _refuse_while_alive(run: RunDirectory, store: RunStore) -> None:
 def _remove(run: RunDirectory, name: str, elsewhere: str, *, sure: bool) -> str:
     about = size_of(run)
     if not sure:
-        message = f"{run.path} has {about.files} files, {about.bytes:,} bytes{elsewhere}; nothing was removed"
+        message = f"{run.path} has {_amount(about.files, about.bytes)}{elsewhere}; nothing was removed"
         raise RunError(message, f"packhorse rm {name} --yes")
     run.about()  # never remove what is not a run
     shutil.rmtree(run.path)
-    return f"removed {run.path}: {about.files} files, {about.bytes:,} bytes{elsewhere}"
+    return f"removed {run.path}: {_amount(about.files, about.bytes)}{elsewhere}"
+
+
+def _amount(files: int, size: int) -> str:
+    return f"{counted(files, 'file')}, {counted(size, 'byte')}"

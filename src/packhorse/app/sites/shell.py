@@ -103,13 +103,14 @@ def _login(name: str, folder: Path) -> tuple[Site, Login | None]:
     """Return a site and the login to it; None where the scheduler's commands are on this machine."""
     site = find_site(name, folder)
     here = site.has_login(platform.node())
-    if site.scheduler != "local" and (here or (not site.login and shutil.which(_program(site)))):
+    if site.scheduler != "local" and (here or (not site.login and _has_programs(site))):
         return site, None
     return site_login(name, folder)
 
 
-def _program(site: Site) -> str:
-    return "srun" if site.scheduler == "slurm" else "qsub"
+def _has_programs(site: Site) -> bool:
+    """Return whether this machine has the programs of the site's scheduler."""
+    return all(shutil.which(program) for program in scheduler(site.scheduler).programs)
 
 
 def request_of(site: Site, options: ShellOptions) -> Request:

@@ -10,6 +10,7 @@ from packhorse.execution.preparation import prepare
 from packhorse.execution.work_file import work_file
 from packhorse.model.plan import Plan
 from packhorse.model.space import ParameterSpace
+from packhorse.project.copies_parent import copies_parent
 from packhorse.project.source import from_file
 from packhorse.project.task_filter import one_task
 from packhorse.rundir.directory import RunDirectory
@@ -26,10 +27,10 @@ def try_task(study: str, task: int | None, where: Sequence[str]) -> tuple[int, l
     source = from_file(study)
     space = ParameterSpace.of(source.study)
     index = one_task(space, task if task is not None or where else 0, where)
-    with tempfile.TemporaryDirectory(prefix="packhorse-try-") as scratch:
+    with tempfile.TemporaryDirectory(prefix="packhorse-try-", dir=copies_parent()) as scratch:
         run = RunDirectory.create(Path(scratch) / "run", source.study.name)
         prepared = prepare(source, source.folder / "runs" / source.study.name)
-        pack(prepared.files, run.path / f"code-{prepared.identity.code}.tar")
+        pack([*prepared.files, *prepared.marks], run.path / f"code-{prepared.identity.code}.tar")
         for name, text in task_library().items():
             write_file(run.path / "library" / name, text)
         plan = Plan(wave=0, space=space.digest, total=space.size, tasks=1, code=prepared.identity.code)

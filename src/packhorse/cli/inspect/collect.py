@@ -15,10 +15,11 @@ from packhorse.rundir.directory import find_run
 
 @click.command(name="collect")
 @run_argument
+@click.option("--stack", "stacked", is_flag=True, help="Also join arrays in results.nc, by parameters.")
 @json_option
-def collect_command(run: str | None, as_json: bool) -> None:
+def collect_command(run: str | None, stacked: bool, as_json: bool) -> None:
     """Merge finished tasks into results.parquet and results.csv, also while the run works."""
-    collected = collect(find_run(Path.cwd(), run))
+    collected = collect(find_run(Path.cwd(), run), stacked=stacked)
     merge, counts = collected.merge, collected.fold.counts
     if as_json:
         print_json(collected.json_output())
@@ -29,6 +30,8 @@ def collect_command(run: str | None, as_json: bool) -> None:
         for row in merge_lines(merge, collected.notes):
             say(row)
         say(f"table: {collected.results} (and .csv beside it)")
+        if collected.stack:
+            say(f"arrays: {collected.stack}")
     if merge.clashes:
         columns = ", ".join(clash.column for clash in merge.clashes)
         raise TableError(f"the table is written, but types clash in: {columns}")

@@ -6,9 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import click
+import msgspec
 
 from packhorse.app.inspect.provenance import Provenance, provenance
 from packhorse.cli.output import json_option, print_json, run_argument, say, tasks
+from packhorse.record.software import Software
+from packhorse.text.amounts import counted
 
 
 @click.command(name="provenance")
@@ -30,11 +33,13 @@ def provenance_lines(found: Provenance) -> Iterator[str]:
     yield f"study {found.study.get('name', '')}, planned {found.created or ''}"
     if git.get("summary"):
         yield f"  {git['summary']}"
-    for language in ("python", "r", "program"):
-        about = found.environment.get(language)
-        if about:
-            packages = f", {len(about['packages'])} packages" if about.get("packages") else ""
-            yield f"  {language} {about.get('version') or about.get('path', '')}{packages}"
+    software = msgspec.convert(found.environment, Software)
+    for language, facts in (("python", software.python), ("r", software.r)):
+        if facts is not None:
+            packages = f", {counted(len(facts.packages), 'package')}" if facts.packages else ""
+            yield f"  {language} {facts.version or ''}{packages}"
+    if software.program is not None:
+        yield f"  program {software.program.path}"
     yield f"  machine {machine.get('host', '')}, {machine.get('cpu', '')}, {machine.get('os', '')}"
     for name, about in (found.data or {}).items():
         yield f"  data {name}: sha256 {about['sha256'][:16]}, {about['bytes']:,} bytes"

@@ -8,7 +8,7 @@ import click
 
 from packhorse.app.inspect.summary import SummaryTable, summarise_run
 from packhorse.cli.output import json_option, print_json, run_argument, say, where_option
-from packhorse.results.table import frame_lines
+from packhorse.results.table_files import frame_lines
 
 
 @click.command(name="summary")

@@ -8,20 +8,23 @@ import os
 import resource
 import shutil
 import signal
-import struct
 import sys
 import time
 import traceback
 
+from packhorse.task_values import plain
+from packhorse.worker.results.judgement import check_rows, parse_json
+from packhorse.worker.results.result import INLINE, LARGEST, TOO_LARGE, attach
 from packhorse.worker.slots import process
 from packhorse.worker.slots.channel import MessageReader, message
+from packhorse.worker.slots.current import CURRENT
 from packhorse.worker.slots.reporter import Reporter, log_text
 from packhorse.worker.slots.seeding import Seeding, numpy_generator
-from packhorse.worker.tasks.artifacts import clear_artifacts, keep_artifacts
+from packhorse.worker.tasks.artifacts import keep_artifacts
+from packhorse.worker.tasks.cause import shorten_cause
 from packhorse.worker.tasks.checkpoint import prepare_checkpoint
 from packhorse.worker.tasks.environment import index_variables, task_json_variable, write_task_json
-from packhorse.worker.tasks.result import INLINE, LARGEST, TOO_LARGE, attach
-from packhorse.worker.tasks.slot_folders import clear
+from packhorse.worker.tasks.restore import NotRestored, Restorer
 from packhorse.worker.tasks.task import Task
 
 TYPE_CHECKING = False
@@ -34,55 +37,35 @@ if TYPE_CHECKING:
     from packhorse.worker.tasks.slot_folders import SlotFolders
     from packhorse.worker.work_file import Work
 
-CURRENT = struct.Struct("=qd")  # index + 1 of the running task (0: none), monotonic time of its start
 SHORT = 0.001  # seconds; records of tasks that took less wait for each other
 PATIENCE = 0.01  # seconds that they may wait
 EXTRAS = ("seed", "seed32", "replicate", "index", "count", "checkpoint", "scratch", "deadline")
-
-
-class NotPlain(TypeError):
-    """A function returned a value that has no plain form."""
-
-
-def _fields(value: "Any") -> "dict[str, Any]":
-    return {name: getattr(value, name) for name in value.__dataclass_fields__}
-
-
-# Attribute of a value -> conversion to its plain form; the first match counts.
-PLAIN: "tuple[tuple[str, Callable[[Any], Any]], ...]" = (
-    ("to_dicts", lambda value: value.to_dicts()),  # polars
-    ("columns", lambda value: value.to_dict("records")),  # pandas
-    ("tolist", lambda value: value.tolist()),  # NumPy scalars and arrays, pandas series
-    ("item", lambda value: value.item()),  # a tensor of one element
-    ("__dataclass_fields__", _fields),
-    ("isoformat", lambda value: value.isoformat()),
-    ("__fspath__", os.fspath),
-)
-
-
-def plain(value: "Any") -> "Any":
-    """Return the plain form of a value that JSON does not know: NumPy, dataclasses, data frames, paths, sets."""
-    for name, convert in PLAIN:
-        if hasattr(value, name):
-            return convert(value)
-    if isinstance(value, (set, frozenset)):
-        return sorted(value)
-    raise NotPlain(
-        "the function returned a %s, which has no place in a table; return numbers, text, dicts, "
-        "lists of dicts, dataclasses or data frames" % type(value).__name__
-    )
 
 
 ENCODER = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, default=plain)
 
 
 def _json(value: "Any") -> bytes:
-    """Return a value as JSON; lone surrogates are escaped, which is still JSON."""
+    """Return a value as JSON; lone surrogates are escaped, which is still JSON. Raise NoResult for equal names."""
     text = ENCODER.encode(value)
     try:
-        return text.encode("utf-8")
+        data = text.encode("utf-8")
     except UnicodeEncodeError:
-        return json.dumps(value, separators=(",", ":"), default=plain).encode("ascii")
+        data = json.dumps(value, separators=(",", ":"), default=plain).encode("ascii")
+    if not _is_simple(value):
+        check_rows(parse_json(data))
+    return data
+
+
+TEXT = frozenset([str])
+SIMPLE = frozenset([bool, int, float, str, type(None)])
+
+
+def _is_simple(value: "Any") -> bool:
+    """Return whether no two names of a result can be equal, since it is one value, or a dict of texts to values."""
+    if type(value) is dict:
+        return SIMPLE.issuperset(map(type, value.values())) and set(map(type, value)) <= TEXT
+    return type(value) in SIMPLE
 
 
 def _task_result() -> "Any":
@@ -116,7 +99,13 @@ class FunctionServer(object):
     """Calls the study's function for the tasks that the worker sends."""
 
     def __init__(
-        self, channel: "socket.socket", work: "Work", space: "Space", folders: "SlotFolders", number: int
+        self,
+        channel: "socket.socket",
+        work: "Work",
+        space: "Space",
+        folders: "SlotFolders",
+        number: int,
+        restorer: Restorer,
     ) -> None:
         assert work["function"] is not None
         self.channel, self.work, self.space, self.folders = channel, work, space, folders
@@ -126,6 +115,8 @@ class FunctionServer(object):
         finder: "Any" = self.seeding
         sys.meta_path.insert(0, finder)
         self.function = load_function(work["function"])
+        self.restorer = restorer
+        restorer.adopt()
         self.extras, self.rng = extra_arguments(self.function, space.names)
         # Whether a task leaves nothing but its result, so that the short way is right.
         self.result_only = not (work["artifacts"] or work["checkpoint"])
@@ -170,8 +161,13 @@ class FunctionServer(object):
 
     def _attempt(self, task: Task, attempt: int, earlier: "list[str]") -> "str | None":
         """Call the function once and report it; return the cause of a failure that is tried again."""
-        self._prepare(task)
         call = Call()
+        try:
+            self._prepare(task)
+        except NotRestored as error:
+            call.error = error
+            self.reporter.add(self._failed(task, call), b"", None)
+            return None
         CURRENT.pack_into(self.current, 0, task.index + 1, time.monotonic())
         call.run(self.function, self.arguments, task)
         stdout, stderr = _take_output(1, sys.stdout), _take_output(2, sys.stderr)
@@ -194,8 +190,7 @@ class FunctionServer(object):
             stderr += call.traceback()
             if attempt <= self.work["retries"]:
                 return str(record["cause"])
-        else:
-            self._keep_files(task, record)
+        self._keep_files(task, record)
         log = log_text(task.index, attempt, record.get("outcome", "OK"), stdout, stderr)
         self.reporter.add(record, log, packed)
         self.reporter.flush()
@@ -212,12 +207,23 @@ class FunctionServer(object):
             os.environ.update(index_variables(task))
         if task.checkpoint:
             prepare_checkpoint(task)
-        clear_artifacts(self.work, self.folders)
+        if self.restorer.restore():
+            self._follow_folders()
         os.chdir(self.study_descriptor)  # an earlier task may have left it
         self.seeding.begin(task)
         task_module: "Any" = sys.modules.get("packhorse.task")
         if task_module is not None:
             task_module.begin()
+
+    def _follow_folders(self) -> None:
+        """Find folders again that restoring has replaced."""
+        os.close(self.study_descriptor)
+        self.study_descriptor = os.open(self.folders.study, os.O_RDONLY)
+
+    def _failed(self, task: Task, call: "Call") -> "dict[str, Any]":
+        record: "dict[str, Any]" = json.loads(self._record_head(task, call) + "}")
+        call.add_outcome(record)
+        return record
 
     def _record_head(self, task: Task, call: "Call") -> str:
         """Return the beginning of a record's JSON text."""
@@ -233,14 +239,13 @@ class FunctionServer(object):
         )
 
     def _keep_files(self, task: Task, record: "dict[str, Any]") -> None:
-        """Keep the artifacts of a task that succeeded, and clear what it need not leave."""
-        artifacts = keep_artifacts(self.work, self.folders, task.index)
-        if artifacts:
-            record["artifacts"] = artifacts
-        if task.checkpoint:
+        """Keep the artifacts of a task."""
+        try:
+            keep_artifacts(self.work, self.folders, record)
+        except OSError as error:
+            record.update(outcome="FAILED", exit=0, cause="cannot keep the artifacts: %s" % error)
+        if task.checkpoint and "outcome" not in record:
             shutil.rmtree(task.checkpoint, ignore_errors=True)
-        if os.listdir(self.folders.scratch):
-            clear(self.folders.scratch)
 
 
 class Call(object):
@@ -303,8 +308,10 @@ def _take_output(descriptor: int, stream: "Any") -> bytes:
 
 
 def _cause(error: BaseException) -> str:
-    text = traceback.format_exception_only(type(error), error)[-1].strip()
-    return text.splitlines()[-1][:300] if text else type(error).__name__
+    # A syntax error has lines with its place first, which begin with a blank.
+    rows = "".join(traceback.format_exception_only(type(error), error)).splitlines()
+    first = next((at for at, row in enumerate(rows) if row and not row[0].isspace()), 0)
+    return shorten_cause(" ".join(row.strip() for row in rows[first:])) or type(error).__name__
 
 
 def _traceback(error: BaseException) -> bytes:
@@ -312,8 +319,15 @@ def _traceback(error: BaseException) -> bytes:
     return "".join(rows).encode("utf-8", "surrogateescape")
 
 
-def main(channel: "socket.socket", work: "Work", space: "Space", folders: "SlotFolders", number: int) -> None:
-    """Serve function calls over `channel` until the worker closes it."""
+def main(
+    channel: "socket.socket",
+    work: "Work",
+    space: "Space",
+    folders: "SlotFolders",
+    number: int,
+    again: bool,
+) -> None:
+    """Serve function calls over `channel` until the worker closes it; `again` after a slot's process that died."""
     assert work["function"] is not None
     process.die_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -321,12 +335,15 @@ def main(channel: "socket.socket", work: "Work", space: "Space", folders: "SlotF
         file = os.open(name, os.O_RDWR | os.O_APPEND)
         os.dup2(file, descriptor)
         os.close(file)
+    restorer = Restorer(folders, work)
+    if again:
+        restorer.restore_all()
     os.chdir(folders.study)
     os.environ.pop("PACKHORSE_OUTPUT", None)  # task.result gives its value to us, not to a file
     sys.path[0:0] = [path for path in folders.search + [folders.study] if path not in sys.path]
     sys.argv = [work["function"]["module"]]
     try:
-        server = FunctionServer(channel, work, space, folders, number)
+        server = FunctionServer(channel, work, space, folders, number, restorer)
     except BaseException as error:  # whatever the module raises when imported, the user must see it
         name = "%s:%s" % (work["function"]["module"], work["function"]["name"])
         text = _traceback(error).decode("utf-8", "replace")[-4000:]

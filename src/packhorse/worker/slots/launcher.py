@@ -8,6 +8,7 @@ The main thread starts and waits; a second one reads messages, samples memory an
 import collections
 import errno
 import itertools
+import mmap
 import os
 import queue
 import select
@@ -17,16 +18,19 @@ import sys
 import threading
 import time
 
+from packhorse.worker.results.refusal import NoResult
+from packhorse.worker.results.result import ResultFiles, fail_for_space, result_from_output
 from packhorse.worker.slots import process
 from packhorse.worker.slots.channel import MessageReader
-from packhorse.worker.slots.reporter import Reporter, last_line, log_text
+from packhorse.worker.slots.current import CURRENT
+from packhorse.worker.slots.reporter import Reporter, log_text
 from packhorse.worker.slots.running_command import STOP, RunningCommand, limit_cause
-from packhorse.worker.tasks.artifacts import clear_artifacts, keep_artifacts, remove
+from packhorse.worker.tasks.artifacts import keep_artifacts
+from packhorse.worker.tasks.cause import cause_in, failure_cause, written_log
 from packhorse.worker.tasks.checkpoint import prepare_checkpoint
 from packhorse.worker.tasks.environment import base_environment, task_environment, write_task_json
 from packhorse.worker.tasks.parameter_files import write_parameter_files
-from packhorse.worker.tasks.result import NoResult, fail_for_space, result_from_file, result_from_output
-from packhorse.worker.tasks.slot_folders import clear
+from packhorse.worker.tasks.restore import Restorer
 from packhorse.worker.tasks.task import Task, fill_command, fill_template
 
 TYPE_CHECKING = False
@@ -55,7 +59,13 @@ class Launcher(object):
     """Runs the commands of one slot."""
 
     def __init__(
-        self, channel: "socket.socket", work: "Work", space: "Space", folders: "SlotFolders", number: int
+        self,
+        channel: "socket.socket",
+        work: "Work",
+        space: "Space",
+        folders: "SlotFolders",
+        number: int,
+        again: bool,
     ) -> None:
         self.channel, self.work, self.space, self.folders = channel, work, space, folders
         self.reporter = Reporter(channel, PATIENCE)
@@ -75,8 +85,13 @@ class Launcher(object):
         self.base = {_bytes(name): _bytes(value) for name, value in base.items()}
         self.result = work["result"]
         self.output = os.path.join(folders.root, "output")  # where packhorse.task writes
-        self.scratch_changed = os.stat(folders.scratch).st_mtime_ns
+        self.given = ResultFiles({}, [self.output], ["json"])
+        self.restorer = Restorer(folders, work)
+        if again:
+            self.restorer.restore_all()
         self.first = folders.state() if number == 0 and work["look"] else None
+        with open(folders.current, "r+b") as stream:
+            self.current = mmap.mmap(stream.fileno(), CURRENT.size)
         os.chdir(folders.study)
 
     def serve(self) -> None:
@@ -159,9 +174,10 @@ class Launcher(object):
         """Run one task to its final record."""
         attempt, free, earlier = 1, 1, []
         while True:
+            CURRENT.pack_into(self.current, 0, index + 1, time.monotonic())
             record, log, packed = self._attempt(index, attempt)
             if record is None:
-                return  # stopped: an interruption is not an outcome
+                return  # stopped: an interruption is not an outcome; the worker keeps what the task wrote
             outcome = record.get("outcome", "OK")
             killed = record.get("signal") in (signal.SIGKILL, signal.SIGTERM) and outcome == "FAILED"
             if killed and free:
@@ -175,6 +191,7 @@ class Launcher(object):
             record["earlier"] = earlier
         if self.first is not None:
             self._note_files()  # before the record, after which the worker may stop reading
+        CURRENT.pack_into(self.current, 0, 0, 0.0)
         self.reporter.add(record, log, packed)
 
     def _use_wait(self) -> None:
@@ -209,22 +226,28 @@ class Launcher(object):
         try:
             if error is not None:
                 raise error
+            if self.restorer.restore():
+                os.chdir(self.folders.study)
             target = self._prepare(task)
-            running = self._start(argv, variables)
+            running = self._run(argv, variables, record, begun)
+            if (
+                self.result.get("convert")
+                and running
+                and not (running.why or "exit" in record or "signal" in record)
+            ):
+                argv = fill_command(self.result["convert"], task)
+                running = self._run(argv, variables, record, begun)
         except (OSError, ValueError) as failure:
             record.update(outcome="FAILED", exit=127, wall=0.0, cause=_start_error(failure))
             return record, b"", None
         if running is None:
             return None, b"", None
-        self._wait(running, record, begun)
         if self.stopping and running.why != "UNFINISHED" and (running.why == STOP or record.get("signal")):
-            for descriptor in (STDOUT, STDERR):
-                self._take_output(descriptor)
             return None, b"", None
         return self._finish(task, record, running, target, attempt)
 
-    def _prepare(self, task: Task) -> "str | None":
-        """Write parameter files and remove the result file of an earlier task; return the result file's path."""
+    def _prepare(self, task: Task) -> "ResultFiles | None":
+        """Write parameter files and remove the result files of an earlier task; return where its result will be."""
         if self.work["files"]:
             write_parameter_files(task, self.work["files"])
         if task.json_file:
@@ -233,13 +256,17 @@ class Launcher(object):
             prepare_checkpoint(task)
         target = None
         if self.result["kind"] == "file":
-            target = os.path.join(self.folders.study, fill_template(self.result["file"], task))
-            os.makedirs(os.path.dirname(target), exist_ok=True)
-            remove(target)
+            target = self._result_files(task)
+            target.prepare()
         elif self.result["kind"] in ("auto", "json"):
-            target = self.output
-        clear_artifacts(self.work, self.folders)
+            target = self.given
         return target
+
+    def _result_files(self, task: Task) -> ResultFiles:
+        """Return the files that the study names, with the task's values in their names."""
+        files = [self.result] + self.result.get("more", [])
+        paths = [os.path.join(self.folders.study, fill_template(file["file"], task)) for file in files]
+        return ResultFiles(self.result, paths, [file.get("format", "") for file in files])
 
     def _variables(self, task: Task) -> "Variables":
         """Return the task's environment as bytes, which start a program without being encoded once more."""
@@ -255,6 +282,15 @@ class Launcher(object):
                 return None
             self.running = RunningCommand(self._spawn(argv, variables), self.work, (STDOUT, STDERR))
             return self.running
+
+    def _run(
+        self, argv: "list[str]", variables: "Variables", record: "Record", begun: float
+    ) -> "RunningCommand | None":
+        """Run a program to its end; a second one of the same task adds its times. None as in `_start`."""
+        running = self._start(argv, variables)
+        if running is not None:
+            self._wait(running, record, begun)
+        return running
 
     def _spawn(self, argv: "list[str]", variables: "Variables") -> int:
         program = self.programs.get(argv[0])
@@ -274,10 +310,10 @@ class Launcher(object):
         self._use_wait()
         status, usage = self._reap(running)
         record["wall"] = round(time.perf_counter() - begun, 6)
-        record["cpu"] = round(usage.ru_utime + usage.ru_stime, 6)
+        record["cpu"] = round(record.get("cpu", 0.0) + usage.ru_utime + usage.ru_stime, 6)
         # Kibibytes on Linux, bytes on macOS (getrusage(2)).
         peak = usage.ru_maxrss if process.LINUX else usage.ru_maxrss // 1024
-        record["memory"] = max(peak, running.peak)
+        record["memory"] = max(record.get("memory", 0), peak, running.peak)
         process.end_orphans()  # also what is left of the group
         if os.WIFSIGNALED(status):
             record["signal"] = os.WTERMSIG(status)
@@ -307,7 +343,7 @@ class Launcher(object):
         return status, usage
 
     def _finish(
-        self, task: Task, record: "Record", ended: RunningCommand, target: "str | None", attempt: int
+        self, task: Task, record: "Record", ended: RunningCommand, target: "ResultFiles | None", attempt: int
     ) -> "tuple[Record, bytes, bytes | None]":
         full = self.folders.is_full()  # asked before anything is removed
         stdout, stderr = self._take_output(STDOUT), self._take_output(STDERR)
@@ -315,55 +351,56 @@ class Launcher(object):
         if ended.why in ENDED:
             record["outcome"] = ended.why
             record["cause"] = limit_cause(ended.why, self.work)
+            if self.work.get("partial") and target:
+                packed = target.take_complete(record)
         elif "signal" in record or "exit" in record:
             record["outcome"] = "FAILED"
-            record["cause"] = last_line(stderr) or last_line(stdout)
+            record["cause"] = failure_cause(stdout, stderr)
+            if not record["cause"]:
+                stdout = self._read_log(record)
         else:
             packed, stdout = self._take_result(record, target, stdout)
-            self._keep_artifacts(task, record)
+        if record.get("outcome") != "FAILED" or attempt > self.work["retries"]:
+            self._keep_artifacts(record)
         if full and ended.why not in ENDED:
             fail_for_space(record)
             packed = None
         log = log_text(task.index, attempt, record.get("outcome", "OK"), stdout, stderr)
-        self._clear_scratch()
-        if target and "outcome" in record:
-            remove(target)  # of a task that succeeded, it has been taken
+        if target:
+            target.remove()
         if task.checkpoint and "outcome" not in record:
             shutil.rmtree(task.checkpoint, ignore_errors=True)
         return record, log, packed
 
-    def _clear_scratch(self) -> None:
-        """Empty the scratch folder if it was written to."""
-        changed = os.stat(self.folders.scratch).st_mtime_ns
-        if changed != self.scratch_changed:
-            clear(self.folders.scratch)
-            self.scratch_changed = os.stat(self.folders.scratch).st_mtime_ns
-
     def _take_result(
-        self, record: "Record", target: "str | None", stdout: bytes
+        self, record: "Record", target: "ResultFiles | None", stdout: bytes
     ) -> "tuple[bytes | None, bytes]":
         """Frame the result; return (bytes for the pack or None, what of stdout is left for the log)."""
         kind = self.result["kind"]
         try:
-            if target and (kind == "file" or os.path.exists(target)):
-                return result_from_file(record, target, self.result.get("format", "json")), stdout
+            if target and (kind == "file" or os.path.exists(self.output)):
+                return target.take(record), stdout
             if kind in ("auto", "json"):
                 return result_from_output(record, stdout, kind)
         except NoResult as reason:
             record.update(outcome="FAILED", exit=0, cause=str(reason))
         return None, stdout
 
-    def _keep_artifacts(self, task: Task, record: "Record") -> None:
-        if "outcome" in record:
-            return
+    def _read_log(self, record: "Record") -> bytes:
+        """Take the cause of a task that printed nothing from the log that it wrote; return the end of that log."""
+        name, end = written_log(os.curdir, record["begin"])
+        cause = cause_in(end)
+        if not cause:
+            return b""
+        record["cause"] = "%s (in %s)" % (cause, name)
+        return b"-- %s --\n" % os.fsencode(name) + end
+
+    def _keep_artifacts(self, record: "Record") -> None:
         before = (self.first or {}) if self.work["everything"] else None
         try:
-            number = keep_artifacts(self.work, self.folders, task.index, before)
+            keep_artifacts(self.work, self.folders, record, before)
         except OSError as error:
             record.update(outcome="FAILED", exit=0, cause="cannot keep the artifacts: %s" % error)
-            return
-        if number:
-            record["artifacts"] = number
 
     def _note_files(self) -> None:
         """Report, after the first task, new and changed files that the study does not name."""
@@ -407,8 +444,15 @@ def _start_error(error: Exception) -> str:
     return "cannot start: %s" % error
 
 
-def main(channel: "socket.socket", work: "Work", space: "Space", folders: "SlotFolders", number: int) -> None:
-    """Serve commands over `channel` until the worker closes it."""
+def main(
+    channel: "socket.socket",
+    work: "Work",
+    space: "Space",
+    folders: "SlotFolders",
+    number: int,
+    again: bool,
+) -> None:
+    """Serve commands over `channel` until the worker closes it; `again` after a slot's process that died."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     sys.stderr = os.fdopen(os.dup(STDERR), "w")  # for messages of the launcher itself
     for descriptor, name in ((STDOUT, folders.stdout), (STDERR, folders.stderr)):
@@ -421,4 +465,4 @@ def main(channel: "socket.socket", work: "Work", space: "Space", folders: "SlotF
     except OSError:
         pass
     sys.setswitchinterval(0.001)
-    Launcher(channel, work, space, folders, number).serve()
+    Launcher(channel, work, space, folders, number, again).serve()

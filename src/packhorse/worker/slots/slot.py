@@ -10,9 +10,10 @@ import time
 
 from packhorse.worker.slots import process
 from packhorse.worker.slots.channel import MessageReader, message
-from packhorse.worker.slots.function_server import CURRENT
+from packhorse.worker.slots.current import CURRENT
 from packhorse.worker.slots.gpus import gpu_variables
 from packhorse.worker.slots.running_command import limit_cause
+from packhorse.worker.tasks.artifacts import keep_artifacts
 from packhorse.worker.tasks.environment import base_environment
 from packhorse.worker.tasks.slot_folders import SlotFolders
 
@@ -32,16 +33,17 @@ class Slot(object):
     socket: socket.socket  # of the process that `start` started
     messages: MessageReader
 
-    def __init__(self, work: "Work", work_file: str, scratch: str, unpacked: str, number: int) -> None:
-        """Make the slot's folders in `scratch`, with a copy of the snapshot that is `unpacked` there."""
+    def __init__(self, work: "Work", work_file: str, scratch: str, image: str, number: int) -> None:
+        """Make the slot's folders in `scratch`, with a copy of the image."""
         self.work, self.work_file = work, work_file
         self.number = number
         self.scratch = scratch
         self.folders = SlotFolders(scratch, number, work)
-        self.folders.make(unpacked, work["links"])
+        self.folders.make(image, bool(work.get("share")))
         self.queue: "Ranges" = []  # index ranges given and not yet answered, in order
         self.deaths: "dict[int, int]" = {}  # index -> how often the slot died in it
         self.process: "subprocess.Popen[bytes] | None" = None
+        self.again = False  # whether a process of this slot has died
         self.checked = self.asked = 0.0
         self.deaths_in_row = 0  # since it last answered
         self.ready = False
@@ -57,6 +59,9 @@ class Slot(object):
             side.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
         argv, variables = self._program()
         argv += ["slot", self.work_file, self.scratch, str(self.number), str(theirs.fileno())]
+        if self.again:
+            argv.append("again")
+            self._output()  # of a task that runs again
         CURRENT.pack_into(self.current, 0, 0, 0.0)
         self.why = ""
         self.ready = False
@@ -155,6 +160,7 @@ class Slot(object):
         status = self.process.wait()
         process.kill_group(self.process.pid, signal.SIGKILL)
         self.process = None
+        self.again = True
         index, begun = CURRENT.unpack_from(self.current, 0)
         if not self.work["function"] or not index:
             return None, b""
@@ -180,6 +186,8 @@ class Slot(object):
             )
         else:
             record.update(outcome="FAILED", exit=status, cause="the function ended the interpreter")
+        CURRENT.pack_into(self.current, 0, 0, 0.0)  # it has an outcome
+        keep_artifacts(self.work, self.folders, record)
         return record, self._output()
 
     def _output(self) -> bytes:

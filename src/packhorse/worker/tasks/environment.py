@@ -28,6 +28,15 @@ THREADS = (
     "R_PARALLELLY_AVAILABLECORES_FALLBACK",
     "R_PARALLELLY_AVAILABLECORES_SYSTEM",
 )
+# They would lead a task's git to the repository of the hook or alias that started Packhorse.
+REPOSITORY = (
+    "GIT_DIR",
+    "GIT_WORK_TREE",
+    "GIT_INDEX_FILE",
+    "GIT_PREFIX",
+    "GIT_COMMON_DIR",
+    "GIT_OBJECT_DIRECTORY",
+)
 VARIABLE = re.compile(r"^[A-Za-z_][A-Za-z0-9_]*$")
 # Linux starts no program with a longer NAME=VALUE, its NUL included (MAX_ARG_STRLEN in linux/binfmts.h: 32 pages).
 LONGEST = 32 * 4096
@@ -40,6 +49,9 @@ def base_environment(
     variables = {
         k: v for k, v in inherited.items() if not SCHEDULER.match(k) or k.startswith("PACKHORSE_TEST_")
     }
+    variables.setdefault("PYTHONUNBUFFERED", "1")  # what a task printed before it was ended is not lost
+    for name in REPOSITORY:
+        variables.pop(name, None)
     for name in work["unset"]:
         variables.pop(name, None)
     variables.update(work["environ"])
@@ -56,8 +68,7 @@ def base_environment(
     variables["PACKHORSE_SCRATCH"] = folders.scratch
     variables["PACKHORSE_OUTPUT"] = os.path.join(folders.root, "output")
     variables["PACKHORSE_COUNT"] = str(work["total"])
-    if work.get("temporary"):
-        variables["TMPDIR"] = folders.scratch
+    variables["TMPDIR"] = folders.scratch
     if work.get("deadline"):
         variables["PACKHORSE_DEADLINE"] = str(work["deadline"])
     return variables

@@ -1,6 +1,7 @@
 """The folders of a slot: a private working copy of the snapshot with data linked in, a scratch folder, output files."""
 
 import errno
+import fcntl
 import json
 import os
 import shutil
@@ -12,11 +13,18 @@ if TYPE_CHECKING:
 
     from packhorse.worker.work_file import Work
 
-# Smaller files are copied, so that a script may change them; larger ones are hard links without write
-# permission, so that many slots do not cost many copies.
+# Smaller files are copied. Larger ones are clones where the file system has them, else copies up to a total of
+# COPY_UP_TO on a node, else hard links without write permission, so that many slots do not cost many copies.
 LINK_FROM = 1 << 20
+COPY_UP_TO = 256 << 20
+FICLONE = 0x40049409  # ioctl_ficlone(2)
 FULL_BELOW = 64 << 10  # bytes of free space below which a write may have failed
 MIN_FREE = 16 << 20  # bytes that a node's folder must have for working copies
+IMAGE = "image"  # folder of a worker, unpacked once: what the folder of each slot must be when a task begins
+CODE = "code"
+SCRATCH = "scratch"
+# What we write in a slot's folder ourselves; tasks write to `output` and read `params`.
+OWN = ("stdout", "stderr", "current", "output", "params")
 
 
 def scratch_parent() -> str:
@@ -32,8 +40,18 @@ def require_free_space(folder: str) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), folder)
 
 
-def unpack(snapshot: "str | None", folder: str) -> str:
-    """Unpack a snapshot, once for a node; return the folder."""
+def make_image(work: "Work", snapshot: "str | None", scratch: str) -> str:
+    """Unpack a snapshot, once for a node, and arrange it as a task must find it; return the folder."""
+    image = SlotFolders(scratch, IMAGE, work)
+    unpack(snapshot, image.code)
+    for folder in (image.study, image.scratch):
+        os.makedirs(folder, exist_ok=True)
+    image.link_data(work["links"])
+    return image.root
+
+
+def unpack(snapshot: "str | None", folder: str) -> None:
+    """Unpack a snapshot into a folder."""
     import tarfile  # slow to import, and not for a slot
 
     os.makedirs(folder, exist_ok=True)
@@ -44,20 +62,41 @@ def unpack(snapshot: "str | None", folder: str) -> str:
                 archive.extractall(folder, filter="tar")
             else:
                 archive.extractall(folder)
-    return folder
 
 
-def copy_tree(source: str, target: str) -> None:
-    """Make a slot's own copy of an unpacked snapshot."""
+def copy_tree(source: str, target: str, share: bool = False) -> None:
+    """Make a copy of a folder; with `share`, large files that cannot be cloned become hard links without write permission."""
     os.makedirs(target, exist_ok=True)
     for entry in os.scandir(source):
         goal = os.path.join(target, entry.name)
         if entry.is_symlink():
             os.symlink(os.readlink(entry.path), goal)
         elif entry.is_dir():
-            copy_tree(entry.path, goal)
-        elif entry.stat().st_size < LINK_FROM or not _link(entry.path, goal):
-            shutil.copy2(entry.path, goal)
+            copy_tree(entry.path, goal, share)
+        else:
+            copy_file(entry.path, goal, share, entry.stat())
+    shutil.copymode(source, target)
+
+
+def copy_file(source: str, goal: str, share: bool, stats: os.stat_result) -> None:
+    """Copy one file, as `copy_tree` does; `goal` does not exist."""
+    if stats.st_size < LINK_FROM:
+        shutil.copy2(source, goal)
+    elif _clone(source, goal):
+        shutil.copystat(source, goal)
+    elif not (share and _link(source, goal)):
+        shutil.copy2(source, goal)
+
+
+def _clone(source: str, goal: str) -> bool:
+    """Make a file that shares its blocks with another until one is written to; return whether the file system can."""
+    try:
+        with open(source, "rb") as old, open(goal, "wb") as new:
+            fcntl.ioctl(new.fileno(), FICLONE, old.fileno())
+        return True
+    except OSError:
+        remove(goal)
+        return False
 
 
 def _link(source: str, goal: str) -> bool:
@@ -70,14 +109,52 @@ def _link(source: str, goal: str) -> bool:
         return False
 
 
+def must_share(image: str, slots: int) -> bool:
+    """Return whether large files of an image must be hard links, since copies for all slots would be too large.
+
+    The superuser can write to files without write permission, so it gets copies.
+    """
+    if os.geteuid() == 0:
+        return False
+    total = 0
+    for folder, _, names in os.walk(image):
+        sizes = (os.lstat(os.path.join(folder, name)).st_size for name in names)
+        total += sum(size for size in sizes if size >= LINK_FROM)
+    return total * slots > COPY_UP_TO
+
+
+def remove(path: str) -> None:
+    """Remove a file or a folder, if it exists, also below folders that may not be written to."""
+    if not os.path.isdir(path) or os.path.islink(path):
+        try:
+            os.unlink(path)
+        except FileNotFoundError:
+            pass
+        except PermissionError:
+            os.chmod(os.path.dirname(path), 0o700)
+            os.unlink(path)
+        return
+    try:
+        shutil.rmtree(path)
+    except OSError:
+        os.chmod(path, 0o700)
+        for folder, names, _ in os.walk(path):  # top down, so that each is opened before it is entered
+            for name in names:
+                if not os.path.islink(os.path.join(folder, name)):
+                    os.chmod(os.path.join(folder, name), 0o700)
+        shutil.rmtree(path)
+
+
 class SlotFolders(object):
     """The paths of one slot: `code` is the working copy, `study` the study's folder in it."""
 
-    def __init__(self, scratch: str, number: int, work: "Work") -> None:
-        self.root = os.path.join(scratch, "slot-%d" % number)
-        self.code = os.path.join(self.root, "code")
+    def __init__(self, scratch: str, number: "int | str", work: "Work") -> None:
+        self.root = os.path.join(scratch, number if isinstance(number, str) else "slot-%d" % number)
+        self.image = os.path.join(scratch, IMAGE)
+        # The copy has the name of the project's folder, since scripts look for it.
+        self.code = os.path.join(self.root, CODE, work.get("root") or "project")
         self.study = os.path.normpath(os.path.join(self.code, work["folder"]))
-        self.scratch = os.path.join(self.root, "scratch")
+        self.scratch = os.path.join(self.root, SCRATCH)
         self.stdout = os.path.join(self.root, "stdout")
         self.stderr = os.path.join(self.root, "stderr")
         self.current = os.path.join(self.root, "current")
@@ -92,25 +169,41 @@ class SlotFolders(object):
             self._common_json = json.dumps(values)[1:]
         return self._common_json
 
-    def make(self, unpacked: str, links: "Iterable[Sequence[str]]") -> None:
-        """Make the folders, the working copy and the links to data."""
-        os.makedirs(self.root)
-        copy_tree(unpacked, self.code)
-        for folder in (self.study, self.scratch):
-            os.makedirs(folder, exist_ok=True)
-        for relative, target in links:
-            goal = os.path.join(self.study, relative)
-            os.makedirs(os.path.dirname(goal), exist_ok=True)
-            if os.path.isdir(goal) and not os.path.islink(goal):
-                shutil.rmtree(goal)
-            elif os.path.lexists(goal):
-                os.unlink(goal)
-            os.symlink(target, goal)
+    def make(self, image: str, share: bool = False) -> None:
+        """Make the slot's folder, with what is in the image and our own files."""
+        copy_tree(image, self.root, share)
         for name in (self.stdout, self.stderr):
             with open(name, "wb"):
                 pass
-        with open(self.current, "wb") as stream:
-            stream.write(b"\0" * 16)
+        if not os.path.exists(self.current):  # else it is mapped into memory
+            with open(self.current, "wb") as stream:
+                stream.write(b"\0" * 16)
+
+    def link_data(self, links: "Iterable[Sequence[str]]") -> None:
+        """Link data into the copy."""
+        above = os.path.dirname(self.root) + os.sep
+        for relative, target in links:
+            goal = os.path.normpath(os.path.join(self.study, relative))
+            if os.path.isabs(relative):
+                continue  # tasks use the absolute path itself
+            if not goal.startswith(above):
+                raise OSError(errno.EINVAL, "data is too many folders above the project", relative)
+            os.makedirs(os.path.dirname(goal), exist_ok=True)
+            remove(goal)
+            os.symlink(target, goal)
+
+    def is_original(self, path: str) -> bool:
+        """Return whether a file of the copy is as it was before the task, by its size and time."""
+        try:
+            now = os.lstat(path)
+            before = os.lstat(os.path.join(self.image, os.path.relpath(path, self.root)))
+        except OSError:
+            return False
+        return (now.st_mode, now.st_size, now.st_mtime_ns) == (
+            before.st_mode,
+            before.st_size,
+            before.st_mtime_ns,
+        )
 
     def is_full(self) -> bool:
         """Return whether the disk of the working copy is full, so that what a task wrote may be cut off."""
@@ -121,19 +214,10 @@ class SlotFolders(object):
         """Return {relative path: (size, mtime in ns)} of the working copy, without links and byte code."""
         state = {}
         for folder, folders, names in os.walk(self.code):
-            folders[:] = [name for name in folders if name != "__pycache__"]
+            folders[:] = [name for name in folders if name not in ("__pycache__", ".git")]
             for name in names:
                 path = os.path.join(folder, name)
                 if not os.path.islink(path):
                     stats = os.stat(path)
                     state[os.path.relpath(path, self.study)] = (stats.st_size, stats.st_mtime_ns)
         return state
-
-
-def clear(folder: str) -> None:
-    """Remove what a task left in a folder, but keep the folder."""
-    for entry in os.scandir(folder):
-        if entry.is_dir(follow_symlinks=False):
-            shutil.rmtree(entry.path, ignore_errors=True)
-        else:
-            os.unlink(entry.path)

@@ -1,0 +1,1 @@
+"""Readers of result files: the bytes of one file to rows."""
