@@ -373,7 +373,7 @@ def test_parameters_of_every_kind_of_factor(tmp_path):
     report = merged(tmp_path, [{"x": 1}] * space.size, space)
     for row in report.table.to_dicts():
         given_ = space[row["ph_index"]]
-        mixed = {1: "1", "one": '"one"', None: None}[given_.pop("mixed")]
+        mixed = {1: "1", "one": "one", None: None}[given_.pop("mixed")]
         assert row["mixed"] == mixed
         assert {name: row[name] for name in given_} == given_
     assert report.clashes == [], "what the study gives is not the script's clash"

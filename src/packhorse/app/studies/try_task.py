@@ -21,6 +21,7 @@ from packhorse.runtime.trial import Trial, run_in_foreground
 from packhorse.snapshot.snapshot import pack
 
 SHOWN = 500  # bytes of a result
+SHOWN_VALUE = 60  # characters of a parameter
 
 
 def try_task(study: str, task: int | None, where: Sequence[str]) -> tuple[int, list[str]]:
