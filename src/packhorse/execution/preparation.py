@@ -107,7 +107,7 @@ def _too_long(study: Study) -> str:
 
 
 def check_places(source: Source) -> None:
-    """Raise SnapshotError where `directory`, `result` or `artifacts` lead out of the project, or the first does not exist."""
+    """Raise SnapshotError where a path of the study leads out of the project, or its directory does not exist."""
     study = source.study
     place = source.folder.relative_to(source.root).as_posix()
     result = [study.result.file] if study.result.file else []

@@ -23,6 +23,9 @@ def parameter_columns(space: ParameterSpace, index: pl.Series) -> list[pl.Series
         used = pl.Series(range(axis.count)) if axis.levels is not None else level.unique().sort()
         rows = [axis.values(at) for at in used]
         at = level if axis.levels is not None else used.search_sorted(level)
-        new = [typed_column(name, [row[n] for row in rows]).gather(at) for n, name in enumerate(axis.names)]
+        new = [
+            typed_column(name, [row[n] for row in rows], axis.written.get(name)).gather(at)
+            for n, name in enumerate(axis.names)
+        ]
         columns = new + columns
     return columns

@@ -16,9 +16,9 @@ from packhorse.runtime.sandbox import Sandbox
 from packhorse.worker.results.refusal import NoResult
 from packhorse.worker.results.result import LARGEST, ResultFiles, result_files, result_from_output
 from packhorse.worker.space import Space
-from packhorse.worker.tasks.environment import task_environment
+from packhorse.worker.tasks.environment import task_environment, write_task_json
 from packhorse.worker.tasks.parameter_files import write_parameter_files
-from packhorse.worker.tasks.task import Task, fill_template
+from packhorse.worker.tasks.task import Task, fill_command
 
 
 class Trial(Struct, frozen=True, kw_only=True):
@@ -44,9 +44,10 @@ def run_in_foreground(sandbox: Sandbox, frozen: dict[str, Any], index: int) -> T
     if files:
         files.prepare()
     variables = task_environment(task, sandbox.environment)
+    write_task_json(task)
     commands = [_task_argv(work, task)]
     if work["result"].get("convert"):
-        commands.append([fill_template(parts, task) for parts in work["result"]["convert"]])
+        commands.append(fill_command(work["result"]["convert"], task))
     status, printed = 0, b""
     for argv in commands:
         if not status:
@@ -96,10 +97,13 @@ FUNCTION_CALL = (
     "function = importlib.import_module(sys.argv[1])\n"
     "for name in sys.argv[2].split('.'):\n"
     "    function = getattr(function, name)\n"
-    "arguments = json.loads(sys.argv[4])\n"
     "import inspect\n"
     "known = inspect.signature(function).parameters\n"
-    "facts = json.loads(os.environ['PACKHORSE_TASK'])\n"
+    "if 'PACKHORSE_TASK' in os.environ:\n"
+    "    facts = json.loads(os.environ['PACKHORSE_TASK'])\n"
+    "else:\n"
+    "    facts = json.load(open(os.environ['PACKHORSE_TASK_FILE']))\n"
+    "arguments = facts['params']\n"
     "for name in ('seed', 'seed32', 'replicate', 'index', 'count', 'checkpoint', 'scratch', 'deadline'):\n"
     "    if name in known and name not in arguments:\n"
     "        arguments[name] = facts[name]\n"
@@ -115,7 +119,7 @@ FUNCTION_CALL = (
 def _task_argv(work: dict[str, Any], task: Task) -> list[str]:
     function = work["function"]
     if not function:
-        return [fill_template(parts, task) for parts in work["command"]]
+        return fill_command(work["command"], task)
     search = json.dumps([*task.folders.search, task.folders.study])
     return [
         *work["python"],
@@ -124,5 +128,4 @@ def _task_argv(work: dict[str, Any], task: Task) -> list[str]:
         function["module"],
         function["name"],
         search,
-        json.dumps(task.parameters),
     ]

@@ -112,16 +112,11 @@ def _result_file(node: Node, names: Iterable[str], file_format: str) -> ResultFi
     if not any(sign in path for sign in "{./*"):
         hint = f"{nearest(path, RESULT_WORDS)} Write a file with its suffix: {path}.csv"
         refuse(node, f"result: '{path}' is neither a file nor one of the allowed words.", hint)
-<<<<<<< HEAD
-    compile_word(path, [*names, *BUILTIN], node.where)
-    project_path(path, node)
-=======
     parts = compile_word(path, [*names, *BUILTIN], node.where)
     if any(map(is_several, parts)):
         hint = "Write {name} with a parameter of one text or number."
         refuse(node, f"result: '{path}' has a placeholder of several arguments.", hint)
-    relative_path(path, node)
->>>>>>> typed
+    project_path(path, node)
     name = PurePosixPath(path.replace("{output.", "{output}.").replace("}", "")).name.lower()
     suffix = PurePosixPath(name).suffix
     compressed = suffix == ".gz"

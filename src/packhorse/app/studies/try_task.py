@@ -43,7 +43,7 @@ def try_task(study: str, task: int | None, where: Sequence[str]) -> tuple[int, l
 
 
 def _lines(trial: Trial, index: int, space: ParameterSpace) -> list[str]:
-    named = ", ".join(f"{name}={value}" for name, value in space[index].items())
+    named = ", ".join(f"{name}={text[:SHOWN_VALUE]}" for name, text in space.texts(index).items())
     if trial.status:
         how = f"signal {-trial.status}" if trial.status < 0 else f"exit status {trial.status}"
         return [f"task {index} ({named}) ended with {how}"]
