@@ -270,7 +270,7 @@ def test_what_a_killed_worker_left_does_not_replace_what_came_later(project: Pro
     assert explained(project, 0)["state"] == "OK"
 
 
-# partial: accept
+# Complete results of ended tasks
 
 
 ROWS = """

@@ -56,9 +56,7 @@ def _output_patterns(context: RunContext) -> list[str]:
     folder = context.source.folder.relative_to(context.source.root).as_posix()
     result = context.study.result
     files = [file for file in (result.file, *(more.file for more in result.more)) if file]
-    return [
-        posixpath.normpath(posixpath.join(folder, re.sub(r"\{[^}]*\}", "*", file))) for file in files
-    ]
+    return [posixpath.normpath(posixpath.join(folder, re.sub(r"\{[^}]*\}", "*", file))) for file in files]
 
 
 class _Names(Struct, frozen=True, kw_only=True):

@@ -229,11 +229,11 @@ def _check_command(study: Study, given: Mapping[str, Node]) -> Study:
 
 
 def _check_formats(parts: Iterable[dict[str, Any]], factors: Iterable[Factor], where: str) -> None:
-    """Try each format on the first values of its parameter."""
+    """Try each format and switch on the first values of its parameter."""
     by_name = {name: factor for factor in factors for name in factor.names}
     for part in parts:
         factor = by_name.get(part["name"])
-        if "spec" not in part:
+        if "spec" not in part and "switch" not in part:
             continue
         if factor is None:
             check_format(part, 1, where)

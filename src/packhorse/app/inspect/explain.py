@@ -21,8 +21,9 @@ from packhorse.rundata.outcomes import latest_outcomes
 from packhorse.rundata.task_log import kept_files, last_attempt, last_frames, printed
 from packhorse.rundir.directory import find_run
 from packhorse.worker.tasks.environment import task_environment
+from packhorse.worker.tasks.parameter_files import parameter_file
 from packhorse.worker.tasks.slot_folders import SlotFolders
-from packhorse.worker.tasks.task import Task, fill_template
+from packhorse.worker.tasks.task import Task, fill_command, task_json
 from packhorse.worker.work_file import with_directory
 
 
@@ -124,11 +125,15 @@ def repeat(run: str, work: dict[str, Any], space: ParameterSpace, index: int) ->
     search = ":".join([*folders.search, full["library"]])
     changed = {**work["environ"], **task_environment(task, {}), "PYTHONPATH": search}
     rows += [f"export {name}={shlex.quote(value)}" for name, value in changed.items()]
+    files = {str(Path(folders.root, name)): parameter_file(task, name) for name in work["files"]}
+    if task.json_file:
+        files[task.json_file] = task_json(task)
+    rows += [f"printf %s {shlex.quote(content)} > {shlex.quote(path)}" for path, content in files.items()]
     if work["function"]:
         function = work["function"]
         arguments = ", ".join(f"{name}={value!r}" for name, value in task.parameters.items())
         code = f"import {function['module']}; print({function['module']}.{function['name']}({arguments}))"
         rows.append(shlex.join([*work["python"], "-c", code]))
     else:
-        rows.append(shlex.join(fill_template(parts, task) for parts in work["command"]))
+        rows.append(shlex.join(fill_command(work["command"], task)))
     return rows

@@ -23,9 +23,9 @@ from packhorse.worker.slots.seeding import Seeding, numpy_generator
 from packhorse.worker.tasks.artifacts import keep_artifacts
 from packhorse.worker.tasks.cause import shorten_cause
 from packhorse.worker.tasks.checkpoint import prepare_checkpoint
-from packhorse.worker.tasks.environment import index_variables
+from packhorse.worker.tasks.environment import index_variables, task_json_variable, write_task_json
 from packhorse.worker.tasks.restore import NotRestored, Restorer
-from packhorse.worker.tasks.task import Task, task_json
+from packhorse.worker.tasks.task import Task
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -195,7 +195,10 @@ class FunctionServer(object):
     def _prepare(self, task: Task) -> None:
         # Parameters are passed as arguments; one variable is enough for packhorse.task, and a dozen would cost
         # more than a short function does.
-        os.environ["PACKHORSE_TASK"] = task_json(task)
+        os.environ.update(task_json_variable(task))
+        if task.json_file:
+            os.environ.pop("PACKHORSE_TASK", None)  # of the task before
+            write_task_json(task)
         if self.work["index_variable"]:
             os.environ.update(index_variables(task))
         if task.checkpoint:

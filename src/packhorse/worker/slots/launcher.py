@@ -19,7 +19,7 @@ import threading
 import time
 
 from packhorse.worker.results.refusal import NoResult
-from packhorse.worker.results.result import ResultFiles, fail_for_space, result_from_output
+from packhorse.worker.results.result import ResultFiles, fail_for_space, result_files, result_from_output
 from packhorse.worker.slots import process
 from packhorse.worker.slots.channel import MessageReader
 from packhorse.worker.slots.current import CURRENT
@@ -28,10 +28,10 @@ from packhorse.worker.slots.running_command import STOP, RunningCommand, limit_c
 from packhorse.worker.tasks.artifacts import keep_artifacts
 from packhorse.worker.tasks.cause import cause_in, failure_cause, written_log
 from packhorse.worker.tasks.checkpoint import prepare_checkpoint
-from packhorse.worker.tasks.environment import base_environment, task_environment
+from packhorse.worker.tasks.environment import base_environment, task_environment, write_task_json
 from packhorse.worker.tasks.parameter_files import write_parameter_files
 from packhorse.worker.tasks.restore import Restorer
-from packhorse.worker.tasks.task import Task, fill_template
+from packhorse.worker.tasks.task import Task, fill_command
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -207,7 +207,7 @@ class Launcher(object):
         """Return all that the start of a task needs."""
         task = Task(self.work, self.space, self.folders, index)
         try:
-            argv = [fill_template(parts, task) for parts in self.work["command"] or ()]
+            argv = fill_command(self.work["command"] or [], task)
             return task, argv, self._variables(task), None
         except ValueError as error:  # a format that does not fit the value
             return task, [], {}, error
@@ -236,7 +236,7 @@ class Launcher(object):
                 and running
                 and not (running.why or "exit" in record or "signal" in record)
             ):
-                argv = [fill_template(parts, task) for parts in self.result["convert"]]
+                argv = fill_command(self.result["convert"], task)
                 running = self._run(argv, variables, record, begun)
         except (OSError, ValueError) as failure:
             record.update(outcome="FAILED", exit=127, wall=0.0, cause=_start_error(failure))
@@ -251,21 +251,17 @@ class Launcher(object):
         """Write parameter files and remove the result files of an earlier task; return where its result will be."""
         if self.work["files"]:
             write_parameter_files(task, self.work["files"])
+        if task.json_file:
+            write_task_json(task)
         if task.checkpoint:
             prepare_checkpoint(task)
         target = None
         if self.result["kind"] == "file":
-            target = self._result_files(task)
+            target = result_files(self.work, task)
             target.prepare()
         elif self.result["kind"] in ("auto", "json"):
             target = self.given
         return target
-
-    def _result_files(self, task: Task) -> ResultFiles:
-        """Return the files that the study names, with the task's values in their names."""
-        files = [self.result] + self.result.get("more", [])
-        paths = [os.path.join(self.folders.study, fill_template(file["file"], task)) for file in files]
-        return ResultFiles(self.result, paths, [file.get("format", "") for file in files])
 
     def _variables(self, task: Task) -> "Variables":
         """Return the task's environment as bytes, which start a program without being encoded once more."""
