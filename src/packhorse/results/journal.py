@@ -23,6 +23,7 @@ from packhorse.model.errors import RunError
 
 FORMAT = "packhorse-journal"
 VERSION = 1
+STOPPED = "STOPPED"  # in place of an outcome, of a task that was stopped
 OUTCOMES = ("OK", "FAILED", "TIMEOUT", "MEMORY", "UNFINISHED")
 OK = 0
 TAIL_WINDOW = 1 << 16
@@ -81,6 +82,14 @@ class Record(Struct, kw_only=True, gc=False):
     partial: bool | None = None
 
 
+class _Stopped(Struct, gc=False):
+    task: int
+    cause: str = ""
+    log: tuple[int, int] | None = None
+    artifacts: int | None = None
+    partial: bool = True
+
+
 class _Line(Struct, gc=False):
     """Members that distinguish the kinds of lines, and the members of a record that the fold needs."""
 
@@ -91,7 +100,7 @@ class _Line(Struct, gc=False):
     header: dict[str, Any] | None = None
     totals: dict[str, Any] | None = None
     note: str | None = None
-    partial: Any = None
+    partial: _Stopped | None = None
     copies: str | None = None
     read: list[str] | None = None
     end: str | None = None
@@ -231,18 +240,11 @@ class Journal:
 
     def _add_event(self, line: _Line) -> None:
         """Add what a worker tells of itself and of the tasks that it could not end."""
-        if isinstance(line.partial, dict):
-            self._add_partial(line.partial)
+        if line.partial is not None:
+            about = {**msgspec.structs.asdict(line.partial), "index": line.partial.task, "outcome": STOPPED}
+            self.partial[line.partial.task] = msgspec.convert(about, Record)
         self.copies = line.copies or self.copies
         self.read = self.read if line.read is None else line.read
-
-    def _add_partial(self, members: dict[str, Any]) -> None:
-        try:
-            record = msgspec.convert({**members, "index": members.get("task")}, Record)
-        except msgspec.ValidationError:
-            self.bad += 1
-        else:
-            self.partial[record.index] = record
 
     def _packed(self, place: tuple[int, int, int]) -> bool:
         """Return whether the pack is long enough; after a crash of the machine it may lack its tail."""
@@ -284,14 +286,8 @@ def read_journal(path: Path) -> Journal:
 
 def read_journals(directory: Path) -> list[Journal]:
     """Return all journals of a run directory, sorted by `Journal.order`."""
-    return sorted(
-        (read_journal(path) for path in journal_paths(directory)), key=lambda journal: journal.order
-    )
-
-
-def journal_paths(directory: Path) -> list[Path]:
-    """Return the paths of all journals of a run directory."""
-    return sorted((directory / "journal").glob("*.ndjson"))
+    paths = (directory / "journal").glob("*.ndjson")
+    return sorted((read_journal(path) for path in paths), key=lambda journal: journal.order)
 
 
 def read_tail(path: Path) -> Tail:
