@@ -23,16 +23,14 @@ from packhorse.model.errors import RunError
 
 FORMAT = "packhorse-journal"
 VERSION = 1
-STOPPED = "STOPPED"  # in place of an outcome, of a task that was stopped
 OUTCOMES = ("OK", "FAILED", "TIMEOUT", "MEMORY", "UNFINISHED")
 OK = 0
 TAIL_WINDOW = 1 << 16
 
 _CODES = {outcome: code for code, outcome in enumerate(OUTCOMES)}
 _T = TypeVar("_T")
-_BLOCK = (
-    1 << 18
-)  # bytes to check and decode at once: small enough that they and their values stay in the CPU cache
+# Bytes to check and decode at once: small enough that they and their values stay in the CPU cache.
+_BLOCK = 1 << 18
 _RECORDS = 1000  # records to decode at once
 _HEAD = b'{"crc":"%08x"'  # the beginning of every line
 
@@ -100,7 +98,7 @@ class _Line(Struct, gc=False):
     header: dict[str, Any] | None = None
     totals: dict[str, Any] | None = None
     note: str | None = None
-    partial: _Stopped | None = None
+    stopped: _Stopped | None = None
     copies: str | None = None
     read: list[str] | None = None
     end: str | None = None
@@ -127,12 +125,11 @@ class Journal:
         self.read: list[str] | None = (
             None  # files of the snapshot that tasks read; None where that was not seen
         )
-        self.partial: dict[int, Record] = {}  # what tasks left that were stopped without an outcome, by index
+        self.stopped: dict[int, Record] = {}  # what tasks left that have no outcome, by index
         self.totals: dict[str, Any] = {}
         self.end = ""
         self.ended: float | None = None  # Unix seconds
-        self.bad = 0
-        self._pack_size = 0
+        self.bad = self._pack_size = 0
 
     def __len__(self) -> int:
         return len(self.index)
@@ -240,9 +237,9 @@ class Journal:
 
     def _add_event(self, line: _Line) -> None:
         """Add what a worker tells of itself and of the tasks that it could not end."""
-        if line.partial is not None:
-            about = {**msgspec.structs.asdict(line.partial), "index": line.partial.task, "outcome": STOPPED}
-            self.partial[line.partial.task] = msgspec.convert(about, Record)
+        if line.stopped is not None:
+            about = {**msgspec.structs.asdict(line.stopped), "index": line.stopped.task, "outcome": "STOPPED"}
+            self.stopped[line.stopped.task] = msgspec.convert(about, Record)
         self.copies = line.copies or self.copies
         self.read = self.read if line.read is None else line.read
 
@@ -255,7 +252,7 @@ class Journal:
 
 
 class Tail(Struct, frozen=True):
-    """The tail of a journal: its last totals, the records after them, and the reason of its end ("" without an end)."""
+    """The tail of a journal: last totals, the records after them, and the reason of its end ("" without an end)."""
 
     header: Header | None
     totals: dict[str, Any]

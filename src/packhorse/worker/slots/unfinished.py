@@ -48,7 +48,7 @@ def write_unfinished(journal: "Journal", event: "dict[str, Any]", log: bytes) ->
     extent = journal.write_log(log) if log else None
     if extent:
         event["log"] = extent
-    journal.write_event({"partial": event})
+    journal.write_event({"stopped": event})
 
 
 def _printed(path: str) -> bytes:
