@@ -346,7 +346,7 @@ def test_leftovers_never_enter_and_old_files_are_replaced(tmp_path):
 
 def test_a_change_of_code_gets_its_column(tmp_path):
     write_journal(tmp_path, SPACE, [{"index": 0, "json": 1}], wave=1, code="old1")
-    write_journal(tmp_path, SPACE, [{"index": 1, "json": 1}], wave=2, codes=["new2"])
+    write_journal(tmp_path, SPACE, [{"index": 1, "json": 1}], wave=2, code="new2")
     report = merge_results(SPACE, folded(tmp_path, SPACE), tmp_path, codes=["new2"])
     assert report.table["ph_code"].to_list() == ["old1", "new2"]
 

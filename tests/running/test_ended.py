@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -11,11 +12,11 @@ from typing import Any
 
 import pytest
 
-from running.project import Project, until, workers
+from running.project import Project, marked, until, workers
 
 # Writes and prints step after step, and then goes on for longer than it may.
 STEPS = """
-    import os, time
+    import os, sys, time
     for step in range(16):
         open(f"step{step}.npy", "wb").write(bytes(step))
         print("step", step)
@@ -221,7 +222,55 @@ def test_artifacts_that_cannot_be_kept_are_told_with_the_cause(project: Project)
     assert project.failure()["cause"].startswith("bad input; cannot keep its artifacts: ")
 
 
-# partial: accept
+# Killed with SIGKILL, as schedulers do
+
+
+def killed(project: Project, **keys: Any) -> Project:
+    """Run STEPS until it has written all, and kill the worker, its slots and the command at once."""
+    ready = project.path.parent / "ready"
+    process = steps(project, **keys).start("run", "study.yaml", env={**os.environ, "READY": str(ready)})
+    until(ready.exists)
+    for pid in [process.pid, *workers(project.directory), *marked(project.directory)]:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    process.wait(30)
+    assert process.stdout
+    process.stdout.close()
+    until(lambda: not marked(project.directory))
+    return project
+
+
+def test_collect_keeps_what_a_killed_worker_has_left(project: Project) -> None:
+    killed(project)
+    assert not kept(project, 0)
+    project.command("collect", "s")
+    check_steps(project, "MISSING")
+    project.command("collect", "s")
+    check_steps(project, "MISSING")
+
+
+def test_the_next_wave_keeps_it_too_and_runs_the_task_again(project: Project) -> None:
+    killed(project)
+    project.file("sim.py", STEPS.replace("range(16)", "range(20)").replace("time.sleep(60)", "sys.exit(3)"))
+    project.run(code=7)
+    assert len(kept(project, 0)) == 20, "the newer attempt replaces the older one"
+    journals = b"".join(path.read_bytes() for path in project.directory.glob("journal/*.ndjson"))
+    assert b'"partial":{' in journals
+    assert b"its worker was killed" in journals
+
+
+def test_what_a_killed_worker_left_does_not_replace_what_came_later(project: Project) -> None:
+    killed(project)
+    hidden = project.path.parent / "tmp"
+    hidden.mkdir()
+    project.file("sim.py", 'open("only.npy", "w").close()\n')
+    project.run(TMPDIR=str(hidden))
+    project.command("collect", "s")
+    assert kept(project, 0) == ["only.npy"]
+    assert explained(project, 0)["state"] == "OK"
+
+
+# Complete results of ended tasks
 
 
 ROWS = """

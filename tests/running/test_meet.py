@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -93,3 +94,236 @@ def test_without_inotify(project: Project, kind: str) -> None:
     done = subprocess.run(argv, cwd=project.path, capture_output=True, text=True, check=False, timeout=90)
     assert done.returncode == 0, done.stderr
     assert project.table()["y"].to_list() == [1, 2, 3, 4, 5, 6]
+
+
+def test_other_orders_and_packings_give_the_same(project: Project) -> None:
+    project.file("sim.sh", LEFT_BEHIND["append"] + "\n")
+    project.study(command="sh sim.sh {i}", parameters={"i": {"range": [1, 41]}}, result="json")
+    for jobs in ("-j1", "-j2", "-j4"):
+        project.run(jobs, "--fresh")
+        assert project.table()["y"].to_list() == list(range(1, 41))
+    assert "20 of 20 finished tasks had the same result" in project.command("rerun", "s", "--sample", "20")
+
+
+PROGRAMS = {
+    "SQLite": """
+        import json, sqlite3, sys
+        with sqlite3.connect("all.db") as base:
+            base.execute("create table if not exists t (i)")
+            base.execute("insert into t values (?)", (int(sys.argv[1]),))
+        print(json.dumps({"y": base.execute("select sum(i) from t").fetchone()[0]}))
+        """,
+    "pickle of a fit": """
+        import json, os, pickle, sys
+        if not os.path.exists("fit.pkl"):
+            pickle.dump(int(sys.argv[1]), open("fit.pkl", "wb"))
+        print(json.dumps({"y": pickle.load(open("fit.pkl", "rb"))}))
+        """,
+    "newest file": """
+        import glob, json, os, sys
+        os.makedirs("out", exist_ok=True)
+        open(f"out/{sys.argv[1]}.txt", "w").write(sys.argv[1])
+        print(json.dumps({"y": int(open(sorted(glob.glob("out/*"))[0]).read())}))
+        """,
+    "shelve": """
+        import json, shelve, sys
+        with shelve.open("cache") as cache:
+            y = cache.setdefault("y", int(sys.argv[1]))
+        print(json.dumps({"y": y}))
+        """,
+    "memory map": """
+        import json, mmap, sys
+        with open("numbers.bin", "r+b") as stream, mmap.mmap(stream.fileno(), 0) as memory:
+            memory[0] += int(sys.argv[1])
+            print(json.dumps({"y": memory[0]}))
+        """,
+    "own module": """
+        import json, os, sys
+        import helper
+        print(json.dumps({"y": int(sys.argv[1]) * helper.FACTOR}))
+        text = open("helper.py").read().replace("1", "7")
+        open("helper.py", "w").write(text)
+        os.utime("helper.py", (1e9, 1e9))
+        import importlib
+        importlib.reload(helper)
+        """,
+    "own byte code": """
+        import json, os, py_compile, sys
+        import helper
+        print(json.dumps({"y": int(sys.argv[1]) * helper.FACTOR}))
+        stats = os.stat("helper.py")
+        open("helper.py", "w").write("FACTOR = 9\\n")
+        os.utime("helper.py", (stats.st_mtime, stats.st_mtime))
+        py_compile.compile("helper.py")
+        """,
+    "cache beside byte code": """
+        import json, os, sys
+        import helper
+        name = os.path.join(os.path.dirname(helper.__file__), "__pycache__", "helper.f-1.py311.nbi")
+        os.makedirs(os.path.dirname(name), exist_ok=True)
+        if not os.path.exists(name):
+            open(name, "w").write(sys.argv[1])
+        print(json.dumps({"y": int(open(name).read()) * helper.FACTOR}))
+        """,
+    "cache of a temporary folder": """
+        import json, os, sys, tempfile
+        name = os.path.join(tempfile.gettempdir(), "my-cache")
+        if not os.path.exists(name):
+            open(name, "w").write(sys.argv[1])
+        print(json.dumps({"y": int(open(name).read())}))
+        """,
+}
+
+
+@pytest.mark.parametrize("kind", PROGRAMS)
+def test_programs_that_keep_something(project: Project, kind: str) -> None:
+    project.file("sim.py", PROGRAMS[kind])
+    project.file("helper.py", "FACTOR = 1\n")
+    (project.path / "numbers.bin").write_bytes(bytes(8))
+    assert values(project, "python3 sim.py {i}", tasks=5) == [1, 2, 3, 4, 5]
+
+
+# What a module has become in memory stays, as its globals do.
+@pytest.mark.parametrize("kind", sorted(set(PROGRAMS) - {"own module", "own byte code"}))
+def test_functions_that_keep_something(project: Project, kind: str) -> None:
+    body = textwrap.indent(textwrap.dedent(PROGRAMS[kind]), "    ").replace("print(json.dumps(", "value = ((")
+    project.file(
+        "model.py", f"def f(i):\n    import sys\n    sys.argv = ['x', str(i)]\n{body}\n    return value\n"
+    )
+    project.file("helper.py", "FACTOR = 1\n")
+    (project.path / "numbers.bin").write_bytes(bytes(8))
+    project.study(function="model:f", parameters={"i": {"range": [1, 6]}}).run("-j1")
+    assert project.table()["y"].to_list() == [1, 2, 3, 4, 5]
+
+
+def test_byte_code_of_unchanged_sources_stays(project: Project) -> None:
+    project.file("helper.py", "FACTOR = 1\n")
+    project.file(
+        "sim.py",
+        """
+        import glob, json, os
+        before = {name: os.stat(name).st_ino for name in glob.glob("__pycache__/*")}
+        import helper
+        print(json.dumps({"y": len(before), "inode": sum(before.values())}))
+        """,
+    )
+    assert values(project, "python3 sim.py {i}", tasks=4) == [0, 1, 1, 1]
+    assert len(set(project.table()["inode"].to_list()[1:])) == 1
+
+
+def test_what_the_import_of_a_module_made_is_there_for_every_task(project: Project) -> None:
+    project.file(
+        "model.py",
+        """
+        import os, tempfile
+        os.makedirs("tables", exist_ok=True)
+        open("tables/squares.txt", "w").write("0 1 4 9")
+        os.rename("input.txt", "used.txt")
+        PLACE = tempfile.mkdtemp()
+        LOG = open("log.txt", "a")
+        def f(i):
+            y = int(open("tables/squares.txt").read().split()[i]) + len(os.listdir(PLACE))
+            LOG.write("x")
+            LOG.flush()
+            size = os.path.getsize("log.txt")
+            open(os.path.join(PLACE, "mine"), "w").close()
+            open("tables/squares.txt", "w").write("7 7 7 7")
+            return {"y": y, "size": size, "there": os.path.exists("input.txt") + 2 * os.path.exists("used.txt")}
+        """,
+    )
+    project.file("input.txt", "x\n")
+    project.study(function="model:f", parameters={"i": {"range": [4]}}).run("-j1")
+    assert project.rows("y", "size", "there") == [(0, 1, 2), (1, 1, 2), (4, 1, 2), (9, 1, 2)]
+
+
+@pytest.mark.parametrize("function", [False, True])
+def test_tasks_that_are_ended_leave_nothing(project: Project, function: bool) -> None:
+    """The second of three fails, dies, or runs for too long, each after it has changed files."""
+    project.file(
+        "model.py",
+        """
+        import json, os, sys, time
+        def f(i, how):
+            here = sorted(os.listdir("."))
+            text = open("base.txt").read()
+            open("base.txt", "w").write("changed")
+            open("new.txt", "w").write("new")
+            os.remove("other.txt")
+            if how == "error":
+                raise SystemError("as asked")
+            if how == "exit":
+                os._exit(3)
+            if how == "kill":
+                os.kill(os.getpid(), 9)
+            if how == "long":
+                time.sleep(60)
+            return {"here": " ".join(name for name in here if name != "__pycache__"), "text": text}
+        if __name__ == "__main__":
+            print(json.dumps(f(int(sys.argv[1]), sys.argv[2])))
+        """,
+    )
+    project.write(base_txt="base", other_txt="other")
+    keys = (
+        {"function": "model:f"} if function else {"command": "python3 model.py {i} {how}", "result": "json"}
+    )
+    parameters = {"i": {"range": [3]}, "how": ["none", "error", "exit", "kill", "long"]}
+    project.study(**keys, parameters=parameters, time_limit="2 s", retries=1).run("-j1", code=7)
+    table = project.table()
+    assert table.height == 3
+    assert set(table["here"]) == {"base.txt model.py other.txt study.yaml"}
+    assert set(table["text"]) == {"base"}
+
+
+def test_a_retry_begins_anew(project: Project) -> None:
+    project.file("sim.sh", '[ -f mine ] && { echo "found one"; exit 0; }\ntouch mine\nexit 1\n')
+    project.study(command="sh sim.sh {i}", parameters={"i": [1]}, retries=2, result="none").run(code=7)
+
+
+def test_large_files_are_restored_too(project: Project) -> None:
+    (project.path / "big.bin").write_bytes(b"a" * (3 << 20))
+    project.file(
+        "sim.py",
+        """
+        import json, os
+        y = open("big.bin").read(1)
+        os.chmod("big.bin", 0o644)
+        with open("big.bin", "r+b") as stream:
+            stream.write(b"bbb")
+        print(json.dumps({"y": y}))
+        """,
+    )
+    assert values(project, "python3 sim.py {i}", tasks=8, jobs="-j2") == ["a"] * 8
+
+
+def test_data_is_not_removed_and_a_change_is_told(project: Project, tmp_path: Path) -> None:
+    outside = tmp_path / "data" / "folder"
+    outside.mkdir(parents=True)
+    (outside / "x.txt").write_text("1")
+    (project.path / "y.txt").write_text("2")
+    project.file(
+        "sim.sh",
+        'cat "$1/x.txt" y.txt > /dev/null; echo 9 >> y.txt; rm ../data 2>/dev/null; rm -f y.txt; echo \'{"y": 1}\'\n',
+    )
+    project.study(
+        command=f"sh sim.sh {outside}",
+        parameters={"i": {"range": [4]}},
+        result="json",
+        data=[str(outside), "y.txt"],
+    )
+    said = project.run("-j1")
+    assert (outside / "x.txt").read_text() == "1"
+    assert "y.txt changed while tasks ran" in said
+    assert (project.path / "y.txt").read_text() == "2" + "9\n" * 4
+
+
+def test_artifacts_are_what_a_task_wrote(project: Project) -> None:
+    project.file("out/old.csv", "old\n")
+    project.file("sim.sh", "echo $1 > out/$1.csv\n[ $1 = 2 ] && echo new > out/old.csv\ntrue\n")
+    project.study(
+        command="sh sim.sh {i}", parameters={"i": [1, 2, 3]}, result="none", artifacts=["out/*.csv"]
+    ).run("-j1")
+    kept = sorted(
+        str(path.relative_to(project.directory / "artifacts"))
+        for path in project.directory.glob("artifacts/*/*/*")
+    )
+    assert kept == ["0/out/1.csv", "1/out/2.csv", "1/out/old.csv", "2/out/3.csv"]

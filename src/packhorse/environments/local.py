@@ -34,7 +34,7 @@ class LocalTaskEnvironment:
 
     def program(self, command: tuple[str, ...]) -> Program:
         """Return a command whose first word is resolved."""
-        return resolve_command(command, self.interpreter, self.source.folder, env=self.base)
+        return resolve_command(command, self.interpreter, self.source.start, env=self.base)
 
     def changed(self) -> dict[str, str]:
         """Return the variables that tasks have beside what they inherit."""

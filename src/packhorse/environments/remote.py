@@ -75,7 +75,7 @@ class RemoteTaskEnvironment:
     def program(self, command: tuple[str, ...]) -> Program:
         """Return a command whose first word is resolved among the site's programs."""
         return resolve_remote_command(
-            command, self.interpreter, self.source.folder, self.remote_environment.programs
+            command, self.interpreter, self.source.start, self.remote_environment.programs
         )
 
     def changed(self) -> dict[str, str]:

@@ -36,9 +36,10 @@ def code_change(context: RunContext, latest: Plan, fold: Fold) -> CodeChange:
         command=command_text(context.study), levels=msgspec.json.encode(context.space.frozen).decode()
     )
     finished, failed = _read_by(fold, "OK"), _read_by(fold, *UNSUCCESSFUL)
+    outputs = _output_patterns(context)
     judged: list[JudgedChange] = []
     for change in changes:
-        if _is_result(context, change.path):
+        if any(fnmatch.fnmatchcase(change.path, pattern) for pattern in outputs):
             reason: Reason = "byproduct"
             mends = False
         else:
@@ -50,14 +51,12 @@ def code_change(context: RunContext, latest: Plan, fold: Fold) -> CodeChange:
     return CodeChange(files=tuple(judged), command=_command_changed(context))
 
 
-def _is_result(context: RunContext, path: str) -> bool:
-    """Return whether a path is that of the result file, which is removed before a task starts."""
-    file = context.study.result.file
-    if not file:
-        return False
+def _output_patterns(context: RunContext) -> list[str]:
+    """Return patterns of the paths of result files, which are removed before a task starts."""
     folder = context.source.folder.relative_to(context.source.root).as_posix()
-    pattern = posixpath.normpath(posixpath.join(folder, re.sub(r"\{[^}]*\}", "*", file)))
-    return fnmatch.fnmatchcase(path, pattern)
+    result = context.study.result
+    files = [file for file in (result.file, *(more.file for more in result.more)) if file]
+    return [posixpath.normpath(posixpath.join(folder, re.sub(r"\{[^}]*\}", "*", file))) for file in files]
 
 
 class _Names(Struct, frozen=True, kw_only=True):
@@ -68,16 +67,14 @@ class _Names(Struct, frozen=True, kw_only=True):
 
 
 def _reason(change: FileChange, names: _Names, read: set[str] | None) -> Reason:
-    """Return why a changed file matters; a name in the command may also be that of an output, so reads count first."""
+    """Return why a changed file matters, or why it does not."""
     name = PurePosixPath(change.path).name
     if change.how == "new":
         return "byproduct" if is_byproduct(change.path) else "new"
-    if read is not None and change.path not in read:
-        return "unread"
     if name in names.command:
         return "named"
     if read is not None:
-        return "read"
+        return "read" if change.path in read else "unread"
     return "perhaps" if may_be_input(change.path) or name in names.levels else "byproduct"
 
 

@@ -43,12 +43,42 @@ def _sentences(message: str, source: Source, prepared: Prepared) -> Iterator[str
 
 
 def _file(name: str, source: Source, prepared: Prepared) -> Iterator[str]:
-    path = source.root / SLOT.sub("", name) if SLOT.match(name) else source.folder / name
+    path = source.root / SLOT.sub("", name) if SLOT.match(name) else source.start / name
     inside = _within(path, source.root)
-    if not inside or not (source.root / inside).exists() or _in_snapshot(inside, prepared):
+    if not inside or not (source.root / inside).exists():
+        yield from _elsewhere(name, source, prepared)
+        return
+    if _in_snapshot(inside, prepared):
         return
     shown = posixpath.relpath(inside, source.folder.relative_to(source.root).as_posix())
     yield _remedy(shown, inside, prepared)
+
+
+def _elsewhere(name: str, source: Source, prepared: Prepared) -> Iterator[str]:
+    """Yield the line of the study with which tasks start where a relative name leads to a file of the snapshot."""
+    if posixpath.isabs(name):
+        return
+    start = source.start.relative_to(source.root)
+    # A file that is written needs its folder only.
+    wanted = [name, *([posixpath.dirname(name)] if posixpath.dirname(name) else [])]
+    paths = {file.path for file in prepared.files}
+    bases = {parent.as_posix() for path in paths for parent in Path(path).parents}
+    paths |= bases
+    for one in wanted:
+        fitting = [base for base in bases if posixpath.normpath(posixpath.join(base, one)) in paths]
+        fitting = [base for base in fitting if Path(base) != start]
+        if fitting:
+            # The nearest above where tasks start, as scripts of a subfolder are often started from the root.
+            above = [base for base in fitting if start.is_relative_to(base)]
+            best = max(above, key=len) if above else min(fitting, key=lambda base: (len(base), base))
+            shown = posixpath.relpath(best, source.folder.relative_to(source.root).as_posix())
+            there = posixpath.normpath(posixpath.join(best, one))
+            yield (
+                f"{name} was not found from {start.as_posix()}, where tasks start; the project has {there}. If the command"
+                f" is started elsewhere by hand, add to the study, and write the paths in `command` from there:\n"
+                f"  directory: {shown}"
+            )
+            return
 
 
 def _module(name: str, source: Source, prepared: Prepared) -> Iterator[str]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
+import posixpath
+import shlex
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ from msgspec import Struct
 
 from packhorse.environments.local import LocalTaskEnvironment
 from packhorse.environments.task_environment import TaskEnvironment
+from packhorse.model.errors import SnapshotError
 from packhorse.model.plan import Identity
 from packhorse.model.space import text
 from packhorse.model.study import Study
@@ -51,6 +54,7 @@ def prepare(source: Source, exclude: Path, environment: TaskEnvironment | None =
     `exclude` is the run directory; `environment` that of the tasks (default: this machine's).
     """
     study, folder, root = source.study, source.folder, source.root
+    check_places(source)
     around = environment or LocalTaskEnvironment(source)
     barred = [exclude, *(folder / name for name in study.data), *_own_outputs(root)]
     listing = list_files(root, folder, code=study.code, include=study.include, exclude=barred)
@@ -102,6 +106,27 @@ def _too_long(study: Study) -> str:
     )
 
 
+def check_places(source: Source) -> None:
+    """Raise SnapshotError where a path of the study leads out of the project, or its directory does not exist."""
+    study = source.study
+    place = source.folder.relative_to(source.root).as_posix()
+    result = [study.result.file] if study.result.file else []
+    for key, paths in (("directory", [study.directory]), ("result", result), ("artifacts", study.artifacts)):
+        for path in paths:
+            joined = posixpath.normpath(posixpath.join(place, path))
+            if joined == ".." or joined.startswith(("../", "/")):
+                raise SnapshotError(
+                    f"{key}: {path} leads out of the project {source.root}, of which tasks have a copy",
+                    "name a place in the project; the root of a project without git is the study's folder,"
+                    " so put the study there, or: git init",
+                )
+    if not source.start.is_dir():
+        raise SnapshotError(
+            f"directory: {study.directory} does not exist",
+            f"make it: mkdir -p {shlex.quote(str(source.start))}",
+        )
+
+
 def _code(source: Source, files: Iterable[SnapshotFile]) -> str:
     result = msgspec.json.encode(source.study.result).decode()
     return code_digest(files, command=command_text(source.study), result=result, apart=_apart(source))
@@ -127,7 +152,8 @@ def _apart(source: Source) -> list[str]:
 
 def command_text(study: Study) -> str:
     """Return what a study runs as text, for its code digest."""
-    return study.function or study.shell or "\0".join(study.command)
+    text = study.function or study.shell or "\0".join(study.command)
+    return f"{text}\0directory: {study.directory}" if study.directory else text
 
 
 def _argv(study: Study, around: TaskEnvironment) -> tuple[tuple[str, ...], str]:

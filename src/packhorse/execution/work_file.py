@@ -48,6 +48,7 @@ def work_file(
         environment=plan.environment,
         root=_root_name(source.root.name),
         folder=source.folder.relative_to(source.root).as_posix(),
+        start=source.start.relative_to(source.root).as_posix(),
         links=[(name, placed[name]) for name in study.data],
         python=[prepared.interpreter.python],
         search=list(prepared.search),

@@ -120,6 +120,7 @@ class Study(Struct, frozen=True, kw_only=True, omit_defaults=True):
     seeding: Literal["independent", "common"] = "independent"
     resources: Resources = Resources()
     result: Result = Result()
+    directory: str = ""  # working directory of tasks, relative to the study's folder
     artifacts: tuple[str, ...] = ()
     partial: Literal["refuse", "accept"] = "refuse"  # the result file of a task that was ended
     code: tuple[str, ...] = ()

@@ -60,6 +60,7 @@ class WorkFile(Struct, frozen=True, kw_only=True):
     environment: str  # digest of the software environment
     root: str  # name of the project's folder, which the working copies have too
     folder: str  # the study's folder, relative to the root of the snapshot
+    start: str  # the folder in which tasks start, relative to the root of the snapshot
     links: list[tuple[str, str]]  # (name relative to the study's folder, target) of each data file or folder
     python: list[str]  # argv that starts the interpreter of functions
     search: list[str]  # entries of the Python search path, relative to the root of the snapshot

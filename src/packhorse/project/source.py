@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,11 @@ class Source(Struct, frozen=True, kw_only=True):
     path: Path | None = None
     root: Path
     sources: tuple[str, ...] = ()
+
+    @property
+    def start(self) -> Path:
+        """The folder in which tasks start, in the live project."""
+        return Path(os.path.normpath(self.folder / self.study.directory))
 
 
 def from_file(file: str | Path, site: str | None = None) -> Source:

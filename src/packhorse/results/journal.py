@@ -92,6 +92,7 @@ class _Line(Struct, gc=False):
     totals: dict[str, Any] | None = None
     note: str | None = None
     partial: Any = None
+    copies: str | None = None
     read: list[str] | None = None
     end: str | None = None
     at: float | None = None
@@ -113,6 +114,7 @@ class Journal:
         self.offset = array("Q")
         self.length = array("Q")
         self.notes: list[str] = []
+        self.copies = ""  # the private folder of the worker on its host
         self.read: list[str] | None = (
             None  # files of the snapshot that tasks read; None where that was not seen
         )
@@ -222,12 +224,17 @@ class Journal:
             self.totals = line.totals
         elif line.note is not None:
             self.notes.append(line.note)
-        elif isinstance(line.partial, dict):
-            self._add_partial(line.partial)
-        elif line.read is not None:
-            self.read = line.read
         elif line.end is not None:
             self.end, self.ended = line.end, line.at
+        else:
+            self._add_event(line)
+
+    def _add_event(self, line: _Line) -> None:
+        """Add what a worker tells of itself and of the tasks that it could not end."""
+        if isinstance(line.partial, dict):
+            self._add_partial(line.partial)
+        self.copies = line.copies or self.copies
+        self.read = self.read if line.read is None else line.read
 
     def _add_partial(self, members: dict[str, Any]) -> None:
         try:

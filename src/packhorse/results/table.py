@@ -26,11 +26,11 @@ from packhorse.results.columns import (
     Columns,
     escape_surrogates,
     free_names,
-    typed_column,
 )
 from packhorse.results.fold import Fold
 from packhorse.results.formats.rows import Array, Row, UnreadableError
 from packhorse.results.journal import OUTCOMES, Journal, Record
+from packhorse.results.parameter_columns import parameter_columns
 from packhorse.results.payload import Payloads, ReadR, result_format
 from packhorse.results.table_files import write_whole
 from packhorse.results.uniform import decode_uniform
@@ -153,26 +153,6 @@ def merge_results(
         notes=list(dict.fromkeys(note for journal in fold.journals for note in journal.notes)),
         files=files,
     )
-
-
-def parameter_columns(space: ParameterSpace, index: pl.Series) -> list[pl.Series]:
-    """Return a column for each parameter of these tasks, computed from their indices."""
-    import polars as pl
-
-    point = index // space.replicates
-    columns: list[pl.Series] = []
-    for axis in reversed(space.arithmetic.axes):
-        level, point = point % axis.count, point // axis.count
-        # The type comes from all levels, so that it stays the same while tasks finish.
-        used = pl.Series(range(axis.count)) if axis.levels is not None else level.unique().sort()
-        rows = [axis.values(at) for at in used]
-        at = level if axis.levels is not None else used.search_sorted(level)
-        new = [
-            typed_column(name, [row[n] for row in rows], axis.written.get(name)).gather(at)
-            for n, name in enumerate(axis.names)
-        ]
-        columns = new + columns
-    return columns
 
 
 def _missing_texts(gathered: _Gathered) -> dict[tuple[str, str], int]:

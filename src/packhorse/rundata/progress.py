@@ -86,6 +86,11 @@ def _report_files(event: dict[str, Any], reporter: Reporter) -> None:
             f"the first task also wrote {shown}, which the study does not name, so it is not kept;"
             f" to keep it, add to the study:\n  artifacts: [{names[0]}]"
         )
+    elif event["note"] == "changed data":
+        reporter.warn(
+            f"{shown} changed while tasks ran; `data` is linked and not copied, so tasks that write to it change your"
+            " own files, and may have read what other tasks wrote; let them work on a copy: cp DATA {scratch}"
+        )
     else:
         reporter.warn(
             f"the first task changed {shown} in its private copy; every task begins with these files as they were"

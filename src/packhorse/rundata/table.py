@@ -67,7 +67,7 @@ def _left_out(report: MergeReport, space: ParameterSpace) -> Iterator[str]:
 def named_tasks(indices: Sequence[int], space: ParameterSpace) -> str:
     """Return tasks by number and parameters, at most five of them."""
     shown = [
-        f"{index} ({', '.join(f'{name}={value}' for name, value in space[index].items())})"
+        f"{index} ({', '.join(f'{name}={value}' for name, value in space.texts(index).items())})"
         if space.names
         else str(index)
         for index in indices[:SHOWN]

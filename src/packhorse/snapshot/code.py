@@ -32,7 +32,19 @@ SITES_FOLDER = (
 )
 STUDY_KEYS = {
     *("name", "command", "shell", "function", "parameters", "replicates", "seed", "seeding", "resources"),
-    *("result", "partial", "artifacts", "code", "include", "data", "env", "environment", "checks", "summary"),
+    *(
+        "result",
+        "directory",
+        "partial",
+        "artifacts",
+        "code",
+        "include",
+        "data",
+        "env",
+        "environment",
+        "checks",
+        "summary",
+    ),
     *("time_limit", "retries", "checkpoint", "index_variable", "sites", "defaults", "cluster"),
 }
 

@@ -51,9 +51,8 @@ def _files(root: Path, folder: Path) -> Iterator[SnapshotFile]:
     """Yield the marks of the study's folder and of all above it, up to the root."""
     places = [place for place in (folder, *folder.parents) if place.is_relative_to(root)]
     for place in places:
-        for name in sorted(os.listdir(place)):
-            path = place / name
-            if any(fnmatch.fnmatchcase(name, mark) for mark in MARKS) and _is_small(path):
+        for path in sorted(place.iterdir()):
+            if any(fnmatch.fnmatchcase(path.name, mark) for mark in MARKS) and _is_small(path):
                 yield SnapshotFile(
                     path=path.relative_to(root).as_posix(),
                     source=str(path),
@@ -71,10 +70,8 @@ def _repository(git: Mapping[str, Any]) -> Iterator[SnapshotFile]:
     commit, branch = str(git.get("commit") or ""), str(git.get("branch") or "")
     known = COMMIT.fullmatch(commit) is not None
     named = BRANCH.fullmatch(branch) is not None and ".." not in branch and "//" not in branch
-    if known and not named:
-        head = f"{commit}\n"
-    else:
-        head = f"ref: refs/heads/{branch if named else 'main'}\n"
+    reference = f"ref: refs/heads/{branch if named else 'main'}\n"
+    head = f"{commit}\n" if known and not named else reference
     contents = {".git/HEAD": head.encode(), ".git/config": CONFIG}
     if known and named:
         contents[f".git/refs/heads/{branch}"] = f"{commit}\n".encode()

@@ -425,6 +425,22 @@ def relative_path(path: str, node: Node) -> str:
     return path
 
 
+def project_path(path: str, node: Node) -> str:
+    """Return a path relative to the study's folder, which may be elsewhere in the project; refuse any other."""
+    if path.startswith(("/", "~")):
+        hint = "Write a path in the project, relative to the study's folder: ../results/{index}.csv"
+        refuse(node, f"The path '{path}' leads out of the project.", hint)
+    return path
+
+
+def _read_project_paths(node: Node, what: str) -> tuple[str, ...]:
+    return tuple(project_path(as_text(item, f"each item of {what}"), item) for item in items(node))
+
+
+def _read_directory(node: Node, what: str) -> str:
+    return project_path(as_text(node, what), node)
+
+
 def _read_paths(node: Node, what: str) -> tuple[str, ...]:
     return tuple(relative_path(as_text(item, f"each item of {what}"), item) for item in items(node))
 
@@ -496,11 +512,20 @@ STUDY: Table = {
             ],
         )
     ),
-    "artifacts": _paths("Files to keep for each task, as glob patterns.", ["figures/*.png"]),
     "partial": choice(
         "refuse: a task that was ended has no result; accept: a complete result file of it counts, and is marked.",
         ["refuse", "accept"],
         "accept",
+    ),
+    "directory": Key(
+        schema.text(
+            "The folder of the project in which tasks start, relative to the study's folder (default: that folder).",
+            "..",
+        ),
+        _read_directory,
+    ),
+    "artifacts": Key(
+        schema.texts("Files to keep for each task, as glob patterns.", ["figures/*.png"]), _read_project_paths
     ),
     "code": _paths("Files whose changes affect the results (default: the whole snapshot).", ["*.py"]),
     "include": _paths("Files that git ignores and the snapshot needs.", ["model.bin"]),

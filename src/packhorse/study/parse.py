@@ -42,6 +42,7 @@ _INDEPENDENT = (
     "seed",
     "replicates",
     "seeding",
+    "directory",
     "artifacts",
     "partial",
     "code",

@@ -20,8 +20,8 @@ from packhorse.study.keys import (
     RESULT_WORDS,
     SUMMARY,
     check_variable,
+    project_path,
     read_variable,
-    relative_path,
 )
 from packhorse.study.parameters.levels import level_value
 from packhorse.study.template import BUILTIN, compile_command, compile_word, is_several, split
@@ -116,7 +116,7 @@ def _result_file(node: Node, names: Iterable[str], file_format: str) -> ResultFi
     if any(map(is_several, parts)):
         hint = "Write {name} with a parameter of one text or number."
         refuse(node, f"result: '{path}' has a placeholder of several arguments.", hint)
-    relative_path(path, node)
+    project_path(path, node)
     name = PurePosixPath(path.replace("{output.", "{output}.").replace("}", "")).name.lower()
     suffix = PurePosixPath(name).suffix
     compressed = suffix == ".gz"

@@ -83,7 +83,7 @@ def slot(work_file: str, scratch: str, number: str, descriptor: str, again: str 
         from packhorse.worker.slots.function_server import main as serve
     else:
         from packhorse.worker.slots.launcher import main as serve
-    serve(channel, work, space, folders, int(number), bool(again))
+    serve(channel, work, space, folders, int(number), again=bool(again))
     return 0
 
 

@@ -22,6 +22,7 @@ from packhorse.worker.slots.reporter import log_text
 from packhorse.worker.slots.slot import Slot
 from packhorse.worker.slots.unfinished import take_unfinished
 from packhorse.worker.supply import Supply
+from packhorse.worker.tasks.linked_data import LinkedData
 from packhorse.worker.tasks.read_files import ReadFiles
 from packhorse.worker.tasks.slot_folders import make_image, must_share, require_free_space, scratch_parent
 from packhorse.worker.work_file import read_work_file, write_worker_facts
@@ -76,6 +77,7 @@ class Worker(object):
         leases = Leases(os.path.join(self.folder, "leases"), self.positions.total, self.name)
         self.supply = Supply(leases, self.positions, self.deadline, options.elements)
         self.scratch = ""
+        self.data: "LinkedData | None" = None
         self.private: "PrivateFolder | None" = None
         self.slots: "list[Slot]" = []
         self.read: "ReadFiles | None" = None
@@ -198,10 +200,20 @@ class Worker(object):
             snapshot = self.work["snapshot"]
             archive = os.path.join(self.work["directory"], snapshot) if snapshot else None
             image = make_image(self.work, archive, self.scratch)
-            self.work["deadline"], self.work["look"] = self.deadline.unix, look
-            self.work["share"] = must_share(image, number)
-            facts = {name: self.work[name] for name in ("deadline", "look", "share")}
+            share = must_share(image, number)
+            facts: "dict[str, Any]" = {
+                "deadline": self.deadline.unix,
+                "look": look,
+                "share": share,
+                # for the worker that finds the folder if this one is killed
+                "work_file": self.work_file,
+                "element": self.options.element,
+                "restart": self.options.restart,
+            }
+            self.work["deadline"], self.work["look"], self.work["share"] = self.deadline.unix, look, share
             write_worker_facts(self.scratch, facts)
+            if self.work["links"] and not self.options.element:
+                self.data = LinkedData(self.work["links"])
             self.slots = [
                 Slot(self.work, self.work_file, self.scratch, image, slot) for slot in range(number)
             ]
@@ -211,6 +223,7 @@ class Worker(object):
             raise OSError(text % (parent, platform.node(), error)) from error
         if self.work["tee"]:
             self.report({"copies": self.scratch})
+        self.journal.write_event({"copies": self.scratch})
         for slot in self.slots:
             self._start(slot)
 
@@ -243,6 +256,8 @@ class Worker(object):
         self._note_read()
         if end == DEADLINE or (end == FAILING and self.options.elements > 1):
             self.supply.close()
+        if self.data and self.data.changed():
+            self._note_files("changed data", self.data.changed())
         complete = self.journal.close(end, self.totals)
         if self.private:
             self.private.close(keep=self.work["tee"])  # our parent has yet to show what was printed last
@@ -406,8 +421,11 @@ class Worker(object):
                 self.journal.write_event({"note": header["broken"]})
                 self.stopping = BROKEN
             else:
-                self.report(header)
-                self.journal.write_event({"note": "%s: %s" % (header["note"], ", ".join(header["files"]))})
+                self._note_files(header["note"], header["files"], header["count"])
+
+    def _note_files(self, note: str, files: "list[str]", count: int = 0) -> None:
+        self.report({"note": note, "files": files[:20], "count": count or len(files)})
+        self.journal.write_event({"note": "%s: %s" % (note, ", ".join(files[:20]))})
 
     def _receive_record(self, slot: Slot, header: "dict[str, Any]", body: bytes) -> None:
         record = header["record"]

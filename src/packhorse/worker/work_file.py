@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         environment: str  # digest of the software environment
         root: str  # name of the project's folder
         folder: str  # the study's folder, relative to the root of the snapshot
+        start: str  # the folder in which tasks start, relative to the root of the snapshot
         links: "list[list[str]]"  # [name relative to the study's folder, target] of each data file or folder
         python: "list[str]"  # argv that starts the interpreter of functions
         search: "list[str]"  # entries of the Python search path, relative to the root of the snapshot

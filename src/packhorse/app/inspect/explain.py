@@ -14,6 +14,7 @@ from msgspec import UNSET, Meta, UnsetType
 from packhorse.model.json_output import JsonOutput
 from packhorse.model.space import ParameterSpace
 from packhorse.project.task_filter import one_task
+from packhorse.remote.last_known import fetch_or_note
 from packhorse.remote.open_store import open_store
 from packhorse.results.journal import Record
 from packhorse.rundata.outcomes import latest_outcomes
@@ -55,6 +56,9 @@ class Explanation(JsonOutput, frozen=True, kw_only=True, tag="packhorse-explain/
     partial: Annotated[
         bool, Meta(description="Whether what is kept of it may be incomplete, since it did not end OK.")
     ] = False
+    note: Annotated[
+        str, Meta(description="Where the run's site cannot be reached: why, and the time of what is shown.")
+    ] = ""
     site: Annotated[str, Meta(description="The site that ran it; empty: this machine.")]
     repeat: Annotated[tuple[str, ...], Meta(description="Lines of a shell that repeat it.")]
 
@@ -63,7 +67,7 @@ def explain(where: Path, name: str | None, task: int | None, conditions: Sequenc
     """Return what a task ran, where, with what, and how to repeat it by hand."""
     run = find_run(where, name)
     store = open_store(run)
-    store.fetch_records()
+    note = fetch_or_note(store, store.fetch_records)
     outcomes = latest_outcomes(run)
     space = outcomes.space
     index = one_task(space, task, conditions)
@@ -92,6 +96,7 @@ def explain(where: Path, name: str | None, task: int | None, conditions: Sequenc
         traceback=tuple(last_frames(printed(run, *found))) if found and failed else (),
         files=tuple(kept_files(run, found[1])) if found else (),
         partial=bool(found and found[1].partial),
+        note=note,
         site=store.remote_site,
         repeat=tuple(repeat(store.path, work, space, index)),
     )
@@ -115,6 +120,8 @@ def repeat(run: str, work: dict[str, Any], space: ParameterSpace, index: int) ->
         f"cd {shlex.quote(folders.study)}",
     ]
     rows += [f"ln -sfn {shlex.quote(target)} {shlex.quote(name)}" for name, target in work["links"]]
+    if folders.start != folders.study:
+        rows.append(f"cd {shlex.quote(folders.start)}")
     search = ":".join([*folders.search, full["library"]])
     changed = {**work["environ"], **task_environment(task, {}), "PYTHONPATH": search}
     rows += [f"export {name}={shlex.quote(value)}" for name, value in changed.items()]

@@ -10,6 +10,7 @@ from msgspec import Meta, Struct
 
 from packhorse.model.json_output import JsonOutput
 from packhorse.project.task_filter import TaskFilter, one_task
+from packhorse.remote.last_known import fetch_or_note
 from packhorse.remote.open_store import open_store
 from packhorse.rundata.outcomes import Outcomes, latest_outcomes
 from packhorse.rundata.task_log import kept_files, last_attempt, printed
@@ -33,6 +34,9 @@ class Logs(JsonOutput, frozen=True, kw_only=True, tag="packhorse-logs/1"):
     """The output of tasks."""
 
     logs: Annotated[tuple[TaskLog, ...], Meta(description="The output of each task.")]
+    note: Annotated[
+        str, Meta(description="Where the run's site cannot be reached: why, and the time of what is shown.")
+    ] = ""
 
 
 class JobLog(Struct, frozen=True, kw_only=True):
@@ -51,7 +55,8 @@ class JobLogs(JsonOutput, frozen=True, kw_only=True, tag="packhorse-job-logs/1")
 def logs(where: Path, name: str | None, task: int | None, conditions: Sequence[str], *, failed: bool) -> Logs:
     """Return the output of one task, or of up to twenty tasks that failed."""
     run = find_run(where, name)
-    open_store(run).fetch_records()
+    store = open_store(run)
+    note = fetch_or_note(store, store.fetch_records)
     outcomes = latest_outcomes(run)
     if task is None and (failed or not conditions):
         only = TaskFilter(outcomes.space, conditions)
@@ -59,7 +64,7 @@ def logs(where: Path, name: str | None, task: int | None, conditions: Sequence[s
         indices = [index for first, end in ranges for index in range(first, end)][:MOST]
     else:
         indices = [one_task(outcomes.space, task, conditions)]
-    return Logs(logs=tuple(_task_log(outcomes, index) for index in indices))
+    return Logs(logs=tuple(_task_log(outcomes, index) for index in indices), note=note)
 
 
 def _task_log(outcomes: Outcomes, index: int) -> TaskLog:

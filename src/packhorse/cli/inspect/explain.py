@@ -31,6 +31,8 @@ def explain_command(run: str | None, task: int | None, where: tuple[str, ...], a
 
 def _lines(found: Explanation) -> Iterator[str]:
     record = found.record or {}
+    if found.note:
+        yield f"note: {found.note}"
     yield f"task {found.task} of {found.run}: {found.state}"
     for name, value in found.parameters.items():
         yield f"  {name} = {value}"

@@ -49,6 +49,8 @@ def logs_command(
     if as_json:
         print_json(found)
         return
+    if found.note:
+        note(found.note)
     if not found.logs:
         say("no task failed; to see one: packhorse logs RUN --task 0")
     for log in found.logs:

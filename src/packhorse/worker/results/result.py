@@ -6,10 +6,14 @@ import os
 from packhorse.worker.results.complete import is_complete
 from packhorse.worker.results.judgement import judge
 from packhorse.worker.results.refusal import NoResult
+from packhorse.worker.tasks.task import fill_template
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
+
+    from packhorse.worker.tasks.task import Task
+    from packhorse.worker.work_file import Work
 
     Taken = list[tuple[str, str, bytes]]  # name, format and content of each file
 
@@ -134,6 +138,13 @@ class ResultFiles(object):
             raise NoResult("the command succeeded but wrote no file that matches %s" % pattern)
         names = ", ".join(os.path.basename(match) for match in matches[:3])
         raise NoResult("%d files match %s (%s); a task has one result" % (len(matches), pattern, names))
+
+
+def result_files(work: "Work", task: "Task") -> ResultFiles:
+    """Return the files that the study names, with the task's values in their names."""
+    files = [work["result"]] + work["result"].get("more", [])
+    paths = [os.path.join(task.folders.study, fill_template(file["file"], task)) for file in files]
+    return ResultFiles(work["result"], paths, [file.get("format", "") for file in files])
 
 
 def _state(path: str) -> "tuple[int, int]":

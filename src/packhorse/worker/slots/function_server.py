@@ -122,7 +122,7 @@ class FunctionServer(object):
         self.result_only = not (work["artifacts"] or work["checkpoint"])
         with open(folders.current, "r+b") as stream:
             self.current = mmap.mmap(stream.fileno(), CURRENT.size)
-        self.study_descriptor = os.open(folders.study, os.O_RDONLY)
+        self.start_descriptor = os.open(folders.start, os.O_RDONLY)
 
     def serve(self) -> None:
         """Run the tasks that the worker sends until it closes the channel."""
@@ -162,11 +162,7 @@ class FunctionServer(object):
     def _attempt(self, task: Task, attempt: int, earlier: "list[str]") -> "str | None":
         """Call the function once and report it; return the cause of a failure that is tried again."""
         call = Call()
-        try:
-            self._prepare(task)
-        except NotRestored as error:
-            call.error = error
-            self.reporter.add(self._failed(task, call), b"", None)
+        if not self._prepared(task, call):
             return None
         CURRENT.pack_into(self.current, 0, task.index + 1, time.monotonic())
         call.run(self.function, self.arguments, task)
@@ -209,7 +205,7 @@ class FunctionServer(object):
         if self.restorer.restore():
             self._follow_folders()
         write_task_json(task)  # which restoring would remove
-        os.chdir(self.study_descriptor)  # an earlier task may have left it
+        os.chdir(self.start_descriptor)  # an earlier task may have left it
         self.seeding.begin(task)
         task_module: "Any" = sys.modules.get("packhorse.task")
         if task_module is not None:
@@ -217,13 +213,20 @@ class FunctionServer(object):
 
     def _follow_folders(self) -> None:
         """Find folders again that restoring has replaced."""
-        os.close(self.study_descriptor)
-        self.study_descriptor = os.open(self.folders.study, os.O_RDONLY)
+        os.close(self.start_descriptor)
+        self.start_descriptor = os.open(self.folders.start, os.O_RDONLY)
 
-    def _failed(self, task: Task, call: "Call") -> "dict[str, Any]":
-        record: "dict[str, Any]" = json.loads(self._record_head(task, call) + "}")
-        call.add_outcome(record)
-        return record
+    def _prepared(self, task: Task, call: "Call") -> bool:
+        """Prepare a task; return whether it may begin, after reporting it as failed if it may not."""
+        try:
+            self._prepare(task)
+        except NotRestored as error:
+            call.error = error
+            record: "dict[str, Any]" = json.loads(self._record_head(task, call) + "}")
+            call.add_outcome(record)
+            self.reporter.add(record, b"", None)
+            return False
+        return True
 
     def _record_head(self, task: Task, call: "Call") -> str:
         """Return the beginning of a record's JSON text."""
@@ -325,6 +328,7 @@ def main(
     space: "Space",
     folders: "SlotFolders",
     number: int,
+    *,
     again: bool,
 ) -> None:
     """Serve function calls over `channel` until the worker closes it; `again` after a slot's process that died."""
@@ -338,7 +342,7 @@ def main(
     restorer = Restorer(folders, work)
     if again:
         restorer.restore_all()
-    os.chdir(folders.study)
+    os.chdir(folders.start)
     os.environ.pop("PACKHORSE_OUTPUT", None)  # task.result gives its value to us, not to a file
     sys.path[0:0] = [path for path in folders.search + [folders.study] if path not in sys.path]
     sys.argv = [work["function"]["module"]]

@@ -19,7 +19,7 @@ import threading
 import time
 
 from packhorse.worker.results.refusal import NoResult
-from packhorse.worker.results.result import ResultFiles, fail_for_space, result_from_output
+from packhorse.worker.results.result import ResultFiles, fail_for_space, result_files, result_from_output
 from packhorse.worker.slots import process
 from packhorse.worker.slots.channel import MessageReader
 from packhorse.worker.slots.current import CURRENT
@@ -31,7 +31,7 @@ from packhorse.worker.tasks.checkpoint import prepare_checkpoint
 from packhorse.worker.tasks.environment import base_environment, task_environment, write_task_json
 from packhorse.worker.tasks.parameter_files import write_parameter_files
 from packhorse.worker.tasks.restore import Restorer
-from packhorse.worker.tasks.task import Task, fill_command, fill_template
+from packhorse.worker.tasks.task import Task, fill_command
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -65,6 +65,7 @@ class Launcher(object):
         space: "Space",
         folders: "SlotFolders",
         number: int,
+        *,
         again: bool,
     ) -> None:
         self.channel, self.work, self.space, self.folders = channel, work, space, folders
@@ -92,7 +93,7 @@ class Launcher(object):
         self.first = folders.state() if number == 0 and work["look"] else None
         with open(folders.current, "r+b") as stream:
             self.current = mmap.mmap(stream.fileno(), CURRENT.size)
-        os.chdir(folders.study)
+        os.chdir(folders.start)
 
     def serve(self) -> None:
         """Run the tasks that the worker sends until it closes the channel."""
@@ -227,7 +228,7 @@ class Launcher(object):
             if error is not None:
                 raise error
             if self.restorer.restore():
-                os.chdir(self.folders.study)
+                os.chdir(self.folders.start)
             target = self._prepare(task)
             running = self._run(argv, variables, record, begun)
             if (
@@ -256,17 +257,11 @@ class Launcher(object):
             prepare_checkpoint(task)
         target = None
         if self.result["kind"] == "file":
-            target = self._result_files(task)
+            target = result_files(self.work, task)
             target.prepare()
         elif self.result["kind"] in ("auto", "json"):
             target = self.given
         return target
-
-    def _result_files(self, task: Task) -> ResultFiles:
-        """Return the files that the study names, with the task's values in their names."""
-        files = [self.result] + self.result.get("more", [])
-        paths = [os.path.join(self.folders.study, fill_template(file["file"], task)) for file in files]
-        return ResultFiles(self.result, paths, [file.get("format", "") for file in files])
 
     def _variables(self, task: Task) -> "Variables":
         """Return the task's environment as bytes, which start a program without being encoded once more."""
@@ -349,15 +344,11 @@ class Launcher(object):
         stdout, stderr = self._take_output(STDOUT), self._take_output(STDERR)
         packed = None
         if ended.why in ENDED:
-            record["outcome"] = ended.why
-            record["cause"] = limit_cause(ended.why, self.work)
-            if self.work.get("partial") and target:
-                packed = target.take_complete(record)
+            record.update(outcome=ended.why, cause=limit_cause(ended.why, self.work))
+            packed = target.take_complete(record) if self.work.get("partial") and target else None
         elif "signal" in record or "exit" in record:
-            record["outcome"] = "FAILED"
-            record["cause"] = failure_cause(stdout, stderr)
-            if not record["cause"]:
-                stdout = self._read_log(record)
+            record.update(outcome="FAILED", cause=failure_cause(stdout, stderr))
+            stdout = stdout if record["cause"] else self._read_log(record)
         else:
             packed, stdout = self._take_result(record, target, stdout)
         if record.get("outcome") != "FAILED" or attempt > self.work["retries"]:
@@ -450,6 +441,7 @@ def main(
     space: "Space",
     folders: "SlotFolders",
     number: int,
+    *,
     again: bool,
 ) -> None:
     """Serve commands over `channel` until the worker closes it; `again` after a slot's process that died."""
@@ -465,4 +457,4 @@ def main(
     except OSError:
         pass
     sys.setswitchinterval(0.001)
-    Launcher(channel, work, space, folders, number, again).serve()
+    Launcher(channel, work, space, folders, number, again=again).serve()

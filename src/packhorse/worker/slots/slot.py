@@ -39,7 +39,7 @@ class Slot(object):
         self.number = number
         self.scratch = scratch
         self.folders = SlotFolders(scratch, number, work)
-        self.folders.make(image, bool(work.get("share")))
+        self.folders.make(image, share=bool(work.get("share")))
         self.queue: "Ranges" = []  # index ranges given and not yet answered, in order
         self.deaths: "dict[int, int]" = {}  # index -> how often the slot died in it
         self.process: "subprocess.Popen[bytes] | None" = None

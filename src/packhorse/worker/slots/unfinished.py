@@ -4,7 +4,7 @@ import os
 
 from packhorse.worker.slots.current import CURRENT
 from packhorse.worker.slots.reporter import log_text
-from packhorse.worker.tasks.artifacts import keep_artifacts
+from packhorse.worker.tasks.artifacts import PARTIAL, artifacts_folder, keep_artifacts
 from packhorse.worker.tasks.slot_folders import IMAGE, SlotFolders
 
 TYPE_CHECKING = False
@@ -17,9 +17,12 @@ STOPPED = "STOPPED"  # stands for an outcome in the log and in artifacts/INDEX.p
 
 
 def take_unfinished(
-    work: "Work", folders: "SlotFolders", cause: str
+    work: "Work", folders: "SlotFolders", cause: str, *, late: bool = False
 ) -> "tuple[dict[str, Any], bytes] | None":
-    """Keep the files of the task that a dead slot was running; return (what was kept, its output), or None."""
+    """Keep the files of the task that a dead slot was running; return (what was kept, its output), or None.
+
+    `late` is long after it died: the task may have run again, and what that has left is not replaced.
+    """
     try:
         with open(folders.current, "rb") as stream:
             current = stream.read(CURRENT.size)
@@ -31,7 +34,9 @@ def take_unfinished(
     record: "dict[str, Any]" = {"index": index, "outcome": STOPPED, "cause": cause}
     image = SlotFolders(os.path.dirname(folders.root), IMAGE, work)
     before = image.state() if work["everything"] else None
-    keep_artifacts(work, folders, record, before)
+    final = artifacts_folder(work, index)
+    if not late or not os.path.exists(final) or os.path.exists(final + PARTIAL):
+        keep_artifacts(work, folders, record, before)
     log = log_text(index, 1, STOPPED, _printed(folders.stdout), _printed(folders.stderr))
     record["task"] = record.pop("index")  # it is no record of an attempt, and not taken for one
     return (record, log) if log or record.get("artifacts") else None

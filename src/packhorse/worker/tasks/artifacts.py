@@ -18,11 +18,17 @@ PARTIAL = (
 )
 
 
+def artifacts_folder(work: "Work", index: int) -> str:
+    """Return the folder that holds the artifacts of a task."""
+    return os.path.join(work["directory"], "artifacts", str(index))
+
+
 def matches(folder: str, patterns: "Iterable[str]") -> "set[str]":
     """Return the paths in a folder that match one of the glob patterns."""
     paths: "set[str]" = set()
     for pattern in patterns:
-        paths.update(glob.glob(os.path.join(glob.escape(folder), pattern), recursive=True))
+        found = glob.glob(os.path.join(glob.escape(folder), pattern), recursive=True)
+        paths.update(map(os.path.normpath, found))
     return paths
 
 
@@ -41,12 +47,13 @@ def keep_artifacts(
     if before is None and not work["artifacts"]:
         return
     complete = record.get("outcome", "OK") == "OK"
-    final = os.path.join(work["directory"], "artifacts", str(record["index"]))
+    final = artifacts_folder(work, record["index"])
     private = "%s.%d" % (final, os.getpid())
     try:
         paths = _written(work, folders, before)
         for path in paths:
-            goal = os.path.join(private, os.path.relpath(path, folders.study).replace("..", "up"))
+            parts = os.path.relpath(path, folders.study).split(os.sep)
+            goal = os.path.join(private, *["up" if part == os.pardir else part for part in parts])
             os.makedirs(os.path.dirname(goal), exist_ok=True)
             shutil.move(path, goal)
         if paths or (complete and os.path.exists(final + PARTIAL)):

@@ -44,7 +44,7 @@ class InotifyChanges(object):
     new files causes no events. Without it, only the folders are watched.
     """
 
-    def __init__(self, root: str, each: bool) -> None:
+    def __init__(self, root: str, *, each: bool) -> None:
         self.root, self.each = root, each
         self.paths: "dict[int, str]" = {}  # watch -> folder or file relative to the root
         if ctypes is None:
@@ -211,7 +211,7 @@ def watch_changes(root: str) -> "Union[InotifyChanges, ComparedChanges]":
     """Return what tells the changes below a folder: inotify if it works here."""
     for each in (True, False):
         try:
-            return InotifyChanges(root, each)
+            return InotifyChanges(root, each=each)
         except NoInotify:
             pass
     return ComparedChanges(root)

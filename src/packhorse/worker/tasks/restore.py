@@ -74,6 +74,7 @@ class Restorer(object):
         """Take what is there now for what every task must find: a module may make files when it is imported."""
         changes = self.watch.take()
         if changes is not None and all(_is_own(path) or self._is_kept(path) for path in changes):
+            self._undo(changes)
             return
         private = self.root + ".image"
         remove(private)
@@ -109,34 +110,38 @@ class Restorer(object):
                 remove(goal)
             return False
         kind = stat.S_IFMT(before.st_mode)
-        same = now is not None and stat.S_IFMT(now.st_mode) == kind
+        if now is not None and (stat.S_IFMT(now.st_mode) != kind or level == REPLACED):
+            now = None  # another entry than before
         if kind == stat.S_IFDIR:
-            if same and level < REPLACED:
-                os.chmod(goal, stat.S_IMODE(before.st_mode))
-                return False
-            self.watch.drop(path)
-            remove(goal)
-            copy_tree(source, goal, self.share)
-            self.watch.add(path)
-            return True
+            return self._restore_folder(path, before, now)
         if kind == stat.S_IFLNK:
-            if not same or os.readlink(source) != os.readlink(goal):
-                remove(goal)
-                os.symlink(os.readlink(source), goal)
+            remove(goal)
+            os.symlink(os.readlink(source), goal)
+        elif now is None or level > OPENED or _looks(before) != _looks(now):
+            self._restore_file(path, before, now)
+        return False
+
+    def _restore_folder(self, path: str, before: os.stat_result, now: "os.stat_result | None") -> bool:
+        """Restore a folder; with all below it unless it is still the same one."""
+        source, goal = os.path.join(self.folders.image, path), os.path.join(self.root, path)
+        if now is not None:
+            os.chmod(goal, stat.S_IMODE(before.st_mode))
             return False
-        if same and level == OPENED and _looks(before) == _looks(now):
-            return False
-        if same and level < REPLACED and now is not None and now.st_nlink == 1:
-            # The file stays the same one, also for the module of a function that holds it open.
-            if not _rewrite(source, goal):
-                self.watch.add_file(path)
-        else:
+        self.watch.drop(path)
+        remove(goal)
+        copy_tree(source, goal, share=self.share)
+        self.watch.add(path)
+        return True
+
+    def _restore_file(self, path: str, before: os.stat_result, now: "os.stat_result | None") -> None:
+        source, goal = os.path.join(self.folders.image, path), os.path.join(self.root, path)
+        # Where it can stay the same file, it does, since the module of a function may hold it open.
+        if now is None or now.st_nlink > 1 or not _rewrite(source, goal):
             self.watch.drop(path)
             remove(goal)
-            copy_file(source, goal, self.share, before)
+            copy_file(source, goal, before, share=self.share)
             self.watch.add_file(path)
         self._remove_byte_code(path)
-        return False
 
     def _restore_all(self) -> bool:
         """Make the whole folder anew."""
@@ -144,7 +149,7 @@ class Restorer(object):
         for name in os.listdir(self.root):
             if not _is_own(name):
                 remove(os.path.join(self.root, name))
-        copy_tree(self.folders.image, self.root, self.share)
+        copy_tree(self.folders.image, self.root, share=self.share)
         self.watch = watch_changes(self.root)
         return True
 
@@ -208,14 +213,12 @@ def _looks(stats: "os.stat_result | None") -> "tuple[int, int, int] | None":
 
 
 def _rewrite(source: str, goal: str) -> bool:
-    """Give a file the bytes, times and mode of another one; return whether it is still the same file."""
+    """Give a file the bytes, times and mode of another one; return whether that worked."""
     try:
         shutil.copyfile(source, goal)
         shutil.copystat(source, goal)
         return True
     except OSError:  # it may not be written to, or is a program that runs
-        remove(goal)
-        shutil.copy2(source, goal)
         return False
 
 
@@ -242,7 +245,7 @@ class SharedFiles(object):
             now = _stats(goal)
             if now is None or now.st_ino != os.stat(source).st_ino:
                 remove(goal)
-                copy_file(source, goal, True, os.stat(source))
+                copy_file(source, goal, os.stat(source), share=True)
 
     def _unpack(self, source: str, mode: int) -> None:
         import tarfile  # slow to import, and hardly ever needed

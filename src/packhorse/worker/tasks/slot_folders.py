@@ -44,7 +44,7 @@ def make_image(work: "Work", snapshot: "str | None", scratch: str) -> str:
     """Unpack a snapshot, once for a node, and arrange it as a task must find it; return the folder."""
     image = SlotFolders(scratch, IMAGE, work)
     unpack(snapshot, image.code)
-    for folder in (image.study, image.scratch):
+    for folder in (image.study, image.start, image.scratch):
         os.makedirs(folder, exist_ok=True)
     image.link_data(work["links"])
     return image.root
@@ -64,21 +64,21 @@ def unpack(snapshot: "str | None", folder: str) -> None:
                 archive.extractall(folder)
 
 
-def copy_tree(source: str, target: str, share: bool = False) -> None:
-    """Make a copy of a folder; with `share`, large files that cannot be cloned become hard links without write permission."""
+def copy_tree(source: str, target: str, *, share: bool = False) -> None:
+    """Copy a folder; with `share`, large files that cannot be cloned become hard links without write permission."""
     os.makedirs(target, exist_ok=True)
     for entry in os.scandir(source):
         goal = os.path.join(target, entry.name)
         if entry.is_symlink():
             os.symlink(os.readlink(entry.path), goal)
         elif entry.is_dir():
-            copy_tree(entry.path, goal, share)
+            copy_tree(entry.path, goal, share=share)
         else:
-            copy_file(entry.path, goal, share, entry.stat())
+            copy_file(entry.path, goal, entry.stat(), share=share)
     shutil.copymode(source, target)
 
 
-def copy_file(source: str, goal: str, share: bool, stats: os.stat_result) -> None:
+def copy_file(source: str, goal: str, stats: os.stat_result, *, share: bool) -> None:
     """Copy one file, as `copy_tree` does; `goal` does not exist."""
     if stats.st_size < LINK_FROM:
         shutil.copy2(source, goal)
@@ -146,7 +146,7 @@ def remove(path: str) -> None:
 
 
 class SlotFolders(object):
-    """The paths of one slot: `code` is the working copy, `study` the study's folder in it."""
+    """The paths of one slot: `code` is the working copy, `study` the study's folder in it, `start` where tasks start."""
 
     def __init__(self, scratch: str, number: "int | str", work: "Work") -> None:
         self.root = os.path.join(scratch, number if isinstance(number, str) else "slot-%d" % number)
@@ -154,6 +154,7 @@ class SlotFolders(object):
         # The copy has the name of the project's folder, since scripts look for it.
         self.code = os.path.join(self.root, CODE, work.get("root") or "project")
         self.study = os.path.normpath(os.path.join(self.code, work["folder"]))
+        self.start = os.path.normpath(os.path.join(self.code, work.get("start") or work["folder"]))
         self.scratch = os.path.join(self.root, SCRATCH)
         self.stdout = os.path.join(self.root, "stdout")
         self.stderr = os.path.join(self.root, "stderr")
@@ -169,9 +170,9 @@ class SlotFolders(object):
             self._common_json = json.dumps(values)[1:]
         return self._common_json
 
-    def make(self, image: str, share: bool = False) -> None:
+    def make(self, image: str, *, share: bool = False) -> None:
         """Make the slot's folder, with what is in the image and our own files."""
-        copy_tree(image, self.root, share)
+        copy_tree(image, self.root, share=share)
         for name in (self.stdout, self.stderr):
             with open(name, "wb"):
                 pass
