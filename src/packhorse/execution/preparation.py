@@ -85,7 +85,7 @@ def check_places(source: Source) -> None:
     """Raise SnapshotError where `directory`, `result` or `artifacts` lead out of the project, or the first does not exist."""
     study = source.study
     place = source.folder.relative_to(source.root).as_posix()
-    result = [study.result.file] if study.result.file else []
+    result = [one.file for one in (study.result, *study.result.more) if one.file]
     for key, paths in (("directory", [study.directory]), ("result", result), ("artifacts", study.artifacts)):
         for path in paths:
             joined = posixpath.normpath(posixpath.join(place, path))

@@ -51,6 +51,8 @@ class Restorer(object):
         if self.quiet():
             return False
         changes = self.watch.take()
+        if changes == {} and self.pending == {} and self.shared is None:
+            return False
         self.pending = _joined(changes, self.pending)
         try:
             if self.shared is not None:
