@@ -28,7 +28,9 @@ ENDLESS = 10**9  # from here on a bound is not worth mentioning
 
 # Placeholders of templates. A test checks that the list is complete.
 PLACEHOLDERS = {
-    "NAME": "the value of the parameter NAME; `{NAME:03d}` and `{NAME:.3f}` apply a Python format",
+    "NAME": "the parameter NAME as you wrote it; `{NAME:03d}` and `{NAME:.3f}` apply a Python format to its value",
+    "--NAME": "the switch `--NAME` where the parameter NAME is true; no argument where it is false",
+    "NAME...": "an argument for each item of a list, or each word of a text",
     "index": "the task's index in the study, from 0; `ph_index` in the table",
     "count": "the number of tasks of the study",
     "replicate": "the replicate at its point, from 0",
@@ -53,12 +55,13 @@ VARIABLES = {
     "PACKHORSE_REPLICATE": "the replicate at its point, from 0",
     "PACKHORSE_SEED": "the task's seed, 63 bits",
     "PACKHORSE_SEED32": "the task's seed, 31 bits",
-    "PACKHORSE_PARAM_NAME": "the value of the parameter NAME, as text; one variable for each parameter",
+    "PACKHORSE_PARAM_NAME": "the parameter NAME as you wrote it; one variable for each parameter, if it is not too long",
     "PACKHORSE_OUTPUT": "a path for the result, as `{output}`",
     "PACKHORSE_SCRATCH": "a folder for temporary files",
     "PACKHORSE_CHECKPOINT": "a folder that is kept between attempts, with `checkpoint: true` in the study",
     "PACKHORSE_DEADLINE": "the deadline of the worker, in Unix seconds, if it has one",
     "PACKHORSE_TASK": "all of these as JSON, for `packhorse.task` and the R file",
+    "PACKHORSE_TASK_FILE": "instead of `PACKHORSE_TASK`, if that is longer than 128 KiB: a file of it",
     "PACKHORSE_R": 'the R file: `source(Sys.getenv("PACKHORSE_R"))`',
     "PACKHORSE_RUN": "the mark of the run, by which a later run finds processes that a killed one has left",
     "TMPDIR": "the same folder, so that temporary files of programs go there",

@@ -111,6 +111,7 @@ class Study:
         fresh: bool = False,
         keep: bool = False,
         old_code: bool = False,
+        failed: Literal["run", "keep"] = "run",
         progress: bool = True,
         directory: StrPath | None = None,
         check: bool = True,
@@ -131,7 +132,13 @@ class Study:
             )
         place = None if directory is None else Path(directory)
         options = RunOptions(
-            run=place, jobs=jobs, fresh=fresh, keep=keep, old_code=old_code, unchecked=unchecked
+            run=place,
+            jobs=jobs,
+            fresh=fresh,
+            keep=keep,
+            old_code=old_code,
+            failed=failed,
+            unchecked=unchecked,
         )
         outcome = run_study(self.source, options, TerminalReporter() if progress else QuietReporter())
         if progress:

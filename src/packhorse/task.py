@@ -57,10 +57,10 @@ class Params(dict):  # type: ignore[type-arg]
 class _Task:
     """One task: the values from its environment, and its result so far."""
 
-    def __init__(self, text: "str | None") -> None:
-        self.text = text
+    def __init__(self, source: "str | None") -> None:
+        self.source = source  # JSON, or the path of a file with it
         self.result: "Any" = None
-        facts = json.loads(text) if text else _outside_run()
+        facts = _facts(source) if source else _outside_run()
         self.params = Params(facts.get("params") or {})
         self.index = facts.get("index", 0)
         self.count = facts.get("count", 1)
@@ -91,6 +91,14 @@ class _Task:
         return pathlib.Path(self._checkpoint) if self._checkpoint else None
 
 
+def _facts(source: str) -> "dict[str, Any]":
+    if not source.startswith("{"):
+        with open(source, encoding="utf-8") as file:
+            source = file.read()
+    facts: "dict[str, Any]" = json.loads(source)
+    return facts
+
+
 def _outside_run() -> "dict[str, Any]":
     seed = os.environ.get("PACKHORSE_SEED")
     return {"seed": int(seed)} if seed else {}
@@ -100,10 +108,11 @@ _state: "dict[str, Any]" = {"task": None, "registered": False}
 
 
 def _task() -> _Task:
-    text = os.environ.get("PACKHORSE_TASK")
+    # A task whose parameters are too long for a variable has them in a file.
+    source = os.environ.get("PACKHORSE_TASK") or os.environ.get("PACKHORSE_TASK_FILE")
     task: "_Task | None" = _state["task"]
-    if task is None or task.text != text:
-        task = _Task(text)
+    if task is None or task.source != source:
+        task = _Task(source)
         _state["task"] = task
     return task
 

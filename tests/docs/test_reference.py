@@ -82,11 +82,11 @@ def commands() -> Iterator[tuple[str, click.Command]]:
 
 
 def test_every_placeholder_is_described(generate: ModuleType) -> None:
-    assert set(generate.PLACEHOLDERS) - {"NAME"} == set(BUILTIN)
+    assert set(generate.PLACEHOLDERS) - {"NAME", "--NAME", "NAME..."} == set(BUILTIN)
 
 
 def test_every_variable_that_a_task_sees_is_described(generate: ModuleType) -> None:
-    factor = {"names": ["NAME"], "levels": [[1]]}
+    factor = {"names": ["NAME"], "levels": [[1], ["x" * 200_000]]}
     space = Space({"seed": 0, "seeding": "independent", "replicates": 1, "factors": [factor]})
     work: dict[str, Any] = {
         "directory": "",
@@ -99,11 +99,13 @@ def test_every_variable_that_a_task_sees_is_described(generate: ModuleType) -> N
     work |= {"checkpoint": True, "total": 1, "deadline": 1, "library": "", "r_library": "", "mark": ""}
     work |= {"index_variable": None}
     place = SlotFolders("", 0, work)
-    task = Task(work, space, place, 0)
-    found = set(environment.task_environment(task, environment.base_environment(work, place, {}))) - set(
-        environment.THREADS
-    )
-    assert found == set(generate.VARIABLES)
+    base = environment.base_environment(work, place, {})
+    found = {
+        name
+        for index in (0, 1)
+        for name in environment.task_environment(Task(work, space, place, index), base)
+    }
+    assert found - set(environment.THREADS) == set(generate.VARIABLES)
 
 
 def test_every_exit_code_is_described(generate: ModuleType) -> None:

@@ -120,3 +120,22 @@ def test_what_a_site_has_purged_does_not_hold_a_run_there(connected: Laptop, don
     assert ran.returncode == 0, ran
     assert "does not exist on key" in ran.stderr
     assert len(table(done)) == 60
+
+
+def test_without_a_login_the_last_known_state_is_shown_with_its_time(connected: Laptop, done: Path) -> None:
+    assert connected.run("connect", "key", "--close").returncode == 0
+    shown = connected.run("status", "study", cwd=done)
+    assert shown.returncode == 0, shown
+    assert "key cannot be reached (not connected to key); this is the state of 20" in shown.stdout
+    assert "study: done, 40 of 40 tasks done" in shown.stdout
+    told = json.loads(connected.run("status", "study", "--json", cwd=done).stdout)
+    assert (told["done"], told["known"] > 1e9) == (40, True)
+    (done / "runs/study/results.csv").unlink()
+    collected = connected.run("collect", "study", cwd=done)
+    assert collected.returncode == 0, collected
+    assert "key cannot be reached" in collected.stdout
+    assert len(table(done)) == 40
+    for words in (("logs", "study", "--task", "0"), ("explain", "study", "--task", "0")):
+        looked = connected.run(*words, cwd=done)
+        assert looked.returncode == 0, looked
+        assert "key cannot be reached" in looked.stdout + looked.stderr

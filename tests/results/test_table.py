@@ -347,7 +347,7 @@ def test_leftovers_never_enter_and_old_files_are_replaced(tmp_path):
 def test_a_change_of_code_gets_its_column(tmp_path):
     write_journal(tmp_path, SPACE, [{"index": 0, "json": 1}], wave=1, code="old1")
     write_journal(tmp_path, SPACE, [{"index": 1, "json": 1}], wave=2, code="new2")
-    report = merge_results(SPACE, folded(tmp_path, SPACE), tmp_path, code="new2")
+    report = merge_results(SPACE, folded(tmp_path, SPACE), tmp_path, codes=["new2"])
     assert report.table["ph_code"].to_list() == ["old1", "new2"]
 
 
@@ -373,7 +373,7 @@ def test_parameters_of_every_kind_of_factor(tmp_path):
     report = merged(tmp_path, [{"x": 1}] * space.size, space)
     for row in report.table.to_dicts():
         given_ = space[row["ph_index"]]
-        mixed = {1: "1", "one": '"one"', None: None}[given_.pop("mixed")]
+        mixed = {1: "1", "one": "one", None: None}[given_.pop("mixed")]
         assert row["mixed"] == mixed
         assert {name: row[name] for name in given_} == given_
     assert report.clashes == [], "what the study gives is not the script's clash"

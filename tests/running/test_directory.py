@@ -28,7 +28,11 @@ def root(tmp_path: Path) -> Project:
 
 def study(root: Project, folder: str = "scripts", **keys: Any) -> Project:
     inner = Project(root.path / folder)
-    common = {"parameters": {"i": [1, 2, 3]}, "result": "../results/fit-{i}.csv", "artifacts": ["../results/where-*.txt"]}
+    common = {
+        "parameters": {"i": [1, 2, 3]},
+        "result": "../results/fit-{i}.csv",
+        "artifacts": ["../results/where-*.txt"],
+    }
     return inner.study(**{"command": "sh scripts/fit.sh {i}", "directory": "..", **common, **keys})
 
 
@@ -50,14 +54,21 @@ def test_try_and_explain_start_there_too(root: Project) -> None:
     assert "1,5" in one.command("try", "study.yaml")
     one.run()
     report = json.loads(one.command("explain", "s", "--task", "0", "--json"))
-    subprocess.run(["sh", "-e"], input="\n".join(report["repeat"]), text=True, check=True, capture_output=True)
+    subprocess.run(
+        ["sh", "-e"], input="\n".join(report["repeat"]), text=True, check=True, capture_output=True
+    )
     starts = [line.split(maxsplit=1)[1] for line in report["repeat"] if line.startswith("cd ")]
     assert (Path(starts[-1]) / "results" / "fit-1.csv").read_text() == "i,y\n1,5\n"
 
 
 def test_a_folder_below_and_a_function(root: Project) -> None:
-    root.file("lib/model.py", "import os\ndef f(i):\n    return {'here': os.path.basename(os.getcwd()), 'y': int(open('raw.txt').read())}\n")
-    one = study(root, "lib", command=None, function="model:f", directory="../data", result="return", artifacts=[])
+    root.file(
+        "lib/model.py",
+        "import os\ndef f(i):\n    return {'here': os.path.basename(os.getcwd()), 'y': int(open('raw.txt').read())}\n",
+    )
+    one = study(
+        root, "lib", command=None, function="model:f", directory="../data", result="return", artifacts=[]
+    )
     content = json.loads((one.path / "study.yaml").read_text())
     del content["command"]
     (one.path / "study.yaml").write_text(json.dumps(content))

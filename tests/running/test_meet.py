@@ -187,7 +187,9 @@ def test_programs_that_keep_something(project: Project, kind: str) -> None:
 @pytest.mark.parametrize("kind", sorted(set(PROGRAMS) - {"own module", "own byte code"}))
 def test_functions_that_keep_something(project: Project, kind: str) -> None:
     body = textwrap.indent(textwrap.dedent(PROGRAMS[kind]), "    ").replace("print(json.dumps(", "value = ((")
-    project.file("model.py", f"def f(i):\n    import sys\n    sys.argv = ['x', str(i)]\n{body}\n    return value\n")
+    project.file(
+        "model.py", f"def f(i):\n    import sys\n    sys.argv = ['x', str(i)]\n{body}\n    return value\n"
+    )
     project.file("helper.py", "FACTOR = 1\n")
     (project.path / "numbers.bin").write_bytes(bytes(8))
     project.study(function="model:f", parameters={"i": {"range": [1, 6]}}).run("-j1")
@@ -261,7 +263,9 @@ def test_tasks_that_are_ended_leave_nothing(project: Project, function: bool) ->
         """,
     )
     project.write(base_txt="base", other_txt="other")
-    keys = {"function": "model:f"} if function else {"command": "python3 model.py {i} {how}", "result": "json"}
+    keys = (
+        {"function": "model:f"} if function else {"command": "python3 model.py {i} {how}", "result": "json"}
+    )
     parameters = {"i": {"range": [3]}, "how": ["none", "error", "exit", "kill", "long"]}
     project.study(**keys, parameters=parameters, time_limit="2 s", retries=1).run("-j1", code=7)
     table = project.table()
@@ -296,9 +300,15 @@ def test_data_is_not_removed_and_a_change_is_told(project: Project, tmp_path: Pa
     outside.mkdir(parents=True)
     (outside / "x.txt").write_text("1")
     (project.path / "y.txt").write_text("2")
-    project.file("sim.sh", 'cat "$1/x.txt" y.txt > /dev/null; echo 9 >> y.txt; rm ../data 2>/dev/null; rm -f y.txt; echo \'{"y": 1}\'\n')
+    project.file(
+        "sim.sh",
+        'cat "$1/x.txt" y.txt > /dev/null; echo 9 >> y.txt; rm ../data 2>/dev/null; rm -f y.txt; echo \'{"y": 1}\'\n',
+    )
     project.study(
-        command=f"sh sim.sh {outside}", parameters={"i": {"range": [4]}}, result="json", data=[str(outside), "y.txt"]
+        command=f"sh sim.sh {outside}",
+        parameters={"i": {"range": [4]}},
+        result="json",
+        data=[str(outside), "y.txt"],
     )
     said = project.run("-j1")
     assert (outside / "x.txt").read_text() == "1"
@@ -309,6 +319,11 @@ def test_data_is_not_removed_and_a_change_is_told(project: Project, tmp_path: Pa
 def test_artifacts_are_what_a_task_wrote(project: Project) -> None:
     project.file("out/old.csv", "old\n")
     project.file("sim.sh", "echo $1 > out/$1.csv\n[ $1 = 2 ] && echo new > out/old.csv\ntrue\n")
-    project.study(command="sh sim.sh {i}", parameters={"i": [1, 2, 3]}, result="none", artifacts=["out/*.csv"]).run("-j1")
-    kept = sorted(str(path.relative_to(project.directory / "artifacts")) for path in project.directory.glob("artifacts/*/*/*"))
+    project.study(
+        command="sh sim.sh {i}", parameters={"i": [1, 2, 3]}, result="none", artifacts=["out/*.csv"]
+    ).run("-j1")
+    kept = sorted(
+        str(path.relative_to(project.directory / "artifacts"))
+        for path in project.directory.glob("artifacts/*/*/*")
+    )
     assert kept == ["0/out/1.csv", "1/out/2.csv", "1/out/old.csv", "2/out/3.csv"]

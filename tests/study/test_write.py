@@ -61,12 +61,14 @@ def test_a_study_is_written_as_a_person_would():
         "command: python sim.py --n {n} --seed {seed}\n"
         "parameters:\n"
         "  n: [10, 20, 50]\n"
-        "  kind: [a b, no, 0.001]\n"
+        "  kind: [a b, no, 1e-3]\n"
         "replicates: 100\n"
     )
     read = parse(study_text(study))
     assert read.replicates == 100
-    assert read.factors[1] == Factor(names=("kind",), levels=(("a b",), ("no",), (0.001,)))
+    assert read.factors[1] == Factor(
+        names=("kind",), levels=(("a b",), ("no",), (0.001,)), written={"kind": (None, None, "1e-3")}
+    )
 
 
 @pytest.mark.parametrize(

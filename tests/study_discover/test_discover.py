@@ -41,7 +41,7 @@ def test_argparse():
     assert study["name"] == "sim"
     assert (
         study["command"]
-        == "python sim.py {data} --n-obs {n_obs} --method {method} --scale {scale} --seed {seed}"
+        == "python sim.py {data} --n-obs={n_obs} --method={method} --scale={scale} --seed={seed}"
     )
     assert study["parameters"] == {"data": "CHANGE-ME", "n_obs": 50, "method": "ols", "scale": 1.0}
     assert study["result"] == "out/{method}.csv"
@@ -50,11 +50,11 @@ def test_argparse():
     assert "# sample size # of a group; for a sweep, write a list: [50, 100]" in text
     assert "for all choices: [ols, huber]" in text
     assert "--verbose" in text
-    assert "Options without a default, which you can add to the command: --config {config}" in text
+    assert "Options without a default, which you can add to the command: --config={config}" in text
 
 
 def test_old_generators_get_the_short_seed():
-    assert drafted(ARGPARSE + "np.random.seed(args.seed)")["command"].endswith("--seed {seed32}")
+    assert drafted(ARGPARSE + "np.random.seed(args.seed)")["command"].endswith("--seed={seed32}")
 
 
 def test_click():
@@ -68,7 +68,7 @@ def test_click():
         "@click.option('-o', '--out', default='r.json')\n"
         "def main(path, n, kind, plot, out): pass\n"
     )
-    assert study["command"] == "python sim.py {path} --n {n} --kind {kind} --out {output.json}"
+    assert study["command"] == "python sim.py {path} --n={n} --kind={kind} --out={output.json}"
     assert study["parameters"] == {"path": "CHANGE-ME", "n": 10, "kind": "a"}
     assert study["result"] == "{output.json}"
 
@@ -96,7 +96,7 @@ def test_typer():
     study = drafted(
         "import typer\ndef main(n: int, rate: float = 0.1, fast: bool = False): ...\ntyper.run(main)\n"
     )
-    assert study["command"] == "python sim.py {n} --rate {rate}"
+    assert study["command"] == "python sim.py {n} --rate={rate}"
     assert study["parameters"] == {"n": 1, "rate": 0.1}
 
 
@@ -122,7 +122,7 @@ def test_r_optparse():
         '  make_option("--plot", action="store_true", default=FALSE), make_option("--file", type="character"))\n',
         "sim.R",
     )
-    assert study["command"] == "Rscript sim.R --n.obs {n_obs} --rho {rho} --seed {seed32}"
+    assert study["command"] == "Rscript sim.R --n.obs={n_obs} --rho={rho} --seed={seed32}"
     assert study["parameters"] == {"n_obs": 100, "rho": 0.5}
     assert study["seed"] == 1
 
@@ -142,7 +142,7 @@ def test_array_variables():
 
 def test_names_that_templates_use_are_changed():
     study = drafted("p.add_argument('--count', default=3)\np.add_argument('--x.y', default='no: \"1\"')\n")
-    assert study["command"] == "python sim.py --count {count_value} --x.y {x_y}"
+    assert study["command"] == "python sim.py --count={count_value} --x.y={x_y}"
     assert study["parameters"] == {"count_value": 3, "x_y": 'no: "1"'}
     assert drafted("p.add_argument('--folds', default=5)\n")["parameters"] == {"folds_value": 5}
 
@@ -167,8 +167,8 @@ def test_other_files():
 
 def test_the_examples():
     commands = {
-        "ode/vanderpol.py": "python vanderpol.py --mu {mu} --solver {solver} --rtol {rtol}",
-        "penguins/resample.py": "python resample.py {data} --seed {seed}",
+        "ode/vanderpol.py": "python vanderpol.py --mu={mu} --solver={solver} --rtol={rtol}",
+        "penguins/resample.py": "python resample.py {data} --seed={seed}",
         "r-mean/mean.R": "Rscript mean.R {id}",
         "array-script/power.py": "python power.py",
     }

@@ -40,11 +40,12 @@ TASK = {
 
 @pytest.fixture
 def travelled(tmp_path: pathlib.Path) -> pathlib.Path:
-    """The package as it travels: task.py and nothing else."""
+    """The package as it travels: task.py and task_values.py, and nothing else."""
     folder = tmp_path / "carried" / "packhorse"
     folder.mkdir(parents=True)
     (folder / "__init__.py").touch()
-    (folder / "task.py").write_bytes((SOURCE / "task.py").read_bytes())
+    for name in ("task.py", "task_values.py"):
+        (folder / name).write_bytes((SOURCE / name).read_bytes())
     return folder.parent
 
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from packhorse.execution.preparation import project_code_files
+from packhorse.execution.changed_code import code_change, mended
 from packhorse.execution.run_context import RunContext, wave_work
-from packhorse.execution.run_model import PendingTasks
+from packhorse.execution.run_model import PendingTasks, RetrySelection
 from packhorse.model.errors import RunError
 from packhorse.model.plan import Identity, Plan
 from packhorse.plan.waves import IndexRange, count, joined, plan_wave
-from packhorse.preflight.compatibility import Changes
+from packhorse.preflight.compatibility import Changes, CodeChange
 from packhorse.project.reporter import Reporter
 from packhorse.results.fold import Fold
 from packhorse.rundir.directory import now
-from packhorse.snapshot.snapshot import changed_files
+from packhorse.text.amounts import counted
 
 
 def unfinished(fold: Fold) -> list[IndexRange]:
@@ -25,16 +25,59 @@ def find_pending(context: RunContext, fold: Fold, reporter: Reporter) -> Pending
 
     Raises RunError where results of another code, environment or data would mix with theirs.
     """
-    retry = context.options.retry
+    retry, latest, options = context.options.retry, context.latest, context.options
     ranges = unfinished(fold) if retry is None else list(retry.ranges)
-    identity = _identity(context, fold, ranges, reporter)
-    return PendingTasks(fold=fold, ranges=ranges, identity=identity, retry=retry) if ranges else None
+    if latest is None or options.fresh:
+        return _pending(fold, ranges, context.prepared.identity, retry)
+    change = code_change(context, latest, fold)
+    failed = 0
+    if retry is None and options.failed == "run":
+        code = latest.code if options.old_code else context.prepared.identity.code
+        again = mended(context, latest, fold, change, code)
+        failed = count(again)
+        if again:
+            ranges = joined([*ranges, *again])
+            retry = RetrySelection(ranges=tuple(ranges))
+    identity = _identity(context, fold, ranges, change, failed, reporter)
+    if failed:
+        reporter.say(
+            f"{counted(failed, 'task')} that failed with other code, environment or data will run again"
+            " (to leave them as they are: --failed=keep)"
+        )
+    same = _same_code(latest, identity, change)
+    return _pending(fold, ranges, identity, retry, same)
 
 
-def _identity(context: RunContext, fold: Fold, ranges: list[IndexRange], reporter: Reporter) -> Identity:
+def _pending(
+    fold: Fold,
+    ranges: list[IndexRange],
+    identity: Identity,
+    retry: RetrySelection | None,
+    same_code: tuple[str, ...] = (),
+) -> PendingTasks | None:
+    if not ranges:
+        return None
+    return PendingTasks(fold=fold, ranges=ranges, identity=identity, retry=retry, same_code=same_code)
+
+
+def _same_code(latest: Plan, identity: Identity, change: CodeChange) -> tuple[str, ...]:
+    """Return the older snapshots that count as that of the next wave."""
+    if identity.code == latest.code:
+        return latest.same_code
+    return () if change.matters else (*latest.same_code, latest.code)
+
+
+def _identity(
+    context: RunContext,
+    fold: Fold,
+    ranges: list[IndexRange],
+    change: CodeChange,
+    failed: int,
+    reporter: Reporter,
+) -> Identity:
     """Return the digests of code, environment and data that the next wave runs with."""
     current, latest, options = context.prepared.identity, context.latest, context.options
-    if latest is None or not fold.counts["OK"] or options.fresh:
+    if latest is None or not fold.counts["OK"]:
         return current
     old, new = context.run.space(latest.space).frozen, context.space.frozen
     changes = Changes(
@@ -43,18 +86,11 @@ def _identity(context: RunContext, fold: Fold, ranges: list[IndexRange], reporte
         seeds=tuple(name for name in ("seed", "seeding") if old[name] != new[name]),
         done=fold.counts["OK"],
         missing=count(ranges),
+        failed=failed,
         command=f"packhorse run {context.source.path or context.run.path}",
-        files=_changed_files(context, latest, current),
+        code=change,
     )
     return changes.settled(keep=options.keep, old_code=options.old_code, reporter=reporter)
-
-
-def _changed_files(context: RunContext, latest: Plan, current: Identity) -> tuple[str, ...]:
-    tar = context.run.path / f"code-{latest.code}.tar"
-    if latest.code == current.code or not tar.exists():
-        return ()
-    files = context.prepared.files
-    return tuple(changed_files(tar, files, project_code_files(context.source, files)))
 
 
 def plan_next_wave(
@@ -73,6 +109,7 @@ def plan_next_wave(
         kind="retry" if retry else "run",
         space=context.space.digest,
         code=identity.code,
+        same_code=pending.same_code,
         environment=identity.environment,
         data=identity.data,
         total=context.space.size,

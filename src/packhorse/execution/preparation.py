@@ -17,6 +17,7 @@ from packhorse.environments.local import LocalTaskEnvironment
 from packhorse.environments.task_environment import TaskEnvironment
 from packhorse.model.errors import SnapshotError
 from packhorse.model.plan import Identity
+from packhorse.model.space import text
 from packhorse.model.study import Study
 from packhorse.project.cache_dir import cache_dir
 from packhorse.project.source import Source
@@ -26,6 +27,7 @@ from packhorse.snapshot.data_files import data_digests
 from packhorse.snapshot.import_roots import import_roots
 from packhorse.snapshot.root_marks import root_marks
 from packhorse.snapshot.snapshot import list_files
+from packhorse.worker.tasks.environment import LONGEST
 
 
 class Prepared(Struct, frozen=True, kw_only=True):
@@ -54,7 +56,7 @@ def prepare(source: Source, exclude: Path, environment: TaskEnvironment | None =
     study, folder, root = source.study, source.folder, source.root
     check_places(source)
     around = environment or LocalTaskEnvironment(source)
-    barred = [exclude, *(folder / name for name in study.data)]
+    barred = [exclude, *(folder / name for name in study.data), *_own_outputs(root)]
     listing = list_files(root, folder, code=study.code, include=study.include, exclude=barred)
     argv, note = _argv(study, around)
     data = data_digests(folder, study.data, cache_dir() / "data.json")
@@ -77,12 +79,35 @@ def prepare(source: Source, exclude: Path, environment: TaskEnvironment | None =
         ),
         provenance=provenance,
         data=data,
-        notes=tuple(one for one in (*around.interpreter.notes, *around.notes, note) if one),
+        notes=tuple(one for one in (*around.interpreter.notes, *around.notes, note, _too_long(study)) if one),
+    )
+
+
+def _too_long(study: Study) -> str:
+    """Return a note on parameters that are too long for environment variables, empty if there are none."""
+    lengths: dict[str, int] = {}
+    for factor in study.factors:
+        for number, name in enumerate(factor.names):
+            values = (row[number] for row in factor.levels or ())
+            long = (len(text(value).encode()) for value in values if isinstance(value, str | list))
+            lengths[name] = max(long, default=20)
+    if sum(lengths.values()) < LONGEST // 2:
+        return ""
+    total, names = 0, []
+    for name in sorted(lengths, key=lambda name: lengths[name]):
+        total += lengths[name] + len(f"PACKHORSE_PARAM_{name}=") + 1
+        names += [f"PACKHORSE_PARAM_{name}"] if total > LONGEST else []
+    shown = ", ".join(["PACKHORSE_TASK", *names])
+    return (
+        f"values of more than {LONGEST // 1024} KiB are too long for environment variables, so tasks with such values"
+        f" have no {shown}; packhorse.task, packhorse.R and {{params.json}} give every value"
+        if total > LONGEST
+        else ""
     )
 
 
 def check_places(source: Source) -> None:
-    """Raise SnapshotError where `directory`, `result` or `artifacts` lead out of the project, or the first does not exist."""
+    """Raise SnapshotError where a path of the study leads out of the project, or its directory does not exist."""
     study = source.study
     place = source.folder.relative_to(source.root).as_posix()
     result = [one.file for one in (study.result, *study.result.more) if one.file]
@@ -147,3 +172,16 @@ def _digest(value: Any) -> str:
         return ""
     digests = {name: facts["sha256"] for name, facts in value.items()}
     return hashlib.sha256(msgspec.json.encode(digests, order="sorted")).hexdigest()[:16]
+
+
+def _own_outputs(root: Path) -> list[Path]:
+    """Return the files below `root` to which this command's own output goes, as with `> log.txt`."""
+    found = []
+    for descriptor in (1, 2):
+        try:
+            path = Path(f"/proc/self/fd/{descriptor}").readlink()
+        except OSError:
+            continue
+        if path.is_file() and path.is_relative_to(root):
+            found.append(path)
+    return found

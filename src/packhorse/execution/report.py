@@ -20,7 +20,7 @@ def report_run(context: RunContext, end: WaveEnd | None, *, finished_before: int
     run, space, study = context.run, context.space, context.study
     fold = context.fold()
     latest = run.latest()  # with --old-code its code is not the current one
-    merged = merge_table(run, space, fold, study, latest.code if latest else "")
+    merged = merge_table(run, space, fold, study, latest)
     unreadable = len(merged.unreadable)
     failed = sum(number for outcome, number in fold.counts.items() if outcome not in ("OK", "MISSING"))
     cause = end.cause if end else ""

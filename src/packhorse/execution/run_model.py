@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from msgspec import Struct
 
@@ -29,6 +29,7 @@ class RunOptions(Struct, frozen=True, kw_only=True):
     fresh: bool = False
     keep: bool = False
     old_code: bool = False
+    failed: Literal["run", "keep"] = "run"  # whether failed tasks run again where their code has changed
     unchecked: bool = False
     everything: bool = False  # keep every file that the task writes
     here: bool = False  # run on this machine, although it is a login node
@@ -42,6 +43,7 @@ class PendingTasks(Struct, frozen=True, kw_only=True):
     ranges: list[IndexRange]
     identity: Identity
     retry: RetrySelection | None = None
+    same_code: tuple[str, ...] = ()  # older snapshots that count as that of `identity`
 
 
 class RunReport(Struct, frozen=True, kw_only=True):

@@ -60,6 +60,7 @@ def work_file(
         memory=study.resources.memory,
         artifacts=list(study.artifacts),
         everything=everything,
+        partial=study.partial == "accept",
         index_variable=study.index_variable,
         time_limit=study.time_limit,
         retries=study.retries,

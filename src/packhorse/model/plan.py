@@ -11,7 +11,8 @@ class Plan(Struct, frozen=True, kw_only=True):
     """The plan of one wave. `ranges` of task indices are half-open.
 
     `before` counts the final outcomes of tasks outside this wave. `unreadable` are tasks of a retry whose earlier
-    OK no longer counts, since the result cannot be read. `first` is the first wave whose records count: a fresh
+    OK no longer counts, since the result cannot be read. `same_code` are older snapshots that differ from `code` only
+    in files that no finished task has used. `first` is the first wave whose records count: a fresh
     start supersedes all waves before it.
     """
 
@@ -21,6 +22,7 @@ class Plan(Struct, frozen=True, kw_only=True):
     kind: Literal["run", "retry", "rerun"] = "run"
     space: str
     code: str
+    same_code: tuple[str, ...] = ()
     environment: str = ""
     data: str = ""
     total: int

@@ -9,9 +9,9 @@ from typing import Any
 import msgspec
 
 from packhorse.model.study import Factor, Study
-from packhorse.worker.space import Space, canonical, text
+from packhorse.worker.space import Space, canonical, decimal, spelling, text
 
-__all__ = ["Lookup", "ParameterSpace", "canonical", "text"]
+__all__ = ["Lookup", "ParameterSpace", "canonical", "decimal", "spelling", "text"]
 
 FORMAT = "packhorse-space"
 VERSION = 1
@@ -68,6 +68,11 @@ class ParameterSpace:
         if not 0 <= index < self.size:
             raise IndexError(index)
         return dict(self.arithmetic.parameters(index))
+
+    def texts(self, index: int) -> dict[str, str]:
+        """Return the parameters of the task at `index` as its author wrote them."""
+        parameters, written, *_ = self.arithmetic.all_of(index)
+        return {name: spelling(value, written.get(name)) for name, value in parameters.items()}
 
     def replicate(self, index: int) -> int:
         """Return the replicate of the task at `index`."""
@@ -149,7 +154,8 @@ def _arithmetic_level(axis: Any, values: tuple[Any, ...]) -> int | None:
 def inherit(new: ParameterSpace, old: ParameterSpace) -> ParameterSpace:
     """Return the new space, with each level that the old space has in the old form.
 
-    A factor [1, 2] that becomes [1, 2, 2.5] then still gives its old tasks 1 and not 1.0.
+    A factor [1, 2] that becomes [1, 2, 2.5] then still gives its old tasks 1 and not 1.0. What commands get stays as
+    the new study writes it.
     """
     known: dict[str, dict[str, Any]] = {}
     for axis in old.arithmetic.axes:
@@ -163,7 +169,30 @@ def inherit(new: ParameterSpace, old: ParameterSpace) -> ParameterSpace:
                 [known.get(n, {}).get(canonical(n, v), v) for n, v in zip(factor["names"], row, strict=True)]
                 for row in factor["levels"]
             ]
-            factors.append({**factor, "levels": rows})
+            factors.append(_respelled(factor, rows))
         else:
             factors.append(factor)
     return ParameterSpace({**new.frozen, "factors": factors})
+
+
+def _respelled(factor: dict[str, Any], rows: list[list[Any]]) -> dict[str, Any]:
+    """Return a factor with the levels `rows`, which are written as those that it had."""
+    before = factor.get("written", {})
+    written: dict[str, list[Any]] = {}
+    for column, name in enumerate(factor["names"]):
+        given = before.get(name) or [None] * len(rows)
+        texts = [
+            text(old[column]) if shown is None else shown
+            for shown, old in zip(given, factor["levels"], strict=True)
+        ]
+        respelled_texts = [
+            None if shown == text(row[column]) else shown for shown, row in zip(texts, rows, strict=True)
+        ]
+        if any(shown is not None for shown in respelled_texts):
+            written[name] = respelled_texts
+    respelled = {**factor, "levels": rows}  # the order of members counts for the digest
+    if written:
+        respelled["written"] = written
+    else:
+        respelled.pop("written", None)
+    return respelled

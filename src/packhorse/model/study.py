@@ -95,6 +95,8 @@ class Factor(Struct, frozen=True, kw_only=True, omit_defaults=True):
     Exactly one of `levels` (rows with one value per name), `range` (start, step, count; one name) and
     `chunks` (rows, size, count; names chunk, start, stop) is set. `resample` marks an index of repetitions
     (bootstrap, permutations), which takes part in common seeding as the replicate does.
+    `written` has, for a name whose levels were not written as their values are (1e3, 007), the text of each level,
+    None where it is that of the value; for a level that is a list, a list of such texts. It is not part of a key.
     """
 
     names: tuple[str, ...]
@@ -102,6 +104,7 @@ class Factor(Struct, frozen=True, kw_only=True, omit_defaults=True):
     range: tuple[int, int, int] | None = None
     chunks: tuple[int, int, int] | None = None
     resample: bool = False
+    written: dict[str, tuple[Any, ...]] = field(default_factory=dict)
 
 
 class Study(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -119,6 +122,7 @@ class Study(Struct, frozen=True, kw_only=True, omit_defaults=True):
     result: Result = Result()
     directory: str = ""  # working directory of tasks, relative to the study's folder
     artifacts: tuple[str, ...] = ()
+    partial: Literal["refuse", "accept"] = "refuse"  # the result file of a task that was ended
     code: tuple[str, ...] = ()
     include: tuple[str, ...] = ()
     data: tuple[str, ...] = ()

@@ -72,6 +72,7 @@ class WorkFile(Struct, frozen=True, kw_only=True):
     memory: int | None  # memory limit of a task in MiB
     artifacts: list[str]  # glob patterns of files to keep
     everything: bool  # keep every new or changed file
+    partial: bool = False  # whether a complete result file of a task that was ended counts
     index_variable: IndexVariable | None
     time_limit: float | None  # of a task, in seconds
     retries: int

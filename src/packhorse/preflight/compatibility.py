@@ -2,21 +2,73 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from msgspec import Struct
 from msgspec.structs import replace
 
 from packhorse.model.errors import RunError
 from packhorse.model.plan import Identity
 from packhorse.project.reporter import Reporter
+from packhorse.snapshot.changes import FileChange
 
 SHOWN = 5  # changed files in one message
 
+# Why a changed file matters to finished tasks, or why it does not.
+Reason = Literal["named", "read", "perhaps", "unread", "new", "byproduct"]
+SENTENCES: dict[Reason, str] = {
+    "named": "the command names it",
+    "read": "finished tasks read it",
+    "perhaps": "finished tasks may have read it",
+}
+
+
+class JudgedChange(Struct, frozen=True, kw_only=True):
+    """A changed file, whether finished tasks can have used it, and the first rows of its diff.
+
+    `mends` is whether tasks that failed may succeed with it.
+    """
+
+    change: FileChange
+    reason: Reason
+    mends: bool
+    diff: tuple[str, ...] = ()
+
+    @property
+    def matters(self) -> bool:
+        """Whether finished tasks can have used the file."""
+        return self.reason in SENTENCES
+
+    def lines(self) -> list[str]:
+        """Return why the file matters, and its diff."""
+        return [f"  {self.change}: {SENTENCES[self.reason]}", *(f"    {row}" for row in self.diff)]
+
+
+class CodeChange(Struct, frozen=True, kw_only=True):
+    """How the code of the newest wave differs from the project now.
+
+    `command` is whether the command or the kind of result differs; `unknown` that the old snapshot is not here.
+    """
+
+    files: tuple[JudgedChange, ...] = ()
+    command: bool = False
+    unknown: bool = False
+
+    @property
+    def matters(self) -> bool:
+        """Whether results of finished tasks may depend on what changed."""
+        return self.command or self.unknown or any(file.matters for file in self.files)
+
+    @property
+    def can_mend(self) -> bool:
+        """Whether failed tasks may succeed now."""
+        return self.command or self.unknown or any(file.mends for file in self.files)
+
 
 class Changes(Struct, frozen=True, kw_only=True):
-    """Identity of the `done` finished tasks and of the `missing` ones.
+    """Identity of the `done` finished tasks and of the `missing` ones, `failed` of which failed before.
 
-    `seeds` are the keys of the study's seeding that changed, `files` the changed files of the code; `command`
-    continues the run.
+    `seeds` are the keys of the study's seeding that changed; `command` continues the run.
     """
 
     before: Identity
@@ -25,7 +77,8 @@ class Changes(Struct, frozen=True, kw_only=True):
     done: int
     missing: int
     command: str
-    files: tuple[str, ...] = ()
+    code: CodeChange = CodeChange()
+    failed: int = 0
 
     def settled(self, *, keep: bool, old_code: bool, reporter: Reporter) -> Identity:
         """Return the identity of the next wave; raise RunError where results of two identities would mix."""
@@ -33,7 +86,7 @@ class Changes(Struct, frozen=True, kw_only=True):
         changed = [
             name
             for name in ("code", "environment", "data")
-            if getattr(self.before, name) != getattr(chosen, name)
+            if getattr(self.before, name) != getattr(chosen, name) and (name != "code" or self.code.matters)
         ]
         changed += self.seeds
         if keep or not changed:
@@ -45,22 +98,35 @@ class Changes(Struct, frozen=True, kw_only=True):
             )
             return self.before
         tasks = "1 task" if self.done == 1 else f"{self.done} tasks"
-        which = f" ({self._files()})" if "code" in changed and self.files else ""
-        raise RunError(f"the {what} changed after {tasks} finished{which}", "\n".join(self._ways(changed)))
+        which = f" ({self._files()})" if "code" in changed and self._files() else ""
+        message = f"the {what} changed after {tasks} finished{which}"
+        if "code" in changed:
+            shown = [line for file in self._used()[:SHOWN] for line in file.lines()]
+            message = "\n".join([message, *shown])
+        raise RunError(message, "\n".join(self._ways(changed)))
+
+    def _used(self) -> list[JudgedChange]:
+        return [file for file in self.code.files if file.matters]
 
     def _files(self) -> str:
-        more = f" and {len(self.files) - SHOWN} more" if len(self.files) > SHOWN else ""
-        return ", ".join(self.files[:SHOWN]) + more
+        names = [str(file.change) for file in self._used()]
+        names += ["the command or result of the study changed"] if self.code.command else []
+        more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+        return ", ".join(names[:SHOWN]) + more
 
     def _ways(self, changed: list[str]) -> list[str]:
-        rest = f"run the other {self.missing}"
-        ways = [("--keep", f"keep the {self.done} finished tasks, {rest} with the current project")]
-        if changed == ["code"]:
-            ways.append(("--old-code", f"{rest} with the code of the finished tasks"))
-        elif "code" in changed:
-            ways.append(("--old-code --keep", f"{rest} with the old code, and everything else as it is now"))
+        others = f"the other {self.missing}"
+        if self.failed == self.missing:
+            others = f"the {self.failed} that failed"
+        ways = [("--keep", f"keep the {self.done} finished tasks, run {others} with the current project")]
+        # With the old code, those that failed with it would only fail again.
+        unfinished = f"run the other {self.missing - self.failed}"
+        if changed == ["code"] and self.missing > self.failed:
+            ways.append(("--old-code", f"{unfinished} with the code of the finished tasks"))
+        elif "code" in changed and self.missing > self.failed:
+            text = f"{unfinished} with the old code, and everything else as it is now"
+            ways.append(("--old-code --keep", text))
+        if self.failed:
+            ways.append(("--failed=keep", f"leave the {self.failed} that failed as they are"))
         ways.append(("--fresh", "run all tasks again"))
-        lines = [f"{self.command} {options:<11} {text}" for options, text in ways]
-        if "code" in changed and any(name.endswith(" is new") for name in self.files):
-            lines.append("to exclude files that are not code, add to the study: code: [your_script.py]")
-        return lines
+        return [f"{self.command} {options:<13} {text}" for options, text in ways]

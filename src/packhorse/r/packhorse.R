@@ -305,6 +305,8 @@ local({
   # --- The task ---
 
   text <- Sys.getenv("PACKHORSE_TASK")
+  kept <- Sys.getenv("PACKHORSE_TASK_FILE")  # parameters that are too long for a variable
+  if (!nzchar(text) && nzchar(kept)) text <- readChar(kept, file.size(kept), useBytes = TRUE)
   Encoding(text) <- "UTF-8"
   task <- if (nzchar(text)) read_json(text) else list()
   or <- function(x, otherwise) if (is.null(x)) otherwise else x

@@ -27,6 +27,7 @@ from packhorse.ssh.file_transfer import (
     upload_files,
     upload_missing,
 )
+from packhorse.worker.tasks.artifacts import PARTIAL
 
 REMOVE_SECONDS = 600.0  # for a slow file system to remove many files
 # Held during a download, since other commands may download the same run at the same time.
@@ -41,6 +42,7 @@ NOT_UPLOADED = (
     "checkpoints",
     "ends",
     "work",
+    "watch",
     "lock",
     KNOWN,
     LOCK,
@@ -121,8 +123,10 @@ class RemoteRunStore(RunStore):
         for name, text in (*small, *((f"ends/{name.partition('/')[2]}", text) for name, text in ends)):
             self._save_file(name, text)
         merged = {name: mark for name, mark in {**known, **reply["marks"]}.items() if name in names}
-        if merged != known:
+        if merged != known or not (self.run.path / KNOWN).exists():
             write_file(self.run.path / KNOWN, msgspec.json.encode({"known": merged}))
+        else:
+            (self.run.path / KNOWN).touch()  # its time is that of the last known state
 
     def _save_file(self, name: str, text: str) -> None:
         path = self.run.path / name
@@ -186,6 +190,7 @@ class RemoteRunStore(RunStore):
                     f" to download them: packhorse get {self.run.path.name}"
                 )
             download_missing(self.ssh.session, listing, folder)
+            _remove_outdated(folder, {row[0] for row in listing["files"]})
             return ""
 
     # Upload
@@ -291,6 +296,17 @@ class RemoteRunStore(RunStore):
         self.run.discard_wave(wave)
         names = ("plan.json", "work.json", "submission.json", "leases", "")
         self.delete(*(f"waves/{wave}/{name}".rstrip("/") for name in names))
+
+
+def _remove_outdated(folder: Path, names: set[str]) -> None:
+    """Remove here what an attempt left that a later one has replaced there: the mark of partial files has gone."""
+    for mark in folder.glob(f"*{PARTIAL}"):
+        task = mark.name.removesuffix(PARTIAL)
+        if mark.name not in names and any(name.startswith(f"{task}/") for name in names):
+            for path in (folder / task).rglob("*"):
+                if path.is_file() and path.relative_to(folder).as_posix() not in names:
+                    path.unlink()
+            mark.unlink()
 
 
 def remote_folder(area: str, run: RunDirectory, name: str) -> str:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
+from packhorse.model.space import spelling
 from packhorse.results.formats.rows import Array, Row
 from packhorse.results.payload import json_text, plain
 from packhorse.worker.results.cells import BLANK, MISSING, NUMBERS
@@ -225,14 +226,21 @@ class Columns:
         return sorted(tabular.items(), key=lambda item: item[1].first or (0, 0))
 
 
-def typed_column(name: str, values: list[Any]) -> pl.Series:
-    """Return values as one column, as JSON text where they have no common type."""
+def typed_column(name: str, values: list[Any], written: Sequence[Any] | None = None) -> pl.Series:
+    """Return the levels of a parameter as one column, as text where they have no common type.
+
+    `written` are the texts of levels that were not written as their values are. Lists are JSON in any column.
+    """
     types = set(map(type, values))
     column = Column()
     column.add(0, values, range(len(values)), types)
     if column.clash:
-        column = Column(as_text=True)
-        column.add(0, values, range(len(values)), types)
+        column = Column()
+        texts = [
+            value if value is None else json_text(value) if isinstance(value, list) else spelling(value, its)
+            for value, its in zip(values, written or [None] * len(values), strict=True)
+        ]
+        column.add(0, texts, range(len(values)), set(map(type, texts)))
     return column.series(name, len(values))
 
 

@@ -78,6 +78,7 @@ class Record(Struct, kw_only=True, gc=False):
     parts: tuple[tuple[str, str, int], ...] = ()  # name, format and length of each file of a result
     slot: int | None = None
     artifacts: Any = None
+    partial: bool | None = None
 
 
 class _Line(Struct, gc=False):
@@ -90,6 +91,9 @@ class _Line(Struct, gc=False):
     header: dict[str, Any] | None = None
     totals: dict[str, Any] | None = None
     note: str | None = None
+    partial: Any = None
+    copies: str | None = None
+    read: list[str] | None = None
     end: str | None = None
     at: float | None = None
 
@@ -110,6 +114,11 @@ class Journal:
         self.offset = array("Q")
         self.length = array("Q")
         self.notes: list[str] = []
+        self.copies = ""  # the private folder of the worker on its host
+        self.read: list[str] | None = (
+            None  # files of the snapshot that tasks read; None where that was not seen
+        )
+        self.partial: dict[int, Record] = {}  # what tasks left that were stopped without an outcome, by index
         self.totals: dict[str, Any] = {}
         self.end = ""
         self.ended: float | None = None  # Unix seconds
@@ -217,6 +226,23 @@ class Journal:
             self.notes.append(line.note)
         elif line.end is not None:
             self.end, self.ended = line.end, line.at
+        else:
+            self._add_event(line)
+
+    def _add_event(self, line: _Line) -> None:
+        """Add what a worker tells of itself and of the tasks that it could not end."""
+        if isinstance(line.partial, dict):
+            self._add_partial(line.partial)
+        self.copies = line.copies or self.copies
+        self.read = self.read if line.read is None else line.read
+
+    def _add_partial(self, members: dict[str, Any]) -> None:
+        try:
+            record = msgspec.convert({**members, "index": members.get("task")}, Record)
+        except msgspec.ValidationError:
+            self.bad += 1
+        else:
+            self.partial[record.index] = record
 
     def _packed(self, place: tuple[int, int, int]) -> bool:
         """Return whether the pack is long enough; after a crash of the machine it may lack its tail."""

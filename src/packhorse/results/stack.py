@@ -15,6 +15,7 @@ from packhorse.model.study import Result
 from packhorse.results.fold import Fold
 from packhorse.results.formats.rows import Array, Row, UnreadableError
 from packhorse.results.payload import Payloads, ReadR, result_format
+from packhorse.text.amounts import counted
 
 if TYPE_CHECKING:
     import numpy as np
@@ -34,10 +35,11 @@ class Stack(Struct, frozen=True):
     def notes(self) -> Iterator[str]:
         """Yield what a reader of the dataset must know."""
         if self.missing:
-            yield f"{self.missing:,} tasks have no value, which is NaN, or NaT, in the stack"
+            yield f"{counted(self.missing, 'task')} without a value: NaN in the stack"
         if self.other_shape:
             shown = ", ".join(map(str, self.other_shape[:EXAMPLES]))
-            yield f"arrays of another shape are not in the stack: {len(self.other_shape):,} tasks, such as {shown}"
+            number = counted(len(self.other_shape), "task")
+            yield f"arrays of another shape, of {number}, are not in the stack, such as task {shown}"
 
 
 def stack_results(

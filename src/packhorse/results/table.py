@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,11 +26,11 @@ from packhorse.results.columns import (
     Columns,
     escape_surrogates,
     free_names,
-    typed_column,
 )
 from packhorse.results.fold import Fold
 from packhorse.results.formats.rows import Array, Row, UnreadableError
 from packhorse.results.journal import OUTCOMES, Journal, Record
+from packhorse.results.parameter_columns import parameter_columns
 from packhorse.results.payload import Payloads, ReadR, result_format
 from packhorse.results.table_files import write_whole
 from packhorse.results.uniform import decode_uniform
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 BATCH = 10_000  # rows to hold as Python objects at once
 BYTES = 1 << 24  # of journal lines to decode at once
 UNREADABLE = "UNREADABLE"
+ENDED = ("TIMEOUT", "MEMORY", "UNFINISHED")  # outcomes of tasks that a limit ended
 BOOKKEEPING = ("attempt", "wave", "host", "begin", "wall", "cpu", "memory")
 
 
@@ -58,6 +59,7 @@ class MergeReport:
     missing_texts: dict[
         tuple[str, str], int
     ]  # (column, word) -> how often the word was read as missing or as a number
+    partial: list[int]  # tasks that were ended, and whose result is in the table all the same
     clashes: list[Clash]
     renamed: dict[str, str]  # result column -> its name in the table
     duplicates: tuple[int, ...]  # tasks that succeeded more than once
@@ -82,6 +84,7 @@ class _Gathered:
     unreadable: dict[int, tuple[str, Journal, Record]] = field(default_factory=dict)
     empty: list[int] = field(default_factory=list)
     without: list[int] = field(default_factory=list)
+    partial: list[int] = field(default_factory=list)
     missing_texts: dict[tuple[str, str], int] = field(default_factory=dict)
 
 
@@ -93,6 +96,10 @@ class _Reading:
     result: Result | None
     read_r: ReadR | None
 
+    def payloads(self, journal: Journal) -> Payloads:
+        """Return the reader of the results of one journal."""
+        return Payloads(journal, self.form, self.result, self.read_r)
+
 
 def merge_results(
     space: ParameterSpace,
@@ -100,12 +107,13 @@ def merge_results(
     directory: Path,
     *,
     study: Study | None = None,
-    code: str = "",
+    codes: Collection[str] = (),
     read_r: ReadR | None = None,
 ) -> MergeReport:
     """Write results.parquet, results.csv and failures.csv into a directory, each atomically.
 
-    `code` is the digest of the current code: the column ph_code is written if any task has another one.
+    `codes` are the digests of the current code, and of others that count as it: the column ph_code is written
+    if any task has another one.
     """
     if space.size > INT64[1]:
         raise RunError(
@@ -121,7 +129,7 @@ def merge_results(
         gathered = _gather(fold, reading, clashes, numeric)
     if not gathered.columns.columns:
         gathered.without.clear()  # no task has a result, so their records are the table
-    table, renamed = _table(space, gathered, code)
+    table, renamed = _table(space, gathered, set(codes) - {""})
     files = [directory / name for name in ("results.parquet", "results.csv", "failures.csv")]
     writers = (table.write_parquet, table.write_csv, _failures(space, fold, gathered).write_csv)
     with ThreadPoolExecutor() as pool:  # each waits for the disk, and polars releases the GIL
@@ -135,6 +143,7 @@ def merge_results(
         without=sorted(gathered.without),
         arrays=gathered.columns.arrays,
         missing_texts=_missing_texts(gathered),
+        partial=sorted(gathered.partial),
         clashes=[gathered.columns.columns[name].describe_clash(escape_surrogates(name)) for name in clashes],
         renamed=renamed,
         duplicates=fold.duplicates.indices,
@@ -144,23 +153,6 @@ def merge_results(
         notes=list(dict.fromkeys(note for journal in fold.journals for note in journal.notes)),
         files=files,
     )
-
-
-def parameter_columns(space: ParameterSpace, index: pl.Series) -> list[pl.Series]:
-    """Return a column for each parameter of these tasks, computed from their indices."""
-    import polars as pl
-
-    point = index // space.replicates
-    columns: list[pl.Series] = []
-    for axis in reversed(space.arithmetic.axes):
-        level, point = point % axis.count, point // axis.count
-        # The type comes from all levels, so that it stays the same while tasks finish.
-        used = pl.Series(range(axis.count)) if axis.levels is not None else level.unique().sort()
-        rows = [axis.values(at) for at in used]
-        at = level if axis.levels is not None else used.search_sorted(level)
-        new = [typed_column(name, [row[n] for row in rows]).gather(at) for n, name in enumerate(axis.names)]
-        columns = new + columns
-    return columns
 
 
 def _missing_texts(gathered: _Gathered) -> dict[tuple[str, str], int]:
@@ -177,7 +169,7 @@ def _gather(
 ) -> _Gathered:
     gathered = _Gathered(Columns(as_text, as_numbers))
     for journal, indices, lines in fold.winners("OK"):
-        with Payloads(journal, reading.form, reading.result, reading.read_r) as payloads, _no_cycles():
+        with reading.payloads(journal) as payloads, _no_cycles():
             at = 0
             for rows, block in journal.blocks(lines, journal.within(BYTES, BATCH)):
                 tasks = indices[at : at + len(rows)]
@@ -189,7 +181,23 @@ def _gather(
                         _add(batch, journal, gathered)
             for word, count in payloads.missing_texts.items():
                 gathered.missing_texts[word] = gathered.missing_texts.get(word, 0) + count
+    _gather_partial(fold, reading, gathered)
     return gathered
+
+
+def _gather_partial(fold: Fold, reading: _Reading, gathered: _Gathered) -> None:
+    """Add complete results of tasks that were ended, which the study accepts; one that cannot be read is left out."""
+    for journal, indices, lines in fold.winners(*ENDED):
+        pairs = zip(indices, journal.records(lines), strict=True)
+        accepted = [(index, record) for index, record in pairs if record.text is not None or record.pack]
+        if not accepted:
+            continue
+        rest = _Gathered(gathered.columns)  # unreadable ones are told as what they are: ended
+        with reading.payloads(journal) as payloads:
+            payloads.prepare(record for _, record in accepted)
+            for batch in _batches(payloads, [at for at, _ in accepted], [one for _, one in accepted], rest):
+                _add(batch, journal, gathered, partial=True)
+                gathered.partial += batch.indices
 
 
 def _add_uniform(block: bytes, tasks: list[int], journal: Journal, gathered: _Gathered) -> bool:
@@ -264,10 +272,10 @@ def _without_values(row: Row) -> Row:
     }
 
 
-def _add(batch: _Batch, journal: Journal, gathered: _Gathered) -> None:
+def _add(batch: _Batch, journal: Journal, gathered: _Gathered, *, partial: bool = False) -> None:
     import polars as pl
 
-    book = _book(batch.indices, batch.records, journal)
+    book = _book(batch.indices, batch.records, journal).with_columns(ph_partial=pl.lit(partial))
     if len(batch.rows) > len(batch.records):
         owner = [at for at, count in enumerate(batch.counts) for _ in range(count)]
         number = [at if count > 1 else None for count in batch.counts for at in range(count)]
@@ -299,10 +307,13 @@ def _book(indices: list[int], records: Sequence[Record], journal: Journal) -> pl
         pl.lit(header.wave, dtype=pl.Int64).alias("ph_wave"),
         pl.lit(header.host, dtype=pl.String).alias("ph_host"),
         pl.lit(header.code, dtype=pl.String).alias("ph_code"),
+        pl.lit(value=False).alias("ph_partial"),
     )
 
 
-def _table(space: ParameterSpace, gathered: _Gathered, code: str) -> tuple[pl.DataFrame, dict[str, str]]:
+def _table(
+    space: ParameterSpace, gathered: _Gathered, codes: set[str]
+) -> tuple[pl.DataFrame, dict[str, str]]:
     """Return the table of parameters, results and bookkeeping, sorted by index, and the renamed columns."""
     import polars as pl
 
@@ -320,8 +331,10 @@ def _table(space: ParameterSpace, gathered: _Gathered, code: str) -> tuple[pl.Da
         # A task with one row among tasks with several is their row 0.
         book = book.with_columns(pl.col("ph_row").fill_null(0))
         bookkeeping.insert(0, "ph_row")
-    if set(book["ph_code"].unique()) - {code} and (code or book["ph_code"].n_unique() > 1):
+    if set(book["ph_code"].unique()) - codes and (codes or book["ph_code"].n_unique() > 1):
         bookkeeping.append("ph_code")
+    if book["ph_partial"].any():
+        bookkeeping.append("ph_partial")
     table = pl.DataFrame([*left, *results, *(book[name] for name in ["ph_index", *bookkeeping])])
     return table, {
         escape_surrogates(old): new for old, new in chosen.items() if escape_surrogates(old) != new
@@ -350,7 +363,15 @@ def _empty_book() -> pl.DataFrame:
 
     numbers = dict.fromkeys(("ph_index", "ph_row", "seed", "ph_attempt", "ph_wave", "ph_memory"), pl.Int64())
     seconds = dict.fromkeys(("ph_begin", "ph_wall", "ph_cpu"), pl.Float64())
-    return pl.DataFrame(schema={**numbers, **seconds, "ph_host": pl.String(), "ph_code": pl.String()})
+    return pl.DataFrame(
+        schema={
+            **numbers,
+            **seconds,
+            "ph_host": pl.String(),
+            "ph_code": pl.String(),
+            "ph_partial": pl.Boolean(),
+        }
+    )
 
 
 def _failures(space: ParameterSpace, fold: Fold, gathered: _Gathered) -> pl.DataFrame:

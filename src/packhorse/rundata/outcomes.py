@@ -13,7 +13,7 @@ from packhorse.model.study import Study
 from packhorse.plan.waves import planned_ranges
 from packhorse.results.fold import Fold, Retry, fold
 from packhorse.results.index_map import map_indices
-from packhorse.results.journal import Journal, read_journal
+from packhorse.results.journal import Journal, Record, read_journal
 from packhorse.rundir.directory import RunDirectory
 
 
@@ -47,7 +47,22 @@ class Outcomes:
         self.run = run
         self.plan = plan
         self.space = run.space(plan.space)
-        self.fold = read_outcomes(run, self.space, defaults or {}, plan.first)
+        self.defaults = defaults or {}
+        self.fold = read_outcomes(run, self.space, self.defaults, plan.first)
+
+    def stopped(self, index: int) -> tuple[Journal, Record] | None:
+        """Return what is kept of the last attempt of a task that was stopped without an outcome."""
+        for journal in reversed(self.fold.journals):
+            if not journal.partial or journal.header is None:
+                continue
+            if journal.header.space == self.space.digest:
+                record = journal.partial.get(index)
+            else:
+                place = map_indices(self.run.space(journal.header.space), self.space, self.defaults)
+                record = next((one for old, one in journal.partial.items() if place(old) == index), None)
+            if record is not None:
+                return journal, record
+        return None
 
 
 def latest_outcomes(run: RunDirectory) -> Outcomes:

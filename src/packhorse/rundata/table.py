@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from packhorse.model.plan import Plan
 from packhorse.model.space import ParameterSpace
 from packhorse.model.study import Study
 from packhorse.results.duplicates import duplicate_seeds
@@ -17,9 +18,12 @@ from packhorse.worker.results.cells import NUMBERS
 SHOWN = 5  # tasks in one sentence
 
 
-def merge_table(run: RunDirectory, space: ParameterSpace, fold: Fold, study: Study, code: str) -> MergeReport:
-    """Write the table of finished tasks; `code` is the code digest of the newest wave."""
-    return merge_results(space, fold, run.path, study=study, code=code, read_r=read_r_files)
+def merge_table(
+    run: RunDirectory, space: ParameterSpace, fold: Fold, study: Study, latest: Plan | None
+) -> MergeReport:
+    """Write the table of finished tasks; `latest` is the newest plan, whose code is the current one."""
+    codes = (latest.code, *latest.same_code) if latest is not None else ()
+    return merge_results(space, fold, run.path, study=study, codes=codes, read_r=read_r_files)
 
 
 def table_notes(report: MergeReport, space: ParameterSpace, study: Study) -> Iterator[str]:
@@ -63,7 +67,7 @@ def _left_out(report: MergeReport, space: ParameterSpace) -> Iterator[str]:
 def named_tasks(indices: Sequence[int], space: ParameterSpace) -> str:
     """Return tasks by number and parameters, at most five of them."""
     shown = [
-        f"{index} ({', '.join(f'{name}={value}' for name, value in space[index].items())})"
+        f"{index} ({', '.join(f'{name}={value}' for name, value in space.texts(index).items())})"
         if space.names
         else str(index)
         for index in indices[:SHOWN]

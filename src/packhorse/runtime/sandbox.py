@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import subprocess
@@ -12,11 +11,8 @@ from typing import Any
 
 from msgspec import Struct
 
-from packhorse.worker.space import Space
-from packhorse.worker.tasks.environment import base_environment, task_environment
-from packhorse.worker.tasks.parameter_files import write_parameter_files
+from packhorse.worker.tasks.environment import base_environment
 from packhorse.worker.tasks.slot_folders import SlotFolders, make_image
-from packhorse.worker.tasks.task import Task, fill_template
 from packhorse.worker.work_file import with_directory
 
 
@@ -77,60 +73,3 @@ def run_in_sandbox(argv: list[str], sandbox: Sandbox, seconds: float) -> Command
         output=done.stdout.decode("utf-8", "replace"),
         seconds=round(time.monotonic() - begun, 3),
     )
-
-
-def run_in_foreground(sandbox: Sandbox, frozen: dict[str, Any], index: int) -> tuple[int, Path | None]:
-    """Run one task with the terminal's input and output; return its exit status and its result file.
-
-    `frozen` is the parameter space as in its file. The path is None for a result from standard output.
-    """
-    work, space = sandbox.work, Space(frozen)
-    task = Task(work, space, sandbox.folders, index)
-    write_parameter_files(task, work["files"])
-    if task.checkpoint:
-        Path(task.checkpoint).mkdir(parents=True, exist_ok=True)
-    target = None
-    if work["result"]["kind"] == "file":
-        target = Path(sandbox.folders.study, fill_template(work["result"]["file"], task))
-        target.parent.mkdir(parents=True, exist_ok=True)
-    variables = task_environment(task, sandbox.environment)
-    argv = _task_argv(work, task)
-    program = shutil.which(argv[0], path=variables.get("PATH", os.defpath)) or argv[0]
-    status = subprocess.call([program, *argv[1:]], cwd=sandbox.folder, env=variables)
-    return status, target
-
-
-FUNCTION_CALL = (
-    "import importlib, json, os, sys\n"
-    "sys.path[0:0] = json.loads(sys.argv[3])\n"
-    "from packhorse import task\n"
-    "function = importlib.import_module(sys.argv[1])\n"
-    "for name in sys.argv[2].split('.'):\n"
-    "    function = getattr(function, name)\n"
-    "arguments = json.loads(sys.argv[4])\n"
-    "import inspect\n"
-    "known = inspect.signature(function).parameters\n"
-    "facts = json.loads(os.environ['PACKHORSE_TASK'])\n"
-    "for name in ('seed', 'seed32', 'replicate', 'index', 'count', 'checkpoint', 'scratch', 'deadline'):\n"
-    "    if name in known and name not in arguments:\n"
-    "        arguments[name] = facts[name]\n"
-    "if 'rng' in known and 'rng' not in arguments:\n"
-    "    arguments['rng'] = task.rng()\n"
-    "print(function(**arguments))\n"
-)
-
-
-def _task_argv(work: dict[str, Any], task: Task) -> list[str]:
-    function = work["function"]
-    if not function:
-        return [fill_template(parts, task) for parts in work["command"]]
-    search = json.dumps([*task.folders.search, task.folders.study])
-    return [
-        *work["python"],
-        "-c",
-        FUNCTION_CALL,
-        function["module"],
-        function["name"],
-        search,
-        json.dumps(task.parameters),
-    ]

@@ -12,6 +12,8 @@ from typing import Literal
 
 from msgspec import Struct
 
+from packhorse.snapshot.kinds import is_byproduct
+
 DOCUMENTS = {".md", ".rst", ".ipynb", ".pdf", ".doc", ".docx", ".odt", ".ppt", ".pptx", ".tex", ".bib"}
 NAMED_DOCUMENTS = {
     "license",
@@ -33,6 +35,7 @@ STUDY_KEYS = {
     *(
         "result",
         "directory",
+        "partial",
         "artifacts",
         "code",
         "include",
@@ -65,8 +68,8 @@ def code_digest(
 ) -> str:
     """Return a digest (16 hexadecimal digits) of all that determines a result: command, result and code files.
 
-    Study files, documents and notebooks do not count unless the command names them. `apart` are further paths,
-    relative to the root, that do not count (the study, and files with its parameters).
+    Study files, documents, notebooks, logs and files of editors do not count unless the command names them.
+    `apart` are further paths, relative to the root, that do not count (the study, and files with its parameters).
     """
     return digest(code_files(files, command, apart), command, result)
 
@@ -87,7 +90,11 @@ def is_document(path: str) -> bool:
 def _is_code(file: SnapshotFile, command: str) -> bool:
     if posixpath.basename(file.path) in command:
         return True
-    if is_document(file.path) or posixpath.basename(posixpath.dirname(file.path)) == SITES_FOLDER:
+    if (
+        is_document(file.path)
+        or is_byproduct(file.path)
+        or posixpath.basename(posixpath.dirname(file.path)) == SITES_FOLDER
+    ):
         return False
     suffix = posixpath.splitext(file.path.lower())[1]
     return not (suffix in (".yaml", ".yml") and file.kind == "file" and _is_study(Path(file.source)))

@@ -21,7 +21,8 @@ from msgspec import Struct
 from packhorse.model.errors import SnapshotError
 from packhorse.model.secrets import is_secret_file
 from packhorse.rundir.files import sync_folder
-from packhorse.snapshot.code import SnapshotFile, digest, is_document, printable
+from packhorse.snapshot.code import SnapshotFile, digest, printable
+from packhorse.snapshot.kinds import is_byproduct
 from packhorse.snapshot.project_files import (
     SKIPPED,
     is_run,
@@ -288,7 +289,8 @@ def _write_tar(files: list[SnapshotFile], stream: io.BufferedWriter) -> None:
             entry.mode, entry.mtime = file.mode, file.mtime
             if file.kind == "file":
                 content = _bytes_of(file)
-                if hashlib.sha256(content).hexdigest() != file.sha256:
+                changed = hashlib.sha256(content).hexdigest() != file.sha256
+                if changed and not is_byproduct(file.path):  # a log may grow meanwhile
                     raise SnapshotError(
                         f"{printable(file.path)} changed while it was packed", "run the same command again"
                     )
@@ -302,24 +304,3 @@ def _write_tar(files: list[SnapshotFile], stream: io.BufferedWriter) -> None:
             entry.type = tarfile.SYMTYPE if file.kind == "link" else tarfile.DIRTYPE
             entry.linkname = file.link
             tar.addfile(entry)
-
-
-def changed_files(tar_path: Path, files: Iterable[SnapshotFile], code: Iterable[SnapshotFile]) -> list[str]:
-    """Return the code files that differ between a packed snapshot and now, each with its change.
-
-    `files` are the files of a snapshot made now, `code` those that determine results.
-    """
-    now = {file.path: file.sha256 for file in code if file.kind == "file"}
-    before: dict[str, str] = {}
-    with tarfile.open(tar_path) as tar:
-        for entry in tar:
-            content = tar.extractfile(entry) if entry.isfile() and entry.uname != MARK else None
-            if content is not None:
-                before[entry.name] = hashlib.sha256(content.read()).hexdigest()
-    gone = before.keys() - {file.path for file in files}
-    changes = [f"{printable(path)} is new" for path in now.keys() - before.keys()]
-    changes += [f"{printable(path)} was removed" for path in gone if not is_document(path)]
-    changes += [
-        f"{printable(path)} changed" for path in now.keys() & before.keys() if now[path] != before[path]
-    ]
-    return sorted(changes)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from packhorse.model.space import decimal
 from packhorse.model.study import Study
 from packhorse.study.files import Read
 from packhorse.study.parse import build
@@ -80,7 +81,7 @@ def _scalar(value: Any, name: str) -> Node:
     if not isinstance(value, float):
         hint = "Allowed: numbers, strings, True, False, None, lists, dicts, ranges and arrays."
         refuse("", f"'{name}' contains a {type(value).__name__}, which a study cannot contain.", hint)
-    return Node(float(value), text=repr(float(value)))
+    return Node(float(value), text=decimal(float(value)))
 
 
 def _digits(value: int, name: str) -> str:

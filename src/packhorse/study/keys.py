@@ -512,6 +512,11 @@ STUDY: Table = {
             ],
         )
     ),
+    "partial": choice(
+        "refuse: a task that was ended has no result; accept: a complete result file of it counts, and is marked.",
+        ["refuse", "accept"],
+        "accept",
+    ),
     "directory": Key(
         schema.text(
             "The folder of the project in which tasks start, relative to the study's folder (default: that folder).",

@@ -44,6 +44,7 @@ _INDEPENDENT = (
     "seeding",
     "directory",
     "artifacts",
+    "partial",
     "code",
     "include",
     "checks",
@@ -81,6 +82,9 @@ def build(root: Node, *, path: str, read: Read, site: str | None = None) -> Stud
     if site in sites:
         values |= _overridden(given, sites[site])
     study = Study(factors=factors, **values)
+    if study.partial == "accept" and study.function:
+        hint = "Remove this line: a function that is ended returns nothing. Its checkpoint and artifacts are kept."
+        refuse(given["partial"], "partial: accept is for commands, which write a result file.", hint)
     _check_size(study, root)
     return _check_command(study, given)
 
@@ -225,11 +229,11 @@ def _check_command(study: Study, given: Mapping[str, Node]) -> Study:
 
 
 def _check_formats(parts: Iterable[dict[str, Any]], factors: Iterable[Factor], where: str) -> None:
-    """Try each format on the first values of its parameter."""
+    """Try each format and switch on the first values of its parameter."""
     by_name = {name: factor for factor in factors for name in factor.names}
     for part in parts:
         factor = by_name.get(part["name"])
-        if "spec" not in part:
+        if "spec" not in part and "switch" not in part:
             continue
         if factor is None:
             check_format(part, 1, where)

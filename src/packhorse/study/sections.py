@@ -24,7 +24,7 @@ from packhorse.study.keys import (
     read_variable,
 )
 from packhorse.study.parameters.levels import level_value
-from packhorse.study.template import BUILTIN, compile_command, compile_word, split
+from packhorse.study.template import BUILTIN, compile_command, compile_word, is_several, split
 from packhorse.text.keys import read_keys
 from packhorse.text.node import Node, as_text, as_texts, describe, entries, items, mapping, nearest, refuse
 
@@ -112,7 +112,10 @@ def _result_file(node: Node, names: Iterable[str], file_format: str) -> ResultFi
     if not any(sign in path for sign in "{./*"):
         hint = f"{nearest(path, RESULT_WORDS)} Write a file with its suffix: {path}.csv"
         refuse(node, f"result: '{path}' is neither a file nor one of the allowed words.", hint)
-    compile_word(path, [*names, *BUILTIN], node.where)
+    parts = compile_word(path, [*names, *BUILTIN], node.where)
+    if any(map(is_several, parts)):
+        hint = "Write {name} with a parameter of one text or number."
+        refuse(node, f"result: '{path}' has a placeholder of several arguments.", hint)
     project_path(path, node)
     name = PurePosixPath(path.replace("{output.", "{output}.").replace("}", "")).name.lower()
     suffix = PurePosixPath(name).suffix

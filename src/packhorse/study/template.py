@@ -1,5 +1,8 @@
 """Command templates: split into arguments, then substituted in each, so that a shell never reads a value.
 
+`{--verbose}` is the switch itself where the parameter `verbose` is true, and no argument where it is false;
+`{layers...}` is one argument for each item of a list or word of a text. Both are whole arguments.
+
 With `shell: true` every value is quoted by shlex.quote. That is safe only where the shell reads a plain word, so a
 placeholder anywhere else (in quotes, here-documents, arithmetic and others) is refused.
 """
@@ -28,6 +31,8 @@ _SPEC = re.compile(r"([^{}]?[<>=^])?[-+ ]?z?#?0?\d{0,3}[,_]?(\.\d{1,3})?[bdeEfFg
 _OPERATORS = frozenset(
     ["|", "||", "&&", "&", ";", ">", ">>", "<", "<<", "2>", "2>&1", "&>", "|&", "1>", "2>>"]
 )
+_SPREAD = "..."
+_AFTER_WORD = " \t\r\n;&|<>)"  # what may follow a whole argument in a shell
 _BRACES = "Write a brace that is not part of a placeholder twice: {{ and }}."
 
 
@@ -63,7 +68,10 @@ def compile_command(
     allowed = [*names, *BUILTIN]
     if not shell:
         arguments = split(command, where) if isinstance(command, str) else command
-        return [compile_word(word, allowed, where) for word in arguments]
+        compiled = [compile_word(word, allowed, where) for word in arguments]
+        for parts in compiled:
+            _check_whole(parts if len(parts) > 1 else [], where)
+        return compiled
     if not isinstance(command, str):
         hint = "Write it as one text, or remove shell: true"
         refuse(where, "With shell: true, the command must be one text, not a list.", hint)
@@ -71,6 +79,7 @@ def compile_command(
         refuse(where, "The command is empty.", "Write a command, such as python sim.py --n {n}")
     parts = compile_word(command, allowed, where)
     _check_shell(parts, where)
+    _check_whole(_inside_words(parts), where)
     return [
         ["/bin/sh"],
         ["-c"],
@@ -96,6 +105,38 @@ def compile_word(word: str, allowed: Iterable[str], where: str = "") -> list[Par
     return parts or [""]
 
 
+def is_several(part: Part) -> bool:
+    """Return whether a part may become no argument or several ones."""
+    return not isinstance(part, str) and ("switch" in part or "spread" in part)
+
+
+def shown_in_braces(part: dict[str, Any]) -> str:
+    """Return a placeholder as its author wrote it."""
+    inside = f"{part['name']}{_SPREAD}" if "spread" in part else part["switch"]
+    return f"{{{inside}}}"
+
+
+def _check_whole(parts: Iterable[Part], where: str) -> None:
+    """Refuse a switch or list among other parts of an argument."""
+    for part in parts:
+        if not isinstance(part, str) and is_several(part):
+            shown = shown_in_braces(part)
+            message = f"{shown} may become no argument or several, so it must be a whole argument."
+            refuse(where, message, f"Write it between blanks: --option {shown}")
+
+
+def _inside_words(parts: list[Part]) -> list[Part]:
+    """Return the parts of a shell command that stand in a word with other text."""
+    found = []
+    for number, part in enumerate(parts):
+        before = parts[number - 1] if number else " "
+        after = parts[number + 1] if number + 1 < len(parts) else " "
+        blank = isinstance(before, str) and before[-1] in " \t\r\n"
+        if not (blank and isinstance(after, str) and after[0] in _AFTER_WORD):
+            found.append(part)
+    return found
+
+
 def _append(parts: list[Part], literal_text: str) -> None:
     if not literal_text:
         return
@@ -107,6 +148,8 @@ def _append(parts: list[Part], literal_text: str) -> None:
 
 def _placeholder(inside: str, known: list[str], where: str) -> Part:
     name, colon, spec = inside.partition(":")
+    if name not in known and (inside.startswith("-") or inside.endswith(_SPREAD)):
+        return _several(inside, known[: len(known) - len(BUILTIN)], where)
     if name not in known and not _OUTPUT.fullmatch(name):
         message = f"{{{inside}}} is neither a parameter nor a built-in placeholder."
         refuse(where, message, f"{_BRACES} {nearest(name, known)}")
@@ -120,8 +163,29 @@ def _placeholder(inside: str, known: list[str], where: str) -> Part:
     return {"name": name, "spec": spec}
 
 
+def _several(inside: str, parameters: list[str], where: str) -> Part:
+    """Return the part of a switch, {--verbose}, or of several arguments, {layers...}."""
+    switch = inside.startswith("-")
+    name = inside.lstrip("-") if switch else inside[: -len(_SPREAD)]
+    if switch and name not in parameters:
+        name = next((known for known in parameters if known.replace("_", "-") == name), name)
+    if name not in parameters:
+        what = "is true or false" if switch else "is a list"
+        message = f"{{{inside}}} needs a parameter '{name}' that {what}, and there is none."
+        refuse(where, message, f"{_BRACES} {nearest(name, parameters)}")
+    return {"name": name, "switch": inside} if switch else {"name": name, "spread": True}
+
+
 def check_format(part: dict[str, Any], value: Any, where: str = "") -> None:
-    """Refuse a format that cannot be applied to a value of the parameter."""
+    """Refuse a format, or a switch, that cannot be applied to a value of the parameter."""
+    if "switch" in part:
+        if value is not None and not isinstance(value, bool):
+            message = f"{shown_in_braces(part)} needs true or false, but {part['name']} is {text(value)}."
+            hint = (
+                f"Write {part['name']}: [true, false], or {part['switch']} {{{part['name']}}} in the command."
+            )
+            refuse(where, message, hint)
+        return
     try:
         show(part, value)
     except (ValueError, TypeError, OverflowError) as error:

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from packhorse.model.errors import UsageError
+from packhorse.model.space import text as text_of
 from packhorse.study.parameters.levels import check_name
-from packhorse.text.write import yaml_text
+from packhorse.text.write import Written, yaml_text
 from packhorse.text.yaml import resolve
 
 
@@ -36,7 +37,7 @@ def map_study(
         if name in parameters:
             raise UsageError(f"'{name}' is given twice.", f"Write all values at once: {name}={text},...")
         check_name(name, "")
-        values = split_values(text)
+        values = _split(text)
         parameters[name] = values[0] if len(values) == 1 else values
     given = {
         "command": command,
@@ -50,6 +51,11 @@ def map_study(
 
 def split_values(text: str) -> list[Any]:
     """Return comma-separated values, with types as in YAML; quotes or a backslash protect a comma."""
+    return [resolve(value.text) if isinstance(value, Written) else value for value in _split(text)]
+
+
+def _split(text: str) -> list[Any]:
+    """Return comma-separated values, those whose text is not that of their value as they were written."""
     values: list[Any] = []
     position = 0
     while True:
@@ -73,4 +79,7 @@ def _next_value(text: str, position: int) -> tuple[Any, int]:
         letters.append(text[position])
         position += 1
     value = "".join(letters)
-    return value if escaped or not value else resolve(value), position
+    if escaped or not value:
+        return value, position
+    resolved = resolve(value)
+    return resolved if text_of(resolved) == value else Written(value), position

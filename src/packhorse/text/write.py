@@ -8,11 +8,20 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Any
 
+from msgspec import Struct
+
+from packhorse.model.space import decimal
 from packhorse.text.yaml import resolve
 
 # Texts that need no quotes; all others are quoted.
 _PLAIN = re.compile(r"[A-Za-z_/][ -~]*", re.ASCII)
 _UNSAFE = re.compile(r"[:#\"'\\\x00-\x1f]|\s$")
+
+
+class Written(Struct, frozen=True):
+    """A number, true, false or null by its text, which a YAML file keeps: 1e3, 007."""
+
+    text: str
 
 
 def yaml_text(values: Mapping[str, Any]) -> str:
@@ -57,12 +66,14 @@ def _flow(value: Any) -> str:
 
 
 def _scalar(value: Any, *, flow: bool = False) -> str:
+    if isinstance(value, Written):
+        return value.text
     if value is None:
         return "null"
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float):
-        return {"nan": ".nan", "inf": ".inf", "-inf": "-.inf"}.get(repr(value), repr(value))
+        return {"nan": ".nan", "inf": ".inf", "-inf": "-.inf"}.get(repr(value), decimal(value))
     if isinstance(value, int):
         return str(value)
     text = str(value)

@@ -16,11 +16,14 @@ from packhorse.worker.private_folder import PrivateFolder, remove_abandoned
 from packhorse.worker.ranges import PROBE_TASKS
 from packhorse.worker.slots import process
 from packhorse.worker.slots.channel import SUCCESSES
+from packhorse.worker.slots.live_output import LiveOutput
 from packhorse.worker.slots.machine_limits import usable_slots
 from packhorse.worker.slots.reporter import log_text
 from packhorse.worker.slots.slot import Slot
+from packhorse.worker.slots.unfinished import take_unfinished
 from packhorse.worker.supply import Supply
 from packhorse.worker.tasks.linked_data import LinkedData
+from packhorse.worker.tasks.read_files import ReadFiles
 from packhorse.worker.tasks.slot_folders import make_image, must_share, require_free_space, scratch_parent
 from packhorse.worker.work_file import read_work_file, write_worker_facts
 
@@ -40,6 +43,7 @@ PREFETCH_BELOW = 0.05  # tasks shorter than this are given before they are asked
 PACE_WINDOW = 100  # tasks over which the pace is averaged
 # Seconds, and share of its time, that a job waits on a host that must not work.
 AVOIDED_SECONDS, AVOIDED_SHARE = 60.0, 0.05
+FOLLOW_SECONDS = (0.5, 5.0)  # between two looks for output that a user follows: here, in a job
 MAX_DEATHS = 5  # of a slot in a row, without an answer between them
 
 # How a worker ends; the last line of its journal holds it.
@@ -76,6 +80,8 @@ class Worker(object):
         self.data: "LinkedData | None" = None
         self.private: "PrivateFolder | None" = None
         self.slots: "list[Slot]" = []
+        self.read: "ReadFiles | None" = None
+        self.live = LiveOutput(self.work["directory"], FOLLOW_SECONDS[bool(options.owner)])
         self.totals: "dict[str, Any]" = {"wall": 0.0, "cpu": 0.0, "longest": 0.0}
         self.records: "list[Entry]" = []
         self.done = 0
@@ -195,7 +201,15 @@ class Worker(object):
             archive = os.path.join(self.work["directory"], snapshot) if snapshot else None
             image = make_image(self.work, archive, self.scratch)
             share = must_share(image, number)
-            facts = {"deadline": self.deadline.unix, "look": look, "share": share}
+            facts: "dict[str, Any]" = {
+                "deadline": self.deadline.unix,
+                "look": look,
+                "share": share,
+                # for the worker that finds the folder if this one is killed
+                "work_file": self.work_file,
+                "element": self.options.element,
+                "restart": self.options.restart,
+            }
             self.work["deadline"], self.work["look"], self.work["share"] = self.deadline.unix, look, share
             write_worker_facts(self.scratch, facts)
             if self.work["links"] and not self.options.element:
@@ -203,11 +217,13 @@ class Worker(object):
             self.slots = [
                 Slot(self.work, self.work_file, self.scratch, image, slot) for slot in range(number)
             ]
+            self.read = ReadFiles([slot.folders.code for slot in self.slots])
         except OSError as error:
             text = "%s on %s has no space for working copies (%s); name another folder with --scratch"
             raise OSError(text % (parent, platform.node(), error)) from error
         if self.work["tee"]:
             self.report({"copies": self.scratch})
+        self.journal.write_event({"copies": self.scratch})
         for slot in self.slots:
             self._start(slot)
 
@@ -236,6 +252,8 @@ class Worker(object):
         self._save()
         self._end_slots(end)
         self._flush()
+        self._keep_unfinished(end)
+        self._note_read()
         if end == DEADLINE or (end == FAILING and self.options.elements > 1):
             self.supply.close()
         if self.data and self.data.changed():
@@ -272,6 +290,23 @@ class Worker(object):
                 slot.kill()
                 slot.process.wait()
         process.end_orphans()
+
+    def _note_read(self) -> None:
+        """Record which files of the snapshot tasks read: only a change of these concerns finished tasks."""
+        names = self.read.found() if self.read and self.done else None
+        if names is not None:
+            self.journal.write_event({"read": names})
+
+    def _keep_unfinished(self, end: str) -> None:
+        """Keep what running tasks wrote and printed, after all records are safe; the tasks run again."""
+        cause = "stopped by a signal or its user" if end == STOPPED else "its worker ended: %s" % end
+        for slot in self.slots:
+            kept = take_unfinished(self.work, slot.folders, cause)
+            if kept is not None:
+                extent = self.journal.write_log(kept[1]) if kept[1] else None
+                if extent:
+                    kept[0]["log"] = extent
+                self.journal.write_event({"partial": kept[0]})
 
     def report(self, event: "dict[str, Any]") -> None:
         """Write an event to standard output, which the parent process reads, or the job's log keeps."""
@@ -321,6 +356,7 @@ class Worker(object):
                 self._receive(key.data)
         for slot in self.slots:
             slot.enforce_limits(now)
+        self.live.copy(self.slots, now)
         if self.deadline.left() <= 0:
             self.stopping = self.stopping or DEADLINE
 

@@ -5,6 +5,7 @@ import os
 import shutil
 import tempfile
 
+from packhorse.worker.salvage import salvage
 from packhorse.worker.tasks.slot_folders import remove
 
 PREFIX = "packhorse-"
@@ -41,7 +42,7 @@ def discard(path: str) -> None:
 
 
 def remove_abandoned(parent: str) -> None:
-    """Remove folders of this user whose workers were killed: their locks are free."""
+    """Remove folders of this user whose workers were killed: their locks are free; keep first what tasks wrote there."""
     try:
         names = [name for name in os.listdir(parent) if name.startswith(PREFIX)]
     except OSError:
@@ -56,6 +57,7 @@ def remove_abandoned(parent: str) -> None:
             continue  # another kind of folder, or another worker was faster
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            salvage(path)
             discard(path)
         except OSError:
             pass  # its worker lives

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 SEED_BITS = 63
 SEED32_BITS = 31
 DIGEST = struct.Struct(">QI4x")  # what of a digest becomes seed and seed32
+LONGEST_DECIMAL = 40  # characters; a longer plain decimal is harder to read than its exponent
+NOTHING: "dict[str, Any]" = {}
 
 
 def literal(value: "Any") -> str:
@@ -56,8 +58,45 @@ def text(value: "Any") -> str:
     if isinstance(value, str):
         return value
     if isinstance(value, float):
-        return repr(value)
+        return decimal(value)
     return json.dumps(value, ensure_ascii=False)
+
+
+def decimal(value: float) -> str:
+    """Return the shortest text of a float that reads as the same number: 0.00001, and 1e-300.
+
+    Python writes 1e-05, and argparse takes a negative number with an exponent for an option.
+    """
+    short = repr(value)
+    mantissa, letter, exponent = short.partition("e")
+    if not letter:
+        return short
+    sign = "-" if mantissa.startswith("-") else ""
+    whole, _, part = mantissa.lstrip("-").partition(".")
+    digits = whole + part
+    point = len(whole) + int(exponent)
+    if point <= 0:
+        plain = sign + "0." + "0" * -point + digits
+    elif point >= len(digits):
+        plain = sign + digits + "0" * (point - len(digits)) + ".0"
+    else:
+        plain = sign + digits[:point] + "." + digits[point:]
+    return plain if len(plain) <= LONGEST_DECIMAL else short
+
+
+def spelling(value: "Any", written: "Any") -> str:
+    """Return a level as its author wrote it; `written` is None where that is `text(value)`."""
+    return written if isinstance(written, str) else text(value)
+
+
+def several_texts(value: "Any", written: "Any") -> "list[str]":
+    """Return a level as several words: the items of a list, each as written, or the words of a text."""
+    if value is None:
+        return []
+    if not isinstance(value, list):
+        return spelling(value, written).split()
+    items = written if isinstance(written, list) else [None] * len(value)
+    return [spelling(item, its) for item, its in zip(value, items)]
 
 
 class Axis(object):
@@ -66,6 +105,8 @@ class Axis(object):
     def __init__(self, frozen: "dict[str, Any]") -> None:
         self.names = tuple(frozen["names"])
         self.resample = bool(frozen.get("resample"))
+        # How levels were written, by name, where that differs from their text; None where it does not.
+        self.written: "dict[str, list[Any]]" = frozen.get("written") or {}
         self.levels: "Any" = frozen.get("levels")
         self.range: "Any" = frozen.get("range")
         self.chunks: "Any" = frozen.get("chunks")
@@ -101,6 +142,7 @@ class Space(object):
         for axis in self.axes:
             self.points *= axis.count
         self.names = [name for axis in self.axes for name in axis.names]
+        self.spelled = [(number, axis.written) for number, axis in enumerate(self.axes) if axis.written]
         self._cache: "dict[tuple[int, int], list[tuple[str, str]]]" = {}
         self._seeding = hashlib.blake2b(b"%d\n" % self.seed, digest_size=16, person=b"packhorse-seed")
 
@@ -132,11 +174,23 @@ class Space(object):
             parameters.update(zip(axis.names, axis.values(level)))
         return parameters
 
-    def all_of(self, index: int) -> "tuple[dict[str, Any], int, int, int]":
-        """Return (parameters, replicate, seed, seed32) of one task; its levels are computed once."""
+    def all_of(self, index: int) -> "tuple[dict[str, Any], dict[str, Any], int, int, int]":
+        """Return (parameters, how they were written, replicate, seed, seed32) of one task.
+
+        Its levels are computed once. A parameter whose text is that of its value is not among those written.
+        """
         levels, replicate = self.place(index)
         seed, seed32 = self._seeds(levels, replicate)
-        return self._parameters(levels), replicate, seed, seed32
+        written = self._written(levels) if self.spelled else NOTHING
+        return self._parameters(levels), written, replicate, seed, seed32
+
+    def _written(self, levels: "list[int]") -> "dict[str, Any]":
+        written = {}
+        for number, columns in self.spelled:
+            for name, texts in columns.items():
+                if texts[levels[number]] is not None:
+                    written[name] = texts[levels[number]]
+        return written
 
     def _parts(self, number: int, level: int) -> "list[tuple[str, str]]":
         """Return the key's parts of one level of one axis, remembered because tasks share levels."""

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
         memory: "int | None"  # memory limit of a task in MiB
         artifacts: "list[str]"  # glob patterns of files to keep
         everything: bool  # keep every new or changed file, and name none of them
+        partial: bool  # whether a complete result file of a task that was ended counts
         index_variable: (
             "dict[str, Any] | None"  # name, start, parameter of the array variable that a script reads
         )

@@ -7,7 +7,9 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
+from packhorse.app.inspect.killed_workers import keep_killed
 from packhorse.model.json_output import JsonOutput
+from packhorse.remote.last_known import fetch_or_note
 from packhorse.remote.open_store import open_store
 from packhorse.results.fold import Fold
 from packhorse.results.stack import Stack, stack_results, write_stack
@@ -55,10 +57,16 @@ def collect(run: RunDirectory, *, stacked: bool = False) -> Collected:
 
     `stacked` also writes results.nc, with the parameters as dimensions. Raises UsageError where there is nothing to stack.
     """
-    missing = open_store(run).fetch_all()
+    store, missing = open_store(run), []
+    old = fetch_or_note(store, lambda: missing.append(store.fetch_all()))
+    killed = () if old else keep_killed(run, store)
     outcomes, study = latest_outcomes(run), frozen_study(run)
-    merged = merge_table(run, outcomes.space, outcomes.fold, study, outcomes.plan.code)
-    notes = (*merged.notes, *table_notes(merged, outcomes.space, study), *([missing] if missing else []))
+    merged = merge_table(run, outcomes.space, outcomes.fold, study, outcomes.plan)
+    notes = (
+        *merged.notes,
+        *table_notes(merged, outcomes.space, study),
+        *filter(None, (*missing, old, *killed)),
+    )
     path = ""
     if stacked:
         stack = stack_results(outcomes.space, outcomes.fold, study.result, read_r_files)

@@ -11,6 +11,7 @@ from msgspec import Meta, Struct
 from packhorse.model.errors import RunError
 from packhorse.model.json_output import JsonOutput
 from packhorse.model.study import Resources, Study
+from packhorse.remote.last_known import fetch_or_note
 from packhorse.remote.open_store import open_store
 from packhorse.results.efficiency import Used, WaveRequest, WaveUse, fitting_request, wave_use
 from packhorse.results.journal import read_journal
@@ -73,7 +74,8 @@ class EfficiencyReport(JsonOutput, frozen=True, kw_only=True, tag="packhorse-eff
 def efficiency(where: Path, name: str | None) -> Efficiency:
     """Return what a run requested and used; raise RunError where no task has ended yet."""
     run = find_run(where, name)
-    open_store(run).fetch_all()
+    store = open_store(run)
+    fetch_or_note(store, store.fetch_all)
     waves = tuple(
         wave_use(wave, map(read_journal, paths), _given(run, wave, frozen_study(run)))
         for wave in run.waves()

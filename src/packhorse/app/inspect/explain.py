@@ -14,13 +14,16 @@ from msgspec import UNSET, Meta, UnsetType
 from packhorse.model.json_output import JsonOutput
 from packhorse.model.space import ParameterSpace
 from packhorse.project.task_filter import one_task
+from packhorse.remote.last_known import fetch_or_note
 from packhorse.remote.open_store import open_store
 from packhorse.results.journal import Record
 from packhorse.rundata.outcomes import latest_outcomes
+from packhorse.rundata.task_log import kept_files, last_attempt, last_frames, printed
 from packhorse.rundir.directory import find_run
 from packhorse.worker.tasks.environment import task_environment
+from packhorse.worker.tasks.parameter_files import parameter_file
 from packhorse.worker.tasks.slot_folders import SlotFolders
-from packhorse.worker.tasks.task import Task, fill_template
+from packhorse.worker.tasks.task import Task, fill_command, task_json
 from packhorse.worker.work_file import with_directory
 
 
@@ -44,6 +47,18 @@ class Explanation(JsonOutput, frozen=True, kw_only=True, tag="packhorse-explain/
     ] = UNSET
     host: Annotated[str | UnsetType, Meta(description="The machine that ran it.")] = UNSET
     journal: Annotated[str | UnsetType, Meta(description="The journal's file.")] = UNSET
+    traceback: Annotated[
+        tuple[str, ...], Meta(description="The last frames of the traceback that it printed, if it failed.")
+    ] = ()
+    files: Annotated[
+        tuple[str, ...], Meta(description="Files that were kept of it, in `artifacts/INDEX` of the run.")
+    ] = ()
+    partial: Annotated[
+        bool, Meta(description="Whether what is kept of it may be incomplete, since it did not end OK.")
+    ] = False
+    note: Annotated[
+        str, Meta(description="Where the run's site cannot be reached: why, and the time of what is shown.")
+    ] = ""
     site: Annotated[str, Meta(description="The site that ran it; empty: this machine.")]
     repeat: Annotated[tuple[str, ...], Meta(description="Lines of a shell that repeat it.")]
 
@@ -52,11 +67,12 @@ def explain(where: Path, name: str | None, task: int | None, conditions: Sequenc
     """Return what a task ran, where, with what, and how to repeat it by hand."""
     run = find_run(where, name)
     store = open_store(run)
-    store.fetch_records()
+    note = fetch_or_note(store, store.fetch_records)
     outcomes = latest_outcomes(run)
     space = outcomes.space
     index = one_task(space, task, conditions)
-    found = outcomes.fold.record(index)
+    found = last_attempt(outcomes, index)
+    failed = found is not None and found[1].outcome == "FAILED"
     seed, seed32 = space.seeds(index)
     wave = found[0].order[0] if found else outcomes.plan.wave
     plan, work = run.plan(wave), run.work(wave)
@@ -77,6 +93,10 @@ def explain(where: Path, name: str | None, task: int | None, conditions: Sequenc
         record=_facts(found[1]) if found else UNSET,
         host=(header.host if header else "") if found else UNSET,
         journal=found[0].path.name if found else UNSET,
+        traceback=tuple(last_frames(printed(run, *found))) if found and failed else (),
+        files=tuple(kept_files(run, found[1])) if found else (),
+        partial=bool(found and found[1].partial),
+        note=note,
         site=store.remote_site,
         repeat=tuple(repeat(store.path, work, space, index)),
     )
@@ -105,11 +125,15 @@ def repeat(run: str, work: dict[str, Any], space: ParameterSpace, index: int) ->
     search = ":".join([*folders.search, full["library"]])
     changed = {**work["environ"], **task_environment(task, {}), "PYTHONPATH": search}
     rows += [f"export {name}={shlex.quote(value)}" for name, value in changed.items()]
+    files = {str(Path(folders.root, name)): parameter_file(task, name) for name in work["files"]}
+    if task.json_file:
+        files[task.json_file] = task_json(task)
+    rows += [f"printf %s {shlex.quote(content)} > {shlex.quote(path)}" for path, content in files.items()]
     if work["function"]:
         function = work["function"]
         arguments = ", ".join(f"{name}={value!r}" for name, value in task.parameters.items())
         code = f"import {function['module']}; print({function['module']}.{function['name']}({arguments}))"
         rows.append(shlex.join([*work["python"], "-c", code]))
     else:
-        rows.append(shlex.join(fill_template(parts, task) for parts in work["command"]))
+        rows.append(shlex.join(fill_command(work["command"], task)))
     return rows

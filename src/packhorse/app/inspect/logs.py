@@ -10,9 +10,10 @@ from msgspec import Meta, Struct
 
 from packhorse.model.json_output import JsonOutput
 from packhorse.project.task_filter import TaskFilter, one_task
+from packhorse.remote.last_known import fetch_or_note
 from packhorse.remote.open_store import open_store
-from packhorse.rundata.outcomes import latest_outcomes
-from packhorse.rundata.task_log import log_of
+from packhorse.rundata.outcomes import Outcomes, latest_outcomes
+from packhorse.rundata.task_log import kept_files, last_attempt, printed
 from packhorse.rundir.directory import find_run
 
 MOST = 20  # failed tasks whose output is shown at a time
@@ -23,12 +24,19 @@ class TaskLog(Struct, frozen=True, kw_only=True):
 
     task: Annotated[int, Meta(description="The task's index.")]
     text: Annotated[str, Meta(description="What it printed.")]
+    state: Annotated[str, Meta(description="Its outcome: OK, FAILED, TIMEOUT, MEMORY, UNFINISHED, MISSING.")]
+    files: Annotated[tuple[str, ...], Meta(description="Files that were kept of it, in `folder`.")]
+    folder: Annotated[str, Meta(description="The folder of these files, relative to the run directory.")]
+    partial: Annotated[bool, Meta(description="Whether it was ended before it had written or printed all.")]
 
 
 class Logs(JsonOutput, frozen=True, kw_only=True, tag="packhorse-logs/1"):
     """The output of tasks."""
 
     logs: Annotated[tuple[TaskLog, ...], Meta(description="The output of each task.")]
+    note: Annotated[
+        str, Meta(description="Where the run's site cannot be reached: why, and the time of what is shown.")
+    ] = ""
 
 
 class JobLog(Struct, frozen=True, kw_only=True):
@@ -47,7 +55,8 @@ class JobLogs(JsonOutput, frozen=True, kw_only=True, tag="packhorse-job-logs/1")
 def logs(where: Path, name: str | None, task: int | None, conditions: Sequence[str], *, failed: bool) -> Logs:
     """Return the output of one task, or of up to twenty tasks that failed."""
     run = find_run(where, name)
-    open_store(run).fetch_records()
+    store = open_store(run)
+    note = fetch_or_note(store, store.fetch_records)
     outcomes = latest_outcomes(run)
     if task is None and (failed or not conditions):
         only = TaskFilter(outcomes.space, conditions)
@@ -55,4 +64,21 @@ def logs(where: Path, name: str | None, task: int | None, conditions: Sequence[s
         indices = [index for first, end in ranges for index in range(first, end)][:MOST]
     else:
         indices = [one_task(outcomes.space, task, conditions)]
-    return Logs(logs=tuple(TaskLog(task=index, text=log_of(run, outcomes.fold, index)) for index in indices))
+    return Logs(logs=tuple(_task_log(outcomes, index) for index in indices), note=note)
+
+
+def _task_log(outcomes: Outcomes, index: int) -> TaskLog:
+    found, state = last_attempt(outcomes, index), outcomes.fold.state(index)
+    if found is None:
+        return TaskLog(
+            task=index, text="this task has not finished yet", state=state, files=(), folder="", partial=False
+        )
+    journal, record = found
+    return TaskLog(
+        task=index,
+        text=printed(outcomes.run, journal, record) or "(no output beside its result)",
+        state=state,
+        files=tuple(kept_files(outcomes.run, record)),
+        folder=f"artifacts/{record.index}" if record.artifacts else "",
+        partial=record.outcome not in ("OK", "FAILED"),
+    )

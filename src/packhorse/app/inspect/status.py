@@ -11,8 +11,10 @@ from msgspec import UNSET, Meta, Struct, UnsetType, field
 
 from packhorse.app.jobs.job_row import JobRow
 from packhorse.model.command import Command
+from packhorse.model.errors import Unreachable
 from packhorse.model.json_output import JsonOutput
 from packhorse.project.task_filter import TaskFilter
+from packhorse.remote.last_known import known_since, last_known_sentence
 from packhorse.remote.open_store import open_store
 from packhorse.remote.run_store import RunStore
 from packhorse.rundata.failures import cause_list
@@ -110,6 +112,12 @@ class RunStatus(JsonOutput, frozen=True, kw_only=True, tag="packhorse-status/1")
     unchecked: Annotated[bool, Meta(description="Whether --unchecked skipped the study's checks.")] = False
     causes: Annotated[tuple[Cause, ...], Meta(description="Why tasks failed, the most frequent first.")] = ()
     jobs: Annotated[JobsStatus | UnsetType, Meta(description="Of a run on a site: its jobs.")] = UNSET
+    note: Annotated[
+        str, Meta(description="Where the run's site cannot be reached: why, and the time of what is shown.")
+    ] = ""
+    known: Annotated[
+        float | UnsetType, Meta(description="Where the site cannot be reached: Unix time of the state shown.")
+    ] = UNSET
     carried: Annotated[
         dict[str, int] | UnsetType, Meta(description="Over SSH: the `bytes` that this command transferred.")
     ] = UNSET
@@ -158,16 +166,28 @@ def status(
 
         return msgspec.convert(script_job_status(run, job), ScriptJobStatus)
     store = open_store(run)
-    with store.open():
-        found = _status(run, store, conditions, accounting=accounting)
-        return msgspec.structs.replace(found, **store.transferred())
+    try:
+        with store.open():
+            store.refresh(lambda: _queue_commands(store))
+            if conditions:
+                store.fetch_records()
+            found = _status(run, store, conditions, accounting=accounting)
+            return msgspec.structs.replace(found, **store.transferred())
+    except Unreachable as error:
+        note = last_known_sentence(store, error)
+        found = _status(run, store, conditions, accounting=False, reachable=False)
+        return msgspec.structs.replace(found, note=note, known=known_since(run) or UNSET)
 
 
-def _status(run: RunDirectory, store: RunStore, conditions: Sequence[str], *, accounting: bool) -> RunStatus:
-    """Return the state of a run, which may be on a site."""
-    store.refresh(lambda: _queue_commands(store))
-    if conditions:
-        store.fetch_records()
+def _status(
+    run: RunDirectory,
+    store: RunStore,
+    conditions: Sequence[str],
+    *,
+    accounting: bool,
+    reachable: bool = True,
+) -> RunStatus:
+    """Return the state of a run, which may be on a site; of its jobs nothing is known where that is not reachable."""
     name, plan, waves = run.about().name, run.latest(), len(run.waves())
     if plan is None:
         return RunStatus(run=str(run.path), name=name, state="empty", waves=waves)
@@ -183,8 +203,10 @@ def _status(run: RunDirectory, store: RunStore, conditions: Sequence[str], *, ac
     failed = sum(number for outcome, number in counts.items() if outcome not in ("OK", "MISSING"))
     state = "done" if done + failed >= total else "incomplete"
     on_site = (run.path / "cluster.json").exists()
-    jobs = _jobs(store, state, counts, accounting=accounting) if on_site else None
-    if jobs is not None:
+    jobs = _jobs(store, state, counts, accounting=accounting) if on_site and reachable else None
+    if not reachable:
+        state = "done" if state == "done" else "unknown"
+    elif jobs is not None:
         state = jobs[0]
     elif holder is not None:
         state = "running"

@@ -84,6 +84,12 @@ def merge_lines(merge: MergeReport, notes: Iterable[str]) -> list[str]:
         lines.append(
             f"note: {counted(len(merge.unreadable), 'result')} could not be read, such as task {index}: {why}"
         )
+    if merge.partial:
+        shown = ", ".join(map(str, merge.partial[:SHOWN]))
+        lines.append(
+            f"note: the table has partial results of {counted(len(merge.partial), 'task')} that did not end by"
+            f" themselves, such as {shown}: ph_partial is true"
+        )
     if merge.differing:
         shown = ", ".join(map(str, merge.differing[:SHOWN]))
         lines.append(
@@ -149,7 +155,7 @@ def _raise_for_end(outcome: Outcome, end: WaveEnd) -> None:
         case EndReason.FAILING:
             raise TasksFailed(
                 f"stopped: the first 20 tasks, spread over the parameter space, all failed: {end.cause or 'no message'}",
-                f"packhorse logs {outcome.run} --failed; correct the code, then run again with --fresh",
+                f"packhorse logs {outcome.run} --failed; correct the code, then run the same command again",
             )
         case EndReason.BROKEN:
             raise TasksFailed(f"{end.cause}\n{end.traceback}".rstrip(), "correct the code and run again")

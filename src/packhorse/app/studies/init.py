@@ -1,23 +1,211 @@
-"""Write a study file for a script."""
+"""Write a study file for a script, a notebook or a document."""
 
 from __future__ import annotations
 
+import json
+import os
 from pathlib import Path
+from typing import Any
 
-from packhorse.model.errors import UsageError
-from packhorse.study.discover.draft import discover, study_lines
+from msgspec import Struct
+from msgspec.structs import replace
+
+from packhorse.model.errors import StudyError, UsageError
+from packhorse.study.discover.documents.draft import document_lines
+from packhorse.study.discover.documents.reader import SUFFIXES, read_document
+from packhorse.study.discover.draft import Discovered, discover, study_lines
+from packhorse.study.discover.places import (
+    absolute_paths,
+    literals,
+    relative_import,
+    relative_paths,
+    working_folder,
+)
+from packhorse.study.discover.script import Parameter
+from packhorse.study.discover.settings import as_parameter, hydra_config
+from packhorse.text.node import plain
+from packhorse.text.yaml import parse_yaml
+
+# A folder with one of these is the root of a project.
+MARKS = (".git", ".here", "pyproject.toml", "setup.py", "DESCRIPTION", "renv.lock", "*.Rproj")
+DEEPEST = 12  # folders above a script in which its paths are looked for
+LARGEST_CONFIG = 1 << 20  # bytes
 
 
-def write_study(script: Path, output: Path | None, *, replace: bool) -> tuple[Path, str]:
-    """Write a study for a script; return its path and a sentence on the parameters that were found."""
+class Written(Struct, frozen=True, kw_only=True):
+    """A study file that was written: its path, what was found in the script, and notes for its author."""
+
+    path: Path
+    found: str
+    notes: tuple[str, ...]
+
+
+def write_study(
+    script: Path, output: Path | None, subcommand: tuple[str, ...], *, here: Path, force: bool
+) -> Written:
+    """Write a study for a script; `subcommand` chooses one of its subcommands, and `here` is the current folder.
+
+    Raises UsageError where the script cannot be read, where a command cannot set its values, where it has subcommands and
+    none is chosen, and where the study exists.
+    """
     try:
         source = script.read_bytes().decode("utf-8", "replace")
     except OSError as error:
         raise UsageError(f"{script} cannot be read: {error.strerror}", "packhorse init SCRIPT") from None
-    found = discover(source, script.name)
-    path = output or script.parent / "study.yaml"
-    if path.exists() and not replace:
-        raise UsageError(f"{path} exists", f"packhorse init {script} --force, or -o another.yaml")
-    path.write_text(study_lines(found), encoding="utf-8")
-    names = [p.name for p in found.facts.parameters if p.role == "parameter"]
-    return path, f"parameters {', '.join(names)}" if names else "no parameters found in the script"
+    levels = relative_import(source) if script.suffix.lower() == ".py" else 0
+    if script.suffix.lower() in SUFFIXES:
+        folder = output.parent if output else script.parent
+        filename = _relative(script, folder)
+        text, parameters, notes = _document(source, filename, script)
+    else:
+        folder = output.parent if output else _folder(script, source, levels, here)
+        filename = _relative(script, folder)
+        notes = _notes(script, literals(source, script.suffix.lower()))
+        found = _found(source, script, filename, subcommand)
+        module = _module(filename) if levels else ""
+        found = replace(found, notes=notes, module=module, settings=_settings(found, script, folder))
+        text, parameters = study_lines(found), found.facts.parameters
+    path = output or folder / "study.yaml"
+    if path.exists() and not force:
+        words = " ".join([str(script), *subcommand])
+        raise UsageError(f"{path} exists", f"packhorse init {words} --force, or -o another.yaml")
+    path.write_text(text, encoding="utf-8")
+    names = [p.name for p in parameters if p.role == "parameter"]
+    sentence = f"parameters {', '.join(names)}" if names else "no parameters found in the script"
+    if not output and folder.resolve() != script.resolve().parent:
+        notes = (
+            *notes,
+            f"the study is not beside {script.name}, since the script finds its files from {folder}",
+        )
+    return Written(path=path, found=sentence, notes=notes)
+
+
+def _relative(script: Path, folder: Path) -> str:
+    return Path(os.path.relpath(script.resolve(), folder.resolve())).as_posix()
+
+
+def _document(source: str, filename: str, script: Path) -> tuple[str, tuple[Parameter, ...], tuple[str, ...]]:
+    document = read_document(source, script.name)
+    if document.problem:
+        raise UsageError(document.problem, document.hint.replace("SCRIPT", str(script)))
+    suffix = ".py" if document.language.startswith("python") else ""
+    notes = _notes(script, literals(document.code, suffix))
+    return document_lines(document, filename, notes), document.parameters, notes
+
+
+def _found(source: str, script: Path, filename: str, subcommand: tuple[str, ...]) -> Discovered:
+    try:
+        found = discover(source, filename, subcommand)
+    except UsageError as error:
+        message = error.message.replace("the script", script.name)
+        raise UsageError(message, error.hint.replace("SCRIPT", str(script))) from None
+    return _with_hydra(found, source, script)
+
+
+def _module(filename: str) -> str:
+    parts = Path(filename).with_suffix("").parts
+    return ".".join(part for part in parts if part != "__main__")
+
+
+# --- Where the study belongs ---
+
+
+def _folder(script: Path, source: str, levels: int, here: Path) -> Path:
+    """Return the folder of the study: where the author runs the script, as its imports and paths show it."""
+    beside = script.parent
+    if levels:
+        return _above_package(script, levels)
+    ancestors = [str(folder) for folder in _ancestors(script, here.resolve())]
+    paths = relative_paths(literals(source, script.suffix.lower()))
+    chosen = working_folder(paths, ancestors, lambda folder, path: Path(folder, path).exists())
+    return beside if chosen == 0 else Path(os.path.relpath(ancestors[chosen]))
+
+
+def _above_package(script: Path, levels: int) -> Path:
+    """Return the folder above the package that a script's relative imports need."""
+    folder = script.resolve().parent
+    above = folder
+    for _ in range(levels):
+        above = above.parent
+    while (above / "__init__.py").exists() and above != above.parent:
+        above = above.parent
+    return Path(os.path.relpath(above))
+
+
+def _ancestors(script: Path, here: Path) -> list[Path]:
+    """Return the folders from the script's up to the root of its project; without one, up to the current folder."""
+    folder = script.resolve().parent
+    home = Path.home().resolve()
+    above = [folder]
+    for parent in list(folder.parents)[:DEEPEST]:
+        if parent in {home, parent.parent}:
+            break
+        above.append(parent)
+    for number, candidate in enumerate(above):
+        if any(any(candidate.glob(mark)) for mark in MARKS):
+            return above[: number + 1]
+    return above[: above.index(here) + 1] if here in above else [folder]
+
+
+# --- What the author must know ---
+
+
+def _notes(script: Path, texts: list[tuple[int, str]]) -> tuple[str, ...]:
+    found = absolute_paths(texts)
+    if not found:
+        return ()
+    shown = ", ".join(f"{path.path} (line {path.line})" for path in found[:5])
+    more = f" and {len(found) - 5} more" if len(found) > 5 else ""
+    return (
+        f"{script.name} has absolute paths: {shown}{more}. Other machines do not have them, they are not in the snapshot,"
+        " and all tasks write to the same files. Use paths relative to the study, and name large inputs under data:",
+    )
+
+
+# --- Files of settings ---
+
+
+def _settings(found: Discovered, script: Path, folder: Path) -> dict[str, dict[str, Any]]:
+    """Return the values in the files of settings that exist, by their names in the script."""
+    settings = {}
+    for name in found.facts.configs:
+        values = next((v for base in (folder, script.parent) if (v := _values(base / name))), {})
+        settings[name] = values
+    return settings
+
+
+def _values(path: Path) -> dict[str, Any]:
+    try:
+        text = path.read_bytes()[:LARGEST_CONFIG].decode("utf-8")
+        if path.suffix == ".toml":
+            import tomllib  # of the standard library, and not for other files
+
+            return dict(tomllib.loads(text))
+        if path.suffix == ".json":
+            values = json.loads(text)
+        elif path.suffix in {".yaml", ".yml"}:
+            values = plain(parse_yaml(text, path.name))
+        else:
+            return {}
+    except (OSError, ValueError, StudyError, RecursionError):
+        return {}
+    return dict(values) if isinstance(values, dict) else {}
+
+
+def _with_hydra(found: Discovered, source: str, script: Path) -> Discovered:
+    """Return what was found with the settings of a script of Hydra as parameters, which it takes as name=value."""
+    if not found.facts.hydra:
+        return found
+    values = _values(script.parent / hydra_config(source))
+    parameters = [p for name, value in _flat(values, "") if (p := as_parameter(name, value)) is not None]
+    return replace(found, facts=replace(found.facts, parameters=tuple(parameters)))
+
+
+def _flat(values: dict[str, Any], before: str) -> list[tuple[str, Any]]:
+    found: list[tuple[str, Any]] = []
+    for name, value in values.items():
+        if isinstance(value, dict):
+            found += _flat(value, f"{before}{name}.")
+        elif name != "defaults" and "hydra" not in before:
+            found.append((before + name, value))
+    return found

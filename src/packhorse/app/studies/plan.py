@@ -27,7 +27,7 @@ from packhorse.rundir.directory import RunDirectory
 from packhorse.runtime.capacity import available_memory, usable_cores
 from packhorse.text.amounts import counted
 from packhorse.worker.tasks.slot_folders import SlotFolders
-from packhorse.worker.tasks.task import Task, fill_template
+from packhorse.worker.tasks.task import Task, fill_command
 
 EXAMPLES = 2  # commands that `plan` shows
 
@@ -160,5 +160,5 @@ def _examples(work: Any, space: ParameterSpace, conditions: Sequence[str]) -> li
             arguments = ", ".join(f"{name}={value!r}" for name, value in task.parameters.items())
             rows.append((index, f"{work['function']['module']}.{work['function']['name']}({arguments})"))
         else:
-            rows.append((index, shlex.join(fill_template(parts, task) for parts in work["command"])))
+            rows.append((index, shlex.join(fill_command(work["command"], task))))
     return rows

@@ -16,8 +16,12 @@ from packhorse.project.task_filter import one_task
 from packhorse.rundir.directory import RunDirectory
 from packhorse.rundir.files import write_file
 from packhorse.rundir.worker_archive import task_library
-from packhorse.runtime.sandbox import create_sandbox, run_in_foreground
+from packhorse.runtime.sandbox import create_sandbox
+from packhorse.runtime.trial import Trial, run_in_foreground
 from packhorse.snapshot.snapshot import pack
+
+SHOWN = 500  # bytes of a result
+SHOWN_VALUE = 60  # characters of a parameter
 
 
 def try_task(study: str, task: int | None, where: Sequence[str]) -> tuple[int, list[str]]:
@@ -34,21 +38,22 @@ def try_task(study: str, task: int | None, where: Sequence[str]) -> tuple[int, l
         plan = Plan(wave=0, space=space.digest, total=space.size, tasks=1, code=prepared.identity.code)
         work = run.marked_work(work_file(source, prepared, plan, space))
         sandbox = create_sandbox(work, run.path, Path(scratch) / "place")
-        status, target = run_in_foreground(sandbox, space.frozen, index)
-        return status, _lines(status, target, index, space)
+        trial = run_in_foreground(sandbox, space.frozen, index)
+        return trial.status or (1 if trial.cause else 0), _lines(trial, index, space)
 
 
-def _lines(status: int, target: Path | None, index: int, space: ParameterSpace) -> list[str]:
-    named = ", ".join(f"{name}={value}" for name, value in space[index].items())
-    rows = []
-    if status:
-        how = f"signal {-status}" if status < 0 else f"exit status {status}"
-        rows.append(f"task {index} ({named}) ended with {how}")
-    else:
-        rows.append(f"task {index} ({named}) succeeded")
-    if target is not None and target.exists():
-        text = target.read_bytes()[:500].decode("utf-8", "replace")
-        rows.append(f"its result, {target.name}:\n{text}")
-    elif target is not None and not status:
-        rows.append(f"it wrote no {target.name}, which `result` names")
+def _lines(trial: Trial, index: int, space: ParameterSpace) -> list[str]:
+    named = ", ".join(f"{name}={text[:SHOWN_VALUE]}" for name, text in space.texts(index).items())
+    if trial.status:
+        how = f"signal {-trial.status}" if trial.status < 0 else f"exit status {trial.status}"
+        return [f"task {index} ({named}) ended with {how}"]
+    rows = [f"task {index} ({named}) " + (f"has no result: {trial.cause}" if trial.cause else "succeeded")]
+    if trial.result is not None:
+        name, content = trial.result
+        shown = content[:SHOWN].decode("utf-8", "replace")
+        rows.append(
+            f"its result, {name}:\n{shown}"
+            if "\0" not in shown
+            else f"its result: {name}, {len(content):,} bytes"
+        )
     return rows

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +10,8 @@ import click
 
 from packhorse.app.inspect.explain import Explanation, explain
 from packhorse.cli.output import json_option, print_json, run_argument, say, task_option, where_option
+
+SHOWN = 8  # files in one line
 
 
 @click.command(name="explain")
@@ -28,6 +31,8 @@ def explain_command(run: str | None, task: int | None, where: tuple[str, ...], a
 
 def _lines(found: Explanation) -> Iterator[str]:
     record = found.record or {}
+    if found.note:
+        yield f"note: {found.note}"
     yield f"task {found.task} of {found.run}: {found.state}"
     for name, value in found.parameters.items():
         yield f"  {name} = {value}"
@@ -38,6 +43,22 @@ def _lines(found: Explanation) -> Iterator[str]:
         yield f"  on {found.host} in wave {found.wave}: {used}"
     if record.get("cause"):
         yield f"  cause: {record['cause']}"
+    for row in found.traceback:
+        yield f"    {row}"
+    if record.get("artifacts"):
+        yield from _files(found, record["artifacts"])
     yield f"  code {found.code}, environment {found.environment or 'none'}, python {found.python}"
     yield f"to repeat it by hand{' on ' + found.site if found.site else ''}:"
     yield from (f"  {row}" for row in found.repeat)
+
+
+def _files(found: Explanation, number: int) -> Iterator[str]:
+    """Yield what was kept of the task."""
+    mark = ", partial: it did not end OK" if found.partial else ""
+    yield f"  files kept: {number:,}{mark}"
+    if found.files:
+        more = f" and {len(found.files) - SHOWN:,} more" if len(found.files) > SHOWN else ""
+        folder = Path(found.run) / "artifacts" / str((found.record or {}).get("index", found.task))
+        yield f"    {', '.join(found.files[:SHOWN])}{more} (in {folder})"
+    elif found.site:
+        yield f"    on {found.site}; to download them: packhorse get {shlex.quote(Path(found.run).name)}"

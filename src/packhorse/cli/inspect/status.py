@@ -54,6 +54,7 @@ def status_lines(found: RunStatus | ScriptJobStatus) -> Iterator[str]:
     if found.state == "empty":
         yield f"{found.name}: nothing has run yet"
         return
+    yield from filter(None, [found.note and f"note: {found.note}"])
     text = f"{found.name}: {found.state}, {number(found.done)} of {tasks(found.tasks)} done"
     if found.failed:
         text += f", {number(found.failed)} failed"

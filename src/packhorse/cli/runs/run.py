@@ -36,6 +36,12 @@ class RunCommand(click.Command):
 @click.option("--fresh", is_flag=True, help="Run all tasks again.")
 @click.option("--keep", is_flag=True, help="Keep finished tasks although code, environment or data changed.")
 @click.option("--old-code", is_flag=True, help="Run what is missing with the code of the finished tasks.")
+@click.option(
+    "--failed",
+    type=click.Choice(["run", "keep"]),
+    default="run",
+    help="Failed tasks whose code, environment or data has changed: run them again (default), or keep them as they are.",
+)
 @click.option("--unchecked", is_flag=True, help="Leave the study's checks out; the provenance says so.")
 @run_options
 def run_command(

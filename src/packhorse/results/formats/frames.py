@@ -41,8 +41,8 @@ def read_xlsx(file: File) -> list[Row]:
         raise ValueError(f"a result is one sheet, and {len(filled)} have values: {found}")
     rows = [row for row in next(iter(filled.values())) if any(value is not None for value in row)]
     header = file.setting.get("header")
-    if isinstance(header, list):
-        names, body = header, rows
+    if isinstance(header, list | tuple):
+        names, body = list(header), rows
     else:
         names, body = distinct(["" if name is None else str(name) for name in rows[0]]), rows[1:]
         if header is not True and all(isinstance(name, int | float) for name in rows[0]):

@@ -6,13 +6,18 @@ import json
 import math
 import re
 import shlex
+from collections.abc import Iterator
 from pathlib import PurePath
+from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from packhorse.study.discover.python import discover_python
 from packhorse.study.discover.r import discover_r
 from packhorse.study.discover.script import ARRAYS, RESULT_ENDINGS, Default, Parameter, ScriptFacts
+from packhorse.study.discover.settings import sweep_lines
+from packhorse.study.discover.shell import discover_shell
 from packhorse.study.template import literal
 
 PROGRAMS = {".py": "python", ".r": "Rscript", ".sh": "bash", ".bash": "bash", ".jl": "julia", ".pl": "perl"}
@@ -23,13 +28,22 @@ RANDOM = {
 
 
 class Discovered(Struct, frozen=True, kw_only=True):
-    """What the text of a script shows, and what that means for its study."""
+    """What the text of a script shows, and what that means for its study.
+
+    `module` is its name for `python -m`, empty for a script that is run by its file. `notes` are for the author. `settings`
+    are the values of the files of settings that it reads, by their names.
+    """
 
     filename: str
     facts: ScriptFacts = ScriptFacts()
     index_variable: str = ""
     start: int = 0
     unseeded: bool = False
+    joined: bool = True  # --n={n}; some libraries know only --n {n}
+    module: str = ""
+    asks_packhorse: bool = False  # whether it reads its parameters from Packhorse
+    notes: tuple[str, ...] = ()
+    settings: dict[str, dict[str, Any]] = {}
 
     @property
     def seed(self) -> str:
@@ -37,21 +51,29 @@ class Discovered(Struct, frozen=True, kw_only=True):
         return "{seed32}" if self.facts.seed32 else "{seed}"
 
 
-def discover(source: str, filename: str) -> Discovered:
-    """Find the parameters, array variable, seed and results of a script; for invalid source, only a note."""
+def discover(source: str, filename: str, subcommand: tuple[str, ...] = ()) -> Discovered:
+    """Find the parameters, array variable, seed and results of a script; for invalid source, only a note.
+
+    Raise UsageError if the script has subcommands and `subcommand` is none of them.
+    """
     suffix = PurePath(filename).suffix.lower()
     facts = ScriptFacts()
-    if suffix in {".py", ".r"}:
-        try:
-            facts = discover_python(source) if suffix == ".py" else discover_r(source.replace("\0", ""))
-        except SyntaxError as error:
-            facts = ScriptFacts(
-                note=f"{filename} is not valid Python (line {error.lineno}: {error.msg}), so its parameters are missing."
-            )
-        except (ValueError, RecursionError, MemoryError):
-            facts = ScriptFacts(note=f"{filename} could not be parsed, so its parameters are missing.")
+    try:
+        if suffix == ".py":
+            facts = discover_python(source, subcommand)
+        elif suffix == ".r":
+            facts = discover_r(source.replace("\0", ""), subcommand)
+        elif suffix in {".sh", ".bash"}:
+            facts = discover_shell(source)
+    except SyntaxError as error:
+        facts = ScriptFacts(
+            note=f"{filename} is not valid Python (line {error.lineno}: {error.msg}), so its parameters are missing."
+        )
+    except (ValueError, RecursionError, MemoryError):
+        facts = ScriptFacts(note=f"{filename} could not be parsed, so its parameters are missing.")
     variable = next((name for name in ARRAYS if name in source), "")
-    seeded = any(p.role == "seed" for p in facts.parameters) or variable or "PACKHORSE_" in source
+    asks = "PACKHORSE_" in source or "packhorse import task" in source or "packhorse.task" in source
+    seeded = any(p.role == "seed" for p in facts.parameters or facts.constants) or variable or asks
     random = RANDOM.get(suffix)
     return Discovered(
         filename=filename,
@@ -59,6 +81,8 @@ def discover(source: str, filename: str) -> Discovered:
         index_variable=variable,
         start=_start(source, variable, suffix),
         unseeded=bool(random and random.search(source) and not seeded),
+        joined=not re.search(r"\(\s*argparser\s*\)", source),
+        asks_packhorse=asks,
     )
 
 
@@ -73,13 +97,15 @@ def study_lines(discovered: Discovered) -> str:
     facts = discovered.facts
     parameters = [p for p in facts.parameters if p.role == "parameter"]
     lines = [
-        f"# A draft of a study of {_one_line(discovered.filename)}. Correct it, then:",
+        f"# A draft of a study of {one_line(discovered.filename)}. Correct it, then:",
         "#   packhorse try study.yaml: one task, in the foreground",
         "#   packhorse run study.yaml: all tasks",
     ]
-    lines += [f"# {_one_line(facts.note)}"] if facts.note else []
-    lines += [f"name: {_yaml(_study_name(discovered.filename))}", f"command: {_yaml(_command(discovered))}"]
+    lines += [f"# {one_line(facts.note)}"] if facts.note else []
+    lines += [f"# {one_line(note)}" for note in discovered.notes]
+    lines += [f"name: {yaml_value(_study_name(discovered))}", f"command: {yaml_value(_command(discovered))}"]
     lines += _left_out(facts)
+    lines += [*advice_lines(discovered)] if not discovered.asks_packhorse else []
     lines += _parameters(parameters, discovered)
     lines += _repetition(discovered)
     lines += _result(facts)
@@ -89,21 +115,44 @@ def study_lines(discovered: Discovered) -> str:
 # --- The command ---
 
 
-def _study_name(filename: str) -> str:
-    return re.sub(r"[^\w.-]+", "-", PurePath(filename).stem, flags=re.ASCII).strip("-.")[:80] or "study"
+def _study_name(discovered: Discovered) -> str:
+    stem = "-".join([PurePath(discovered.filename).stem, *discovered.facts.subcommand])
+    return re.sub(r"[^\w.-]+", "-", stem, flags=re.ASCII).strip("-.")[:80] or "study"
 
 
 def _command(discovered: Discovered) -> str:
     program = PROGRAMS.get(PurePath(discovered.filename).suffix.lower(), "")
     name = discovered.filename if program or "/" in discovered.filename else f"./{discovered.filename}"
     name = f"./{name}" if name.startswith("-") else name
-    arguments = [program] if program else []
-    arguments.append(shlex.quote(literal(_one_line(name))))
+    start = [program] if program else []
+    start.append(f"-m {discovered.module}" if discovered.module else shlex.quote(literal(one_line(name))))
     taken = [p for p in discovered.facts.parameters if p.role in {"parameter", "seed", "output"}]
-    for parameter in sorted(taken, key=lambda p: bool(p.flag)):  # positional arguments first, in their order
-        arguments += [shlex.quote(literal(parameter.flag))] if parameter.flag else []
-        arguments.append(_placeholder(parameter, discovered))
-    return " ".join(arguments)
+    early = [p for p in taken if p.early]
+    own = sorted(
+        (p for p in taken if not p.early), key=lambda p: bool(p.flag)
+    )  # positional ones first, in their order
+    words = [shlex.quote(literal(word)) for word in discovered.facts.subcommand]
+    return " ".join(
+        [
+            *start,
+            *(_argument(p, discovered) for p in early),
+            *words,
+            *(_argument(p, discovered) for p in own),
+        ]
+    )
+
+
+def _argument(parameter: Parameter, discovered: Discovered) -> str:
+    """Return an argument: {n}, --n={n}, which any value fits, or -n {n}."""
+    flag = shlex.quote(literal(parameter.flag)) if parameter.flag else ""
+    if parameter.several and parameter.role == "parameter":
+        return f"{flag} {{{parameter.name}...}}".strip()
+    placeholder = _placeholder(parameter, discovered)
+    if discovered.facts.hydra:
+        return f"{flag}={placeholder}"
+    if flag.startswith("--") and discovered.joined and flag == parameter.flag:
+        return f"{flag}={placeholder}"
+    return f"{flag} {placeholder}".strip()
 
 
 def _placeholder(parameter: Parameter, discovered: Discovered) -> str:
@@ -119,14 +168,25 @@ def _output(parameter: Parameter) -> str:
 
 
 def _left_out(facts: ScriptFacts) -> list[str]:
-    switches = [p.flag or p.name for p in facts.parameters if p.role == "switch"]
-    optional = [f"{p.flag} {{{p.name}}}" for p in facts.parameters if p.role == "optional"]
-    lines = [f"# Switches, which you can add to the command: {', '.join(switches)}"] if switches else []
-    return lines + (
-        [f"# Options without a default, which you can add to the command: {', '.join(optional)}"]
-        if optional
-        else []
-    )
+    switches = [p for p in facts.parameters if p.role == "switch"]
+    optional = [p for p in facts.parameters if p.role == "optional"]
+    lines = []
+    if switches:
+        word = f" before {facts.subcommand[0]}" if facts.subcommand else ""
+        flags = ", ".join("{" + p.flag + "}" + (word if p.early else "") for p in switches if p.flag)
+        name = switches[0].flag.strip("-") or switches[0].name
+        lines.append(
+            f"# Switches: add {flags} to the command, and to the parameters, for example, {name}: [true, false]"
+        )
+    if optional:
+        options = ", ".join(
+            f"{p.flag} {{{p.name}...}}"
+            if p.several
+            else f"{p.flag}{'=' if p.flag.startswith('--') else ' '}{{{p.name}}}"
+            for p in optional
+        )
+        lines.append(f"# Options without a default, which you can add to the command: {options}")
+    return lines
 
 
 # --- The parameters ---
@@ -134,7 +194,7 @@ def _left_out(facts: ScriptFacts) -> list[str]:
 
 def _parameters(parameters: list[Parameter], discovered: Discovered) -> list[str]:
     lines = ["", "parameters:"]
-    lines += [f"  {p.name}: {_yaml(_first(p))}  # {_advice(p)}" for p in parameters]
+    lines += [parameter_line(p) for p in parameters]
     if discovered.index_variable:
         start = discovered.start
         lines.append(
@@ -142,12 +202,30 @@ def _parameters(parameters: list[Parameter], discovered: Discovered) -> list[str
         )
         lines += ["", f"index_variable: {{name: {discovered.index_variable}, parameter: task}}"]
     elif not parameters:
+        constants = discovered.facts.constants
+        if constants and not discovered.asks_packhorse and not discovered.facts.parameters:
+            swept = [p for p in constants if p.role == "parameter"]
+            return ["", "# parameters:", *(f"# {parameter_line(p)}" for p in swept)]
         return ["", "# parameters:", "#   n: [10, 100]    # and {n} in the command"]
     return lines
 
 
+def parameter_line(parameter: Parameter) -> str:
+    """Return the line of a parameter, with the value that the script has and advice for a sweep."""
+    if not parameter.several:
+        return f"  {parameter.name}: {yaml_value(_first(parameter))}  # {_advice(parameter)}"
+    items = (
+        parameter.default
+        if isinstance(parameter.default, list)
+        else [_first(replace(parameter, default=None))]
+    )
+    shown = f"[{', '.join(map(yaml_value, items))}]"
+    about = f"{one_line(parameter.help)[:60].strip()}; " if parameter.help.strip() else ""
+    return f"  {parameter.name}: [{shown}]  # {about}for a sweep, write a list of lists: [{shown}, ...]"
+
+
 def _first(parameter: Parameter) -> Default:
-    if parameter.default is not None:
+    if parameter.default is not None and not isinstance(parameter.default, list):
         wide = isinstance(parameter.default, int) and not -(2**63) <= parameter.default < 2**63
         return str(parameter.default) if wide else parameter.default
     if parameter.choices:
@@ -158,15 +236,47 @@ def _first(parameter: Parameter) -> Default:
 def _advice(parameter: Parameter) -> str:
     first = _first(parameter)
     if parameter.choices:
-        advice = f"for all choices: [{', '.join(_yaml(choice) for choice in parameter.choices)}]"
+        advice = f"for all choices: [{', '.join(yaml_value(choice) for choice in parameter.choices)}]"
     elif parameter.default is None:
         advice = "required: write your value, or a list"
     elif isinstance(first, str | bool):
-        advice = "for a sweep, write a list: [" + _yaml(first) + ", ...]"
+        advice = "for a sweep, write a list: [" + yaml_value(first) + ", ...]"
     else:
-        advice = f"for a sweep, write a list: [{_yaml(first)}, {_yaml(first * 2 if first else 1)}]"
-    about = _one_line(parameter.help)[:60].strip()
+        advice = f"for a sweep, write a list: [{yaml_value(first)}, {yaml_value(first * 2 if first else 1)}]"
+    about = one_line(parameter.help)[:60].strip()
     return f"{about}; {advice}" if about else advice
+
+
+# --- Constants and files of settings ---
+
+
+def advice_lines(discovered: Discovered) -> Iterator[str]:
+    """Yield how to sweep what a script does not take as arguments: its constants and its files of settings."""
+    facts = discovered.facts
+    r = PurePath(discovered.filename).suffix.lower() == ".r"
+    for name in facts.configs if not facts.hydra else ():
+        keys = discovered.settings.get(name)
+        listed = f" ({', '.join(list(keys)[:12])})" if keys else ""
+        yield f"# {one_line(discovered.filename)} reads settings from {one_line(name)}{one_line(listed)}."
+        yield "# To sweep some of them, add to the script, after the line that reads them (here into config):"
+        if r:
+            yield '#   if (nzchar(Sys.getenv("PACKHORSE_R"))) source(Sys.getenv("PACKHORSE_R"))'
+            yield '#   if (exists("params")) config <- modifyList(config, params)'
+        elif name.endswith((".ini", ".cfg")):
+            yield "#   from packhorse import task"
+            yield '#   config["SECTION"].update({name: str(value) for name, value in task.params.items()})'
+        else:
+            yield "#   from packhorse import task"
+            yield "#   config.update(task.params)"
+        yield "# and their names and values to the parameters here."
+    if facts.parameters or facts.hydra or not facts.constants:
+        return
+    names = ", ".join(p.name for p in facts.constants)
+    taken = "takes no arguments, but has constants at its top"
+    yield f"# {one_line(discovered.filename)} {taken}: {names}."
+    yield "# To sweep them, add below them in the script:"
+    yield from (f"#   {line}" for line in sweep_lines(facts.constants, r=r, short=facts.seed32))
+    yield "# and remove the # from the parameters here."
 
 
 # --- Repetition and result ---
@@ -197,7 +307,7 @@ def _result(facts: ScriptFacts) -> list[str]:
         chosen = f'result: "{_output(output)}"  # or .json, .ndjson, .parquet, .txt, as the script writes it'
         results = []
     elif results:
-        chosen = f"result: {_yaml(results[0])}"
+        chosen = f"result: {yaml_value(results[0])}"
     elif facts.json:
         chosen = "result: json"
     else:
@@ -206,14 +316,15 @@ def _result(facts: ScriptFacts) -> list[str]:
         )
     artifacts = [f for f in inside if f not in results[:1]] if output is None else []
     artifacts = [re.sub(r"\{[^}]*\}", "*", f) for f in artifacts]
-    return [chosen, *([f"artifacts: [{', '.join(_yaml(f) for f in artifacts)}]"] if artifacts else [])]
+    return [chosen, *([f"artifacts: [{', '.join(yaml_value(f) for f in artifacts)}]"] if artifacts else [])]
 
 
-def _one_line(text: str) -> str:
+def one_line(text: str) -> str:
+    """Return a text without control characters and line ends."""
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())
 
 
-def _yaml(value: Default) -> str:
+def yaml_value(value: Default) -> str:
     """Return a value as YAML, with quotes where a text could be read as another type."""
     if isinstance(value, float) and not math.isfinite(value):
         value = str(value)

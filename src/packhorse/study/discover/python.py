@@ -1,4 +1,4 @@
-"""Read a Python script: arguments by argparse, click, typer or sys.argv, and the files that it writes."""
+"""Read a Python script: arguments by argparse, optparse, click, typer, fire, docopt, absl or sys.argv, and its files."""
 
 from __future__ import annotations
 
@@ -7,119 +7,131 @@ import re
 from collections.abc import Iterator
 from typing import Any, Literal
 
+from packhorse.model.errors import UsageError
+from packhorse.study.discover.declarations import (
+    KINDS,
+    called,
+    constant,
+    declared,
+    in_order,
+    keywords,
+    kind_of,
+    scalar,
+    signature,
+)
+from packhorse.study.discover.docopt import find_docopt
 from packhorse.study.discover.script import Parameter, ScriptFacts, parameter_name, role_of
+from packhorse.study.discover.settings import configs, constants, uses_hydra
+from packhorse.study.discover.subcommands import (
+    Arguments,
+    arguments_of,
+    choices,
+    find_subcommands,
+    fire_function,
+)
 
-KINDS: dict[str, Literal["int", "float", "text"]] = {
-    "int": "int",
-    "float": "float",
-    "str": "text",
-    "Path": "text",
-}
 WRITERS = frozenset({"to_csv", "to_parquet", "to_json", "write_csv", "write_parquet", "savetxt", "savefig"})
 SEED32 = re.compile(r"np\.random\.seed|numpy\.random\.seed|RandomState|random_state\s*=")
 
 
-def discover_python(source: str) -> ScriptFacts:
-    """Return the arguments and files of a script. Raise SyntaxError if it is not valid Python."""
+def discover_python(source: str, subcommand: tuple[str, ...] = ()) -> ScriptFacts:
+    """Return the arguments and files of a script, or of one of its subcommands.
+
+    Raise SyntaxError if it is not valid Python, and UsageError if `subcommand` is not one of its subcommands.
+    """
     tree = ast.parse(source)
-    calls = [node for node in _in_order(tree) if isinstance(node, ast.Call)]
-    parameters = [parameter for call in calls for parameter in _declared(call)]
-    parameters = parameters or [*_positions(tree)] or [*_typer(tree, source)]
+    calls = [node for node in in_order(tree) if isinstance(node, ast.Call)]
+    found = find_subcommands(tree)
+    if not found and "docopt" in source:
+        found = _docopt(tree)
+    path, parameters = choose(found, subcommand)
+    if not found:
+        parameters = (
+            [parameter for call in _called_command(tree, calls) for parameter in declared(call)]
+            or [*_positions(tree)]
+            or [*_typer(tree, source)]
+            or [*fire_function(tree)]
+        )
     files = dict.fromkeys(name for call in calls if (name := _written(call, {p.name for p in parameters})))
     return ScriptFacts(
         parameters=tuple({p.name: p for p in parameters}.values()),
         files=tuple(files),
-        json=any(_called(call) == "print" and _prints_json(call) for call in calls),
+        json=any(called(call) == "print" and _prints_json(call) for call in calls),
         seed32=bool(SEED32.search(source)),
+        subcommand=path,
+        constants=constants(tree),
+        configs=configs(tree),
+        hydra=uses_hydra(tree),
     )
 
 
-def _in_order(tree: ast.AST) -> list[ast.AST]:
-    return sorted(
-        ast.walk(tree), key=lambda node: (getattr(node, "lineno", 0), getattr(node, "col_offset", 0))
-    )
+def choose(found: Arguments, subcommand: tuple[str, ...]) -> tuple[tuple[str, ...], list[Parameter]]:
+    """Return the words and arguments of a subcommand; without one, of the only one that there is.
+
+    Raise UsageError if the script has others, or several and none is chosen.
+    """
+    known = choices(found)
+    if subcommand:
+        if subcommand not in known:
+            raise _unknown(known, subcommand)
+        return subcommand, [*arguments_of(found, subcommand)]
+    if len(known) > 1:
+        raise _unknown(known, subcommand)
+    if known:
+        return known[0], [*arguments_of(found, known[0])]
+    return (), [*found.get((), [])]
 
 
-def _called(call: ast.Call) -> str:
-    return call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+def _unknown(known: list[tuple[str, ...]], subcommand: tuple[str, ...]) -> UsageError:
+    words = [" ".join(path) for path in known]
+    shown = " ".join(subcommand)
+    if not known:
+        return UsageError(f"the script has no subcommands, but '{shown}' is given", "packhorse init SCRIPT")
+    hint = f"packhorse init SCRIPT {words[0]}"
+    if subcommand:
+        return UsageError(f"the script has no subcommand '{shown}'; it has: {', '.join(words)}", hint)
+    return UsageError(f"the script has the subcommands {', '.join(words)}; a study runs one of them", hint)
 
 
-def _constant(node: ast.AST | None) -> Any:
-    try:
-        return ast.literal_eval(node) if node is not None else None
-    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
-        return None
+def _docopt(tree: ast.Module) -> Arguments:
+    """Return the usage patterns in the docstring, or in the text that is given to docopt."""
+    texts = [ast.get_docstring(tree) or ""]
+    texts += [
+        text
+        for node in tree.body
+        if isinstance(node, ast.Assign) and isinstance(text := constant(node.value), str)
+    ]
+    texts += [
+        text
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call)
+        and called(node) == "docopt"
+        and node.args
+        and isinstance(text := constant(node.args[0]), str)
+    ]
+    return next((found for text in texts if (found := find_docopt(text))), {})
 
 
-def _scalar(value: Any) -> Any:
-    """Return a value that a study can have, else None: texts with NUL or lone surrogates cannot be arguments."""
-    if isinstance(value, str) and re.search("[\0\ud800-\udfff]", value):
-        return None
-    return value if isinstance(value, int | float | str | bool) else None
-
-
-# --- argparse and click: a call that names flags ---
-
-
-def _declared(call: ast.Call) -> Iterator[Parameter]:
-    called = _called(call)
-    if called not in {"add_argument", "option", "argument"}:
-        return
-    names = [word for arg in call.args if isinstance(word := _constant(arg), str) and word]
-    if not names:
-        return
-    given = {keyword.arg: keyword.value for keyword in call.keywords if keyword.arg}
-    flags = [word.split("/")[0] for word in names if word.startswith("-")]
-    flag = next((f for f in flags if f.startswith("--")), flags[0] if flags else "")
-    bare = [word for word in names if not word.startswith("-")]
-    named = _constant(given.get("dest")) or (bare[0] if bare else flag)
-    if _constant(given.get("action")) in {"version", "help"}:
-        return
-    default = _scalar(_constant(given.get("default")))
-    role: Any = role_of(str(named))
-    if _is_switch(given, names):
-        role = "switch"
-    elif flag and default is None and role == "parameter" and _constant(given.get("required")) is not True:
-        role = "optional"
-    yield Parameter(
-        name=parameter_name(str(named)),
-        role=role,
-        flag=flag,
-        kind=_kind(given.get("type"), default),
-        default=default,
-        choices=_choices(given),
-        help=str(_constant(given.get("help")) or ""),
-    )
-
-
-def _is_switch(given: dict[str, ast.expr], names: list[str]) -> bool:
-    action = _constant(given.get("action"))
-    boolean = getattr(given.get("action"), "attr", "") == "BooleanOptionalAction"
-    pair = any(word.startswith("--") and "/" in word for word in names)
-    counted = action in {"store_true", "store_false", "store_const", "count"}
-    return counted or boolean or pair or _constant(given.get("is_flag")) is True
-
-
-def _kind(node: ast.AST | None, default: Any) -> Literal["", "int", "float", "text"]:
-    name = getattr(node, "id", getattr(node, "attr", ""))
-    if name in KINDS:
-        return KINDS[name]
-    if name in {"INT", "FLOAT"}:  # click.INT, click.FLOAT
-        return "int" if name == "INT" else "float"
-    if isinstance(default, bool) or default is None:
-        return ""
-    return KINDS.get(type(default).__name__, "")
-
-
-def _choices(given: dict[str, ast.expr]) -> tuple[Any, ...]:
-    kind = given.get("type")
-    node: ast.AST | None = given.get("choices")
-    if node is None and isinstance(kind, ast.Call) and _called(kind) == "Choice" and kind.args:
-        node = kind.args[0]
-    values = _constant(node)
-    return (
-        tuple(v for v in values if _scalar(v) is not None) if isinstance(values, list | tuple | set) else ()
-    )
+def _called_command(tree: ast.Module, calls: list[ast.Call]) -> list[ast.Call]:
+    """Return the calls of a script; of several commands of click, those of the one that the script starts."""
+    commands = {
+        node.name: node
+        for node in tree.body
+        if isinstance(node, ast.FunctionDef)
+        and any(isinstance(d, ast.Call) and called(d) == "command" for d in node.decorator_list)
+    }
+    started = [
+        call.func.id
+        for node in tree.body
+        if isinstance(node, ast.If | ast.Expr)
+        for call in ast.walk(node)
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id in commands
+    ]
+    if len(commands) < 2 or not started:
+        return calls
+    others = [node for name, node in commands.items() if name != started[0]]
+    apart = {id(call) for node in others for call in ast.walk(node)}
+    return [call for call in calls if id(call) not in apart]
 
 
 # --- sys.argv by position ---
@@ -127,11 +139,11 @@ def _choices(given: dict[str, ast.expr]) -> tuple[Any, ...]:
 
 def _positions(tree: ast.AST) -> Iterator[Parameter]:
     parameters: dict[int, Parameter] = {}
-    for node in _in_order(tree):
+    for node in in_order(tree):
         if isinstance(node, ast.Assign) and len(node.targets) == 1:
             for position, parameter in _assigned(node.targets[0], node.value):
                 parameters.setdefault(position, parameter)
-    for node in _in_order(tree):
+    for node in in_order(tree):
         used = _position(node)
         if used is not None:
             parameters.setdefault(used, Parameter(name=f"arg{used}", kind="text"))
@@ -157,7 +169,7 @@ def _assigned(target: ast.expr, value: ast.expr) -> Iterator[tuple[int, Paramete
     if len(inside) != 1 or not isinstance(target, ast.Name | ast.Attribute):
         return
     name = target.id if isinstance(target, ast.Name) else target.attr
-    default = _scalar(_constant(value.orelse)) if isinstance(value, ast.IfExp) else None
+    default = scalar(constant(value.orelse)) if isinstance(value, ast.IfExp) else None
     yield (
         inside[0],
         Parameter(
@@ -168,10 +180,10 @@ def _assigned(target: ast.expr, value: ast.expr) -> Iterator[tuple[int, Paramete
 
 def _conversion(value: ast.expr, default: Any) -> Literal["", "int", "float", "text"]:
     """Return the type to which the argument is converted: the innermost int(...) or float(...) around it."""
-    kind = _kind(None, default)
+    kind = kind_of(None, default)
     for node in ast.walk(value):
-        if isinstance(node, ast.Call) and _called(node) in KINDS and node.args:
-            kind = KINDS[_called(node)]
+        if isinstance(node, ast.Call) and called(node) in KINDS and node.args:
+            kind = KINDS[called(node)]
     return kind or "text"
 
 
@@ -181,7 +193,7 @@ def _is_argv(node: ast.AST) -> bool:
 
 def _position(node: ast.AST) -> int | None:
     if isinstance(node, ast.Subscript) and _is_argv(node.value):
-        position = _constant(node.slice)
+        position = constant(node.slice)
         return position if isinstance(position, int) and 0 < position < 100 else None
     return None
 
@@ -190,7 +202,7 @@ def _slice_start(value: ast.expr) -> int | None:
     if _is_argv(value):
         return 0
     if isinstance(value, ast.Subscript) and _is_argv(value.value) and isinstance(value.slice, ast.Slice):
-        start = _constant(value.slice.lower)
+        start = constant(value.slice.lower)
         return start if isinstance(start, int) and start >= 0 else 0
     return None
 
@@ -205,56 +217,38 @@ def _typer(tree: ast.Module, source: str) -> Iterator[Parameter]:
     for function in tree.body:
         if isinstance(function, ast.FunctionDef):
             commands = [
-                d for d in function.decorator_list if isinstance(d, ast.Call) and _called(d) == "command"
+                d for d in function.decorator_list if isinstance(d, ast.Call) and called(d) == "command"
             ]
             if commands or (run and run.group(1) == function.name):
-                yield from _signature(function)
+                yield from signature(function)
                 return
-
-
-def _signature(function: ast.FunctionDef) -> Iterator[Parameter]:
-    arguments = [*function.args.args, *function.args.kwonlyargs]
-    defaults: list[ast.expr | None] = [None] * (len(function.args.args) - len(function.args.defaults))
-    defaults += [*function.args.defaults, *function.args.kw_defaults]
-    for argument, given in zip(arguments, defaults, strict=True):
-        wrapped = isinstance(given, ast.Call) and _called(given) == "Option"
-        node = given.args[0] if isinstance(given, ast.Call) and given.args else given
-        default = _scalar(_constant(node))
-        flagged = given is not None and (default is not None or wrapped)
-        yield Parameter(
-            name=parameter_name(argument.arg),
-            role="switch" if isinstance(default, bool) else role_of(argument.arg),
-            flag="--" + argument.arg.replace("_", "-") if flagged else "",
-            kind=_kind(argument.annotation, default),
-            default=default,
-        )
 
 
 # --- Files that it writes ---
 
 
 def _written(call: ast.Call, names: set[str]) -> str:
-    called = _called(call)
+    name = called(call)
     where: ast.expr | None = call.args[0] if call.args else None
-    if called == "open":
-        mode = _constant(call.args[1]) if len(call.args) > 1 else None
-        mode = mode or next((_constant(k.value) for k in call.keywords if k.arg == "mode"), "r")
+    if name == "open":
+        mode = constant(call.args[1]) if len(call.args) > 1 else None
+        mode = mode or constant(keywords(call).get("mode")) or "r"
         return _file_name(where, names) if str(mode)[:1] in {"w", "a", "x"} else ""
-    if called in {"write_text", "write_bytes"} and isinstance(call.func, ast.Attribute):
+    if name in {"write_text", "write_bytes"} and isinstance(call.func, ast.Attribute):
         holder = call.func.value
         return _file_name(holder.args[0], names) if isinstance(holder, ast.Call) and holder.args else ""
-    saved = called in {"save", "savez"} and getattr(getattr(call.func, "value", None), "id", "") in {
+    saved = name in {"save", "savez"} and getattr(getattr(call.func, "value", None), "id", "") in {
         "np",
         "numpy",
     }
-    return _file_name(where, names) if called in WRITERS or saved else ""
+    return _file_name(where, names) if name in WRITERS or saved else ""
 
 
 def _file_name(node: ast.AST | None, names: set[str]) -> str:
     if isinstance(node, ast.JoinedStr):
         parts = [_piece(part, names) for part in node.values]
         return "" if None in parts else "".join(part or "" for part in parts)
-    value = _constant(node)
+    value = constant(node)
     return value if isinstance(value, str) and not re.search("[{}]", value) else ""
 
 
@@ -269,4 +263,4 @@ def _piece(part: ast.expr, names: set[str]) -> str | None:
 
 
 def _prints_json(call: ast.Call) -> bool:
-    return any(isinstance(arg, ast.Call) and _called(arg) == "dumps" for arg in call.args)
+    return any(isinstance(arg, ast.Call) and called(arg) == "dumps" for arg in call.args)

@@ -9,7 +9,10 @@ import re
 from collections.abc import Iterator
 from typing import Any, Literal
 
+from packhorse.study.discover.docopt import find_docopt
+from packhorse.study.discover.python import choose
 from packhorse.study.discover.script import Parameter, ScriptFacts, parameter_name, role_of
+from packhorse.study.discover.settings import r_configs, r_constants, r_value
 
 NAME = r"[A-Za-z.][\w.]*"
 KINDS: dict[str, Literal["int", "float", "text"]] = {
@@ -23,10 +26,11 @@ WRITERS = r"write\.csv2?|write\.table|write_csv|write_json|fwrite|write_parquet|
 RSCRIPT_ARGUMENTS = 5
 
 
-def discover_r(source: str) -> ScriptFacts:
-    """Return the arguments and files of a script."""
+def discover_r(source: str, subcommand: tuple[str, ...] = ()) -> ScriptFacts:
+    """Return the arguments and files of a script; raise UsageError if `subcommand` is not one of its subcommands."""
     text = _without_comments(source)
-    parameters = [*_options(text)] or [*_positions(text)]
+    path, parameters = choose(_docopt(text), subcommand)
+    parameters = parameters or [*_options(text)] or [*_positions(text)]
     names = {p.name for p in parameters}
     files = dict.fromkeys(f for _, inside in _calls(text, WRITERS) if (f := _file_name(inside, names)))
     return ScriptFacts(
@@ -34,7 +38,17 @@ def discover_r(source: str) -> ScriptFacts:
         files=tuple(files),
         json=bool(re.search(r"(cat|print|writeLines)\(\s*(jsonlite::)?toJSON\(", text)),
         seed32=True,  # set.seed takes integers below 2^31
+        subcommand=path,
+        constants=r_constants(text),
+        configs=r_configs(text),
     )
+
+
+def _docopt(text: str) -> dict[tuple[str, ...], list[Parameter]]:
+    texts = (
+        re.findall(r"\"((?:[^\"\\]|\\.)*)\"|'((?:[^'\\]|\\.)*)'", text, re.DOTALL) if "docopt" in text else []
+    )
+    return next((found for double, single in texts if (found := find_docopt(double or single))), {})
 
 
 def _without_comments(source: str) -> str:
@@ -80,7 +94,7 @@ def _options(text: str) -> Iterator[Parameter]:
         if not named:
             continue
         flag = next((f for f in flags if f.startswith("--")), flags[0] if flags else "")
-        default = _value(_raw(inside, "default"))
+        default = r_value(_raw(inside, "default"))
         kind: Literal["", "int", "float", "text"] = KINDS.get(_named(inside, "type"), "")
         role: Any = role_of(named.strip("-"))
         if _named(inside, "action") in {"store_true", "store_false"} or _named(inside, "type") == "logical":
@@ -97,17 +111,6 @@ def _raw(inside: str, name: str) -> str:
 
 def _named(inside: str, name: str) -> str:
     return _raw(inside, name).strip("\"'")
-
-
-def _value(raw: str) -> Any:
-    """Return the value of an R constant; None for NULL, NA and other expressions."""
-    if raw[:1] in {'"', "'"}:
-        return raw[1:-1]
-    if raw in {"TRUE", "FALSE"}:
-        return raw == "TRUE"
-    if re.fullmatch(r"-?\d+L?", raw):
-        return int(raw.rstrip("L"))
-    return float(raw) if re.fullmatch(r"-?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", raw) else None
 
 
 # --- commandArgs by position ---

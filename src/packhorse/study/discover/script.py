@@ -23,13 +23,18 @@ RESULT_ENDINGS = (".csv", ".json", ".ndjson", ".jsonl", ".parquet", ".txt")
 
 
 class Parameter(Struct, frozen=True, kw_only=True):
-    """An argument of a script; `flag` is empty for a positional one."""
+    """An argument of a script; `flag` is empty for a positional one.
+
+    `several` is true if it takes several words; `early` if it belongs before the subcommand.
+    """
 
     name: str
     role: Literal["parameter", "seed", "output", "switch", "optional"] = "parameter"
     flag: str = ""
     kind: Literal["", "int", "float", "text"] = ""
-    default: Default = None
+    default: Default | list[Default] = None
+    several: bool = False
+    early: bool = False
     choices: tuple[Default, ...] = ()
     help: str = ""
 
@@ -37,13 +42,18 @@ class Parameter(Struct, frozen=True, kw_only=True):
 class ScriptFacts(Struct, frozen=True, kw_only=True):
     """The arguments that a script reads and the files that it writes; file names may contain `{parameter}`.
 
-    `json` is true if it prints JSON; `seed32` if its generator takes seeds of 32 bits at most.
+    `json` is true if it prints JSON; `seed32` if its generator takes seeds of 32 bits at most. `subcommand` are the words
+    that choose what the script does. `constants` are set at its top, and `configs` the files of settings that it reads.
     """
 
     parameters: tuple[Parameter, ...] = ()
     files: tuple[str, ...] = ()
     json: bool = False
     seed32: bool = False
+    subcommand: tuple[str, ...] = ()
+    constants: tuple[Parameter, ...] = ()
+    configs: tuple[str, ...] = ()
+    hydra: bool = False
     note: str = ""
 
 

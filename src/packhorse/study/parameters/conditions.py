@@ -200,16 +200,27 @@ def _selected(factors: list[Factor], conditions: list[Condition]) -> Factor:
             f"the maximum is {MOST_LEVELS:,}."
         )
         refuse(conditions[0].where, message, hint)
-    flat: Iterable[tuple[Any, ...]] = rows(factors[0])
-    if len(factors) > 1:
-        flat = (tuple(itertools.chain.from_iterable(row)) for row in itertools.product(*map(rows, factors)))
+    # The last value of each row is its level in each factor, by which the texts of the levels are found.
+    counts = itertools.product(*(range(size(factor)) for factor in factors))
+    flat: Iterable[tuple[Any, ...]] = (
+        (*itertools.chain.from_iterable(row), at)
+        for row, at in zip(itertools.product(*map(rows, factors)), counts, strict=True)
+    )
     for condition in conditions:
         flat = _passing(flat, condition, names)
-    levels = tuple(flat)
+    selected = tuple(flat)
+    levels = tuple(row[:-1] for row in selected)
     if not levels:
         message = f"None of {total:,} combinations meets the conditions."
         refuse(conditions[-1].where, message, "Relax one of the conditions.")
-    return Factor(names=names, levels=levels, resample=all(factor.resample for factor in factors))
+    written = {
+        name: tuple(texts[row[-1][number]] for row in selected)
+        for number, factor in enumerate(factors)
+        for name, texts in factor.written.items()
+    }
+    written = {name: texts for name, texts in written.items() if any(given is not None for given in texts)}
+    resample = all(factor.resample for factor in factors)
+    return Factor(names=names, levels=levels, resample=resample, written=written)
 
 
 def _passing(

@@ -10,13 +10,23 @@ from math import isfinite
 from typing import Any
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
+from packhorse.model.space import text as text_of
 from packhorse.model.study import Factor
 from packhorse.study.files import Read, read_file
 from packhorse.study.keys import CHUNKS, MOST_LEVELS, PARAMETERS
 from packhorse.study.parameters.conditions import compile_condition, select
-from packhorse.study.parameters.generators import generate
-from packhorse.study.parameters.levels import check_distinct, check_name, column, identity, level_value
+from packhorse.study.parameters.generators import choices, generate
+from packhorse.study.parameters.levels import (
+    check_distinct,
+    check_name,
+    column,
+    identity,
+    level_text,
+    level_value,
+    written_columns,
+)
 from packhorse.text.keys import read_keys
 from packhorse.text.node import Node, as_text, check_text, describe, entries, items, mapping, refuse
 from packhorse.text.yaml import decode, parse_yaml
@@ -91,18 +101,30 @@ def _factor(name: str, node: Node, collection: _Collection) -> Factor:
         if isinstance(levels, range):
             resample = "range" not in node.value
             return Factor(names=(name,), range=(levels.start, levels.step, len(levels)), resample=resample)
-        return _levels(name, levels, [node.where])
+        return _levels(name, levels, _chosen(node, levels), [node.where])
     if not isinstance(node.value, list):
-        return _levels(name, [level_value(node)], [node.where])
+        return _levels(name, [level_value(node)], [node], [node.where])
     if not node.value:
         refuse(node, f"The list of '{name}' is empty.", f"Write at least one value: {name}: [1]")
-    return _levels(name, [level_value(item) for item in node.value], [item.where for item in node.value])
+    values = [level_value(item) for item in node.value]
+    return _levels(name, values, node.value, [item.where for item in node.value])
 
 
-def _levels(name: str, values: list[Any], places: list[str]) -> Factor:
-    rows = tuple((value,) for value in column(values, name, places[0]))
+def _levels(name: str, values: list[Any], nodes: list[Node | None], places: list[str]) -> Factor:
+    levels = column(values, name, places[0])
+    rows = tuple((value,) for value in levels)
     check_distinct(rows, places, f"The parameter '{name}'")
-    return Factor(names=(name,), levels=rows)
+    return Factor(names=(name,), levels=rows, written=written_columns({name: _texts(nodes, levels)}))
+
+
+def _texts(nodes: list[Node | None], values: list[Any]) -> list[Any]:
+    return [level_text(node, value) for node, value in zip(nodes, values, strict=True)]
+
+
+def _chosen(node: Node, values: list[Any]) -> list[Node | None]:
+    """Return the node of each value that a generator has chosen from a list; None for a computed one."""
+    known = {identity(level_value(choice)): choice for choice in reversed(choices(node))}
+    return [known.get(identity(value)) for value in values]
 
 
 def _where(node: Node, collection: _Collection) -> None:
@@ -111,10 +133,10 @@ def _where(node: Node, collection: _Collection) -> None:
 
 def _zip(node: Node, collection: _Collection) -> None:
     for group in items(node):
-        columns = {
-            check_name(name, child.key): _zip_column(name, child, collection.seed)
-            for name, child in mapping(group, "Each group of zip").items()
+        nodes = {
+            check_name(name, child.key): child for name, child in mapping(group, "Each group of zip").items()
         }
+        columns = {name: _zip_column(name, child, collection.seed) for name, child in nodes.items()}
         if not columns:
             hint = "Write lists of equal length: {n: [1, 2], m: [3, 4]}"
             refuse(group, "The zip group is empty.", hint)
@@ -123,9 +145,17 @@ def _zip(node: Node, collection: _Collection) -> None:
             shown = ", ".join(f"{name} has {length}" for name, length in lengths.items())
             message = f"The lists of a zip group must have equal lengths: {shown}."
             refuse(group, message, "Lengthen the shorter lists.")
-        rows = tuple(zip(*(column(v, name, group.where) for name, v in columns.items()), strict=True))
+        columns = {name: column(values, name, group.where) for name, values in columns.items()}
+        rows = tuple(zip(*columns.values(), strict=True))
         check_distinct(rows, [group.where], "The zip group")
-        collection.add(Factor(names=tuple(columns), levels=rows), group.where)
+        written = written_columns(
+            {name: _texts(_zip_nodes(nodes[name], values), values) for name, values in columns.items()}
+        )
+        collection.add(Factor(names=tuple(columns), levels=rows, written=written), group.where)
+
+
+def _zip_nodes(node: Node, values: list[Any]) -> list[Node | None]:
+    return _chosen(node, values) if isinstance(node.value, dict) else list(node.value)
 
 
 def _zip_column(name: str, node: Node, seed: int) -> list[Any]:
@@ -225,10 +255,26 @@ def _points(path: str, node: Node, read: Read) -> Factor:
             hint = "Add or remove cells; put a cell that contains a comma in double quotes."
             message = f"The row has {len(row)} cells, but the first line has {len(names)}."
             refuse(f"{path}:{line}:1", message, hint)
-    columns = [
-        column([_typed(row[n]) for _, row in table[1:]], name, f"{path}:1:1") for n, name in enumerate(names)
-    ]
-    return _numbered(names, list(zip(*columns, strict=True)), f"{path}:1:1")
+    columns = {
+        name: column([_typed(row[n]) for _, row in table[1:]], name, f"{path}:1:1")
+        for n, name in enumerate(names)
+    }
+    written = written_columns(
+        {
+            name: [
+                _cell_text(row[n], value) for (_, row), value in zip(table[1:], columns[name], strict=True)
+            ]
+            for n, name in enumerate(names)
+        }
+    )
+    rows = list(zip(*columns.values(), strict=True))
+    return replace(_numbered(names, rows, f"{path}:1:1"), written=written)
+
+
+def _cell_text(cell: str, value: Any) -> str | None:
+    """Return a number of a CSV file as it was written, None where that is its text."""
+    shown = cell.strip()
+    return None if isinstance(value, str) or shown == text_of(value) else shown
 
 
 def _typed(cell: str) -> Any:

@@ -37,6 +37,13 @@ def generate(node: Node, name: str, seed: int, *, distinct: bool = True) -> rang
     return {"range": _range, "linspace": _linspace, "geomspace": _geomspace}[kind](child)
 
 
+def choices(node: Node) -> list[Node]:
+    """Return the values that a generator chooses from as they were written; other generators have none."""
+    drawn = node.value.get("random")
+    listed = drawn.value.get("choices") if drawn is not None and isinstance(drawn.value, dict) else None
+    return items(listed) if listed is not None else []
+
+
 def _exact(value: float) -> Fraction:
     return Fraction(repr(value))
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from math import isfinite
 from typing import Any
 
-from packhorse.model.space import canonical
+from packhorse.model.space import canonical, text
 from packhorse.text.node import INT64, Node, check_text, refuse
 
 RESERVED = frozenset(
@@ -48,6 +48,26 @@ def level_value(node: Node) -> Any:
     return value
 
 
+def level_text(node: Node | None, value: Any) -> Any:
+    """Return how a level was written (1e3, 007, True); None where that is the text of its value.
+
+    For a list, return a list of these, or None.
+    """
+    if node is None or node.quoted:
+        return None
+    if isinstance(value, list):
+        items = [level_text(child, item) for child, item in zip(node.value, value, strict=True)]
+        return items if any(item is not None for item in items) else None
+    return None if not node.text or node.text == text(value) else node.text
+
+
+def written_columns(columns: dict[str, list[Any]]) -> dict[str, tuple[Any, ...]]:
+    """Return the columns of `level_text` that have any text."""
+    return {
+        name: tuple(texts) for name, texts in columns.items() if any(given is not None for given in texts)
+    }
+
+
 def identity(value: Any) -> Any:
     """Return a key that equal levels share: 1 and 1.0 are equal; 1, true and '1' are not."""
     if isinstance(value, bool):
@@ -81,6 +101,9 @@ def check_distinct(rows: Iterable[tuple[Any, ...]], places: list[str], what: str
         mark = tuple(identity(value) for value in row)
         if mark in seen:
             shown = ", ".join(repr(value) for value in row)
-            hint = "Remove one (1 and 1.0 are the same number); to repeat a point, write replicates: 2"
+            hint = (
+                "Remove one (1, 1.0 and 01 are the same number; in quotes they are different texts); "
+                "to repeat a point, write replicates: 2"
+            )
             refuse(places[number if len(places) > 1 else 0], f"{what} has the value {shown} twice.", hint)
         seen.add(mark)

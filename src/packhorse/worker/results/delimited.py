@@ -119,7 +119,7 @@ class DelimitedTable(object):
         """Return the names of the columns, and how many lines precede the first row."""
         given = self.setting.get("header")
         first = next(self._lines())
-        if isinstance(given, list):
+        if isinstance(given, (list, tuple)):
             return list(given), 0
         named = self._commented_header(comments, first)
         if named and given is not True:
@@ -189,7 +189,7 @@ class DelimitedTable(object):
         """Refuse a table whose rows have one cell more than the header, unless that cell is a row name beyond doubt."""
         names = [cells[0] for cells in rows]
         numbered = names == [str(number) for number in range(1, len(rows) + 1)]
-        given = isinstance(self.setting.get("header"), list)
+        given = isinstance(self.setting.get("header"), (list, tuple))
         if given or len(set(names)) < len(names) or not (numbered or not any(map(self._is_number, names))):
             raise self._ragged(line, rows[0])
         quoted = all(row.startswith('"') for row in self._body.splitlines()[1:] if row.strip())

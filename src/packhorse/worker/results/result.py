@@ -3,12 +3,17 @@
 import glob
 import os
 
+from packhorse.worker.results.complete import is_complete
 from packhorse.worker.results.judgement import judge
 from packhorse.worker.results.refusal import NoResult
+from packhorse.worker.tasks.task import fill_template
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
+
+    from packhorse.worker.tasks.task import Task
+    from packhorse.worker.work_file import Work
 
     Taken = list[tuple[str, str, bytes]]  # name, format and content of each file
 
@@ -75,12 +80,7 @@ class ResultFiles(object):
 
         A refused result is kept, too, so that it need not be computed again to be seen.
         """
-        taken: "Taken" = []
-        for named, form in zip(self.paths, self.formats):
-            path = self._match(named)
-            taken.append((os.path.basename(path), form or suffix_format(path) or "text", _read(path)))
-        if sum(len(data) for _, _, data in taken) > LARGEST:
-            raise NoResult(TOO_LARGE)
+        taken = self._taken()
         packed = attach_files(record, taken)
         for name, form, data in taken:
             try:
@@ -89,6 +89,29 @@ class ResultFiles(object):
                 record.update(outcome="FAILED", exit=0, cause="%s is refused: %s" % (name, reason))
                 break
         return packed
+
+    def take_complete(self, record: "dict[str, Any]") -> "bytes | None":
+        """Put the result of a task that was ended into its record, marked partial, if all its files are complete."""
+        try:
+            taken = self._taken()
+            for _, form, data in taken:
+                judge(data, form, self.setting)
+                if not is_complete(data, form):
+                    return None
+        except NoResult:
+            return None
+        record["partial"] = True
+        return attach_files(record, taken)
+
+    def _taken(self) -> "Taken":
+        """Return the name, the format and the content of each file."""
+        taken: "Taken" = []
+        for named, form in zip(self.paths, self.formats):
+            path = self._match(named)
+            taken.append((os.path.basename(path), form or suffix_format(path) or "text", _read(path)))
+        if sum(len(data) for _, _, data in taken) > LARGEST:
+            raise NoResult(TOO_LARGE)
+        return taken
 
     def remove(self) -> None:
         """Remove the files, so that no later task takes them for its own."""
@@ -115,6 +138,13 @@ class ResultFiles(object):
             raise NoResult("the command succeeded but wrote no file that matches %s" % pattern)
         names = ", ".join(os.path.basename(match) for match in matches[:3])
         raise NoResult("%d files match %s (%s); a task has one result" % (len(matches), pattern, names))
+
+
+def result_files(work: "Work", task: "Task") -> ResultFiles:
+    """Return the files that the study names, with the task's values in their names."""
+    files = [work["result"]] + work["result"].get("more", [])
+    paths = [os.path.join(task.folders.study, fill_template(file["file"], task)) for file in files]
+    return ResultFiles(work["result"], paths, [file.get("format", "") for file in files])
 
 
 def _state(path: str) -> "tuple[int, int]":

@@ -8,7 +8,6 @@ import os
 import resource
 import shutil
 import signal
-import struct
 import sys
 import time
 import traceback
@@ -18,13 +17,15 @@ from packhorse.worker.results.judgement import check_rows, parse_json
 from packhorse.worker.results.result import INLINE, LARGEST, TOO_LARGE, attach
 from packhorse.worker.slots import process
 from packhorse.worker.slots.channel import MessageReader, message
+from packhorse.worker.slots.current import CURRENT
 from packhorse.worker.slots.reporter import Reporter, log_text
 from packhorse.worker.slots.seeding import Seeding, numpy_generator
 from packhorse.worker.tasks.artifacts import keep_artifacts
+from packhorse.worker.tasks.cause import shorten_cause
 from packhorse.worker.tasks.checkpoint import prepare_checkpoint
-from packhorse.worker.tasks.environment import index_variables
+from packhorse.worker.tasks.environment import index_variables, task_json_variable, write_task_json
 from packhorse.worker.tasks.restore import NotRestored, Restorer
-from packhorse.worker.tasks.task import Task, task_json
+from packhorse.worker.tasks.task import Task
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
     from packhorse.worker.tasks.slot_folders import SlotFolders
     from packhorse.worker.work_file import Work
 
-CURRENT = struct.Struct("=qd")  # index + 1 of the running task (0: none), monotonic time of its start
 SHORT = 0.001  # seconds; records of tasks that took less wait for each other
 PATIENCE = 0.01  # seconds that they may wait
 EXTRAS = ("seed", "seed32", "replicate", "index", "count", "checkpoint", "scratch", "deadline")
@@ -186,8 +186,7 @@ class FunctionServer(object):
             stderr += call.traceback()
             if attempt <= self.work["retries"]:
                 return str(record["cause"])
-        else:
-            self._keep_files(task, record)
+        self._keep_files(task, record)
         log = log_text(task.index, attempt, record.get("outcome", "OK"), stdout, stderr)
         self.reporter.add(record, log, packed)
         self.reporter.flush()
@@ -196,7 +195,10 @@ class FunctionServer(object):
     def _prepare(self, task: Task) -> None:
         # Parameters are passed as arguments; one variable is enough for packhorse.task, and a dozen would cost
         # more than a short function does.
-        os.environ["PACKHORSE_TASK"] = task_json(task)
+        os.environ.update(task_json_variable(task))
+        if task.json_file:
+            os.environ.pop("PACKHORSE_TASK", None)  # of the task before
+            write_task_json(task)
         if self.work["index_variable"]:
             os.environ.update(index_variables(task))
         if task.checkpoint:
@@ -240,11 +242,12 @@ class FunctionServer(object):
         )
 
     def _keep_files(self, task: Task, record: "dict[str, Any]") -> None:
-        """Keep the artifacts of a task that succeeded."""
-        artifacts = keep_artifacts(self.work, self.folders, task.index)
-        if artifacts:
-            record["artifacts"] = artifacts
-        if task.checkpoint:
+        """Keep the artifacts of a task."""
+        try:
+            keep_artifacts(self.work, self.folders, record)
+        except OSError as error:
+            record.update(outcome="FAILED", exit=0, cause="cannot keep the artifacts: %s" % error)
+        if task.checkpoint and "outcome" not in record:
             shutil.rmtree(task.checkpoint, ignore_errors=True)
 
 
@@ -308,8 +311,10 @@ def _take_output(descriptor: int, stream: "Any") -> bytes:
 
 
 def _cause(error: BaseException) -> str:
-    text = traceback.format_exception_only(type(error), error)[-1].strip()
-    return text.splitlines()[-1][:300] if text else type(error).__name__
+    # A syntax error has lines with its place first, which begin with a blank.
+    rows = "".join(traceback.format_exception_only(type(error), error)).splitlines()
+    first = next((at for at, row in enumerate(rows) if row and not row[0].isspace()), 0)
+    return shorten_cause(" ".join(row.strip() for row in rows[first:])) or type(error).__name__
 
 
 def _traceback(error: BaseException) -> bytes:

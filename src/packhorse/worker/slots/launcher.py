@@ -8,6 +8,7 @@ The main thread starts and waits; a second one reads messages, samples memory an
 import collections
 import errno
 import itertools
+import mmap
 import os
 import queue
 import select
@@ -18,17 +19,19 @@ import threading
 import time
 
 from packhorse.worker.results.refusal import NoResult
-from packhorse.worker.results.result import ResultFiles, fail_for_space, result_from_output
+from packhorse.worker.results.result import ResultFiles, fail_for_space, result_files, result_from_output
 from packhorse.worker.slots import process
 from packhorse.worker.slots.channel import MessageReader
-from packhorse.worker.slots.reporter import Reporter, last_line, log_text
+from packhorse.worker.slots.current import CURRENT
+from packhorse.worker.slots.reporter import Reporter, log_text
 from packhorse.worker.slots.running_command import STOP, RunningCommand, limit_cause
 from packhorse.worker.tasks.artifacts import keep_artifacts
+from packhorse.worker.tasks.cause import cause_in, failure_cause, written_log
 from packhorse.worker.tasks.checkpoint import prepare_checkpoint
-from packhorse.worker.tasks.environment import base_environment, task_environment
+from packhorse.worker.tasks.environment import base_environment, task_environment, write_task_json
 from packhorse.worker.tasks.parameter_files import write_parameter_files
 from packhorse.worker.tasks.restore import Restorer
-from packhorse.worker.tasks.task import Task, fill_template
+from packhorse.worker.tasks.task import Task, fill_command
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -83,11 +86,13 @@ class Launcher(object):
         self.base = {_bytes(name): _bytes(value) for name, value in base.items()}
         self.result = work["result"]
         self.output = os.path.join(folders.root, "output")  # where packhorse.task writes
+        self.given = ResultFiles({}, [self.output], ["json"])
         self.restorer = Restorer(folders, work)
         if again:
             self.restorer.restore_all()
-        self.given = ResultFiles({}, [self.output], ["json"])
         self.first = folders.state() if number == 0 and work["look"] else None
+        with open(folders.current, "r+b") as stream:
+            self.current = mmap.mmap(stream.fileno(), CURRENT.size)
         os.chdir(folders.start)
 
     def serve(self) -> None:
@@ -170,9 +175,10 @@ class Launcher(object):
         """Run one task to its final record."""
         attempt, free, earlier = 1, 1, []
         while True:
+            CURRENT.pack_into(self.current, 0, index + 1, time.monotonic())
             record, log, packed = self._attempt(index, attempt)
             if record is None:
-                return  # stopped: an interruption is not an outcome
+                return  # stopped: an interruption is not an outcome; the worker keeps what the task wrote
             outcome = record.get("outcome", "OK")
             killed = record.get("signal") in (signal.SIGKILL, signal.SIGTERM) and outcome == "FAILED"
             if killed and free:
@@ -186,6 +192,7 @@ class Launcher(object):
             record["earlier"] = earlier
         if self.first is not None:
             self._note_files()  # before the record, after which the worker may stop reading
+        CURRENT.pack_into(self.current, 0, 0, 0.0)
         self.reporter.add(record, log, packed)
 
     def _use_wait(self) -> None:
@@ -200,7 +207,7 @@ class Launcher(object):
         """Return all that the start of a task needs."""
         task = Task(self.work, self.space, self.folders, index)
         try:
-            argv = [fill_template(parts, task) for parts in self.work["command"] or ()]
+            argv = fill_command(self.work["command"] or [], task)
             return task, argv, self._variables(task), None
         except ValueError as error:  # a format that does not fit the value
             return task, [], {}, error
@@ -229,7 +236,7 @@ class Launcher(object):
                 and running
                 and not (running.why or "exit" in record or "signal" in record)
             ):
-                argv = [fill_template(parts, task) for parts in self.result["convert"]]
+                argv = fill_command(self.result["convert"], task)
                 running = self._run(argv, variables, record, begun)
         except (OSError, ValueError) as failure:
             record.update(outcome="FAILED", exit=127, wall=0.0, cause=_start_error(failure))
@@ -237,8 +244,6 @@ class Launcher(object):
         if running is None:
             return None, b"", None
         if self.stopping and running.why != "UNFINISHED" and (running.why == STOP or record.get("signal")):
-            for descriptor in (STDOUT, STDERR):
-                self._take_output(descriptor)
             return None, b"", None
         return self._finish(task, record, running, target, attempt)
 
@@ -246,21 +251,17 @@ class Launcher(object):
         """Write parameter files and remove the result files of an earlier task; return where its result will be."""
         if self.work["files"]:
             write_parameter_files(task, self.work["files"])
+        if task.json_file:
+            write_task_json(task)
         if task.checkpoint:
             prepare_checkpoint(task)
         target = None
         if self.result["kind"] == "file":
-            target = self._result_files(task)
+            target = result_files(self.work, task)
             target.prepare()
         elif self.result["kind"] in ("auto", "json"):
             target = self.given
         return target
-
-    def _result_files(self, task: Task) -> ResultFiles:
-        """Return the files that the study names, with the task's values in their names."""
-        files = [self.result] + self.result.get("more", [])
-        paths = [os.path.join(self.folders.study, fill_template(file["file"], task)) for file in files]
-        return ResultFiles(self.result, paths, [file.get("format", "") for file in files])
 
     def _variables(self, task: Task) -> "Variables":
         """Return the task's environment as bytes, which start a program without being encoded once more."""
@@ -343,14 +344,15 @@ class Launcher(object):
         stdout, stderr = self._take_output(STDOUT), self._take_output(STDERR)
         packed = None
         if ended.why in ENDED:
-            record["outcome"] = ended.why
-            record["cause"] = limit_cause(ended.why, self.work)
+            record.update(outcome=ended.why, cause=limit_cause(ended.why, self.work))
+            packed = target.take_complete(record) if self.work.get("partial") and target else None
         elif "signal" in record or "exit" in record:
-            record["outcome"] = "FAILED"
-            record["cause"] = last_line(stderr) or last_line(stdout)
+            record.update(outcome="FAILED", cause=failure_cause(stdout, stderr))
+            stdout = stdout if record["cause"] else self._read_log(record)
         else:
             packed, stdout = self._take_result(record, target, stdout)
-            self._keep_artifacts(task, record)
+        if record.get("outcome") != "FAILED" or attempt > self.work["retries"]:
+            self._keep_artifacts(record)
         if full and ended.why not in ENDED:
             fail_for_space(record)
             packed = None
@@ -375,17 +377,21 @@ class Launcher(object):
             record.update(outcome="FAILED", exit=0, cause=str(reason))
         return None, stdout
 
-    def _keep_artifacts(self, task: Task, record: "Record") -> None:
-        if "outcome" in record:
-            return
+    def _read_log(self, record: "Record") -> bytes:
+        """Take the cause of a task that printed nothing from the log that it wrote; return the end of that log."""
+        name, end = written_log(os.curdir, record["begin"])
+        cause = cause_in(end)
+        if not cause:
+            return b""
+        record["cause"] = "%s (in %s)" % (cause, name)
+        return b"-- %s --\n" % os.fsencode(name) + end
+
+    def _keep_artifacts(self, record: "Record") -> None:
         before = (self.first or {}) if self.work["everything"] else None
         try:
-            number = keep_artifacts(self.work, self.folders, task.index, before)
+            keep_artifacts(self.work, self.folders, record, before)
         except OSError as error:
             record.update(outcome="FAILED", exit=0, cause="cannot keep the artifacts: %s" % error)
-            return
-        if number:
-            record["artifacts"] = number
 
     def _note_files(self) -> None:
         """Report, after the first task, new and changed files that the study does not name."""

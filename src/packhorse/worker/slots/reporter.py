@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     import socket
     from typing import Any
 
+ENDED = ("TIMEOUT", "MEMORY", "UNFINISHED", "STOPPED")  # of tasks that were ended before they had printed all
 KEEP_HEAD, KEEP_TAIL = 64 << 10, 448 << 10  # bytes of a task's output that the log keeps
 
 
@@ -86,6 +87,8 @@ def log_text(index: int, attempt: int, outcome: str, stdout: bytes, stderr: byte
     """Return what the worker's log keeps of one task."""
     if not stdout and not stderr:
         return b""
+    if outcome in ENDED:
+        outcome += ", partial"
     title = "== task %d, attempt %d, %s ==\n" % (index, attempt, outcome)
     log = title.encode() + shorten(stdout)
     if not log.endswith(b"\n"):
@@ -95,12 +98,3 @@ def log_text(index: int, attempt: int, outcome: str, stdout: bytes, stderr: byte
         if not log.endswith(b"\n"):
             log += b"\n"
     return log
-
-
-def last_line(stderr: bytes) -> str:
-    """Return the line that gives the cause of a failure; R prints it before 'Execution halted'."""
-    rows = [row.strip() for row in stderr[-8192:].decode("utf-8", "replace").splitlines() if row.strip()]
-    rows = [
-        row for row in rows if row not in ("Execution halted", "Calls:") and not row.startswith("Calls: ")
-    ]
-    return rows[-1][:300] if rows else ""

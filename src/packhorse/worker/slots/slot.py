@@ -10,9 +10,10 @@ import time
 
 from packhorse.worker.slots import process
 from packhorse.worker.slots.channel import MessageReader, message
-from packhorse.worker.slots.function_server import CURRENT
+from packhorse.worker.slots.current import CURRENT
 from packhorse.worker.slots.gpus import gpu_variables
 from packhorse.worker.slots.running_command import limit_cause
+from packhorse.worker.tasks.artifacts import keep_artifacts
 from packhorse.worker.tasks.environment import base_environment
 from packhorse.worker.tasks.slot_folders import SlotFolders
 
@@ -58,7 +59,9 @@ class Slot(object):
             side.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
         argv, variables = self._program()
         argv += ["slot", self.work_file, self.scratch, str(self.number), str(theirs.fileno())]
-        argv += ["again"] if self.again else []
+        if self.again:
+            argv.append("again")
+            self._output()  # of a task that runs again
         CURRENT.pack_into(self.current, 0, 0, 0.0)
         self.why = ""
         self.ready = False
@@ -160,7 +163,6 @@ class Slot(object):
         self.again = True
         index, begun = CURRENT.unpack_from(self.current, 0)
         if not self.work["function"] or not index:
-            self._output()  # of a task that runs again
             return None, b""
         index -= 1
         if index != self.blamed:
@@ -184,6 +186,8 @@ class Slot(object):
             )
         else:
             record.update(outcome="FAILED", exit=status, cause="the function ended the interpreter")
+        CURRENT.pack_into(self.current, 0, 0, 0.0)  # it has an outcome
+        keep_artifacts(self.work, self.folders, record)
         return record, self._output()
 
     def _output(self) -> bytes:

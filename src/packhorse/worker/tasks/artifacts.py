@@ -1,15 +1,26 @@
 """Artifacts: files that a task wrote, moved to the run directory, all of them or none."""
 
 import glob
+import json
 import os
 import shutil
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from typing import Any
 
     from packhorse.worker.tasks.slot_folders import SlotFolders
     from packhorse.worker.work_file import Work
+
+PARTIAL = (
+    ".partial"  # ending of the file that marks the folder beside it as that of a task that did not end OK
+)
+
+
+def artifacts_folder(work: "Work", index: int) -> str:
+    """Return the folder that holds the artifacts of a task."""
+    return os.path.join(work["directory"], "artifacts", str(index))
 
 
 def matches(folder: str, patterns: "Iterable[str]") -> "set[str]":
@@ -22,33 +33,68 @@ def matches(folder: str, patterns: "Iterable[str]") -> "set[str]":
 
 
 def keep_artifacts(
-    work: "Work", folders: "SlotFolders", index: int, before: "Mapping[str, tuple[int, int]] | None" = None
-) -> int:
-    """Move a task's files to artifacts/INDEX; return how many there were.
+    work: "Work",
+    folders: "SlotFolders",
+    record: "dict[str, Any]",
+    before: "Mapping[str, tuple[int, int]] | None" = None,
+) -> None:
+    """Move a task's files to artifacts/INDEX, and put their number into its record.
 
     `before` is the state of the working copy at its start: if given, every new or changed file is kept.
+    Files of a task that did not end OK are marked: artifacts/INDEX.partial holds why. If they cannot be kept,
+    OSError is raised for a task that ended OK, and the cause of another one says so.
     """
-    if before is not None:
-        state = folders.state()
-        paths = [
-            os.path.join(folders.study, name) for name in sorted(state) if state[name] != before.get(name)
-        ]
-    elif work["artifacts"]:
-        found = _files(matches(folders.study, work["artifacts"]))
-        paths = [path for path in found if not folders.is_original(path)]
-    else:
-        return 0
-    final = os.path.join(work["directory"], "artifacts", str(index))
+    if before is None and not work["artifacts"]:
+        return
+    complete = record.get("outcome", "OK") == "OK"
+    final = artifacts_folder(work, record["index"])
     private = "%s.%d" % (final, os.getpid())
-    for path in paths:
-        parts = os.path.relpath(path, folders.study).split(os.sep)
-        goal = os.path.join(private, *["up" if part == os.pardir else part for part in parts])
-        os.makedirs(os.path.dirname(goal), exist_ok=True)
-        shutil.move(path, goal)
+    try:
+        paths = _written(work, folders, before)
+        for path in paths:
+            parts = os.path.relpath(path, folders.study).split(os.sep)
+            goal = os.path.join(private, *["up" if part == os.pardir else part for part in parts])
+            os.makedirs(os.path.dirname(goal), exist_ok=True)
+            shutil.move(path, goal)
+        if paths or (complete and os.path.exists(final + PARTIAL)):
+            _put(private, final, record)
+    except OSError as error:
+        shutil.rmtree(private, ignore_errors=True)
+        if complete:
+            raise
+        record["cause"] = "%s; cannot keep its artifacts: %s" % (record.get("cause", ""), error)
+        return
     if paths:
-        shutil.rmtree(final, ignore_errors=True)
+        record["artifacts"] = len(paths)
+        if not complete:
+            record["partial"] = True
+
+
+def _written(
+    work: "Work", folders: "SlotFolders", before: "Mapping[str, tuple[int, int]] | None"
+) -> "list[str]":
+    """Return the files to keep."""
+    if before is None:
+        found = _files(matches(folders.study, work["artifacts"]))
+        return [path for path in found if not folders.is_original(path)]
+    state = folders.state()
+    return [os.path.join(folders.study, name) for name in sorted(state) if state[name] != before.get(name)]
+
+
+def _put(private: str, final: str, record: "dict[str, Any]") -> None:
+    """Put a task's files in the place of those of an earlier attempt; at no moment is a partial file unmarked."""
+    complete = record.get("outcome", "OK") == "OK"
+    if not complete:
+        names = ("outcome", "cause", "attempt")
+        facts = {name: record[name] for name in names if name in record}
+        with open(private + PARTIAL, "w") as stream:
+            stream.write(json.dumps(facts) + "\n")
+        os.rename(private + PARTIAL, final + PARTIAL)
+    shutil.rmtree(final, ignore_errors=True)
+    if os.path.exists(private):
         os.rename(private, final)
-    return len(paths)
+    if complete and os.path.exists(final + PARTIAL):
+        os.unlink(final + PARTIAL)
 
 
 def _files(paths: "Iterable[str]") -> "list[str]":

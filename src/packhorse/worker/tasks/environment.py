@@ -38,6 +38,8 @@ REPOSITORY = (
     "GIT_OBJECT_DIRECTORY",
 )
 VARIABLE = re.compile(r"^[A-Za-z_][A-Za-z0-9_]*$")
+# Linux starts no program with a longer NAME=VALUE, its NUL included (MAX_ARG_STRLEN in linux/binfmts.h: 32 pages).
+LONGEST = 32 * 4096
 
 
 def base_environment(
@@ -47,6 +49,7 @@ def base_environment(
     variables = {
         k: v for k, v in inherited.items() if not SCHEDULER.match(k) or k.startswith("PACKHORSE_TEST_")
     }
+    variables.setdefault("PYTHONUNBUFFERED", "1")  # what a task printed before it was ended is not lost
     for name in REPOSITORY:
         variables.pop(name, None)
     for name in work["unset"]:
@@ -74,18 +77,50 @@ def base_environment(
 def task_environment(task: "Task", base: "Mapping[str, str]") -> "dict[str, str]":
     """Return `base` with the variables of one task."""
     variables = dict(base)
-    variables["PACKHORSE_TASK"] = task_json(task)
+    variables.update(task_json_variable(task))
     variables["PACKHORSE_INDEX"] = str(task.index)
     variables["PACKHORSE_REPLICATE"] = str(task.replicate)
     variables["PACKHORSE_SEED"] = str(task.seed)
     variables["PACKHORSE_SEED32"] = str(task.seed32)
     if task.checkpoint:
         variables["PACKHORSE_CHECKPOINT"] = task.checkpoint
-    for name, value in task.parameters.items():
-        if VARIABLE.match(name):
-            variables["PACKHORSE_PARAM_" + name] = text(value).replace("\0", "")
+    parameters = {
+        "PACKHORSE_PARAM_" + name: task.text(name).replace("\0", "")
+        for name in task.parameters
+        if VARIABLE.match(name)
+    }
+    variables.update(parameters if "PACKHORSE_TASK" in variables else _short_ones(parameters))
     variables.update(index_variables(task))
     return variables
+
+
+def task_json_variable(task: "Task") -> "dict[str, str]":
+    """Return PACKHORSE_TASK; where that is too long for a variable, the path of a file with it, which is not written."""
+    content = task_json(task)
+    if len(content) + len("PACKHORSE_TASK=") < LONGEST:  # it is ASCII
+        return {"PACKHORSE_TASK": content}
+    task.json_file = os.path.join(task.folders.root, "task.json")
+    return {"PACKHORSE_TASK_FILE": task.json_file}
+
+
+def write_task_json(task: "Task") -> None:
+    """Write the file that PACKHORSE_TASK_FILE names, if the task has one."""
+    if task.json_file:
+        with open(task.json_file, "w", encoding="ascii") as stream:
+            stream.write(task_json(task))
+
+
+def _short_ones(variables: "dict[str, str]") -> "dict[str, str]":
+    """Return the shortest of these variables that together have the length that Linux allows for one."""
+    short = {}
+    left = LONGEST
+    sizes = {name: len(name) + 2 + len(value.encode("utf-8", "replace")) for name, value in variables.items()}
+    for name in sorted(sizes, key=lambda name: sizes[name]):
+        left -= sizes[name]
+        if left < 0:
+            break
+        short[name] = variables[name]
+    return short
 
 
 def index_variables(task: "Task") -> "dict[str, str]":

@@ -37,9 +37,7 @@ class LinkedData(object):
     def changed(self) -> "list[str]":
         """Return the names of files that are new, changed or gone now."""
         now = self._state()
-        return sorted(
-            name for name in set(self.before) | set(now) if now.get(name) != self.before.get(name)
-        )
+        return sorted(name for name in set(self.before) | set(now) if now.get(name) != self.before.get(name))
 
 
 def _files(target: str) -> "Iterator[str]":

@@ -14,6 +14,14 @@ if TYPE_CHECKING:
 
 def write_parameter_files(task: "Task", names: "list[str]") -> None:
     """Write the named parameter files of a task."""
+    for name in names:
+        path = os.path.join(task.folders.root, name)
+        with open(path, "w", encoding="utf-8", newline="") as stream:
+            stream.write(parameter_file(task, name))
+
+
+def parameter_file(task: "Task", name: str) -> str:
+    """Return the content of a parameter file, in the format of its suffix."""
     rows = dict(task.parameters)
     rows.update(
         index=task.index,
@@ -22,10 +30,7 @@ def write_parameter_files(task: "Task", names: "list[str]") -> None:
         seed=task.seed,
         seed32=task.seed32,
     )
-    for name in names:
-        path = os.path.join(task.folders.root, name)
-        with open(path, "w", encoding="utf-8", newline="") as stream:
-            stream.write(FORMATS[name.split(".", 1)[1]](rows))
+    return FORMATS[name.split(".", 1)[1]](rows)
 
 
 def as_json(rows: "dict[str, Any]") -> str:
