@@ -17,10 +17,11 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+from timing import command, interleave, judge
+
 from packhorse.worker.tasks import changes
 from packhorse.worker.tasks.restore import Restorer
 from packhorse.worker.tasks.slot_folders import SlotFolders
-from timing import command, interleave, judge
 
 ROUNDS = 5
 SLOTS = 2
@@ -48,7 +49,9 @@ def main() -> None:
         times = interleave(contestants, ROUNDS)
         told = {name: _restoring(Path(folder, name.replace("/", "-")), project, name) for name in KINDS}
         with mock.patch.object(changes, "InotifyChanges", side_effect=changes.NoInotify):
-            compared = {name: _restoring(Path(folder, "c" + name.replace("/", "-")), project, name) for name in KINDS}
+            compared = {
+                name: _restoring(Path(folder, "c" + name.replace("/", "-")), project, name) for name in KINDS
+            }
     shares = {}
     for name, (_, tasks) in KINDS.items():
         task = times[name].median * SLOTS / tasks

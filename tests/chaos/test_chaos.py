@@ -31,7 +31,7 @@ def prepared(path: Path, kind: str) -> Project:
     project.file(
         "sim.sh",
         # It appends to a file, takes a lock for ever, removes a file that it needs, and replaces itself.
-        '[ $(($1 % 20)) -eq 0 ] && sleep 1000 &\necho $1 >> all.txt; mkdir lock || exit 1; n=$(cat base.txt) || exit 1; rm base.txt\n'
+        "[ $(($1 % 20)) -eq 0 ] && sleep 1000 &\necho $1 >> all.txt; mkdir lock || exit 1; n=$(cat base.txt) || exit 1; rm base.txt\n"
         'sleep 0.0$(($1 % 3))\necho "exit 1" > new.sh; mv new.sh sim.sh\n'
         'echo "{\\"y\\": $(($2 % 1000003)).5, \\"from\\": \\"task $1\\", \\"all\\": \\"$(cat all.txt)\\", \\"n\\": $n}"\n',
     )
@@ -63,7 +63,9 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         project.run("-j2")
         found[kind] = bits(project.table())
         assert len(found[kind]["y"]) == TASKS
-        assert all("\n" not in str(text).strip() for text in found[kind]["all"]), "each task saw its own line only"
+        assert all("\n" not in str(text).strip() for text in found[kind]["all"]), (
+            "each task saw its own line only"
+        )
     return found
 
 
