@@ -108,7 +108,10 @@ def test_other_orders_and_packings_give_the_same(project: Project) -> None:
 def test_rerun_sees_what_meets_outside_of_the_copy(project: Project, tmp_path: Path) -> None:
     """A path of the user's own is not restored; the repetition in another order shows it."""
     shared = tmp_path / "all.txt"
-    project.file("sim.sh", f'echo $1 >> {shared}\nprintf \'{{"y": %s}}\\n\' $(awk \'{{s += $1}} END {{print s}}\' {shared})\n')
+    project.file(
+        "sim.sh",
+        f"echo $1 >> {shared}\nprintf '{{\"y\": %s}}\\n' $(awk '{{s += $1}} END {{print s}}' {shared})\n",
+    )
     assert values(project, "sh sim.sh {i}") == [1, 3, 6, 10, 15, 21]
     shared.unlink()
     assert "did not give the same result" in project.command("rerun", "s", code=7)

@@ -10,6 +10,7 @@ from packhorse.worker.tasks.slot_folders import scratch_parent
 
 MARGIN = 1_000_000_000  # bytes for what tasks write
 
+
 def cache_dir() -> Path:
     """Return the user's private cache directory, made where it is missing (mode 700).
 
@@ -30,10 +31,11 @@ def copies_parent(needed: int = 0) -> Path:
     They are $TMPDIR (/tmp where it is not set), /var/tmp and the user's cache; if none has enough, the one with
     the most.
     """
-    places = [Path(scratch_parent()), Path("/var/tmp"), cache_dir()]  # noqa: S108 - parents of private folders
-    free = {place: _free_bytes(place) for place in places}
-    fitting = (place for place in places if free[place] >= needed + MARGIN)
-    return next(fitting, max(places, key=lambda place: free[place]))
+    places = [Path(scratch_parent()), Path("/var/tmp")]  # noqa: S108 - parents of private folders
+    for place in places:
+        if _free_bytes(place) >= needed + MARGIN:
+            return place
+    return max([*places, cache_dir()], key=_free_bytes)
 
 
 def _free_bytes(place: Path) -> int:
