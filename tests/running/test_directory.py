@@ -99,9 +99,16 @@ def test_what_is_refused(root: Project, keys: dict[str, Any], code: int, said: s
 
 
 def test_plan_tells_absolute_paths(root: Project) -> None:
-    root.file("scripts/read.py", "# /home/a/comment.csv\nopen('/home/me/data/x.csv')\nopen('~/y.csv')\nopen('/tmp/z.csv')\n")
-    said = study(root, command="python3 scripts/read.py", result="json", artifacts=[]).command("plan", "study.yaml")
-    assert "read.py has absolute paths: /home/me/data/x.csv (line 2), ~/y.csv (line 3). Other machines" in said
+    root.file(
+        "scripts/read.py",
+        "# /home/a/comment.csv\nopen('/home/me/data/x.csv')\nopen('~/y.csv')\nopen('/tmp/z.csv')\n",
+    )
+    said = study(root, command="python3 scripts/read.py", result="json", artifacts=[]).command(
+        "plan", "study.yaml"
+    )
+    assert (
+        "read.py has absolute paths: /home/me/data/x.csv (line 2), ~/y.csv (line 3). Other machines" in said
+    )
     assert "fit.sh has" not in said
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -67,8 +68,8 @@ def write_study(
         text, parameters = study_lines(found), found.facts.parameters
     path = output or folder / "study.yaml"
     if path.exists() and not force:
-        words = " ".join([str(script), *subcommand])
-        raise UsageError(f"{path} exists", f"packhorse init {words} --force, or -o another.yaml")
+        typed = " ".join([str(script), *subcommand])
+        raise UsageError(f"{path} exists", f"packhorse init {typed} --force, or -o another.yaml")
     path.write_text(text, encoding="utf-8")
     names = [p.name for p in parameters if p.role == "parameter"]
     sentence = f"parameters {', '.join(names)}" if names else "no parameters found in the script"
@@ -171,8 +172,6 @@ def _values(path: Path) -> dict[str, Any]:
     try:
         text = path.read_bytes()[:LARGEST_CONFIG].decode("utf-8")
         if path.suffix == ".toml":
-            import tomllib  # of the standard library, and not for other files
-
             return dict(tomllib.loads(text))
         if path.suffix == ".json":
             values = json.loads(text)

@@ -132,7 +132,9 @@ def product(space: ParameterSpace) -> str:
 
 def _path_notes(files: Any) -> Iterator[str]:
     """Yield a sentence for each script of the snapshot with absolute paths, to which tasks would lead each other."""
-    scripts = [file for file in files if Path(file.path).suffix.lower() in SCRIPTS and file.size < LARGEST_SCRIPT]
+    scripts = [
+        file for file in files if Path(file.path).suffix.lower() in SCRIPTS and file.size < LARGEST_SCRIPT
+    ]
     for file in scripts[:MOST_SCRIPTS]:
         text = Path(file.source).read_text("utf-8", "replace")
         note = absolute_path_note(printable(file.path), literals(text, Path(file.path).suffix.lower()))

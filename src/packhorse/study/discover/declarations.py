@@ -128,7 +128,7 @@ def _flag(call: ast.Call, name: str) -> Iterator[Parameter]:
 
 
 def _is_several(given: dict[str, ast.expr]) -> bool:
-    """Return whether an argument takes several words: nargs of argparse, and of click with a number."""
+    """Return whether an argument takes several names: nargs of argparse, and of click with a number."""
     nargs = constant(given.get("nargs"))
     return nargs in {"+", "*"} or (
         isinstance(nargs, int) and not isinstance(nargs, bool) and nargs not in {0, 1}
@@ -226,6 +226,6 @@ def _role(name: str, annotation: ast.expr | None, default: Any, given: ast.expr 
 
 
 def _flag_name(name: str, about: ast.Call | None, *, fire: bool) -> str:
-    words = [word for arg in (about.args if about else ()) if isinstance(word := constant(arg), str)]
-    named = next((word.split("/")[0] for word in words if word.startswith("--")), "")
+    names = [word for arg in (about.args if about else ()) if isinstance(word := constant(arg), str)]
+    named = next((word.split("/")[0] for word in names if word.startswith("--")), "")
     return named or "--" + (name if fire else name.replace("_", "-"))

@@ -28,8 +28,8 @@ def find_docopt(text: str) -> dict[tuple[str, ...], list[Parameter]]:
     described = _described(text[usage.end() :])
     found: dict[tuple[str, ...], list[Parameter]] = {}
     for pattern in _patterns(usage[1]):
-        for words, parameters in _read(pattern, described):
-            known = found.setdefault(words, [])
+        for path, parameters in _read(pattern, described):
+            known = found.setdefault(path, [])
             known += [parameter for parameter in parameters if parameter.name not in {p.name for p in known}]
     return found
 
@@ -84,25 +84,25 @@ def value_of(text: str) -> Any:
 
 def _read(pattern: str, described: dict[str, Parameter]) -> list[tuple[tuple[str, ...], list[Parameter]]]:
     """Return the words of a pattern, one entry for each choice among them, with its arguments."""
-    words: list[list[str]] = []
+    choices: list[list[str]] = []
     parameters: list[Parameter] = []
     choice = False
     for piece in _PIECE.finditer(pattern):
-        if piece["word"] and choice and words:
-            words[-1].append(piece["word"])
+        if piece["word"] and choice and choices:
+            choices[-1].append(piece["word"])
         elif piece["word"]:
-            words.append([piece["word"]])
+            choices.append([piece["word"]])
         elif not piece["sign"]:
             parameters += _arguments(piece, described)
         choice = piece["sign"] == "|"
     paths: list[tuple[str, ...]] = [()]
-    for group in words:
+    for group in choices:
         paths = [(*path, word) for path in paths for word in group][:50]
     return [(path, parameters) for path in paths]
 
 
 def _arguments(piece: re.Match[str], described: dict[str, Parameter]) -> list[Parameter]:
-    """Return the arguments of one piece of a pattern that is no word and no sign."""
+    """Return the arguments of one piece of a pattern that is neither a word nor a sign."""
     if piece["place"]:
         name = piece["place"].strip("<>")
         return [Parameter(name=parameter_name(name.lower()), role=role_of(name), kind="text")]

@@ -128,16 +128,16 @@ def _command(discovered: Discovered) -> str:
     start.append(f"-m {discovered.module}" if discovered.module else shlex.quote(literal(one_line(name))))
     taken = [p for p in discovered.facts.parameters if p.role in {"parameter", "seed", "output"}]
     early = [p for p in taken if p.early]
-    own = sorted(
+    after = sorted(
         (p for p in taken if not p.early), key=lambda p: bool(p.flag)
     )  # positional ones first, in their order
-    words = [shlex.quote(literal(word)) for word in discovered.facts.subcommand]
+    subcommand = [shlex.quote(literal(word)) for word in discovered.facts.subcommand]
     return " ".join(
         [
             *start,
             *(_argument(p, discovered) for p in early),
-            *words,
-            *(_argument(p, discovered) for p in own),
+            *subcommand,
+            *(_argument(p, discovered) for p in after),
         ]
     )
 

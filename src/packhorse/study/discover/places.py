@@ -39,9 +39,9 @@ def literals(source: str, suffix: str) -> list[tuple[int, str]]:
     found = []
     for number, line in enumerate(source.splitlines(), 1):
         if not line.lstrip().startswith("#"):
-            words = _WORD.findall(line) if suffix in {".sh", ".bash"} else []
+            pieces = _WORD.findall(line) if suffix in {".sh", ".bash"} else []
             found += [(number, double or single) for double, single in _LITERAL.findall(line)]
-            found += [(number, word) for word in words]
+            found += [(number, word) for word in pieces]
     return found
 
 

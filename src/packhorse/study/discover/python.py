@@ -83,14 +83,14 @@ def choose(found: Arguments, subcommand: tuple[str, ...]) -> tuple[tuple[str, ..
 
 
 def _unknown(known: list[tuple[str, ...]], subcommand: tuple[str, ...]) -> UsageError:
-    words = [" ".join(path) for path in known]
+    names = [" ".join(path) for path in known]
     shown = " ".join(subcommand)
     if not known:
         return UsageError(f"the script has no subcommands, but '{shown}' is given", "packhorse init SCRIPT")
-    hint = f"packhorse init SCRIPT {words[0]}"
+    hint = f"packhorse init SCRIPT {names[0]}"
     if subcommand:
-        return UsageError(f"the script has no subcommand '{shown}'; it has: {', '.join(words)}", hint)
-    return UsageError(f"the script has the subcommands {', '.join(words)}; a study runs one of them", hint)
+        return UsageError(f"the script has no subcommand '{shown}'; it has: {', '.join(names)}", hint)
+    return UsageError(f"the script has the subcommands {', '.join(names)}; a study runs one of them", hint)
 
 
 def _docopt(tree: ast.Module) -> Arguments:

@@ -153,7 +153,7 @@ def sweep_lines(names: tuple[Parameter, ...], *, r: bool, short: bool) -> Iterat
 
 
 def as_parameter(name: str, value: object) -> Parameter | None:
-    """Return a setting of Hydra as a parameter, None where it is no plain value."""
+    """Return a setting of Hydra as a parameter, None where it is a list or a mapping."""
     known = scalar(value)
     if known is None:
         return None

@@ -29,9 +29,9 @@ def arguments_of(found: Arguments, path: Path) -> tuple[Parameter, ...]:
         for length in range(len(path))
         for parameter in found.get(path[:length], ())
     ]
-    own = found[path]
-    names = {parameter.name for parameter in own}
-    return (*(parameter for parameter in early if parameter.name not in names), *own)
+    last = found[path]
+    names = {parameter.name for parameter in last}
+    return (*(parameter for parameter in early if parameter.name not in names), *last)
 
 
 def choices(found: Arguments) -> list[Path]:
@@ -48,7 +48,7 @@ def choices(found: Arguments) -> list[Path]:
 
 class _Parser(Struct):
     parent: int | None = None
-    words: str = ""
+    name: str = ""
     parameters: list[Parameter] = field(default_factory=list)
     sources: list[int] = field(default_factory=list)  # parsers given as parents=
 
@@ -120,7 +120,7 @@ class _Parsers:
                         self.parsers[parser].parameters += declared(call)
 
     def _resolve(self, node: ast.AST) -> list[int]:
-        """Return the parsers that an expression stands for."""
+        """Return the parsers that an expression names."""
         if isinstance(node, ast.Name | ast.Attribute):
             return self.names.get(ast.unparse(node), [])
         if not isinstance(node, ast.Call):
@@ -136,7 +136,7 @@ class _Parsers:
             return [self._new(None, "", node)]
         if kind == "add_parser":
             parents = (self._resolve(receiver) if receiver is not None else []) or [self._main()]
-            return [self._new(parent, words, node) for parent in parents for words in self._words(node)]
+            return [self._new(parent, name, node) for parent in parents for name in self._names(node)]
         if kind == "add_subparsers" and receiver is not None:
             found = self._resolve(receiver)
             for parser in found:
@@ -147,7 +147,7 @@ class _Parsers:
             return self._resolve(receiver)
         return []
 
-    def _words(self, node: ast.Call) -> list[str]:
+    def _names(self, node: ast.Call) -> list[str]:
         first = node.args[0] if node.args else keywords(node).get("name")
         text = constant(first)
         if isinstance(text, str):
@@ -160,25 +160,25 @@ class _Parsers:
             self.root = known[0] if known else self._new(None, "", None)
         return self.root
 
-    def _new(self, parent: int | None, words: str, node: ast.Call | None) -> int:
+    def _new(self, parent: int | None, name: str, node: ast.Call | None) -> int:
         given = keywords(node).get("parents") if node is not None else None
         items = given.elts if isinstance(given, ast.List | ast.Tuple) else []
         sources = [parser for item in items for parser in self._resolve(item)]
-        self.parsers.append(_Parser(parent=parent, words=words, sources=sources))
+        self.parsers.append(_Parser(parent=parent, name=name, sources=sources))
         return len(self.parsers) - 1
 
     def path(self, number: int) -> Path:
         """Return the words of a parser."""
         parser = self.parsers[number]
-        return () if parser.parent is None else (*self.path(parser.parent), parser.words)
+        return () if parser.parent is None else (*self.path(parser.parent), parser.name)
 
     def arguments(self) -> Arguments:
         """Return the arguments of each subcommand."""
-        if not any(parser.words for parser in self.parsers):
+        if not any(parser.name for parser in self.parsers):
             return {}
         found: Arguments = {(): []}
         for number, parser in enumerate(self.parsers):
-            if parser.words or number == self.root:
+            if parser.name or number == self.root:
                 inherited = [p for source in parser.sources for p in self.parsers[source].parameters]
                 found.setdefault(self.path(number), []).extend([*inherited, *parser.parameters])
         return found
@@ -276,12 +276,12 @@ def _attach(node: ast.Call, commands: dict[str, _Command]) -> None:
 
 def _path(variable: str, commands: dict[str, _Command]) -> Path | None:
     """Return the words of a command; None if it is in no group and is none."""
-    words: list[str] = []
+    names: list[str] = []
     for _ in range(len(commands) + 1):
         command = commands[variable]
         if not command.parent:
-            return tuple(reversed(words)) if command.group else None
-        words.append(command.name or variable)
+            return tuple(reversed(names)) if command.group else None
+        names.append(command.name or variable)
         variable = command.parent
     return None
 

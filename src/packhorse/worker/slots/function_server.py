@@ -198,7 +198,6 @@ class FunctionServer(object):
         os.environ.update(task_json_variable(task))
         if task.json_file:
             os.environ.pop("PACKHORSE_TASK", None)  # of the task before
-            write_task_json(task)
         if self.work["index_variable"]:
             os.environ.update(index_variables(task))
         if task.checkpoint:
@@ -207,6 +206,7 @@ class FunctionServer(object):
             if self.restorer.restore():
                 self._follow_folders()
             _forget_temporary_folder()
+        write_task_json(task)  # which restoring would remove
         os.chdir(self.start_descriptor)  # an earlier task may have left it
         self.seeding.begin(task)
         task_module: "Any" = sys.modules.get("packhorse.task")

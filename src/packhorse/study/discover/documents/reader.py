@@ -10,8 +10,11 @@ from typing import Any
 
 from msgspec import Struct
 
+from packhorse.model.errors import StudyError
 from packhorse.study.discover.script import Parameter, parameter_name, role_of
 from packhorse.study.discover.settings import constants, r_constants
+from packhorse.text.node import plain
+from packhorse.text.yaml import parse_yaml
 
 SUFFIXES = frozenset({".ipynb", ".rmd", ".qmd"})
 _HEADER = re.compile(r"\A---\s*\n(.*?)\n(?:---|\.\.\.)\s*(?:\n|\Z)", re.DOTALL)
@@ -114,10 +117,6 @@ def _markdown(source: str, filename: str, *, quarto: bool) -> Document:
 
 def _header_parameters(header: str) -> tuple[Parameter, ...]:
     """Return the params of a YAML header: `n: 100`, or `n: {value: 100}` with labels for Shiny."""
-    from packhorse.model.errors import StudyError
-    from packhorse.text.node import plain
-    from packhorse.text.yaml import parse_yaml
-
     # Tags such as !r Sys.Date() are R code, which has no plain value.
     text = re.sub(r"!(r|expr)\s+.*", "null", header)
     try:
