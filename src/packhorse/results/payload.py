@@ -6,7 +6,6 @@ Numbers keep every bit. JSON may contain NaN and Infinity, as Python and R write
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime, time, timedelta
@@ -120,7 +119,9 @@ class Payloads:
             return reader(File(expand(data) if compressed else data, self.setting, self.missing_texts))
         except UnicodeDecodeError as error:
             raise UnreadableError(f"the {form} result is not UTF-8 at byte {error.start}") from error
-        except (ValueError, RecursionError, csv.Error) as error:
+        except UnreadableError:
+            raise
+        except Exception as error:  # what libraries raise for damaged files is any type, and costs one task only
             raise UnreadableError(f"the {form} result cannot be read: {_first_line(error)}") from error
 
     def _rows_of_r(self, data: bytes) -> list[Row]:
