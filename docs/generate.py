@@ -50,6 +50,7 @@ PLACEHOLDERS = {
 
 # Environment variables of a task. A test checks that the worker sets these.
 VARIABLES = {
+    "PYTHONUNBUFFERED": "1 unless you set it, so that Python writes each line that it prints at once",
     "PACKHORSE_INDEX": "the task's index, from 0",
     "PACKHORSE_COUNT": "the number of tasks of the study",
     "PACKHORSE_REPLICATE": "the replicate at its point, from 0",

@@ -255,7 +255,7 @@ def test_the_next_wave_keeps_it_too_and_runs_the_task_again(project: Project) ->
     project.run(code=7)
     assert len(kept(project, 0)) == 20, "the newer attempt replaces the older one"
     journals = b"".join(path.read_bytes() for path in project.directory.glob("journal/*.ndjson"))
-    assert b'"partial":{' in journals
+    assert b'"stopped":{' in journals
     assert b"its worker was killed" in journals
 
 

@@ -288,6 +288,19 @@ def test_latin_1_and_semicolons_are_read_as_the_study_says(project: Project) -> 
     assert project.rows("größe", "x") == [(0.25, "ü")]
 
 
+def test_pickles_are_read_only_where_the_user_trusts_them(project: Project) -> None:
+    code = "import pickle\npickle.dump({'x': 0.5}, open('out.pkl', 'wb'))"
+    study(project, code, result="out.pkl", tasks=1).run("--trust-pickle")
+    assert project.rows("x") == [0.5]
+    (project.directory).chmod(0o777)  # others could have written them
+    assert "'pickle' cannot be read" in project.command("collect", "s")
+
+
+def test_the_note_on_new_files_proposes_a_pattern(project: Project) -> None:
+    code = "import os, sys\nos.makedirs('results')\nopen(f'results/sim-{sys.argv[1]}-a.rds', 'w').close()"
+    assert "artifacts: ['results/sim-*-a.rds']" in study(project, code, result="none").run()
+
+
 # Arrays
 
 

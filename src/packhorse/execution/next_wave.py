@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from packhorse.execution.changed_code import code_change, mended
+from msgspec.structs import replace
+
+from packhorse.execution.preparation import command_text, project_code_files
 from packhorse.execution.run_context import RunContext, wave_work
 from packhorse.execution.run_model import PendingTasks, RetrySelection
 from packhorse.model.errors import RunError
 from packhorse.model.plan import Identity, Plan
 from packhorse.plan.waves import IndexRange, count, joined, plan_wave
+from packhorse.preflight.changed_code import ProjectNow, code_change, mended
 from packhorse.preflight.compatibility import Changes, CodeChange
 from packhorse.project.reporter import Reporter
 from packhorse.results.fold import Fold
@@ -29,11 +32,12 @@ def find_pending(context: RunContext, fold: Fold, reporter: Reporter) -> Pending
     ranges = unfinished(fold) if retry is None else list(retry.ranges)
     if latest is None or options.fresh:
         return _pending(fold, ranges, context.prepared.identity, retry)
-    change = code_change(context, latest, fold)
+    change = code_change(context.run, latest, fold, _project_now(context))
     failed = 0
     if retry is None and options.failed == "run":
-        code = latest.code if options.old_code else context.prepared.identity.code
-        again = mended(context, latest, fold, change, code)
+        now = context.prepared.identity
+        wanted = replace(now, code=latest.code) if options.old_code else now
+        again = mended(context.run, latest, fold, change, wanted)
         failed = count(again)
         if again:
             ranges = joined([*ranges, *again])
@@ -46,6 +50,19 @@ def find_pending(context: RunContext, fold: Fold, reporter: Reporter) -> Pending
         )
     same = _same_code(latest, identity, change)
     return _pending(fold, ranges, identity, retry, same)
+
+
+def _project_now(context: RunContext) -> ProjectNow:
+    source, files = context.source, context.prepared.files
+    return ProjectNow(
+        study=context.study,
+        space=context.space,
+        folder=source.folder.relative_to(source.root).as_posix(),
+        files=files,
+        code=project_code_files(source, files),
+        command=command_text(context.study),
+        identity=context.prepared.identity,
+    )
 
 
 def _pending(

@@ -156,6 +156,8 @@ def wave_work(context: RunContext, plan: Plan) -> dict[str, Any]:
         everything=context.options.everything,
         data=context.target.data_paths(context.source, context.prepared.data),
     )
+    if context.options.trust_pickle and work["result"]["kind"] == "file":
+        work["result"]["trust_pickle"] = True
     work["tee"] = work["tee"] and context.target.attached
     return context.run.marked_work(work)
 

@@ -31,6 +31,7 @@ class RunOptions(Struct, frozen=True, kw_only=True):
     old_code: bool = False
     failed: Literal["run", "keep"] = "run"  # whether failed tasks run again where their code has changed
     unchecked: bool = False
+    trust_pickle: bool = False  # accept pickles as results, which run code when they are read
     everything: bool = False  # keep every file that the task writes
     here: bool = False  # run on this machine, although it is a login node
     retry: RetrySelection | None = None

@@ -29,9 +29,8 @@ TAIL_WINDOW = 1 << 16
 
 _CODES = {outcome: code for code, outcome in enumerate(OUTCOMES)}
 _T = TypeVar("_T")
-_BLOCK = (
-    1 << 18
-)  # bytes to check and decode at once: small enough that they and their values stay in the CPU cache
+# Bytes to check and decode at once: small enough that they and their values stay in the CPU cache.
+_BLOCK = 1 << 18
 _RECORDS = 1000  # records to decode at once
 _HEAD = b'{"crc":"%08x"'  # the beginning of every line
 
@@ -81,6 +80,14 @@ class Record(Struct, kw_only=True, gc=False):
     partial: bool | None = None
 
 
+class _Stopped(Struct, gc=False):
+    task: int
+    cause: str = ""
+    log: tuple[int, int] | None = None
+    artifacts: int | None = None
+    partial: bool = True
+
+
 class _Line(Struct, gc=False):
     """Members that distinguish the kinds of lines, and the members of a record that the fold needs."""
 
@@ -91,7 +98,7 @@ class _Line(Struct, gc=False):
     header: dict[str, Any] | None = None
     totals: dict[str, Any] | None = None
     note: str | None = None
-    partial: Any = None
+    stopped: _Stopped | None = None
     copies: str | None = None
     read: list[str] | None = None
     end: str | None = None
@@ -118,12 +125,11 @@ class Journal:
         self.read: list[str] | None = (
             None  # files of the snapshot that tasks read; None where that was not seen
         )
-        self.partial: dict[int, Record] = {}  # what tasks left that were stopped without an outcome, by index
+        self.stopped: dict[int, Record] = {}  # what tasks left that have no outcome, by index
         self.totals: dict[str, Any] = {}
         self.end = ""
         self.ended: float | None = None  # Unix seconds
-        self.bad = 0
-        self._pack_size = 0
+        self.bad = self._pack_size = 0
 
     def __len__(self) -> int:
         return len(self.index)
@@ -231,18 +237,11 @@ class Journal:
 
     def _add_event(self, line: _Line) -> None:
         """Add what a worker tells of itself and of the tasks that it could not end."""
-        if isinstance(line.partial, dict):
-            self._add_partial(line.partial)
+        if line.stopped is not None:
+            about = {**msgspec.structs.asdict(line.stopped), "index": line.stopped.task, "outcome": "STOPPED"}
+            self.stopped[line.stopped.task] = msgspec.convert(about, Record)
         self.copies = line.copies or self.copies
         self.read = self.read if line.read is None else line.read
-
-    def _add_partial(self, members: dict[str, Any]) -> None:
-        try:
-            record = msgspec.convert({**members, "index": members.get("task")}, Record)
-        except msgspec.ValidationError:
-            self.bad += 1
-        else:
-            self.partial[record.index] = record
 
     def _packed(self, place: tuple[int, int, int]) -> bool:
         """Return whether the pack is long enough; after a crash of the machine it may lack its tail."""
@@ -253,7 +252,7 @@ class Journal:
 
 
 class Tail(Struct, frozen=True):
-    """The tail of a journal: its last totals, the records after them, and the reason of its end ("" without an end)."""
+    """The tail of a journal: last totals, the records after them, and the reason of its end ("" without an end)."""
 
     header: Header | None
     totals: dict[str, Any]
@@ -284,14 +283,8 @@ def read_journal(path: Path) -> Journal:
 
 def read_journals(directory: Path) -> list[Journal]:
     """Return all journals of a run directory, sorted by `Journal.order`."""
-    return sorted(
-        (read_journal(path) for path in journal_paths(directory)), key=lambda journal: journal.order
-    )
-
-
-def journal_paths(directory: Path) -> list[Path]:
-    """Return the paths of all journals of a run directory."""
-    return sorted((directory / "journal").glob("*.ndjson"))
+    paths = (directory / "journal").glob("*.ndjson")
+    return sorted((read_journal(path) for path in paths), key=lambda journal: journal.order)
 
 
 def read_tail(path: Path) -> Tail:

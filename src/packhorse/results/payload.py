@@ -16,7 +16,7 @@ from typing import Any, BinaryIO, Self
 from zlib import crc32
 
 import msgspec
-from msgspec import UNSET
+from msgspec import UNSET, Struct
 
 from packhorse.model.study import Result
 from packhorse.results.formats.arrays import read_hdf5, read_mat, read_netcdf, read_npy, read_npz
@@ -39,7 +39,15 @@ from packhorse.worker.results.result import suffix_format
 R_FORMATS = ("rds", "rdata")
 # Reads many R files at once, since R takes longer to start than to read one: (content, format) -> JSON, or the reason.
 ReadR = Callable[[Sequence[tuple[bytes, str]]], list[bytes | str]]
+ReadPickle = Callable[[bytes], bytes]  # content -> JSON
 Part = tuple[str, str, bytes]  # name, format and content of a file
+
+
+class Readers(Struct, frozen=True):
+    """Readers that start programs or run code, which only some callers have."""
+
+    r: ReadR | None = None
+    pickle: ReadPickle | None = None
 
 
 class Payloads:
@@ -50,13 +58,13 @@ class Payloads:
         journal: Journal,
         default_format: str = "text",
         result: Result | None = None,
-        read_r: ReadR | None = None,
+        readers: Readers | None = None,
     ) -> None:
         self.journal = journal
         self.default_format = default_format
         self.setting: dict[str, Any] = {} if result is None else msgspec.to_builtins(result)
         self.missing_texts: MissingTexts = {}
-        self._read_r = read_r
+        self._readers = readers or Readers()
         self._of_r: dict[bytes, bytes | str] = {}
         self._file: BinaryIO | None = None
 
@@ -96,8 +104,8 @@ class Payloads:
                     found.update({data: form for _, form, data in self.parts(record) if form in R_FORMATS})
                 except UnreadableError:
                     continue
-        if found and self._read_r is not None:
-            self._of_r = dict(zip(found, self._read_r(list(found.items())), strict=True))
+        if found and self._readers.r is not None:
+            self._of_r = dict(zip(found, self._readers.r(list(found.items())), strict=True))
 
     def _read(self, form: str, data: bytes) -> list[Row]:
         compressed = form.endswith(".gz")
@@ -105,6 +113,8 @@ class Payloads:
         try:
             if form in R_FORMATS:
                 return self._rows_of_r(data)
+            if form == "pickle" and self._readers.pickle is not None:
+                return json_rows(parse_json(self._readers.pickle(data)))
             if reader is None:
                 raise UnreadableError(f"a result in the format {form!r} cannot be read")
             return reader(File(expand(data) if compressed else data, self.setting, self.missing_texts))

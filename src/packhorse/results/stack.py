@@ -14,7 +14,7 @@ from packhorse.model.space import ParameterSpace, text
 from packhorse.model.study import Result
 from packhorse.results.fold import Fold
 from packhorse.results.formats.rows import Array, Row, UnreadableError
-from packhorse.results.payload import Payloads, ReadR, result_format
+from packhorse.results.payload import Payloads, Readers, result_format
 from packhorse.text.amounts import counted
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class Stack(Struct, frozen=True):
 
 
 def stack_results(
-    space: ParameterSpace, fold: Fold, result: Result | None, read_r: ReadR | None = None
+    space: ParameterSpace, fold: Fold, result: Result | None, readers: Readers | None = None
 ) -> Stack:
     """Return the values and arrays of all finished tasks with one row, by parameters and replicate.
 
@@ -59,7 +59,7 @@ def stack_results(
     stacked: dict[str, _Variable] = {}
     done: set[int] = set()
     others: set[int] = set()
-    for index, row in _rows(fold, result, read_r):
+    for index, row in _rows(fold, result, readers):
         place = np.unravel_index(index, outer)
         for name, (values, dims) in _numbers(row).items():
             variable = stacked.get(name)
@@ -121,11 +121,11 @@ class _Variable:
         return (*outer, *self.dims), values
 
 
-def _rows(fold: Fold, result: Result | None, read_r: ReadR | None) -> Iterator[tuple[int, Row]]:
+def _rows(fold: Fold, result: Result | None, readers: Readers | None) -> Iterator[tuple[int, Row]]:
     """Yield the tasks whose result is one row."""
     default = result_format(result.format, result.file) if result is not None else "text"
     for journal, indices, lines in fold.winners("OK"):
-        with Payloads(journal, default, result, read_r) as payloads:
+        with Payloads(journal, default, result, readers) as payloads:
             at = 0
             for chosen, block in journal.blocks(lines):
                 records = journal.decoded(chosen, block)

@@ -31,7 +31,7 @@ from packhorse.results.fold import Fold
 from packhorse.results.formats.rows import Array, Row, UnreadableError
 from packhorse.results.journal import OUTCOMES, Journal, Record
 from packhorse.results.parameter_columns import parameter_columns
-from packhorse.results.payload import Payloads, ReadR, result_format
+from packhorse.results.payload import Payloads, Readers, result_format
 from packhorse.results.table_files import write_whole
 from packhorse.results.uniform import decode_uniform
 
@@ -94,11 +94,11 @@ class _Reading:
 
     form: str
     result: Result | None
-    read_r: ReadR | None
+    readers: Readers | None
 
     def payloads(self, journal: Journal) -> Payloads:
         """Return the reader of the results of one journal."""
-        return Payloads(journal, self.form, self.result, self.read_r)
+        return Payloads(journal, self.form, self.result, self.readers)
 
 
 def merge_results(
@@ -108,7 +108,7 @@ def merge_results(
     *,
     study: Study | None = None,
     codes: Collection[str] = (),
-    read_r: ReadR | None = None,
+    readers: Readers | None = None,
 ) -> MergeReport:
     """Write results.parquet, results.csv and failures.csv into a directory, each atomically.
 
@@ -122,7 +122,7 @@ def merge_results(
         )
     result = study.result if study is not None else None
     default = result_format(result.format, result.file) if result is not None else "text"
-    reading = _Reading(default, result, read_r)
+    reading = _Reading(default, result, readers)
     gathered = _gather(fold, reading)
     clashes, numeric = gathered.columns.clashes, gathered.columns.numeric
     if clashes or numeric:  # read again, with these columns as text, or as numbers

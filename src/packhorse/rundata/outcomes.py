@@ -53,13 +53,13 @@ class Outcomes:
     def stopped(self, index: int) -> tuple[Journal, Record] | None:
         """Return what is kept of the last attempt of a task that was stopped without an outcome."""
         for journal in reversed(self.fold.journals):
-            if not journal.partial or journal.header is None:
+            if not journal.stopped or journal.header is None:
                 continue
             if journal.header.space == self.space.digest:
-                record = journal.partial.get(index)
+                record = journal.stopped.get(index)
             else:
                 place = map_indices(self.run.space(journal.header.space), self.space, self.defaults)
-                record = next((one for old, one in journal.partial.items() if place(old) == index), None)
+                record = next((one for old, one in journal.stopped.items() if place(old) == index), None)
             if record is not None:
                 return journal, record
         return None

@@ -84,7 +84,7 @@ def _report_files(event: dict[str, Any], reporter: Reporter) -> None:
     if event["note"] == "new files":
         reporter.warn(
             f"the first task also wrote {shown}, which the study does not name, so it is not kept;"
-            f" to keep it, add to the study:\n  artifacts: [{names[0]}]"
+            f" to keep it, add to the study:\n  artifacts: [{event.get('pattern', names[0])!r}]"
         )
     elif event["note"] == "changed data":
         reporter.warn(

@@ -9,8 +9,10 @@ from packhorse.model.space import ParameterSpace
 from packhorse.model.study import Study
 from packhorse.results.duplicates import duplicate_seeds
 from packhorse.results.fold import Fold
+from packhorse.results.payload import Readers
 from packhorse.results.table import MergeReport, merge_results
 from packhorse.rundir.directory import RunDirectory
+from packhorse.runtime.pickles import is_private, read_pickle
 from packhorse.runtime.r_files import read_r_files
 from packhorse.text.amounts import counted
 from packhorse.worker.results.cells import NUMBERS
@@ -23,7 +25,14 @@ def merge_table(
 ) -> MergeReport:
     """Write the table of finished tasks; `latest` is the newest plan, whose code is the current one."""
     codes = (latest.code, *latest.same_code) if latest is not None else ()
-    return merge_results(space, fold, run.path, study=study, codes=codes, read_r=read_r_files)
+    return merge_results(space, fold, run.path, study=study, codes=codes, readers=own_readers(run))
+
+
+def own_readers(run: RunDirectory) -> Readers:
+    """Return the readers of R files, and of pickles if the newest wave was run with --trust-pickle."""
+    waves = run.waves()
+    trusted = bool(waves) and run.work(waves[-1])["result"].get("trust_pickle") and is_private(run.path)
+    return Readers(r=read_r_files, pickle=read_pickle if trusted else None)
 
 
 def table_notes(report: MergeReport, space: ParameterSpace, study: Study) -> Iterator[str]:

@@ -20,7 +20,7 @@ from packhorse.worker.slots.live_output import LiveOutput
 from packhorse.worker.slots.machine_limits import usable_slots
 from packhorse.worker.slots.reporter import log_text
 from packhorse.worker.slots.slot import Slot
-from packhorse.worker.slots.unfinished import take_unfinished
+from packhorse.worker.slots.unfinished import take_unfinished, write_unfinished
 from packhorse.worker.supply import Supply
 from packhorse.worker.tasks.linked_data import LinkedData
 from packhorse.worker.tasks.read_files import ReadFiles
@@ -301,12 +301,9 @@ class Worker(object):
         """Keep what running tasks wrote and printed, after all records are safe; the tasks run again."""
         cause = "stopped by a signal or its user" if end == STOPPED else "its worker ended: %s" % end
         for slot in self.slots:
-            kept = take_unfinished(self.work, slot.folders, cause)
-            if kept is not None:
-                extent = self.journal.write_log(kept[1]) if kept[1] else None
-                if extent:
-                    kept[0]["log"] = extent
-                self.journal.write_event({"partial": kept[0]})
+            unfinished = take_unfinished(self.work, slot.folders, cause)
+            if unfinished is not None:
+                write_unfinished(self.journal, *unfinished)
 
     def report(self, event: "dict[str, Any]") -> None:
         """Write an event to standard output, which the parent process reads, or the job's log keeps."""

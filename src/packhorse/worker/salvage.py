@@ -10,7 +10,7 @@ import platform
 import time
 
 from packhorse.worker.journal import Journal, journal_name
-from packhorse.worker.slots.unfinished import take_unfinished
+from packhorse.worker.slots.unfinished import take_unfinished, write_unfinished
 from packhorse.worker.tasks.slot_folders import SlotFolders
 from packhorse.worker.work_file import FACTS, read_work_file
 
@@ -43,10 +43,7 @@ def salvage(folder: str, run: "str | None" = None) -> int:
         name = journal_name(work["wave"], element, restart)
         journal = Journal(work["directory"], name, _header(work, element, restart))
         for event, log in events:
-            extent = journal.write_log(log) if log else None
-            if extent:
-                event["log"] = extent
-            journal.write_event({"partial": event})
+            write_unfinished(journal, event, log)
         journal.close("stopped", {})
     return len(events)
 
@@ -61,11 +58,11 @@ def _events(folder: str, work: "Work") -> "list[tuple[dict[str, Any], bytes]]":
         number = name[len("slot-") :]
         if name.startswith("slot-") and number.isdigit():
             try:
-                kept = take_unfinished(work, SlotFolders(folder, int(number), work), CAUSE, late=True)
+                unfinished = take_unfinished(work, SlotFolders(folder, int(number), work), CAUSE, late=True)
             except (OSError, ValueError):
                 continue
-            if kept is not None:
-                events.append(kept)
+            if unfinished is not None:
+                events.append(unfinished)
     return events
 
 

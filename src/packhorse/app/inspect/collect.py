@@ -15,9 +15,8 @@ from packhorse.results.fold import Fold
 from packhorse.results.stack import Stack, stack_results, write_stack
 from packhorse.results.table import MergeReport
 from packhorse.rundata.outcomes import frozen_study, latest_outcomes
-from packhorse.rundata.table import merge_table, table_notes
+from packhorse.rundata.table import merge_table, own_readers, table_notes
 from packhorse.rundir.directory import RunDirectory
-from packhorse.runtime.r_files import read_r_files
 
 
 class Collected(Struct, frozen=True, kw_only=True):
@@ -69,7 +68,7 @@ def collect(run: RunDirectory, *, stacked: bool = False) -> Collected:
     )
     path = ""
     if stacked:
-        stack = stack_results(outcomes.space, outcomes.fold, study.result, read_r_files)
+        stack = stack_results(outcomes.space, outcomes.fold, study.result, own_readers(run))
         path = str(run.path / "results.nc")
         write_stack(stack, Path(path))
         notes = (*notes, *stack.notes())
@@ -79,4 +78,4 @@ def collect(run: RunDirectory, *, stacked: bool = False) -> Collected:
 def stack_run(run: RunDirectory) -> Stack:
     """Return the results of a run as a dataset, with the parameters as dimensions."""
     outcomes, study = latest_outcomes(run), frozen_study(run)
-    return stack_results(outcomes.space, outcomes.fold, study.result, read_r_files)
+    return stack_results(outcomes.space, outcomes.fold, study.result, own_readers(run))

@@ -7,6 +7,8 @@ import os
 import platform
 from pathlib import Path
 
+from packhorse.cluster.job_state import job_state
+from packhorse.cluster.queue import Queue
 from packhorse.remote.run_store import RunStore
 from packhorse.results.journal import Journal
 from packhorse.rundata.outcomes import counted
@@ -61,10 +63,6 @@ def _is_working(run: RunDirectory, store: RunStore) -> bool:
     cluster = Submissions(run).cluster()
     if cluster is None:
         return False
-    # Only a run on a site needs the code of schedulers.
-    from packhorse.cluster.job_state import job_state
-    from packhorse.cluster.queue import Queue
-
     queue = Queue(cluster.site, store.transport)
     with store.open():
         return job_state(run, queue, queue.jobs(0)).state != "gone"

@@ -42,6 +42,9 @@ class RunCommand(click.Command):
     default="run",
     help="Failed tasks whose code, environment or data has changed: run them again (default), or keep them as they are.",
 )
+@click.option(
+    "--trust-pickle", is_flag=True, help="Read pickles as results; they run code when they are read."
+)
 @click.option("--unchecked", is_flag=True, help="Leave the study's checks out; the provenance says so.")
 @run_options
 def run_command(

@@ -25,7 +25,8 @@ from packhorse.worker.slots.channel import MessageReader
 from packhorse.worker.slots.current import CURRENT
 from packhorse.worker.slots.reporter import Reporter, log_text
 from packhorse.worker.slots.running_command import STOP, RunningCommand, limit_cause
-from packhorse.worker.tasks.artifacts import keep_artifacts
+from packhorse.worker.space import text
+from packhorse.worker.tasks.artifacts import keep_artifacts, name_pattern
 from packhorse.worker.tasks.cause import cause_in, failure_cause, written_log
 from packhorse.worker.tasks.checkpoint import prepare_checkpoint
 from packhorse.worker.tasks.environment import base_environment, task_environment, write_task_json
@@ -191,7 +192,7 @@ class Launcher(object):
         if earlier:
             record["earlier"] = earlier
         if self.first is not None:
-            self._note_files()  # before the record, after which the worker may stop reading
+            self._note_files(index)  # before the record, after which the worker may stop reading
         CURRENT.pack_into(self.current, 0, 0, 0.0)
         self.reporter.add(record, log, packed)
 
@@ -393,7 +394,7 @@ class Launcher(object):
         except OSError as error:
             record.update(outcome="FAILED", exit=0, cause="cannot keep the artifacts: %s" % error)
 
-    def _note_files(self) -> None:
+    def _note_files(self, index: int) -> None:
         """Report, after the first task, new and changed files that the study does not name."""
         before, self.first = self.first or {}, None
         if self.work["everything"]:
@@ -402,7 +403,11 @@ class Launcher(object):
         new = sorted(name for name in after if name not in before)
         changed = sorted(name for name in after if name in before and after[name] != before[name])
         if new:
-            self.reporter.send({"note": "new files", "files": new[:20], "count": len(new)})
+            values = [text(value) for value in self.space.parameters(index).values()]
+            pattern = name_pattern(new[0], values)
+            self.reporter.send(
+                {"note": "new files", "files": new[:20], "count": len(new), "pattern": pattern}
+            )
         if changed:
             self.reporter.send({"note": "changed files", "files": changed[:20], "count": len(changed)})
 

@@ -11,9 +11,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from packhorse.worker.journal import Journal
     from packhorse.worker.work_file import Work
 
-STOPPED = "STOPPED"  # stands for an outcome in the log and in artifacts/INDEX.partial
+STOPPED = "STOPPED"  # in place of an outcome, in the log and in artifacts/INDEX.partial
 
 
 def take_unfinished(
@@ -38,8 +39,16 @@ def take_unfinished(
     if not late or not os.path.exists(final) or os.path.exists(final + PARTIAL):
         keep_artifacts(work, folders, record, before)
     log = log_text(index, 1, STOPPED, _printed(folders.stdout), _printed(folders.stderr))
-    record["task"] = record.pop("index")  # it is no record of an attempt, and not taken for one
+    record["task"] = record.pop("index")  # not `index`, which is the mark of a record
     return (record, log) if log or record.get("artifacts") else None
+
+
+def write_unfinished(journal: "Journal", event: "dict[str, Any]", log: bytes) -> None:
+    """Write what `take_unfinished` returned to a journal and its log."""
+    extent = journal.write_log(log) if log else None
+    if extent:
+        event["log"] = extent
+    journal.write_event({"stopped": event})
 
 
 def _printed(path: str) -> bytes:

@@ -3,6 +3,7 @@
 import glob
 import json
 import os
+import re
 import shutil
 
 TYPE_CHECKING = False
@@ -106,3 +107,17 @@ def _files(paths: "Iterable[str]") -> "list[str]":
         else:
             files.add(path)
     return sorted(files)
+
+
+def name_pattern(name: str, values: "Iterable[str]") -> str:
+    """Return a glob pattern for the files that other tasks write in place of this one: `results/sim-*.rds`.
+
+    Numbers in the name, and the values of parameters, may be others in other tasks.
+    """
+    folder, slash, base = name.rpartition("/")
+    stem, dot, suffix = base.rpartition(".") if "." in base else (base, "", "")
+    for value in sorted(values, key=len, reverse=True):
+        if len(value) > 1 and not value.isdigit() and value in stem:
+            stem = stem.replace(value, "*")
+    stem = re.sub(r"[0-9]+([.][0-9]+)?", "*", stem)
+    return folder + slash + re.sub(r"\*+", "*", stem) + dot + suffix

@@ -32,8 +32,7 @@ def cause_in(output: bytes) -> str:
     found = _python(rows) or _other(rows)
     if not found:
         worded = [row.strip() for row in rows if any(character.isalnum() for character in row)]
-        kept = [row for row in worded if not row.startswith(("Execution halted", "Calls:"))]
-        found = kept[-1:]
+        found = [row for row in worded if not row.startswith(("Execution halted", "Calls:"))][-1:]
     return shorten_cause(" ".join(found))
 
 

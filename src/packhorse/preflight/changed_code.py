@@ -10,33 +10,47 @@ from pathlib import PurePosixPath
 import msgspec
 from msgspec import Struct
 
-from packhorse.execution.preparation import command_text, project_code_files
-from packhorse.execution.run_context import RunContext
-from packhorse.model.plan import Plan
+from packhorse.model.plan import Identity, Plan
+from packhorse.model.space import ParameterSpace
+from packhorse.model.study import Study
 from packhorse.plan.waves import IndexRange
 from packhorse.preflight.compatibility import SENTENCES, CodeChange, JudgedChange, Reason
 from packhorse.results.fold import Fold, to_ranges
 from packhorse.rundata.outcomes import frozen_study
+from packhorse.rundir.directory import RunDirectory
 from packhorse.snapshot.changes import FileChange, file_changes, short_diff
+from packhorse.snapshot.code import SnapshotFile
 from packhorse.snapshot.kinds import is_byproduct, may_be_input
 
 UNSUCCESSFUL = ("FAILED", "TIMEOUT", "MEMORY")
 
 
-def code_change(context: RunContext, latest: Plan, fold: Fold) -> CodeChange:
+class ProjectNow(Struct, frozen=True, kw_only=True):
+    """A study and its project as they are now; `folder` is the study's, relative to the root of the snapshot.
+
+    `files` are those of the snapshot, `code` those of them that determine results.
+    """
+
+    study: Study
+    space: ParameterSpace
+    folder: str
+    files: tuple[SnapshotFile, ...]
+    code: list[SnapshotFile]
+    command: str
+    identity: Identity
+
+
+def code_change(run: RunDirectory, latest: Plan, fold: Fold, now: ProjectNow) -> CodeChange:
     """Compare the snapshot of the newest wave with the project as it is now."""
-    if latest.code == context.prepared.identity.code:
+    if latest.code == now.identity.code:
         return CodeChange()
-    tar = context.run.path / f"code-{latest.code}.tar"
+    tar = run.path / f"code-{latest.code}.tar"
     if not tar.exists():
         return CodeChange(unknown=True)
-    files = context.prepared.files
-    changes = file_changes(tar, files, project_code_files(context.source, files))
-    names = _Names(
-        command=command_text(context.study), levels=msgspec.json.encode(context.space.frozen).decode()
-    )
+    changes = file_changes(tar, now.files, now.code)
+    names = _Names(command=now.command, levels=msgspec.json.encode(now.space.frozen).decode())
     finished, failed = _read_by(fold, "OK"), _read_by(fold, *UNSUCCESSFUL)
-    outputs = _output_patterns(context)
+    outputs = _output_patterns(now)
     judged: list[JudgedChange] = []
     for change in changes:
         if any(fnmatch.fnmatchcase(change.path, pattern) for pattern in outputs):
@@ -48,15 +62,14 @@ def code_change(context: RunContext, latest: Plan, fold: Fold) -> CodeChange:
             mends = reason == "new" or _reason(change, names, failed) in SENTENCES
         diff = tuple(short_diff(tar, change)) if reason in SENTENCES else ()
         judged.append(JudgedChange(change=change, reason=reason, mends=mends, diff=diff))
-    return CodeChange(files=tuple(judged), command=_command_changed(context))
+    return CodeChange(files=tuple(judged), command=_command_changed(run, now))
 
 
-def _output_patterns(context: RunContext) -> list[str]:
+def _output_patterns(now: ProjectNow) -> list[str]:
     """Return patterns of the paths of result files, which are removed before a task starts."""
-    folder = context.source.folder.relative_to(context.source.root).as_posix()
-    result = context.study.result
+    result = now.study.result
     files = [file for file in (result.file, *(more.file for more in result.more)) if file]
-    return [posixpath.normpath(posixpath.join(folder, re.sub(r"\{[^}]*\}", "*", file))) for file in files]
+    return [posixpath.normpath(posixpath.join(now.folder, re.sub(r"\{[^}]*\}", "*", file))) for file in files]
 
 
 class _Names(Struct, frozen=True, kw_only=True):
@@ -90,26 +103,28 @@ def _read_by(fold: Fold, *outcomes: str) -> set[str] | None:
     return read
 
 
-def _command_changed(context: RunContext) -> bool:
+def _command_changed(run: RunDirectory, now: ProjectNow) -> bool:
     """Return whether the command or the kind of result is another one than when the newest wave was planned."""
     try:
-        old = frozen_study(context.run)
+        old = frozen_study(run)
     except (OSError, msgspec.MsgspecError):
         return True
-    return command_text(old) != command_text(context.study) or old.result != context.study.result
+    programs = [(one.command, one.shell, one.function, one.directory, one.result) for one in (old, now.study)]
+    return programs[0] != programs[1]
 
 
-def mended(context: RunContext, latest: Plan, fold: Fold, change: CodeChange, code: str) -> list[IndexRange]:
-    """Return the failed tasks whose code, environment or data is not that of the next wave, which has `code`."""
-    now = context.prepared.identity
-    data = {plan.wave: plan.data for plan in context.run.plans()}
+def mended(
+    run: RunDirectory, latest: Plan, fold: Fold, change: CodeChange, wanted: Identity
+) -> list[IndexRange]:
+    """Return the failed tasks whose code, environment or data is not `wanted`, that of the next wave."""
+    data = {plan.wave: plan.data for plan in run.plans()}
     # Snapshots whose tasks would fail again in the same way.
-    same = {code} if change.can_mend else {code, latest.code, *latest.same_code}
+    same = {wanted.code} if change.can_mend else {wanted.code, latest.code, *latest.same_code}
     indices: list[int] = []
     for journal, tasks, _ in fold.winners(*UNSUCCESSFUL):
         header = journal.header
         if header is not None and tasks:
-            equal = header.code in same and header.environment == now.environment
-            if not equal or data.get(header.wave, now.data) != now.data:
+            equal = header.code in same and header.environment == wanted.environment
+            if not equal or data.get(header.wave, wanted.data) != wanted.data:
                 indices.extend(tasks)
     return to_ranges(sorted(indices))
