@@ -30,17 +30,27 @@ def prepared(path: Path, kind: str) -> Project:
     project = Project(path)
     project.file(
         "sim.sh",
-        '[ $(($1 % 20)) -eq 0 ] && sleep 1000 &\nsleep 0.0$(($1 % 3))\necho "{\\"y\\": $(($2 % 1000003)).5, \\"from\\": \\"task $1\\"}"\n',
+        # It appends to a file, takes a lock for ever, removes a file that it needs, and replaces itself.
+        "[ $(($1 % 20)) -eq 0 ] && sleep 1000 &\necho $1 >> all.txt; mkdir lock || exit 1; n=$(cat base.txt) || exit 1; rm base.txt\n"
+        'sleep 0.0$(($1 % 3))\necho "exit 1" > new.sh; mv new.sh sim.sh\n'
+        'echo "{\\"y\\": $(($2 % 1000003)).5, \\"from\\": \\"task $1\\", \\"all\\": \\"$(cat all.txt)\\", \\"n\\": $n}"\n',
     )
     project.file(
         "model.py",
         """
-        import random, time
+        import os, random, time
         def f(n, seed):
+            with open("all.txt", "a") as stream:
+                stream.write(f"{n}\\n")
+            os.mkdir("lock")
+            base = open("base.txt").read()
+            os.remove("base.txt")
+            open("model.py", "w").write("raise SystemExit")
             time.sleep(0.004 * (n % 3))
-            return {"y": random.random(), "from": f"task {n}", "s": seed % 1000003}
+            return {"y": random.random(), "from": f"task {n}", "s": seed % 1000003, "all": open("all.txt").read(), "n": base}
         """,
     )
+    project.file("base.txt", "7\n")
     return project.study(**WORK[kind], parameters={"n": {"range": [TASKS // 3]}}, replicates=3)
 
 
@@ -53,6 +63,9 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         project.run("-j2")
         found[kind] = bits(project.table())
         assert len(found[kind]["y"]) == TASKS
+        assert all("\n" not in str(text).strip() for text in found[kind]["all"]), (
+            "each task saw its own line only"
+        )
     return found
 
 
@@ -65,10 +78,15 @@ class Round:
         self.killed = dict.fromkeys(ROLES, 0)
         self.indices: dict[str, int] = {}  # how often each task was killed
         self.said: list[str] = []
+        self.nodes_folder = project.path.parent / "tmp"
+        self.nodes_folder.mkdir()
         self.process = self.start()
 
     def start(self) -> subprocess.Popen[str]:
-        return self.project.start("run", "study.yaml", "-j2")
+        return self.begin("run", "study.yaml")
+
+    def begin(self, *words: str) -> subprocess.Popen[str]:
+        return self.project.start(*words, "-j2", env={**os.environ, "TMPDIR": str(self.nodes_folder)})
 
     def kill_something(self, role: str) -> None:
         time.sleep(self.random.uniform(0, 0.4))
@@ -129,7 +147,7 @@ class Round:
                         else self.indices.get(row["ph_index"], 0)
                     )
                     assert times >= 2, self.said
-                self.process = self.project.start("retry", "s", "-j2")
+                self.process = self.begin("retry", "s")
             else:
                 self.process = self.start()
         raise AssertionError("\n".join(self.said))
@@ -166,7 +184,10 @@ def survive(path: Path, seed: int, undisturbed: dict[str, Any]) -> None:
     assert "differing" not in one.said[-1]
     assert marked(one.project.directory) == []
     assert workers(one.project.directory) == []
-    assert not list(one.project.directory.glob("work/*"))
+    # A worker that was killed after its last task has left its folder; the next one removes it.
+    other = Project(path / "other").study(command="true {i}", parameters={"i": [1]}, result="none")
+    other.command("run", "study.yaml", TMPDIR=str(one.nodes_folder))
+    assert list(one.nodes_folder.iterdir()) == []
 
 
 @pytest.mark.parametrize("seed", range(10))

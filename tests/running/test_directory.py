@@ -98,6 +98,20 @@ def test_what_is_refused(root: Project, keys: dict[str, Any], code: int, said: s
     assert said in study(root, **keys).run(code=code)
 
 
+def test_plan_tells_absolute_paths(root: Project) -> None:
+    root.file(
+        "scripts/read.py",
+        "# /home/a/comment.csv\nopen('/home/me/data/x.csv')\nopen('~/y.csv')\nopen('/tmp/z.csv')\n",
+    )
+    said = study(root, command="python3 scripts/read.py", result="json", artifacts=[]).command(
+        "plan", "study.yaml"
+    )
+    assert (
+        "read.py has absolute paths: /home/me/data/x.csv (line 2), ~/y.csv (line 3). Other machines" in said
+    )
+    assert "fit.sh has" not in said
+
+
 def test_a_file_that_is_found_from_elsewhere_is_named(root: Project) -> None:
     """The author runs it from the root; the study beside the script does not say so."""
     root.file("scripts/read.py", "import json\nprint(json.dumps({'y': int(open('data/raw.txt').read())}))\n")

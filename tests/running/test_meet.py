@@ -105,6 +105,18 @@ def test_other_orders_and_packings_give_the_same(project: Project) -> None:
     assert "20 of 20 finished tasks had the same result" in project.command("rerun", "s", "--sample", "20")
 
 
+def test_rerun_sees_what_meets_outside_of_the_copy(project: Project, tmp_path: Path) -> None:
+    """A path of the user's own is not restored; the repetition in another order shows it."""
+    shared = tmp_path / "all.txt"
+    project.file(
+        "sim.sh",
+        f"echo $1 >> {shared}\nprintf '{{\"y\": %s}}\\n' $(awk '{{s += $1}} END {{print s}}' {shared})\n",
+    )
+    assert values(project, "sh sim.sh {i}") == [1, 3, 6, 10, 15, 21]
+    shared.unlink()
+    assert "did not give the same result" in project.command("rerun", "s", code=7)
+
+
 PROGRAMS = {
     "SQLite": """
         import json, sqlite3, sys
@@ -234,6 +246,20 @@ def test_what_the_import_of_a_module_made_is_there_for_every_task(project: Proje
     project.file("input.txt", "x\n")
     project.study(function="model:f", parameters={"i": {"range": [4]}}).run("-j1")
     assert project.rows("y", "size", "there") == [(0, 1, 2), (1, 1, 2), (4, 1, 2), (9, 1, 2)]
+
+
+def test_multiprocessing_makes_its_temporary_folder_again(project: Project) -> None:
+    project.file(
+        "model.py",
+        """
+        from multiprocessing.connection import Listener
+        def f(i):
+            with Listener(None, "AF_UNIX") as listener:
+                return {"y": i if listener.address else 0}
+        """,
+    )
+    project.study(function="model:f", parameters={"i": {"range": [1, 5]}}).run("-j1")
+    assert project.table()["y"].to_list() == [1, 2, 3, 4]
 
 
 @pytest.mark.parametrize("function", [False, True])

@@ -22,7 +22,7 @@ from packhorse.model.site import Site
 from packhorse.plan.waves import count, local_slots
 from packhorse.preflight.login_node import MINUTE, check_minute, login_node_error, login_site
 from packhorse.project.background_import import import_in_background
-from packhorse.project.copies_parent import copies_parent
+from packhorse.project.cache_dir import copies_parent
 from packhorse.project.reporter import Progress, Reporter
 from packhorse.project.source import Source
 from packhorse.rundata.progress import EndReason, RunCounts, WaveEnd, run_counts

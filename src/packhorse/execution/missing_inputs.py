@@ -72,9 +72,9 @@ def _elsewhere(name: str, source: Source, prepared: Prepared) -> Iterator[str]:
             above = [base for base in fitting if start.is_relative_to(base)]
             best = max(above, key=len) if above else min(fitting, key=lambda base: (len(base), base))
             shown = posixpath.relpath(best, source.folder.relative_to(source.root).as_posix())
-            there = posixpath.normpath(posixpath.join(best, one))
+            found = posixpath.normpath(posixpath.join(best, one))
             yield (
-                f"{name} was not found from {start.as_posix()}, where tasks start; the project has {there}. If the command"
+                f"{name} was not found from {start.as_posix()}, where tasks start; the project has {found}. If the command"
                 f" is started elsewhere by hand, add to the study, and write the paths in `command` from there:\n"
                 f"  directory: {shown}"
             )

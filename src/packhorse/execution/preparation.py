@@ -110,7 +110,7 @@ def check_places(source: Source) -> None:
     """Raise SnapshotError where a path of the study leads out of the project, or its directory does not exist."""
     study = source.study
     place = source.folder.relative_to(source.root).as_posix()
-    result = [study.result.file] if study.result.file else []
+    result = [file for file in (study.result.file, *(one.file for one in study.result.more)) if file]
     for key, paths in (("directory", [study.directory]), ("result", result), ("artifacts", study.artifacts)):
         for path in paths:
             joined = posixpath.normpath(posixpath.join(place, path))

@@ -12,7 +12,7 @@ import msgspec
 
 from packhorse.model.errors import CheckError
 from packhorse.model.plan import Identity
-from packhorse.project.copies_parent import copies_parent
+from packhorse.project.cache_dir import copies_parent
 from packhorse.project.reporter import Reporter
 from packhorse.rundir.directory import RunDirectory, now
 from packhorse.rundir.files import write_file

@@ -37,11 +37,11 @@ def root_marks(
 ) -> tuple[SnapshotFile, ...]:
     """Return the marks of the project's root that its snapshot lacks; they belong to no digest.
 
-    Git may ignore a mark, `code:` may leave it out, and a `.git` folder is never packed: a minimal one stands for it,
-    which knows the commit and the branch and has no history. `git` are the facts of `record.git.git_state`.
+    Git may ignore a mark, `code:` may leave it out, and a `.git` folder is never packed: a minimal one takes its place,
+    which has the commit and the branch but no history. `git` are the facts of `record.git.git_state`.
     """
-    there = {file.path for file in files}
-    marks = [mark for mark in _files(root, folder) if mark.path not in there]
+    packed = {file.path for file in files}
+    marks = [mark for mark in _files(root, folder) if mark.path not in packed]
     if (root / ".git").exists():
         marks.extend(_repository(git))
     return tuple(marks)

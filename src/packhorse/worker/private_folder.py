@@ -24,7 +24,7 @@ class PrivateFolder(object):
             fcntl.flock(self.descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             os.rename(draft, os.path.join(self.path, LOCK))
         except OSError:
-            pass  # a file system without locks: nobody will remove it for us
+            pass  # a file system without locks: no other worker can tell that we are dead
 
     def close(self, *, keep: bool) -> None:
         """Remove the folder, unless another process is to do that, and give up the lock."""

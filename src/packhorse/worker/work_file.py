@@ -61,6 +61,7 @@ if TYPE_CHECKING:
         library: str  # folder with packhorse/task.py
         r_library: str  # path of packhorse.R
         deadline: NotRequired["float | None"]  # Unix time at which the worker stops tasks
+        alone: NotRequired[bool]  # whether every task gets a new working copy, in a run that repeats tasks
         share: NotRequired[bool]  # whether large files of the working copies are hard links
 
 

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from packhorse.execution.local_execution import run_worker
 from packhorse.model.errors import RunError
 from packhorse.model.json_output import JsonOutput
-from packhorse.plan.waves import local_slots, plan_wave
+from packhorse.plan.waves import local_slots
 from packhorse.project.reporter import Reporter
 from packhorse.project.task_filter import TaskFilter
 from packhorse.results.compare import Difference, compare
@@ -46,7 +46,7 @@ def rerun(
     jobs: int | None,
     reporter: Reporter,
 ) -> Rerun:
-    """Run a random sample of finished tasks again from the snapshot; compare results bit for bit.
+    """Run a random sample of finished tasks again, each in a new copy of the snapshot; compare results bit for bit.
 
     Raises RunError where no task has finished.
     """
@@ -56,7 +56,9 @@ def rerun(
     finished = [index for first, end in ranges for index in range(first, end)]
     if not finished:
         raise RunError("no finished task to run again", f"packhorse run {run.about().study or 'study.yaml'}")
-    picked = sorted(random.SystemRandom().sample(finished, min(sample, len(finished))))
+    picked = random.SystemRandom().sample(finished, min(sample, len(finished)))
+    if picked == sorted(picked):
+        picked.reverse()  # another order than the first time
     with tempfile.TemporaryDirectory(prefix="rerun-", dir=run.path) as scratch:
         again = _twin(run, outcomes.plan.wave, Path(scratch) / "run", picked)
         plan = again.plan(1)
@@ -89,6 +91,7 @@ def _twin(run: RunDirectory, wave: int, path: Path, picked: list[int]) -> RunDir
     shutil.copytree(run.path / "library", twin.path / "library", dirs_exist_ok=True)
     write_file(twin.path / "study.json", (run.path / "study.json").read_bytes())
     draft = replace(plan, wave=1, kind="rerun", unreadable=(), before={}, first=1, created=now())
-    once_more = plan_wave(draft, [(index, index + 1) for index in picked])
-    twin.write_wave(once_more, twin.marked_work(dict(work, wave=1)))
+    # The probe is worked on in its own order, which ranges have not.
+    once_more = replace(draft, tasks=len(picked), probe=tuple(picked), ranges=())
+    twin.write_wave(once_more, twin.marked_work(dict(work, wave=1, alone=True)))
     return twin

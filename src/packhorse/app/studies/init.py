@@ -16,7 +16,7 @@ from packhorse.study.discover.documents.draft import document_lines
 from packhorse.study.discover.documents.reader import SUFFIXES, read_document
 from packhorse.study.discover.draft import Discovered, discover, study_lines
 from packhorse.study.discover.places import (
-    absolute_paths,
+    absolute_path_note,
     literals,
     relative_import,
     relative_paths,
@@ -152,15 +152,8 @@ def _ancestors(script: Path, here: Path) -> list[Path]:
 
 
 def _notes(script: Path, texts: list[tuple[int, str]]) -> tuple[str, ...]:
-    found = absolute_paths(texts)
-    if not found:
-        return ()
-    shown = ", ".join(f"{path.path} (line {path.line})" for path in found[:5])
-    more = f" and {len(found) - 5} more" if len(found) > 5 else ""
-    return (
-        f"{script.name} has absolute paths: {shown}{more}. Other machines do not have them, they are not in the snapshot,"
-        " and all tasks write to the same files. Use paths relative to the study, and name large inputs under data:",
-    )
+    text = absolute_path_note(script.name, texts)
+    return (text,) if text else ()
 
 
 # --- Files of settings ---

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -25,11 +25,15 @@ from packhorse.project.task_filter import TaskFilter
 from packhorse.rundata.outcomes import read_outcomes
 from packhorse.rundir.directory import RunDirectory
 from packhorse.runtime.capacity import available_memory, usable_cores
+from packhorse.snapshot.code import printable
+from packhorse.study.discover.places import absolute_path_note, literals
 from packhorse.text.amounts import counted
 from packhorse.worker.tasks.slot_folders import SlotFolders
 from packhorse.worker.tasks.task import Task, fill_command
 
 EXAMPLES = 2  # commands that `plan` shows
+SCRIPTS = {".py", ".r", ".sh", ".bash", ".jl", ".m"}  # in which `plan` looks for absolute paths
+MOST_SCRIPTS, LARGEST_SCRIPT = 100, 200_000  # number and bytes
 
 
 class SitePlan(Struct, frozen=True, kw_only=True):
@@ -126,9 +130,22 @@ def product(space: ParameterSpace) -> str:
     return " x ".join(parts)
 
 
+def _path_notes(files: Any) -> Iterator[str]:
+    """Yield a sentence for each script of the snapshot with absolute paths, to which tasks would lead each other."""
+    scripts = [
+        file for file in files if Path(file.path).suffix.lower() in SCRIPTS and file.size < LARGEST_SCRIPT
+    ]
+    for file in scripts[:MOST_SCRIPTS]:
+        text = Path(file.source).read_text("utf-8", "replace")
+        note = absolute_path_note(printable(file.path), literals(text, Path(file.path).suffix.lower()))
+        if note:
+            yield note
+
+
 def _notes(source: Source, space: ParameterSpace, files: Any) -> list[str]:
     study = source.study
     rows = [f"snapshot: {counted(len(files), 'file')}, {sum(file.size for file in files):,} bytes"]
+    rows.extend(_path_notes(files))
     template = " ".join([*study.command, study.shell])
     if "{seed32" in template:
         pairs = space.size * (space.size - 1) / 2 / 2**31

@@ -10,7 +10,7 @@ from packhorse.execution.preparation import prepare
 from packhorse.execution.work_file import work_file
 from packhorse.model.plan import Plan
 from packhorse.model.space import ParameterSpace
-from packhorse.project.copies_parent import copies_parent
+from packhorse.project.cache_dir import copies_parent
 from packhorse.project.source import from_file
 from packhorse.project.task_filter import one_task
 from packhorse.rundir.directory import RunDirectory

@@ -54,6 +54,19 @@ def absolute_paths(texts: Iterable[tuple[int, str]]) -> list[AbsolutePath]:
     return list(found.values())
 
 
+def absolute_path_note(name: str, texts: Iterable[tuple[int, str]]) -> str:
+    """Return what the author of a script with absolute paths must know; empty if it has none."""
+    found = absolute_paths(texts)
+    if not found:
+        return ""
+    shown = ", ".join(f"{path.path} (line {path.line})" for path in found[:5])
+    more = f" and {len(found) - 5} more" if len(found) > 5 else ""
+    return (
+        f"{name} has absolute paths: {shown}{more}. Other machines do not have them, they are not in the snapshot,"
+        " and all tasks write to the same files. Use paths relative to the study, and name large inputs under data:"
+    )
+
+
 def relative_paths(texts: Iterable[tuple[int, str]]) -> list[str]:
     """Return the texts that look like paths below some folder: with a slash, or a suffix."""
     names = [

@@ -202,8 +202,10 @@ class FunctionServer(object):
             os.environ.update(index_variables(task))
         if task.checkpoint:
             prepare_checkpoint(task)
-        if self.restorer.restore():
-            self._follow_folders()
+        if not self.restorer.quiet():
+            if self.restorer.restore():
+                self._follow_folders()
+            _forget_temporary_folder()
         write_task_json(task)  # which restoring would remove
         os.chdir(self.start_descriptor)  # an earlier task may have left it
         self.seeding.begin(task)
@@ -291,6 +293,13 @@ class Call(object):
     def traceback(self) -> bytes:
         """Return the traceback of the error, empty if there is none."""
         return _traceback(self.error) if self.error is not None else b""
+
+
+def _forget_temporary_folder() -> None:
+    """Let multiprocessing make its folder below TMPDIR again, which it remembers, and restoring has removed."""
+    module: "Any" = sys.modules.get("multiprocessing.process")
+    if module is not None:
+        getattr(module.current_process(), "_config", {}).pop("tempdir", None)
 
 
 def _take_output(descriptor: int, stream: "Any") -> bytes:

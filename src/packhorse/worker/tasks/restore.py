@@ -31,17 +31,18 @@ class Restorer(object):
         self.root = folders.root
         self.watch = watch_changes(self.root)
         self.pending: "Changes | None" = {}  # what an attempt to restore that failed has left; None: all
+        self.alone = bool(work.get("alone"))
         self.share = bool(work.get("share"))
         self.shared = SharedFiles(folders, work) if self.share else None
 
     def restore_all(self) -> None:
-        """Make the folder anew: the slot's process before this one died, and nothing is known of its changes."""
+        """Make the folder again: the slot's process before this one died, and nothing is known of its changes."""
         self.pending = None
         self.restore()
 
     def quiet(self) -> bool:
         """Return whether there is nothing to restore, as after most tasks."""
-        return self.watch.quiet() and self.shared is None and self.pending == {}
+        return self.watch.quiet() and self.shared is None and self.pending == {} and not self.alone
 
     def restore(self) -> bool:
         """Undo what tasks changed since the last call; return whether a folder was replaced, perhaps the current one.
@@ -51,11 +52,13 @@ class Restorer(object):
         if self.quiet():
             return False
         changes = self.watch.take()
-        self.pending = _joined(changes, self.pending)
+        if changes == {} and self.pending == {} and self.shared is None and not self.alone:
+            return False
+        self.pending = None if self.alone else _joined(changes, self.pending)
         try:
+            moved = self._restore_pending()
             if self.shared is not None:
                 self.shared.restore()
-            moved = self._restore_pending()
         except OSError as error:
             text = "cannot restore the working copy: %s: %s" % (error.strerror or error, error.filename)
             raise NotRestored(error.errno, text) from error
@@ -144,12 +147,12 @@ class Restorer(object):
         self._remove_byte_code(path)
 
     def _restore_all(self) -> bool:
-        """Make the whole folder anew."""
-        self.watch.close()
+        """Make the whole folder again."""
         for name in os.listdir(self.root):
             if not _is_own(name):
                 remove(os.path.join(self.root, name))
         copy_tree(self.folders.image, self.root, share=self.share)
+        self.watch.close()
         self.watch = watch_changes(self.root)
         return True
 
