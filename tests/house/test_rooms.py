@@ -51,6 +51,7 @@ ALLOWED: dict[str, tuple[int, str]] = {
     "worker/__main__.py": (7, "start-up: each command of the worker loads only its own part"),
     "worker/results/judgement.py": (4, "start-up: csv and gzip would add 3 ms to the start of every slot"),
     "worker/results/result.py": (1, "start-up: ast would add 3 ms to the start of every slot"),
+    "worker/tasks/restore.py": (1, "start-up: a large file is hardly ever unpacked once more"),
     "worker/tasks/restore.py": (1, "start-up: a large file that slots share is hardly ever restored"),
     "worker/tasks/slot_folders.py": (1, "start-up: only the first slot of a node unpacks"),
 }

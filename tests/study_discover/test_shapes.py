@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import textwrap
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from packhorse.model.errors import UsageError
+from packhorse.study.discover.documents.draft import document_lines
+from packhorse.study.discover.documents.reader import read_document
 from packhorse.study.discover.draft import discover, study_lines
 from packhorse.study.parse import parse_study
 
@@ -296,3 +302,59 @@ def test_shell_scripts() -> None:
 def test_a_script_without_subcommands_takes_none() -> None:
     with pytest.raises(UsageError, match="no subcommands, but 'train' is given"):
         draft("p.add_argument('--n', default=1)\n", "sim.py", "train")
+
+
+# --- Any text ---
+
+PIECES = st.sampled_from(
+    [
+        "import fire\n", "from docopt import docopt\n", '"""Usage: a.py ', "[--x=<y>]", "(a|b)", "<file>", '"""\n', "docopt(__doc__)\n",
+        "s = p.add_subparsers()\n", "q = s.add_parser('a')\n", "q.add_argument('--n', default=1)\n", "for q in (a, b):\n    ",
+        "p = argparse.ArgumentParser(parents=[p])\n", "fire.Fire()\n", "fire.Fire({'a': f})\n", "def f(x, y=1, *, z=None): ...\n",
+        "class C:\n    def run(self, n: int = 1): ...\n", "fire.Fire(C)\n", "@click.group()\n", "@f.command()\n", "@click.option('--k')\n",
+        "app = typer.Typer()\n", "@app.command()\n", "app.add_typer(app, name='b')\n", "f.add_command(f)\n", "flags.DEFINE_enum('a', 1, [2])\n",
+        "N = 1\n", "X = 'a\\n'\n", "yaml.safe_load(open('c.yaml'))\n", "$1", "getopts 'a:b'", "f() {", "}\n", "x=${1:-2}\n", "\n", " ",
+    ]
+)  # fmt: skip
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.lists(PIECES, max_size=10).map("".join),
+    st.sampled_from(["a.py", "a.R", "a.sh"]),
+    st.sampled_from([(), ("a",), ("run",)]),
+)
+def test_any_script_gets_a_study_or_a_refusal(
+    source: str, filename: str, subcommand: tuple[str, ...]
+) -> None:
+    with contextlib.suppress(UsageError):
+        draft(source, filename, *subcommand)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.recursive(
+        st.none()
+        | st.integers()
+        | st.text(max_size=8)
+        | st.sampled_from(["code", "parameters", "n = 1", "r"]),
+        lambda inner: (
+            st.lists(inner, max_size=3)
+            | st.dictionaries(
+                st.sampled_from(
+                    ["cells", "cell_type", "source", "metadata", "tags", "kernelspec", "language"]
+                ),
+                inner,
+            )
+        ),
+        max_leaves=12,
+    ).map(json.dumps)
+    | st.text(alphabet="-\n{}`rparams: n1!'\"#|", max_size=60).map("---\n{}\n---\n```{{r}}\n".format),
+    st.sampled_from(["a.ipynb", "a.Rmd", "a.qmd"]),
+)
+def test_any_document_gets_a_study_or_a_refusal(source: str, filename: str) -> None:
+    document = read_document(source, filename)
+    if document.problem:
+        assert document.hint
+    else:
+        parse_study(document_lines(document, filename), path="study.yaml", read=lambda _: b"")

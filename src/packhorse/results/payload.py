@@ -6,7 +6,6 @@ Numbers keep every bit. JSON may contain NaN and Infinity, as Python and R write
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime, time, timedelta
@@ -109,22 +108,32 @@ class Payloads:
 
     def _read(self, form: str, data: bytes) -> list[Row]:
         compressed = form.endswith(".gz")
-        reader = _READERS.get(form[:-3] if compressed else form)
         try:
-            if form in R_FORMATS:
-                return self._rows_of_r(data)
-            if form == "pickle" and self._readers.pickle is not None:
-                return json_rows(parse_json(self._readers.pickle(data)))
-            if reader is None:
-                raise UnreadableError(f"a result in the format {form!r} cannot be read")
-            return reader(File(expand(data) if compressed else data, self.setting, self.missing_texts))
+            return self._reader(form.removesuffix(".gz"))(
+                File(expand(data) if compressed else data, self.setting, self.missing_texts)
+            )
         except UnicodeDecodeError as error:
             raise UnreadableError(f"the {form} result is not UTF-8 at byte {error.start}") from error
-        except (ValueError, RecursionError, csv.Error) as error:
+        except UnreadableError:
+            raise
+        except (
+            Exception
+        ) as error:  # what libraries raise for damaged files is any type, and costs one task only
             raise UnreadableError(f"the {form} result cannot be read: {_first_line(error)}") from error
 
-    def _rows_of_r(self, data: bytes) -> list[Row]:
-        found = self._of_r.get(data, "only the merge reads R files")
+    def _reader(self, form: str) -> Callable[[File], list[Row]]:
+        """Return the reader of a format; raise UnreadableError where there is none."""
+        if form in R_FORMATS:
+            return self._rows_of_r
+        read_pickle = self._readers.pickle
+        if form == "pickle" and read_pickle is not None:
+            return lambda file: json_rows(parse_json(read_pickle(file.data)))
+        if form not in _READERS:
+            raise UnreadableError(f"a result in the format {form!r} cannot be read")
+        return _READERS[form]
+
+    def _rows_of_r(self, file: File) -> list[Row]:
+        found = self._of_r.get(file.data, "only the merge reads R files")
         if isinstance(found, bytes):
             return [_with_arrays(row) for row in json_rows(parse_json(found))]
         raise ValueError(found)

@@ -12,7 +12,7 @@ from packhorse.task_values import plain
 
 
 def is_private(folder: Path) -> bool:
-    """Return whether only the user can write to a folder, so that nobody else can have written a pickle in it."""
+    """Return whether only the user can write to a folder, so that no other user can have written a pickle in it."""
     status = folder.stat()
     return status.st_uid == os.getuid() and not status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
 

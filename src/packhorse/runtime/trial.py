@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import shutil
 import subprocess
 import sys
@@ -79,15 +80,35 @@ def _judged(sandbox: Sandbox, files: ResultFiles | None, printed: bytes) -> Tria
 def _run_shown(argv: list[str], folder: str, variables: dict[str, str], *, keep: bool) -> tuple[int, bytes]:
     """Run a command in the terminal; return its exit status, and with `keep` the end of what it printed."""
     program = shutil.which(argv[0], path=variables.get("PATH", os.defpath)) or argv[0]
-    printed = b""
+    if not keep:
+        return subprocess.run([program, *argv[1:]], cwd=folder, env=variables, check=False).returncode, b""
+    # Both streams come through here, since a line of one must not overtake an earlier line of the other.
     with subprocess.Popen(
-        [program, *argv[1:]], cwd=folder, env=variables, stdout=subprocess.PIPE if keep else None
+        [program, *argv[1:]], cwd=folder, env=variables, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as process:
-        while process.stdout is not None and (data := process.stdout.read1(1 << 16)):  # type: ignore[attr-defined]
-            sys.stdout.buffer.write(data)
-            sys.stdout.flush()
-            printed = (printed + data)[-LARGEST:]
+        printed = _relay(process)
     return process.returncode, printed
+
+
+def _relay(process: subprocess.Popen[bytes]) -> bytes:
+    """Show what a process prints until it closes its streams; return the end of its standard output."""
+    assert process.stdout is not None
+    assert process.stderr is not None
+    printed = b""
+    targets = {process.stdout.fileno(): sys.stdout, process.stderr.fileno(): sys.stderr}
+    while targets:
+        ready = select.select(targets, [], [])[0]
+        # Where both are ready, the output was there first: errors are read when they arrive.
+        for descriptor in (one for one in (process.stdout.fileno(), process.stderr.fileno()) if one in ready):
+            data = os.read(descriptor, 1 << 16)
+            if not data:
+                del targets[descriptor]
+                continue
+            targets[descriptor].buffer.write(data)
+            targets[descriptor].flush()
+            if descriptor == process.stdout.fileno():
+                printed = (printed + data)[-LARGEST:]
+    return printed
 
 
 FUNCTION_CALL = (

@@ -418,10 +418,12 @@ class Worker(object):
                 self.journal.write_event({"note": header["broken"]})
                 self.stopping = BROKEN
             else:
-                self._note_files(header["note"], header["files"], header["count"])
+                self._note_files(header["note"], header["files"], header["count"], header.get("pattern", ""))
 
-    def _note_files(self, note: str, files: "list[str]", count: int = 0) -> None:
-        self.report({"note": note, "files": files[:20], "count": count or len(files)})
+    def _note_files(self, note: str, files: "list[str]", count: int = 0, pattern: str = "") -> None:
+        """Report files that a task wrote or changed; `pattern` matches those that other tasks write in their place."""
+        facts = {"note": note, "files": files[:20], "count": count or len(files)}
+        self.report(dict(facts, pattern=pattern) if pattern else facts)
         self.journal.write_event({"note": "%s: %s" % (note, ", ".join(files[:20]))})
 
     def _receive_record(self, slot: Slot, header: "dict[str, Any]", body: bytes) -> None:

@@ -17,6 +17,10 @@ def read_parquet(file: File) -> list[Row]:
         frame = pl.read_parquet(io.BytesIO(file.data))
     except (pl.exceptions.PolarsError, OSError) as error:
         raise ValueError(str(error)) from error
+    except BaseException as error:  # a panic of the library, at some damaged files, is not an Exception
+        if isinstance(error, Exception) or type(error).__name__ == "PanicException":
+            raise ValueError(str(error)) from error
+        raise
     return [flat(row) for row in frame.to_dicts()]
 
 

@@ -32,13 +32,13 @@ def decode(data: bytes, setting: "dict[str, Any]") -> str:
     """Return the text of a file; `setting` may name its `encoding` (default: UTF-8)."""
     encoding = setting.get("encoding") or ""
     if not encoding and data[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        raise NoResult("it is UTF-16; add encoding: utf-16")
+        raise NoResult("it is UTF-16; add encoding: utf-16 to result")
     try:
         return data.decode(encoding or "utf-8-sig")
     except UnicodeDecodeError as error:
         if encoding:
             raise NoResult("it is not %s at byte %d" % (encoding, error.start)) from None
-        hint = "add its encoding, such as encoding: latin-1"
+        hint = "add its encoding to result, such as encoding: latin-1"
         raise NoResult("it is not UTF-8 at byte %d; %s" % (error.start, hint)) from None
 
 
@@ -145,7 +145,8 @@ class DelimitedTable(object):
         ):
             names = ", ".join("abcdefgh"[at] for at in range(min(len(cells), 8)))
             raise NoResult(
-                "its first line, %s, has numbers and no names; write their names, such as header: [%s%s]"
+                "its first line, %s, has numbers and no names; write their names in the study,"
+                " result: {file: FILE, header: [%s%s]}"
                 " (header: true if these numbers are the names)"
                 % (self._shown(first), names, ", ..." if len(cells) > 8 else "")
             )
@@ -219,7 +220,7 @@ class DelimitedTable(object):
             return NoResult(
                 text
                 + "; if its numbers have decimal commas, as write.csv2 and some locales write them, separate"
-                ' the cells by semicolons and add separator: ";" and decimal: ","; if the commas mark thousands,'
+                ' the cells by semicolons and add separator: ";" and decimal: "," to result; if the commas mark thousands,'
                 " write the numbers without them; if the first cell is a row name, name its column"
             )
         return NoResult(text + "; a text that contains the separator needs quotes")
@@ -230,7 +231,7 @@ class DelimitedTable(object):
         for name, count in zip(self.names, counts):
             if count.commas and count.commas == count.others:
                 raise NoResult(
-                    'column %s has numbers with commas, such as %s; add decimal: "," if these are decimal commas;'
+                    'column %s has numbers with commas, such as %s; add decimal: "," to result if these are decimal commas;'
                     ' write them without commas if these mark thousands; decimal: "." keeps them as texts'
                     % (name, count.example)
                 )
@@ -242,8 +243,9 @@ class DelimitedTable(object):
         like = [self._is_number(name.strip()) for name in header]
         if any(like) and like == [count.numbers > 0 and not count.others for count in below[: len(header)]]:
             raise NoResult(
-                "its first line, %s, is like the rows below it; if it has no header, write the names, such as"
-                " header: [a, b]; if it is the header, header: true" % self._shown(header)
+                "its first line, %s, is like the rows below it; if it has no header, write the names in"
+                " the study, result: {file: FILE, header: [a, b]}; if it is the header, header: true"
+                % self._shown(header)
             )
 
     def _is_number(self, cell: str) -> bool:
