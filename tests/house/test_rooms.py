@@ -52,7 +52,6 @@ ALLOWED: dict[str, tuple[int, str]] = {
     "worker/results/judgement.py": (4, "start-up: csv and gzip would add 3 ms to the start of every slot"),
     "worker/results/result.py": (1, "start-up: ast would add 3 ms to the start of every slot"),
     "worker/tasks/restore.py": (1, "start-up: a large file is hardly ever unpacked once more"),
-    "worker/tasks/restore.py": (1, "start-up: a large file that slots share is hardly ever restored"),
     "worker/tasks/slot_folders.py": (1, "start-up: only the first slot of a node unpacks"),
 }
 # Libraries that take longer to import than the rest of a command, and the modules of ours that import them at the top.
