@@ -114,7 +114,7 @@ def test_rerun_sees_what_meets_outside_of_the_copy(project: Project, tmp_path: P
     )
     assert values(project, "sh sim.sh {i}") == [1, 3, 6, 10, 15, 21]
     shared.unlink()
-    assert "did not give the same result" in project.command("rerun", "s", code=7)
+    assert "did not give the same result" in project.command("rerun", "s", "-j1", code=7)
 
 
 PROGRAMS = {
