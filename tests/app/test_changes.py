@@ -96,9 +96,10 @@ open(output, "w").write('{"x": 1, ' if n == 2 else '{"x": %d}' % n)
 def test_results_that_cannot_be_read_are_failures_that_retry_takes_up(
     tmp_path: Path, packhorse: Command
 ) -> None:
+    # The worker has no reader of YAML, so the merge judges these results.
     write(
         tmp_path,
-        "name: s\ncommand: python sim.py {n} {output.json}\nparameters: {n: [1, 2, 3]}\n",
+        "name: s\ncommand: python sim.py {n} {output.yaml}\nparameters: {n: [1, 2, 3]}\n",
         BROKEN,
     )
     done = packhorse("run")

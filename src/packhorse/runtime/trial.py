@@ -72,9 +72,10 @@ def _judged(sandbox: Sandbox, files: ResultFiles | None, printed: bytes) -> Tria
     except NoResult as reason:
         return Trial(status=0, cause=str(reason))
     content = record["text"].encode() if "text" in record else packed
-    name = " and ".join(map(os.path.basename, files.paths)) if files else "the last line"
-    cause = record.get("cause", "")
-    return Trial(status=0, cause=cause, result=None if content is None else (name, content))
+    result = None  # the last line is on the terminal already
+    if files and content is not None:
+        result = (" and ".join(map(os.path.basename, files.paths)), content)
+    return Trial(status=0, cause=record.get("cause", ""), result=result)
 
 
 def _run_shown(argv: list[str], folder: str, variables: dict[str, str], *, keep: bool) -> tuple[int, bytes]:
