@@ -225,10 +225,19 @@ def test_artifacts_that_cannot_be_kept_are_told_with_the_cause(project: Project)
 # Killed with SIGKILL, as schedulers do
 
 
+def copies(project: Project) -> Path:
+    """Return a folder for working copies that no other run on this machine tidies up."""
+    folder = project.path.parent / "copies"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
 def killed(project: Project, **keys: Any) -> Project:
     """Run STEPS until it has written all, and kill the worker, its slots and the command at once."""
     ready = project.path.parent / "ready"
-    process = steps(project, **keys).start("run", "study.yaml", env={**os.environ, "READY": str(ready)})
+    process = steps(project, **keys).start(
+        "run", "study.yaml", env={**os.environ, "READY": str(ready), "TMPDIR": str(copies(project))}
+    )
     until(ready.exists)
     for pid in [process.pid, *workers(project.directory), *marked(project.directory)]:
         with contextlib.suppress(ProcessLookupError):
@@ -252,7 +261,7 @@ def test_collect_keeps_what_a_killed_worker_has_left(project: Project) -> None:
 def test_the_next_wave_keeps_it_too_and_runs_the_task_again(project: Project) -> None:
     killed(project)
     project.file("sim.py", STEPS.replace("range(16)", "range(20)").replace("time.sleep(60)", "sys.exit(3)"))
-    project.run(code=7)
+    project.run(code=7, TMPDIR=str(copies(project)))
     assert len(kept(project, 0)) == 20, "the newer attempt replaces the older one"
     journals = b"".join(path.read_bytes() for path in project.directory.glob("journal/*.ndjson"))
     assert b'"stopped":{' in journals
