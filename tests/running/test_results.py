@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -342,3 +343,18 @@ def test_a_study_of_scalars_can_be_stacked_from_python(project: Project) -> None
 
     study(project, "import sys\nprint({'x': int(sys.argv[1]) ** 2})").run()
     assert open_run(project.directory).to_xarray()["x"].values.ravel().tolist() == [0, 1, 4]
+
+
+@pytest.mark.r
+def test_r_reads_a_stack_of_r_arrays(project: Project) -> None:
+    project.file(
+        "sim.R",
+        "n <- as.integer(commandArgs(TRUE))\nsaveRDS(list(x = array(n + 1:24, c(2, 3, 4))), 'x.rds')\n",
+    )
+    project.study(command="Rscript sim.R {n}", parameters={"n": [100, 200]}, result="x.rds").run()
+    project.command("collect", "s", "--stack")
+    script = "x <- readRDS('runs/s/results.rds')$x; cat(dim(x), x['200', 1, 2, 3, 4], names(dimnames(x))[1])"
+    done = subprocess.run(
+        ["Rscript", "-e", script], cwd=project.path, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "2 1 2 3 4 224 n"

@@ -41,6 +41,18 @@ class Stack(Struct, frozen=True):
             number = counted(len(self.other_shape), "task")
             yield f"arrays of another shape, of {number}, are not in the stack, such as task {shown}"
 
+    def labelled(self) -> dict[str, tuple[np.ndarray[Any, Any], list[tuple[str, int, list[str]]]]]:
+        """Return each variable with (name, size, labels) of its dimensions; labels are empty where it has none."""
+        found = {}
+        for name, variable in self.dataset.data_vars.items():
+            dims = []
+            for dim in map(str, variable.dims):
+                known = self.dataset.coords.get(dim)
+                labels = [] if known is None else [text(label) for label in known.values.tolist()]
+                dims.append((dim, self.dataset.sizes[dim], labels))
+            found[str(name)] = (variable.values, dims)
+        return found
+
 
 def stack_results(
     space: ParameterSpace, fold: Fold, result: Result | None, readers: Readers | None = None

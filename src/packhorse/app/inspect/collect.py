@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +10,7 @@ from msgspec import Meta, Struct
 
 from packhorse.app.inspect.killed_workers import keep_killed
 from packhorse.model.json_output import JsonOutput
+from packhorse.model.study import Study
 from packhorse.remote.last_known import fetch_or_note
 from packhorse.remote.open_store import open_store
 from packhorse.results.fold import Fold
@@ -17,6 +19,7 @@ from packhorse.results.table import MergeReport
 from packhorse.rundata.outcomes import frozen_study, latest_outcomes
 from packhorse.rundata.table import merge_table, own_readers, table_notes
 from packhorse.rundir.directory import RunDirectory
+from packhorse.runtime.r_files import RArray, write_r_arrays
 
 
 class Collected(Struct, frozen=True, kw_only=True):
@@ -71,8 +74,23 @@ def collect(run: RunDirectory, *, stacked: bool = False) -> Collected:
         stack = stack_results(outcomes.space, outcomes.fold, study.result, own_readers(run))
         path = str(run.path / "results.nc")
         write_stack(stack, Path(path))
-        notes = (*notes, *stack.notes())
+        notes = (*notes, *stack.notes(), *_stack_for_r(run, study, stack))
     return Collected(run=run, merge=merged, fold=outcomes.fold, notes=notes, stack=path)
+
+
+def _stack_for_r(run: RunDirectory, study: Study, stack: Stack) -> Iterator[str]:
+    """Also write the stack as results.rds for a study in R; yield a sentence on it."""
+    if not any("Rscript" in word or word.endswith((".R", ".r")) for word in (*study.command, study.shell)):
+        return
+    path = run.path / "results.rds"
+    arrays = {
+        name: RArray(values.ravel(order="F").astype("<f8").tobytes(), dims)
+        for name, (values, dims) in stack.labelled().items()
+    }
+    failed = write_r_arrays(arrays, path)
+    yield (
+        f"no results.rds: {failed}" if failed else f"for R, readRDS('{path}') has the arrays as a named list"
+    )
 
 
 def stack_run(run: RunDirectory) -> Stack:
