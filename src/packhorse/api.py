@@ -178,8 +178,8 @@ class Study:
 class Run:
     """One run directory: its state and its table."""
 
-    def __init__(self, path: Path, outcome: Outcome | None = None) -> None:
-        self.path = path.resolve()
+    def __init__(self, path: StrPath, outcome: Outcome | None = None) -> None:
+        self.path = Path(path).resolve()
         self.outcome = outcome
 
     def __repr__(self) -> str:

@@ -87,6 +87,26 @@ def test_tasks_without_a_result_among_others_are_told(project: Project) -> None:
     assert "1 task returned no result, while others did, and is not in the table: task 1 (n=1)" in said
 
 
+@pytest.mark.parametrize(
+    "script", ["print([{'x': 1}, {'x': 2}])", "import json\nprint(json.dumps([{'x': 1}, {'x': 2}]))"]
+)
+def test_a_list_of_rows_on_the_last_line_is_a_result(project: Project, script: str) -> None:
+    study(
+        project, script, result="json" if "[{'x'" in script and "json" not in script else "auto", tasks=1
+    ).run()
+    assert project.rows("x") == [1, 2]
+
+
+def test_a_list_that_is_not_rows_is_only_printed(project: Project) -> None:
+    study(project, "print([1, 2])", tasks=1).run()
+    assert "result" not in project.table().columns
+
+
+def test_numpy_booleans_in_a_printed_dict_are_read(project: Project) -> None:
+    study(project, 'print(\'{"a": np.True_, "b": np.False_}\')', tasks=1).run()
+    assert project.rows("a", "b") == [(True, False)]
+
+
 def test_functions_that_return_none_among_others_are_told(project: Project) -> None:
     project.file("sim.py", "def f(n):\n    return None if n == 1 else {'x': n}\n")
     said = project.study(function="sim:f", parameters={"n": {"range": [3]}}).run()
@@ -231,6 +251,15 @@ def test_an_r_object_that_is_no_table_is_told(project: Project) -> None:
     project.file("sim.R", "saveRDS(function(x) x, 'x.rds')\n")
     project.study(command="Rscript sim.R", result="x.rds").run(code=7)
     assert "cannot write a function" in project.failure()["cause"]
+
+
+def test_a_formula_without_a_value_is_refused(project: Project) -> None:
+    code = (
+        "import openpyxl\nbook = openpyxl.Workbook()\nbook.active.append(['a', 'b'])\n"
+        "book.active.append([1, '=A2*2'])\nbook.save('x.xlsx')"
+    )
+    study(project, code, result="x.xlsx", tasks=1).run(code=7)
+    assert "the formula in B2 has no value" in project.failure()["cause"]
 
 
 def test_several_files_are_joined_by_row_or_task(project: Project) -> None:

@@ -87,7 +87,7 @@ def stack_results(
         {name: variable.as_variable(_outer_dims(space)) for name, variable in stacked.items()},
         _coordinates(space),
     )
-    return Stack(dataset, space.size - len(done), tuple(sorted(others)))
+    return Stack(dataset, space.size - len(done | others), tuple(sorted(others)))
 
 
 class _Variable:

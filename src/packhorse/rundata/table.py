@@ -18,6 +18,7 @@ from packhorse.text.amounts import counted
 from packhorse.worker.results.cells import NUMBERS
 
 SHOWN = 5  # tasks in one sentence
+STACK_HINT = "to join them in one file: packhorse collect RUN --stack"
 
 
 def merge_table(
@@ -70,7 +71,7 @@ def _left_out(report: MergeReport, space: ParameterSpace) -> Iterator[str]:
         yield f"column {column}: {counted(count, 'cell')} with {word} among numbers read {meaning}"
     if report.arrays:
         names = ", ".join(f"{name} ({counted(count, 'task')})" for name, count in report.arrays.items())
-        yield f"arrays are not in the table: {names}; to join them in one file: packhorse collect RUN --stack"
+        yield f"arrays are not in the table: {names}; {STACK_HINT}"
 
 
 def named_tasks(indices: Sequence[int], space: ParameterSpace) -> str:

@@ -17,7 +17,7 @@ from packhorse.results.fold import Fold
 from packhorse.results.stack import Stack, stack_results, write_stack
 from packhorse.results.table import MergeReport
 from packhorse.rundata.outcomes import frozen_study, latest_outcomes
-from packhorse.rundata.table import merge_table, own_readers, table_notes
+from packhorse.rundata.table import STACK_HINT, merge_table, own_readers, table_notes
 from packhorse.rundir.directory import RunDirectory
 from packhorse.runtime.r_files import RArray, write_r_arrays
 
@@ -74,7 +74,11 @@ def collect(run: RunDirectory, *, stacked: bool = False) -> Collected:
         stack = stack_results(outcomes.space, outcomes.fold, study.result, own_readers(run))
         path = str(run.path / "results.nc")
         write_stack(stack, Path(path))
-        notes = (*notes, *stack.notes(), *_stack_for_r(run, study, stack))
+        notes = (
+            *(note for note in notes if not note.endswith(STACK_HINT)),
+            *stack.notes(),
+            *_stack_for_r(run, study, stack),
+        )
     return Collected(run=run, merge=merged, fold=outcomes.fold, notes=notes, stack=path)
 
 

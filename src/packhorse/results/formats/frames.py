@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Mapping
+from typing import Any
 
 from packhorse.results.formats.rows import File, Row, missing_library
 from packhorse.worker.results.delimited import distinct
@@ -37,6 +39,7 @@ def read_xlsx(file: File) -> list[Row]:
         }
     except Exception as error:
         raise ValueError(f"it is not a workbook: {error}") from error
+    _refuse_formulas(file.data, sheets)
     filled = {
         title: rows for title, rows in sheets.items() if any(any(c is not None for c in row) for row in rows)
     }
@@ -54,3 +57,15 @@ def read_xlsx(file: File) -> list[Row]:
                 "its first row has numbers and no names; write their names, such as header: [a, b]"
             )
     return [dict(zip(names, row, strict=True)) for row in body]
+
+
+def _refuse_formulas(data: bytes, sheets: Mapping[str, list[list[Any]]]) -> None:
+    """Raise ValueError for a formula without a stored value, as programs other than Excel write them."""
+    import openpyxl
+
+    book = openpyxl.load_workbook(io.BytesIO(data), read_only=True)
+    for sheet in book.worksheets:
+        for row, values in zip(sheet.iter_rows(), sheets[sheet.title], strict=False):
+            for cell, value in zip(row, values, strict=False):
+                if value is None and isinstance(cell.value, str) and cell.value.startswith("="):
+                    raise ValueError(f"the formula in {cell.coordinate} has no value; write the value")

@@ -112,7 +112,7 @@ def cell(text: str, decimal: str = ".") -> Any:
     if INTEGER.fullmatch(number):
         return -0.0 if number == "-0" else _integer(number)
     if FLOAT.fullmatch(number):
-        value = float(number)
+        value = float(number.replace("D", "e").replace("d", "e"))
         return text if value in (float("inf"), float("-inf")) else value  # beyond doubles: kept as a text
     return text
 

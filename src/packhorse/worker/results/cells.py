@@ -7,8 +7,12 @@ import re
 
 # Leading zeros make an identifier ("007"), not a number; underscores and blanks are not digits.
 INTEGER = re.compile(r"[+-]?(0|[1-9][0-9]*)")
-FLOAT = re.compile(r"[+-]?((0|[1-9][0-9]*)(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
+# Fortran prints 1.0D-03; without a point, 12D3 is a name.
+FLOAT = re.compile(
+    r"[+-]?((0|[1-9][0-9]*)(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?|[+-]?[0-9]*\.[0-9]+[dD][+-]?[0-9]+"
+)
 WITH_COMMAS = re.compile(r"[+-]?[0-9]+(,[0-9]+)+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
+WITH_POINTS = re.compile(r"[+-]?[0-9]{1,3}(\.[0-9]{3})+(,[0-9]+)?")  # thousands, with a decimal comma
 WHOLE_PART = re.compile(r"[+-]?[0-9]+")
 DECIMALS = re.compile(r"[0-9]+([eE][+-]?[0-9]+)?")
 

@@ -10,7 +10,14 @@ import itertools
 import re
 import sys
 
-from packhorse.worker.results.cells import DECIMALS, WHOLE_PART, WITH_COMMAS, is_missing, is_number
+from packhorse.worker.results.cells import (
+    DECIMALS,
+    WHOLE_PART,
+    WITH_COMMAS,
+    WITH_POINTS,
+    is_missing,
+    is_number,
+)
 from packhorse.worker.results.refusal import NoResult
 
 TYPE_CHECKING = False
@@ -43,20 +50,29 @@ def decode(data: bytes, setting: "dict[str, Any]") -> str:
 
 
 def is_table(text: str) -> bool:
-    """Return whether a text of several lines or cells holds only numbers, as numpy.savetxt writes them."""
+    """Return whether a text file is a table of numbers, as numpy.savetxt and R's write.table write it.
+
+    Either all of several lines or cells are numbers, or each line below the first has as many cells, numbers among them.
+    """
     lines = [line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
-    cells = [cell for line in lines for cell in line.replace(",", " ").replace(";", " ").split()]
-    return (len(lines) > 1 or len(cells) > 1) and all(is_number(cell) or is_missing(cell) for cell in cells)
+    rows = [line.replace(",", " ").replace(";", " ").split() for line in lines]
+    numeric = [[is_number(cell) or is_missing(cell) for cell in row] for row in rows]
+    if sum(map(len, rows)) > 1 and all(map(all, numeric)):
+        return True
+    widths = {len(row) for row in rows[1:]}
+    if len(widths) != 1 or len(rows[0]) not in (max(widths), max(widths) - 1):
+        return False
+    return all(map(any if max(widths) > 1 else all, numeric[1:]))
 
 
 class _Counts(object):
     """How many cells of a column are numbers, other texts, and numbers with commas."""
 
-    __slots__ = ("commas", "example", "numbers", "others")
+    __slots__ = ("commas", "example", "numbers", "others", "points")
 
     def __init__(self) -> None:
         self.numbers = self.others = self.commas = 0
-        self.example = ""
+        self.example = self.points = ""
 
 
 class DelimitedTable(object):
@@ -110,8 +126,18 @@ class DelimitedTable(object):
         head = _without_quoted(self._body.lstrip("\r\n").partition("\n")[0])
         present = [char for char in CANDIDATES if char in head]
         if form in ("dat", "txt"):
-            return "," if "," in present and " " not in head.strip().replace(", ", ",") else " "
-        return present[0] if present else ","
+            only = [char for char in present if " " not in head.strip().replace(char + " ", char)]
+            return only[0] if only else " "
+        return present[0] if present else " " if self._has_blanks() else ","
+
+    def _has_blanks(self) -> bool:
+        """Return whether blanks separate the cells, as numpy.savetxt writes them: as many in each line, numbers below."""
+        lines = [line.split() for line in self._body.splitlines() if line.strip()]
+        below = lines[1:] or lines
+        return len(lines[0]) > 1 and all(
+            len(cells) == len(lines[0]) and all(is_number(cell) or is_missing(cell) for cell in cells)
+            for cells in below
+        )
 
     # The header
 
@@ -173,15 +199,24 @@ class DelimitedTable(object):
             self._require_row_names(line, longer)
             self.names = distinct([""] + self.names)
             self.row_names = True
+        self._refuse_blank_lines()
         self._refuse_commas(counts)
         if self._skip and self.setting.get("header") is not True:
             self._refuse_data_as_header(counts)
+
+    def _refuse_blank_lines(self) -> None:
+        if len(self.names) == 1 and re.search(r"\n[ \t]*\r?\n", self._body):
+            raise NoResult(
+                "it has one column and blank lines, which may be missing values; write NA for these"
+            )
 
     def _count(self, count: "_Counts", cell: str) -> None:
         if self._is_number(cell):
             count.numbers += 1
         elif not is_missing(cell):
             count.others += 1
+            if WITH_POINTS.fullmatch(cell):
+                count.points = count.points or cell
             if WITH_COMMAS.fullmatch(cell):
                 count.commas += 1
                 count.example = count.example or cell
@@ -226,6 +261,13 @@ class DelimitedTable(object):
         return NoResult(text + "; a text that contains the separator needs quotes")
 
     def _refuse_commas(self, counts: "list[_Counts]") -> None:
+        if self.decimal == ",":
+            for name, count in zip(self.names, counts):
+                if count.points:
+                    raise NoResult(
+                        "column %s has marks of thousands, such as %s; write it without"
+                        % (name, count.points)
+                    )
         if self.setting.get("decimal"):
             return
         for name, count in zip(self.names, counts):

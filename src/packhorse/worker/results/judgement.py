@@ -75,7 +75,12 @@ def parse_json(data: bytes) -> "Any":
     except RecursionError:
         raise NoResult("it is nested too deeply") from None
     except ValueError as error:
-        raise NoResult("it is not JSON: %s" % error) from None
+        hint = (
+            "; several values, one a line, are .ndjson (format: ndjson)"
+            if str(error).startswith("Extra data")
+            else ""
+        )
+        raise NoResult("it is not JSON: %s%s" % (error, hint)) from None
     if HUGE.search(data):
         json.loads(text, parse_float=_finite)
     return value

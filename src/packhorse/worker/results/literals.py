@@ -37,6 +37,7 @@ CALLS = frozenset(
     ]
 )
 NAMES = {"nan": float("nan"), "inf": float("inf"), "NaN": float("nan"), "Infinity": float("inf")}
+NAMES["True_"], NAMES["False_"] = True, False
 NAMES["true"], NAMES["false"], NAMES["null"] = True, False, None  # type: ignore[assignment]
 
 

@@ -4,7 +4,7 @@ import glob
 import os
 
 from packhorse.worker.results.complete import is_complete
-from packhorse.worker.results.judgement import judge
+from packhorse.worker.results.judgement import judge, parse_json
 from packhorse.worker.results.refusal import NoResult
 from packhorse.worker.tasks.task import fill_template
 
@@ -59,8 +59,11 @@ def suffix_format(file: str) -> str:
 class ResultFiles(object):
     """The files of one task's result: paths, or patterns that one new or changed file must match."""
 
-    def __init__(self, setting: "dict[str, Any]", paths: "list[str]", formats: "list[str]") -> None:
+    def __init__(
+        self, setting: "dict[str, Any]", paths: "list[str]", formats: "list[str]", folder: str = ""
+    ) -> None:
         self.setting = setting
+        self.folder = folder  # of the study; messages name files from there
         self.paths, self.formats = paths, formats
         self.patterns = any(map(glob.has_magic, paths))
         self.before: "dict[str, tuple[int, int]]" = {}  # what patterns matched when the task began
@@ -86,7 +89,11 @@ class ResultFiles(object):
             try:
                 judge(data, form, self.setting)
             except NoResult as reason:
-                record.update(outcome="FAILED", exit=0, cause="%s is refused: %s" % (name, reason))
+                record.update(
+                    outcome="FAILED",
+                    exit=0,
+                    cause="%s is refused: %s" % (name, str(reason).replace("FILE", name)),
+                )
                 break
         return packed
 
@@ -108,7 +115,7 @@ class ResultFiles(object):
         taken: "Taken" = []
         for named, form in zip(self.paths, self.formats):
             path = self._match(named)
-            taken.append((os.path.basename(path), form or suffix_format(path) or "text", _read(path)))
+            taken.append((os.path.basename(path), form or suffix_format(path) or "text", self._read(path)))
         if sum(len(data) for _, _, data in taken) > LARGEST:
             raise NoResult(TOO_LARGE)
         return taken
@@ -128,7 +135,7 @@ class ResultFiles(object):
     def _match(self, path: str) -> str:
         if not glob.has_magic(path):
             return path
-        pattern = os.path.basename(path)
+        pattern = self._shown(path)
         matches = sorted(
             match for match in glob.glob(path, recursive=True) if self.before.get(match) != _state(match)
         )
@@ -136,15 +143,41 @@ class ResultFiles(object):
             return matches[0]
         if not matches:
             raise NoResult("the command succeeded but wrote no file that matches %s" % pattern)
-        names = ", ".join(os.path.basename(match) for match in matches[:3])
+        names = ", ".join(map(self._shown, matches[:3]))
         raise NoResult("%d files match %s (%s); a task has one result" % (len(matches), pattern, names))
+
+    def _shown(self, path: str) -> str:
+        return os.path.relpath(path, self.folder) if self.folder else os.path.basename(path)
+
+    def _read(self, path: str) -> bytes:
+        shown = self._shown(path)
+        try:
+            if os.stat(path).st_size > LARGEST:
+                raise NoResult(TOO_LARGE)
+            with open(path, "rb") as stream:
+                return stream.read()
+        except IsADirectoryError:
+            raise NoResult("%s is a folder; name the file in it" % shown) from None
+        except FileNotFoundError:
+            raise NoResult(
+                "the command succeeded but wrote no %s%s" % (shown, self._elsewhere(path))
+            ) from None
+        except OSError as error:
+            raise NoResult("%s cannot be read: %s" % (shown, error.strerror)) from None
+
+    def _elsewhere(self, path: str) -> str:
+        """Return a hint where the file was written relative to the folder in which the task started."""
+        other = os.path.abspath(self._shown(path))  # from the folder in which tasks start
+        if not self.folder or not os.path.isfile(other) or os.path.realpath(other) == os.path.realpath(path):
+            return ""
+        return " in the study's folder, from which `result` is named; it wrote %s" % self._shown(other)
 
 
 def result_files(work: "Work", task: "Task") -> ResultFiles:
     """Return the files that the study names, with the task's values in their names."""
     files = [work["result"]] + work["result"].get("more", [])
     paths = [os.path.join(task.folders.study, fill_template(file["file"], task)) for file in files]
-    return ResultFiles(work["result"], paths, [file.get("format", "") for file in files])
+    return ResultFiles(work["result"], paths, [file.get("format", "") for file in files], task.folders.study)
 
 
 def _state(path: str) -> "tuple[int, int]":
@@ -153,20 +186,6 @@ def _state(path: str) -> "tuple[int, int]":
         return stats.st_size, stats.st_mtime_ns
     except OSError:
         return -1, -1
-
-
-def _read(path: str) -> bytes:
-    try:
-        if os.stat(path).st_size > LARGEST:
-            raise NoResult(TOO_LARGE)
-        with open(path, "rb") as stream:
-            return stream.read()
-    except IsADirectoryError:
-        raise NoResult("%s is a folder; name the file in it" % os.path.basename(path)) from None
-    except FileNotFoundError:
-        raise NoResult("the command succeeded but wrote no %s" % os.path.basename(path)) from None
-    except OSError as error:
-        raise NoResult("%s cannot be read: %s" % (os.path.basename(path), error.strerror)) from None
 
 
 def result_from_output(record: "dict[str, Any]", stdout: bytes, kind: str) -> "tuple[bytes | None, bytes]":
@@ -178,9 +197,23 @@ def result_from_output(record: "dict[str, Any]", stdout: bytes, kind: str) -> "t
         if len(last) > LARGEST:
             raise NoResult(TOO_LARGE)
         return attach(record, _as_json(last, kind), "json"), stdout[:cut]
+    if ends == b"[]" and _are_rows(last):
+        return attach(record, last, "json"), stdout[:cut]
     if kind == "json":
         raise NoResult("no JSON object on the last line of the output")
     return None, stdout
+
+
+def _are_rows(line: bytes) -> bool:
+    """Return whether a line is a list of JSON objects: rows, and not only a list that a program prints."""
+    if b"{" not in line or len(line) > LARGEST:
+        return False
+    try:
+        judge(line, "json", {})
+        value = parse_json(line)
+    except NoResult:
+        return False
+    return bool(value) and all(type(row) is dict for row in value)
 
 
 def _as_json(line: bytes, kind: str) -> bytes:

@@ -348,7 +348,9 @@ class Launcher(object):
             record.update(outcome=ended.why, cause=limit_cause(ended.why, self.work))
             packed = target.take_complete(record) if self.work.get("partial") and target else None
         elif "signal" in record or "exit" in record:
-            record.update(outcome="FAILED", cause=failure_cause(stdout, stderr))
+            # What a killed program has printed last is seldom why.
+            killed = "killed by signal %d" % record["signal"] if "signal" in record else ""
+            record.update(outcome="FAILED", cause=failure_cause(b"" if killed else stdout, stderr) or killed)
             stdout = stdout if record["cause"] else self._read_log(record)
         else:
             packed, stdout = self._take_result(record, target, stdout)
