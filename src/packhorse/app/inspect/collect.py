@@ -59,15 +59,21 @@ def collect(run: RunDirectory, *, stacked: bool = False) -> Collected:
 
     `stacked` also writes results.nc, with the parameters as dimensions. Raises UsageError where there is nothing to stack.
     """
-    store, missing = open_store(run), []
-    old = fetch_or_note(store, lambda: missing.append(store.fetch_all()))
-    killed = () if old else keep_killed(run, store)
+    store = open_store(run)
+    fetched: list[str] = []
+
+    def fetch() -> None:
+        with store.open():  # one session for both
+            fetched.append(store.fetch_all())
+            fetched.extend(keep_killed(run, store))
+
+    old = fetch_or_note(store, fetch)
     outcomes, study = latest_outcomes(run), frozen_study(run)
     merged = merge_table(run, outcomes.space, outcomes.fold, study, outcomes.plan)
     notes = (
         *merged.notes,
         *table_notes(merged, outcomes.space, study),
-        *filter(None, (*missing, old, *killed)),
+        *filter(None, (*fetched, old)),
     )
     path = ""
     if stacked:
