@@ -320,7 +320,8 @@ def test_latin_1_and_semicolons_are_read_as_the_study_says(project: Project) -> 
 
 def test_pickles_are_read_only_where_the_user_trusts_them(project: Project) -> None:
     code = "import pickle\npickle.dump({'x': 0.5}, open('out.pkl', 'wb'))"
-    study(project, code, result="out.pkl", tasks=1).run("--trust-pickle")
+    assert "runs code" in study(project, code, result="out.pkl", tasks=1).run(code=7)
+    project.run("--trust-pickle")
     assert project.rows("x") == [0.5]
     (project.directory).chmod(0o777)  # others could have written them
     assert "'pickle' cannot be read" in project.command("collect", "s")

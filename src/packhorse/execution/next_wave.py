@@ -38,6 +38,8 @@ def find_pending(context: RunContext, fold: Fold, reporter: Reporter) -> Pending
         now = context.prepared.identity
         wanted = replace(now, code=latest.code) if options.old_code else now
         again = mended(context.run, latest, fold, change, wanted)
+        if options.trust_pickle and not context.run.work(latest.wave)["result"].get("trust_pickle"):
+            again = fold.ranges("FAILED")  # pickles may have been refused
         failed = count(again)
         if again:
             ranges = joined([*ranges, *again])
