@@ -85,6 +85,7 @@ def test_a_cell_may_be_longer_than_the_default_of_csv() -> None:
         pytest.param('n\n"1,234"\n', "csv", {}, ["column n", "1,234"], id="thousands in quotes"),
         pytest.param('"a";"b"\n0,25;1\n', "csv", {}, ["column a", 'decimal: ","'], id="write.csv2"),
         pytest.param("a,b\n1,2,3\n4,5\n", "csv", {}, ["line 2 has 3 cells", "2 names"], id="one row too long"),
+        pytest.param("a,b\n1,2,\n", "csv", {}, ["line 2 has 3 cells", "ends with the separator"], id="a comma at the end"),
         pytest.param("note,x\nlate, again,1\n", "csv", {}, ["needs quotes"], id="unquoted comma"),
         pytest.param("a,b\n1\n", "csv", {}, ["line 2 has 1 cell"], id="too short"),
         pytest.param("1 2\n3 4\n", "csv", {}, ["header: [a, b]"], id="savetxt with blanks and no header in a csv"),

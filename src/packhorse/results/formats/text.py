@@ -49,7 +49,7 @@ def read_yaml(file: File) -> list[Row]:
     try:
         value = YAML(typ="safe", pure=True).load(decode(file.data, file.setting))
     except YAMLError as error:
-        raise ValueError(str(error).partition("\n")[0]) from error
+        raise ValueError(getattr(error, "problem", None) or str(error).partition("\n")[0]) from error
     return json_rows(msgspec.to_builtins(value, str_keys=True))
 
 

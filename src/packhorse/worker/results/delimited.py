@@ -250,6 +250,8 @@ class DelimitedTable(object):
         text = "line %d has %s, but the header has %s" % (line, have, want)
         if len(cells) < len(self.names):
             return NoResult(text)
+        if not cells[-1].strip():
+            return NoResult(text + "; it ends with the separator")
         pairs = [(a.strip(), b.strip()) for a, b in zip(cells, cells[1:])]
         if self.separator == "," and any(WHOLE_PART.fullmatch(a) and DECIMALS.fullmatch(b) for a, b in pairs):
             return NoResult(
