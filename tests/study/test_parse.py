@@ -223,7 +223,7 @@ def test_commands_as_list_and_for_a_shell():
             "Did you mean 'json'?",
         ),
         ("command: a\nresult: out.sav", "2:9", "suffix '.sav'", "format: csv"),
-        ("command: a\nresult: ../out.csv", "2:9", "leads out", "inside"),
+        ("command: a\nresult: /tmp/out.csv", "2:9", "leads out", "in the project"),
         ("command: a\nresult: '{nn}.csv'", "2:9", "{nn} is neither a parameter", "index"),
         ("command: a\nresult: {format: csv}", "2:9", "no file", "file: out.csv"),
         ("command: a\nresult: {file: a.b, format: xml}", "2:29", "must be one of csv", "Allowed: "),

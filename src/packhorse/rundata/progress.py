@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 from typing import Any
 
@@ -78,13 +79,18 @@ def _report_full_disk(event: dict[str, Any], reporter: Reporter) -> None:
         reporter.say("the disk has free space again; the run continues")
 
 
+def _yaml_word(name: str) -> str:
+    """Return a file name or pattern for a list in YAML, in quotes where it needs them."""
+    return name if re.fullmatch(r"[A-Za-z_./][A-Za-z0-9_./-]*", name) else "'" + name.replace("'", "''") + "'"
+
+
 def _report_files(event: dict[str, Any], reporter: Reporter) -> None:
     names = event["files"]
     shown = ", ".join(names[:5]) + (f" and {event['count'] - 5} more" if event["count"] > 5 else "")
     if event["note"] == "new files":
         reporter.warn(
             f"the first task also wrote {shown}, which the study does not name, so it is not kept;"
-            f" to keep it, add to the study:\n  artifacts: [{event.get('pattern', names[0])!r}]"
+            f" to keep it, add to the study:\n  artifacts: [{_yaml_word(event.get('pattern') or names[0])}]"
         )
     elif event["note"] == "changed data":
         reporter.warn(
