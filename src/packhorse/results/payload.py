@@ -33,7 +33,7 @@ from packhorse.results.formats.text import (
 from packhorse.results.journal import Journal, Record
 from packhorse.worker.results.judgement import expand, parse_json
 from packhorse.worker.results.refusal import NoResult
-from packhorse.worker.results.result import suffix_format
+from packhorse.worker.results.suffixes import suffix_format
 
 R_FORMATS = ("rds", "rdata")
 # Reads many R files at once, since R takes longer to start than to read one: (content, format) -> JSON, or the reason.

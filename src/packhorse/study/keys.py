@@ -29,6 +29,7 @@ from packhorse.text.keys import (
     word_list,
 )
 from packhorse.text.node import Node, as_list, as_number, as_text, as_texts, check_text, items, refuse
+from packhorse.worker.results.suffixes import COMPRESSIBLE, SUFFIXES
 
 Table = dict[str, Key]
 
@@ -124,33 +125,7 @@ CLUSTER: Table = {
 # --- result, environment, summary, index variable ---
 
 RESULT_WORDS = ("auto", "json", "none", "return")
-# The worker has the same table (`worker.results.result.SUFFIXES`); a test compares them.
-FORMATS = {
-    ".json": "json",
-    ".ndjson": "ndjson",
-    ".jsonl": "ndjson",
-    ".csv": "csv",
-    ".tsv": "tsv",
-    ".dat": "dat",
-    ".txt": "txt",
-    ".yaml": "yaml",
-    ".yml": "yaml",
-    ".parquet": "parquet",
-    ".npy": "npy",
-    ".npz": "npz",
-    ".rds": "rds",
-    ".rdata": "rdata",
-    ".rda": "rdata",
-    ".h5": "hdf5",
-    ".hdf5": "hdf5",
-    ".nc": "netcdf",
-    ".mat": "mat",
-    ".xlsx": "xlsx",
-    ".pkl": "pickle",
-    ".pickle": "pickle",
-}
-COMPRESSIBLE = ("json", "ndjson", "csv", "tsv", "dat", "txt", "yaml", "text")
-FORMAT_NAMES = sorted({*FORMATS.values(), "text", *(f"{name}.gz" for name in COMPRESSIBLE)})
+FORMAT_NAMES = sorted({*SUFFIXES.values(), "text", *(f"{name}.gz" for name in COMPRESSIBLE)})
 
 
 def _read_header(node: Node, what: str) -> tuple[str, ...] | bool:

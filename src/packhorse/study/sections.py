@@ -11,9 +11,7 @@ from packhorse.model.space import text
 from packhorse.model.study import Cluster, Environment, IndexVariable, Resources, Result, ResultFile, Summary
 from packhorse.study.keys import (
     CLUSTER,
-    COMPRESSIBLE,
     ENVIRONMENT,
-    FORMATS,
     INDEX_VARIABLE,
     RESOURCES,
     RESULT,
@@ -27,6 +25,7 @@ from packhorse.study.parameters.levels import level_value
 from packhorse.study.template import BUILTIN, compile_command, compile_word, is_several, split
 from packhorse.text.keys import read_keys
 from packhorse.text.node import Node, as_text, as_texts, describe, entries, items, mapping, nearest, refuse
+from packhorse.worker.results.suffixes import SUFFIXES, suffix_format
 
 
 def read_resources(node: Node) -> Resources:
@@ -117,15 +116,11 @@ def _result_file(node: Node, names: Iterable[str], file_format: str) -> ResultFi
         hint = "Write {name} with a parameter of one text or number."
         refuse(node, f"result: '{path}' has a placeholder of several arguments.", hint)
     project_path(path, node)
-    name = PurePosixPath(path.replace("{output.", "{output}.").replace("}", "")).name.lower()
-    suffix = PurePosixPath(name).suffix
-    compressed = suffix == ".gz"
-    known = FORMATS.get(PurePosixPath(name[:-3]).suffix if compressed else suffix, "")
-    if compressed:
-        known = f"{known}.gz" if known in COMPRESSIBLE else ""
+    name = PurePosixPath(path.replace("{output.", "{output}.").replace("}", "")).name
+    suffix, known = PurePosixPath(name).suffix.lower(), suffix_format(name)
     if not file_format and suffix and not known and not suffix.endswith("*"):
         hint = (
-            f"Allowed: {', '.join(FORMATS)}. Give the format, {{file: {path}, format: csv}}, "
+            f"Allowed: {', '.join(SUFFIXES)}. Give the format, {{file: {path}, format: csv}}, "
             f"or a command that makes a file of it, {{file: out.csv, convert: COMMAND}}, "
             f"or keep the file as it is, artifacts: {path}"
         )

@@ -6,6 +6,7 @@ import os
 from packhorse.worker.results.complete import is_complete
 from packhorse.worker.results.judgement import judge, parse_json
 from packhorse.worker.results.refusal import NoResult
+from packhorse.worker.results.suffixes import suffix_format
 from packhorse.worker.tasks.task import fill_template
 
 TYPE_CHECKING = False
@@ -20,40 +21,6 @@ if TYPE_CHECKING:
 INLINE = 4096  # bytes of a result that the journal itself holds
 LARGEST = 64 << 20  # bytes of a result
 TOO_LARGE = "the result is larger than 64 MiB; name a file in artifacts:"
-SUFFIXES = {
-    ".json": "json",
-    ".ndjson": "ndjson",
-    ".jsonl": "ndjson",
-    ".csv": "csv",
-    ".tsv": "tsv",
-    ".dat": "dat",
-    ".txt": "txt",
-    ".yaml": "yaml",
-    ".yml": "yaml",
-    ".parquet": "parquet",
-    ".npy": "npy",
-    ".npz": "npz",
-    ".rds": "rds",
-    ".rdata": "rdata",
-    ".rda": "rdata",
-    ".h5": "hdf5",
-    ".hdf5": "hdf5",
-    ".nc": "netcdf",
-    ".mat": "mat",
-    ".xlsx": "xlsx",
-    ".pkl": "pickle",
-    ".pickle": "pickle",
-}
-COMPRESSIBLE = ("json", "ndjson", "csv", "tsv", "dat", "txt", "yaml", "text")
-
-
-def suffix_format(file: str) -> str:
-    """Return the format that the suffix of a file name tells, or an empty text."""
-    stem, suffix = os.path.splitext(file.lower())
-    if suffix == ".gz":
-        form = SUFFIXES.get(os.path.splitext(stem)[1], "")
-        return form + ".gz" if form in COMPRESSIBLE else ""
-    return SUFFIXES.get(suffix, "")
 
 
 class ResultFiles(object):
