@@ -8,6 +8,7 @@ import binascii
 import errno
 import json
 import os
+import platform
 import socket
 import threading
 import time
@@ -16,6 +17,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import Any, Union
+
+    from packhorse.worker.work_file import Work
 
     # A dict, or journal lines of several records that a slot has framed; and bytes for the pack, or None.
     Entry = tuple[Union[dict[str, Any], bytes], Union[bytes, None]]
@@ -223,6 +226,27 @@ class Journal(object):
             self.write_event({"end": end, "at": now()})
             self.sync()
             return complete and not self.held
+
+
+def journal_header(work: "Work", element: int, restart: int) -> "dict[str, Any]":
+    """Return the first line of a journal of this process, for a worker without slots and without a deadline."""
+    return {
+        "format": "packhorse-journal",
+        "version": 1,
+        "run": work["run"],
+        "wave": work["wave"],
+        "element": element,
+        "restart": restart,
+        "host": platform.node(),
+        "pid": os.getpid(),
+        "space": work["space_digest"],
+        "code": work["code"],
+        "environment": work["environment"],
+        "started": round(time.time(), 3),
+        "python": platform.python_version(),
+        "slots": 0,
+        "deadline": None,
+    }
 
 
 def journal_name(wave: int, element: int, restart: int) -> str:

@@ -10,7 +10,7 @@ import time
 
 from packhorse.worker.deadline import Deadline
 from packhorse.worker.disk import Disk, StillFull
-from packhorse.worker.journal import Journal, journal_name
+from packhorse.worker.journal import Journal, journal_header, journal_name
 from packhorse.worker.leases import Leases, Positions, wave_owner
 from packhorse.worker.private_folder import PrivateFolder, remove_abandoned
 from packhorse.worker.ranges import PROBE_TASKS
@@ -93,26 +93,6 @@ class Worker(object):
         self.hurried = False  # whether a signal ends us
         self.selector = selectors.DefaultSelector()
 
-    def _header(self, slots: int) -> "dict[str, Any]":
-        work = self.work
-        return {
-            "format": "packhorse-journal",
-            "version": 1,
-            "run": work["run"],
-            "wave": work["wave"],
-            "element": self.options.element,
-            "restart": self.options.restart,
-            "host": platform.node(),
-            "pid": os.getpid(),
-            "space": work["space_digest"],
-            "code": work["code"],
-            "environment": work["environment"],
-            "started": round(time.time(), 3),
-            "python": platform.python_version(),
-            "slots": slots,
-            "deadline": self.deadline.unix,
-        }
-
     # Start and end
 
     def run(self) -> int:
@@ -122,7 +102,9 @@ class Worker(object):
         process.adopt_orphans()
         self._watch_signals()
         slots, note = self._usable_slots()
-        self.journal = Journal(self.work["directory"], self.name, self._header(slots))
+        header = journal_header(self.work, self.options.element, self.options.restart)
+        header.update(slots=slots, deadline=self.deadline.unix)
+        self.journal = Journal(self.work["directory"], self.name, header)
         if note:
             self.journal.write_event({"note": note})
         end = ERROR  # also if a fault of our own ends it

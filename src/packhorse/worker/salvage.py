@@ -6,10 +6,8 @@ stays, with the working copies of its slots, until another worker starts on the 
 
 import json
 import os
-import platform
-import time
 
-from packhorse.worker.journal import Journal, journal_name
+from packhorse.worker.journal import Journal, journal_header, journal_name
 from packhorse.worker.slots.unfinished import take_unfinished, write_unfinished
 from packhorse.worker.tasks.slot_folders import SlotFolders
 from packhorse.worker.work_file import FACTS, read_work_file
@@ -41,7 +39,7 @@ def salvage(folder: str, run: "str | None" = None) -> int:
     events = list(_events(folder, work))
     if events:
         name = journal_name(work["wave"], element, restart)
-        journal = Journal(work["directory"], name, _header(work, element, restart))
+        journal = Journal(work["directory"], name, journal_header(work, element, restart))
         for event, log in events:
             write_unfinished(journal, event, log)
         journal.close("stopped", {})
@@ -64,23 +62,3 @@ def _events(folder: str, work: "Work") -> "list[tuple[dict[str, Any], bytes]]":
             if unfinished is not None:
                 events.append(unfinished)
     return events
-
-
-def _header(work: "Work", element: int, restart: int) -> "dict[str, Any]":
-    return {
-        "format": "packhorse-journal",
-        "version": 1,
-        "run": work["run"],
-        "wave": work["wave"],
-        "element": element,
-        "restart": restart,
-        "host": platform.node(),
-        "pid": os.getpid(),
-        "space": work["space_digest"],
-        "code": work["code"],
-        "environment": work["environment"],
-        "started": round(time.time(), 3),
-        "python": platform.python_version(),
-        "slots": 0,
-        "deadline": None,
-    }
