@@ -153,7 +153,15 @@ def oom_kills() -> int:
 
 
 # Signals that this process, or the one that started it, may ignore; a task must not inherit that.
-DEFAULTS = (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
+DEFAULTS = (
+    signal.SIGPIPE,
+    signal.SIGXFSZ,
+    signal.SIGINT,
+    signal.SIGTERM,
+    signal.SIGHUP,
+    signal.SIGQUIT,
+    signal.SIGUSR1,
+)
 
 if hasattr(os, "posix_spawn"):  # novermin
 
@@ -167,22 +175,25 @@ if hasattr(os, "posix_spawn"):  # novermin
                 path, argv, env, setsid=True, setsigdef=DEFAULTS
             )  # novermin: inside hasattr
         except NotImplementedError:  # a libc without POSIX_SPAWN_SETSID
-            return _fork(path, argv, env)
+            return fork_exec(path, argv, env, session=True)
 
 else:
 
     def spawn(path: str, argv: "list[str]", env: "Mapping[bytes, bytes]") -> int:
         """Start a program in a session of its own, with our standard input and outputs (Python before 3.8)."""
-        return _fork(path, argv, env)
+        return fork_exec(path, argv, env, session=True)
 
 
-def _fork(path: str, argv: "list[str]", env: "Mapping[bytes, bytes]") -> int:
+def fork_exec(path: str, argv: "list[str]", env: "Mapping[bytes, bytes]", *, session: bool) -> int:
+    """Start a program that dies with us, in a session of its own or in ours; raise OSError if it does not start."""
     reader, writer = os.pipe()
     pid = os.fork()
     if pid == 0:
         try:
             os.close(reader)
-            os.setsid()
+            if session:
+                os.setsid()
+            die_with_parent()
             for number in DEFAULTS:
                 signal.signal(number, signal.SIG_DFL)
             os.execve(path, argv, env)
