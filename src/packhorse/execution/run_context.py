@@ -49,9 +49,12 @@ class RunContext(Struct, frozen=True, kw_only=True):
         """The study."""
         return self.source.study
 
-    def fold(self) -> Fold:
-        """Read the journals: the outcome of every task as it is now."""
-        return read_outcomes(self.run, self.space, self.study.defaults, self.first)
+    def fold(self, *, merged: bool = True) -> Fold:
+        """Read the journals: the outcome of every task as it is now.
+
+        With `merged`, tasks whose result the last merge could not read have failed.
+        """
+        return read_outcomes(self.run, self.space, self.study.defaults, self.first, merged=merged)
 
     def snapshot_path(self, identity: Identity) -> Path:
         """Return the path of a snapshot."""
