@@ -52,7 +52,7 @@ def logs_command(
     if found.note:
         note(found.note)
     if not found.logs:
-        say("no task failed; to see one: packhorse logs RUN --task 0")
+        say(found.why or "no task failed; to see one: packhorse logs RUN --task 0")
     for log in found.logs:
         _say_log(log)
 
