@@ -18,7 +18,7 @@ from packhorse.model.submission import ClusterRun
 from packhorse.remote.open_store import open_store
 from packhorse.rundir.directory import RunDirectory
 from packhorse.rundir.submissions import Submissions
-from packhorse.text.amounts import retry_command, size, span
+from packhorse.text.amounts import counted, retry_command, size, span
 
 RECENT = 2  # waves without a result, the newest, whose jobs tell why
 # By `why` in stopped.json.
@@ -76,7 +76,7 @@ def _too_little_memory(run: RunDirectory, wave: WaveHistory) -> JobCause:
             text="their jobs were killed for memory, of which the study asks for none",
             remedy="name what a task needs in the study, such as:\n  resources:\n    memory: 4 GB",
         )
-    at_a_time = f" for {slots} tasks at a time" if slots > 1 else ""
+    at_a_time = f" for {counted(slots, 'task')} at a time" if slots > 1 else ""
     more = math.ceil(GROWTH * wave.memory / slots / MEMORY_STEP) * MEMORY_STEP
     return JobCause(
         text=f"their jobs were killed for memory: each had {size(wave.memory)}{at_a_time}",

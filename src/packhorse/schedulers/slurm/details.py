@@ -146,7 +146,7 @@ def _usual(element: str | None) -> str:
 
 
 def _marks(job: str, element: str | None, user: str, name: str) -> dict[str, str]:
-    """Return what stands for the marks of a file name (sbatch(1), filename pattern), as far as all elements share it."""
+    """Return what replaces the marks of a file name (sbatch(1), filename pattern), as far as all elements share it."""
     return {
         "A": job,
         "a": element or "4294967294",
