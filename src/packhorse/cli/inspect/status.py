@@ -69,6 +69,7 @@ def status_lines(found: RunStatus | ScriptJobStatus) -> Iterator[str]:
     if found.unchecked:
         yield "  the study's checks were skipped (--unchecked)"
     yield f"  {found.run}"
+    yield from filter(None, [found.hint and f"  next: {found.hint}"])
 
 
 def _job_lines(jobs: JobsStatus) -> Iterator[str]:

@@ -20,13 +20,13 @@ import time
 
 from packhorse.worker.results.refusal import NoResult
 from packhorse.worker.results.result import ResultFiles, fail_for_space, result_files, result_from_output
-from packhorse.worker.slots import process
+from packhorse.worker.slots import process, usage
 from packhorse.worker.slots.channel import MessageReader
-from packhorse.worker.slots.current import CURRENT
+from packhorse.worker.slots.current import CURRENT, SIZE
 from packhorse.worker.slots.reporter import Reporter, log_text
 from packhorse.worker.slots.running_command import STOP, RunningCommand, limit_cause
 from packhorse.worker.space import text
-from packhorse.worker.tasks.artifacts import keep_artifacts, name_pattern
+from packhorse.worker.tasks.artifacts import keep_artifacts, name_patterns
 from packhorse.worker.tasks.cause import cause_in, failure_cause, written_log
 from packhorse.worker.tasks.checkpoint import prepare_checkpoint
 from packhorse.worker.tasks.environment import base_environment, task_environment, write_task_json
@@ -82,6 +82,7 @@ class Launcher(object):
         self.programs: "dict[str, str]" = {}
         self.kills = process.oom_kills()
         self.adopts = process.adopt_orphans()
+        self.mark = usage.slot_mark(folders)
         base = base_environment(work, folders, os.environ)
         self.path = base.get("PATH")
         self.base = {_bytes(name): _bytes(value) for name, value in base.items()}
@@ -93,7 +94,7 @@ class Launcher(object):
             self.restorer.restore_all()
         self.first = folders.state() if number == 0 and work["look"] else None
         with open(folders.current, "r+b") as stream:
-            self.current = mmap.mmap(stream.fileno(), CURRENT.size)
+            self.current = mmap.mmap(stream.fileno(), SIZE)
         os.chdir(folders.start)
 
     def serve(self) -> None:
@@ -276,7 +277,10 @@ class Launcher(object):
         with self.lock:
             if self.stopping:
                 return None
-            self.running = RunningCommand(self._spawn(argv, variables), self.work, (STDOUT, STDERR))
+            pid = self._spawn(argv, variables)
+            self.running = RunningCommand(
+                pid, self.work, (STDOUT, STDERR), adopts=self.adopts, mark=self.mark
+            )
             return self.running
 
     def _run(
@@ -304,13 +308,11 @@ class Launcher(object):
     def _wait(self, running: RunningCommand, record: "Record", begun: float) -> None:
         """Wait for a command, and record its times, memory and exit."""
         self._use_wait()
-        status, usage = self._reap(running)
+        status = self._reap(running)
         record["wall"] = round(time.perf_counter() - begun, 6)
-        record["cpu"] = round(record.get("cpu", 0.0) + usage.ru_utime + usage.ru_stime, 6)
-        # Kibibytes on Linux, bytes on macOS (getrusage(2)).
-        peak = usage.ru_maxrss if process.LINUX else usage.ru_maxrss // 1024
-        record["memory"] = max(record.get("memory", 0), peak, running.peak)
-        process.end_orphans()  # also what is left of the group
+        process.end_orphans(add=running.reaped.add)  # also what is left of the group
+        record["cpu"] = round(record.get("cpu", 0.0) + running.reaped.cpu, 6)
+        record["memory"] = max(record.get("memory", 0), running.reaped.peak, running.peak)
         if os.WIFSIGNALED(status):
             record["signal"] = os.WTERMSIG(status)
             if record["signal"] == signal.SIGKILL and self._was_memory():
@@ -323,20 +325,21 @@ class Launcher(object):
         before, self.kills = self.kills, process.oom_kills()
         return self.kills > before
 
-    def _reap(self, running: RunningCommand) -> "tuple[int, Any]":
-        """Wait for the leader of a command's process group, and end the group."""
+    def _reap(self, running: RunningCommand) -> int:
+        """Wait for the leader of a command's process group, and end the group; return its status."""
         if hasattr(os, "waitid"):
             os.waitid(os.P_PID, running.pid, os.WEXITED | os.WNOWAIT)
             with self.lock:
                 running.ended = True
             if not self.adopts:  # else what is left of the group is our child, and is ended by that
                 running.kill()  # the leader is still a zombie, so its group's number has not been reused
-        _, status, usage = os.wait4(running.pid, 0)
+        _, status, used = os.wait4(running.pid, 0)
         if not running.ended:  # macOS before Python 3.13 has no waitid
             with self.lock:
                 running.ended = True
             running.kill()
-        return status, usage
+        running.reaped.add(used)
+        return status
 
     def _finish(
         self, task: Task, record: "Record", ended: RunningCommand, target: "ResultFiles | None", attempt: int
@@ -406,9 +409,9 @@ class Launcher(object):
         changed = sorted(name for name in after if name in before and after[name] != before[name])
         if new:
             values = [text(value) for value in self.space.parameters(index).values()]
-            pattern = name_pattern(new[0], values)
+            patterns = name_patterns(new, values)
             self.reporter.send(
-                {"note": "new files", "files": new[:20], "count": len(new), "pattern": pattern}
+                {"note": "new files", "files": new[:20], "count": len(new), "patterns": patterns}
             )
         if changed:
             self.reporter.send({"note": "changed files", "files": changed[:20], "count": len(changed)})
