@@ -48,11 +48,11 @@ def test_a_command_is_a_process_of_its_own(packhorse, tmp_path: Path) -> None:
         "import os, sys; sys.exit(os.environ['WORD'] + os.environ['LC_ALL'])\n"
     )
     (tmp_path / "study.yaml").write_text("name: s\ncommand: 'true'\nchecks: [python check.py]\n")
-    here = os.getpid(), os.getcwd(), dict(os.environ)
+    here = os.getpid(), Path.cwd(), dict(os.environ)
     done = packhorse("run", "study.yaml", env={"WORD": "é", "LC_ALL": "C.UTF-8"})
     assert done.returncode == 6
     assert "éC.UTF-8" in done.stderr
-    assert here == (os.getpid(), os.getcwd(), dict(os.environ))
+    assert here == (os.getpid(), Path.cwd(), dict(os.environ))
 
 
 def test_a_command_that_hangs_is_a_failure(packhorse) -> None:
