@@ -158,6 +158,8 @@ def wave_work(context: RunContext, plan: Plan) -> dict[str, Any]:
     )
     if context.options.trust_pickle and work["result"]["kind"] == "file":
         work["result"]["trust_pickle"] = True
+    if not context.options.warm:
+        work["warm"] = False
     work["tee"] = work["tee"] and context.target.attached
     return context.run.marked_work(work)
 

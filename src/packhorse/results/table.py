@@ -42,7 +42,7 @@ BATCH = 10_000  # rows to hold as Python objects at once
 BYTES = 1 << 24  # of journal lines to decode at once
 UNREADABLE = "UNREADABLE"
 ENDED = ("TIMEOUT", "MEMORY", "UNFINISHED")  # outcomes of tasks that a limit ended
-BOOKKEEPING = ("attempt", "wave", "host", "begin", "wall", "cpu", "memory")
+BOOKKEEPING = ("attempt", "wave", "host", "begin", "wall", "cpu", "memory", "start")
 
 
 @dataclass(frozen=True)
@@ -301,6 +301,7 @@ def _book(indices: list[int], records: Sequence[Record], journal: Journal) -> pl
             "ph_wall": pl.Series([record.wall for record in records], dtype=pl.Float64),
             "ph_cpu": pl.Series([record.cpu for record in records], dtype=pl.Float64),
             "ph_memory": pl.Series([record.memory for record in records], dtype=pl.Float64).cast(pl.Int64),
+            "ph_start": pl.Series([record.start for record in records], dtype=pl.String),
         }
     )
     return frame.with_columns(
@@ -368,6 +369,7 @@ def _empty_book() -> pl.DataFrame:
             **numbers,
             **seconds,
             "ph_host": pl.String(),
+            "ph_start": pl.String(),
             "ph_code": pl.String(),
             "ph_partial": pl.Boolean(),
         }

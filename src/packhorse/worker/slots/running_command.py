@@ -21,8 +21,9 @@ STOP = "stop"  # why we end a command whose task gets no outcome; else `why` is 
 class RunningCommand(object):
     """The command of the current task; its callers hold the launcher's lock."""
 
-    def __init__(self, pid: int, work: "Work", outputs: "tuple[int, ...]") -> None:
+    def __init__(self, pid: int, work: "Work", outputs: "tuple[int, ...]", *, is_warm: bool = False) -> None:
         self.pid = pid
+        self.is_warm = is_warm  # whether its parent is a warm process
         self.begun = time.monotonic()
         self.limit = work["time_limit"]
         self.memory = work["memory"]
