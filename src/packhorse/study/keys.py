@@ -285,11 +285,9 @@ def read_warm(node: Node, what: str) -> str | bool | tuple[str, ...]:
 WARM_KEY = Key(
     schema.described(
         "Whether tasks that run a Python script start warm, as a fork of an interpreter that has imported its modules"
-        " already: auto (if a trial with the first task finds no difference), true (or the run stops), false; or modules of"
-        " the study to import beside the installed ones.",
-        "auto",
-        "false",
-        {"modules": ["mymodel"]},
+        " already: auto, the default (if a trial with the first task finds no difference), true (or the run stops),"
+        " false; or modules of the study to import beside the installed ones.",
+        *(False, {"modules": ["mymodel"]}),
         anyOf=[
             {"enum": ["auto", True, False]},
             {

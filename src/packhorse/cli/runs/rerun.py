@@ -20,7 +20,7 @@ from packhorse.model.errors import TasksFailed
     show_default=True,
     help="The number of finished tasks.",
 )
-@click.option("--cold", is_flag=True, help="Start the interpreter anew for every task.")
+@click.option("--cold", is_flag=True, help="Start a new interpreter for every task.")
 @where_option
 @click.option("-j", "--jobs", type=click.IntRange(min=1), help="Tasks at a time (default: all cores).")
 @json_option

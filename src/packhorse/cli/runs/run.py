@@ -47,7 +47,7 @@ class RunCommand(click.Command):
 )
 @click.option("--unchecked", is_flag=True, help="Leave the study's checks out; the provenance says so.")
 @click.option(
-    "--no-warm", "warm", flag_value=False, default=True, help="Start the interpreter anew for every task."
+    "--no-warm", "warm", flag_value=False, default=True, help="Start a new interpreter for every task."
 )
 @run_options
 def run_command(

@@ -34,11 +34,11 @@ class Cold(Exception):
 class Command(object):
     """How a command line is understood: interpreter with its options, and the script or module."""
 
-    def __init__(self, kind: str, interpreter: "list[str]", name: str, words: "list[str]") -> None:
+    def __init__(self, kind: str, interpreter: "list[str]", name: str, argv: "list[str]") -> None:
         self.kind = kind  # script or module
         self.interpreter = interpreter  # the words with which the interpreter is started
         self.name = name
-        self.words = words  # the whole command line as the interpreter gets it
+        self.argv = argv  # the whole command line as the interpreter gets it
         self.key = (kind, tuple(interpreter), name)
 
 
@@ -46,27 +46,27 @@ def understand(argv: "list[str]", program: str) -> Command:
     """Return the Command of an argv whose program was found at a path, or raise Cold."""
     if PYTHON.match(os.path.basename(argv[0])):
         return _python(argv)
-    words = _interpreter_line(program)
-    if words and PYTHON.match(os.path.basename(words[0])):
-        return _python(words + [program] + argv[1:])
+    first = _interpreter_line(program)
+    if first and PYTHON.match(os.path.basename(first[0])):
+        return _python(first + [program] + argv[1:])
     raise Cold("%s is not a Python script" % argv[0])
 
 
-def _python(words: "list[str]") -> Command:
+def _python(argv: "list[str]") -> Command:
     position = 1
-    while position < len(words) and words[position].startswith("-") and words[position] != "-":
-        word = words[position]
-        if word == "-m" and position + 1 < len(words):
-            return Command("module", words[:position], words[position + 1], words)
-        if word in WITH_VALUE and position + 1 < len(words):
-            word += words[position + 1]
+    while position < len(argv) and argv[position].startswith("-") and argv[position] != "-":
+        word = argv[position]
+        if word == "-m" and position + 1 < len(argv):
+            return Command("module", argv[:position], argv[position + 1], argv)
+        if word in WITH_VALUE and position + 1 < len(argv):
+            word += argv[position + 1]
             position += 1
         if not FLAGS.match(word):
             raise Cold("the interpreter's option %s" % word)
         position += 1
-    if position == len(words) or words[position] == "-":
+    if position == len(argv) or argv[position] == "-":
         raise Cold("the interpreter reads its standard input")
-    return Command("script", words[:position], words[position], words)
+    return Command("script", argv[:position], argv[position], argv)
 
 
 def _interpreter_line(program: str) -> "list[str] | None":
@@ -78,10 +78,10 @@ def _interpreter_line(program: str) -> "list[str] | None":
         return None
     if not line.startswith(b"#!") or not line.endswith(b"\n"):
         return None
-    words = os.fsdecode(line[2:].strip()).split(None, 1)
-    if len(words) == 2 and os.path.basename(words[0]) == "env" and not re.search(r"[\s=-]", words[1]):
-        words = words[1:]
-    return words
+    argv = os.fsdecode(line[2:].strip()).split(None, 1)
+    if len(argv) == 2 and os.path.basename(argv[0]) == "env" and not re.search(r"[\s=-]", argv[1]):
+        argv = argv[1:]
+    return argv
 
 
 class WarmPython(object):
@@ -135,8 +135,8 @@ class WarmPython(object):
     def start(self, command: Command, variables: "Variables", folder: str, *, learns: bool = False) -> int:
         """Start a task in a folder; return its process id, or raise Cold."""
         fields = [os.fsencode(command.kind), os.fsencode(command.name), os.fsencode(folder)]
-        fields += [b"%d" % len(command.words), b"%d" % len(command.interpreter)]
-        fields += [os.fsencode(word) for word in command.words]
+        fields += [b"%d" % len(command.argv), b"%d" % len(command.interpreter)]
+        fields += [os.fsencode(word) for word in command.argv]
         fields += [name + b"=" + value for name, value in variables.items()]
         self._send((b"l" if learns else b"r") + b"\0".join(fields))
         kind, text = self._receive(FORK_SECONDS)

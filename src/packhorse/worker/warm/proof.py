@@ -56,13 +56,13 @@ def _named_alike(cold: "list[Trace]", warm: "list[Trace]") -> "tuple[list[Trace]
         common &= set(trace)
     if all(set(trace) == common for trace in cold):
         return cold, warm
-    kept = []
+    renamed = []
     for trace in cold + warm:
         others = sorted(name for name in trace if name not in common)
         found = {name: data for name, data in trace.items() if name in common}
         found["set of files"] = "\n".join(others).encode("utf-8", "surrogateescape")
-        kept.append(found)
-    return kept[: len(cold)], kept[len(cold) :]
+        renamed.append(found)
+    return renamed[: len(cold)], renamed[len(cold) :]
 
 
 def _names(traces: "list[Trace]") -> "list[str]":
@@ -130,7 +130,7 @@ def _all_below(root: str, changes: "Changes") -> "Iterator[str]":
 
 
 def content_of(path: str) -> bytes:
-    """Return what stands for the content of an entry of a folder, the digest of a long one; b"" if there is none."""
+    """Return what represents the content of an entry of a folder, the digest of a long one; b"" if there is none."""
     try:
         stats = os.lstat(path)
         if stat.S_ISLNK(stats.st_mode):

@@ -169,10 +169,10 @@ def legacy_numpy(state):
     try:
         kind, key, position, has_gauss, _ = state.get_state()
         address = state._bit_generator.ctypes.state_address
-        words = (sys.modules["ctypes"].c_uint32 * 624).from_address(address)
-        if (kind, position, has_gauss) != ("MT19937", 624, 0) or list(words) != list(key):
+        state_words = (sys.modules["ctypes"].c_uint32 * 624).from_address(address)
+        if (kind, position, has_gauss) != ("MT19937", 624, 0) or list(state_words) != list(key):
             return None
-        view = memoryview(words).cast("B")
+        view = memoryview(state_words).cast("B")
     except Exception:
         return None
 
@@ -275,9 +275,9 @@ class Server(object):
 
     # Warming
 
-    def warm(self, words):
+    def warm(self, fields):
         """Import modules, checking after each; return the reply."""
-        folder, names = words[0], [name for name in words[1:] if name]
+        folder, names = fields[0], [name for name in fields[1:] if name]
         if HAS_FOLDER:
             sys.path[0] = folder  # files there may hide installed modules, as they do from the script
         output = os.open(__file__ + ".out", os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
@@ -375,7 +375,7 @@ class Server(object):
 
     def _compiled(self, text, shown):
         reader, writer = os.pipe()
-        kept = os.dup(2)
+        stderr = os.dup(2)
         os.set_blocking(writer, False)
         os.dup2(writer, 2)
         try:
@@ -383,8 +383,8 @@ class Server(object):
         finally:
             if sys.stderr is not None:
                 sys.stderr.flush()
-            os.dup2(kept, 2)
-            os.close(kept)
+            os.dup2(stderr, 2)
+            os.close(stderr)
             os.close(writer)
             printed = os.read(reader, 1)
             os.close(reader)
@@ -399,15 +399,15 @@ class Task(object):
         self.kind, self.name = fields[0].decode(), os.fsdecode(fields[1])
         os.chdir(fields[2])  # it may be another folder of the same name
         count, interpreter = int(fields[3]), int(fields[4])
-        words = [os.fsdecode(word) for word in fields[5 : 5 + count]]
+        argv = [os.fsdecode(word) for word in fields[5 : 5 + count]]
         self.code = self.text = None
         if self.kind == "script":
             self.shown = os.path.join(os.getcwd(), self.name) if sys.version_info >= (3, 9) else self.name
             self.code, self.text = server.script(self.name, self.shown)
         set_variables(fields[5 + count :])
-        sys.argv = words[interpreter:] if self.kind == "script" else ["-m"] + words[interpreter + 2 :]
+        sys.argv = argv[interpreter:] if self.kind == "script" else ["-m"] + argv[interpreter + 2 :]
         if hasattr(sys, "orig_argv"):
-            sys.orig_argv[1:] = words[1:]
+            sys.orig_argv[1:] = argv[1:]
         sys.path[:] = server.path
         folder = os.getcwd() if self.kind == "module" else os.path.dirname(os.path.realpath(self.name))
         if HAS_FOLDER:
@@ -560,7 +560,7 @@ def report(error):
 
 
 def exit_status(error):
-    """Return the status that SystemExit stands for; print what is not a number (handle_system_exit)."""
+    """Return the status of SystemExit; print what is not a number (handle_system_exit)."""
     code = error.code
     if code is None:
         return 0

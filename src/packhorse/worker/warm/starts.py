@@ -113,7 +113,8 @@ class WarmStarts(object):
             facts = read_facts(self.file)
             if facts is not None:
                 self._take(facts)
-        return self.facts is None and self.proves
+                return False
+        return self.proves
 
     def _take(self, facts: "WarmFacts") -> None:
         self.facts = facts
@@ -267,18 +268,18 @@ class WarmStarts(object):
         modules = self.learnt + self.own
         left_out: "dict[str, str]" = {}
         while True:
-            kept = [name for name in modules if name.partition(".")[0] not in left_out]
+            chosen = [name for name in modules if name.partition(".")[0] not in left_out]
             try:
                 self.server = self._process(command, variables)
-                self.server.warm(kept, self.folders.start, self.wanted)
+                self.server.warm(chosen, self.folders.start, self.wanted)
                 break
             except interpreter.Unfit as error:
                 self.close()
-                if len(left_out) == MOST_LEFT_OUT or len(kept) < len(modules) // 2:
+                if len(left_out) == MOST_LEFT_OUT or len(chosen) < len(modules) // 2:
                     first = next(iter(left_out.items())) if left_out else (error.module, error.why)
                     raise interpreter.Cold("%s %s" % first) from None
                 left_out[error.module.partition(".")[0]] = error.why
-        self.facts = {"warm": True, "why": "", "key": _key(command), "modules": kept, "left_out": left_out}
+        self.facts = {"warm": True, "why": "", "key": _key(command), "modules": chosen, "left_out": left_out}
         return self.facts
 
 
