@@ -327,6 +327,37 @@ def test_pickles_are_read_only_where_the_user_trusts_them(project: Project) -> N
     assert "'pickle' cannot be read" in project.command("collect", "s")
 
 
+def test_what_only_the_merge_reads_counts_as_failed_everywhere(project: Project) -> None:
+    """The worker cannot read a NumPy file; the merge writes its judgement back, and takes it back when it is wrong."""
+    project.write(
+        sim_py="""
+            import sys, numpy as np
+            n = int(sys.argv[1])
+            np.save("x.npy", np.float64(n))
+            if n == 3:
+                open("x.npy", "wb").write(b"\\x93NUMPY rubbish")
+            """
+    )
+    study = project.study(command="python sim.py {n}", parameters={"n": [1, 2, 3]}, result="x.npy")
+    study.run(code=7)
+    status = json.loads(project.command("status", "--json"))
+    assert (status["state"], status["done"], status["failed"]) == ("done", 2, 1)
+    assert status["causes"][0]["examples"] == [2]
+    assert "npy result cannot be read" in status["causes"][0]["message"]
+    assert "npy result cannot be read" in project.command("logs", "--failed")
+    explained = json.loads(project.command("explain", "--task", "2", "--json"))
+    assert (explained["state"], explained["record"]["cause"]) == ("FAILED", status["causes"][0]["message"])
+    project.study(command="python sim.py {n}", parameters={"n": [1, 2, 3, 4]}, result="x.npy").run(code=7)
+    status = json.loads(project.command("status", "--json"))
+    assert (status["done"], status["failed"]) == (3, 1), "a second wave does not count it twice"
+    project.file("sim.py", (project.path / "sim.py").read_text().replace("n == 3", "n == 0"))
+    assert "1 task that failed with other code" in project.run("--keep")
+    status = json.loads(project.command("status", "--json"))
+    assert (status["done"], status["failed"], status["causes"]) == (4, 0, [])
+    assert project.rows("result") == [1, 2, 3, 4]
+    assert not (project.directory / "unreadable.json").exists()
+
+
 def test_the_note_on_new_files_proposes_a_pattern(project: Project) -> None:
     code = "import os, sys\nos.makedirs('results')\nopen(f'results/sim-{sys.argv[1]}-a.rds', 'w').close()"
     assert "artifacts: ['results/sim-*-a.rds']" in study(project, code, result="none").run()

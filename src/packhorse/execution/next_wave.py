@@ -16,6 +16,7 @@ from packhorse.project.reporter import Reporter
 from packhorse.results.fold import Fold
 from packhorse.rundir.directory import now
 from packhorse.text.amounts import counted
+from packhorse.worker.ranges import without
 
 
 def unfinished(fold: Fold) -> list[IndexRange]:
@@ -43,7 +44,9 @@ def find_pending(context: RunContext, fold: Fold, reporter: Reporter) -> Pending
         failed = count(again)
         if again:
             ranges = joined([*ranges, *again])
-            retry = RetrySelection(ranges=tuple(ranges))
+            refused = fold.refused()
+            repeated = without(refused, without(refused, again))
+            retry = RetrySelection(ranges=tuple(ranges), unreadable=tuple((a, b) for a, b in repeated))
     identity = _identity(context, fold, ranges, change, failed, reporter)
     if failed:
         reporter.say(
@@ -135,6 +138,7 @@ def plan_next_wave(
         tasks=count(pending.ranges),
         unreadable=retry.unreadable if retry else (),
         before={outcome: number for outcome, number in before.items() if number > 0},
+        refused=count(fold.refused()) - count(retry.unreadable if retry else ()),
         first=context.first,
         unchecked=unchecked,
         created=created,

@@ -18,7 +18,7 @@ def report_run(context: RunContext, end: WaveEnd | None, *, finished_before: int
     the monotonic clock, in seconds.
     """
     run, space, study = context.run, context.space, context.study
-    fold = context.fold()
+    fold = context.fold(merged=False)
     latest = run.latest()  # with --old-code its code is not the current one
     merged = merge_table(run, space, fold, study, latest)
     unreadable = len(merged.unreadable)

@@ -11,6 +11,7 @@ from packhorse.results.duplicates import duplicate_seeds
 from packhorse.results.fold import Fold
 from packhorse.results.payload import Readers
 from packhorse.results.table import MergeReport, merge_results
+from packhorse.rundata.unreadable import keep_unreadable
 from packhorse.rundir.directory import RunDirectory
 from packhorse.runtime.pickles import is_private, read_pickle
 from packhorse.runtime.r_files import read_r_files
@@ -24,9 +25,14 @@ STACK_HINT = "to join them in one file: packhorse collect RUN --stack"
 def merge_table(
     run: RunDirectory, space: ParameterSpace, fold: Fold, study: Study, latest: Plan | None
 ) -> MergeReport:
-    """Write the table of finished tasks; `latest` is the newest plan, whose code is the current one."""
+    """Write the table of finished tasks, and what could not be read.
+
+    `fold` has outcomes as the workers judged them; `latest` is the newest plan, whose code is the current one.
+    """
     codes = (latest.code, *latest.same_code) if latest is not None else ()
-    return merge_results(space, fold, run.path, study=study, codes=codes, readers=own_readers(run))
+    merged = merge_results(space, fold, run.path, study=study, codes=codes, readers=own_readers(run))
+    keep_unreadable(run, merged)
+    return merged
 
 
 def own_readers(run: RunDirectory) -> Readers:

@@ -15,7 +15,6 @@ from packhorse.execution.next_wave import unfinished
 from packhorse.execution.run_context import source_of
 from packhorse.execution.run_model import RetrySelection, RunOptions
 from packhorse.model.errors import RunError, UsageError
-from packhorse.plan.waves import joined
 from packhorse.project.sites import site_name
 from packhorse.project.source import Source
 from packhorse.project.task_filter import TaskFilter
@@ -44,6 +43,7 @@ def retry_source(
         site = cluster.site.name
         called = cluster.chosen.get("site", site)
         place = {**cluster.chosen, **place, "site": cluster.site, "called": called}
+    merged = collect(run).merge  # only the merge knows whether a result can be read
     outcomes = latest_outcomes(run)
     selected = TaskFilter(outcomes.space, conditions)
     memory, time, lost = (options.pop(name, None) for name in ("memory", "time", "lost"))
@@ -54,11 +54,10 @@ def retry_source(
             raise RunError("no lost task to run again", f"packhorse status {run.path}")
         return source, RunOptions(run=run.path, retry=RetrySelection(ranges=tuple(gone)), **options), place
     failed = selected.within(outcomes.fold.ranges("FAILED", "TIMEOUT", "MEMORY", "UNFINISHED"))
-    # Only the merge knows whether a result can be read.
-    unreadable = selected.within(to_ranges(sorted(collect(run).merge.unreadable)))
-    if not failed and not unreadable:
+    if not failed:
         raise RunError("no failed task to run again", f"packhorse status {run.path}")
-    retry = RetrySelection(ranges=tuple(joined([*failed, *unreadable])), unreadable=tuple(unreadable))
+    unreadable = selected.within(to_ranges(sorted(merged.unreadable)))
+    retry = RetrySelection(ranges=tuple(failed), unreadable=tuple(unreadable))
     return source, RunOptions(run=run.path, retry=retry, **options), place
 
 
