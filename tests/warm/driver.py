@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from packhorse.worker.slots import process
+from packhorse.worker import process
 from packhorse.worker.warm import interpreter as warm
 from packhorse.worker.warm.proof import FILE, content_of, verdict
 

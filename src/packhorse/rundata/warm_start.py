@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from packhorse.rundir.directory import RunDirectory
-from packhorse.worker.warm.starts import facts_file
+from packhorse.worker.warm.facts import facts_file
 from packhorse.worker.work_file import with_directory
 
 

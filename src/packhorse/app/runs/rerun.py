@@ -24,7 +24,7 @@ from packhorse.rundir.directory import RunDirectory, find_run, now
 from packhorse.rundir.files import write_file
 from packhorse.rundir.lock import RunLock
 from packhorse.runtime.capacity import usable_cores
-from packhorse.worker.warm.starts import FOLDER as WARM_FOLDER
+from packhorse.worker.warm.facts import FOLDER as WARM_FOLDER
 
 
 class Rerun(JsonOutput, frozen=True, kw_only=True, tag="packhorse-rerun/1"):

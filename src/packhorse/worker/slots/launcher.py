@@ -18,9 +18,9 @@ import sys
 import threading
 import time
 
+from packhorse.worker import process
 from packhorse.worker.results.refusal import NoResult
 from packhorse.worker.results.result import ResultFiles, fail_for_space, result_files, result_from_output
-from packhorse.worker.slots import process
 from packhorse.worker.slots.channel import MessageReader
 from packhorse.worker.slots.current import CURRENT
 from packhorse.worker.slots.reporter import Reporter, log_text

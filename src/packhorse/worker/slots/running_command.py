@@ -4,7 +4,7 @@ import os
 import signal
 import time
 
-from packhorse.worker.slots import process
+from packhorse.worker import process
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

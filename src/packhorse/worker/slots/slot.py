@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 
-from packhorse.worker.slots import process
+from packhorse.worker import process
 from packhorse.worker.slots.channel import MessageReader, message
 from packhorse.worker.slots.current import CURRENT
 from packhorse.worker.slots.gpus import gpu_variables

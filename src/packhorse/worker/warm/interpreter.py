@@ -6,7 +6,7 @@ import re
 import select
 import time
 
-from packhorse.worker.slots import process
+from packhorse.worker import process
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -156,7 +156,7 @@ def reseeders():
     logging = sys.modules.get("logging")
     if logging is not None:
         time = sys.modules["time"]
-        clock = time.time_ns if isinstance(logging._startTime, int) else time.time
+        clock = time.time_ns if isinstance(logging._startTime, int) else time.time  # novermin
         found.append(lambda: setattr(logging, "_startTime", clock()))
     return found
 
@@ -356,7 +356,7 @@ class Server(object):
         self.reseed = reseeders()
         gc.collect()
         if hasattr(gc, "freeze"):  # Python 3.7
-            gc.freeze()
+            gc.freeze()  # novermin
 
     # Scripts
 
@@ -407,7 +407,7 @@ class Task(object):
         set_variables(fields[5 + count :])
         sys.argv = argv[interpreter:] if self.kind == "script" else ["-m"] + argv[interpreter + 2 :]
         if hasattr(sys, "orig_argv"):
-            sys.orig_argv[1:] = argv[1:]
+            sys.orig_argv[1:] = argv[1:]  # novermin
         sys.path[:] = server.path
         folder = os.getcwd() if self.kind == "module" else os.path.dirname(os.path.realpath(self.name))
         if HAS_FOLDER:
@@ -542,7 +542,7 @@ def report(error):
     error.__traceback__ = trace
     sys.last_type, sys.last_value, sys.last_traceback = type(error), error, trace
     if sys.version_info >= (3, 12):
-        sys.last_exc = error
+        sys.last_exc = error  # novermin
     second = None
     try:
         sys.excepthook(type(error), error, trace)

@@ -4,25 +4,25 @@ The first slot that finds no proof in the run directory makes it, with one task:
 imported nothing (which learns what the script loads), warm, warm. The others run cold until it is there.
 """
 
-import hashlib
 import json
 import os
 import re
 import shutil
 import time
 
-from packhorse.worker.json_files import read_json, write_json
-from packhorse.worker.slots import process
+from packhorse.worker import process
 from packhorse.worker.warm import interpreter
+from packhorse.worker.warm.facts import facts_file, read_facts, write_facts
 from packhorse.worker.warm.proof import verdict, written_files
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any, TypedDict, Union
+    from typing import Any, Union
 
     from packhorse.worker.tasks.restore import Restorer
     from packhorse.worker.tasks.slot_folders import SlotFolders
+    from packhorse.worker.warm.facts import WarmFacts
     from packhorse.worker.warm.interpreter import Command, Variables
     from packhorse.worker.warm.proof import Trace
     from packhorse.worker.work_file import Work
@@ -31,18 +31,7 @@ if TYPE_CHECKING:
         Union[dict[str, Any], None], bytes, Union[bytes, None]
     ]  # record, log, bytes of the result
 
-    class WarmFacts(TypedDict, total=False):
-        """What the trial found out: the content of warm/DIGEST.json in the run directory."""
 
-        warm: bool  # whether tasks start warm
-        why: str  # why not, as a clause
-        key: "list[Any]"  # kind, interpreter with its options, and script that were tried
-        modules: "list[str]"  # what a warm process imports
-        left_out: "dict[str, str]"  # package -> why no warm process may import it
-
-
-FOLDER = "warm"  # of the run directory
-FORMAT = "packhorse-warm"
 STARTS = ("cold", "cold", "learn", "warm", "warm")
 # Seconds of a task; of longer ones the start is a small part, and the trial takes five of them.
 LONGEST = 10.0
@@ -124,8 +113,7 @@ class WarmStarts(object):
     def decide(self, facts: "WarmFacts") -> None:
         """Keep the proof with the run, for all its slots."""
         try:
-            os.makedirs(os.path.dirname(self.file), exist_ok=True)
-            write_json(self.file, dict({"format": FORMAT, "version": 1}, **facts))
+            write_facts(self.file, facts)
         except OSError:
             pass  # the disk is full: the next slot proves it again
         self._take(facts)
@@ -329,23 +317,3 @@ def trace(found: "Attempt", files: "Trace") -> "Trace":
 def _key(command: "Command") -> "list[Any]":
     key: "list[Any]" = json.loads(json.dumps(command.key))
     return key
-
-
-def facts_file(work: "Work") -> str:
-    """Return the path of what is known of warm starts with this code, environment and command."""
-    return os.path.join(work["directory"], FOLDER, "%s.json" % _digest(work))
-
-
-def read_facts(path: str) -> "WarmFacts | None":
-    """Return the facts of a file, or None where it is not there or cannot be read."""
-    try:
-        facts: "WarmFacts | None" = read_json(path)
-    except (OSError, ValueError):
-        return None
-    return facts
-
-
-def _digest(work: "Work") -> str:
-    names = ("environment", "code", "command", "warm", "cpus", "unset", "environ", "path")
-    facts = [work.get(name) for name in names]
-    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode("utf-8")).hexdigest()[:16]
