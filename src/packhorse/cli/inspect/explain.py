@@ -42,7 +42,8 @@ def _lines(found: Explanation) -> Iterator[str]:
         used = f"{wall:g} s wall, {cpu:g} s CPU, {memory // 1024} MiB"
         yield f"  on {found.host} in wave {found.wave}: {used}"
     if found.start:
-        yield f"  started {found.start}" + (f" ({found.warm})" if found.warm else "")
+        yield f"  started {found.start}"
+        yield from [f"  {found.warm}"] if found.warm and found.start == "cold" else ()
     if record.get("cause"):
         yield f"  cause: {record['cause']}"
     for row in found.traceback:

@@ -154,8 +154,8 @@ class WarmPython(object):
             elif kind == "e":
                 status, user, system, peak = text.split()
                 return int(status), float(user) + float(system), int(peak), modules
-            else:  # it has died; its child has become ours
-                self.alive = False
+            else:  # it has died; its child becomes ours, but not before the whole of it has ended
+                self._end()
                 try:
                     _, number, usage = os.wait4(pid, 0)
                 except ChildProcessError:
@@ -166,6 +166,11 @@ class WarmPython(object):
         """End the process."""
         for descriptor in (self.requests, self.replies):
             os.close(descriptor)
+        if self.alive:
+            self._end()
+
+    def _end(self) -> None:
+        self.alive = False
         process.kill_group(self.pid, 9)
         try:
             os.waitpid(self.pid, 0)
