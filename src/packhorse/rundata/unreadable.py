@@ -1,8 +1,8 @@
 """Results that the last merge could not read, written back so that every command counts their tasks as failed.
 
 The worker judges what it can read itself. Parquet, NumPy, R and YAML files, and several files that do not fit together,
-are judged where the table is made; unreadable.json keeps that judgement. The next merge reads all results again, since libraries and
-the study's `result:` may have changed.
+are judged where the table is made; unreadable.json keeps that judgement. The next merge reads all results again, since
+libraries and the study's `result:` may have changed.
 """
 
 from __future__ import annotations

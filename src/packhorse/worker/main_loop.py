@@ -334,10 +334,15 @@ class Worker(object):
             else:
                 self._receive(key.data)
         for slot in self.slots:
-            slot.enforce_limits(now)
+            slot.enforce_limits(now, self._orphans)
         self.live.copy(self.slots, now)
         if self.deadline.left() <= 0:
             self.stopping = self.stopping or DEADLINE
+
+    def _orphans(self) -> "list[int]":
+        """Return the processes that tasks have lost to this one."""
+        slots = {slot.process.pid for slot in self.slots if slot.process is not None}
+        return [pid for pid in process.children(os.getpid()) if pid not in slots]
 
     def _gather_seconds(self) -> float:
         """Return how long answers may gather, so that we do not wake for each; no slot must run out of tasks."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -116,6 +117,9 @@ class RunStatus(JsonOutput, frozen=True, kw_only=True, tag="packhorse-status/1")
         str, Meta(description="Why a trial with the first task let no task start warm; empty: no such trial.")
     ] = ""
     jobs: Annotated[JobsStatus | UnsetType, Meta(description="Of a run on a site: its jobs.")] = UNSET
+    hint: Annotated[
+        str, Meta(description="Of a run on this machine that does not work: the next command; empty: none.")
+    ] = ""
     note: Annotated[
         str, Meta(description="Where the run's site cannot be reached: why, and the time of what is shown.")
     ] = ""
@@ -230,7 +234,22 @@ def _status(
         cold="" if warm is None or warm.warm else warm.sentence,
         causes=msgspec.convert(cause_list(run) if failed else [], tuple[Cause, ...]),
         jobs=UNSET if jobs is None else jobs[1],
+        hint=_hint(run, state, failed) if jobs is None and reachable else "",
     )
+
+
+def _hint(run: RunDirectory, state: str, failed: int) -> str:
+    """Return the command with which a run on this machine goes on."""
+    where = shlex.quote(str(run.path))
+    if state == "incomplete":
+        about = run.about()
+        if not about.study:
+            return f"packhorse retry {where} --lost"
+        usual = Path(about.study).parent / "runs" / about.name == run.path
+        return f"packhorse run {shlex.quote(about.study)}" + ("" if usual else f" --run {where}")
+    if failed and state == "done":
+        return f"packhorse logs {where} --failed; packhorse retry {where}"
+    return ""
 
 
 def _queue_commands(store: RunStore) -> list[Command]:

@@ -68,6 +68,7 @@ def status_lines(found: RunStatus | ScriptJobStatus) -> Iterator[str]:
     yield from ("  " + cause_line(msgspec.to_builtins(cause)) for cause in found.causes[:SHOWN])
     skipped = "the study's checks were skipped (--unchecked)" if found.unchecked else ""
     yield from (f"  {row}" for row in (found.cold, skipped, found.run) if row)
+    yield from filter(None, [found.hint and f"  next: {found.hint}"])
 
 
 def _job_lines(jobs: JobsStatus) -> Iterator[str]:

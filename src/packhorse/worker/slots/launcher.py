@@ -21,8 +21,9 @@ import time
 from packhorse.worker import process
 from packhorse.worker.results.refusal import NoResult
 from packhorse.worker.results.result import ResultFiles, fail_for_space, result_files, result_from_output
+from packhorse.worker.slots import usage
 from packhorse.worker.slots.channel import MessageReader
-from packhorse.worker.slots.current import CURRENT
+from packhorse.worker.slots.current import CURRENT, SIZE
 from packhorse.worker.slots.reporter import Reporter, log_text
 from packhorse.worker.slots.running_command import STOP, RunningCommand, limit_cause
 from packhorse.worker.space import text
@@ -86,6 +87,7 @@ class Launcher(object):
         self.programs: "dict[str, str]" = {}
         self.kills = process.oom_kills()
         self.adopts = process.adopt_orphans()
+        self.mark = usage.slot_mark(folders)
         self.warm = WarmStarts(work, folders, number, adopts=self.adopts, wanted=lambda: not self.stopping)
         base = base_environment(work, folders, os.environ)
         self.path = base.get("PATH")
@@ -98,7 +100,7 @@ class Launcher(object):
             self.restorer.restore_all()
         self.first = folders.state() if number == 0 and work["look"] else None
         with open(folders.current, "r+b") as stream:
-            self.current = mmap.mmap(stream.fileno(), CURRENT.size)
+            self.current = mmap.mmap(stream.fileno(), SIZE)
         os.chdir(folders.start)
 
     def serve(self) -> None:
@@ -309,11 +311,12 @@ class Launcher(object):
             if self.stopping:
                 return None
             program = self._program(argv[0])
-            pid = self.warm.spawn(argv, program, variables) if main else None
-            is_warm = pid is not None
-            if pid is None:
-                pid = self._spawn(argv, program, variables)
-            self.running = RunningCommand(pid, self.work, (STDOUT, STDERR), is_warm=is_warm)
+            warm = self.warm.spawn(argv, program, variables) if main else None
+            pid = self._spawn(argv, program, variables) if warm is None else warm
+            self.running = RunningCommand(
+                pid, self.work, (STDOUT, STDERR), adopts=self.adopts, mark=self.mark, spare=self.warm.pids()
+            )
+            self.running.is_warm = warm is not None
             self.running.limit = self.warm.limit(self.running.limit)
             return self.running
 
@@ -345,14 +348,13 @@ class Launcher(object):
     def _wait(self, running: RunningCommand, record: "Record", begun: float) -> None:
         """Wait for a command, and record its times, memory and exit."""
         self._use_wait()
-        status, cpu, peak = self._reap(running)
+        status = self._reap(running)
         record["wall"] = round(time.perf_counter() - begun, 6)
-        record["cpu"] = round(record.get("cpu", 0.0) + cpu, 6)
-        # Kibibytes on Linux, bytes on macOS (getrusage(2)).
-        record["memory"] = max(record.get("memory", 0), peak if process.LINUX else peak // 1024, running.peak)
+        process.end_orphans(self.warm.pids(), running.reaped.add)  # also what is left of the group
+        record["cpu"] = round(record.get("cpu", 0.0) + running.reaped.cpu, 6)
+        record["memory"] = max(record.get("memory", 0), running.reaped.peak, running.peak)
         if running.is_warm:
             record["start"] = "warm"
-        process.end_orphans(self.warm.pids())  # also what is left of the group
         if os.WIFSIGNALED(status):
             record["signal"] = os.WTERMSIG(status)
             if record["signal"] == signal.SIGKILL and self._was_memory():
@@ -365,28 +367,34 @@ class Launcher(object):
         before, self.kills = self.kills, process.oom_kills()
         return self.kills > before
 
-    def _reap(self, running: RunningCommand) -> "tuple[int, float, int]":
-        """Wait for the leader of a process group and end the group; return (status, CPU seconds, peak memory)."""
+    def _reap(self, running: RunningCommand) -> int:
+        """Wait for the leader of a command's process group, and end the group; return its status."""
         if running.is_warm:
-            try:
-                ended = self.warm.wait(running.pid)
-            except Cold:
-                ended = signal.SIGKILL, 0.0, 0  # what has killed the warm process has killed the task
-            with self.lock:
-                running.ended = True
-            return ended
+            return self._reap_warm(running)
         if hasattr(os, "waitid"):
             os.waitid(os.P_PID, running.pid, os.WEXITED | os.WNOWAIT)
             with self.lock:
                 running.ended = True
             if not self.adopts:  # else what is left of the group is our child, and is ended by that
                 running.kill()  # the leader is still a zombie, so its group's number has not been reused
-        _, status, usage = os.wait4(running.pid, 0)
+        _, status, used = os.wait4(running.pid, 0)
         if not running.ended:  # macOS before Python 3.13 has no waitid
             with self.lock:
                 running.ended = True
             running.kill()
-        return status, usage.ru_utime + usage.ru_stime, usage.ru_maxrss
+        running.reaped.add(used)
+        return status
+
+    def _reap_warm(self, running: RunningCommand) -> int:
+        """Wait for a task that a warm process has started; return its status."""
+        try:
+            status, cpu, peak = self.warm.wait(running.pid)
+        except Cold:
+            status, cpu, peak = signal.SIGKILL, 0.0, 0  # what has killed the warm process has killed the task
+        with self.lock:
+            running.ended = True
+        running.reaped.count(cpu, peak)
+        return status
 
     def _finish(
         self, task: Task, record: "Record", ended: RunningCommand, target: "ResultFiles | None", attempt: int
