@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from packhorse.worker.tasks.artifacts import name_patterns
 from running.project import Project
 
 NOTHING = "print('no result')"
@@ -361,6 +362,12 @@ def test_what_only_the_merge_reads_counts_as_failed_everywhere(project: Project)
 def test_the_note_on_new_files_proposes_a_pattern(project: Project) -> None:
     code = "import os, sys\nos.makedirs('results')\nopen(f'results/sim-{sys.argv[1]}-a.rds', 'w').close()"
     assert "artifacts: ['results/sim-*-a.rds']" in study(project, code, result="none").run()
+    dated = [
+        f"out/2026-11-29/07-38-5{n}/{name}" for n, name in enumerate(("a.txt", "b.yaml", "c.log", "d.log"))
+    ]
+    assert name_patterns(dated, []) == ["out"]
+    assert name_patterns(dated[:2], []) == ["out/*/*/a.txt", "out/*/*/b.yaml"]
+    assert name_patterns(["fit_2.5_lasso.csv", "9.csv"], ["lasso"]) == ["fit_*.csv", "*.csv"]
 
 
 # Arrays

@@ -8,16 +8,18 @@ libraries and the study's `result:` may have changed.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 from msgspec import Struct
 
 from packhorse.model.plan import Plan
 from packhorse.results.journal import Journal, Record
-from packhorse.results.table import MergeReport
 from packhorse.rundir.directory import RunDirectory
 from packhorse.rundir.files import write_file
+
+if TYPE_CHECKING:
+    from packhorse.results.table import MergeReport
 
 FILE = "unreadable.json"
 

@@ -30,6 +30,7 @@ from packhorse.worker.work_file import read_work_file, write_worker_facts
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Sequence
     from types import FrameType
     from typing import Any
 
@@ -405,12 +406,14 @@ class Worker(object):
                 self.journal.write_event({"note": header["broken"]})
                 self.stopping = BROKEN
             else:
-                self._note_files(header["note"], header["files"], header["count"], header.get("pattern", ""))
+                self._note_files(header["note"], header["files"], header["count"], header.get("patterns", []))
 
-    def _note_files(self, note: str, files: "list[str]", count: int = 0, pattern: str = "") -> None:
-        """Report files that a task wrote or changed; `pattern` matches those that other tasks write in their place."""
+    def _note_files(
+        self, note: str, files: "list[str]", count: int = 0, patterns: "Sequence[str]" = ()
+    ) -> None:
+        """Report files that a task wrote or changed; `patterns` match those that other tasks write in their place."""
         facts = {"note": note, "files": files[:20], "count": count or len(files)}
-        self.report(dict(facts, pattern=pattern) if pattern else facts)
+        self.report(dict(facts, patterns=patterns) if patterns else facts)
         self.journal.write_event({"note": "%s: %s" % (note, ", ".join(files[:20]))})
 
     def _receive_record(self, slot: Slot, header: "dict[str, Any]", body: bytes) -> None:

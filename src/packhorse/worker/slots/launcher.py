@@ -27,7 +27,7 @@ from packhorse.worker.slots.current import CURRENT, SIZE
 from packhorse.worker.slots.reporter import Reporter, log_text
 from packhorse.worker.slots.running_command import STOP, RunningCommand, limit_cause
 from packhorse.worker.space import text
-from packhorse.worker.tasks.artifacts import keep_artifacts, name_pattern
+from packhorse.worker.tasks.artifacts import keep_artifacts, name_patterns
 from packhorse.worker.tasks.cause import cause_in, failure_cause, written_log
 from packhorse.worker.tasks.checkpoint import prepare_checkpoint
 from packhorse.worker.tasks.environment import base_environment, task_environment, write_task_json
@@ -466,9 +466,9 @@ class Launcher(object):
         changed = sorted(name for name in after if name in before and after[name] != before[name])
         if new:
             values = [text(value) for value in self.space.parameters(index).values()]
-            pattern = name_pattern(new[0], values)
+            patterns = name_patterns(new, values)
             self.reporter.send(
-                {"note": "new files", "files": new[:20], "count": len(new), "pattern": pattern}
+                {"note": "new files", "files": new[:20], "count": len(new), "patterns": patterns}
             )
         if changed:
             self.reporter.send({"note": "changed files", "files": changed[:20], "count": len(changed)})
