@@ -8,13 +8,13 @@ import signal
 import sys
 import time
 
+from packhorse.worker import process
 from packhorse.worker.deadline import Deadline
 from packhorse.worker.disk import Disk, StillFull
 from packhorse.worker.journal import Journal, journal_header, journal_name
 from packhorse.worker.leases import Leases, Positions, wave_owner
 from packhorse.worker.private_folder import PrivateFolder, remove_abandoned
 from packhorse.worker.ranges import PROBE_TASKS
-from packhorse.worker.slots import process
 from packhorse.worker.slots.channel import SUCCESSES
 from packhorse.worker.slots.live_output import LiveOutput
 from packhorse.worker.slots.machine_limits import usable_slots

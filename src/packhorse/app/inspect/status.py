@@ -21,6 +21,7 @@ from packhorse.remote.run_store import RunStore
 from packhorse.rundata.failures import cause_list
 from packhorse.rundata.outcomes import latest_outcomes
 from packhorse.rundata.progress import run_counts
+from packhorse.rundata.warm_start import warm_start
 from packhorse.rundir.directory import RunDirectory, find_run
 from packhorse.rundir.lock import lock_holder
 from packhorse.rundir.submissions import Submissions, read_script_job
@@ -112,6 +113,9 @@ class RunStatus(JsonOutput, frozen=True, kw_only=True, tag="packhorse-status/1")
     )
     unchecked: Annotated[bool, Meta(description="Whether --unchecked skipped the study's checks.")] = False
     causes: Annotated[tuple[Cause, ...], Meta(description="Why tasks failed, the most frequent first.")] = ()
+    cold: Annotated[
+        str, Meta(description="Why a trial with the first task let no task start warm; empty: no such trial.")
+    ] = ""
     jobs: Annotated[JobsStatus | UnsetType, Meta(description="Of a run on a site: its jobs.")] = UNSET
     hint: Annotated[
         str, Meta(description="Of a run on this machine that does not work: the next command; empty: none.")
@@ -206,6 +210,7 @@ def _status(
     done = counts.get("OK", 0)
     failed = sum(number for outcome, number in counts.items() if outcome not in ("OK", "MISSING"))
     state = "done" if done + failed >= total else "incomplete"
+    warm = warm_start(run, plan.wave)
     on_site = (run.path / "cluster.json").exists()
     jobs = _jobs(store, state, counts, accounting=accounting) if on_site and reachable else None
     if not reachable:
@@ -226,6 +231,7 @@ def _status(
         missing=max(0, total - done - failed),
         counts={outcome: number for outcome, number in counts.items() if number},
         unchecked=plan.unchecked,
+        cold="" if warm is None or warm.warm else warm.sentence,
         causes=msgspec.convert(cause_list(run) if failed else [], tuple[Cause, ...]),
         jobs=UNSET if jobs is None else jobs[1],
         hint=_hint(run, state, failed) if jobs is None and reachable else "",
