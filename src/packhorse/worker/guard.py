@@ -13,7 +13,8 @@ import socket
 import sys
 import time
 
-from packhorse.worker.slots import process, usage
+from packhorse.worker import process
+from packhorse.worker.slots import usage
 from packhorse.worker.slots.running_command import GRACE
 
 # Sent to the whole foreground by a terminal, or to our group: Packhorse decides what they mean, by closing the socket.

@@ -8,6 +8,7 @@ import signal
 import sys
 import time
 
+from packhorse.worker import process
 from packhorse.worker.amounts import counted
 from packhorse.worker.deadline import Deadline
 from packhorse.worker.disk import Disk, StillFull
@@ -15,7 +16,6 @@ from packhorse.worker.journal import Journal, journal_header, journal_name
 from packhorse.worker.leases import Leases, Positions, wave_owner
 from packhorse.worker.private_folder import PrivateFolder, remove_abandoned
 from packhorse.worker.ranges import PROBE_TASKS
-from packhorse.worker.slots import process
 from packhorse.worker.slots.channel import SUCCESSES
 from packhorse.worker.slots.live_output import LiveOutput
 from packhorse.worker.slots.machine_limits import usable_slots
@@ -31,6 +31,7 @@ from packhorse.worker.work_file import read_work_file, write_worker_facts
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Sequence
     from types import FrameType
     from typing import Any
 
@@ -406,12 +407,14 @@ class Worker(object):
                 self.journal.write_event({"note": header["broken"]})
                 self.stopping = BROKEN
             else:
-                self._note_files(header["note"], header["files"], header["count"], header.get("pattern", ""))
+                self._note_files(header["note"], header["files"], header["count"], header.get("patterns", []))
 
-    def _note_files(self, note: str, files: "list[str]", count: int = 0, pattern: str = "") -> None:
-        """Report files that a task wrote or changed; `pattern` matches those that other tasks write in their place."""
+    def _note_files(
+        self, note: str, files: "list[str]", count: int = 0, patterns: "Sequence[str]" = ()
+    ) -> None:
+        """Report files that a task wrote or changed; `patterns` match those that other tasks write in their place."""
         facts = {"note": note, "files": files[:20], "count": count or len(files)}
-        self.report(dict(facts, pattern=pattern) if pattern else facts)
+        self.report(dict(facts, patterns=patterns) if patterns else facts)
         self.journal.write_event({"note": "%s: %s" % (note, ", ".join(files[:20]))})
 
     def _receive_record(self, slot: Slot, header: "dict[str, Any]", body: bytes) -> None:

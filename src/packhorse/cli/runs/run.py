@@ -46,6 +46,9 @@ class RunCommand(click.Command):
     "--trust-pickle", is_flag=True, help="Read pickles as results; they run code when they are read."
 )
 @click.option("--unchecked", is_flag=True, help="Leave the study's checks out; the provenance says so.")
+@click.option(
+    "--no-warm", "warm", flag_value=False, default=True, help="Start a new interpreter for every task."
+)
 @run_options
 def run_command(
     target: str | None, arguments: tuple[str, ...], as_json: bool, commit: str | None, **options: Any

@@ -13,9 +13,10 @@ import time
 import traceback
 
 from packhorse.task_values import plain
+from packhorse.worker import process
 from packhorse.worker.results.judgement import check_rows, parse_json
 from packhorse.worker.results.result import INLINE, LARGEST, TOO_LARGE, attach
-from packhorse.worker.slots import process, usage
+from packhorse.worker.slots import usage
 from packhorse.worker.slots.channel import MessageReader, message
 from packhorse.worker.slots.current import CURRENT, MEASURED, SIZE
 from packhorse.worker.slots.reporter import Reporter, log_text

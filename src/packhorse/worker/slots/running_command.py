@@ -4,10 +4,13 @@ import os
 import signal
 import time
 
-from packhorse.worker.slots import process, usage
+from packhorse.worker import process
+from packhorse.worker.slots import usage
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from packhorse.worker.work_file import Work
 
 GRACE = 5.0  # seconds between SIGTERM and SIGKILL
@@ -22,11 +25,22 @@ class RunningCommand(object):
     """The command of the current task; its callers hold the launcher's lock."""
 
     def __init__(
-        self, pid: int, work: "Work", outputs: "tuple[int, ...]", *, adopts: bool, mark: bytes
+        self,
+        pid: int,
+        work: "Work",
+        outputs: "tuple[int, ...]",
+        *,
+        adopts: bool,
+        mark: bytes,
+        spare: "Collection[int]" = (),
     ) -> None:
-        """`adopts`: processes that lose their parent become our children; `mark`: NAME=VALUE in their environment."""
+        """`adopts`: processes that lose their parent become our children; `mark`: NAME=VALUE in their environment.
+
+        The children in `spare` are not of the task.
+        """
         self.pid = pid
-        self.adopts, self.mark = adopts, mark
+        self.adopts, self.mark, self.spare = adopts, mark, spare
+        self.is_warm = False  # whether its parent is a warm process
         self.reaped = usage.Usage()  # processes of the task that only we could reap
         self.begun = time.monotonic()
         self.limit = work["time_limit"]
@@ -78,7 +92,8 @@ class RunningCommand(object):
         """Return the leader and the processes of the task that have lost their parent; reap those that have ended."""
         if not self.adopts:
             return [self.pid] + usage.lost_processes(self.pid, self.mark, process.all_processes())
-        adopted = [pid for pid in process.children(os.getpid()) if pid != self.pid]
+        others = (self.pid, *self.spare)
+        adopted = [pid for pid in process.children(os.getpid()) if pid not in others]
         return [self.pid] + [pid for pid in adopted if not process.reap(pid, self.reaped.add)]
 
 

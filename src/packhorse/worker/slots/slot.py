@@ -8,7 +8,8 @@ import subprocess
 import sys
 import time
 
-from packhorse.worker.slots import process, usage
+from packhorse.worker import process
+from packhorse.worker.slots import usage
 from packhorse.worker.slots.channel import MessageReader, message
 from packhorse.worker.slots.current import CURRENT, MEASURED, SIZE
 from packhorse.worker.slots.gpus import gpu_variables

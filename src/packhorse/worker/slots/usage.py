@@ -7,7 +7,7 @@ them to the nearest subreaper (prctl(2)), or to the first process of the system.
 import os
 import resource
 
-from packhorse.worker.slots import process
+from packhorse.worker import process
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,8 +28,12 @@ class Usage(object):
 
     def add(self, ended: "resource.struct_rusage") -> None:
         """Add a process that was reaped, with those that it has reaped itself."""
-        self.cpu += ended.ru_utime + ended.ru_stime
-        self.peak = max(self.peak, ended.ru_maxrss // KIB)
+        self.count(ended.ru_utime + ended.ru_stime, ended.ru_maxrss)
+
+    def count(self, cpu: float, peak: int) -> None:
+        """Add seconds and a peak, which is in the unit of getrusage(2)."""
+        self.cpu += cpu
+        self.peak = max(self.peak, peak // KIB)
 
 
 def below(pids: "Iterable[int]") -> "list[int]":
