@@ -184,7 +184,7 @@ def test_without_a_login_each_command_says_what_to_type(laptop: Laptop) -> None:
     place = project(laptop.home / "study")
     done = laptop.run("run", "study.yaml", "--site", "push", cwd=place)
     assert done.returncode == 5
-    assert "log in again: packhorse connect push" in done.stderr
+    assert "log in: packhorse connect push" in done.stderr
     assert not laptop.gate.attempts()
 
 

@@ -112,6 +112,20 @@ def this_site(folder: Path, host: str | None = None) -> Site | None:
     return None
 
 
+def site_here(folder: Path, option: str) -> str:
+    """Return the name of the site whose login node this machine is; raise UsageError where it is none.
+
+    `option` is how the command names a site.
+    """
+    site = this_site(folder)
+    if site is None:
+        raise UsageError(
+            f"this machine is not a login node of a known site: name one with {option}",
+            "packhorse sites lists them",
+        )
+    return site.name
+
+
 def _may_name(file: SiteFile, host: str) -> bool:
     """Return whether a word of the file matches a host, so that few files are parsed at each run."""
     names = {host, host.partition(".")[0]}

@@ -207,6 +207,9 @@ def _submitted(
     number = submit_job(queue, argv, job.token, reporter, job.folder)
     if isinstance(number, SubmissionRefused):
         (run.path / JOB_FILE).unlink()
+        if number.transient:
+            hint = "nothing was submitted; run this command again when the scheduler answers"
+            raise RunError(f"{job.site.name} accepts no jobs at the moment: {number.why}", hint)
         hint = (
             f"correct {job.script} and run this command again; limits: packhorse sites show {job.site.name}"
         )

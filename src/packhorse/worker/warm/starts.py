@@ -11,6 +11,7 @@ import shutil
 import time
 
 from packhorse.worker import process
+from packhorse.worker.amounts import counted
 from packhorse.worker.warm import interpreter
 from packhorse.worker.warm.facts import facts_file, read_facts, write_facts
 from packhorse.worker.warm.proof import verdict, written_files
@@ -84,7 +85,7 @@ class WarmStarts(object):
         if not adopts:  # which only Linux lets us do
             return "warm starts need Linux"
         if self.work["total"] < WORTH_IT and setting is not True:
-            return "the study has fewer than %d tasks" % WORTH_IT
+            return "the study has fewer than %s" % counted(WORTH_IT, "task")
         if self.work["checkpoint"]:
             return "its tasks continue from checkpoints, so that no start repeats another"
         variable = (self.work["index_variable"] or {}).get("name", "")
