@@ -14,7 +14,7 @@ LIST_SECONDS = 60.0
 
 
 def ls(place: str, folder: Path) -> str:
-    """List the files of `SITE:PATH` as ls(1) does; raise UsageError with what it says where it cannot."""
+    """Return the listing of `SITE:PATH`; raise UsageError with the reason where it cannot be listed."""
     site, path = split_site_path(place, "packhorse ls hec:project")
     transport = transport_for(find_site(site, folder))
     with transport.open():
