@@ -83,6 +83,18 @@ def test_a_site_is_shown_with_its_partitions_and_limits(packhorse: Run, settings
     assert said["origin"] == "shipped"
 
 
+def test_a_default_site_is_taken_where_none_is_named(
+    packhorse: Run, tmp_path: Path, settings: dict[str, str]
+) -> None:
+    (tmp_path / "a.sh").write_text("#!/bin/bash\n#SBATCH --time=99-0\nhostname\n")
+    assert "name one with --site NAME" in packhorse("submit", "a.sh", env=settings).stderr
+    assert "no site 'tesbed'" in packhorse("sites", "default", "tesbed", env=settings).stderr
+    assert packhorse("sites", "default", "testbed", env=settings).stdout == "testbed\n"
+    assert packhorse("sites", "default", env=settings).stdout == "testbed\n"
+    # It is the testbed's limits that the script exceeds; nothing is submitted.
+    assert "the job asks for 99 d" in packhorse("submit", "a.sh", env=settings).stderr
+
+
 def test_a_site_is_shown_first_in_a_few_lines(packhorse: Run, settings: dict[str, str]) -> None:
     for name in ("testbed", "hec", "quartz", "bede"):
         rows = packhorse("sites", "show", name, env=settings).stdout.splitlines()

@@ -14,7 +14,11 @@ from packhorse.project.sites import site_here
 @click.command(name="submit")
 @click.argument("script", type=click.Path(path_type=Path))
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED, metavar="[-- ARGUMENT...]")
-@click.option("--site", metavar="NAME", help="The site (default: the one whose login node this machine is).")
+@click.option(
+    "--site",
+    metavar="NAME",
+    help="The site (default: that of this login node, else packhorse sites default).",
+)
 @click.option("--name", default="", help="The job's name, and the run's (default: the script's).")
 @click.option(
     "--with",
