@@ -25,6 +25,7 @@ from packhorse.rundata.warm_start import warm_start
 from packhorse.rundir.directory import RunDirectory, find_run
 from packhorse.rundir.lock import lock_holder
 from packhorse.rundir.submissions import Submissions, read_script_job
+from packhorse.text.amounts import retry_command
 
 if TYPE_CHECKING:
     from packhorse.cluster.next_step import JobCause
@@ -236,11 +237,11 @@ def _status(
         cold="" if warm is None or warm.warm else warm.sentence,
         causes=msgspec.convert(cause_list(run) if failed else [], tuple[Cause, ...]),
         jobs=UNSET if jobs is None else jobs[1],
-        hint=_hint(run, state, failed) if jobs is None and reachable else "",
+        hint=_hint(run, state, failed, counts) if jobs is None and reachable else "",
     )
 
 
-def _hint(run: RunDirectory, state: str, failed: int) -> str:
+def _hint(run: RunDirectory, state: str, failed: int, counts: dict[str, int]) -> str:
     """Return the command with which a run on this machine goes on."""
     where = shlex.quote(str(run.path))
     if state == "incomplete":
@@ -250,7 +251,7 @@ def _hint(run: RunDirectory, state: str, failed: int) -> str:
         usual = Path(about.study).parent / "runs" / about.name == run.path
         return f"packhorse run {shlex.quote(about.study)}" + ("" if usual else f" --run {where}")
     if failed and state == "done":
-        return f"packhorse logs {where} --failed; packhorse retry {where}"
+        return f"packhorse logs {where} --failed; {retry_command(where, counts)}"
     return ""
 
 
