@@ -32,7 +32,7 @@ class Cold(Exception):
 
 
 class Ended(Cold):
-    """The warm process has ended: somebody may have killed it."""
+    """The warm process has ended: it may have been killed."""
 
 
 class Command(object):
