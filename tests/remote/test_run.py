@@ -50,7 +50,7 @@ parameters: {n: [10, 20]}
 replicates: 5
 """
 # It runs long enough for something to happen to it.
-LONG = STUDY.replace("sim.py", "slow.py").replace("replicates: 5", "replicates: 20")
+LONG = STUDY.replace("sim.py", "slow.py").replace("replicates: 5", "replicates: 8")
 
 
 def project(place: Path, study: str = STUDY, **files: str) -> Path:
@@ -162,7 +162,7 @@ def test_the_login_is_lost_and_comes_back(connected: Laptop) -> None:
     code, shown = connected.connect("key")
     assert code == 0, shown
     watching.expect("connected to key again", timeout=60)
-    watching.expect("40 of 40 tasks done", timeout=120)
+    watching.expect("16 of 16 tasks done", timeout=120)
     watching.expect(pexpect.EOF)
     assert connected.gate.logins() == [connected.gate.users["key"]] * 2
 
@@ -281,7 +281,7 @@ def test_a_run_is_cancelled_from_afar(connected: Laptop) -> None:
     )
     more = connected.run("run", "study.yaml", "--site", "key", cwd=place)
     assert more.returncode == 0, more
-    assert len(table(place)) == 40
+    assert len(table(place)) == 16
 
 
 def test_status_of_many_tasks_is_a_few_bytes(connected: Laptop) -> None:
@@ -384,7 +384,7 @@ def test_asking_ends_when_the_site_would_close_an_idle_login(connected: Laptop) 
     code, shown = connected.connect("brief", [], "--keep")
     assert code == 0, shown
     ended = connected.run("run", "study.yaml", "--site", "brief", cwd=place)
-    assert "40 of 40 tasks done" in ended.stdout, ended
+    assert "16 of 16 tasks done" in ended.stdout, ended
 
 
 def test_only_what_is_new_of_a_snapshot_travels(connected: Laptop) -> None:
