@@ -111,6 +111,16 @@ def test_what_a_real_server_refused_is_told_and_leaves_nothing(site: Site) -> No
     check(site)
 
 
+def test_a_continuation_that_is_refused_for_its_time_is_asked_for_once(site: Site) -> None:
+    study(site)
+    site.mood({"takes": True}, captured(site, "qsub-refused-walltime-over-limit"))
+    said = run(site)
+    assert said.count("the site refuses the continuation job") == 1
+    assert "trying again" not in said
+    assert site.tokens() == ["1"], "and not without its dependency, which would start it beside its wave"
+    check(site)
+
+
 def test_a_server_that_is_away_for_a_while_is_asked_again(site: Site) -> None:
     study(site)
     site.mood(captured(site, "qsub-server-stopped"))

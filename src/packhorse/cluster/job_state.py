@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import shlex
+from pathlib import Path
 from typing import Literal
 
 from msgspec import Struct
 
 from packhorse.cluster.queue import Queue, QueueReply
 from packhorse.model.job import Job
+from packhorse.model.submission import ClusterRun
 from packhorse.rundir.directory import RunDirectory
 from packhorse.rundir.submissions import Submissions
 from packhorse.text.amounts import counted
@@ -31,6 +33,7 @@ class RunJobState(Struct, frozen=True, kw_only=True):
     reason: str = ""  # why queued jobs wait, in plain words
     start: str = ""  # expected, ISO 8601
     needs: str = ""  # the action without which queued jobs never start
+    stuck: tuple[str, ...] = ()  # numbers of continuations that can never start
     nodes: tuple[str, ...] = ()
     numbers: tuple[str, ...] = ()  # of all jobs, to cancel them
     asked: float = 0.0  # time of the poll, Unix seconds
@@ -51,14 +54,19 @@ def job_state(run: RunDirectory, queue: Queue, reply: QueueReply) -> RunJobState
     alive = [(wave, following, job) for wave, following, job in jobs if job.state != "GONE"]
     elements = [(wave, job) for wave, following, job in alive if not following]
     continuations = [job for _, following, job in alive if following]
-    needs = _needs(run, queue, [*(job for _, job in elements), *continuations])
+    stuck = [job for job in continuations if _never_starts(queue, job)]
+    waiting = [job for job in continuations if job not in stuck]
+    needs = _needs(run, queue, [*(job for _, job in elements), *waiting])
     if not elements:
+        if stuck and not waiting:
+            needs = f"the run command submits the next wave in its place: {run_again(run)}"
         return RunJobState(
             state="following" if continuations else "gone",
             follows=bool(continuations),
             reason=_reason(queue, continuations),
             start=_first_start(continuations),
             needs=needs,
+            stuck=tuple(job.job for job in stuck),
             numbers=numbers,
             asked=reply.asked,
         )
@@ -80,11 +88,16 @@ def job_state(run: RunDirectory, queue: Queue, reply: QueueReply) -> RunJobState
         follows=bool(continuations),
         reason=_reason(queue, queued),
         needs=needs,
+        stuck=tuple(job.job for job in stuck),
         start=_first_start(queued),
         nodes=tuple(sorted({job.node for job in running if job.node})),
         numbers=numbers,
         asked=reply.asked,
     )
+
+
+def _never_starts(queue: Queue, job: Job) -> bool:
+    return job.state == "QUEUED" and queue.dialect.never_starts(job.reason)
 
 
 def _reason(queue: Queue, jobs: list[Job]) -> str:
@@ -107,6 +120,20 @@ def _needs(run: RunDirectory, queue: Queue, jobs: list[Job]) -> str:
 def run_argument(run: RunDirectory) -> str:
     """Return a run as an argument of commands typed beside the study: its name under runs/, else its path."""
     return shlex.quote(run.path.name if run.path.parent.name == "runs" else str(run.path))
+
+
+def run_again(run: RunDirectory) -> str:
+    """Return the command that continues a run on its site."""
+    cluster = Submissions(run).cluster()
+    study = run.about().study
+    target = Path(study).name if study and Path(study).parent == run.path.parent.parent else study
+    command = ["packhorse", "run", target or str(run.path)]
+    return shlex.join([*command, "--site", _site(cluster)] if cluster else command)
+
+
+def _site(cluster: ClusterRun) -> str:
+    """Return the site as the user named it: its name, or the path of its file."""
+    return str(cluster.chosen.get("site", cluster.site.name))
 
 
 def _first_start(jobs: list[Job]) -> str:

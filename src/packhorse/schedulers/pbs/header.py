@@ -6,10 +6,10 @@ import re
 from collections.abc import Mapping
 
 from packhorse.model.job import Request
+from packhorse.schedulers.pbs.user_options import FLAGS
 from packhorse.schedulers.quantities import mebibytes, seconds
 from packhorse.schedulers.script_headers import ScriptHeader, header_options, notes
 
-FLAGS = "hIVXzf"  # options that take no value
 _RANGE = re.compile(r"(\d+)(?:-(\d+)(?::(\d+))?)?")
 
 

@@ -8,23 +8,8 @@ from collections.abc import Mapping
 from packhorse.model.job import Request
 from packhorse.schedulers.script_headers import ScriptHeader, header_options, notes
 from packhorse.schedulers.slurm.fields import elements, number, whole_seconds
+from packhorse.schedulers.slurm.user_options import FLAGS, LONG
 
-LONG = {
-    "-A": "--account",
-    "-a": "--array",
-    "-c": "--cpus-per-task",
-    "-D": "--chdir",
-    "-e": "--error",
-    "-G": "--gpus",
-    "-J": "--job-name",
-    "-N": "--nodes",
-    "-n": "--ntasks",
-    "-o": "--output",
-    "-p": "--partition",
-    "-q": "--qos",
-    "-t": "--time",
-}
-FLAGS = "HhIOQsvVWk"  # short options that take no value
 _SIZE = re.compile(r"(\d+)([KMGT]?)B?", re.IGNORECASE)
 _IN_MIB = {"": 1.0, "K": 1 / 1024, "M": 1.0, "G": 1024.0, "T": 1024.0**2}
 

@@ -11,6 +11,7 @@ from packhorse.schedulers.pbs.dialect import PBS, UNKNOWN_JOB, first_with_token,
 from packhorse.schedulers.pbs.queue import Record
 from packhorse.schedulers.pbs.reasons import COMMON_REASONS, WaitReasons
 from packhorse.schedulers.pbs.unsupported import unsupported
+from packhorse.schedulers.reply_rules import final_refusals
 from packhorse.schedulers.scheduler import NoReply
 from packhorse.schedulers.torque import options, queue, refusals
 
@@ -36,6 +37,7 @@ class Torque(PBS):
     # Of a deleted element: the server's signal where it ran, no status at all where it waited.
     cancelled = r"exit_status = 271$|\A(?![\s\S]*exit_status)[\s\S]*job_state = C$"
     meanings = refusals.MEANINGS
+    final_refusals = final_refusals(refusals.MEANINGS)
     reasons = WaitReasons(
         texts={
             **COMMON_REASONS,
