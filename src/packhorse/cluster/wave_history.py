@@ -12,7 +12,7 @@ from packhorse.cluster.queue import ROOT, Queue
 from packhorse.model.job import Ended
 from packhorse.model.plan import Plan
 from packhorse.model.submission import Submission
-from packhorse.results.journal import read_tail
+from packhorse.results.journal_tail import read_tail
 from packhorse.rundata.progress import wave_counts
 from packhorse.rundir.directory import RunDirectory
 from packhorse.rundir.submissions import Submissions

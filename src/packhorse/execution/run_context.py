@@ -21,7 +21,7 @@ from packhorse.preflight.checks import run_checks
 from packhorse.project.reporter import Reporter
 from packhorse.project.source import Source, from_file, from_study
 from packhorse.results.fold import Fold
-from packhorse.rundata.outcomes import read_outcomes
+from packhorse.rundata.outcomes import artifacts_prefix, read_outcomes
 from packhorse.rundir.directory import RunDirectory, now
 from packhorse.rundir.files import write_file
 from packhorse.rundir.worker_archive import keep_archive, task_library
@@ -156,6 +156,7 @@ def wave_work(context: RunContext, plan: Plan) -> dict[str, Any]:
         everything=context.options.everything,
         data=context.target.data_paths(context.source, context.prepared.data),
     )
+    work["prefix"] = artifacts_prefix(context.run, context.latest, context.space, context.study.defaults)
     if context.options.trust_pickle and work["result"]["kind"] == "file":
         work["result"]["trust_pickle"] = True
     work["tee"] = work["tee"] and context.target.attached

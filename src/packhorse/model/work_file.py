@@ -71,6 +71,7 @@ class WorkFile(Struct, frozen=True, kw_only=True):
     gpus: int  # GPUs of a task
     memory: int | None  # memory limit of a task in MiB
     artifacts: list[str]  # glob patterns of files to keep
+    prefix: str = ""  # put before a task's index in the name of its folder in artifacts/
     everything: bool  # keep every new or changed file
     partial: bool = False  # whether a complete result file of a task that was ended counts
     index_variable: IndexVariable | None

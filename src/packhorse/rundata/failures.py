@@ -9,7 +9,7 @@ import msgspec
 
 from packhorse.results.failures import group_failures, group_records
 from packhorse.results.fold import Fold
-from packhorse.results.journal import failed_attempts
+from packhorse.results.journal_tail import failed_attempts
 from packhorse.rundata.outcomes import latest_outcomes
 from packhorse.rundir.directory import RunDirectory
 

@@ -40,6 +40,32 @@ def counted(run: RunDirectory, first: int = 1) -> list[Journal]:
     return sorted(found, key=lambda journal: journal.order)
 
 
+def artifacts_prefix(
+    run: RunDirectory, latest: Plan | None, space: ParameterSpace, defaults: Mapping[str, Any]
+) -> str:
+    """Return what the next wave puts before indices in the names of folders in artifacts/.
+
+    It is that of the newest plan, as long as every task whose files are kept there has its index still. When a study
+    grows in its midst, indices shift, and the files of one task must not take the place of another's.
+    """
+    if latest is None:
+        return ""
+    prefix: str = run.work(latest.wave).get("prefix", "")
+    if latest.space == space.digest:
+        return prefix
+    for journal in counted(run):
+        if journal.header is None or journal.prefix != prefix or journal.header.space == space.digest:
+            continue
+        work = run.work(journal.header.wave)
+        if not work["artifacts"] and not work["everything"]:
+            continue
+        place = map_indices(run.space(journal.header.space), space, defaults)
+        records = (*journal.records(), *journal.stopped.values())
+        if any(record.artifacts and place(record.index) != record.index for record in records):
+            return f"{space.digest[:8]}-"
+    return prefix
+
+
 class Outcomes:
     """The newest plan of a run, the space of that plan, and the outcome of each task."""
 

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from packhorse.model.plan import Plan
 from packhorse.project.reporter import Reporter
-from packhorse.results.journal import read_tail
+from packhorse.results.journal_tail import read_tail
 from packhorse.rundir.directory import RunDirectory
 
 

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
         gpus: int  # GPUs of a task
         memory: "int | None"  # memory limit of a task in MiB
         artifacts: "list[str]"  # glob patterns of files to keep
+        prefix: str  # put before a task's index in the name of its folder in artifacts/
         everything: bool  # keep every new or changed file, and name none of them
         partial: bool  # whether a complete result file of a task that was ended counts
         index_variable: (
@@ -92,6 +93,10 @@ def read_work_file(work_file: str, scratch: "str | None" = None) -> "tuple[Work,
     if scratch is not None:
         with open(os.path.join(scratch, FACTS)) as stream:
             work.update(json.load(stream))
-    with open(os.path.join(directory, work["space"]), "rb") as stream:
-        space = Space(json.loads(stream.read().decode("utf-8")))
-    return work, space
+    return work, read_space(os.path.join(directory, work["space"]))
+
+
+def read_space(path: str) -> Space:
+    """Return the parameter space in a file."""
+    with open(path, "rb") as stream:
+        return Space(json.loads(stream.read().decode("utf-8")))

@@ -13,7 +13,7 @@ from packhorse.project.task_filter import TaskFilter, one_task
 from packhorse.remote.last_known import fetch_or_note
 from packhorse.remote.open_store import open_store
 from packhorse.rundata.outcomes import Outcomes, latest_outcomes
-from packhorse.rundata.task_log import kept_files, last_attempt, printed
+from packhorse.rundata.task_log import kept_files, kept_folder, last_attempt, printed
 from packhorse.rundir.directory import find_run
 
 MOST = 20  # failed tasks whose output is shown at a time
@@ -78,7 +78,7 @@ def _task_log(outcomes: Outcomes, index: int) -> TaskLog:
         task=index,
         text=printed(outcomes.run, journal, record) or "(no output beside its result)",
         state=state,
-        files=tuple(kept_files(outcomes.run, record)),
-        folder=f"artifacts/{record.index}" if record.artifacts else "",
+        files=tuple(kept_files(outcomes.run, journal, record)),
+        folder=kept_folder(journal, record),
         partial=record.outcome not in ("OK", "FAILED"),
     )

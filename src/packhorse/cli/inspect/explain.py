@@ -58,7 +58,7 @@ def _files(found: Explanation, number: int) -> Iterator[str]:
     yield f"  files kept: {number:,}{mark}"
     if found.files:
         more = f" and {len(found.files) - SHOWN:,} more" if len(found.files) > SHOWN else ""
-        folder = Path(found.run) / "artifacts" / str((found.record or {}).get("index", found.task))
+        folder = Path(found.run) / found.folder
         yield f"    {', '.join(found.files[:SHOWN])}{more} (in {folder})"
     elif found.site:
         yield f"    on {found.site}; to download them: packhorse get {shlex.quote(Path(found.run).name)}"

@@ -20,8 +20,11 @@ PARTIAL = (
 
 
 def artifacts_folder(work: "Work", index: int) -> str:
-    """Return the folder that holds the artifacts of a task."""
-    return os.path.join(work["directory"], "artifacts", str(index))
+    """Return the folder that holds the artifacts of a task.
+
+    The prefix keeps tasks apart whose index was that of another task before the study grew.
+    """
+    return os.path.join(work["directory"], "artifacts", work.get("prefix", "") + str(index))
 
 
 def matches(folder: str, patterns: "Iterable[str]") -> "set[str]":
@@ -57,7 +60,7 @@ def keep_artifacts(
             goal = os.path.join(private, *["up" if part == os.pardir else part for part in parts])
             os.makedirs(os.path.dirname(goal), exist_ok=True)
             shutil.move(path, goal)
-        if paths or (complete and os.path.exists(final + PARTIAL)):
+        if paths or (complete and os.path.exists(final)):
             _put(private, final, record)
     except OSError as error:
         shutil.rmtree(private, ignore_errors=True)
