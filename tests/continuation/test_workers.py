@@ -368,3 +368,42 @@ def test_a_checkpoint_of_another_code_is_not_picked_up(desk: Make, project: Proj
         lease.unlink()
     one.array(wave)
     assert not folder.exists(), "with the same code it went on, and ended well"
+
+
+# Jobs that a scheduler does not end, or starts again too late
+
+
+def test_a_worker_that_its_scheduler_cannot_end_looks_for_the_cancellation(
+    desk: Make, project: Project, tmp_path: Path
+) -> None:
+    folder = gate(project, tmp_path, 2)
+    one = desk(gated(folder, 30))
+    wave = one.first_wave(elements=1, slots=1)
+    worker = one.start(wave)
+    until((folder / "begun-2").exists)
+    (one.path / "cancelled").touch()
+    assert "the run was cancelled; this worker ends" in ended(worker)
+    assert len(list(folder.glob("begun-*"))) <= 4, "no task began after it"
+    assert {"end": "stopped"}.items() <= one.lines("end")[0].items()
+
+
+def test_an_element_that_starts_again_after_its_wave_was_replaced_begins_nothing(
+    desk: Make, project: Project, tmp_path: Path
+) -> None:
+    """A TORQUE node that comes back starts its jobs again: pbs_mom -r."""
+    folder = gate(project, tmp_path, 2)
+    one = desk(gated(folder, 12))
+    wave = one.first_wave(elements=1, slots=1)
+    worker = one.start(wave)
+    until(lambda: one.lines("index") and (folder / "begun-2").exists())
+    os.killpg(worker.pid, signal.SIGKILL)
+    worker.communicate()
+    (folder / "free").write_text("100")
+    one.go_on(wave)
+    assert "a later wave has the tasks of wave 1; no task begins" in ended(one.start(wave))
+    submission = one.kept.of(2)
+    assert submission is not None
+    one.array(2, owner=submission.job)
+    assert "12 of 12 tasks succeeded" in one.go_on(2)
+    records = [record["index"] for record in one.lines("index")]
+    assert sorted(records) == list(range(12)), "each once"

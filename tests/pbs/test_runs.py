@@ -145,6 +145,40 @@ def test_status_says_how_jobs_stand(site: Site) -> None:
     assert "400" in stand
 
 
+@pytest.mark.parametrize("site", ["torque"], indirect=True)
+def test_cancel_says_what_remains_on_a_node_that_does_not_answer(site: Site) -> None:
+    study(site, tasks=400, seconds=0.1)
+    run(site, "--detach")
+    site.until(lambda: len(site.running()) == 2)
+    job = json.loads((site.project.directory / "waves/1/submission.json").read_text())["job"]
+    element = job.replace("[]", "[1]")
+    site.dead(0, element)
+    said = site.project.command("cancel", "s", code=5)
+    assert f"1 job did not end: {element} on n02: the node of the job does not answer" in said
+    assert "a worker that still runs there ends by itself; the site's staff can remove the job (qdel " in said
+    site.until(lambda: not site.running())  # the worker has seen that the run was cancelled
+
+
+@pytest.mark.parametrize("site", ["torque"], indirect=True)
+def test_a_dead_node_does_not_hold_up_the_rest(site: Site) -> None:
+    study(site, tasks=60, seconds=0.3)
+    run(site, "--detach")
+    elements = site.until(lambda: len(site.running()) == 2 and site.running())
+    job = json.loads((site.project.directory / "waves/1/submission.json").read_text())["job"]
+    journals = site.project.directory / "journal"
+    site.until(lambda: any(b'"index":' in path.read_bytes() for path in journals.glob("1-1-*.ndjson")))
+    os.killpg(elements[1]["shell"], signal.SIGKILL)
+    site.dead(1000, job.replace("[]", "[1]"))
+    said = site.until(lambda: (s := site.project.command("status", "s")) and "is lost" in s and s)
+    assert f"job {job.replace('[]', '[1]')} is lost: its time is over and its node n02 is down" in said
+    assert "the run command submits the next wave in its place: packhorse run" in site.until(
+        lambda: (s := site.project.command("status", "s")) and "in its place" in s and s
+    )
+    said = run(site)
+    assert "can never start: it waits for another job to end; this command does its work" in said
+    check(site, 60)
+
+
 def test_a_wave_that_somebody_deletes_is_followed_by_none(site: Site) -> None:
     study(site, tasks=400, seconds=0.1)
     run(site, "--detach")

@@ -34,6 +34,9 @@ class RunJobState(Struct, frozen=True, kw_only=True):
     start: str = ""  # expected, ISO 8601
     needs: str = ""  # the action without which queued jobs never start
     stuck: tuple[str, ...] = ()  # numbers of continuations that can never start
+    lost: tuple[
+        str, ...
+    ] = ()  # jobs that run as far as the scheduler knows, and will not end, each with the reason
     nodes: tuple[str, ...] = ()
     numbers: tuple[str, ...] = ()  # of all jobs, to cancel them
     asked: float = 0.0  # time of the poll, Unix seconds
@@ -51,10 +54,12 @@ def job_state(run: RunDirectory, queue: Queue, reply: QueueReply) -> RunJobState
         return RunJobState(state="unknown", silent=reply.silent, asked=reply.asked)
     jobs = reply.of(run.about().id)
     numbers = tuple(dict.fromkeys(job.job for _, _, job in jobs))
-    alive = [(wave, following, job) for wave, following, job in jobs if job.state != "GONE"]
+    alive = [one for one in jobs if one[2].state != "GONE" and not one[2].lost]
+    lost = tuple(_lost(queue, job) for _, _, job in jobs if job.lost)
     elements = [(wave, job) for wave, following, job in alive if not following]
     continuations = [job for _, following, job in alive if following]
-    stuck = [job for job in continuations if _never_starts(queue, job)]
+    waits_for_lost = bool(lost) and not elements
+    stuck = [job for job in continuations if _never_starts(queue, job, waits_for_lost=waits_for_lost)]
     waiting = [job for job in continuations if job not in stuck]
     needs = _needs(run, queue, [*(job for _, job in elements), *waiting])
     if not elements:
@@ -67,6 +72,7 @@ def job_state(run: RunDirectory, queue: Queue, reply: QueueReply) -> RunJobState
             start=_first_start(continuations),
             needs=needs,
             stuck=tuple(job.job for job in stuck),
+            lost=lost,
             numbers=numbers,
             asked=reply.asked,
         )
@@ -89,6 +95,7 @@ def job_state(run: RunDirectory, queue: Queue, reply: QueueReply) -> RunJobState
         reason=_reason(queue, queued),
         needs=needs,
         stuck=tuple(job.job for job in stuck),
+        lost=lost,
         start=_first_start(queued),
         nodes=tuple(sorted({job.node for job in running if job.node})),
         numbers=numbers,
@@ -96,8 +103,16 @@ def job_state(run: RunDirectory, queue: Queue, reply: QueueReply) -> RunJobState
     )
 
 
-def _never_starts(queue: Queue, job: Job) -> bool:
-    return job.state == "QUEUED" and queue.dialect.never_starts(job.reason)
+def _never_starts(queue: Queue, job: Job, *, waits_for_lost: bool) -> bool:
+    if job.state != "QUEUED":
+        return False
+    dependent = queue.dialect.wait_kind(job.reason) == "dependent"
+    return queue.dialect.never_starts(job.reason) or (waits_for_lost and dependent)
+
+
+def _lost(queue: Queue, job: Job) -> str:
+    number = job.job if job.element is None else queue.dialect.element_of(job.job, job.element)
+    return f"job {number} is lost: {job.lost}"
 
 
 def _reason(queue: Queue, jobs: list[Job]) -> str:
@@ -144,6 +159,11 @@ def job_state_line(state: RunJobState) -> str:
     """Return the state of a run's jobs as one line."""
     if state.state == "unknown":
         return f"unknown: no reply from the scheduler ({state.silent}); the jobs continue"
+    lost = "".join(f"; {sentence}" for sentence in state.lost[:SHOWN])
+    return _jobs_line(state) + lost
+
+
+def _jobs_line(state: RunJobState) -> str:
     if state.state == "following":
         waits = f" is waiting ({state.reason})" if state.reason else " is running"
         return f"a wave has ended; its continuation{waits}{_expected(state)}{_action(state)}"

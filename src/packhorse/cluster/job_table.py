@@ -137,7 +137,9 @@ def _alive_row(
         state=state,
         counts=counts if sum(counts.values()) > 1 else {},
         word=_word(running) or (first.word if state == "unknown" else ""),
-        reason=_reasons(dialect, waiting),
+        reason="; ".join(
+            filter(None, dict.fromkeys([_reasons(dialect, waiting), *(job.lost for job in jobs)]))
+        ),
         needs=_needs(dialect, site, waiting),
         start=min((job.start for job in waiting if job.start), default=""),
         elapsed=max((job.elapsed for job in running if job.elapsed is not None), default=None),

@@ -32,6 +32,8 @@ class Scheduler(Protocol):
     memory_words: tuple[str, ...]  # in a job's output, in lower case: it was killed because of its memory
     node_words: tuple[str, ...]  # in a refusal, in lower case: a node to exclude is unknown
     final_refusals: tuple[str, ...]  # regular expressions of refusals for size or time, which stay refused
+    ending_words: frozenset[str]  # words of `Job.word`: it has been ended, and its last files are written
+    purge: str  # the command with which the site's staff removes a job, with JOB and NODE in it
     # Variables to remove from the environment of `submit_argv` and `cancelled_query`: they would change the meaning.
     unset: tuple[str, ...]
     not_in_names: str  # a regular expression: the characters that a job's name cannot have

@@ -40,6 +40,7 @@ class OpenPBS(PBS):
     cancelled = r"Exit_status = 271$|substate = 91$|comment = Subjob finished$"
     meanings = refusals.MEANINGS
     final_refusals = final_refusals(refusals.MEANINGS)
+    purge = "qdel -W force 'JOB'"  # qdel(8B)
     reasons = WaitReasons(
         texts={
             **COMMON_REASONS,

@@ -72,6 +72,8 @@ class PBS(ABC):
     meanings: tuple[Meaning, ...]
     reasons: WaitReasons
     final_refusals: tuple[str, ...]
+    purge: str
+    ending_words: frozenset[str] = frozenset({"E"})
 
     programs: tuple[str, ...] = ("qsub", "qstat", "qdel", "qrls")
     node_words: tuple[str, ...] = ()

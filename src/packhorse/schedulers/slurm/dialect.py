@@ -54,6 +54,8 @@ class Slurm:
     memory_words: tuple[str, ...] = ("exceeded job memory limit", "exceeded memory limit")
     node_words: tuple[str, ...] = ("invalid node name",)
     final_refusals: tuple[str, ...] = reply_rules.final_refusals(refusals.MEANINGS)
+    ending_words = frozenset({"COMPLETING"})
+    purge = "scontrol update nodename=NODE state=down reason=dead"
     not_in_names = r"[^\w .,;:()-]"
     # sbatch(1), INPUT ENVIRONMENT VARIABLES: SBATCH_* override a script's directives. A job's environment
     # reaches the jobs that it submits: they would use its restart count and array index.
