@@ -30,6 +30,7 @@ from packhorse.worker.tasks.artifacts import keep_artifacts, name_pattern
 from packhorse.worker.tasks.cause import cause_in, failure_cause, written_log
 from packhorse.worker.tasks.checkpoint import prepare_checkpoint
 from packhorse.worker.tasks.environment import base_environment, task_environment, write_task_json
+from packhorse.worker.tasks.memory_limit import memory_cause
 from packhorse.worker.tasks.parameter_files import write_parameter_files
 from packhorse.worker.tasks.restore import Restorer
 from packhorse.worker.tasks.task import Task, fill_command
@@ -352,6 +353,9 @@ class Launcher(object):
             killed = "killed by signal %d" % record["signal"] if "signal" in record else ""
             record.update(outcome="FAILED", cause=failure_cause(b"" if killed else stdout, stderr) or killed)
             stdout = stdout if record["cause"] else self._read_log(record)
+            out_of_memory = memory_cause(record["cause"], stderr or stdout)
+            if out_of_memory:
+                record.update(outcome="MEMORY", cause=out_of_memory)
         else:
             packed, stdout = self._take_result(record, target, stdout)
         if record.get("outcome") != "FAILED" or attempt > self.work["retries"]:
