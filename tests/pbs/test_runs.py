@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 from typing import Any
@@ -143,6 +144,26 @@ def test_status_says_how_jobs_stand(site: Site) -> None:
     assert len(site.jobs()) == 2, "a wave, and what would have followed it"
     stand = site.until(lambda: (s := site.project.command("status", "s")) and "cancelled" in s and s)
     assert "400" in stand
+
+
+@pytest.mark.parametrize("site", ["torque"], indirect=True)
+def test_done_is_done_whatever_the_server_says(site: Site) -> None:
+    study(site, tasks=4)
+    run(site)
+    site.dead(1000, "0[1].pbs01.example.org")  # that its element runs for ever
+    assert "s: done, 4 of 4 tasks done" in site.project.command("status", "s")
+    (site.folder / "dead.json").unlink()
+    # A wave that was planned while a worker of the wave before, which counted as lost, was still at work.
+    waves = site.project.directory / "waves"
+    shutil.copytree(waves / "1", waves / "2")
+    for name, changes in (("plan", {"wave": 2, "follows": 1}), ("submission", {"wave": 2, "job": "9.pbs01"})):
+        path = waves / "2" / f"{name}.json"
+        path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+    assert "s: done, 4 of 4 tasks done" in site.project.command("status", "s")
+    (site.folder / "away").touch()
+    site.until(
+        lambda: "no reply" in (said := site.project.command("status", "s")) and "s: done, 4 of 4" in said
+    )
 
 
 @pytest.mark.parametrize("site", ["torque"], indirect=True)
