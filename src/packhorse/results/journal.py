@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import mmap
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate, compress, islice
 from pathlib import Path
 from typing import Any, TypeVar
@@ -76,6 +76,7 @@ class Record(Struct, kw_only=True, gc=False):
     parts: tuple[tuple[str, str, int], ...] = ()  # name, format and length of each file of a result
     slot: int | None = None
     artifacts: Any = None
+    start: str = "cold"
     partial: bool | None = None
 
 
@@ -124,6 +125,7 @@ class Journal:
         self.read: list[str] | None = (
             None  # files of the snapshot that tasks read; None where that was not seen
         )
+        self.refused: dict[int, str] = {}  # position -> why the merge could not read the result
         self.stopped: dict[int, Record] = {}  # what tasks left that have no outcome, by index
         self.totals: dict[str, Any] = {}
         self.end = ""
@@ -181,7 +183,18 @@ class Journal:
     def decoded(self, rows: Sequence[int], block: bytes) -> list[Record]:
         """Decode the lines of the records at these positions."""
         records = _decode_all(block, len(rows), record_decoder)
-        return [record or self._unreadable(row) for row, record in zip(rows, records, strict=True)]
+        found = [record or self._unreadable(row) for row, record in zip(rows, records, strict=True)]
+        for row, record in zip(rows, found, strict=True) if self.refused else ():
+            if row in self.refused:
+                record.outcome, record.cause = "FAILED", self.refused[row]
+        return found
+
+    def refuse(self, causes: Mapping[tuple[int, int], str]) -> None:
+        """Count records as failed, given as (index, attempt) -> cause."""
+        for row, place in enumerate(zip(self.index, self.attempt, strict=True)):
+            if place in causes and self.outcome[row] == OK:
+                self.outcome[row] = _CODES["FAILED"]
+                self.refused[row] = causes[place]
 
     def _unreadable(self, row: int) -> Record:
         """Return a record with only the outcome, for a line that this version cannot decode otherwise."""

@@ -52,7 +52,9 @@ class MergeReport:
     table: pl.DataFrame
     tasks: int  # tasks with at least one row
     counts: dict[str, int]  # by outcome, and MISSING; UNREADABLE tasks also count as OK
-    unreadable: dict[int, str]  # task -> the reason
+    unreadable: dict[
+        int, tuple[str, Journal, Record]
+    ]  # task -> the reason, and the record that has the result
     empty: list[int]  # OK tasks whose result has no rows
     without: list[int]  # OK tasks without a result, where others have one
     arrays: dict[str, int]  # results that are arrays, and so not in the table: how many
@@ -138,7 +140,7 @@ def merge_results(
         table=table,
         tasks=fold.counts["OK"] - sum(map(len, (gathered.unreadable, gathered.empty, gathered.without))),
         counts={**fold.counts, UNREADABLE: len(gathered.unreadable)},
-        unreadable={index: reason for index, (reason, _, _) in sorted(gathered.unreadable.items())},
+        unreadable=dict(sorted(gathered.unreadable.items())),
         empty=sorted(gathered.empty),
         without=sorted(gathered.without),
         arrays=gathered.columns.arrays,

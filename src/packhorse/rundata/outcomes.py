@@ -14,14 +14,25 @@ from packhorse.plan.waves import planned_ranges
 from packhorse.results.fold import Fold, Retry, fold
 from packhorse.results.index_map import map_indices
 from packhorse.results.journal import Journal, Record, read_journal
+from packhorse.rundata.unreadable import read_unreadable, refuse
 from packhorse.rundir.directory import RunDirectory
 
 
 def read_outcomes(
-    run: RunDirectory, space: ParameterSpace, defaults: Mapping[str, Any], first: int = 1
+    run: RunDirectory,
+    space: ParameterSpace,
+    defaults: Mapping[str, Any],
+    first: int = 1,
+    *,
+    merged: bool = True,
 ) -> Fold:
-    """Fold all journals of a run; records of older spaces are matched by key, waves before `first` are ignored."""
+    """Fold all journals of a run; records of older spaces are matched by key, waves before `first` are ignored.
+
+    With `merged`, tasks whose result the last merge could not read have failed.
+    """
     journals = counted(run, first)
+    if merged:
+        refuse(journals, read_unreadable(run))
     digest = space.digest
     retries, older = [], set()
     for plan in run.plans():
@@ -69,12 +80,14 @@ def artifacts_prefix(
 class Outcomes:
     """The newest plan of a run, the space of that plan, and the outcome of each task."""
 
-    def __init__(self, run: RunDirectory, plan: Plan, defaults: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self, run: RunDirectory, plan: Plan, defaults: Mapping[str, Any] | None = None, *, merged: bool = True
+    ) -> None:
         self.run = run
         self.plan = plan
         self.space = run.space(plan.space)
         self.defaults = defaults or {}
-        self.fold = read_outcomes(run, self.space, self.defaults, plan.first)
+        self.fold = read_outcomes(run, self.space, self.defaults, plan.first, merged=merged)
 
     def stopped(self, index: int) -> tuple[Journal, Record] | None:
         """Return what is kept of the last attempt of a task that was stopped without an outcome."""
@@ -91,12 +104,15 @@ class Outcomes:
         return None
 
 
-def latest_outcomes(run: RunDirectory) -> Outcomes:
-    """Return the outcomes of a run; raise RunError where it has no wave."""
+def latest_outcomes(run: RunDirectory, *, merged: bool = True) -> Outcomes:
+    """Return the outcomes of a run; raise RunError where it has no wave.
+
+    With `merged`, tasks whose result the last merge could not read have failed.
+    """
     plan = run.latest()
     if plan is None:
         raise run.no_wave_error()
-    return Outcomes(run, plan, frozen_study(run).defaults)
+    return Outcomes(run, plan, frozen_study(run).defaults, merged=merged)
 
 
 def frozen_study(run: RunDirectory) -> Any:
