@@ -20,6 +20,7 @@ source /etc/profile
 
 # What the study asks for: the first line that fails ends the job.
 set -e
+trap 'echo "packhorse: status $? of a line of setup: $BASH_COMMAND" >&2' ERR
 module load r/4.5.1
 module load openblas
 export R_LIBS_USER=~/R

@@ -115,9 +115,9 @@ def details_value(job: Id, attributes: Attributes, state: JobState, folder: str)
 
 
 def job_name(job: Id, attributes: Attributes) -> str:
-    """Return a job's name; TORQUE adds the number of an element: `means-0`."""
+    """Return a job's name; TORQUE, which alone has job_array_id, adds the number of an element: `means-0`."""
     name = attributes.get("Job_Name", "")
-    return name.removesuffix(f"-{job.element}") if job.element is not None else name
+    return name.removesuffix(f"-{job.element}") if "job_array_id" in attributes else name
 
 
 def _path(text: str, element: int | None) -> str:

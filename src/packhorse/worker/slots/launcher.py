@@ -409,13 +409,7 @@ class Launcher(object):
             record.update(outcome=ended.why, cause=limit_cause(ended.why, self.work))
             packed = target.take_complete(record) if self.work.get("partial") and target else None
         elif "signal" in record or "exit" in record:
-            # What a killed program has printed last is seldom why.
-            killed = "killed by signal %d" % record["signal"] if "signal" in record else ""
-            record.update(outcome="FAILED", cause=failure_cause(b"" if killed else stdout, stderr) or killed)
-            stdout = stdout if record["cause"] else self._read_log(record)
-            out_of_memory = memory_cause(record["cause"], stderr or stdout)
-            if out_of_memory:
-                record.update(outcome="MEMORY", cause=out_of_memory)
+            stdout = self._take_failure(record, stdout, stderr)
         else:
             packed, stdout = self._take_result(record, target, stdout)
         if (record.get("outcome") != "FAILED" or attempt > self.work["retries"]) and not self.warm.repeats:
@@ -429,6 +423,17 @@ class Launcher(object):
         if task.checkpoint and "outcome" not in record:
             shutil.rmtree(task.checkpoint, ignore_errors=True)
         return record, log, packed
+
+    def _take_failure(self, record: "Record", stdout: bytes, stderr: bytes) -> bytes:
+        """Record why a command failed; return what of its output is left for the log."""
+        # What a killed program has printed last is seldom why.
+        killed = "killed by signal %d" % record["signal"] if "signal" in record else ""
+        record.update(outcome="FAILED", cause=failure_cause(b"" if killed else stdout, stderr) or killed)
+        stdout = stdout if record["cause"] else self._read_log(record)
+        out_of_memory = memory_cause(record["cause"], stderr or stdout)
+        if out_of_memory:
+            record.update(outcome="MEMORY", cause=out_of_memory)
+        return stdout
 
     def _take_result(
         self, record: "Record", target: "ResultFiles | None", stdout: bytes

@@ -218,10 +218,12 @@ class Slot(object):
         CURRENT.pack_into(self.current, 0, 0, 0.0)  # it has an outcome
         keep_artifacts(self.work, self.folders, record)
         output = self._output()
-        out_of_memory = "" if self.why else memory_cause("", output)
-        if out_of_memory:
-            record.update(outcome="MEMORY", cause=out_of_memory)
-        return record, output
+        return dict(record, **self._memory_outcome(output)), output
+
+    def _memory_outcome(self, output: bytes) -> "dict[str, str]":
+        """Return the outcome of a task whose interpreter died since the system refused it memory; else nothing."""
+        cause = "" if self.why else memory_cause("", output)
+        return {"outcome": "MEMORY", "cause": cause} if cause else {}
 
     def _output(self) -> bytes:
         """Return what the dead process printed, and empty its output files."""
