@@ -5,7 +5,8 @@ others. Its answers have the form of captured ones; what a real server says is i
 every job at its end, looks for jobs that may start.
 
 `standin.py DIALECT FOLDER PROGRAM ARGUMENTS`; the folder has `jobs.json`, scripts and outputs, and `moods.json`: what the next calls
-of qsub say in place of the truth. With `away` in it nobody answers, with `closed` no job starts. `dead.json` names elements whose
+of qsub say in place of the truth. With `away` in it nobody answers, with `closed` no job starts, and with
+`forgets` nothing is known of jobs that are over (TORQUE with keep_completed=0, OpenPBS without history). `dead.json` names elements whose
 node does not answer, and the seconds by which they are past their time: as on TORQUE they run for ever (captures/torque/live).
 """
 
@@ -76,6 +77,8 @@ class Server:
         if not found:
             return None
         job = next((one for one in self.jobs if one["number"] == int(found[1])), None)
+        if job is not None and (self.folder / "forgets").exists() and self.over(job):
+            job = None
         if job is None or job["array"] != (found[2] is not None):
             return None
         return job, [found[2]] if found[2] else list(job["elements"])
@@ -287,6 +290,12 @@ def qstat(server: Server, arguments: list[str]) -> int:
         return 255 if server.dialect == "openpbs" else 111
     options, words = getopt.getopt(arguments, "u:f1txF:Q")
     flags = {name for name, _ in options}
+    forgets = (server.folder / "forgets").exists()
+    if forgets and server.dialect == "openpbs" and "-x" in flags:
+        complain(
+            "PBS is not configured to maintain job history"
+        )  # with status 0; captures: qstat-x-no-history
+        return 0
     if "-Q" in flags:
         queue = {
             "queue_type": "Execution",
@@ -303,7 +312,7 @@ def qstat(server: Server, arguments: list[str]) -> int:
         return 0
     with server.open():
         if "-u" in flags:
-            return _listed(server, ended="-x" in flags or server.dialect == "torque")
+            return _listed(server, ended=not forgets and ("-x" in flags or server.dialect == "torque"))
         found = [server.named(word) for word in words]
         told = [one for each in found if each for one in _told(server, *each)]
     if "-F" in flags:

@@ -57,9 +57,11 @@ def test_the_status_of_the_program_is_the_jobs() -> None:
     assert (done.returncode, done.stderr) == (7, "")
 
 
-def test_a_module_that_cannot_be_loaded_ends_the_job_with_its_message() -> None:
+def test_a_module_that_cannot_be_loaded_ends_the_job_with_its_message(tmp_path: Path) -> None:
     module = "module() { echo \"Unable to locate a modulefile for '$2'\" >&2; return 1; }"
-    done = run(job_script([], "x", ["module load r/9"], ["echo", "started"], [module]))
+    script = tmp_path / "job.sh"
+    script.write_text(job_script([], "x", ["module load r/9"], ["echo", "started"], [module]))
+    done = subprocess.run(["bash", script], capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert done.stdout == ""
     first, second, third = done.stderr.splitlines()
