@@ -16,18 +16,16 @@ from pbs.conftest import Site
 from schedulers.captured import cases
 
 WORK = """
-    import json, pathlib, sys, time
-    n = int(sys.argv[1])
-    time.sleep(float(sys.argv[2]))
-    print(json.dumps({"twice": 2 * n}))
+    sleep "$2"
+    echo "{\\"twice\\": $((2 * $1))}"
 """
 VERSIONS = {"torque": "6.1.3", "openpbs": "23.06.06"}
 
 
 def study(site: Site, tasks: int = 24, seconds: float = 0.02, **more: Any) -> None:
-    site.project.write(work_py=WORK)
+    site.project.write(work_sh=WORK)
     site.project.study(
-        command=f"python work.py {{n}} {seconds}",
+        command=f"sh work.sh {{n}} {seconds}",
         parameters={"n": {"range": [tasks]}},
         resources={"time": "1 min", "memory": "50 MB"},
         cluster={"max_jobs": 2},
