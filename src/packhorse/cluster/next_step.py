@@ -6,15 +6,13 @@ import itertools
 import math
 import shlex
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 from msgspec import Struct
 
-from packhorse.cluster.job_state import run_argument
+from packhorse.cluster.job_state import run_again, run_argument
 from packhorse.cluster.queue import Queue
 from packhorse.cluster.wave_history import JOBS, WaveHistory, failed_job_output, waves_of, with_job_ends
 from packhorse.model.errors import Unreachable
-from packhorse.model.submission import ClusterRun
 from packhorse.remote.open_store import open_store
 from packhorse.rundir.directory import RunDirectory
 from packhorse.rundir.submissions import Submissions
@@ -135,17 +133,3 @@ def retry_hint(run: RunDirectory, counts: Mapping[str, int]) -> str:
     """Return the command that runs failed tasks again; an empty text where none failed. `counts` are by outcome."""
     command = retry_command(run_argument(run), counts)
     return f"{command} runs them again" if command else ""
-
-
-def run_again(run: RunDirectory) -> str:
-    """Return the command that continues a run on its site."""
-    cluster = Submissions(run).cluster()
-    study = run.about().study
-    target = Path(study).name if study and Path(study).parent == run.path.parent.parent else study
-    command = ["packhorse", "run", target or str(run.path)]
-    return shlex.join([*command, "--site", _site(cluster)] if cluster else command)
-
-
-def _site(cluster: ClusterRun) -> str:
-    """Return the site as the user named it: its name, or the path of its file."""
-    return str(cluster.chosen.get("site", cluster.site.name))

@@ -32,7 +32,7 @@ class Cold(Exception):
 
 
 class Ended(Cold):
-    """The warm process has ended: it may have been killed."""
+    """The warm process has ended, perhaps because it was killed."""
 
 
 class Command(object):
