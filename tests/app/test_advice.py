@@ -99,7 +99,7 @@ def test_a_cause_is_found_where_the_accounting_is_silent_and_never_made_up(tmp_p
     (run.path / "logs" / "job-1-0.out").write_text("slurmstepd: error: Exceeded job memory limit\n")
     assert "killed for memory" in job_cause(run, [wave], MEMORY_WORDS).text
     (run.path / "logs" / "job-1-0.out").write_text("cannot load module R\n")
-    assert job_cause(run, [wave], MEMORY_WORDS).text.endswith("ends with: cannot load module R")
+    assert job_cause(run, [wave], MEMORY_WORDS).text.endswith("output of one job: cannot load module R")
     late = replace(wave, ended={"reached the time limit": 2})
     assert "job_time: 20 min" in job_cause(run, [late], MEMORY_WORDS).remedy
     good = replace(wave, counts={"OK": 1}, ended={"out of memory": 1})

@@ -63,7 +63,7 @@ def job_cause(run: RunDirectory, waves: Sequence[WaveHistory], memory_words: Seq
         )
     if ends:
         return JobCause(text="their jobs ended like this: " + ", ".join(sorted(ends)))
-    return JobCause(text=f"no worker started; the output of one job ends with: {output}" if output else "")
+    return JobCause(text=f"no worker started in a job; output of one job: {output}" if output else "")
 
 
 def _too_little_memory(run: RunDirectory, wave: WaveHistory) -> JobCause:
@@ -103,7 +103,9 @@ def why_stopped(why: str, text: str, cause: JobCause = NO_CAUSE) -> str:
     if why == "done":
         return text if ";" in text else ""
     if why == "idle" and cause.text:
-        return f"{REASONS[why]}: {cause.text}"
+        return (
+            f"{REASONS[why]}: {cause.text if cause.remedy else '; '.join(filter(None, (text, cause.text)))}"
+        )
     return f"{REASONS[why]}: {text}" if text else REASONS[why]
 
 
