@@ -380,9 +380,14 @@ def test_artifacts_that_a_killed_task_left_halfway_are_removed(project: Project)
 
 
 def test_a_study_without_a_name_is_retried_and_continued_by_its_run(project: Project) -> None:
-    """The default name of study.yaml is that of its folder where its path names the folder, else `study`."""
+    """The default name of study.yaml is that of its folder, however its path is typed."""
     project.file("study.yaml", "command: [python, -c, 'import sys; sys.exit(1)']\n")
     assert "1 failed" in project.run(code=7)
-    run = project.path / "runs" / "study"
-    for words in (("retry", "study"), ("run", str(run), "--fresh")):
+    run = project.path / "runs" / project.path.name
+    assert run.is_dir()
+    for words in (
+        ("retry", run.name),
+        ("run", str(run), "--fresh"),
+        ("run", f"../{run.name}/study.yaml", "--fresh"),
+    ):
         assert "the task has no result" in project.command(*words, code=7)

@@ -167,7 +167,7 @@ def source_of(run: RunDirectory, site: str | None = None) -> Source:
     about = run.about()
     if about.study and Path(about.study).exists():
         source = from_file(about.study, site)
-        # A default name depends on how the path was typed (study.yaml, or /home/ada/means/study.yaml).
+        # In earlier versions a default name depended on how the path was typed (study.yaml, or /home/ada/means/study.yaml).
         if source.study.name == default_name(about.study):
             source = replace(source, study=replace(source.study, name=about.name))
         return source

@@ -14,14 +14,13 @@ from packhorse.study.keys import (
     ENVIRONMENT,
     INDEX_VARIABLE,
     RESOURCES,
-    RESULT,
-    RESULT_WORDS,
     SUMMARY,
     check_variable,
     project_path,
     read_variable,
 )
 from packhorse.study.parameters.levels import level_value
+from packhorse.study.result_keys import RESULT, RESULT_WORDS
 from packhorse.study.template import BUILTIN, compile_command, compile_word, is_several, split
 from packhorse.text.keys import read_keys
 from packhorse.text.node import Node, as_text, as_texts, describe, entries, items, mapping, nearest, refuse

@@ -26,7 +26,7 @@ from packhorse.runtime.bash import syntax_error
 from packhorse.schedulers import scheduler
 from packhorse.schedulers.plain_script import Plain, environment_lines, module_lines, plain_script
 from packhorse.schedulers.scheduler import Scheduler
-from packhorse.study.discover.serial import is_serial
+from packhorse.study.discover.cores.serial import is_serial
 from packhorse.text.amounts import counted, size, span
 
 _HELP = "packhorse script --help describes each option"
