@@ -20,6 +20,7 @@ from continuation.desk import Desk, ended
 from packhorse.plan.waves import planned_ranges
 from packhorse.rundata.outcomes import latest_outcomes
 from packhorse.worker.journal import journal_line
+from packhorse.worker.tasks.checkpoint import checkpoint_folder
 from running.project import Project, bits, marked, until
 from worker.old import oldest_python
 
@@ -377,6 +378,14 @@ def test_memory_has_its_own_rung_and_its_end(desk: Make) -> None:
     }
 
 
+def test_a_rung_with_less_than_a_task_was_seen_to_use_is_not_tried(desk: Make) -> None:
+    one = desk(STUDY, rungs=rungs("base", "memory"))
+    wave = one.first_wave(elements=4, slots=2, seconds=3600)
+    pretend(one, wave, good(*range(49)) + bad("MEMORY", 49, memory=447_616))
+    one.go_on(wave)
+    assert one.stopped()["text"] == "49 of 50 tasks succeeded, 1 ran out of memory"
+
+
 def test_a_task_longer_than_its_job_gets_a_longer_one_or_is_left_out(desk: Make) -> None:
     one = desk(STUDY, rungs=rungs("base", "long"))
     wave = one.first_wave(elements=4, slots=2, seconds=3600)
@@ -395,7 +404,7 @@ def test_a_task_longer_than_its_job_gets_a_longer_one_or_is_left_out(desk: Make)
 def test_a_task_that_saves_goes_on_as_often_as_it_takes(desk: Make, newer: bool) -> None:
     one = desk({**STUDY, "checkpoint": True})
     wave = one.first_wave(elements=1, slots=1, seconds=3600)
-    folder = one.path / "checkpoints" / "3"
+    folder = Path(checkpoint_folder(str(one.path), latest_outcomes(one.run).space.key(3)))
     folder.mkdir(parents=True)
     for name, when in (("state", 1500.0 if newer else 900.0), (".task", 2000.0)):
         (folder / name).touch()

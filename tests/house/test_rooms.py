@@ -32,6 +32,7 @@ START_UP = "start-up: a run on this machine needs no code about sites"
 ALLOWED: dict[str, tuple[int, str]] = {
     "__init__.py": (2, "start-up: `import packhorse` in a task loads only what the task uses"),
     "api.py": (8, "start-up: a script that imports packhorse loads only what it calls"),
+    "app/inspect/efficiency.py": (2, START_UP),
     "app/inspect/status.py": (5, START_UP),
     "app/inspect/summary.py": (1, "heavy: it imports polars"),
     "app/runs/cancel.py": (3, START_UP),

@@ -48,12 +48,15 @@ def test_an_older_run_has_its_status(project: Path, packhorse: Run) -> None:
 
 
 def test_an_older_run_gives_the_same_table(project: Path, packhorse: Run) -> None:
-    before = (project / "runs/before/results.csv").read_bytes()
-    assert before.count(b"\n") == 7
+    before = rows(project)
+    assert len(before) == 6
     for name in ("results.csv", "results.parquet", "failures.csv"):
         (project / "runs/before" / name).unlink()
     assert packhorse("collect", "before", cwd=project).returncode == 0
-    assert (project / "runs/before/results.csv").read_bytes() == before
+    now = rows(project)
+    kept = [row.pop("ph_artifacts") for row in now]  # a column that version 0.1 did not have
+    assert now == before
+    assert all((project / "runs/before" / folder).is_dir() for folder in kept if folder)
 
 
 def test_tasks_of_an_older_run_are_explained(project: Path, packhorse: Run) -> None:

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from packhorse.model.errors import RunError
-from packhorse.results.journal import failed_attempts, read_journal, read_tail
+from packhorse.results.journal import read_journal
+from packhorse.results.journal_tail import failed_attempts, read_tail
 from packhorse.results.payload import Payloads
 from packhorse.worker.journal import journal_line
 from results.journals import folded, header_of, space_of, write_journal

@@ -288,7 +288,7 @@ def test_an_unreadable_result_is_told_and_stops_nothing(tmp_path, form, data, re
     write_journal(tmp_path, SPACE, records)
     report = merge_results(SPACE, folded(tmp_path, SPACE), tmp_path)
     assert list(report.unreadable) == [1]
-    assert reason in report.unreadable[1]
+    assert reason in report.unreadable[1][0]
     assert (report.tasks, report.counts["UNREADABLE"]) == (1, 1)
     (row,) = printed_rows(tmp_path / "failures.csv")
     assert (row["outcome"], row["ph_index"], row["n"], row["seed"]) == ("UNREADABLE", "1", "10", "5")
@@ -299,7 +299,7 @@ def test_a_damaged_pack_is_unreadable_not_wrong(tmp_path):
     path.with_suffix(".pack").write_bytes(b"0.60.7")
     report = merge_results(SPACE, folded(tmp_path, SPACE), tmp_path)
     assert report.table["result"].to_list() == [0.7]
-    assert "checksum" in report.unreadable[0]
+    assert "checksum" in report.unreadable[0][0]
 
 
 def test_failures_and_missing_tasks_are_counted(tmp_path):

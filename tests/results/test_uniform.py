@@ -51,7 +51,8 @@ def results(draw):
 
 def content(directory, report):
     """Return the files and the report of a merge, with exact floats (repr) and NaN equal to itself."""
-    said = (report.tasks, report.counts, report.unreadable, report.empty, report.clashes, report.renamed)
+    unreadable = {index: reason for index, (reason, _, _) in report.unreadable.items()}
+    said = (report.tasks, report.counts, unreadable, report.empty, report.clashes, report.renamed)
     printed = [(directory / name).read_bytes() for name in ("results.csv", "failures.csv")]
     return report.table.schema, [repr(row) for row in report.table.rows()], said, printed
 

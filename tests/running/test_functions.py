@@ -257,8 +257,8 @@ def test_retries_of_functions(project: Project) -> None:
     ).run(code=7)
     assert project.rows("n", "result", "ph_attempt") == [(0, 0, 1), (1, 1, 2)]
     assert project.failure()["cause"] == "ValueError: try 2"
-    kept = sorted(path.name for path in (project.directory / "checkpoints").iterdir())
-    assert kept == ["2"], "a checkpoint goes when its task has ended well"
+    kept = [path / "tries" for path in (project.directory / "checkpoints").iterdir()]
+    assert [path.read_text() for path in kept] == ["3"], "a checkpoint goes when its task has ended well"
 
 
 def test_functions_of_a_package_in_src_and_in_classes(project: Project) -> None:

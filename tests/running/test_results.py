@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from packhorse.worker.tasks.artifacts import name_patterns
 from running.project import Project
 
 NOTHING = "print('no result')"
@@ -327,9 +328,46 @@ def test_pickles_are_read_only_where_the_user_trusts_them(project: Project) -> N
     assert "'pickle' cannot be read" in project.command("collect", "s")
 
 
+def test_what_only_the_merge_reads_counts_as_failed_everywhere(project: Project) -> None:
+    """The worker cannot read a NumPy file; the merge writes its judgement back, and takes it back when it is wrong."""
+    project.write(
+        sim_py="""
+            import sys, numpy as np
+            n = int(sys.argv[1])
+            np.save("x.npy", np.float64(n))
+            if n == 3:
+                open("x.npy", "wb").write(b"\\x93NUMPY rubbish")
+            """
+    )
+    study = project.study(command="python sim.py {n}", parameters={"n": [1, 2, 3]}, result="x.npy")
+    study.run(code=7)
+    status = json.loads(project.command("status", "--json"))
+    assert (status["state"], status["done"], status["failed"]) == ("done", 2, 1)
+    assert status["causes"][0]["examples"] == [2]
+    assert "npy result cannot be read" in status["causes"][0]["message"]
+    assert "npy result cannot be read" in project.command("logs", "--failed")
+    explained = json.loads(project.command("explain", "--task", "2", "--json"))
+    assert (explained["state"], explained["record"]["cause"]) == ("FAILED", status["causes"][0]["message"])
+    project.study(command="python sim.py {n}", parameters={"n": [1, 2, 3, 4]}, result="x.npy").run(code=7)
+    status = json.loads(project.command("status", "--json"))
+    assert (status["done"], status["failed"]) == (3, 1), "a second wave does not count it twice"
+    project.file("sim.py", (project.path / "sim.py").read_text().replace("n == 3", "n == 0"))
+    assert "1 task that failed with other code" in project.run("--keep")
+    status = json.loads(project.command("status", "--json"))
+    assert (status["done"], status["failed"], status["causes"]) == (4, 0, [])
+    assert project.rows("result") == [1, 2, 3, 4]
+    assert not (project.directory / "unreadable.json").exists()
+
+
 def test_the_note_on_new_files_proposes_a_pattern(project: Project) -> None:
     code = "import os, sys\nos.makedirs('results')\nopen(f'results/sim-{sys.argv[1]}-a.rds', 'w').close()"
     assert "artifacts: ['results/sim-*-a.rds']" in study(project, code, result="none").run()
+    dated = [
+        f"out/2026-11-29/07-38-5{n}/{name}" for n, name in enumerate(("a.txt", "b.yaml", "c.log", "d.log"))
+    ]
+    assert name_patterns(dated, []) == ["out"]
+    assert name_patterns(dated[:2], []) == ["out/*/*/a.txt", "out/*/*/b.yaml"]
+    assert name_patterns(["fit_2.5_lasso.csv", "9.csv"], ["lasso"]) == ["fit_*.csv", "*.csv"]
 
 
 # Arrays
@@ -359,11 +397,17 @@ def test_missing_tasks_are_nan_in_the_stack_and_told(project: Project) -> None:
 
     project.file(
         "sim.py",
-        "import sys, numpy as np\nn = int(sys.argv[1])\nassert n != 1\nnp.save('x.npy', np.arange(20) + n)\n",
+        "import sys, numpy as np\nn = int(sys.argv[1])\nassert n != 1\n"
+        "np.save('x.npy', np.arange(20 if n < 3 else 16) + n)\n",
     )
-    project.study(command="python sim.py {n}", parameters={"n": {"range": [3]}}, result="x.npy").run(code=7)
-    assert "1 task without a value" in project.command("collect", "s", "--stack")
+    project.study(command="python sim.py {n}", parameters={"n": {"range": [4]}}, result="x.npy").run(code=7)
+    said = project.command("collect", "s", "--stack")
+    assert "1 task without a value" in said
+    assert "arrays of another shape, of 1 task, are not in the stack, such as task 3" in said
     with xr.open_dataset(project.directory / "results.nc", engine="h5netcdf") as stack:
+        assert list(stack.data_vars) == ["result"], (
+            "16 elements are columns of the table, but not of the stack"
+        )
         assert stack["result"].sel(n=1).isnull().all()
         assert stack["result"].sel(n=2).values.ravel().tolist() == list(range(2, 22))
 

@@ -218,6 +218,7 @@ def test_ctrl_c_in_a_terminal_keeps_what_is_finished(project: Project) -> None:
     assert marked(project.directory) == []
     done = len(project.table())
     assert 3 <= done < 12
+    assert f"next: packhorse run {project.path}/study.yaml\n" in project.command("status")
     started = project.records()
     project.run()
     assert project.rows("y") == list(range(12))
@@ -377,6 +378,37 @@ def test_artifacts_that_a_killed_task_left_halfway_are_removed(project: Project)
     )
     project.run()
     assert sorted(one.name for one in (project.directory / "artifacts").iterdir()) == ["0", "1", "2"]
+
+
+def test_files_of_tasks_stay_theirs_when_the_study_grows_in_its_midst(project: Project) -> None:
+    """Indices shift: without folders of their own, new tasks would replace files, and lose the state, of others."""
+    project.write(
+        sim_py="""
+            import os, pathlib, sys
+            n = sys.argv[1]
+            state = pathlib.Path(os.environ["PACKHORSE_CHECKPOINT"], "state")
+            pathlib.Path("kept.txt").write_text(n + (state.read_text() if state.exists() else ""))
+            state.write_text(" again")
+            assert n != "5" or pathlib.Path("kept.txt").read_text() == "5 again"
+            print(n)
+            """
+    )
+
+    def kept(*levels: int, code: int = 0) -> dict[int, str]:
+        keys = {"checkpoint": True, "artifacts": ["kept.txt"], "parameters": {"n": levels}}
+        project.study(command="python sim.py {n}", **keys).run("-j1", code=code)
+        rows = project.rows("n", "ph_artifacts")
+        return {n: (project.directory / folder / "kept.txt").read_text() for n, folder in rows}
+
+    assert kept(2, 5, code=7) == {2: "2"}
+    assert (project.directory / "artifacts/1/kept.txt").read_text() == "5"
+    assert json.loads(project.command("explain", "--json", "--task", "1"))["folder"] == "artifacts/1"
+    assert kept(1, 2, 5, code=7) == {1: "1", 2: "2"}, "a failed task waits for retry"
+    assert (project.directory / "artifacts/1/kept.txt").read_text() == "5"
+    project.command("retry")
+    assert kept(1, 2, 5) == {1: "1", 2: "2", 5: "5 again"}
+    assert json.loads(project.command("explain", "--json", "--task", "1"))["folder"] == "artifacts/0"
+    assert kept(1, 2, 5, 8) == {1: "1", 2: "2", 5: "5 again", 8: "8"}, "no index shifts"
 
 
 def test_a_study_without_a_name_is_retried_and_continued_by_its_run(project: Project) -> None:

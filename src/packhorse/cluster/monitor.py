@@ -189,7 +189,7 @@ class Monitor:
         if run_counts(self.run, plan).done < plan.total:
             return False
         self.store.fetch_records()
-        return latest_outcomes(self.run).fold.counts["OK"] >= plan.total
+        return latest_outcomes(self.run, merged=False).fold.counts["OK"] >= plan.total
 
     def _cancel_remaining(self) -> None:
         """Cancel elements that are still queued, and the continuation unless it sends mail.

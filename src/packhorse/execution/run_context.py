@@ -21,7 +21,7 @@ from packhorse.preflight.checks import run_checks
 from packhorse.project.reporter import Reporter
 from packhorse.project.source import Source, from_file, from_study
 from packhorse.results.fold import Fold
-from packhorse.rundata.outcomes import read_outcomes
+from packhorse.rundata.outcomes import artifacts_prefix, read_outcomes
 from packhorse.rundir.directory import RunDirectory, now
 from packhorse.rundir.files import write_file
 from packhorse.rundir.worker_archive import keep_archive, task_library
@@ -49,9 +49,12 @@ class RunContext(Struct, frozen=True, kw_only=True):
         """The study."""
         return self.source.study
 
-    def fold(self) -> Fold:
-        """Read the journals: the outcome of every task as it is now."""
-        return read_outcomes(self.run, self.space, self.study.defaults, self.first)
+    def fold(self, *, merged: bool = True) -> Fold:
+        """Read the journals: the outcome of every task as it is now.
+
+        With `merged`, tasks whose result the last merge could not read have failed.
+        """
+        return read_outcomes(self.run, self.space, self.study.defaults, self.first, merged=merged)
 
     def snapshot_path(self, identity: Identity) -> Path:
         """Return the path of a snapshot."""
@@ -156,8 +159,11 @@ def wave_work(context: RunContext, plan: Plan) -> dict[str, Any]:
         everything=context.options.everything,
         data=context.target.data_paths(context.source, context.prepared.data),
     )
+    work["prefix"] = artifacts_prefix(context.run, context.latest, context.space, context.study.defaults)
     if context.options.trust_pickle and work["result"]["kind"] == "file":
         work["result"]["trust_pickle"] = True
+    if not context.options.warm:
+        work["warm"] = False
     work["tee"] = work["tee"] and context.target.attached
     return context.run.marked_work(work)
 

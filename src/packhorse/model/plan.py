@@ -10,10 +10,11 @@ from msgspec import Struct, field
 class Plan(Struct, frozen=True, kw_only=True):
     """The plan of one wave. `ranges` of task indices are half-open.
 
-    `before` counts the final outcomes of tasks outside this wave. `unreadable` are tasks of a retry whose earlier
+    `before` counts the final outcomes of tasks outside this wave; `refused` of those failed only because their result
+    cannot be read. `unreadable` are tasks of a retry whose earlier
     OK no longer counts, since the result cannot be read. `same_code` are older snapshots that differ from `code` only
     in files that no finished task has used. `first` is the first wave whose records count: a fresh
-    start supersedes all waves before it.
+    start supersedes all waves before it. `follows` is the wave before, in a plan that the continuation made.
     """
 
     format: str = "packhorse-plan"
@@ -31,7 +32,9 @@ class Plan(Struct, frozen=True, kw_only=True):
     ranges: tuple[tuple[int, int], ...] = ()
     unreadable: tuple[tuple[int, int], ...] = ()
     before: dict[str, int] = field(default_factory=dict)
+    refused: int = 0
     first: int = 1
+    follows: int = 0
     unchecked: bool = False
     created: str = ""
 

@@ -71,12 +71,14 @@ class WorkFile(Struct, frozen=True, kw_only=True):
     gpus: int  # GPUs of a task
     memory: int | None  # memory limit of a task in MiB
     artifacts: list[str]  # glob patterns of files to keep
+    prefix: str = ""  # put before a task's index in the name of its folder in artifacts/
     everything: bool  # keep every new or changed file
     partial: bool = False  # whether a complete result file of a task that was ended counts
     index_variable: IndexVariable | None
     time_limit: float | None  # of a task, in seconds
     retries: int
     checkpoint: bool  # whether tasks save checkpoints
+    warm: str | bool | list[str]  # auto, whether tasks start warm, or modules of the study to load as well
     total: int  # tasks of the space
     look: bool = True  # whether the first task is watched for files that no key names
     tee: bool  # whether output is shown as it is printed

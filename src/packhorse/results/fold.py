@@ -88,6 +88,16 @@ class Fold:
         codes = {OUTCOMES.index(outcome) for outcome in outcomes}
         return to_ranges(sorted(i for i, at in self.positions.items() if self._outcome(at) in codes))
 
+    def refused(self) -> list[tuple[int, int]]:
+        """Return the tasks whose result the last merge could not read as ranges [a, b)."""
+        return to_ranges(
+            sorted(
+                index
+                for index, at in self.positions.items()
+                if (at & _LINE) in self.journals[at >> _SHIFT].refused
+            )
+        )
+
     def record(self, index: int) -> tuple[Journal, Record] | None:
         """Return the record that decides a task's outcome, with its journal, or None for a missing task."""
         position = self.positions.get(index)

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import json
 import mmap
-import os
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate, compress, islice
 from pathlib import Path
 from typing import Any, TypeVar
@@ -25,7 +24,6 @@ FORMAT = "packhorse-journal"
 VERSION = 1
 OUTCOMES = ("OK", "FAILED", "TIMEOUT", "MEMORY", "UNFINISHED")
 OK = 0
-TAIL_WINDOW = 1 << 16
 
 _CODES = {outcome: code for code, outcome in enumerate(OUTCOMES)}
 _T = TypeVar("_T")
@@ -47,6 +45,7 @@ class Header(Struct, frozen=True, kw_only=True):
     host: str = ""
     pid: int = 0
     space: str = ""
+    prefix: str = ""  # put before a task's index in the name of its folder in artifacts/
     code: str = ""
     environment: str = ""
     started: float = 0.0
@@ -77,6 +76,7 @@ class Record(Struct, kw_only=True, gc=False):
     parts: tuple[tuple[str, str, int], ...] = ()  # name, format and length of each file of a result
     slot: int | None = None
     artifacts: Any = None
+    start: str = "cold"
     partial: bool | None = None
 
 
@@ -105,8 +105,8 @@ class _Line(Struct, gc=False):
     at: float | None = None
 
 
-_line_decoder = msgspec.json.Decoder(_Line)
-_record_decoder = msgspec.json.Decoder(Record)
+line_decoder = msgspec.json.Decoder(_Line)
+record_decoder = msgspec.json.Decoder(Record)
 
 
 class Journal:
@@ -125,6 +125,7 @@ class Journal:
         self.read: list[str] | None = (
             None  # files of the snapshot that tasks read; None where that was not seen
         )
+        self.refused: dict[int, str] = {}  # position -> why the merge could not read the result
         self.stopped: dict[int, Record] = {}  # what tasks left that have no outcome, by index
         self.totals: dict[str, Any] = {}
         self.end = ""
@@ -133,6 +134,11 @@ class Journal:
 
     def __len__(self) -> int:
         return len(self.index)
+
+    @property
+    def prefix(self) -> str:
+        """The text before a task's index in the name of its folder in artifacts/."""
+        return self.header.prefix if self.header else ""
 
     @property
     def order(self) -> tuple[int, int, int, str]:
@@ -176,8 +182,19 @@ class Journal:
 
     def decoded(self, rows: Sequence[int], block: bytes) -> list[Record]:
         """Decode the lines of the records at these positions."""
-        records = _decode_all(block, len(rows), _record_decoder)
-        return [record or self._unreadable(row) for row, record in zip(rows, records, strict=True)]
+        records = _decode_all(block, len(rows), record_decoder)
+        found = [record or self._unreadable(row) for row, record in zip(rows, records, strict=True)]
+        for row, record in zip(rows, found, strict=True) if self.refused else ():
+            if row in self.refused:
+                record.outcome, record.cause = "FAILED", self.refused[row]
+        return found
+
+    def refuse(self, causes: Mapping[tuple[int, int], str]) -> None:
+        """Count records as failed, given as (index, attempt) -> cause."""
+        for row, place in enumerate(zip(self.index, self.attempt, strict=True)):
+            if place in causes and self.outcome[row] == OK:
+                self.outcome[row] = _CODES["FAILED"]
+                self.refused[row] = causes[place]
 
     def _unreadable(self, row: int) -> Record:
         """Return a record with only the outcome, for a line that this version cannot decode otherwise."""
@@ -195,7 +212,7 @@ class Journal:
             lengths, starts = list(compress(lengths, good)), list(compress(starts, good))
             lines = list(compress(lines, good))
             block = b"".join([line + b"\n" for line in lines])
-        decoded = _decode_all(block, len(lines), _line_decoder)
+        decoded = _decode_all(block, len(lines), line_decoder)
         self._add_lines(decoded, starts, lengths)
 
     def _add_lines(self, lines: Sequence[_Line | None], starts: list[int], lengths: list[int]) -> None:
@@ -224,7 +241,7 @@ class Journal:
         if line is None or line.index is not None:
             self.bad += 1
         elif self.header is None:
-            self.header = _header(line.header, self.path)
+            self.header = header_of(line.header, self.path)
             self.bad += self.header is None
         elif line.totals is not None:
             self.totals = line.totals
@@ -249,15 +266,6 @@ class Journal:
         if stop > self._pack_size:
             self._pack_size = self.pack.stat().st_size if self.pack.exists() else 0
         return min(place) >= 0 and stop <= self._pack_size
-
-
-class Tail(Struct, frozen=True):
-    """The tail of a journal: last totals, the records after them, and the reason of its end ("" without an end)."""
-
-    header: Header | None
-    totals: dict[str, Any]
-    records: list[Record]
-    end: str
 
 
 def read_journal(path: Path) -> Journal:
@@ -287,66 +295,7 @@ def read_journals(directory: Path) -> list[Journal]:
     return sorted((read_journal(path) for path in paths), key=lambda journal: journal.order)
 
 
-def read_tail(path: Path) -> Tail:
-    """Read the end of a journal, back to its last totals, without reading the rest of the file."""
-    with path.open("rb") as file:
-        first = file.readline(TAIL_WINDOW)
-        line = decode_line(first, _line_decoder) if _checked(first) else None
-        header = _header(line.header, path) if line else None
-        size = os.fstat(file.fileno()).st_size
-        window = TAIL_WINDOW
-        while header is not None:
-            start = max(len(first), size - window)
-            file.seek(start)
-            lines = file.read(size - start).split(b"\n")
-            # Text after the last newline is incomplete, and so is text before the first one.
-            tail = _after_totals(lines[start > len(first) : -1])
-            if tail.totals or start <= len(first):
-                return Tail(header, tail.totals, tail.records, tail.end)
-            window *= 4
-    return Tail(None, {}, [], "")
-
-
-def _after_totals(lines: list[bytes]) -> Tail:
-    records: list[Record] = []
-    end = ""
-    for text in reversed(lines):
-        complete = text + b"\n"
-        line = decode_line(complete, _line_decoder) if _checked(complete) else None
-        if line is None:
-            continue
-        if line.totals is not None:
-            return Tail(None, line.totals, records[::-1], end)
-        end = line.end or end
-        record = decode_line(complete, _record_decoder) if line.index is not None else None
-        if record is not None:
-            records.append(record)
-    return Tail(None, {}, records[::-1], end)
-
-
-def failed_attempts(path: Path, limit: int = 10_000) -> Iterator[Record]:
-    """Yield attempts that are not OK, without decoding the others; a later attempt may have succeeded.
-
-    This shows the status of a million tasks in a fraction of a second; only the fold knows final outcomes.
-    """
-    if not path.stat().st_size:
-        return
-    mark = b'"outcome":"'
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        at = data.find(mark)
-        while at >= 0 and limit:
-            stop = data.find(b"\n", at)
-            if stop < 0:
-                return
-            line = data[data.rfind(b"\n", 0, at) + 1 : stop + 1]
-            record = decode_line(line, _record_decoder) if _checked(line) else None
-            if record is not None and record.outcome != "OK":
-                limit -= 1
-                yield record
-            at = data.find(mark, stop)
-
-
-def _checked(line: bytes) -> bool:
+def checked(line: bytes) -> bool:
     """Return whether the checksum of a complete line (with its newline) is correct."""
     return line[:17] == _HEAD % crc32(line[17:-1]) and line[-1:] == b"\n"
 
@@ -385,7 +334,8 @@ def decode_line(line: bytes, decoder: msgspec.json.Decoder[_T]) -> _T | None:
         return None
 
 
-def _header(members: dict[str, Any] | None, path: Path) -> Header | None:
+def header_of(members: dict[str, Any] | None, path: Path) -> Header | None:
+    """Return the header of a journal; None if it is not one. Raise RunError for a newer version."""
     if members is None or members.get("format") != FORMAT:
         return None
     version = members.get("version")

@@ -19,6 +19,7 @@ from msgspec.structs import replace
 from packhorse.model.errors import RunError
 from packhorse.model.space import ParameterSpace
 from packhorse.model.study import Result, Study
+from packhorse.results.bookkeeping import BOOKKEEPING, book_of, bookkeeping_columns, empty_book
 from packhorse.results.columns import (
     INT64,
     Clash,
@@ -42,7 +43,6 @@ BATCH = 10_000  # rows to hold as Python objects at once
 BYTES = 1 << 24  # of journal lines to decode at once
 UNREADABLE = "UNREADABLE"
 ENDED = ("TIMEOUT", "MEMORY", "UNFINISHED")  # outcomes of tasks that a limit ended
-BOOKKEEPING = ("attempt", "wave", "host", "begin", "wall", "cpu", "memory")
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,9 @@ class MergeReport:
     table: pl.DataFrame
     tasks: int  # tasks with at least one row
     counts: dict[str, int]  # by outcome, and MISSING; UNREADABLE tasks also count as OK
-    unreadable: dict[int, str]  # task -> the reason
+    unreadable: dict[
+        int, tuple[str, Journal, Record]
+    ]  # task -> the reason, and the record that has the result
     empty: list[int]  # OK tasks whose result has no rows
     without: list[int]  # OK tasks without a result, where others have one
     arrays: dict[str, int]  # results that are arrays, and so not in the table: how many
@@ -138,7 +140,7 @@ def merge_results(
         table=table,
         tasks=fold.counts["OK"] - sum(map(len, (gathered.unreadable, gathered.empty, gathered.without))),
         counts={**fold.counts, UNREADABLE: len(gathered.unreadable)},
-        unreadable={index: reason for index, (reason, _, _) in sorted(gathered.unreadable.items())},
+        unreadable=dict(sorted(gathered.unreadable.items())),
         empty=sorted(gathered.empty),
         without=sorted(gathered.without),
         arrays=gathered.columns.arrays,
@@ -209,7 +211,7 @@ def _add_uniform(block: bytes, tasks: list[int], journal: Journal, gathered: _Ga
     uniform = decode_uniform(block, len(tasks), tasks.index(min(tasks)))
     if uniform is None:
         return False
-    book = _book(tasks, uniform.records, journal)
+    book = book_of(tasks, uniform.records, journal)
     gathered.books.append(book.with_columns(pl.lit(None, dtype=pl.Int64).alias("ph_row")))
     gathered.columns.add_values(uniform.values, uniform.types, tasks)
     return True
@@ -277,7 +279,7 @@ def _without_values(row: Row) -> Row:
 def _add(batch: _Batch, journal: Journal, gathered: _Gathered, *, partial: bool = False) -> None:
     import polars as pl
 
-    book = _book(batch.indices, batch.records, journal).with_columns(ph_partial=pl.lit(partial))
+    book = book_of(batch.indices, batch.records, journal).with_columns(ph_partial=pl.lit(partial))
     if len(batch.rows) > len(batch.records):
         owner = [at for at, count in enumerate(batch.counts) for _ in range(count)]
         number = [at if count > 1 else None for count in batch.counts for at in range(count)]
@@ -288,38 +290,13 @@ def _add(batch: _Batch, journal: Journal, gathered: _Gathered, *, partial: bool 
     gathered.columns.add(batch.rows, book["ph_index"].to_list())
 
 
-def _book(indices: list[int], records: Sequence[Record], journal: Journal) -> pl.DataFrame:
-    """Return the bookkeeping columns of records, one row per record."""
-    import polars as pl
-
-    header = journal.header
-    assert header is not None, "records are read only after a good header"
-    frame = pl.DataFrame(
-        {
-            "ph_index": pl.Series(indices, dtype=pl.Int64),
-            "seed": pl.Series([record.seed for record in records], dtype=pl.Int64, strict=False),
-            "ph_attempt": pl.Series([record.attempt for record in records], dtype=pl.Int64),
-            "ph_begin": pl.Series([record.begin for record in records], dtype=pl.Float64),
-            "ph_wall": pl.Series([record.wall for record in records], dtype=pl.Float64),
-            "ph_cpu": pl.Series([record.cpu for record in records], dtype=pl.Float64),
-            "ph_memory": pl.Series([record.memory for record in records], dtype=pl.Float64).cast(pl.Int64),
-        }
-    )
-    return frame.with_columns(
-        pl.lit(header.wave, dtype=pl.Int64).alias("ph_wave"),
-        pl.lit(header.host, dtype=pl.String).alias("ph_host"),
-        pl.lit(header.code, dtype=pl.String).alias("ph_code"),
-        pl.lit(value=False).alias("ph_partial"),
-    )
-
-
 def _table(
     space: ParameterSpace, gathered: _Gathered, codes: set[str]
 ) -> tuple[pl.DataFrame, dict[str, str]]:
     """Return the table of parameters, results and bookkeeping, sorted by index, and the renamed columns."""
     import polars as pl
 
-    book = pl.concat(gathered.books) if gathered.books else _empty_book()
+    book = pl.concat(gathered.books) if gathered.books else empty_book()
     order = book.select(pl.arg_sort_by("ph_index", "ph_row", nulls_last=True)).to_series()
     if gathered.without:
         order = order.filter(~book["ph_index"].is_in(gathered.without)[order])
@@ -328,15 +305,10 @@ def _table(
     left = _parameters(space, book)
     chosen = free_names([name for name, _ in named], {column.name for column in left})
     results = [column[order] for column in _series(named, gathered.columns.rows, chosen)]
-    bookkeeping = [f"ph_{name}" for name in BOOKKEEPING]
     if book["ph_row"].null_count() < book.height:
         # A task with one row among tasks with several is their row 0.
         book = book.with_columns(pl.col("ph_row").fill_null(0))
-        bookkeeping.insert(0, "ph_row")
-    if set(book["ph_code"].unique()) - codes and (codes or book["ph_code"].n_unique() > 1):
-        bookkeeping.append("ph_code")
-    if book["ph_partial"].any():
-        bookkeeping.append("ph_partial")
+    bookkeeping = bookkeeping_columns(book, codes)
     table = pl.DataFrame([*left, *results, *(book[name] for name in ["ph_index", *bookkeeping])])
     return table, {
         escape_surrogates(old): new for old, new in chosen.items() if escape_surrogates(old) != new
@@ -360,22 +332,6 @@ def _parameters(space: ParameterSpace, book: pl.DataFrame) -> list[pl.Series]:
     return [*columns, replicate, book["seed"]]
 
 
-def _empty_book() -> pl.DataFrame:
-    import polars as pl
-
-    numbers = dict.fromkeys(("ph_index", "ph_row", "seed", "ph_attempt", "ph_wave", "ph_memory"), pl.Int64())
-    seconds = dict.fromkeys(("ph_begin", "ph_wall", "ph_cpu"), pl.Float64())
-    return pl.DataFrame(
-        schema={
-            **numbers,
-            **seconds,
-            "ph_host": pl.String(),
-            "ph_code": pl.String(),
-            "ph_partial": pl.Boolean(),
-        }
-    )
-
-
 def _failures(space: ParameterSpace, fold: Fold, gathered: _Gathered) -> pl.DataFrame:
     """Return a row for each failed or unreadable task: outcome, exit status, signal and cause."""
     import polars as pl
@@ -384,12 +340,12 @@ def _failures(space: ParameterSpace, fold: Fold, gathered: _Gathered) -> pl.Data
     causes: list[tuple[str, int | None, int | None, str]] = []
     for journal, indices, lines in fold.winners(*OUTCOMES[1:]):
         records = list(journal.records(lines))
-        books.append(_book(indices, records, journal))
+        books.append(book_of(indices, records, journal))
         causes.extend((record.outcome, record.exit, record.signal, record.cause) for record in records)
     for index, (reason, journal, record) in gathered.unreadable.items():
-        books.append(_book([index], [record], journal))
+        books.append(book_of([index], [record], journal))
         causes.append((UNREADABLE, record.exit, record.signal, reason))
-    book = pl.concat(books) if books else _empty_book()
+    book = pl.concat(books) if books else empty_book()
     types = {"outcome": pl.String(), "exit": pl.Int64(), "signal": pl.Int64(), "cause": pl.String()}
     cause_columns = pl.DataFrame(causes, schema=types, orient="row")
     frame = pl.DataFrame(

@@ -9,8 +9,9 @@ import msgspec
 
 from packhorse.results.failures import group_failures, group_records
 from packhorse.results.fold import Fold
-from packhorse.results.journal import failed_attempts
+from packhorse.results.journal_tail import failed_attempts
 from packhorse.rundata.outcomes import latest_outcomes
+from packhorse.rundata.unreadable import refused_records
 from packhorse.rundir.directory import RunDirectory
 
 SHOWN = 8  # causes in one message
@@ -22,6 +23,7 @@ def cause_list(run: RunDirectory) -> list[dict[str, Any]]:
     if len(waves) == 1:
         # No later wave can have replaced a failure, so the records of other tasks need not be read.
         failed = [record for path in run.ends(waves[0]) for record in failed_attempts(path)]
+        failed += refused_records(run)
         return [
             msgspec.to_builtins(one) for one in group_records((record.index, record) for record in failed)
         ]

@@ -10,7 +10,8 @@ from msgspec import Struct
 
 from packhorse.model.plan import Plan
 from packhorse.project.reporter import Reporter
-from packhorse.results.journal import read_tail
+from packhorse.results.journal_tail import read_tail
+from packhorse.rundata.unreadable import counted_as_ok
 from packhorse.rundir.directory import RunDirectory
 
 
@@ -90,7 +91,7 @@ def _report_files(event: dict[str, Any], reporter: Reporter) -> None:
     if event["note"] == "new files":
         reporter.warn(
             f"the first task also wrote {shown}, which the study does not name, so it is not kept;"
-            f" to keep it, add to the study:\n  artifacts: [{_yaml_word(event.get('pattern') or names[0])}]"
+            f" to keep it, add to the study:\n  artifacts: [{', '.join(map(_yaml_word, event['patterns']))}]"
         )
     elif event["note"] == "changed data":
         reporter.warn(
@@ -124,10 +125,17 @@ class RunCounts(Struct, frozen=True, kw_only=True):
 
 
 def run_counts(run: RunDirectory, plan: Plan) -> RunCounts:
-    """Return the counts of a run: those when its newest wave was planned, and those of that wave."""
+    """Return the counts of a run: those when its newest wave was planned, and those of that wave.
+
+    Tasks whose result the last merge could not read have failed.
+    """
     counts = dict(plan.before)
     for outcome, number in wave_counts(run, plan.wave).items():
         counts[outcome] = counts.get(outcome, 0) + number
+    unreadable = counted_as_ok(run, plan)
+    if unreadable:
+        counts["OK"] = max(0, counts.get("OK", 0) - unreadable)
+        counts["FAILED"] = max(0, counts.get("FAILED", 0) + unreadable)
     return RunCounts(total=plan.total, by_outcome=counts)
 
 

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 from packhorse.results.fold import Fold
 from packhorse.results.journal import Journal, Record
 from packhorse.rundata.outcomes import Outcomes
 from packhorse.rundir.directory import RunDirectory
-from packhorse.worker.tasks.artifacts import PARTIAL
 from packhorse.worker.tasks.cause import TRACEBACK
 
 FRAMES = 3  # last frames of a traceback that are shown
@@ -44,17 +42,18 @@ def printed(run: RunDirectory, journal: Journal, record: Record) -> str:
         return ""
 
 
-def kept_files(run: RunDirectory, record: Record) -> list[str]:
-    """Return the paths of the files that were kept of an attempt, relative to artifacts/INDEX."""
-    folder = run.path / "artifacts" / str(record.index)
-    if not record.artifacts or not folder.is_dir():
+def kept_folder(journal: Journal, record: Record) -> str:
+    """Return the folder with the files that were kept of an attempt, relative to the run; empty if none were."""
+    return f"artifacts/{journal.prefix}{record.index}" if record.artifacts else ""
+
+
+def kept_files(run: RunDirectory, journal: Journal, record: Record) -> list[str]:
+    """Return the paths of the files that were kept of an attempt, relative to `kept_folder`."""
+    name = kept_folder(journal, record)
+    folder = run.path / name
+    if not name or not folder.is_dir():
         return []
     return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir())
-
-
-def is_partial(folder: Path) -> bool:
-    """Return whether a folder of artifacts is that of a task that did not end OK."""
-    return folder.with_name(folder.name + PARTIAL).exists()
 
 
 def last_frames(text: str) -> list[str]:

@@ -171,7 +171,7 @@ class RunDirectory:
         """Remove artifacts that a killed task left in its working folder. Only call this while no worker runs here."""
         folder = self.path / "artifacts"
         for path in folder.iterdir() if folder.is_dir() else ():
-            if not path.name.isdigit():
+            if path.is_dir() and not path.name.rpartition("-")[2].isdigit():  # INDEX.PID, not [PREFIX-]INDEX
                 shutil.rmtree(path, ignore_errors=True)
 
     def discard_wave(self, wave: int) -> None:

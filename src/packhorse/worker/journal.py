@@ -240,6 +240,7 @@ def journal_header(work: "Work", element: int, restart: int) -> "dict[str, Any]"
         "host": platform.node(),
         "pid": os.getpid(),
         "space": work["space_digest"],
+        "prefix": work.get("prefix", ""),
         "code": work["code"],
         "environment": work["environment"],
         "started": round(time.time(), 3),

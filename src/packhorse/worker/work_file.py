@@ -36,6 +36,7 @@ if TYPE_CHECKING:
         gpus: int  # GPUs of a task
         memory: "int | None"  # memory limit of a task in MiB
         artifacts: "list[str]"  # glob patterns of files to keep
+        prefix: str  # put before a task's index in the name of its folder in artifacts/
         everything: bool  # keep every new or changed file, and name none of them
         partial: bool  # whether a complete result file of a task that was ended counts
         index_variable: (
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
         time_limit: "float | None"  # of a task, in seconds
         retries: int
         checkpoint: bool  # whether tasks save checkpoints
+        warm: "str | bool | list[str]"  # auto, or whether tasks start warm, or modules of the study to load
         total: int  # tasks of the space
         look: bool  # whether the first task is watched for files that no key names
         tee: bool  # whether output is shown as it is printed, and so kept in its files
@@ -92,6 +94,10 @@ def read_work_file(work_file: str, scratch: "str | None" = None) -> "tuple[Work,
     if scratch is not None:
         with open(os.path.join(scratch, FACTS)) as stream:
             work.update(json.load(stream))
-    with open(os.path.join(directory, work["space"]), "rb") as stream:
-        space = Space(json.loads(stream.read().decode("utf-8")))
-    return work, space
+    return work, read_space(os.path.join(directory, work["space"]))
+
+
+def read_space(path: str) -> Space:
+    """Return the parameter space in a file."""
+    with open(path, "rb") as stream:
+        return Space(json.loads(stream.read().decode("utf-8")))

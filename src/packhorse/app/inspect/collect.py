@@ -68,11 +68,11 @@ def collect(run: RunDirectory, *, stacked: bool = False) -> Collected:
             fetched.extend(keep_killed(run, store))
 
     old = fetch_or_note(store, fetch)
-    outcomes, study = latest_outcomes(run), frozen_study(run)
+    outcomes, study = latest_outcomes(run, merged=False), frozen_study(run)
     merged = merge_table(run, outcomes.space, outcomes.fold, study, outcomes.plan)
     notes = (
         *merged.notes,
-        *table_notes(merged, outcomes.space, study),
+        *table_notes(merged, outcomes.space, study, run, outcomes.fold),
         *filter(None, (*fetched, old)),
     )
     path = ""
@@ -105,5 +105,5 @@ def _stack_for_r(run: RunDirectory, study: Study, stack: Stack) -> Iterator[str]
 
 def stack_run(run: RunDirectory) -> Stack:
     """Return the results of a run as a dataset, with the parameters as dimensions."""
-    outcomes, study = latest_outcomes(run), frozen_study(run)
+    outcomes, study = latest_outcomes(run, merged=False), frozen_study(run)
     return stack_results(outcomes.space, outcomes.fold, study.result, own_readers(run))

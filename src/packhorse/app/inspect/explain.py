@@ -18,7 +18,8 @@ from packhorse.remote.last_known import fetch_or_note
 from packhorse.remote.open_store import open_store
 from packhorse.results.journal import Record
 from packhorse.rundata.outcomes import latest_outcomes
-from packhorse.rundata.task_log import kept_files, last_attempt, last_frames, printed
+from packhorse.rundata.task_log import kept_files, kept_folder, last_attempt, last_frames, printed
+from packhorse.rundata.warm_start import warm_start
 from packhorse.rundir.directory import find_run
 from packhorse.worker.tasks.environment import task_environment
 from packhorse.worker.tasks.parameter_files import parameter_file
@@ -50,15 +51,20 @@ class Explanation(JsonOutput, frozen=True, kw_only=True, tag="packhorse-explain/
     traceback: Annotated[
         tuple[str, ...], Meta(description="The last frames of the traceback that it printed, if it failed.")
     ] = ()
-    files: Annotated[
-        tuple[str, ...], Meta(description="Files that were kept of it, in `artifacts/INDEX` of the run.")
-    ] = ()
+    files: Annotated[tuple[str, ...], Meta(description="Files that were kept of it, in `folder`.")] = ()
+    folder: Annotated[
+        str, Meta(description="The folder of `files` in the run directory; empty if none were kept.")
+    ] = ""
     partial: Annotated[
         bool, Meta(description="Whether what is kept of it may be incomplete, since it did not end OK.")
     ] = False
     note: Annotated[
         str, Meta(description="Where the run's site cannot be reached: why, and the time of what is shown.")
     ] = ""
+    start: Annotated[
+        str, Meta(description="How it started: cold, or warm as a fork of a process with its modules.")
+    ] = ""
+    warm: Annotated[str, Meta(description="How tasks of the wave start, and why; empty: not known.")] = ""
     site: Annotated[str, Meta(description="The site that ran it; empty: this machine.")]
     repeat: Annotated[tuple[str, ...], Meta(description="Lines of a shell that repeat it.")]
 
@@ -77,6 +83,7 @@ def explain(where: Path, name: str | None, task: int | None, conditions: Sequenc
     wave = found[0].order[0] if found else outcomes.plan.wave
     plan, work = run.plan(wave), run.work(wave)
     header = found[0].header if found else None
+    warm = warm_start(run, wave)
     return Explanation(
         run=str(run.path),
         task=index,
@@ -94,9 +101,12 @@ def explain(where: Path, name: str | None, task: int | None, conditions: Sequenc
         host=(header.host if header else "") if found else UNSET,
         journal=found[0].path.name if found else UNSET,
         traceback=tuple(last_frames(printed(run, *found))) if found and failed else (),
-        files=tuple(kept_files(run, found[1])) if found else (),
+        files=tuple(kept_files(run, *found)) if found else (),
+        folder=kept_folder(*found) if found else "",
         partial=bool(found and found[1].partial),
         note=note,
+        start=found[1].start if found and work["command"] else "",
+        warm=warm.sentence if warm else "",
         site=store.remote_site,
         repeat=tuple(repeat(store.path, work, space, index)),
     )

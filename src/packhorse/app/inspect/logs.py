@@ -12,8 +12,9 @@ from packhorse.model.json_output import JsonOutput
 from packhorse.project.task_filter import TaskFilter, one_task
 from packhorse.remote.last_known import fetch_or_note
 from packhorse.remote.open_store import open_store
+from packhorse.results.journal import Record
 from packhorse.rundata.outcomes import Outcomes, latest_outcomes
-from packhorse.rundata.task_log import kept_files, last_attempt, printed
+from packhorse.rundata.task_log import kept_files, kept_folder, last_attempt, printed
 from packhorse.rundir.directory import find_run
 
 MOST = 20  # failed tasks whose output is shown at a time
@@ -67,6 +68,11 @@ def logs(where: Path, name: str | None, task: int | None, conditions: Sequence[s
     return Logs(logs=tuple(_task_log(outcomes, index) for index in indices), note=note)
 
 
+def _no_output(record: Record) -> str:
+    cause = f"\n{record.cause}" if record.outcome != "OK" and record.cause else ""
+    return f"(no output beside its result){cause}"
+
+
 def _task_log(outcomes: Outcomes, index: int) -> TaskLog:
     found, state = last_attempt(outcomes, index), outcomes.fold.state(index)
     if found is None:
@@ -76,9 +82,9 @@ def _task_log(outcomes: Outcomes, index: int) -> TaskLog:
     journal, record = found
     return TaskLog(
         task=index,
-        text=printed(outcomes.run, journal, record) or "(no output beside its result)",
+        text=printed(outcomes.run, journal, record) or _no_output(record),
         state=state,
-        files=tuple(kept_files(outcomes.run, record)),
-        folder=f"artifacts/{record.index}" if record.artifacts else "",
+        files=tuple(kept_files(outcomes.run, journal, record)),
+        folder=kept_folder(journal, record),
         partial=record.outcome not in ("OK", "FAILED"),
     )

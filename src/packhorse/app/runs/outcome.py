@@ -80,7 +80,7 @@ def merge_lines(merge: MergeReport, notes: Iterable[str]) -> list[str]:
     for old, new in merge.renamed.items():
         lines.append(f"note: the result {old} is in the column {new}, since {old} is another column")
     if merge.unreadable:
-        index, why = next(iter(merge.unreadable.items()))
+        index, (why, _, _) = next(iter(merge.unreadable.items()))
         lines.append(
             f"note: {counted(len(merge.unreadable), 'result')} could not be read, such as task {index}: {why}"
         )

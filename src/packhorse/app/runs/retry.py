@@ -15,11 +15,11 @@ from packhorse.execution.next_wave import unfinished
 from packhorse.execution.run_context import source_of
 from packhorse.execution.run_model import RetrySelection, RunOptions
 from packhorse.model.errors import RunError, UsageError
-from packhorse.plan.waves import joined
 from packhorse.project.sites import site_name
 from packhorse.project.source import Source
 from packhorse.project.task_filter import TaskFilter
 from packhorse.remote.open_store import open_store
+from packhorse.results.efficiency import MEMORY_MARGIN, largest_peak
 from packhorse.results.fold import to_ranges
 from packhorse.rundata.outcomes import latest_outcomes
 from packhorse.rundir.directory import find_run
@@ -44,30 +44,39 @@ def retry_source(
         site = cluster.site.name
         called = cluster.chosen.get("site", site)
         place = {**cluster.chosen, **place, "site": cluster.site, "called": called}
+    merged = collect(run).merge  # only the merge knows whether a result can be read
     outcomes = latest_outcomes(run)
     selected = TaskFilter(outcomes.space, conditions)
     memory, time, lost = (options.pop(name, None) for name in ("memory", "time", "lost"))
-    source = with_resources(source_of(run, site), memory, time)
+    seen = largest_peak(outcomes.fold.journals) if memory else 0.0
+    source = with_resources(source_of(run, site), memory, time, seen_memory=seen)
     if lost:
         gone = selected.within(unfinished(outcomes.fold))
         if not gone:
             raise RunError("no lost task to run again", f"packhorse status {run.path}")
         return source, RunOptions(run=run.path, retry=RetrySelection(ranges=tuple(gone)), **options), place
     failed = selected.within(outcomes.fold.ranges("FAILED", "TIMEOUT", "MEMORY", "UNFINISHED"))
-    # Only the merge knows whether a result can be read.
-    unreadable = selected.within(to_ranges(sorted(collect(run).merge.unreadable)))
-    if not failed and not unreadable:
+    if not failed:
         raise RunError("no failed task to run again", f"packhorse status {run.path}")
-    retry = RetrySelection(ranges=tuple(joined([*failed, *unreadable])), unreadable=tuple(unreadable))
+    unreadable = selected.within(to_ranges(sorted(merged.unreadable)))
+    retry = RetrySelection(ranges=tuple(failed), unreadable=tuple(unreadable))
     return source, RunOptions(run=run.path, retry=retry, **options), place
 
 
-def with_resources(source: Source, memory: str | None, time: str | None) -> Source:
-    """Return the study with another memory and time of its tasks."""
+def with_resources(
+    source: Source, memory: str | None, time: str | None, *, seen_memory: float = 0.0
+) -> Source:
+    """Return the study with another memory and time of its tasks.
+
+    A multiple of its memory is at least what a task was seen to use, `seen_memory` in MiB, with a margin.
+    """
     study = source.study
     resources = study.resources
     if memory:
-        resources = replace(resources, memory=_scaled(memory, resources.memory, "memory", units.memory))
+        amount = _scaled(memory, resources.memory, "memory", units.memory)
+        if memory.strip().lower().endswith(("x", "×")):
+            amount = max(amount, math.ceil(MEMORY_MARGIN * seen_memory))
+        resources = replace(resources, memory=amount)
     limit = study.time_limit
     if time:
         if resources.time is None and limit is None and time.lower().endswith("x"):

@@ -6,6 +6,7 @@ import shlex
 from json.encoder import encode_basestring_ascii as quoted
 
 from packhorse.worker.space import literal, several_texts, spelling, text
+from packhorse.worker.tasks.checkpoint import checkpoint_folder
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ class Task(object):
         self.json_file = ""  # the file with `task_json`, where that is too long for a variable
         self.checkpoint: "str | None" = None
         if work["checkpoint"]:
-            self.checkpoint = os.path.join(work["directory"], "checkpoints", str(index))
+            self.checkpoint = checkpoint_folder(work["directory"], space.key(index))
 
     def value(self, name: str) -> "Any":
         """Return the value of a placeholder."""

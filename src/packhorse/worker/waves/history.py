@@ -5,8 +5,9 @@ import time
 
 from packhorse.worker.json_files import read_json
 from packhorse.worker.ranges import to_ranges
-from packhorse.worker.tasks.checkpoint import last_saved
+from packhorse.worker.tasks.checkpoint import checkpoint_folder, last_saved
 from packhorse.worker.waves.outcomes import Journal, Outcomes, Overruled, journal_paths, planned
+from packhorse.worker.work_file import read_space
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from packhorse.worker.ranges import Ranges
+    from packhorse.worker.space import Space
 
 BAD_HOST = 3  # failed tasks, and no success, that make a host a bad one if other hosts have results
 HOPELESS = 0.9  # of a worker's time: a task that had so much of it and did not end needs a longer job
@@ -38,6 +40,7 @@ class History(object):
         self.hosts: "dict[str, list[int]]" = {}  # host -> [tasks that succeeded, tasks that failed]
         self.stops: "list[str]" = []  # why workers ended early
         self.core_seconds: "dict[int, float]" = {}  # wave -> what its elements have used
+        self._space: "Space | None" = None
         self.unclosed: "set[int]" = set()  # elements of this wave whose journal has no last line
         self._read()
 
@@ -135,7 +138,9 @@ class History(object):
         return last_saved(self._checkpoint(record["index"])) <= float(begin)
 
     def _checkpoint(self, index: int) -> str:
-        return os.path.join(self.run, "checkpoints", str(index))
+        if self._space is None:
+            self._space = read_space(os.path.join(self.run, "space-%s.json" % self.origin["space"]))
+        return checkpoint_folder(self.run, self._space.key(index))
 
     def saved(self) -> bool:
         """Return whether an unfinished task has saved a checkpoint that the next wave can continue."""
