@@ -20,6 +20,7 @@ from packhorse.model.site import Partition, Site
 from packhorse.plan.choice import require
 from packhorse.plan.job_limits import elements, place_job
 from packhorse.plan.job_notes import Programs, job_notes
+from packhorse.preflight.command_files import missing_scripts
 from packhorse.project.sites import find_site, this_site
 from packhorse.rundir.files import write_file
 from packhorse.runtime.bash import syntax_error
@@ -280,6 +281,7 @@ def _notes(
         found.append(f"the log's folder must exist before the job starts: {_make(folders)}")
     if partition.about:
         found.append(f"{partition.name}: {partition.about}")
+    found += missing_scripts(form.command, folder)
     return [*found, *_missing_module(form, site), *_unknown_modules(form, site)]
 
 

@@ -21,6 +21,7 @@ from packhorse.model.site import Site
 from packhorse.model.submission import token_of
 from packhorse.plan.choice import require
 from packhorse.plan.job_limits import place_job
+from packhorse.preflight.command_files import missing_scripts
 from packhorse.project.reporter import Reporter
 from packhorse.project.run_name import next_run, plain_name
 from packhorse.project.user_sites import with_jobs
@@ -127,6 +128,8 @@ def checked(path: Path, site: Site, here: Path, reporter: Reporter) -> Script:
     head = scheduler(site.scheduler).read_header(text)
     for note in head.notes:
         reporter.warn(f"{path}: {note}")
+    for sentence in missing_scripts(text, root):
+        reporter.warn(f"{path}: {sentence}")
     for note in _placed(head.request, site, path):
         reporter.warn(note)
     return Script(path=full, text=text, root=root, head=head)

@@ -13,6 +13,7 @@ from packhorse.execution.work_file import work_file
 from packhorse.model.plan import Plan
 from packhorse.model.space import ParameterSpace
 from packhorse.model.study import Study
+from packhorse.preflight.command_files import check_command
 from packhorse.project.cache_dir import copies_parent
 from packhorse.project.source import from_file
 from packhorse.project.task_filter import one_task
@@ -40,6 +41,7 @@ def try_task(study: str, task: int | None, where: Sequence[str]) -> tuple[int, l
     with tempfile.TemporaryDirectory(prefix="packhorse-try-", dir=copies_parent()) as scratch:
         run = RunDirectory.create(Path(scratch) / "run", source.study.name)
         prepared = prepare(source, source.folder / "runs" / source.study.name)
+        check_command(source, prepared.files)
         pack([*prepared.files, *prepared.marks], run.path / f"code-{prepared.identity.code}.tar")
         for name, text in task_library().items():
             write_file(run.path / "library" / name, text)
