@@ -265,7 +265,7 @@ def test_what_is_imported_and_not_brought_is_told_before_anything_starts(laptop:
 def test_an_import_that_no_package_is_known_for_is_refused_too(laptop: Laptop) -> None:
     """It was told, and submitted all the same: all tasks failed after their wait."""
     source = laptop.study("import nowhere_known\n", requirements__txt="alpha==1.0\n")
-    with pytest.raises(RunError, match="sim.py imports nowhere_known, which") as wrong:
+    with pytest.raises(RunError, match=r"sim\.py imports nowhere_known, which") as wrong:
         laptop.ask(source)
     assert "--anyway" in wrong.value.hint
 
