@@ -6,6 +6,7 @@ import csv
 from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import click
 from click.shell_completion import CompletionItem
@@ -25,11 +26,11 @@ def with_values(command: click.Command) -> click.Command:
     return command
 
 
-class _Completed(click.ParamType):
+class _Completed(click.ParamType[Any]):
     """A type that converts as before, and completes."""
 
     def __init__(
-        self, plain: click.ParamType, offer: Callable[[click.Context, str], list[str] | None]
+        self, plain: click.ParamType[Any], offer: Callable[[click.Context, str], list[str] | None]
     ) -> None:
         self.name, self.plain, self.offer = plain.name, plain, offer
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import time
 from pathlib import Path, PurePosixPath
@@ -167,6 +168,13 @@ def _read(path: Path) -> str:
         message = f"{path}:{line}: the script has Windows (CRLF) line endings"
         raise UsageError(message, f"sed -i 's/\\r$//' {path}")
     if not text.startswith("#!"):
+        program = {".r": "Rscript", ".py": "python", ".jl": "julia"}.get(path.suffix.lower())
+        if program:
+            line = shlex.quote(f"{program} {shlex.quote(str(path))}")
+            message = f"{path} is not a job script: it has no lines for a scheduler"
+            made = f"{shlex.quote(path.stem)}.sh"
+            hint = f"packhorse script {line} --site NAME -o {made}, then packhorse submit {made} --site NAME"
+            raise UsageError(message, hint)
         raise UsageError(f"{path}:1: the script names no interpreter", "make #!/bin/bash its first line")
     return text
 

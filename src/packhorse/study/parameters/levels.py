@@ -11,7 +11,7 @@ from packhorse.model.space import canonical, text
 from packhorse.text.node import INT64, Node, check_text, refuse
 
 # How shells, R and schedulers write a range of whole numbers: 1-200, 1:200, 1..200.
-_SPAN = re.compile(r"(\d{1,9})(?:-|:|\.\.)(\d{1,9})", re.ASCII)
+SPAN = re.compile(r"(\d{1,9})(?:-|:|\.\.)(\d{1,9})", re.ASCII)
 RESERVED = frozenset(
     ["index", "count", "replicate", "seed", "seed32", "output", "scratch", "checkpoint", "deadline", "params"]
 )
@@ -42,7 +42,7 @@ def level_value(node: Node) -> Any:
     if value is None and not node.text and not node.quoted and node.where:
         refuse(node.key or node, "The value is missing.", "Write a value; write null for the empty value.")
     if isinstance(value, str):
-        if not node.quoted and (span := _SPAN.fullmatch(value)):
+        if not node.quoted and (span := SPAN.fullmatch(value)):
             _refuse_span(node, *map(int, span.groups()))
         return check_text(value, node.where)
     if isinstance(value, float) and not isfinite(value):
