@@ -314,8 +314,8 @@ def check_imports(
     if probe.place.anyway:
         return sentence
     if not known:
-        there = f"install what provides it there: packhorse shell {probe.site.name}"
-        raise RunError(sentence, f"{there}\nor, if tasks find it in another way, add --anyway")
+        remedy = f"install what provides it there: packhorse shell {probe.site.name}"
+        raise RunError(sentence, f"{remedy}\nor, if tasks find it in another way, add --anyway")
     packages = ", ".join(dict.fromkeys(name for names in known.values() for name in names))
     if required.lock is not None:
         raise RunError(sentence, f"add {packages} to {required.lock.path}, each with its version")

@@ -170,10 +170,10 @@ def _read(path: Path) -> str:
     if not text.startswith("#!"):
         program = {".r": "Rscript", ".py": "python", ".jl": "julia"}.get(path.suffix.lower())
         if program:
-            line = shlex.quote(f"{program} {shlex.quote(str(path))}")
+            typed = shlex.quote(f"{program} {shlex.quote(str(path))}")
             message = f"{path} is not a job script: it has no lines for a scheduler"
             made = f"{shlex.quote(path.stem)}.sh"
-            hint = f"packhorse script {line} --site NAME -o {made}, then packhorse submit {made} --site NAME"
+            hint = f"packhorse script {typed} --site NAME -o {made}, then packhorse submit {made} --site NAME"
             raise UsageError(message, hint)
         raise UsageError(f"{path}:1: the script names no interpreter", "make #!/bin/bash its first line")
     return text
