@@ -1,0 +1,5 @@
+"""All rules. A module here holds the rules of one subject; importing it registers them."""
+
+from packhorse.lint.rules import arrays, commands, directives, logs, places, resources, text, values
+
+__all__ = ["arrays", "commands", "directives", "logs", "places", "resources", "text", "values"]
