@@ -12,6 +12,7 @@ from packhorse.model.command import Command
 from packhorse.ssh import file_transfer
 from packhorse.ssh.session import Session
 from remote.loopback import Loopback
+from running.project import until
 from worker.old import oldest_python
 
 
@@ -50,6 +51,18 @@ def test_the_agent_replies_under_the_oldest_python(site: Loopback, tmp_path: Pat
         assert session.call("extent", path=folder)["files"] >= 4
         assert session.call("remove", path=folder, run="me")["removed"]
         assert not session.call("remove", path=folder, run="me")["removed"]
+
+
+def test_what_a_request_started_ends_with_the_session(site: Loopback, tmp_path: Path) -> None:
+    site.program("python3", oldest_python()[0])
+    pid = tmp_path / "pid"
+    with Session(site.there().login) as session:
+        session.send("loaded", lines=[f"echo $$ > {pid}", "exec sleep 300"])
+        number = until(lambda: pid.exists() and pid.read_text().strip())
+        assert session.process is not None
+        assert session.process.stdin is not None
+        session.process.stdin.close()  # as the system does when the laptop's process is killed
+        until(lambda: not Path(f"/proc/{number}/exe").exists(), 10)
 
 
 @pytest.mark.parametrize("text", ["exit 1", "echo 'Python 2.7.18'; exit 1", "kill -9 $$"])

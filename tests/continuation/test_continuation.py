@@ -378,6 +378,14 @@ def test_memory_has_its_own_rung_and_its_end(desk: Make) -> None:
     }
 
 
+def test_a_rung_with_less_than_a_task_was_seen_to_use_is_not_tried(desk: Make) -> None:
+    one = desk(STUDY, rungs=rungs("base", "memory"))
+    wave = one.first_wave(elements=4, slots=2, seconds=3600)
+    pretend(one, wave, good(*range(49)) + bad("MEMORY", 49, memory=447_616))
+    one.go_on(wave)
+    assert one.stopped()["text"] == "49 of 50 tasks succeeded, 1 ran out of memory"
+
+
 def test_a_task_longer_than_its_job_gets_a_longer_one_or_is_left_out(desk: Make) -> None:
     one = desk(STUDY, rungs=rungs("base", "long"))
     wave = one.first_wave(elements=4, slots=2, seconds=3600)

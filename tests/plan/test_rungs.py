@@ -27,6 +27,13 @@ def test_tasks_that_ran_out_of_memory_get_twice_as_much_and_fewer_run_at_a_time(
     assert memory.seconds == base.seconds
 
 
+def test_more_memory_begins_with_the_largest_that_was_seen():
+    seen = replace(taking(HOUR, 100, memory=96), seen_memory=437.0)
+    assert rungs(seen)["memory"].task_memory == 525
+    assert rungs(replace(seen, seen_memory=100.0))["memory"].task_memory == 192
+    assert rungs(replace(seen, seen_memory=99_999.0))["memory"].task_memory == 16000, "all of a node"
+
+
 def test_more_memory_ends_at_the_node():
     found = rungs(taking(HOUR, 100, memory=10_000))["memory"]
     assert (found.task_memory, found.memory, found.slots) == (16000, 16000, 1)

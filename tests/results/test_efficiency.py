@@ -3,7 +3,7 @@
 import pytest
 
 from packhorse.model.study import Resources
-from packhorse.results.efficiency import WaveRequest, fitting_request, wave_use
+from packhorse.results.efficiency import JobMemory, WaveRequest, fitting_request, wave_use
 from packhorse.results.journal import read_journals
 from results.journals import space_of, write_journal
 
@@ -102,3 +102,46 @@ def test_tasks_that_fail_at_once_say_nothing(tmp_path):
 def test_what_nobody_measured_stays_as_it_was(tmp_path):
     write_journal(tmp_path, SPACE, [{"index": 0, "wall": 5.0}])
     assert request(tmp_path, Resources(memory=777), memory=777).memory == 777
+
+
+def waves_of(tmp_path, *waves):
+    """Return the use of waves, each given as (request, attempts, jobs)."""
+    for number, (_, records, _) in enumerate(waves, 1):
+        write_journal(tmp_path, SPACE, records, wave=number)
+    found = zip(read_journals(tmp_path), waves, strict=True)
+    return [wave_use(1, [journal], WaveRequest(**given), jobs) for journal, (given, _, jobs) in found]
+
+
+def test_the_scheduler_s_count_is_taken_where_it_is_larger(tmp_path):
+    counted = JobMemory(used=437)
+    (wave,) = waves_of(tmp_path, ({"memory": 2048}, [attempt(0, memory=75 * 1024)], [counted]))
+    assert wave.counted == 437
+    assert fitting_request([wave], Resources()).memory == 528  # 437 * 1.2, in steps of 16
+
+
+@pytest.mark.parametrize(
+    ("killed", "jobs"),
+    [
+        ([attempt(1, outcome="MEMORY", memory=60 * 1024)], []),
+        # Without control groups of its own, the scheduler kills the whole job: no attempt has an outcome.
+        ([], [JobMemory(limit=96, killed=True)]),
+        ([], [JobMemory(used=96, killed=True)]),
+    ],
+)
+def test_nothing_below_what_was_seen_or_killed_is_advised(tmp_path, killed, jobs):
+    seen, too_little = [attempt(0, memory=437 * 1024)], [attempt(0, memory=10 * 1024), *killed]
+    waves = waves_of(tmp_path, ({"memory": 2048}, seen, []), ({"memory": 96}, too_little, jobs))
+    assert fitting_request(waves, Resources(memory=96)).memory == 528
+    assert fitting_request(waves[1:], Resources(memory=96)).memory == 192, "twice what was killed"
+
+
+def test_a_task_killed_without_a_request_needs_more_than_it_had(tmp_path):
+    record = attempt(0, outcome="MEMORY", memory=300 * 1024)
+    assert request(tmp_path) is None
+    write_journal(tmp_path, SPACE, [record])
+    assert request(tmp_path).memory == 608
+
+
+def test_cores_are_those_of_the_busiest_wave(tmp_path):
+    idle, busy = [attempt(index, cpu=1.0) for index in range(9)], [attempt(9, cpu=78.0)]
+    assert fitting_request(waves_of(tmp_path, ({}, idle, []), ({}, busy, [])), Resources()).cpus == 8

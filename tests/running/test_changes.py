@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import zipfile
 from pathlib import Path
@@ -250,6 +251,9 @@ def test_failed_tasks_run_again_when_their_bug_is_mended(project: Project) -> No
     assert "nothing is left to run, 1 failed" in project.run(code=7), "nothing has changed"
     project.file("sim.py", BUG.replace("2 - n", "5 - n"))
     assert "nothing is left to run, 1 failed" in project.run("--failed=keep", code=7)
+    planned = json.loads(project.command("plan", "study.yaml", "--json"))
+    assert (planned["missing"], planned["failed"]) == (1, 0)
+    assert any(note.startswith("1 task that failed with other code") for note in planned["notes"])
     said = project.run()
     assert "1 task that failed with other code, environment or data will run again" in said
     assert project.rows("y") == [2]

@@ -343,6 +343,7 @@ def test_every_format_tells_whether_it_is_complete(
     project.study(command="python sim.py", result=name, time_limit="2 s", partial="accept").run(code=7)
     assert (project.table().height > 0) == counts
     assert project.failure()["outcome"] == "TIMEOUT"
+    assert (f"{name} is not complete: " in project.failure()["cause"]) != counts
 
 
 def test_a_function_has_no_result_file_to_accept(project: Project) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from packhorse.worker.tasks.artifacts import name_patterns
 from running.project import Project
 
 NOTHING = "print('no result')"
@@ -361,6 +362,12 @@ def test_what_only_the_merge_reads_counts_as_failed_everywhere(project: Project)
 def test_the_note_on_new_files_proposes_a_pattern(project: Project) -> None:
     code = "import os, sys\nos.makedirs('results')\nopen(f'results/sim-{sys.argv[1]}-a.rds', 'w').close()"
     assert "artifacts: ['results/sim-*-a.rds']" in study(project, code, result="none").run()
+    dated = [
+        f"out/2026-11-29/07-38-5{n}/{name}" for n, name in enumerate(("a.txt", "b.yaml", "c.log", "d.log"))
+    ]
+    assert name_patterns(dated, []) == ["out"]
+    assert name_patterns(dated[:2], []) == ["out/*/*/a.txt", "out/*/*/b.yaml"]
+    assert name_patterns(["fit_2.5_lasso.csv", "9.csv"], ["lasso"]) == ["fit_*.csv", "*.csv"]
 
 
 # Arrays
@@ -390,11 +397,17 @@ def test_missing_tasks_are_nan_in_the_stack_and_told(project: Project) -> None:
 
     project.file(
         "sim.py",
-        "import sys, numpy as np\nn = int(sys.argv[1])\nassert n != 1\nnp.save('x.npy', np.arange(20) + n)\n",
+        "import sys, numpy as np\nn = int(sys.argv[1])\nassert n != 1\n"
+        "np.save('x.npy', np.arange(20 if n < 3 else 16) + n)\n",
     )
-    project.study(command="python sim.py {n}", parameters={"n": {"range": [3]}}, result="x.npy").run(code=7)
-    assert "1 task without a value" in project.command("collect", "s", "--stack")
+    project.study(command="python sim.py {n}", parameters={"n": {"range": [4]}}, result="x.npy").run(code=7)
+    said = project.command("collect", "s", "--stack")
+    assert "1 task without a value" in said
+    assert "arrays of another shape, of 1 task, are not in the stack, such as task 3" in said
     with xr.open_dataset(project.directory / "results.nc", engine="h5netcdf") as stack:
+        assert list(stack.data_vars) == ["result"], (
+            "16 elements are columns of the table, but not of the stack"
+        )
         assert stack["result"].sel(n=1).isnull().all()
         assert stack["result"].sel(n=2).values.ravel().tolist() == list(range(2, 22))
 

@@ -218,6 +218,7 @@ def test_ctrl_c_in_a_terminal_keeps_what_is_finished(project: Project) -> None:
     assert marked(project.directory) == []
     done = len(project.table())
     assert 3 <= done < 12
+    assert f"next: packhorse run {project.path}/study.yaml\n" in project.command("status")
     started = project.records()
     project.run()
     assert project.rows("y") == list(range(12))

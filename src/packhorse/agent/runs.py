@@ -41,6 +41,10 @@ def small_files(top):
     """Yield the names of a run directory's small files."""
     for name in (b"stopped.json", b"cancelled"):
         yield name
+    warm = os.path.join(top, b"warm")
+    for name in sorted(os.listdir(warm)) if os.path.isdir(warm) else ():
+        if name.endswith(b".json") and not name.startswith(b"."):
+            yield b"warm/" + name
     waves = os.path.join(top, b"waves")
     numbers = [name for name in os.listdir(waves) if name.isdigit()] if os.path.isdir(waves) else []
     for number in sorted(numbers, key=int):

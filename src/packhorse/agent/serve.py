@@ -10,11 +10,11 @@ import platform
 import pwd
 import signal
 import socket
-import subprocess
 import sys
 import time
 
 from packhorse.agent import environments, files, runs, software
+from packhorse.agent.commands import output_of
 from packhorse.agent.login import login_environment
 from packhorse.agent.paths import BLOCK, RequestRefused, expanded, find_program, mounted, to_bytes, to_text
 
@@ -140,26 +140,11 @@ def run(wire, argv, timeout, env=None, unset=(), folder=None):
     }
     environ.update(env or {})
     try:
-        process = subprocess.Popen(
-            [to_bytes(word) for word in argv],
-            cwd=to_bytes(folder) if folder else None,
-            env={to_bytes(name): to_bytes(value) for name, value in environ.items()},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            start_new_session=True,
-        )
+        status, out, err = output_of(argv, environ, timeout, folder)
     except OSError as error:
         why = "not found" if error.errno == errno.ENOENT else "could not be started: %s" % error.strerror
         return {"status": None, "stdout": "", "stderr": "%s: %s" % (argv[0], why)}
-    late = ""
-    try:
-        out, err = process.communicate(timeout=timeout)
-        status = process.returncode
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
-        out, err = process.communicate()
-        status, late = None, "%s: did not answer within %g s\n" % (argv[0], timeout)
+    late = "%s: did not answer within %g s\n" % (argv[0], timeout) if status is None else ""
     stdout, stderr = out.decode("utf-8", "replace"), err.decode("utf-8", "replace")
     return {"status": status, "stdout": stdout, "stderr": stderr + late}
 

@@ -2,10 +2,9 @@
 
 import json
 import os
-import signal
-import subprocess
 import sys
 
+from packhorse.agent.commands import output_of
 from packhorse.agent.paths import find_program, to_bytes
 
 LOADING_SECONDS = 60  # for a login shell and its modules
@@ -38,23 +37,11 @@ def loaded(wire, lines):
         for word in (sys.executable, "-S", "-E", "-c", PRINT_ENVIRONMENT, mark)
     )
     text = "\n".join(["set -e"] + list(lines) + ["exec " + say])
-    process = subprocess.Popen(
-        [b"bash", b"-l", b"-c", to_bytes(text)],
-        env={to_bytes(name): to_bytes(value) for name, value in wire.environ.items()},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        start_new_session=True,
-    )
-    try:
-        out, err = process.communicate(timeout=LOADING_SECONDS)
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
-        out, err = process.communicate()
+    status, out, err = output_of(["bash", "-l", "-c", text], wire.environ, LOADING_SECONDS)
     before, _, values = out.decode("utf-8", "surrogateescape").rpartition(mark)
     rows = (before + err.decode("utf-8", "replace")).strip().splitlines()[-12:]
-    if process.returncode or not values:
-        return {"status": process.returncode, "said": rows}
+    if status != 0 or not values:
+        return {"status": status, "said": rows}
     wire.loaded = {name: value for name, value in json.loads(values).items() if name not in OWN}
     wire.loaded["LC_ALL"] = "C"
     return {"status": 0, "said": rows}
@@ -86,24 +73,11 @@ def find(wire, programs, pythons, more=()):
 def python_about(python, environ):
     """Return the description of a Python, or None if it does not start or is older than 3.6."""
     try:
-        done = subprocess.Popen(
-            [to_bytes(python), b"-c", to_bytes(ABOUT)],
-            env={to_bytes(name): to_bytes(value) for name, value in environ.items()},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
+        status, out, _ = output_of([python, "-c", ABOUT], environ, PYTHON_SECONDS)
     except OSError:
-        return None
-    try:
-        out = done.communicate(timeout=PYTHON_SECONDS)[0]
-    except subprocess.TimeoutExpired:
-        os.killpg(done.pid, signal.SIGKILL)
-        done.communicate()
         return None
     text = out.decode("utf-8", "replace").rpartition("@packhorse ")[2]
     try:
-        return json.loads(text) if done.returncode == 0 else None
+        return json.loads(text) if status == 0 else None
     except ValueError:
         return None

@@ -16,6 +16,8 @@ from packhorse.results.journal_tail import read_tail
 from packhorse.rundata.progress import wave_counts
 from packhorse.rundir.directory import RunDirectory
 from packhorse.rundir.submissions import Submissions
+from packhorse.runtime.dialogue import run_dialogue
+from packhorse.schedulers.scheduler import NoReply
 from packhorse.text.amounts import counted, size, span
 
 SHOWN = 3  # waves that get a line each, the newest
@@ -170,3 +172,23 @@ def failed_job_output(run: RunDirectory, waves: Sequence[WaveHistory]) -> str:
         if lines:
             return " / ".join(lines[-OUTPUT_LINES:])[-OUTPUT_CHARACTERS:]
     return ""
+
+
+def keep_accounting(run: RunDirectory, queue: Queue) -> None:
+    """Ask how the jobs of each wave ended, where that is not known yet, and write it to the run directory."""
+    submissions = Submissions(run)
+    sent = [submission for wave in run.waves() if (submission := submissions.of(wave)) is not None]
+    open_waves = [one for one in sent if one.job and not _complete(one, submissions.accounting(one.wave))]
+    if not open_waves:
+        return
+    reply = run_dialogue(queue.dialect.ended([one.job for one in open_waves]), queue.ask)
+    if isinstance(reply, NoReply):
+        return
+    for one in open_waves:
+        ended = tuple(job for job in reply if queue.dialect.same_job(one.job, job.job))
+        if len(ended) > len(submissions.accounting(one.wave)):
+            submissions.keep_accounting(one.wave, ended)  # sites delete old records
+
+
+def _complete(submission: Submission, ended: tuple[Ended, ...]) -> bool:
+    return len(ended) >= submission.elements

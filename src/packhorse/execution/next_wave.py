@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from packhorse.execution.preparation import command_text, project_code_files
+from packhorse.execution.preparation import project_now
 from packhorse.execution.run_context import RunContext, wave_work
 from packhorse.execution.run_model import PendingTasks, RetrySelection
 from packhorse.model.errors import RunError
 from packhorse.model.plan import Identity, Plan
 from packhorse.plan.waves import IndexRange, count, joined, plan_wave
-from packhorse.preflight.changed_code import ProjectNow, code_change, mended
+from packhorse.preflight.changed_code import code_change, mended, mended_sentence
 from packhorse.preflight.compatibility import Changes, CodeChange
 from packhorse.project.reporter import Reporter
 from packhorse.results.fold import Fold
 from packhorse.rundir.directory import now
-from packhorse.text.amounts import counted
 from packhorse.worker.ranges import without
 
 
@@ -33,7 +32,9 @@ def find_pending(context: RunContext, fold: Fold, reporter: Reporter) -> Pending
     ranges = unfinished(fold) if retry is None else list(retry.ranges)
     if latest is None or options.fresh:
         return _pending(fold, ranges, context.prepared.identity, retry)
-    change = code_change(context.run, latest, fold, _project_now(context))
+    change = code_change(
+        context.run, latest, fold, project_now(context.source, context.space, context.prepared)
+    )
     failed = 0
     if retry is None and options.failed == "run":
         now = context.prepared.identity
@@ -49,25 +50,9 @@ def find_pending(context: RunContext, fold: Fold, reporter: Reporter) -> Pending
             retry = RetrySelection(ranges=tuple(ranges), unreadable=tuple((a, b) for a, b in repeated))
     identity = _identity(context, fold, ranges, change, failed, reporter)
     if failed:
-        reporter.say(
-            f"{counted(failed, 'task')} that failed with other code, environment or data will run again"
-            " (to leave them as they are: --failed=keep)"
-        )
+        reporter.say(mended_sentence(failed))
     same = _same_code(latest, identity, change)
     return _pending(fold, ranges, identity, retry, same)
-
-
-def _project_now(context: RunContext) -> ProjectNow:
-    source, files = context.source, context.prepared.files
-    return ProjectNow(
-        study=context.study,
-        space=context.space,
-        folder=source.folder.relative_to(source.root).as_posix(),
-        files=files,
-        code=project_code_files(source, files),
-        command=command_text(context.study),
-        identity=context.prepared.identity,
-    )
 
 
 def _pending(

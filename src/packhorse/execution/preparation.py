@@ -17,8 +17,9 @@ from packhorse.environments.local import LocalTaskEnvironment
 from packhorse.environments.task_environment import TaskEnvironment
 from packhorse.model.errors import SnapshotError
 from packhorse.model.plan import Identity
-from packhorse.model.space import text
+from packhorse.model.space import ParameterSpace, text
 from packhorse.model.study import Study
+from packhorse.preflight.changed_code import ProjectNow
 from packhorse.project.cache_dir import cache_dir
 from packhorse.project.source import Source
 from packhorse.runtime.interpreter import Interpreter
@@ -135,6 +136,19 @@ def _code(source: Source, files: Iterable[SnapshotFile]) -> str:
 def project_code_files(source: Source, files: Iterable[SnapshotFile]) -> list[SnapshotFile]:
     """Return the files of a snapshot that its code digest counts."""
     return code_files(files, command_text(source.study), _apart(source))
+
+
+def project_now(source: Source, space: ParameterSpace, prepared: Prepared) -> ProjectNow:
+    """Return what a run compares its finished tasks with."""
+    return ProjectNow(
+        study=source.study,
+        space=space,
+        folder=source.folder.relative_to(source.root).as_posix(),
+        files=prepared.files,
+        code=project_code_files(source, prepared.files),
+        command=command_text(source.study),
+        identity=prepared.identity,
+    )
 
 
 def _apart(source: Source) -> list[str]:

@@ -40,7 +40,7 @@ def report_run(context: RunContext, end: WaveEnd | None, *, finished_before: int
             end=end,
             fold=fold,
             merge=merged,
-            notes=tuple(table_notes(merged, space, study)),
+            notes=tuple(table_notes(merged, space, study, run, fold)),
             missing_inputs=tuple(missing_inputs(fold, context.source, context.prepared, cause)),
             git=context.prepared.provenance["git"],
             summary=study.summary is not None,

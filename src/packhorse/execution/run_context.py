@@ -162,6 +162,8 @@ def wave_work(context: RunContext, plan: Plan) -> dict[str, Any]:
     work["prefix"] = artifacts_prefix(context.run, context.latest, context.space, context.study.defaults)
     if context.options.trust_pickle and work["result"]["kind"] == "file":
         work["result"]["trust_pickle"] = True
+    if not context.options.warm:
+        work["warm"] = False
     work["tee"] = work["tee"] and context.target.attached
     return context.run.marked_work(work)
 

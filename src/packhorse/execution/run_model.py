@@ -33,6 +33,7 @@ class RunOptions(Struct, frozen=True, kw_only=True):
     unchecked: bool = False
     trust_pickle: bool = False  # accept pickles as results, which run code when they are read
     everything: bool = False  # keep every file that the task writes
+    warm: bool = True  # as the study says; False: every task starts its interpreter
     here: bool = False  # run on this machine, although it is a login node
     retry: RetrySelection | None = None
 

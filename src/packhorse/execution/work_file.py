@@ -65,6 +65,7 @@ def work_file(
         time_limit=study.time_limit,
         retries=study.retries,
         checkpoint=study.checkpoint,
+        warm=study.warm if isinstance(study.warm, str | bool) else list(study.warm),
         total=space.size,
         tee=everything,
         command=command,

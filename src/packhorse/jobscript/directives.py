@@ -90,7 +90,9 @@ def _read(lines: tuple[Line, ...], number: int, start: int, dialect: Dialect, pl
         comment = -1
         while lines[last - 1].text.endswith("\\") and last < len(lines):
             following, fault = _pbs_words(lines[last], 0)
-            tokens = [*tokens[:-1], *following] if tokens and tokens[-1].value == "" else [*tokens, *following]
+            tokens = (
+                [*tokens[:-1], *following] if tokens and tokens[-1].value == "" else [*tokens, *following]
+            )
             last += 1
     return Directive(
         dialect=dialect,

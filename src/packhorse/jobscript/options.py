@@ -65,7 +65,9 @@ def slurm_options(directives: Iterable[Directive], program: str = "sbatch") -> t
         else:
             components[-1] += tokens
     known = table(program)
-    return tuple(option for number, tokens in enumerate(components) for option in _slurm(tokens, known, number))
+    return tuple(
+        option for number, tokens in enumerate(components) for option in _slurm(tokens, known, number)
+    )
 
 
 def _slurm(tokens: Sequence[Word], known: Table, component: int) -> Iterator[Option]:

@@ -62,7 +62,9 @@ class JobScript:
         """TORQUE or OpenPBS, of a script for either."""
         if self._scheduler in {"torque", "openpbs"}:
             return "torque" if self._scheduler == "torque" else "openpbs"
-        openpbs = re.compile(r"^[ \t]*#PBS.*(-J[ \t]*\d|\bselect=|\bplace=)|\bPBS_ARRAY_INDEX\b", re.MULTILINE)
+        openpbs = re.compile(
+            r"^[ \t]*#PBS.*(-J[ \t]*\d|\bselect=|\bplace=)|\bPBS_ARRAY_INDEX\b", re.MULTILINE
+        )
         return "openpbs" if openpbs.search(self.text) else "torque"
 
     @functools.cached_property

@@ -133,6 +133,7 @@ class Study(Struct, frozen=True, kw_only=True, omit_defaults=True):
     time_limit: float | None = None
     retries: int = 0
     checkpoint: bool = False
+    warm: str | bool | tuple[str, ...] = "auto"  # or the modules of the study that are loaded as well
     index_variable: IndexVariable | None = None
     defaults: dict[str, Any] = field(default_factory=dict)
     cluster: Cluster = Cluster()

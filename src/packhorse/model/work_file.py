@@ -78,6 +78,7 @@ class WorkFile(Struct, frozen=True, kw_only=True):
     time_limit: float | None  # of a task, in seconds
     retries: int
     checkpoint: bool  # whether tasks save checkpoints
+    warm: str | bool | list[str]  # auto, whether tasks start warm, or modules of the study to load as well
     total: int  # tasks of the space
     look: bool = True  # whether the first task is watched for files that no key names
     tee: bool  # whether output is shown as it is printed

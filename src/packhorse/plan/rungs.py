@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from msgspec.structs import replace
 
 from packhorse.model.site import Partition, Site
@@ -11,13 +13,14 @@ from packhorse.plan.shape import Rung, Shape, most_elements, node_slots, sized
 from packhorse.plan.work import Work
 
 MORE_MEMORY = 2  # times what a task had
+SEEN_MARGIN = 1.2  # times what a task was seen to use: peaks differ a little between runs
 LONG = 24 * HOUR  # seconds of a longer job, at least; else four times the time that was too short
 
 
 def rungs_of(work: Work, shape: Shape, site: Site, partition: Partition, asked: Cluster) -> tuple[Rung, ...]:
     """Return the rungs of a run: base, the first wave's; then memory, long and longest where the site has more."""
     rungs = [_rung("base", shape, work.resources.memory)]
-    more = more_memory(work.resources, shape, site, partition)
+    more = more_memory(work, shape, site, partition)
     if more is not None:
         resources = replace(work.resources, memory=more)
         rungs.append(_rung("memory", _with_memory(resources, shape, site, partition, asked), more))
@@ -26,12 +29,16 @@ def rungs_of(work: Work, shape: Shape, site: Site, partition: Partition, asked: 
     return tuple(rungs)
 
 
-def more_memory(resources: Resources, shape: Shape, site: Site, partition: Partition) -> int | None:
-    """Return the MiB for a task that ran out of memory: twice as much, or all of a node; None: unknown, or no more."""
-    had = task_memory(resources, shape, site, partition)
+def more_memory(work: Work, shape: Shape, site: Site, partition: Partition) -> int | None:
+    """Return the MiB for a task that ran out of memory; None: unknown, or no more.
+
+    It is twice what the task had, and more than any task of the run was seen to use; at most all of a node.
+    """
+    had = task_memory(work.resources, shape, site, partition)
     if had is None:
         return None
-    more = MORE_MEMORY * had if partition.memory is None else min(MORE_MEMORY * had, partition.memory)
+    more = max(MORE_MEMORY * had, math.ceil(SEEN_MARGIN * work.seen_memory))
+    more = more if partition.memory is None else min(more, partition.memory)
     return more if more > had else None
 
 

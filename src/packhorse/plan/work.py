@@ -23,6 +23,7 @@ class Work(Struct, frozen=True, kw_only=True):
     measured: float | None = None
     longest: float | None = None
     limit: float | None = None
+    seen_memory: float = 0.0  # MiB that a task of an earlier wave used at most
     checkpoint: bool = False  # a stopped task goes on from its checkpoint
 
     @property

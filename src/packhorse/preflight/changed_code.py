@@ -21,6 +21,7 @@ from packhorse.rundir.directory import RunDirectory
 from packhorse.snapshot.changes import FileChange, file_changes, short_diff
 from packhorse.snapshot.code import SnapshotFile
 from packhorse.snapshot.kinds import is_byproduct, may_be_input
+from packhorse.text.amounts import counted
 
 UNSUCCESSFUL = ("FAILED", "TIMEOUT", "MEMORY")
 
@@ -63,6 +64,14 @@ def code_change(run: RunDirectory, latest: Plan, fold: Fold, now: ProjectNow) ->
         diff = tuple(short_diff(tar, change)) if reason in SENTENCES else ()
         judged.append(JudgedChange(change=change, reason=reason, mends=mends, diff=diff))
     return CodeChange(files=tuple(judged), command=_command_changed(run, now))
+
+
+def mended_sentence(tasks: int) -> str:
+    """Return what a user must know of failed tasks that run again."""
+    return (
+        f"{counted(tasks, 'task')} that failed with other code, environment or data will run again"
+        " (to leave them as they are: --failed=keep)"
+    )
 
 
 def _output_patterns(now: ProjectNow) -> list[str]:

@@ -18,6 +18,7 @@ from packhorse.plan.shape import Rung, Shape, shape_of
 from packhorse.plan.work import Work
 from packhorse.project.sites import find_site, site_name
 from packhorse.project.source import Source
+from packhorse.results.efficiency import largest_peak
 from packhorse.results.fold import Fold
 from packhorse.runtime.site_files import site_files
 from packhorse.text import units
@@ -98,9 +99,11 @@ def unknown_sites(source: Source, used: str | None) -> list[str]:
 
 
 def work_of(study: Study, tasks: int, fold: Fold | None) -> Work:
-    """Return the work of so many tasks: what the study requests, and times (s) that its journals measured."""
+    """Return the work of so many tasks: what the study requests, and times (s) and memory that its journals measured."""
     measured = longest = None
+    seen = 0.0
     if fold is not None:
+        seen = largest_peak(fold.journals)
         totals = [journal.totals for journal in fold.journals if journal.totals]
         done = sum(number for row in totals for name, number in row.items() if name.isupper())
         if done:
@@ -112,6 +115,7 @@ def work_of(study: Study, tasks: int, fold: Fold | None) -> Work:
         measured=measured,
         longest=longest,
         limit=study.time_limit,
+        seen_memory=seen,
         checkpoint=study.checkpoint,
     )
 

@@ -43,6 +43,7 @@ NOT_UPLOADED = (
     "ends",
     "work",
     "watch",
+    "warm",
     "lock",
     KNOWN,
     LOCK,
@@ -53,7 +54,9 @@ NOT_UPLOADED = (
 )
 GROWING = ("journal", "logs")  # folders whose files only grow
 # The small files that the site may write; anything else in its answer is ignored.
-SMALL_FILES = re.compile(r"stopped\.json|cancelled|waves/\d+/(plan\.json|work\.json|submission\.json|owner)")
+SMALL_FILES = re.compile(
+    r"stopped\.json|cancelled|warm/[0-9a-f]{16}\.json|waves/\d+/(plan\.json|work\.json|submission\.json|owner)"
+)
 JOURNAL = re.compile(r"journal/[^/\0]+\.ndjson")
 
 

@@ -29,6 +29,7 @@ def book_of(indices: list[int], records: Sequence[Record], journal: Journal) -> 
             "ph_wall": pl.Series([record.wall for record in records], dtype=pl.Float64),
             "ph_cpu": pl.Series([record.cpu for record in records], dtype=pl.Float64),
             "ph_memory": pl.Series([record.memory for record in records], dtype=pl.Float64).cast(pl.Int64),
+            "ph_start": pl.Series([record.start for record in records], dtype=pl.String),
             "ph_artifacts": pl.Series(folders, dtype=pl.String),
         }
     )
@@ -52,6 +53,7 @@ def empty_book() -> pl.DataFrame:
             **seconds,
             "ph_host": pl.String(),
             "ph_code": pl.String(),
+            "ph_start": pl.String(),
             "ph_partial": pl.Boolean(),
             "ph_artifacts": pl.String(),
         }
@@ -63,6 +65,8 @@ def bookkeeping_columns(book: pl.DataFrame, codes: Collection[str]) -> list[str]
     names = [f"ph_{name}" for name in BOOKKEEPING]
     if book["ph_row"].null_count() < book.height:
         names.insert(0, "ph_row")
+    if (book["ph_start"] == "warm").any():
+        names.append("ph_start")
     if set(book["ph_code"].unique()) - set(codes) and (codes or book["ph_code"].n_unique() > 1):
         names.append("ph_code")
     if book["ph_partial"].any():

@@ -33,6 +33,14 @@ class WaveRequest(Struct, frozen=True, kw_only=True):
     seconds: int | None = None
 
 
+class JobMemory(Struct, frozen=True, kw_only=True):
+    """What the scheduler counted for a job, and its limit, in MiB for each task that ran at a time."""
+
+    used: int | None = None
+    limit: int | None = None
+    killed: bool = False  # by the scheduler, for its memory
+
+
 class Used(Struct, frozen=True, kw_only=True):
     """Total use of the attempts of a wave, and the largest use of one attempt."""
 
@@ -57,6 +65,10 @@ class WaveUse(Struct, frozen=True, kw_only=True):
     held: float  # core-seconds
     longest: float  # seconds of the longest worker
     open: int = 0  # workers without an end line, whose time is only known up to their last record
+    counted: int | None = None  # MiB of a task by the scheduler's count; None: not known
+    killed: int | None = (
+        None  # MiB of a task in a job that the scheduler killed for its memory; None: no such job
+    )
 
     @property
     def cpu_share(self) -> float | None:
@@ -69,8 +81,10 @@ class WaveUse(Struct, frozen=True, kw_only=True):
         return self.used.wall * self.given.cpus / self.held if self.held > 0 else None
 
 
-def wave_use(wave: int, journals: Iterable[Journal], given: WaveRequest) -> WaveUse:
-    """Return the use of a wave, from all its journals; ignore those without a valid header."""
+def wave_use(
+    wave: int, journals: Iterable[Journal], given: WaveRequest, jobs: Sequence[JobMemory] = ()
+) -> WaveUse:
+    """Return the use of a wave, from all its journals and its jobs; ignore journals without a valid header."""
     used = Used()
     workers: dict[object, list[tuple[float, bool, int]]] = {}
     for journal in journals:
@@ -97,6 +111,8 @@ def wave_use(wave: int, journals: Iterable[Journal], given: WaveRequest) -> Wave
         held=math.fsum(seconds * number for seconds, number in zip(times, cores, strict=True)),
         longest=max(times, default=0.0),
         open=sum(not any(ended for _, ended, _ in parts) for parts in workers.values()),
+        counted=max((job.used for job in jobs if job.used), default=None),
+        killed=max((job.limit or job.used or 1 for job in jobs if job.killed), default=None),
     )
 
 
@@ -127,12 +143,12 @@ def fitting_request(waves: Sequence[WaveUse], asked: Resources) -> Resources | N
     informative = any(wave.used.ok or wave.used.over_memory or wave.used.over_time for wave in waves)
     if wall <= 0 or not informative:
         return None
-    cpu = math.fsum(wave.used.cpu for wave in waves)
+    busy = max(wave.used.cpu / wave.used.wall for wave in waves if wave.used.wall > 0)
     ok = sum(wave.used.ok for wave in waves)
     ok_wall = math.fsum(wave.used.ok_wall for wave in waves)
     return replace(
         asked,
-        cpus=max(1, math.ceil(cpu / wall - SPARE_CORES)),
+        cpus=max(1, math.ceil(busy - SPARE_CORES)),
         memory=_memory(waves, asked.memory),
         time=_time(waves),
         expected=float(f"{ok_wall / ok:.2g}") if ok_wall > 0 else asked.expected,
@@ -140,12 +156,42 @@ def fitting_request(waves: Sequence[WaveUse], asked: Resources) -> Resources | N
 
 
 def _memory(waves: Sequence[WaveUse], asked: int | None) -> int | None:
-    """Return the memory for a task in MiB: the largest peak with a margin, in whole steps."""
-    peak = max(wave.used.peak for wave in waves)
-    exceeded = [wave.given.memory for wave in waves if wave.used.over_memory and wave.given.memory]
-    measured = [peak / 1024 * MEMORY_MARGIN] if peak else []
-    need = max([*measured, *(GROWTH * limit for limit in exceeded)], default=0)
+    """Return the memory for a task in MiB, in whole steps; `asked` where nothing is known.
+
+    It is the largest use in any wave, by our count or the scheduler's, with a margin; and more than what any task
+    had that was killed for its memory.
+    """
+    need = max(
+        (
+            amount
+            for wave in waves
+            for amount in (MEMORY_MARGIN * seen_memory(wave), GROWTH * _too_little(wave))
+        ),
+        default=0.0,
+    )
     return math.ceil(need / MEMORY_STEP) * MEMORY_STEP if need else asked
+
+
+def seen_memory(wave: WaveUse) -> float:
+    """Return the largest memory that a task was seen to use, in MiB; 0 where nothing was measured."""
+    return max(wave.used.peak / 1024, wave.counted or 0)
+
+
+def _too_little(wave: WaveUse) -> float:
+    """Return the most MiB with which a task was killed for its memory; 0 where none was."""
+    killed = float(wave.killed or 0)
+    if wave.used.over_memory:
+        return max(killed, wave.given.memory or seen_memory(wave))
+    return killed
+
+
+def largest_peak(journals: Iterable[Journal]) -> float:
+    """Return the largest memory that an attempt used, in MiB; 0 where none was measured."""
+    used = Used()
+    for journal in journals:
+        for rows, block in journal.blocks(range(len(journal))):
+            used = _add(used, journal.decoded(rows, block))
+    return used.peak / 1024
 
 
 def _time(waves: Sequence[WaveUse]) -> int:

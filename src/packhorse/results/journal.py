@@ -76,6 +76,7 @@ class Record(Struct, kw_only=True, gc=False):
     parts: tuple[tuple[str, str, int], ...] = ()  # name, format and length of each file of a result
     slot: int | None = None
     artifacts: Any = None
+    start: str = "cold"
     partial: bool | None = None
 
 

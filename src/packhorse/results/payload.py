@@ -20,7 +20,7 @@ from msgspec import UNSET, Struct
 from packhorse.model.study import Result
 from packhorse.results.formats.arrays import read_hdf5, read_mat, read_netcdf, read_npy, read_npz
 from packhorse.results.formats.frames import read_parquet, read_xlsx
-from packhorse.results.formats.rows import File, MissingTexts, Row, UnreadableError, array_members
+from packhorse.results.formats.rows import SHORT, File, MissingTexts, Row, UnreadableError, array_members
 from packhorse.results.formats.text import (
     delimited,
     json_rows,
@@ -58,8 +58,10 @@ class Payloads:
         default_format: str = "text",
         result: Result | None = None,
         readers: Readers | None = None,
+        short: int = SHORT,
     ) -> None:
         self.journal = journal
+        self._short = short  # elements of a vector that still become columns
         self.default_format = default_format
         self.setting: dict[str, Any] = {} if result is None else msgspec.to_builtins(result)
         self.missing_texts: MissingTexts = {}
@@ -110,7 +112,7 @@ class Payloads:
         compressed = form.endswith(".gz")
         try:
             return self._reader(form.removesuffix(".gz"))(
-                File(expand(data) if compressed else data, self.setting, self.missing_texts)
+                File(expand(data) if compressed else data, self.setting, self.missing_texts, self._short)
             )
         except UnicodeDecodeError as error:
             raise UnreadableError(f"the {form} result is not UTF-8 at byte {error.start}") from error
@@ -135,7 +137,7 @@ class Payloads:
     def _rows_of_r(self, file: File) -> list[Row]:
         found = self._of_r.get(file.data, "only the merge reads R files")
         if isinstance(found, bytes):
-            return [_with_arrays(row) for row in json_rows(parse_json(found))]
+            return [_with_arrays(row, file.short) for row in json_rows(parse_json(found))]
         raise ValueError(found)
 
     def parts(self, record: Record) -> list[Part]:
@@ -202,7 +204,7 @@ def _joined(files: list[tuple[str, list[Row]]]) -> list[Row]:
     return rows
 
 
-def _with_arrays(row: Row) -> Row:
+def _with_arrays(row: Row, short: int) -> Row:
     """Return a row of R with its long or nested lists of numbers as arrays."""
     if list not in map(type, row.values()):
         return row
@@ -214,7 +216,7 @@ def _with_arrays(row: Row) -> Row:
             values = np.asarray(value, dtype=float) if type(value) is list else None
         except (TypeError, ValueError):  # texts, or rows of different lengths
             values = None
-        found |= {name: value} if values is None else array_members(name, values)
+        found |= {name: value} if values is None else array_members(name, values, short=short)
     return found
 
 

@@ -137,7 +137,8 @@ def _rows(fold: Fold, result: Result | None, readers: Readers | None) -> Iterato
     """Yield the tasks whose result is one row."""
     default = result_format(result.format, result.file) if result is not None else "text"
     for journal, indices, lines in fold.winners("OK"):
-        with Payloads(journal, default, result, readers) as payloads:
+        # Whole vectors, since their length may cross that at which they are columns of the table.
+        with Payloads(journal, default, result, readers, short=1) as payloads:
             at = 0
             for chosen, block in journal.blocks(lines):
                 records = journal.decoded(chosen, block)

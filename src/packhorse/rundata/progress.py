@@ -91,7 +91,7 @@ def _report_files(event: dict[str, Any], reporter: Reporter) -> None:
     if event["note"] == "new files":
         reporter.warn(
             f"the first task also wrote {shown}, which the study does not name, so it is not kept;"
-            f" to keep it, add to the study:\n  artifacts: [{_yaml_word(event.get('pattern') or names[0])}]"
+            f" to keep it, add to the study:\n  artifacts: [{', '.join(map(_yaml_word, event['patterns']))}]"
         )
     elif event["note"] == "changed data":
         reporter.warn(

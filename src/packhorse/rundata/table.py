@@ -11,6 +11,8 @@ from packhorse.results.duplicates import duplicate_seeds
 from packhorse.results.fold import Fold
 from packhorse.results.payload import Readers
 from packhorse.results.table import MergeReport, merge_results
+from packhorse.rundata.near_miss import near_miss
+from packhorse.rundata.task_log import log_of
 from packhorse.rundata.unreadable import keep_unreadable
 from packhorse.rundir.directory import RunDirectory
 from packhorse.runtime.pickles import is_private, read_pickle
@@ -42,7 +44,9 @@ def own_readers(run: RunDirectory) -> Readers:
     return Readers(r=read_r_files, pickle=read_pickle if trusted else None)
 
 
-def table_notes(report: MergeReport, space: ParameterSpace, study: Study) -> Iterator[str]:
+def table_notes(
+    report: MergeReport, space: ParameterSpace, study: Study, run: RunDirectory, fold: Fold
+) -> Iterator[str]:
     """Yield what the reader of a table must know beside the merge report: equal outputs, or no results at all."""
     if report.foreign:
         yield (
@@ -58,6 +62,17 @@ def table_notes(report: MergeReport, space: ParameterSpace, study: Study) -> Ite
             "no task returned a result; the table has the tasks' records only. To return one, print a JSON object as"
             " the last line, or name the file that the command writes: result: FILE (result: none if this is intended)"
         )
+        first = next((indices[0] for _, indices, _ in fold.winners("OK") if indices), None)
+        yield from _near_miss(run, fold, first)
+    elif report.without:
+        yield from _near_miss(run, fold, report.without[0])
+
+
+def _near_miss(run: RunDirectory, fold: Fold, index: int | None) -> Iterator[str]:
+    """Yield why what a task printed is not its result, where it is nearly one."""
+    clause = near_miss(log_of(run, fold, index)) if index is not None else ""
+    if clause:
+        yield f"task {index} {clause}"
 
 
 def _left_out(report: MergeReport, space: ParameterSpace) -> Iterator[str]:

@@ -1,23 +1,25 @@
 """Results that the last merge could not read, written back so that every command counts their tasks as failed.
 
 The worker judges what it can read itself. Parquet, NumPy, R and YAML files, and several files that do not fit together,
-are judged where the table is made; unreadable.json keeps that judgement. The next merge reads all results again, since libraries and
-the study's `result:` may have changed.
+are judged where the table is made; unreadable.json keeps that judgement. The next merge reads all results again, since
+libraries and the study's `result:` may have changed.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 from msgspec import Struct
 
 from packhorse.model.plan import Plan
 from packhorse.results.journal import Journal, Record
-from packhorse.results.table import MergeReport
 from packhorse.rundir.directory import RunDirectory
 from packhorse.rundir.files import write_file
+
+if TYPE_CHECKING:
+    from packhorse.results.table import MergeReport
 
 FILE = "unreadable.json"
 

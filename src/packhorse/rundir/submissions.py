@@ -7,6 +7,7 @@ from typing import Protocol
 
 import msgspec
 
+from packhorse.model.job import Ended
 from packhorse.model.script_job import ScriptJob
 from packhorse.model.submission import ClusterRun, StopRecord, Submission
 from packhorse.rundir.directory import RunDirectory
@@ -62,6 +63,21 @@ class Submissions:
         """Write a submission."""
         write_file(self.path(submission.wave), msgspec.json.encode(submission))
         self._upload(f"waves/{submission.wave}/submission.json")
+
+    def accounting(self, wave: int) -> tuple[Ended, ...]:
+        """Return how the jobs of a wave ended by the scheduler's accounting, as far as it was asked."""
+        try:
+            content = self._accounting(wave).read_bytes()
+            return msgspec.json.decode(content, type=tuple[Ended, ...])
+        except FileNotFoundError:
+            return ()
+
+    def keep_accounting(self, wave: int, ended: tuple[Ended, ...]) -> None:
+        """Write how the jobs of a wave ended, in this copy of the run directory."""
+        write_file(self._accounting(wave), msgspec.json.encode(ended))
+
+    def _accounting(self, wave: int) -> Path:
+        return self.run.path / "waves" / str(wave) / "accounting.json"
 
     def latest(self) -> Submission | None:
         """Return the submission of the newest wave, or None where that wave ran on this machine."""

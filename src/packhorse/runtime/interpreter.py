@@ -16,6 +16,7 @@ from msgspec import Struct
 
 from packhorse.model.errors import RunError
 from packhorse.model.study import Environment
+from packhorse.runtime.guarded import run_guarded
 
 PYTHON = re.compile(r"python[23]?(\.\d+)?")
 INSTALL_UV = "install uv: python3 -m pip install --user uv"
@@ -193,15 +194,7 @@ def find_uv(env: Mapping[str, str]) -> str | None:
 def _build(argv: list[str], project: Path, env: Mapping[str, str]) -> None:
     clean = {name: value for name, value in env.items() if name != "VIRTUAL_ENV"}
     try:
-        done = subprocess.run(
-            argv,
-            cwd=project,
-            env=clean,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=BUILD_SECONDS,
-            check=False,
-        )
+        done = run_guarded(argv, project, clean, BUILD_SECONDS)
     except subprocess.TimeoutExpired:
         raise RunError(
             f"environment: {shlex.join(argv)} took over {BUILD_SECONDS // 60} minutes", "run it once by hand"

@@ -11,6 +11,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from packhorse.runtime.guarded import run_guarded
 from packhorse.worker.tasks.environment import base_environment
 from packhorse.worker.tasks.slot_folders import SlotFolders, make_image
 from packhorse.worker.work_file import with_directory
@@ -51,15 +52,8 @@ def run_in_sandbox(argv: list[str], sandbox: Sandbox, seconds: float) -> Command
     begun = time.monotonic()
     program = shutil.which(argv[0], path=sandbox.environment.get("PATH", os.defpath)) or argv[0]
     try:
-        done = subprocess.run(
-            [program, *argv[1:]],
-            cwd=sandbox.folder,
-            env=sandbox.environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            timeout=seconds,
-            check=False,
+        done = run_guarded(
+            [program, *argv[1:]], sandbox.folder, sandbox.environment, seconds, stderr=subprocess.STDOUT
         )
     except subprocess.TimeoutExpired:
         return CommandResult(

@@ -13,6 +13,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from packhorse.runtime.guarded import guarded
 from packhorse.runtime.sandbox import Sandbox
 from packhorse.worker.results.refusal import NoResult
 from packhorse.worker.results.result import LARGEST, ResultFiles, result_files, result_from_output
@@ -82,13 +83,15 @@ def _run_shown(argv: list[str], folder: str, variables: dict[str, str], *, keep:
     """Run a command in the terminal; return its exit status, and with `keep` the end of what it printed."""
     program = shutil.which(argv[0], path=variables.get("PATH", os.defpath)) or argv[0]
     if not keep:
-        return subprocess.run([program, *argv[1:]], cwd=folder, env=variables, check=False).returncode, b""
+        with guarded([program, *argv[1:]], folder, variables) as process:
+            status = process.wait()
+        return status, b""
     # Both streams come through here, since a line of one must not overtake an earlier line of the other.
-    with subprocess.Popen(
-        [program, *argv[1:]], cwd=folder, env=variables, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    ) as process:
+    pipe = subprocess.PIPE
+    with guarded([program, *argv[1:]], folder, variables, stdout=pipe, stderr=pipe) as process:
         printed = _relay(process)
-    return process.returncode, printed
+        status = process.wait()
+    return status, printed
 
 
 def _relay(process: subprocess.Popen[bytes]) -> bytes:

@@ -19,6 +19,7 @@ from packaging.version import Version
 
 from packhorse.model.errors import RunError
 from packhorse.model.site_python import SitePython
+from packhorse.runtime.guarded import run_guarded
 from packhorse.runtime.interpreter import INSTALL_UV, find_uv
 
 DOWNLOAD_SECONDS = 900
@@ -130,22 +131,17 @@ def _pip(argv: Iterable[str], env: Mapping[str, str], failure: str) -> None:
     errors: list[str] = []
     for python in (sys.executable, "python3", "python"):
         try:
-            done = subprocess.run(
-                [python, "-m", "pip", "--disable-pip-version-check", *argv],
-                env=dict(env),
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                timeout=DOWNLOAD_SECONDS,
-                check=False,
-            )
+            path = shutil.which(python, path=env.get("PATH", os.defpath)) or python
+            pip = [path, "-m", "pip", "--disable-pip-version-check", *argv]
+            done = run_guarded(pip, os.curdir, env, DOWNLOAD_SECONDS)
         except (OSError, subprocess.TimeoutExpired) as error:
             errors = errors or [str(error)]
             continue
         if done.returncode == 0:
             return
-        if "No module named pip" not in done.stderr:
-            errors = (done.stdout + done.stderr).strip().splitlines()[-LAST_LINES:]
+        output = (done.stdout + done.stderr).decode("utf-8", "replace")
+        if "No module named pip" not in output:
+            errors = output.strip().splitlines()[-LAST_LINES:]
             break
         errors = errors or ["no Python here has pip"]
     raise RunError(f"{failure}:\n  " + "\n  ".join(errors), "check that this machine is online")

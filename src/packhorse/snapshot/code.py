@@ -45,7 +45,7 @@ STUDY_KEYS = {
         "checks",
         "summary",
     ),
-    *("time_limit", "retries", "checkpoint", "index_variable", "sites", "defaults", "cluster"),
+    *("time_limit", "retries", "checkpoint", "warm", "index_variable", "sites", "defaults", "cluster"),
 }
 
 

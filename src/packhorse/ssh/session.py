@@ -49,6 +49,7 @@ START = (
 AGENT_FOLDER = Path(__file__).parent.parent / "agent"
 AGENT_MODULES = (
     "paths",
+    "commands",
     "login",
     "files",
     "environments",

@@ -20,6 +20,7 @@ from packhorse.text.keys import (
     memory,
     number,
     positive_number,
+    read_keys,
     schema_of,
     seconds,
     text,
@@ -28,7 +29,17 @@ from packhorse.text.keys import (
     word,
     word_list,
 )
-from packhorse.text.node import Node, as_list, as_number, as_text, as_texts, check_text, items, refuse
+from packhorse.text.node import (
+    Node,
+    as_list,
+    as_number,
+    as_text,
+    as_texts,
+    check_text,
+    entries,
+    items,
+    refuse,
+)
 from packhorse.worker.results.suffixes import COMPRESSIBLE, SUFFIXES
 
 Table = dict[str, Key]
@@ -246,6 +257,49 @@ def check_variable(name: str, where: str) -> str:
         hint = "Write a list of names to pass on, [API_TOKEN], or a mapping with values, {LANG: C}."
         refuse(where, f"'{name}' is not a valid name of an environment variable.", hint)
     return name
+
+
+WARM: Table = {
+    "modules": texts("Modules of the study that a warm process imports, too.", ["mymodel"]),
+}
+
+
+def read_warm(node: Node, what: str) -> str | bool | tuple[str, ...]:
+    """Return "auto", a flag, or the modules of the study to load."""
+    if isinstance(node.value, dict):
+        given = entries(node, WARM, what)
+        if "modules" not in given:
+            refuse(
+                node,
+                f"{what} has no modules.",
+                "Write warm: auto, true or false, or warm: {modules: [mymodel]}",
+            )
+        return tuple(read_keys(given, WARM)["modules"])
+    if isinstance(node.value, bool):
+        return node.value
+    if node.value != "auto":
+        refuse(node, f"{what} must be auto, true or false, but is {node.text}.", "Write warm: auto")
+    return "auto"
+
+
+WARM_KEY = Key(
+    schema.described(
+        "Whether tasks that run a Python script start warm, as a fork of an interpreter that has imported its modules"
+        " already: auto, the default (if a trial with the first task finds no difference), true (or the run stops),"
+        " false; or modules of the study to import beside the installed ones.",
+        *(False, {"modules": ["mymodel"]}),
+        anyOf=[
+            {"enum": ["auto", True, False]},
+            {
+                "type": "object",
+                "properties": schema_of(WARM),
+                "additionalProperties": False,
+                "required": ["modules"],
+            },
+        ],
+    ),
+    read_warm,
+)
 
 
 INDEX_VARIABLE: Table = {
@@ -544,6 +598,7 @@ STUDY: Table = {
     "time_limit": seconds("The time after which a running task is ended, with a unit.", "10 min"),
     "retries": integer("How often a failed task is started again in the same run.", 0, 2, most=1000),
     "checkpoint": flag("Tasks write checkpoints and resume from them."),
+    "warm": WARM_KEY,
     "index_variable": Key(
         schema.described(
             "The array variable that an existing script reads.",

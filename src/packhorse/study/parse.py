@@ -49,6 +49,7 @@ _INDEPENDENT = (
     "include",
     "checks",
     "checkpoint",
+    "warm",
 )
 _SITE_SECTIONS: dict[str, Callable[[Node], Any]] = {
     "resources": read_resources,

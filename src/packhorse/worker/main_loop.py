@@ -8,13 +8,13 @@ import signal
 import sys
 import time
 
+from packhorse.worker import process
 from packhorse.worker.deadline import Deadline
 from packhorse.worker.disk import Disk, StillFull
 from packhorse.worker.journal import Journal, journal_header, journal_name
 from packhorse.worker.leases import Leases, Positions, wave_owner
 from packhorse.worker.private_folder import PrivateFolder, remove_abandoned
 from packhorse.worker.ranges import PROBE_TASKS
-from packhorse.worker.slots import process
 from packhorse.worker.slots.channel import SUCCESSES
 from packhorse.worker.slots.live_output import LiveOutput
 from packhorse.worker.slots.machine_limits import usable_slots
@@ -30,6 +30,7 @@ from packhorse.worker.work_file import read_work_file, write_worker_facts
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Sequence
     from types import FrameType
     from typing import Any
 
@@ -334,10 +335,15 @@ class Worker(object):
             else:
                 self._receive(key.data)
         for slot in self.slots:
-            slot.enforce_limits(now)
+            slot.enforce_limits(now, self._orphans)
         self.live.copy(self.slots, now)
         if self.deadline.left() <= 0:
             self.stopping = self.stopping or DEADLINE
+
+    def _orphans(self) -> "list[int]":
+        """Return the processes that tasks have lost to this one."""
+        slots = {slot.process.pid for slot in self.slots if slot.process is not None}
+        return [pid for pid in process.children(os.getpid()) if pid not in slots]
 
     def _gather_seconds(self) -> float:
         """Return how long answers may gather, so that we do not wake for each; no slot must run out of tasks."""
@@ -400,12 +406,14 @@ class Worker(object):
                 self.journal.write_event({"note": header["broken"]})
                 self.stopping = BROKEN
             else:
-                self._note_files(header["note"], header["files"], header["count"], header.get("pattern", ""))
+                self._note_files(header["note"], header["files"], header["count"], header.get("patterns", []))
 
-    def _note_files(self, note: str, files: "list[str]", count: int = 0, pattern: str = "") -> None:
-        """Report files that a task wrote or changed; `pattern` matches those that other tasks write in their place."""
+    def _note_files(
+        self, note: str, files: "list[str]", count: int = 0, patterns: "Sequence[str]" = ()
+    ) -> None:
+        """Report files that a task wrote or changed; `patterns` match those that other tasks write in their place."""
         facts = {"note": note, "files": files[:20], "count": count or len(files)}
-        self.report(dict(facts, pattern=pattern) if pattern else facts)
+        self.report(dict(facts, patterns=patterns) if patterns else facts)
         self.journal.write_event({"note": "%s: %s" % (note, ", ".join(files[:20]))})
 
     def _receive_record(self, slot: Slot, header: "dict[str, Any]", body: bytes) -> None:

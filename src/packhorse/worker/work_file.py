@@ -45,6 +45,7 @@ if TYPE_CHECKING:
         time_limit: "float | None"  # of a task, in seconds
         retries: int
         checkpoint: bool  # whether tasks save checkpoints
+        warm: "str | bool | list[str]"  # auto, or whether tasks start warm, or modules of the study to load
         total: int  # tasks of the space
         look: bool  # whether the first task is watched for files that no key names
         tee: bool  # whether output is shown as it is printed, and so kept in its files

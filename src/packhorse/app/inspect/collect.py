@@ -72,7 +72,7 @@ def collect(run: RunDirectory, *, stacked: bool = False) -> Collected:
     merged = merge_table(run, outcomes.space, outcomes.fold, study, outcomes.plan)
     notes = (
         *merged.notes,
-        *table_notes(merged, outcomes.space, study),
+        *table_notes(merged, outcomes.space, study, run, outcomes.fold),
         *filter(None, (*fetched, old)),
     )
     path = ""

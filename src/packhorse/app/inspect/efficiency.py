@@ -13,7 +13,8 @@ from packhorse.model.json_output import JsonOutput
 from packhorse.model.study import Resources, Study
 from packhorse.remote.last_known import fetch_or_note
 from packhorse.remote.open_store import open_store
-from packhorse.results.efficiency import Used, WaveRequest, WaveUse, fitting_request, wave_use
+from packhorse.remote.run_store import RunStore
+from packhorse.results.efficiency import JobMemory, Used, WaveRequest, WaveUse, fitting_request, wave_use
 from packhorse.results.journal import read_journal
 from packhorse.rundata.outcomes import frozen_study
 from packhorse.rundir.directory import RunDirectory, find_run
@@ -56,6 +57,10 @@ class WaveEfficiency(Struct, frozen=True, kw_only=True):
     held: Annotated[float, Meta(description="Core-seconds that the workers held.")]
     longest: Annotated[float, Meta(description="Seconds of the longest worker.")]
     open: Annotated[int, Meta(description="Workers whose end is not recorded.")]
+    counted: Annotated[int | None, Meta(description="Largest memory of a task by the scheduler's count.")]
+    killed: Annotated[
+        int | None, Meta(description="Memory of a task in a job that was killed for its memory; null: none.")
+    ]
     cpu_share: Annotated[float | None, Meta(description="CPU time over the time held, 0 to 1.")]
     busy_share: Annotated[float | None, Meta(description="Time with a task over the time held, 0 to 1.")]
 
@@ -75,9 +80,11 @@ def efficiency(where: Path, name: str | None) -> Efficiency:
     """Return what a run requested and used; raise RunError where no task has ended yet."""
     run = find_run(where, name)
     store = open_store(run)
-    fetch_or_note(store, store.fetch_all)
+    note = fetch_or_note(store, store.fetch_all)
+    if not note:
+        _keep_accounting(store)
     waves = tuple(
-        wave_use(wave, map(read_journal, paths), _given(run, wave, frozen_study(run)))
+        wave_use(wave, map(read_journal, paths), _given(run, wave, frozen_study(run)), _jobs(run, wave))
         for wave in run.waves()
         if (paths := run.journals(wave))
     )
@@ -87,6 +94,35 @@ def efficiency(where: Path, name: str | None) -> Efficiency:
         )
     asked = frozen_study(run).resources
     return Efficiency(run=str(run.path), waves=waves, asked=asked, next=fitting_request(waves, asked))
+
+
+def _keep_accounting(store: RunStore) -> None:
+    """Ask the scheduler what it counted for the jobs of a run on a site."""
+    cluster = Submissions(store.run).cluster()
+    if cluster is not None:
+        # Start-up: a run on this machine needs no code about sites.
+        from packhorse.cluster.queue import Queue
+        from packhorse.cluster.wave_history import keep_accounting
+
+        with store.open():
+            keep_accounting(store.run, Queue(cluster.site, store.transport))
+
+
+def _jobs(run: RunDirectory, wave: int) -> list[JobMemory]:
+    """Return what the scheduler counted for the jobs of a wave, for each task that ran at a time."""
+    submissions = Submissions(run)
+    submission = submissions.of(wave)
+    if submission is None:
+        return []
+    slots = submission.slots
+    return [
+        JobMemory(
+            used=None if job.memory is None else -(-job.memory // slots),
+            limit=None if submission.memory is None else submission.memory // slots,
+            killed=job.how == "memory",
+        )
+        for job in submissions.accounting(wave)
+    ]
 
 
 def _given(run: RunDirectory, wave: int, study: Study) -> WaveRequest:

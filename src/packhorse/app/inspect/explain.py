@@ -19,6 +19,7 @@ from packhorse.remote.open_store import open_store
 from packhorse.results.journal import Record
 from packhorse.rundata.outcomes import latest_outcomes
 from packhorse.rundata.task_log import kept_files, kept_folder, last_attempt, last_frames, printed
+from packhorse.rundata.warm_start import warm_start
 from packhorse.rundir.directory import find_run
 from packhorse.worker.tasks.environment import task_environment
 from packhorse.worker.tasks.parameter_files import parameter_file
@@ -60,6 +61,10 @@ class Explanation(JsonOutput, frozen=True, kw_only=True, tag="packhorse-explain/
     note: Annotated[
         str, Meta(description="Where the run's site cannot be reached: why, and the time of what is shown.")
     ] = ""
+    start: Annotated[
+        str, Meta(description="How it started: cold, or warm as a fork of a process with its modules.")
+    ] = ""
+    warm: Annotated[str, Meta(description="How tasks of the wave start, and why; empty: not known.")] = ""
     site: Annotated[str, Meta(description="The site that ran it; empty: this machine.")]
     repeat: Annotated[tuple[str, ...], Meta(description="Lines of a shell that repeat it.")]
 
@@ -78,6 +83,7 @@ def explain(where: Path, name: str | None, task: int | None, conditions: Sequenc
     wave = found[0].order[0] if found else outcomes.plan.wave
     plan, work = run.plan(wave), run.work(wave)
     header = found[0].header if found else None
+    warm = warm_start(run, wave)
     return Explanation(
         run=str(run.path),
         task=index,
@@ -99,6 +105,8 @@ def explain(where: Path, name: str | None, task: int | None, conditions: Sequenc
         folder=kept_folder(*found) if found else "",
         partial=bool(found and found[1].partial),
         note=note,
+        start=found[1].start if found and work["command"] else "",
+        warm=warm.sentence if warm else "",
         site=store.remote_site,
         repeat=tuple(repeat(store.path, work, space, index)),
     )

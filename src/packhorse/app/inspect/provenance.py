@@ -9,6 +9,7 @@ import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from packhorse.model.json_output import JsonOutput
+from packhorse.rundata.warm_start import WarmStart, warm_start
 from packhorse.rundir.directory import find_run
 
 Members = dict[str, Any] | UnsetType
@@ -55,6 +56,10 @@ class Provenance(JsonOutput, frozen=True, kw_only=True, tag="packhorse-provenanc
         Members, Meta(description="The digests of code, environment and data that results depend on.")
     ] = UNSET
     waves: Annotated[tuple[WavePlan, ...], Meta(description="The plans of all waves.")] = ()
+    warm: Annotated[
+        WarmStart | UnsetType,
+        Meta(description="Whether tasks of the newest wave start warm, if that is known."),
+    ] = UNSET
     checks: Annotated[tuple[dict[str, Any], ...], Meta(description="The study's checks that passed.")] = ()
 
 
@@ -66,8 +71,11 @@ def provenance(where: Path, name: str | None) -> Provenance:
         raise run.no_wave_error()
     found = msgspec.json.decode(file.read_bytes(), type=Provenance)
     checks = run.path / "checks.json"
+    plans = tuple(run.plans())
+    warm = warm_start(run, plans[-1].wave) if plans else None
     return msgspec.structs.replace(
         found,
-        waves=msgspec.convert(tuple(run.plans()), tuple[WavePlan, ...], from_attributes=True),
+        waves=msgspec.convert(plans, tuple[WavePlan, ...], from_attributes=True),
+        warm=UNSET if warm is None else warm,
         checks=tuple(msgspec.json.decode(checks.read_bytes()).values()) if checks.exists() else (),
     )

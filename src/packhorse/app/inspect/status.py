@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -20,6 +21,7 @@ from packhorse.remote.run_store import RunStore
 from packhorse.rundata.failures import cause_list
 from packhorse.rundata.outcomes import latest_outcomes
 from packhorse.rundata.progress import run_counts
+from packhorse.rundata.warm_start import warm_start
 from packhorse.rundir.directory import RunDirectory, find_run
 from packhorse.rundir.lock import lock_holder
 from packhorse.rundir.submissions import Submissions, read_script_job
@@ -111,7 +113,13 @@ class RunStatus(JsonOutput, frozen=True, kw_only=True, tag="packhorse-status/1")
     )
     unchecked: Annotated[bool, Meta(description="Whether --unchecked skipped the study's checks.")] = False
     causes: Annotated[tuple[Cause, ...], Meta(description="Why tasks failed, the most frequent first.")] = ()
+    cold: Annotated[
+        str, Meta(description="Why a trial with the first task let no task start warm; empty: no such trial.")
+    ] = ""
     jobs: Annotated[JobsStatus | UnsetType, Meta(description="Of a run on a site: its jobs.")] = UNSET
+    hint: Annotated[
+        str, Meta(description="Of a run on this machine that does not work: the next command; empty: none.")
+    ] = ""
     note: Annotated[
         str, Meta(description="Where the run's site cannot be reached: why, and the time of what is shown.")
     ] = ""
@@ -202,6 +210,7 @@ def _status(
     done = counts.get("OK", 0)
     failed = sum(number for outcome, number in counts.items() if outcome not in ("OK", "MISSING"))
     state = "done" if done + failed >= total else "incomplete"
+    warm = warm_start(run, plan.wave)
     on_site = (run.path / "cluster.json").exists()
     jobs = _jobs(store, state, counts, accounting=accounting) if on_site and reachable else None
     if not reachable:
@@ -222,9 +231,25 @@ def _status(
         missing=max(0, total - done - failed),
         counts={outcome: number for outcome, number in counts.items() if number},
         unchecked=plan.unchecked,
+        cold="" if warm is None or warm.warm else warm.sentence,
         causes=msgspec.convert(cause_list(run) if failed else [], tuple[Cause, ...]),
         jobs=UNSET if jobs is None else jobs[1],
+        hint=_hint(run, state, failed) if jobs is None and reachable else "",
     )
+
+
+def _hint(run: RunDirectory, state: str, failed: int) -> str:
+    """Return the command with which a run on this machine goes on."""
+    where = shlex.quote(str(run.path))
+    if state == "incomplete":
+        about = run.about()
+        if not about.study:
+            return f"packhorse retry {where} --lost"
+        usual = Path(about.study).parent / "runs" / about.name == run.path
+        return f"packhorse run {shlex.quote(about.study)}" + ("" if usual else f" --run {where}")
+    if failed and state == "done":
+        return f"packhorse logs {where} --failed; packhorse retry {where}"
+    return ""
 
 
 def _queue_commands(store: RunStore) -> list[Command]:

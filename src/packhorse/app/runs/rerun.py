@@ -24,6 +24,7 @@ from packhorse.rundir.directory import RunDirectory, find_run, now
 from packhorse.rundir.files import write_file
 from packhorse.rundir.lock import RunLock
 from packhorse.runtime.capacity import usable_cores
+from packhorse.worker.warm.facts import FOLDER as WARM_FOLDER
 
 
 class Rerun(JsonOutput, frozen=True, kw_only=True, tag="packhorse-rerun/1"):
@@ -38,17 +39,19 @@ class Rerun(JsonOutput, frozen=True, kw_only=True, tag="packhorse-rerun/1"):
     said: Annotated[str, Meta(description="The comparison as a sentence.")]
 
 
-def rerun(
+def rerun(  # noqa: PLR0913 - the options of the command
     where: Path,
     name: str | None,
     sample: int,
     conditions: Sequence[str],
     jobs: int | None,
     reporter: Reporter,
+    *,
+    cold: bool = False,
 ) -> Rerun:
     """Run a random sample of finished tasks again, each in a new copy of the snapshot; compare results bit for bit.
 
-    Raises RunError where no task has finished.
+    They start warm where those of the run do, unless `cold`. Raises RunError where no task has finished.
     """
     run = find_run(where, name)
     outcomes = latest_outcomes(run)
@@ -60,7 +63,7 @@ def rerun(
     if picked == sorted(picked):
         picked.reverse()  # another order than the first time
     with tempfile.TemporaryDirectory(prefix="rerun-", dir=run.path) as scratch:
-        again = _twin(run, outcomes.plan.wave, Path(scratch) / "run", picked)
+        again = _twin(run, outcomes.plan.wave, Path(scratch) / "run", picked, cold=cold)
         plan = again.plan(1)
         slots = local_slots(
             cores=usable_cores(), memory=None, cpus=again.work(1)["cpus"], task_memory=None, asked=jobs
@@ -80,7 +83,7 @@ def rerun(
     )
 
 
-def _twin(run: RunDirectory, wave: int, path: Path, picked: list[int]) -> RunDirectory:
+def _twin(run: RunDirectory, wave: int, path: Path, picked: list[int], *, cold: bool) -> RunDirectory:
     """Make a run directory that runs these tasks with the snapshot and environment of a wave."""
     twin = RunDirectory.create(path, run.about().name)
     work, plan = run.work(wave), run.plan(wave)
@@ -89,6 +92,10 @@ def _twin(run: RunDirectory, wave: int, path: Path, picked: list[int]) -> RunDir
     for name in (work["snapshot"], "worker.pyz"):
         shutil.copyfile(run.path / name, twin.path / name)
     shutil.copytree(run.path / "library", twin.path / "library", dirs_exist_ok=True)
+    if not cold and (run.path / WARM_FOLDER).is_dir():
+        shutil.copytree(run.path / WARM_FOLDER, twin.path / WARM_FOLDER)
+    else:
+        work["warm"] = False
     write_file(twin.path / "study.json", (run.path / "study.json").read_bytes())
     draft = replace(plan, wave=1, kind="rerun", unreadable=(), before={}, first=1, created=now())
     # The probe is worked on in its own order, which ranges have not.

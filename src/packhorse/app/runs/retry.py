@@ -19,6 +19,7 @@ from packhorse.project.sites import site_name
 from packhorse.project.source import Source
 from packhorse.project.task_filter import TaskFilter
 from packhorse.remote.open_store import open_store
+from packhorse.results.efficiency import MEMORY_MARGIN, largest_peak
 from packhorse.results.fold import to_ranges
 from packhorse.rundata.outcomes import latest_outcomes
 from packhorse.rundir.directory import find_run
@@ -47,7 +48,8 @@ def retry_source(
     outcomes = latest_outcomes(run)
     selected = TaskFilter(outcomes.space, conditions)
     memory, time, lost = (options.pop(name, None) for name in ("memory", "time", "lost"))
-    source = with_resources(source_of(run, site), memory, time)
+    seen = largest_peak(outcomes.fold.journals) if memory else 0.0
+    source = with_resources(source_of(run, site), memory, time, seen_memory=seen)
     if lost:
         gone = selected.within(unfinished(outcomes.fold))
         if not gone:
@@ -61,12 +63,20 @@ def retry_source(
     return source, RunOptions(run=run.path, retry=retry, **options), place
 
 
-def with_resources(source: Source, memory: str | None, time: str | None) -> Source:
-    """Return the study with another memory and time of its tasks."""
+def with_resources(
+    source: Source, memory: str | None, time: str | None, *, seen_memory: float = 0.0
+) -> Source:
+    """Return the study with another memory and time of its tasks.
+
+    A multiple of its memory is at least what a task was seen to use, `seen_memory` in MiB, with a margin.
+    """
     study = source.study
     resources = study.resources
     if memory:
-        resources = replace(resources, memory=_scaled(memory, resources.memory, "memory", units.memory))
+        amount = _scaled(memory, resources.memory, "memory", units.memory)
+        if memory.strip().lower().endswith(("x", "×")):
+            amount = max(amount, math.ceil(MEMORY_MARGIN * seen_memory))
+        resources = replace(resources, memory=amount)
     limit = study.time_limit
     if time:
         if resources.time is None and limit is None and time.lower().endswith("x"):

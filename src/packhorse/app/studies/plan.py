@@ -12,14 +12,17 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from msgspec.structs import replace
 
 from packhorse.environments.task_environment import TaskEnvironment
-from packhorse.execution.preparation import prepare
+from packhorse.execution.next_wave import unfinished
+from packhorse.execution.preparation import Prepared, prepare, project_now
+from packhorse.execution.run_context import inherited_space
 from packhorse.execution.work_file import work_file
 from packhorse.model.json_output import JsonOutput
 from packhorse.model.plan import Plan
 from packhorse.model.space import ParameterSpace
 from packhorse.plan.cost import Cost
 from packhorse.plan.shape import Rung, Shape
-from packhorse.plan.waves import local_slots
+from packhorse.plan.waves import count, local_slots
+from packhorse.preflight.changed_code import code_change, mended, mended_sentence
 from packhorse.project.source import Source
 from packhorse.project.task_filter import TaskFilter
 from packhorse.rundata.outcomes import read_outcomes
@@ -65,7 +68,7 @@ class StudyPlan(JsonOutput, frozen=True, kw_only=True, tag="packhorse-plan/1"):
         tuple[tuple[int, str], ...], Meta(description="Pairs of a task's index and its command.")
     ]
     finished: Annotated[int, Meta(description="Tasks with a result.")] = 0
-    failed: Annotated[int, Meta(description="Tasks that failed.")] = 0
+    failed: Annotated[int, Meta(description="Tasks that failed and do not run again.")] = 0
     missing: Annotated[int, Meta(description="Tasks to run.")]
     expected: Annotated[float | None, Meta(description="Estimated seconds on this machine.")] = None
     code: Annotated[str, Meta(description="The digest of the code.")]
@@ -105,21 +108,25 @@ def plan_study(
         code=prepared.identity.code,
     )
     if run.exists and run.latest() is not None:
-        return _with_progress(plan, run, space, study.defaults)
+        return _with_progress(plan, run, source, prepared)
     return plan
 
 
-def _with_progress(
-    plan: StudyPlan, run: RunDirectory, space: ParameterSpace, defaults: dict[str, Any]
-) -> StudyPlan:
+def _with_progress(plan: StudyPlan, run: RunDirectory, source: Source, prepared: Prepared) -> StudyPlan:
     """Return the plan with the outcomes of the run so far, and an estimate from them."""
     latest = run.latest()
-    fold = read_outcomes(run, space, defaults, latest.first if latest else 1)
-    finished, missing = fold.counts["OK"], fold.counts["MISSING"]
-    failed = sum(count for outcome, count in fold.counts.items() if outcome not in ("OK", "MISSING"))
+    assert latest is not None
+    space = inherited_space(ParameterSpace.of(source.study), run, latest)
+    fold = read_outcomes(run, space, source.study.defaults, latest.first)
+    change = code_change(run, latest, fold, project_now(source, space, prepared))
+    repeated = count(mended(run, latest, fold, change, prepared.identity))
+    finished, missing = fold.counts["OK"], count(unfinished(fold)) + repeated
+    failed = space.size - finished - missing
     walls = [journal.totals.get("wall", 0.0) for journal in fold.journals if journal.totals]
-    expected = sum(walls) / (finished + failed) * missing / plan.slots if finished and walls else None
-    return replace(plan, finished=finished, missing=missing, failed=failed, expected=expected)
+    ended = space.size - fold.counts["MISSING"]
+    expected = sum(walls) / ended * missing / plan.slots if finished and walls else None
+    notes = (*plan.notes, mended_sentence(repeated)) if repeated else plan.notes
+    return replace(plan, finished=finished, missing=missing, failed=failed, expected=expected, notes=notes)
 
 
 def product(space: ParameterSpace) -> str:

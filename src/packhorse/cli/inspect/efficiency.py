@@ -57,7 +57,9 @@ def _memory(wave: WaveUse) -> str:
     requested = size(wave.given.memory) + " per task" if wave.given.memory else "nothing"
     peak = f"at most {size(max(1, round(wave.used.peak / 1024)))}" if wave.used.peak else "not measured"
     over = f"; {counted(wave.used.over_memory, 'attempt')} had too little" if wave.used.over_memory else ""
-    return f"requested {requested}; used {peak}{over}"
+    counted_by = f"; the scheduler counted {size(wave.counted)}" if wave.counted else ""
+    killed = f"; the scheduler killed a job with {size(wave.killed)} per task" if wave.killed else ""
+    return f"requested {requested}; used {peak}{counted_by}{over}{killed}"
 
 
 def _time(wave: WaveUse) -> str:

@@ -39,8 +39,11 @@ def _lines(found: Explanation) -> Iterator[str]:
     yield f"  replicate {found.replicate}, seed {found.seed} (31 bits: {found.seed32})"
     if record:
         wall, cpu, memory = (record.get(name, 0) for name in ("wall", "cpu", "memory"))
-        used = f"{wall:g} s wall, {cpu:g} s CPU, {memory // 1024} MiB"
-        yield f"  on {found.host} in wave {found.wave}: {used}"
+        used = f": {wall:g} s wall, {cpu:g} s CPU, {memory // 1024} MiB" if "wall" in record else ""
+        yield f"  on {found.host} in wave {found.wave}{used}"
+    if found.start:
+        yield f"  started {found.start}"
+        yield from [f"  {found.warm}"] if found.warm and found.start == "cold" else ()
     if record.get("cause"):
         yield f"  cause: {record['cause']}"
     for row in found.traceback:

@@ -33,16 +33,12 @@ def provenance_lines(found: Provenance) -> Iterator[str]:
     yield f"study {found.study.get('name', '')}, planned {found.created or ''}"
     if git.get("summary"):
         yield f"  {git['summary']}"
-    software = msgspec.convert(found.environment, Software)
-    for language, facts in (("python", software.python), ("r", software.r)):
-        if facts is not None:
-            packages = f", {counted(len(facts.packages), 'package')}" if facts.packages else ""
-            yield f"  {language} {facts.version or ''}{packages}"
-    if software.program is not None:
-        yield f"  program {software.program.path}"
+    yield from _software_lines(msgspec.convert(found.environment, Software))
     yield f"  machine {machine.get('host', '')}, {machine.get('cpu', '')}, {machine.get('os', '')}"
     for name, about in (found.data or {}).items():
         yield f"  data {name}: sha256 {about['sha256'][:16]}, {about['bytes']:,} bytes"
+    if found.warm:
+        yield f"  {found.warm.sentence}"
     for check in found.checks:
         yield f"  check passed {check['passed']}: {check['command']}"
     for wave in found.waves:
@@ -50,3 +46,12 @@ def provenance_lines(found: Provenance) -> Iterator[str]:
         yield (
             f"  wave {wave.wave} ({wave.kind}) {wave.created}: {tasks(wave.tasks)}, code {wave.code}{unchecked}"
         )
+
+
+def _software_lines(software: Software) -> Iterator[str]:
+    for language, facts in (("python", software.python), ("r", software.r)):
+        if facts is not None:
+            packages = f", {counted(len(facts.packages), 'package')}" if facts.packages else ""
+            yield f"  {language} {facts.version or ''}{packages}"
+    if software.program is not None:
+        yield f"  program {software.program.path}"

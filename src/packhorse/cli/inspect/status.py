@@ -66,9 +66,9 @@ def status_lines(found: RunStatus | ScriptJobStatus) -> Iterator[str]:
     if found.jobs:
         yield from (f"  {row}" for row in _job_lines(found.jobs))
     yield from ("  " + cause_line(msgspec.to_builtins(cause)) for cause in found.causes[:SHOWN])
-    if found.unchecked:
-        yield "  the study's checks were skipped (--unchecked)"
-    yield f"  {found.run}"
+    skipped = "the study's checks were skipped (--unchecked)" if found.unchecked else ""
+    yield from (f"  {row}" for row in (found.cold, skipped, found.run) if row)
+    yield from filter(None, [found.hint and f"  next: {found.hint}"])
 
 
 def _job_lines(jobs: JobsStatus) -> Iterator[str]:

@@ -9,7 +9,7 @@ import click
 
 from packhorse.app.runs.map import map_source
 from packhorse.cli.output import note, say
-from packhorse.cli.runs.run_options import commit_first, run_and_report, run_options, stop_on_terminate
+from packhorse.cli.runs.run_options import commit_first, run_and_report, run_options
 from packhorse.cli.site_options import given_site_options
 from packhorse.execution.run_model import RunOptions
 
@@ -45,7 +45,6 @@ def map_command(
     \b
     packhorse map 'python sim.py --n {n} --seed {seed}' n=10,20,50 --replicates 100
     """
-    stop_on_terminate()
     place = given_site_options(keys)
     keys["data"] = list(keys["data"]) or None
     keys["shell"] = keys["shell"] or None

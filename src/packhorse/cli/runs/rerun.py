@@ -20,14 +20,15 @@ from packhorse.model.errors import TasksFailed
     show_default=True,
     help="The number of finished tasks.",
 )
+@click.option("--cold", is_flag=True, help="Start a new interpreter for every task.")
 @where_option
 @click.option("-j", "--jobs", type=click.IntRange(min=1), help="Tasks at a time (default: all cores).")
 @json_option
 def rerun_command(
-    run: str | None, sample: int, where: tuple[str, ...], jobs: int | None, as_json: bool
+    run: str | None, sample: int, where: tuple[str, ...], jobs: int | None, cold: bool, as_json: bool
 ) -> None:
     """Run finished tasks again from the snapshot and compare bit for bit."""
-    found = rerun(Path.cwd(), run, sample, where, jobs, Quiet() if as_json else Lines())
+    found = rerun(Path.cwd(), run, sample, where, jobs, Quiet() if as_json else Lines(), cold=cold)
     if as_json:
         print_json(found)
     else:

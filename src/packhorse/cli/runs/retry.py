@@ -9,7 +9,7 @@ import click
 
 from packhorse.app.runs.retry import retry_source
 from packhorse.cli.output import json_option, run_argument, where_option
-from packhorse.cli.runs.run_options import run_and_report, stop_on_terminate
+from packhorse.cli.runs.run_options import run_and_report
 from packhorse.cli.site_options import given_site_options, site_options
 
 
@@ -35,7 +35,6 @@ def retry_command(
     run: str | None, where: tuple[str, ...], as_json: bool, detach: bool, **options: Any
 ) -> None:
     """Run failed tasks again, and those whose result could not be read, on the machine or site of the run."""
-    stop_on_terminate()
     place = given_site_options(options)
     source, chosen, place = retry_source(Path.cwd(), run, where, options, place)
     run_and_report(source, chosen, place, as_json=as_json, detach=detach)

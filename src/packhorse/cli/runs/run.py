@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from packhorse.app.runs.single import run_script
-from packhorse.cli.runs.run_options import commit_first, run_and_report, run_options, stop_on_terminate
+from packhorse.cli.runs.run_options import commit_first, run_and_report, run_options
 from packhorse.cli.site_options import given_site_options, site_key
 from packhorse.execution.run_context import source_of
 from packhorse.execution.run_model import RunOptions
@@ -46,6 +46,9 @@ class RunCommand(click.Command):
     "--trust-pickle", is_flag=True, help="Read pickles as results; they run code when they are read."
 )
 @click.option("--unchecked", is_flag=True, help="Leave the study's checks out; the provenance says so.")
+@click.option(
+    "--no-warm", "warm", flag_value=False, default=True, help="Start a new interpreter for every task."
+)
 @run_options
 def run_command(
     target: str | None, arguments: tuple[str, ...], as_json: bool, commit: str | None, **options: Any
@@ -59,7 +62,6 @@ def run_command(
 
     The same command continues an interrupted run, and follows one that is under way.
     """
-    stop_on_terminate()
     if target is None:
         if not Path("study.yaml").exists():
             raise UsageError(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -56,16 +55,6 @@ def commit_first(source: Source, message: str | None) -> None:
     """Commit study and code where the user gave a commit message."""
     if message:
         say(commit_project(source, message))
-
-
-def stop_on_terminate() -> None:
-    """Let SIGTERM and SIGHUP stop a run as Ctrl-C does: finished tasks are kept."""
-
-    def stop(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGHUP, stop)
 
 
 def run_and_report(

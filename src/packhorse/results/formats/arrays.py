@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
 def read_npy(file: File) -> list[Row]:
     """Return the rows of a .npy file: a structured array is a table; pickled objects are refused."""
-    return _rows({RESULT: _load(file.data)})
+    return _rows({RESULT: _load(file.data)}, file.short)
 
 
 def read_npz(file: File) -> list[Row]:
     """Return the row of a .npz file, with a member for each of its arrays."""
     try:
         with _load(file.data) as arrays:
-            return _rows({name: arrays[name] for name in arrays.files})
+            return _rows({name: arrays[name] for name in arrays.files}, file.short)
     except (zipfile.BadZipFile, OSError, EOFError) as error:
         raise ValueError(str(error)) from error
 
@@ -46,7 +46,9 @@ def _load(data: bytes) -> Any:
 
 
 def _rows(
-    arrays: Mapping[str, np.ndarray[Any, Any]], dims: Mapping[str, tuple[str, ...]] | None = None
+    arrays: Mapping[str, np.ndarray[Any, Any]],
+    short: int,
+    dims: Mapping[str, tuple[str, ...]] | None = None,
 ) -> list[Row]:
     """Return one row, or the rows of one structured array."""
     if len(arrays) == 1:
@@ -57,9 +59,9 @@ def _rows(
     for name, values in arrays.items():
         if values.dtype.names:
             for field in values.dtype.names:
-                row |= array_members(f"{name}.{field}", values[field], (dims or {}).get(name, ()))
+                row |= array_members(f"{name}.{field}", values[field], (dims or {}).get(name, ()), short)
         else:
-            row |= array_members(name, values, (dims or {}).get(name, ()))
+            row |= array_members(name, values, (dims or {}).get(name, ()), short)
     return [row]
 
 
@@ -83,7 +85,7 @@ def read_hdf5(file: File) -> list[Row]:
             opened.visititems(visit)
     except (OSError, RuntimeError, ValueError) as error:
         raise ValueError(str(error)) from error
-    return _rows(found)
+    return _rows(found, file.short)
 
 
 def read_netcdf(file: File) -> list[Row]:
@@ -103,6 +105,7 @@ def read_netcdf(file: File) -> list[Row]:
     variables = {str(name): dataset[name] for name in dataset.data_vars}
     return _rows(
         {name: variable.values for name, variable in variables.items()},
+        file.short,
         {name: tuple(map(str, variable.dims)) for name, variable in variables.items()},
     )
 
@@ -121,4 +124,6 @@ def read_mat(file: File) -> list[Row]:
         raise ValueError(f"it is not a MATLAB file: {error}") from error
     import numpy as np
 
-    return _rows({name: np.asarray(value) for name, value in found.items() if not name.startswith("__")})
+    return _rows(
+        {name: np.asarray(value) for name, value in found.items() if not name.startswith("__")}, file.short
+    )

@@ -21,12 +21,13 @@ MissingTexts = dict[tuple[str, str], int]  # (column, word) -> how often the wor
 class File(Struct, frozen=True):
     """The content of a result file, and how the study says it is read (`model.study.Result`).
 
-    A reader counts in `missing_texts` what it reads as missing.
+    A reader counts in `missing_texts` what it reads as missing. Vectors of up to `short` elements become columns.
     """
 
     data: bytes
     setting: dict[str, Any]
     missing_texts: MissingTexts
+    short: int = SHORT
 
 
 class UnreadableError(Exception):
@@ -48,13 +49,17 @@ class Array(Struct, frozen=True, eq=False):
         return f"array{self.values.shape} of {self.values.dtype}, SHA-256 {digest}"
 
 
-def array_members(name: str, values: np.ndarray[Any, Any], dims: tuple[str, ...] = ()) -> Row:
-    """Return the members of a row for an array: a value, NAME_0, NAME_1, ... of a short vector, or the array itself."""
+def array_members(
+    name: str, values: np.ndarray[Any, Any], dims: tuple[str, ...] = (), short: int = SHORT
+) -> Row:
+    """Return the members of a row for an array: a value, the elements of a short vector, or the array itself.
+
+    A vector of up to `short` elements becomes NAME_0, NAME_1, ...
+    """
     if values.dtype.kind not in "biufSUMm":
         if values.dtype.kind == "c":
-            return array_members(f"{name}.re", values.real, dims) | array_members(
-                f"{name}.im", values.imag, dims
-            )
+            real = array_members(f"{name}.re", values.real, dims, short)
+            return real | array_members(f"{name}.im", values.imag, dims, short)
         if values.ndim == 0:
             return {name: _text(values.item())}
         raise ValueError(f"{name} is an array of the type {values.dtype}, which is neither numbers nor text")
@@ -62,7 +67,7 @@ def array_members(name: str, values: np.ndarray[Any, Any], dims: tuple[str, ...]
         return {name: _text(values.item())}
     if values.ndim == 1 and values.size == 1:
         return {name: _text(values[0].item())}
-    if values.ndim == 1 and values.size <= SHORT:
+    if values.ndim == 1 and values.size <= short:
         return {f"{name}_{at}": _text(value) for at, value in enumerate(values.tolist())}
     return {name: Array(values, dims)}
 

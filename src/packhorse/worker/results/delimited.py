@@ -18,7 +18,7 @@ from packhorse.worker.results.cells import (
     is_missing,
     is_number,
 )
-from packhorse.worker.results.refusal import NoResult
+from packhorse.worker.results.refusal import EMPTY, NoResult
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ class DelimitedTable(object):
         self.setting = setting
         text = decode(data, setting)
         if not text.strip():
-            raise NoResult("it is empty")
+            raise NoResult(EMPTY)
         comments, body = _split_comments(text)
         self._offset = text[: len(text) - len(body)].count("\n")  # lines before the table
         self._body = body.rstrip("\r\n ")

@@ -6,7 +6,7 @@ Formats that need a library (Parquet, NumPy, R) are read, and then judged, where
 import json
 import re
 
-from packhorse.worker.results.refusal import NoResult
+from packhorse.worker.results.refusal import EMPTY, NoResult
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def judge(data: bytes, form: str, setting: "dict[str, Any]") -> None:
     if form.endswith(".gz"):
         data, form = expand(data), form[:-3]
     if not data:
-        raise NoResult("it is empty")
+        raise NoResult(EMPTY)
     if form in ("json", "ndjson"):
         for value in json_lines(data) if form == "ndjson" else [parse_json(data)]:
             check_rows(value)

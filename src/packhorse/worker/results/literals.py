@@ -42,10 +42,13 @@ NAMES["true"], NAMES["false"], NAMES["null"] = True, False, None  # type: ignore
 
 
 def literal_as_json(text: str) -> str:
-    """Return a Python literal as JSON; raise ValueError where it is anything else."""
+    """Return a Python literal as JSON; raise ValueError, which names the value that is anything else."""
     try:
         tree = ast.parse(text.strip(), mode="eval")
-    except (SyntaxError, RecursionError, MemoryError):
+    except SyntaxError as error:
+        at = max(0, (error.offset or 1) - 1)
+        raise ValueError("Python cannot read it from %r on" % text.strip()[at : at + 30]) from None
+    except (RecursionError, MemoryError):
         raise ValueError("not a Python literal") from None
     return json.dumps(_value(tree.body), separators=(",", ":"))
 
@@ -92,7 +95,10 @@ def _mapping(node: "Any") -> "dict[str, Any]":
         name = name if isinstance(name, str) else json.dumps(name)
         if name in found:
             raise ValueError("the name %r occurs twice" % name)
-        found[name] = _value(item)
+        try:
+            found[name] = _value(item)
+        except ValueError:
+            raise ValueError("the value of %r is neither a number nor a text, list or dict" % name) from None
     return found
 
 

@@ -2,6 +2,7 @@
 
 import glob
 import os
+import re
 
 from packhorse.worker.results.complete import is_complete
 from packhorse.worker.results.judgement import judge, parse_json
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     Taken = list[tuple[str, str, bytes]]  # name, format and content of each file
 
+DICT = re.compile(rb"""\{\s*(?:'|[-+.\w]+\s*:)""")  # no JSON begins so
 INLINE = 4096  # bytes of a result that the journal itself holds
 LARGEST = 64 << 20  # bytes of a result
 TOO_LARGE = "the result is larger than 64 MiB; name a file in artifacts:"
@@ -65,17 +67,28 @@ class ResultFiles(object):
         return packed
 
     def take_complete(self, record: "dict[str, Any]") -> "bytes | None":
-        """Put the result of a task that was ended into its record, marked partial, if all its files are complete."""
+        """Put the result of a task that was ended into its record, marked partial, if all its files are complete.
+
+        Otherwise its cause says why not.
+        """
         try:
             taken = self._taken()
-            for _, form, data in taken:
-                judge(data, form, self.setting)
-                if not is_complete(data, form):
-                    return None
         except NoResult:
+            return None
+        why = next(filter(None, (self._incomplete(*one) for one in taken)), "")
+        if why:
+            record["cause"] = "%s; %s" % (record.get("cause") or "it was ended", why)
             return None
         record["partial"] = True
         return attach_files(record, taken)
+
+    def _incomplete(self, name: str, form: str, data: bytes) -> str:
+        """Return why a file is not complete, as a clause; empty if it is."""
+        try:
+            judge(data, form, self.setting)
+        except NoResult as reason:
+            return "%s is not complete: %s" % (name, str(reason).replace("FILE", name))
+        return "" if is_complete(data, form) else "%s is not complete: its end is missing" % name
 
     def _taken(self) -> "Taken":
         """Return the name, the format and the content of each file."""
@@ -198,8 +211,9 @@ def _as_json(line: bytes, kind: str) -> bytes:
         found = literal_as_json(line.decode("utf-8")).encode("ascii")
         judge(found, "json", {})
         return found
-    except (ValueError, TypeError, RecursionError):
-        pass
+    except (ValueError, TypeError, RecursionError) as error:
+        if DICT.match(line):
+            reason = NoResult("it is a Python dict that cannot be read: %s" % error)
     hint = "" if kind == "json" else "; if it is not a result, write result: none"
     raise NoResult("the last line is refused as a result: %s%s" % (reason, hint))
 

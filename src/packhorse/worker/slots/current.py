@@ -1,5 +1,8 @@
-"""The task that a slot is running, in a file that its worker reads also after the slot's process was killed."""
+"""What a slot and its worker share in a file: the running task, also after the slot's process was killed, and its use."""
 
 import struct
 
 CURRENT = struct.Struct("=qd")  # index + 1 of the running task (0: none), monotonic time of its start
+# What the worker measured of a function's task: index + 1, KiB at most, CPU seconds of processes that the slot has lost.
+MEASURED = struct.Struct("=qqd")
+SIZE = CURRENT.size + MEASURED.size

@@ -13,11 +13,12 @@ import time
 import traceback
 
 from packhorse.task_values import plain
+from packhorse.worker import process
 from packhorse.worker.results.judgement import check_rows, parse_json
 from packhorse.worker.results.result import INLINE, LARGEST, TOO_LARGE, attach
-from packhorse.worker.slots import process
+from packhorse.worker.slots import usage
 from packhorse.worker.slots.channel import MessageReader, message
-from packhorse.worker.slots.current import CURRENT
+from packhorse.worker.slots.current import CURRENT, MEASURED, SIZE
 from packhorse.worker.slots.reporter import Reporter, log_text
 from packhorse.worker.slots.seeding import Seeding, numpy_generator
 from packhorse.worker.tasks.artifacts import keep_artifacts
@@ -39,6 +40,9 @@ if TYPE_CHECKING:
 
 SHORT = 0.001  # seconds; records of tasks that took less wait for each other
 PATIENCE = 0.01  # seconds that they may wait
+WITH_OTHERS = (
+    0.02  # seconds; a call that took less has hardly started processes, whose time is slow to ask for
+)
 EXTRAS = ("seed", "seed32", "replicate", "index", "count", "checkpoint", "scratch", "deadline")
 
 
@@ -121,8 +125,18 @@ class FunctionServer(object):
         # Whether a task leaves nothing but its result, so that the short way is right.
         self.result_only = not (work["artifacts"] or work["checkpoint"])
         with open(folders.current, "r+b") as stream:
-            self.current = mmap.mmap(stream.fileno(), CURRENT.size)
+            self.current = mmap.mmap(stream.fileno(), SIZE)
         self.start_descriptor = os.open(folders.start, os.O_RDONLY)
+        self.others = usage.OthersTime(self._lost_seconds())
+
+    def _add_others(self, call: "Call") -> None:
+        """Add the time of the processes that a call started."""
+        if call.wall > WITH_OTHERS:
+            call.cpu += self.others.elapsed(self._lost_seconds())
+
+    def _lost_seconds(self) -> float:
+        seconds: float = MEASURED.unpack_from(self.current, CURRENT.size)[2]
+        return seconds
 
     def serve(self) -> None:
         """Run the tasks that the worker sends until it closes the channel."""
@@ -166,6 +180,7 @@ class FunctionServer(object):
             return None
         CURRENT.pack_into(self.current, 0, task.index + 1, time.monotonic())
         call.run(self.function, self.arguments, task)
+        self._add_others(call)
         stdout, stderr = _take_output(1, sys.stdout), _take_output(2, sys.stderr)
         head = self._record_head(task, call)
         if self.result_only and call.is_short() and attempt == 1 and not stdout and not stderr:
@@ -232,7 +247,10 @@ class FunctionServer(object):
 
     def _record_head(self, task: Task, call: "Call") -> str:
         """Return the beginning of a record's JSON text."""
-        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // (1 if process.LINUX else 1024)
+        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // usage.KIB
+        measured, peak, _ = MEASURED.unpack_from(self.current, CURRENT.size)
+        if measured == task.index + 1 and peak > memory:
+            memory = peak
         return '{"index":%d,"seed":%d,"begin":%.3f,"wall":%.6f,"cpu":%.6f,"memory":%d,"slot":%d' % (
             task.index,
             task.seed,

@@ -18,21 +18,24 @@ import sys
 import threading
 import time
 
+from packhorse.worker import process
 from packhorse.worker.results.refusal import NoResult
 from packhorse.worker.results.result import ResultFiles, fail_for_space, result_files, result_from_output
-from packhorse.worker.slots import process
+from packhorse.worker.slots import usage
 from packhorse.worker.slots.channel import MessageReader
-from packhorse.worker.slots.current import CURRENT
+from packhorse.worker.slots.current import CURRENT, SIZE
 from packhorse.worker.slots.reporter import Reporter, log_text
 from packhorse.worker.slots.running_command import STOP, RunningCommand, limit_cause
 from packhorse.worker.space import text
-from packhorse.worker.tasks.artifacts import keep_artifacts, name_pattern
+from packhorse.worker.tasks.artifacts import keep_artifacts, name_patterns
 from packhorse.worker.tasks.cause import cause_in, failure_cause, written_log
 from packhorse.worker.tasks.checkpoint import prepare_checkpoint
 from packhorse.worker.tasks.environment import base_environment, task_environment, write_task_json
 from packhorse.worker.tasks.parameter_files import write_parameter_files
 from packhorse.worker.tasks.restore import Restorer
 from packhorse.worker.tasks.task import Task, fill_command
+from packhorse.worker.warm.interpreter import Cold
+from packhorse.worker.warm.starts import WarmStarts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -48,6 +51,8 @@ if TYPE_CHECKING:
     Variables = dict[bytes, bytes]
     # Task, arguments, environment; or the task and the error of a format that does not fit the value.
     Draft = tuple[Task, list[str], Variables, Union[ValueError, None]]
+    # Record, text for the log, bytes of the result; no record if the slot was stopped.
+    Attempt = tuple[Union[Record, None], bytes, Union[bytes, None]]
 
 PATIENCE = 0.02  # seconds that short records may wait for each other
 STDOUT, STDERR = 1, 2  # ours are the files of the tasks, so that a start need not change any descriptor
@@ -82,6 +87,8 @@ class Launcher(object):
         self.programs: "dict[str, str]" = {}
         self.kills = process.oom_kills()
         self.adopts = process.adopt_orphans()
+        self.mark = usage.slot_mark(folders)
+        self.warm = WarmStarts(work, folders, number, adopts=self.adopts, wanted=lambda: not self.stopping)
         base = base_environment(work, folders, os.environ)
         self.path = base.get("PATH")
         self.base = {_bytes(name): _bytes(value) for name, value in base.items()}
@@ -93,7 +100,7 @@ class Launcher(object):
             self.restorer.restore_all()
         self.first = folders.state() if number == 0 and work["look"] else None
         with open(folders.current, "r+b") as stream:
-            self.current = mmap.mmap(stream.fileno(), CURRENT.size)
+            self.current = mmap.mmap(stream.fileno(), SIZE)
         os.chdir(folders.start)
 
     def serve(self) -> None:
@@ -174,10 +181,13 @@ class Launcher(object):
 
     def _run_task(self, index: int) -> None:
         """Run one task to its final record."""
+        if not self._may_begin():
+            return
         attempt, free, earlier = 1, 1, []
         while True:
             CURRENT.pack_into(self.current, 0, index + 1, time.monotonic())
-            record, log, packed = self._attempt(index, attempt)
+            first = attempt == 1 and self.warm.is_open()
+            record, log, packed = self._trial(index) if first else self._attempt(index, attempt)
             if record is None:
                 return  # stopped: an interruption is not an outcome; the worker keeps what the task wrote
             outcome = record.get("outcome", "OK")
@@ -196,6 +206,15 @@ class Launcher(object):
         CURRENT.pack_into(self.current, 0, 0, 0.0)
         self.reporter.add(record, log, packed)
 
+    def _may_begin(self) -> bool:
+        """Return whether a task may begin; with `warm: true`, only where it can start warm."""
+        if not (self.warm.must and self.warm.why):
+            return True
+        text = "tasks cannot start warm, as `warm: true` demands: %s" % self.warm.why
+        self.reporter.send({"broken": text, "traceback": ""})
+        self.stopping = "broken"
+        return False
+
     def _use_wait(self) -> None:
         """Do what can be done while the task that has just been started runs."""
         self.reporter.flush_if_due()
@@ -213,7 +232,21 @@ class Launcher(object):
         except ValueError as error:  # a format that does not fit the value
             return task, [], {}, error
 
-    def _attempt(self, index: int, attempt: int) -> "tuple[Record | None, bytes, bytes | None]":
+    def _trial(self, index: int) -> "Attempt":
+        """Run a task once for its record, and again to find out whether the script may start warm."""
+        _, argv, variables, error = self.drafts.get(index) or self._draft(index)
+        if error is not None:
+            return self._attempt(index, 1)
+
+        def attempt() -> "Attempt":
+            found = self._attempt(index, 1)
+            if self.first is not None and found[0] is not None:
+                self._note_files(index)  # after the start that counts; artifacts of the others are not kept
+            return found
+
+        return self.warm.trial(attempt, argv, self._program(argv[0]), variables)
+
+    def _attempt(self, index: int, attempt: int) -> "Attempt":
         draft = self.drafts.pop(index, None)
         task, argv, variables, error = draft or self._draft(index)
         record: "Record" = {
@@ -224,6 +257,7 @@ class Launcher(object):
         }
         if attempt > 1:
             record["attempt"] = attempt
+        self.warm.prepare(argv, self._program, variables)
         begun = time.perf_counter()
         try:
             if error is not None:
@@ -231,7 +265,7 @@ class Launcher(object):
             if self.restorer.restore():
                 os.chdir(self.folders.start)
             target = self._prepare(task)
-            running = self._run(argv, variables, record, begun)
+            running = self._run(argv, variables, record, begun, main=True)
             if (
                 self.result.get("convert")
                 and running
@@ -271,28 +305,38 @@ class Launcher(object):
             variables[_bytes(name)] = _bytes(value)
         return variables
 
-    def _start(self, argv: "list[str]", variables: "Variables") -> "RunningCommand | None":
+    def _start(self, argv: "list[str]", variables: "Variables", *, main: bool) -> "RunningCommand | None":
         """Start a program; return None if this process ends, since nothing would end the program after us."""
         with self.lock:
             if self.stopping:
                 return None
-            self.running = RunningCommand(self._spawn(argv, variables), self.work, (STDOUT, STDERR))
+            program = self._program(argv[0])
+            warm = self.warm.spawn(argv, program, variables) if main else None
+            pid = self._spawn(argv, program, variables) if warm is None else warm
+            self.running = RunningCommand(
+                pid, self.work, (STDOUT, STDERR), adopts=self.adopts, mark=self.mark, spare=self.warm.pids()
+            )
+            self.running.is_warm = warm is not None
+            self.running.limit = self.warm.limit(self.running.limit)
             return self.running
 
     def _run(
-        self, argv: "list[str]", variables: "Variables", record: "Record", begun: float
+        self, argv: "list[str]", variables: "Variables", record: "Record", begun: float, *, main: bool = False
     ) -> "RunningCommand | None":
         """Run a program to its end; a second one of the same task adds its times. None as in `_start`."""
-        running = self._start(argv, variables)
+        running = self._start(argv, variables, main=main)
         if running is not None:
             self._wait(running, record, begun)
         return running
 
-    def _spawn(self, argv: "list[str]", variables: "Variables") -> int:
-        program = self.programs.get(argv[0])
+    def _program(self, name: str) -> str:
+        """Return the path of a program, or its name if it is not found."""
+        program = self.programs.get(name)
         if program is None:
-            program = shutil.which(argv[0], path=self.path) or argv[0]
-            self.programs[argv[0]] = program
+            program = self.programs[name] = shutil.which(name, path=self.path) or name
+        return program
+
+    def _spawn(self, argv: "list[str]", program: str, variables: "Variables") -> int:
         try:
             return process.spawn(program, argv, variables)
         except OSError as error:
@@ -304,13 +348,13 @@ class Launcher(object):
     def _wait(self, running: RunningCommand, record: "Record", begun: float) -> None:
         """Wait for a command, and record its times, memory and exit."""
         self._use_wait()
-        status, usage = self._reap(running)
+        status = self._reap(running)
         record["wall"] = round(time.perf_counter() - begun, 6)
-        record["cpu"] = round(record.get("cpu", 0.0) + usage.ru_utime + usage.ru_stime, 6)
-        # Kibibytes on Linux, bytes on macOS (getrusage(2)).
-        peak = usage.ru_maxrss if process.LINUX else usage.ru_maxrss // 1024
-        record["memory"] = max(record.get("memory", 0), peak, running.peak)
-        process.end_orphans()  # also what is left of the group
+        process.end_orphans(self.warm.pids(), running.reaped.add)  # also what is left of the group
+        record["cpu"] = round(record.get("cpu", 0.0) + running.reaped.cpu, 6)
+        record["memory"] = max(record.get("memory", 0), running.reaped.peak, running.peak)
+        if running.is_warm:
+            record["start"] = "warm"
         if os.WIFSIGNALED(status):
             record["signal"] = os.WTERMSIG(status)
             if record["signal"] == signal.SIGKILL and self._was_memory():
@@ -323,25 +367,41 @@ class Launcher(object):
         before, self.kills = self.kills, process.oom_kills()
         return self.kills > before
 
-    def _reap(self, running: RunningCommand) -> "tuple[int, Any]":
-        """Wait for the leader of a command's process group, and end the group."""
+    def _reap(self, running: RunningCommand) -> int:
+        """Wait for the leader of a command's process group, and end the group; return its status."""
+        if running.is_warm:
+            return self._reap_warm(running)
         if hasattr(os, "waitid"):
             os.waitid(os.P_PID, running.pid, os.WEXITED | os.WNOWAIT)
             with self.lock:
                 running.ended = True
             if not self.adopts:  # else what is left of the group is our child, and is ended by that
                 running.kill()  # the leader is still a zombie, so its group's number has not been reused
-        _, status, usage = os.wait4(running.pid, 0)
+        _, status, used = os.wait4(running.pid, 0)
         if not running.ended:  # macOS before Python 3.13 has no waitid
             with self.lock:
                 running.ended = True
             running.kill()
-        return status, usage
+        running.reaped.add(used)
+        return status
+
+    def _reap_warm(self, running: RunningCommand) -> int:
+        """Wait for a task that a warm process has started; return its status."""
+        try:
+            status, cpu, peak = self.warm.wait(running.pid)
+        except Cold:
+            status, cpu, peak = signal.SIGKILL, 0.0, 0  # what has killed the warm process has killed the task
+        with self.lock:
+            running.ended = True
+        running.reaped.count(cpu, peak)
+        return status
 
     def _finish(
         self, task: Task, record: "Record", ended: RunningCommand, target: "ResultFiles | None", attempt: int
     ) -> "tuple[Record, bytes, bytes | None]":
         full = self.folders.is_full()  # asked before anything is removed
+        if self.warm.mode:
+            self.warm.note_files(self.restorer)
         stdout, stderr = self._take_output(STDOUT), self._take_output(STDERR)
         packed = None
         if ended.why in ENDED:
@@ -354,7 +414,7 @@ class Launcher(object):
             stdout = stdout if record["cause"] else self._read_log(record)
         else:
             packed, stdout = self._take_result(record, target, stdout)
-        if record.get("outcome") != "FAILED" or attempt > self.work["retries"]:
+        if (record.get("outcome") != "FAILED" or attempt > self.work["retries"]) and not self.warm.repeats:
             self._keep_artifacts(record)
         if full and ended.why not in ENDED:
             fail_for_space(record)
@@ -406,9 +466,9 @@ class Launcher(object):
         changed = sorted(name for name in after if name in before and after[name] != before[name])
         if new:
             values = [text(value) for value in self.space.parameters(index).values()]
-            pattern = name_pattern(new[0], values)
+            patterns = name_patterns(new, values)
             self.reporter.send(
-                {"note": "new files", "files": new[:20], "count": len(new), "pattern": pattern}
+                {"note": "new files", "files": new[:20], "count": len(new), "patterns": patterns}
             )
         if changed:
             self.reporter.send({"note": "changed files", "files": changed[:20], "count": len(changed)})

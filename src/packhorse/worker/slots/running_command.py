@@ -4,10 +4,13 @@ import os
 import signal
 import time
 
-from packhorse.worker.slots import process
+from packhorse.worker import process
+from packhorse.worker.slots import usage
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from packhorse.worker.work_file import Work
 
 GRACE = 5.0  # seconds between SIGTERM and SIGKILL
@@ -21,8 +24,24 @@ STOP = "stop"  # why we end a command whose task gets no outcome; else `why` is 
 class RunningCommand(object):
     """The command of the current task; its callers hold the launcher's lock."""
 
-    def __init__(self, pid: int, work: "Work", outputs: "tuple[int, ...]") -> None:
+    def __init__(
+        self,
+        pid: int,
+        work: "Work",
+        outputs: "tuple[int, ...]",
+        *,
+        adopts: bool,
+        mark: bytes,
+        spare: "Collection[int]" = (),
+    ) -> None:
+        """`adopts`: processes that lose their parent become our children; `mark`: NAME=VALUE in their environment.
+
+        The children in `spare` are not of the task.
+        """
         self.pid = pid
+        self.adopts, self.mark, self.spare = adopts, mark, spare
+        self.is_warm = False  # whether its parent is a warm process
+        self.reaped = usage.Usage()  # processes of the task that only we could reap
         self.begun = time.monotonic()
         self.limit = work["time_limit"]
         self.memory = work["memory"]
@@ -60,7 +79,7 @@ class RunningCommand(object):
         return min(wait, max(0.01, self.limit - age)) if self.limit else wait
 
     def _measure(self) -> None:
-        memory = process.resident(self.pid)
+        memory = usage.memory(usage.below(self._roots()), self.peak)
         self.peak = max(self.peak, memory)
         if self.memory and memory > self.memory * 1024:
             self.why = "MEMORY"
@@ -68,6 +87,14 @@ class RunningCommand(object):
         for descriptor in self.outputs:
             if os.fstat(descriptor).st_size > MAX_OUTPUT:
                 os.ftruncate(descriptor, 0)
+
+    def _roots(self) -> "list[int]":
+        """Return the leader and the processes of the task that have lost their parent; reap those that have ended."""
+        if not self.adopts:
+            return [self.pid] + usage.lost_processes(self.pid, self.mark, process.all_processes())
+        others = (self.pid, *self.spare)
+        adopted = [pid for pid in process.children(os.getpid()) if pid not in others]
+        return [self.pid] + [pid for pid in adopted if not process.reap(pid, self.reaped.add)]
 
 
 def limit_cause(outcome: str, work: "Work") -> str:

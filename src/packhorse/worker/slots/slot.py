@@ -8,9 +8,10 @@ import subprocess
 import sys
 import time
 
-from packhorse.worker.slots import process
+from packhorse.worker import process
+from packhorse.worker.slots import usage
 from packhorse.worker.slots.channel import MessageReader, message
-from packhorse.worker.slots.current import CURRENT
+from packhorse.worker.slots.current import CURRENT, MEASURED, SIZE
 from packhorse.worker.slots.gpus import gpu_variables
 from packhorse.worker.slots.running_command import limit_cause
 from packhorse.worker.tasks.artifacts import keep_artifacts
@@ -19,12 +20,14 @@ from packhorse.worker.tasks.slot_folders import SlotFolders
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     from packhorse.worker.ranges import Ranges
     from packhorse.worker.work_file import Work
 
 CHECK_SECONDS = 0.2  # between two checks of a function's limits
+MEASURE_SECONDS = 2.0  # between two measurements of its memory, at most
 
 
 class Slot(object):
@@ -49,8 +52,13 @@ class Slot(object):
         self.ready = False
         self.why = ""  # TIMEOUT, MEMORY or UNFINISHED when we end it
         self.blamed: "int | None" = None  # the task that we end it for
+        self.mark = usage.slot_mark(self.folders)
+        self.reaped = usage.Usage()  # processes that functions have lost to the worker, and that have ended
+        self.measured = (0, 0.0)  # the task that `peak` (KiB) is of, by index + 1 and start
+        self.peak = 0
+        self.measure_at = 0.0
         with open(self.folders.current, "r+b") as stream:
-            self.current = mmap.mmap(stream.fileno(), CURRENT.size)
+            self.current = mmap.mmap(stream.fileno(), SIZE)
 
     def start(self) -> None:
         """Start the slot's process."""
@@ -135,8 +143,11 @@ class Slot(object):
         assert self.process is not None
         process.kill_group(self.process.pid, signal.SIGKILL)
 
-    def enforce_limits(self, now: float) -> None:
-        """Kill the slot if a function exceeds a limit, which its own process cannot enforce."""
+    def enforce_limits(self, now: float, orphans: "Callable[[], list[int]]") -> None:
+        """Measure a function's task, which its own process cannot, and kill the slot if it exceeds a limit.
+
+        `orphans` returns the processes that tasks of any slot have lost to the worker.
+        """
         if not self.work["function"] or self.process is None or now - self.checked < CHECK_SECONDS:
             return
         self.checked = now
@@ -145,13 +156,28 @@ class Slot(object):
             return  # between two tasks, or read while it was being written
         self.blamed = index - 1
         limit, memory = self.work["time_limit"], self.work["memory"]
+        self._measure(index, begun, now, orphans)
         if limit and now - begun > limit:
             self.why = "TIMEOUT"
-        elif memory and process.resident(self.process.pid) > memory * 1024:
+        elif memory and self.peak > memory * 1024:
             self.why = "MEMORY"
         else:
             return
         self.kill()
+
+    def _measure(self, index: int, begun: float, now: float, orphans: "Callable[[], list[int]]") -> None:
+        """Measure the memory of the running task, and tell its process."""
+        assert self.process is not None
+        if self.measured != (index, begun):
+            self.measured, self.peak, self.measure_at = (index, begun), 0, 0.0
+        if now < self.measure_at:
+            return
+        self.measure_at = now + min(MEASURE_SECONDS, (now - begun) / 10)
+        lost = usage.lost_processes(self.process.pid, self.mark, orphans())
+        lost = [pid for pid in lost if not process.reap(pid, self.reaped.add)]
+        self.peak = max(self.peak, usage.memory(usage.below([self.process.pid] + lost), self.peak))
+        seconds = self.reaped.cpu + usage.cpu_seconds(usage.below(lost))
+        MEASURED.pack_into(self.current, CURRENT.size, index, self.peak, seconds)
 
     def reap(self) -> "tuple[dict[str, Any] | None, bytes]":
         """Reap the dead process; return (record, output) of the task that it died in, or (None, b"")."""
@@ -178,6 +204,8 @@ class Slot(object):
             "wall": round(wall, 6),
             "slot": self.number,
         }
+        if self.measured == (index + 1, begun):
+            record["memory"] = self.peak
         if self.why:
             record.update(outcome=self.why, cause=limit_cause(self.why, self.work))
         elif status < 0:

@@ -8,12 +8,13 @@ import shutil
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
     from typing import Any
 
     from packhorse.worker.tasks.slot_folders import SlotFolders
     from packhorse.worker.work_file import Work
 
+MOST_PATTERNS = 3
 PARTIAL = (
     ".partial"  # ending of the file that marks the folder beside it as that of a task that did not end OK
 )
@@ -112,15 +113,27 @@ def _files(paths: "Iterable[str]") -> "list[str]":
     return sorted(files)
 
 
-def name_pattern(name: str, values: "Iterable[str]") -> str:
-    """Return a glob pattern for the files that other tasks write in place of this one: `results/sim-*.rds`.
+def name_patterns(names: "Sequence[str]", values: "Sequence[str]") -> "list[str]":
+    """Return glob patterns for the files that tasks write in place of those of one task: `results/sim-*.rds`.
 
-    Numbers in the name, and the values of parameters, may be others in other tasks.
+    Numbers in names, and the values of parameters, may be others in other tasks. Many files in one folder are the folder.
     """
-    folder, slash, base = name.rpartition("/")
-    stem, dot, suffix = base.rpartition(".") if "." in base else (base, "", "")
+    found = list(dict.fromkeys(_pattern(name, values) for name in names))
+    if len(found) > MOST_PATTERNS:
+        folders = {pattern.partition("/")[0] for pattern in found if "/" in pattern}
+        if len(folders) == 1 and all("/" in pattern for pattern in found):
+            return list(folders)
+    return found[:MOST_PATTERNS]
+
+
+def _pattern(name: str, values: "Sequence[str]") -> str:
+    return "/".join(_part_pattern(part, values) for part in name.split("/"))
+
+
+def _part_pattern(part: str, values: "Sequence[str]") -> str:
+    stem, dot, suffix = part.rpartition(".") if "." in part[1:] else (part, "", "")
     for value in sorted(values, key=len, reverse=True):
         if len(value) > 1 and not value.isdigit() and value in stem:
             stem = stem.replace(value, "*")
     stem = re.sub(r"[0-9]+([.][0-9]+)?", "*", stem)
-    return folder + slash + re.sub(r"\*+", "*", stem) + dot + suffix
+    return re.sub(r"\*([-_.:T]?\*)+", "*", stem) + dot + suffix  # also a date and a time

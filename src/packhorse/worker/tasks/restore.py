@@ -44,6 +44,13 @@ class Restorer(object):
         """Return whether there is nothing to restore, as after most tasks."""
         return self.watch.quiet() and self.shared is None and self.pending == {} and not self.alone
 
+    def changed(self) -> "Changes | None":
+        """Return what the task that has just ended changed, for a look before it is restored; None: not known."""
+        if self.alone:
+            return None
+        self.pending = _joined(self.watch.take(), self.pending)
+        return self.pending
+
     def restore(self) -> bool:
         """Undo what tasks changed since the last call; return whether a folder was replaced, perhaps the current one.
 
@@ -201,7 +208,10 @@ def _is_own(path: str) -> bool:
 def _joined(one: "Changes | None", other: "Changes | None") -> "Changes | None":
     if one is None or other is None:
         return None
-    return dict(other, **one)
+    joined = dict(other)
+    for path, level in one.items():
+        joined[path] = max(level, other.get(path, OPENED))
+    return joined
 
 
 def _stats(path: str) -> "os.stat_result | None":

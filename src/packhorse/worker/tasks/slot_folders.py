@@ -7,6 +7,8 @@ import os
 import shutil
 import stat
 
+from packhorse.worker.slots.current import SIZE
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -178,7 +180,7 @@ class SlotFolders(object):
                 pass
         if not os.path.exists(self.current):  # else it is mapped into memory
             with open(self.current, "wb") as stream:
-                stream.write(b"\0" * 16)
+                stream.write(b"\0" * SIZE)
 
     def link_data(self, links: "Iterable[Sequence[str]]") -> None:
         """Link data into the copy."""

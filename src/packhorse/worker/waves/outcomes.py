@@ -26,7 +26,7 @@ MISSING = "MISSING"
 # The outcome of a task is stored as a byte, its position in this list.
 OUTCOMES = (MISSING, "OK", "FAILED", "TIMEOUT", "MEMORY", "UNFINISHED")
 CODES = {outcome: code for code, outcome in enumerate(OUTCOMES)}
-OK, FAILED, UNFINISHED = CODES["OK"], CODES["FAILED"], CODES["UNFINISHED"]
+OK, FAILED, MEMORY, UNFINISHED = CODES["OK"], CODES["FAILED"], CODES["MEMORY"], CODES["UNFINISHED"]
 FORMAT, VERSION = "packhorse-journal", 1
 INDEX = b'"index":'
 ENDS = (b",", b"}")
@@ -201,6 +201,7 @@ class Outcomes(object):
         self.holder = array("I", bytes(4 * size))  # the number of the journal that has such an outcome
         self.failures = bytearray(size)  # workers on which a task failed, up to 255
         self.journals: "list[Journal]" = []
+        self.too_little = 0.0  # KiB: the most memory with which a task ran out of it
         self.unfinished: "dict[int, tuple[Journal, dict[str, Any]]]" = {}  # index -> journal and record of UNFINISHED
 
     def position(self, index: int) -> "int | None":
@@ -234,12 +235,13 @@ class Outcomes(object):
                 rank = (wave << 32) + min(max(attempt, 0), HIGHEST)
                 if rank >= self.rank[at]:
                     self.codes[at], self.rank[at], self.holder[at] = code, rank, number
-                    self._note_unfinished(index, code, journal, record)
+                    self._note(index, code, journal, record)
         return dict(zip(OUTCOMES, counts))
 
-    def _note_unfinished(
-        self, index: int, code: int, journal: Journal, record: "dict[str, Any] | None"
-    ) -> None:
+    def _note(self, index: int, code: int, journal: Journal, record: "dict[str, Any] | None") -> None:
+        memory = record.get("memory") if code == MEMORY and record is not None else None
+        if isinstance(memory, (int, float)):
+            self.too_little = max(self.too_little, memory)
         if code == UNFINISHED and record is not None:
             self.unfinished[index] = (journal, record)
         else:

@@ -76,13 +76,17 @@ def _longer(rungs: "list[Rung]", seconds: float) -> "Rung | None":
 
 
 def _wider(history: "History", rungs: "list[Rung]") -> "tuple[Ranges, Rung | None]":
-    """Return the tasks that ran out of memory and for which a rung has more of it, and that rung."""
+    """Return the tasks that ran out of memory and for which a rung has more of it, and that rung.
+
+    A rung with less than what such a task was seen to use would be in vain.
+    """
+    seen = history.outcomes.too_little / 1024.0
     tasks: "Ranges" = []
     chosen: "Rung | None" = None
     for wave, ranges in history.out_of_memory().items():
         name = (history.submissions.get(wave) or {}).get("rung")
         before = next((rung.get("task_memory") or 0 for rung in rungs if rung["name"] == name), 0)
-        more = [rung for rung in rungs if (rung.get("task_memory") or 0) > before]
+        more = [rung for rung in rungs if (rung.get("task_memory") or 0) > max(before, seen)]
         if more:
             least = min(more, key=lambda rung: rung["task_memory"])
             tasks = joined(tasks + ranges)

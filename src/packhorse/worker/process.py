@@ -7,7 +7,8 @@ import time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping
+    from resource import struct_rusage
 
 try:
     import ctypes
@@ -40,7 +41,9 @@ def die_with_parent() -> None:
 
 
 def children(pid: int) -> "list[int]":
-    """Return the child processes of a process; none on systems other than Linux."""
+    """Return the child processes of a process; none on systems without /proc."""
+    if not HAS_CHILDREN:
+        return [child for child, parent in _parents() if parent == pid]
     pids: "list[int]" = []
     try:
         for thread in os.listdir("/proc/%d/task" % pid):
@@ -51,27 +54,26 @@ def children(pid: int) -> "list[int]":
     return pids
 
 
-def descendants(pid: int) -> "list[int]":
-    """Return a process and all processes below it."""
-    pids: "list[int]" = []
-    queue = [pid]
-    while queue:
-        parent = queue.pop()
-        pids.append(parent)
-        queue.extend(children(parent))
-    return pids
+# Absent from kernels without CONFIG_PROC_CHILDREN (proc(5)).
+HAS_CHILDREN = os.path.exists("/proc/self/task/%d/children" % os.getpid())
 
 
-def resident(pid: int) -> int:
-    """Return the resident memory in KiB of a process and all processes below it; shared pages count in each."""
-    total = 0
-    for member in descendants(pid):
+def all_processes() -> "list[int]":
+    """Return the processes of the system; none on systems without /proc."""
+    try:
+        return [int(name) for name in os.listdir("/proc") if name.isdigit()]
+    except OSError:
+        return []
+
+
+def _parents() -> "Iterator[tuple[int, int]]":
+    """Yield each process with its parent: fields 1 and 4 of /proc/PID/stat."""
+    for pid in all_processes():
         try:
-            with open("/proc/%d/statm" % member) as stream:
-                total += int(stream.read().split()[1])
+            with open("/proc/%d/stat" % pid) as stream:
+                yield pid, int(stream.read().rpartition(")")[2].split()[1])
         except (OSError, ValueError, IndexError):
             pass
-    return total * PAGE // 1024
 
 
 def kill_group(pid: int, number: int) -> bool:
@@ -83,31 +85,39 @@ def kill_group(pid: int, number: int) -> bool:
         return False
 
 
-def end_orphans(spare: "Collection[int]" = ()) -> int:
-    """Kill and reap the children of this process, with their groups; return how many there were.
+def end_orphans(spare: "Collection[int]" = (), add: "Callable[[struct_rusage], None] | None" = None) -> None:
+    """Kill and reap the children of this process, with their groups; `add` receives the usage of each.
 
     The processes in `spare` lead groups of their own, which may hold orphans of theirs.
     """
-    ended = 0
     if not spare:
         try:  # the usual case needs one call: there is no child
-            ended += os.waitpid(-1, os.WNOHANG)[0] > 0
+            pid, _, usage = os.wait4(-1, os.WNOHANG)
         except ChildProcessError:
-            return 0
+            return
+        if pid and add:
+            add(usage)
     give_up = time.monotonic() + 10
     while time.monotonic() < give_up:
         waiting = False
         for child in children(os.getpid()):
             if child not in spare:
                 _kill_with_group(child, spare)
-                if _reaped(child):
-                    ended += 1
-                else:
-                    waiting = True
+                waiting = not reap(child, add) or waiting
         if not waiting:
             break
         time.sleep(0.002)
-    return ended
+
+
+def reap(pid: int, add: "Callable[[struct_rusage], None] | None" = None) -> bool:
+    """Reap a child if it has ended, and give its usage to `add`; return whether it is gone."""
+    try:
+        ended, _, usage = os.wait4(pid, os.WNOHANG)
+    except ChildProcessError:
+        return True
+    if ended and add:
+        add(usage)
+    return bool(ended)
 
 
 def _kill_with_group(pid: int, spare: "Collection[int]") -> None:
@@ -119,13 +129,6 @@ def _kill_with_group(pid: int, spare: "Collection[int]") -> None:
         os.kill(pid, signal.SIGKILL)
     except OSError:
         pass  # it has just ended
-
-
-def _reaped(pid: int) -> bool:
-    try:
-        return os.waitpid(pid, os.WNOHANG)[0] == pid
-    except ChildProcessError:
-        return True
 
 
 def oom_kills() -> int:
@@ -150,7 +153,15 @@ def oom_kills() -> int:
 
 
 # Signals that this process, or the one that started it, may ignore; a task must not inherit that.
-DEFAULTS = (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
+DEFAULTS = (
+    signal.SIGPIPE,
+    signal.SIGXFSZ,
+    signal.SIGINT,
+    signal.SIGTERM,
+    signal.SIGHUP,
+    signal.SIGQUIT,
+    signal.SIGUSR1,
+)
 
 if hasattr(os, "posix_spawn"):  # novermin
 
@@ -164,22 +175,25 @@ if hasattr(os, "posix_spawn"):  # novermin
                 path, argv, env, setsid=True, setsigdef=DEFAULTS
             )  # novermin: inside hasattr
         except NotImplementedError:  # a libc without POSIX_SPAWN_SETSID
-            return _fork(path, argv, env)
+            return fork_exec(path, argv, env, session=True)
 
 else:
 
     def spawn(path: str, argv: "list[str]", env: "Mapping[bytes, bytes]") -> int:
         """Start a program in a session of its own, with our standard input and outputs (Python before 3.8)."""
-        return _fork(path, argv, env)
+        return fork_exec(path, argv, env, session=True)
 
 
-def _fork(path: str, argv: "list[str]", env: "Mapping[bytes, bytes]") -> int:
+def fork_exec(path: str, argv: "list[str]", env: "Mapping[bytes, bytes]", *, session: bool) -> int:
+    """Start a program that dies with us, in a session of its own or in ours; raise OSError if it does not start."""
     reader, writer = os.pipe()
     pid = os.fork()
     if pid == 0:
         try:
             os.close(reader)
-            os.setsid()
+            if session:
+                os.setsid()
+            die_with_parent()
             for number in DEFAULTS:
                 signal.signal(number, signal.SIG_DFL)
             os.execve(path, argv, env)

@@ -1,0 +1,1 @@
+"""Warm starts: tasks that are forked from an interpreter that has their modules loaded already."""
