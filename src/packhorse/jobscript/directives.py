@@ -119,6 +119,8 @@ def _slurm_words(line: Line, at: int) -> tuple[list[Word], int, str]:
         end, value, quote = _slurm_word(text, at)
         if quote:
             return tokens, -1, f"unmatched {quote}"
+        if not value:  # sbatch takes an empty word for the end of the line
+            return tokens, -1, ""
         tokens.append(Word(value, line.number, at, end))
         at = end
 
@@ -134,9 +136,9 @@ def _slurm_word(text: str, at: int) -> tuple[int, str, str]:
     value, quote = list[str](), ""
     while at < len(text) and (quote or not text[at].isspace()):
         mark = text[at]
-        if mark == "\\" and at + 1 < len(text):
+        if mark == "\\":
             at += 1
-            value.append(text[at])
+            value += text[at : at + 1]
         elif quote:
             quote = "" if mark == quote else quote
             value += [mark] if quote else []
@@ -147,7 +149,7 @@ def _slurm_word(text: str, at: int) -> tuple[int, str, str]:
         else:
             value.append(mark)
         at += 1
-    return at, "".join(value), quote
+    return min(at, len(text)), "".join(value), quote
 
 
 def _pbs_words(line: Line, at: int) -> tuple[list[Word], str]:

@@ -74,8 +74,9 @@ def _slurm(tokens: Sequence[Word], known: Table, component: int) -> Iterator[Opt
     left = list(tokens)
     while left:
         word = left.pop(0)
-        if word.value == "--":
-            continue
+        if word.value == "--":  # ends the options
+            yield from (_option(one, "", one.value, None, component, fault="stray") for one in left)
+            return
         if word.value.startswith("--"):
             yield _long(word, left, known, component)
         elif word.value.startswith("-") and len(word.value) > 1:

@@ -9,7 +9,7 @@ import re
 
 from msgspec import Struct
 
-_MEMORY = re.compile(r"(\d+)([kmgtp]?)(?:i?b)?", re.IGNORECASE)
+_MEMORY = re.compile(r"(\d+)([kmgt]?)b?", re.IGNORECASE)
 _MIB = {"": 1.0, "k": 1 / 1024, "m": 1.0, "g": 1024.0, "t": 1024.0**2, "p": 1024.0**3}
 _SIZE = re.compile(r"(\d+)([kmgtp]?)[bw]?", re.IGNORECASE)
 _RANGE = re.compile(r"(\d+)(?:-(\d+)(?::(\d+))?)?")

@@ -16,6 +16,7 @@ from packhorse.jobscript.script import JobScript
 from packhorse.lint.check import UNREADABLE, Finding, Selection, check, fix_all
 from packhorse.lint.job import Job, source_of
 from packhorse.lint.rule import RULES, Kind, Rule
+from packhorse.lint.source import PythonSource, RSource
 from packhorse.model.errors import UsageError
 from packhorse.model.json_output import JsonOutput
 from packhorse.model.site import Site
@@ -169,7 +170,8 @@ def _findings(text: str, path: Path, site: Site | None, selection: Selection, he
         job = Job(script, site, sources, lambda name: (path.parent / name).is_dir() or (here / name).is_dir())
         found += check("job", job, script.lines, str(path), selection)
     if kind is not None:
-        found += check(kind, text, split_lines(text), str(path), selection)
+        source = PythonSource(text) if kind == "python" else RSource(text)
+        found += check(kind, source, split_lines(text), str(path), selection)
     return found
 
 

@@ -1,5 +1,16 @@
 """All rules. A module here holds the rules of one subject; importing it registers them."""
 
-from packhorse.lint.rules import arrays, commands, directives, logs, places, resources, text, values
+from packhorse.lint.rules import (
+    arrays,
+    commands,
+    directives,
+    logs,
+    places,
+    python,
+    r,
+    resources,
+    text,
+    values,
+)
 
-__all__ = ["arrays", "commands", "directives", "logs", "places", "resources", "text", "values"]
+__all__ = ["arrays", "commands", "directives", "logs", "places", "python", "r", "resources", "text", "values"]

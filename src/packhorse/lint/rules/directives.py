@@ -228,10 +228,10 @@ def stray_words(job: Job) -> Iterator[Note]:
         if option.fault != "stray":
             continue
         if script.dialect == "slurm":
-            yield note(option, f"{option.value!r} is not an option", advice="quote a value that has blanks")
+            yield note(option, f"{option.written!r} is not an option", advice="quote a value that has blanks")
             return  # sbatch reads no further
-        if re.match(r",?[a-z]+=\w", option.value or ""):
-            yield note(option, f"qsub ignores {option.value!r}: a list of -l has no blanks")
+        if re.match(r",?[a-z]+=\w", option.written):
+            yield note(option, f"qsub ignores {option.written!r}: a list of -l has no blanks")
 
 
 @rule("J66", "warning", "qsub reads the words of a comment behind a directive as arguments.")

@@ -30,7 +30,7 @@ _COUNTS = [
 def _literal(job: Job, *names: str) -> Iterator[tuple[Option, str]]:
     """Yield the options that have a value without a place to fill in, and that value."""
     for option in named(job, *names):
-        if not re.search(r"[${}<>@]|%\(|XX", option.value or ""):
+        if not re.search(r"[${}<>]|%\(|XX", option.value or ""):
             yield option, option.value or ""
 
 
@@ -89,7 +89,7 @@ def memory_syntax(job: Job) -> Iterator[Note]:
     if job.script.is_template:
         return
     for option, value in _literal(job, *_MEMORY):
-        if values.slurm_mebibytes(value) is not None and not value.lower().rstrip("b").endswith("p"):
+        if values.slurm_mebibytes(value) is not None:
             continue
         found = re.fullmatch(r"(\d+(?:\.\d+)?) ?([KMGT])i?B?", value, re.IGNORECASE)
         better = ""
@@ -136,7 +136,7 @@ def refused_value(job: Job) -> Iterator[Note]:
 
 
 def _nodes(text: str) -> bool:
-    found = re.fullmatch(r"(\d+[kKmM]?)(?:-(\d+[kKmM]?))?(:\d+)?|\d+(?:-\d+:\d+|,\d+-\d+)+", text)
+    found = re.fullmatch(r"-?(\d+[kKmM]?)(?:-(\d+[kKmM]?))?|\d+(?:-\d+:\d+|,\d+-\d+)+", text)
     if not found:
         return False
     low, high = found[1], found[2]
@@ -169,19 +169,41 @@ def _one_of(*accepted: str) -> Callable[[str], bool]:
     return lambda text: text.lower() in accepted
 
 
+def _moment(text: str) -> bool:
+    return bool(re.fullmatch(_MOMENT, text.strip(), re.IGNORECASE))
+
+
+# parse_time.c: a word, a time of the day or a date, and after "now" an offset.
+_MOMENT = (
+    r"(?:now|today|tomorrow|midnight|noon|elevenses|fika|teatime)(?:\s*[+-]\s*\d+\s*[a-z]*)?"
+    r"|(?:[\d/.-]{3,}[T ])?\d\d?:\d\d(?::\d\d)?(?:\s*[ap]m)?(?:[ T][\d/.-]{3,})?"
+    r"|\d{4}|\d{6}|\d+[/.]\d+(?:[/.]\d+)?|\d{4}-\d+-\d+|(?:uts|epoch)?\d{9,}"
+)
+
+
 def _count(text: str) -> bool:
     return values.count(text) is not None
 
 
+_SIGNALS = "HUP|INT|QUIT|ABRT|KILL|USR1|USR2|ALRM|TERM|CONT|STOP|TSTP|TTIN|TTOU|URG|XCPU"
 _ACCEPTED: dict[str, tuple[Callable[[str], bool], str]] = {
     **dict.fromkeys(_COUNTS, (_count, "a whole number from 1")),
     "nodes": (_nodes, "a number or a range, such as 2 or 2-4"),
     "array": (lambda text: values.array_indices(text) is not None, "indices, such as 1-10, 0-9%2 or 1,3,5"),
     "mail-type": (_mail, "BEGIN, END, FAIL, ALL or others of its list"),
     "open-mode": (lambda text: text[:1].lower() in {"a", "t"}, "append or truncate"),
-    "exclusive": (_one_of("user", "mcs", "topo"), "user, mcs or topo"),
+    "begin": (_moment, "a time, such as now+1hour, 16:00 or 2030-01-31T16:00"),
+    "deadline": (_moment, "a time, such as now+1hour, 16:00 or 2030-01-31T16:00"),
+    "hint": (
+        _one_of("compute_bound", "memory_bound", "multithread", "nomultithread", "help"),
+        "nomultithread or others",
+    ),
+    "wait-all-nodes": (str.isdigit, "0 or 1"),
+    "exclusive": (_one_of("user", "mcs", "topo", ""), "user, mcs or topo"),
     "signal": (
-        lambda text: bool(re.fullmatch(r"(?:[RB]+:)?(?:SIG)?(?:\d+|[A-Za-z]+\d?)(?:@\d+)?", text)),
+        lambda text: bool(
+            re.fullmatch(rf"(?:[RB]+:)?(?:-?0*[1-9]\d*|(?:SIG)?(?:{_SIGNALS}))(?:@\d+)?", text, re.IGNORECASE)
+        ),
         "a signal, such as B:USR1@60",
     ),
     "kill-on-invalid-dep": (_one_of("yes", "no", "y", "n"), "yes or no"),
