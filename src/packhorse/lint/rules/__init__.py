@@ -9,8 +9,21 @@ from packhorse.lint.rules import (
     python,
     r,
     resources,
+    site_limits,
     text,
     values,
 )
 
-__all__ = ["arrays", "commands", "directives", "logs", "places", "python", "r", "resources", "text", "values"]
+__all__ = [
+    "arrays",
+    "commands",
+    "directives",
+    "logs",
+    "places",
+    "python",
+    "r",
+    "resources",
+    "site_limits",
+    "text",
+    "values",
+]
