@@ -42,7 +42,7 @@ class Table(Struct, frozen=True):
 
     long: dict[str, int] = {}
     short: dict[str, Any] = {}
-    newer: tuple[str, ...] = ()  # of later versions than the one that made the table
+    newer: dict[str, int] = {}  # of later versions than the one that made the table
     plugins: tuple[str, ...] = ()  # that sites add
 
 
@@ -52,7 +52,7 @@ def table(program: str) -> Table:
     text = resources.files("packhorse.jobscript").joinpath("data/options.json").read_text(encoding="utf-8")
     whole = json.loads(text)
     one = whole[program]
-    return Table(one.get("long", {}), one["short"], tuple(one.get("newer", ())), tuple(whole["plugins"]))
+    return Table(one.get("long", {}), one["short"], one.get("newer", {}), tuple(whole["plugins"]))
 
 
 def slurm_options(directives: Iterable[Directive], program: str = "sbatch") -> tuple[Option, ...]:
@@ -88,7 +88,7 @@ def _slurm(tokens: Sequence[Word], known: Table, component: int) -> Iterator[Opt
 def _long(word: Word, left: list[Word], known: Table, component: int) -> Option:
     written, equals, value = word.value.partition("=")
     name, fault, candidates = resolve(written[2:], known)
-    kind = known.long.get(name, VALUE if name in known.newer else OPTIONAL)
+    kind = known.long.get(name, known.newer.get(name, OPTIONAL))
     after: Word | None = None
     if not equals and kind == VALUE and not fault:
         if not left:
