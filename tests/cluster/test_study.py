@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import json
 import shutil
-import sys
 import time
 from pathlib import Path
 
@@ -201,5 +200,5 @@ if __name__ == "__main__":
     print(sorted(set(run.tasks()["state"])))
 """,
     )
-    done = cluster.run(project.user, [sys.executable, "drive.py"], cwd=project.folder)
+    done = cluster.run(project.user, ["python3", "drive.py"], cwd=project.folder)
     assert done.stdout == "True done 380\n['OK']\n", done.stderr
