@@ -89,6 +89,12 @@ def lint(paths: Sequence[Path], options: LintOptions, here: Path) -> tuple[LintR
     return report, changed
 
 
+def submission_findings(text: str, path: Path, site: Site, here: Path) -> list[Finding]:
+    """Return what to know of a script that is about to be submitted, besides what `submit` finds or does itself."""
+    selection = Selection(ignore=("J01", "J03", "J04", "J08", "J57", "J17", "J21", "J23", "J24", "J37", "J39"))
+    return [one for one in _findings(text, path, site, selection, here) if one.severity != "hint"]
+
+
 def rule_with_id(identity: str) -> Rule:
     """Return a rule; raise UsageError where there is none with this id."""
     found = RULES.get(identity.upper())
