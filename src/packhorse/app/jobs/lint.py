@@ -91,7 +91,9 @@ def lint(paths: Sequence[Path], options: LintOptions, here: Path) -> tuple[LintR
 
 def submission_findings(text: str, path: Path, site: Site, here: Path) -> list[Finding]:
     """Return what to know of a script that is about to be submitted, besides what `submit` finds or does itself."""
-    selection = Selection(ignore=("J01", "J03", "J04", "J08", "J57", "J17", "J21", "J23", "J24", "J37", "J39"))
+    selection = Selection(
+        ignore=("J01", "J03", "J04", "J08", "J57", "J17", "J21", "J23", "J24", "J37", "J39")
+    )
     return [one for one in _findings(text, path, site, selection, here) if one.severity != "hint"]
 
 

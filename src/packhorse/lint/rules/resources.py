@@ -144,3 +144,26 @@ def buffered_output(job: Job) -> Iterator[Note]:
             yield Note(
                 message="the log shows what Python prints only later", line=command.line, column=command.start
             )
+
+
+_PROCESSES = (
+    r"(?<!Thread)\bPool\(\s*(?:processes\s*=\s*)?(\d+)|ProcessPoolExecutor\(\s*(?:max_workers\s*=\s*)?(\d+)"
+    r"|\bn_jobs\s*=\s*(\d+)|\bmc\.cores\s*=\s*(\d+)|\bmake(?:PSOCK|Fork)?[cC]luster\(\s*(\d+)"
+)
+
+
+@rule("J67", "warning", "The program starts more processes than cores were requested.")
+def too_many_processes(job: Job) -> Iterator[Note]:
+    """Take the number of processes from the request: `int(os.environ["SLURM_CPUS_PER_TASK"])`.
+
+    A number in the source (`Pool(8)`, `mc.cores = 8`) that is larger than `--cpus-per-task` makes processes wait for
+    each other. The rule reads the source of the programs; a number that is smaller, and one that is computed, is right.
+    """
+    cores, option = _count(job, "cpus-per-task"), job.script.option("cpus-per-task")
+    if option is None or cores is None or job.script.option("exclusive") or job.script.option("ntasks"):
+        return
+    for path, text in job.sources.items():
+        code = re.sub(r"#[^\n]*", "", text)
+        started = [int(number) for match in re.findall(_PROCESSES, code) for number in match if number]
+        if started and max(started) > cores:
+            yield note(option, f"{path} starts {max(started)} processes on {cores} cores")

@@ -109,3 +109,28 @@ def array_size(job: Job) -> Iterator[Note]:
     `--site`.
     """
     yield from _reasons(job, "array", "submit")
+
+
+@rule("J69", "warning", "The site does not have this version of a module.")
+def module_version(job: Job) -> Iterator[Note]:
+    """Load a version that the site has: `packhorse modules --site NAME` lists them.
+
+    `module load` of a version that is not there fails, and the script runs on with the software of the system. The rule
+    needs `--site`, and is silent for modules of which the site's file has no version,
+    or has doubts.
+    """
+    if job.site is None or job.site.modules.doubt:
+        return
+    for command in job.shell.commands:
+        if command.name != "module" or len(command.words) < 3 or command.words[1].text not in {"load", "add"}:
+            continue
+        for word in command.words[2:]:
+            name, slash, _ = word.text.partition("/")
+            known = [one for one in job.site.modules.known if one.partition("/")[0] == name]
+            if slash and known and word.text not in known and word.literal is not None:
+                yield Note(
+                    message=f"{word.text} is not among the modules known at {job.site.name}",
+                    line=word.line,
+                    column=word.start,
+                    advice=", ".join(known),
+                )
