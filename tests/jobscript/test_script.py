@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from packhorse.jobscript.directives import BLANKS
 from packhorse.jobscript.lines import Edit, apply_edits, decode, encode, split_lines
 from packhorse.jobscript.options import table
 from packhorse.jobscript.read_shell import read_shell
@@ -61,10 +62,7 @@ def test_reading_and_writing_back_gives_the_same_bytes(data: bytes) -> None:
         for word in directive.words:
             row = script.lines[word.line - 1].text
             start = done[1] if word.line == done[0] else 0
-            assert set(row[start : word.start]) <= set(" \t\r\x0b\x0c\x1c\x1d\x1e\x1f\x85\xa0\\") | {
-                "\u2028",
-                "\u2029",
-            } or (row[start : word.start].isspace())
+            assert set(row[start : word.start]) <= set(BLANKS + "\\")
             assert word.start < word.end <= len(row)
             done = word.line, word.end
     for option in script.options:

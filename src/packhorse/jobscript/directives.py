@@ -23,6 +23,9 @@ _SENTINEL = {"slurm": re.compile(r"#SBATCH|#SLURM"), "pbs": re.compile(r"[ \t]*#
 _HERE = re.compile(r"(?<!<)<<-?[ \t]*(?:\"(\w+)\"|'(\w+)'|\\?(\w+))")
 
 
+BLANKS = " \t\n\v\f\r"  # isspace() of C; other blanks of Unicode are part of a word
+
+
 class Word(Struct, frozen=True):
     """A word of a directive: its value without quotes, and the line and columns of what is written."""
 
@@ -76,7 +79,7 @@ def _directives(lines: tuple[Line, ...], dialect: Dialect) -> Iterator[Directive
 
 def is_comment(text: str, dialect: Dialect) -> bool:
     """Return whether a line does not end the header: it is blank, a comment, or, for PBS, begins with a colon."""
-    left = text.strip()
+    left = text.strip(BLANKS)
     return not left or left.startswith("#") or (dialect == "pbs" and left.startswith(":"))
 
 
@@ -126,7 +129,7 @@ def _slurm_words(line: Line, at: int) -> tuple[list[Word], int, str]:
 
 
 def _skip_blanks(text: str, at: int) -> int:
-    while at < len(text) and text[at].isspace():
+    while at < len(text) and text[at] in BLANKS:
         at += 1
     return at
 
@@ -134,7 +137,7 @@ def _skip_blanks(text: str, at: int) -> int:
 def _slurm_word(text: str, at: int) -> tuple[int, str, str]:
     """Return where a word ends, its value, and a quote that is not closed."""
     value, quote = list[str](), ""
-    while at < len(text) and (quote or not text[at].isspace()):
+    while at < len(text) and (quote or text[at] not in BLANKS):
         mark = text[at]
         if mark == "\\":
             at += 1
@@ -157,7 +160,7 @@ def _pbs_words(line: Line, at: int) -> tuple[list[Word], str]:
     text, tokens = line.text.removesuffix("\\"), list[Word]()
     while (at := _skip_blanks(text, at)) < len(text):
         start, value, quote = at, list[str](), ""
-        while at < len(text) and (quote or not text[at].isspace()):
+        while at < len(text) and (quote or text[at] not in BLANKS):
             mark = text[at]
             if quote:
                 quote = "" if mark == quote else quote
