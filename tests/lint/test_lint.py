@@ -126,9 +126,9 @@ def test_the_version_of_the_site_decides_on_log_folders(tmp_path: Path) -> None:
     assert [one.rule for one in look(path).findings] == ["J01"]
     site = tmp_path / "packhorse-sites" / "new.yaml"
     site.parent.mkdir()
-    site.write_text('name: new\nscheduler: slurm\nscheduler_version: "23.02.1"\n')
+    site.write_text('scheduler: slurm\nscheduler_version: "23.02.1"\n')
     assert look(path, site="new").findings == ()
-    site.write_text('name: new\nscheduler: slurm\nscheduler_version: "22.05.8"\n')
+    site.write_text('scheduler: slurm\nscheduler_version: "22.05.8"\n')
     assert [one.rule for one in look(path, site="new").findings] == ["J01"]
     (tmp_path / "logs").mkdir()
     assert look(path).findings == ()

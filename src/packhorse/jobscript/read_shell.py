@@ -32,13 +32,17 @@ def read_shell(text: str) -> Shell:
     data = encode(text)
     root = parser.parse(data).root_node
     reader = _Reader(data)
-    reader.walk(root, Where())
+    try:
+        reader.walk(root, Where())
+        deep = False
+    except RecursionError:  # thousands of brackets within brackets
+        deep = True
     return Shell(
         commands=tuple(sorted(reader.commands, key=lambda one: (one.line, one.start))),
         assignments=tuple(reader.assignments),
         uses=tuple(reader.uses),
         functions=frozenset(reader.functions),
-        errors=root.has_error,
+        errors=root.has_error or deep,
         available=True,
     )
 

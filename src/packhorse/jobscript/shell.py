@@ -10,6 +10,8 @@ import re
 
 from msgspec import Struct
 
+from packhorse.jobscript.options import VALUE, resolve, table
+
 # Programs that start the program after their own options, and their options that take a value in the next word.
 _VALUED = {
     "srun": "nNctpJAweoDmxlCqKGd",
@@ -157,7 +159,7 @@ def _unwrapped(tokens: tuple[Arg, ...]) -> tuple[Arg, ...]:
         if name in _CONTAINERS and len(left) > 1 and left[1].text in {"exec", "run"}:
             left = _after_options(left[2:], "Bbew", long_valued=True)[1:]
         elif name in _VALUED:
-            left = _after_options(left[1:], _VALUED[name])
+            left = _after_options(left[1:], _VALUED[name], name)
             if name == "timeout":
                 left = left[1:]
             while name == "env" and left and re.match(r"\w+=", left[0].raw):
@@ -169,11 +171,18 @@ def _unwrapped(tokens: tuple[Arg, ...]) -> tuple[Arg, ...]:
     return tuple(left) or tokens
 
 
-def _after_options(tokens: list[Arg], valued: str, *, long_valued: bool = False) -> list[Arg]:
+def _after_options(
+    tokens: list[Arg], valued: str, program: str = "", *, long_valued: bool = False
+) -> list[Arg]:
     """Return the words after the options; a long option without = is followed by its value where that is a number."""
     left = list(tokens)
     while left and left[0].text.startswith("-"):
         word = left.pop(0).text
+        if program == "srun" and word.startswith("--") and "=" not in word:
+            known = table("srun")
+            if left and known.long.get(resolve(word[2:], known)[0]) == VALUE:
+                left.pop(0)
+            continue
         short = not word.startswith("--") and len(word) == 2 and word[1] in valued
         long = word.startswith("--") and "=" not in word and left
         if left and (

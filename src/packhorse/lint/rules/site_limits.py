@@ -113,7 +113,7 @@ def array_size(job: Job) -> Iterator[Note]:
 
 @rule("J69", "warning", "The site does not have this version of a module.")
 def module_version(job: Job) -> Iterator[Note]:
-    """Load a version that the site has: `packhorse modules --site NAME` lists them.
+    """Load a version that the site has: `packhorse modules SITE` lists them.
 
     `module load` of a version that is not there fails, and the script runs on with the software of the system. The rule
     needs `--site`, and is silent for modules of which the site's file has no version,
