@@ -39,6 +39,9 @@ _BARE = {
     "mpiexec.hydra",
 }
 _CONTAINERS = {"singularity", "apptainer"}
+_CONTAINER_VALUED = frozenset(
+    "--bind --home --env --env-file --workdir --pwd --cwd --overlay --scratch --no-mount --network --app --mount".split()
+)
 LAUNCHERS = frozenset({"srun", "mpirun", "mpiexec", "mpiexec.hydra", "aprun", "ibrun", "prun"})
 
 
@@ -157,7 +160,7 @@ def _unwrapped(tokens: tuple[Arg, ...]) -> tuple[Arg, ...]:
             break
         name = left[0].text.rpartition("/")[2]
         if name in _CONTAINERS and len(left) > 1 and left[1].text in {"exec", "run"}:
-            left = _after_options(left[2:], "Bbew", long_valued=True)[1:]
+            left = _after_options(left[2:], "BHWSo", name)[1:]
         elif name in _VALUED:
             left = _after_options(left[1:], _VALUED[name], name)
             if name == "timeout":
@@ -171,9 +174,7 @@ def _unwrapped(tokens: tuple[Arg, ...]) -> tuple[Arg, ...]:
     return tuple(left) or tokens
 
 
-def _after_options(
-    tokens: list[Arg], valued: str, program: str = "", *, long_valued: bool = False
-) -> list[Arg]:
+def _after_options(tokens: list[Arg], valued: str, program: str) -> list[Arg]:
     """Return the words after the options; a long option without = is followed by its value where that is a number."""
     left = list(tokens)
     while left and left[0].text.startswith("-"):
@@ -184,11 +185,12 @@ def _after_options(
                 left.pop(0)
             continue
         short = not word.startswith("--") and len(word) == 2 and word[1] in valued
-        long = word.startswith("--") and "=" not in word and left
-        if left and (
-            short
-            or word == "-np"
-            or (long and (long_valued or re.fullmatch(r"[\d:]+|\$\{?\w+\}?", left[0].text)))
-        ):
+        number = (
+            word.startswith("--")
+            and "=" not in word
+            and left
+            and re.fullmatch(r"[\d:]+|\$\{?\w+\}?", left[0].text)
+        )
+        if left and (short or word == "-np" or word in _CONTAINER_VALUED or number):
             left.pop(0)
     return left
