@@ -40,7 +40,21 @@ _BARE = {
 }
 _CONTAINERS = {"singularity", "apptainer"}
 _CONTAINER_VALUED = frozenset(
-    "--bind --home --env --env-file --workdir --pwd --cwd --overlay --scratch --no-mount --network --app --mount".split()
+    [
+        "--bind",
+        "--home",
+        "--env",
+        "--env-file",
+        "--workdir",
+        "--pwd",
+        "--cwd",
+        "--overlay",
+        "--scratch",
+        "--no-mount",
+        "--network",
+        "--app",
+        "--mount",
+    ]
 )
 LAUNCHERS = frozenset({"srun", "mpirun", "mpiexec", "mpiexec.hydra", "aprun", "ibrun", "prun"})
 
