@@ -72,6 +72,8 @@ HEAVY = {
     "rich",
     "ruamel",
     "scipy",
+    "tree_sitter",
+    "tree_sitter_bash",
     "xarray",
 }
 

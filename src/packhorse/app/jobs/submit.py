@@ -11,6 +11,7 @@ from typing import Annotated
 from msgspec import Meta, Struct
 from msgspec.structs import replace
 
+from packhorse.app.jobs.lint import submission_findings
 from packhorse.cluster.queue import Queue
 from packhorse.cluster.script_job import with_output_files
 from packhorse.cluster.submit_job import submit_job
@@ -127,10 +128,16 @@ def checked(path: Path, site: Site, here: Path, reporter: Reporter) -> Script:
     full = path.resolve()
     root = here.resolve() if full.is_relative_to(here.resolve()) else full.parent
     head = scheduler(site.scheduler).read_header(text)
+    if head.refusals:
+        raise UsageError(
+            f"{path}: {'; '.join(head.refusals)}", f"correct {path}, then run this command again"
+        )
     for note in head.notes:
         reporter.warn(f"{path}: {note}")
     for sentence in missing_scripts(text, root):
         reporter.warn(f"{path}: {sentence}")
+    for finding in submission_findings(text, path, site, here):
+        reporter.warn(f"{path}:{finding.line}: {finding.message} (packhorse lint --explain {finding.rule})")
     for note in _placed(head.request, site, path):
         reporter.warn(note)
     return Script(path=full, text=text, root=root, head=head)
