@@ -70,6 +70,8 @@ HEAVY = {
     "rich",
     "ruamel",
     "scipy",
+    "tree_sitter",
+    "tree_sitter_bash",
     "xarray",
 }
 

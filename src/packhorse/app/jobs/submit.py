@@ -10,6 +10,7 @@ from typing import Annotated
 from msgspec import Meta, Struct
 from msgspec.structs import replace
 
+from packhorse.app.jobs.lint import submission_findings
 from packhorse.cluster.queue import Queue
 from packhorse.cluster.script_job import with_output_files
 from packhorse.cluster.submit_job import submit_job
@@ -131,6 +132,8 @@ def checked(path: Path, site: Site, here: Path, reporter: Reporter) -> Script:
         )
     for note in head.notes:
         reporter.warn(f"{path}: {note}")
+    for finding in submission_findings(text, path, site, here):
+        reporter.warn(f"{path}:{finding.line}: {finding.message} (packhorse lint --explain {finding.rule})")
     for note in _placed(head.request, site, path):
         reporter.warn(note)
     return Script(path=full, text=text, root=root, head=head)
