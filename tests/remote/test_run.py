@@ -106,6 +106,8 @@ def test_a_study_goes_there_runs_and_comes_home(laptop: Laptop, kind: str) -> No
     done = laptop.run("run", "study.yaml", "--site", kind, cwd=place)
     assert done.returncode == 0, done
     assert "40 of 40 tasks done" in done.stdout
+    facts = json.loads(laptop.run("provenance", "study", "--json", cwd=place).stdout)
+    assert facts["warm"]["warm"], "the trial was made there, and its outcome is known here"
     here = laptop.run("run", "study.yaml", "--run", "runs/here", cwd=place)
     assert here.returncode == 0, here
     assert table(place) == table(place, "runs/here")

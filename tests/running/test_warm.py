@@ -111,7 +111,7 @@ def test_a_script_that_sees_the_difference_stays_cold(project: Project) -> None:
     project.run("-j2")
     assert "ph_start" not in project.table().columns
     assert set(project.rows("parent")) == {"worker"}
-    sentence = "tasks start cold: the script's result is the same in cold starts and another in warm ones"
+    sentence = "tasks start cold: the script's result is the same in cold starts and another in warm ones (worker and another)"
     assert sentence in project.command("status")
     assert json.loads(project.command("status", "--json"))["cold"] == sentence
     assert sentence in project.command("explain", "s", "--task", "3")
