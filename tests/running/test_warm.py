@@ -139,6 +139,21 @@ def test_a_module_that_starts_a_thread_is_named(project: Project) -> None:
     assert "warm" in project.rows("ph_start")
 
 
+def test_an_interpreter_that_cannot_be_warm_leaves_no_trace(project: Project) -> None:
+    """It is a stand-in: a shell script that refuses to run our file, as an interpreter of Python 2 would."""
+    refuse = 'case "$1" in *packhorse*) echo "SyntaxError: no"; echo "SyntaxError: no" >&2; exit 1;; esac'
+    project.file("bin/python3", f'#!/bin/sh\n{refuse}\nexec {sys.executable} "$@"\n').chmod(0o755)
+    project.file("sim.py", "import sys\nprint('said', file=sys.stderr)\nprint({'i': int(sys.argv[1])})\n")
+    project.study(command="./bin/python3 sim.py {i}", parameters={"i": {"range": [0, 20]}})
+    project.run("-j1")
+    assert sorted(project.rows("i")) == list(range(20))
+    assert "tasks start cold: the warm process has ended" in project.command("status")
+    for task in ("0", "1"):
+        said = project.command("logs", "s", "--task", task)
+        assert "SyntaxError" not in said
+        assert said.count("said") == 1
+
+
 def test_no_warm(project: Project) -> None:
     study(project, SIM, tasks=34, time_limit="1 s")
     project.run("--no-warm", code=7)

@@ -132,6 +132,7 @@ class WarmStarts(object):
                 self.server.warm(self.facts["modules"], self.folders.start, self.wanted)
         except (interpreter.Cold, interpreter.Unfit, OSError) as error:
             self._fail(error)
+            self._drop_output()
 
     def spawn(self, argv: "list[str]", program: str, variables: "Variables") -> "int | None":
         """Start a task warm and return its process id, or None where it must start cold."""
@@ -147,6 +148,7 @@ class WarmStarts(object):
             return None if proven is None else self.server.start(proven, variables, self.folders.start)
         except (interpreter.Cold, interpreter.Unfit, OSError) as error:
             self._fail(error)
+            self._drop_output()
             if self.mode:
                 raise interpreter.Cold(str(error)) from error
             return None
@@ -163,6 +165,12 @@ class WarmStarts(object):
         self.failures += 1
         if self.failures >= MOST_FAILURES:
             self.why = "the warm process failed: %s" % error
+
+    def _drop_output(self) -> None:
+        """Remove what a warm process that failed has printed: its outputs are those of the task, which has yet to start."""
+        if not self.work["tee"]:
+            for descriptor in (1, 2):
+                os.ftruncate(descriptor, 0)
 
     def _process(self, command: "Command", variables: "Variables") -> "interpreter.WarmPython":
         name = command.interpreter[0]
