@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -14,6 +13,7 @@ import hypothesis
 import pytest
 
 from json_output import check_json
+from preloaded import run_command
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -84,7 +84,7 @@ def clean_environ(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 @pytest.fixture
 def packhorse(tmp_path: Path) -> Run:
-    """Return `packhorse(*arguments, cwd=, env=, input=, timeout=)`, which runs the installed command.
+    """Return `packhorse(*arguments, cwd=, env=, input=, timeout=)`, which runs a command as its installed program does.
 
     It runs in `cwd` (default: tmp_path) with `env` added to the environment (None takes a name away), in
     a process group of its own, which is killed when `timeout` seconds have passed. What it prints with --json must
@@ -98,26 +98,15 @@ def packhorse(tmp_path: Path) -> Run:
         input: str | None = None,  # noqa: A002 - the word of subprocess.run
         timeout: float = 120,
     ) -> subprocess.CompletedProcess[str]:
+        words = [*map(str, arguments)]
         changed = {**os.environ, **(env or {})}
-        argv = [str(BIN / "packhorse"), *map(str, arguments)]
-        process = subprocess.Popen(
-            argv,
-            cwd=cwd,
-            env={name: value for name, value in changed.items() if value is not None},
-            stdin=subprocess.DEVNULL if input is None else subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
+        kept = {name: value for name, value in changed.items() if value is not None}
         try:
-            out, err = process.communicate(input, timeout)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            out, err = process.communicate()
-            pytest.fail(f"{argv} took longer than {timeout} s\n{out}\n{err}")
-        check_json(argv[1:], out)
-        return subprocess.CompletedProcess(argv, process.returncode, out, err)
+            done = run_command(words, cwd=cwd, env=kept, input=input, timeout=timeout)
+        except subprocess.TimeoutExpired as late:
+            pytest.fail(f"{late.cmd} took longer than {timeout} s\n{late.stdout}\n{late.stderr}")
+        check_json(words, done.stdout)
+        return done
 
     return run
 

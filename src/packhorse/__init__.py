@@ -6,12 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from packhorse import task
-    from packhorse.api import Run, Study, script
-    from packhorse.api import open_run as open
+    from packhorse.api.job_script import script
+    from packhorse.api.run import Run
+    from packhorse.api.run import open_run as open
+    from packhorse.api.study import Study
     from packhorse.model import errors
 
     __version__: str
 
+# What is imported when it is asked for: module of `packhorse.api`, and its name there.
+PLACES = {"Run": "run:Run", "Study": "study:Study", "open": "run:open_run", "script": "job_script:script"}
 __all__ = ["Run", "Study", "__version__", "errors", "open", "script", "task"]
 
 
@@ -22,8 +26,9 @@ def __getattr__(name: str) -> Any:
 
     if name == "__version__":
         return version("packhorse")
-    if name in ("Run", "Study", "open", "script"):
-        return getattr(import_module("packhorse.api"), "open_run" if name == "open" else name)
+    if name in PLACES:
+        module, _, member = PLACES[name].partition(":")
+        return getattr(import_module(f"packhorse.api.{module}"), member)
     if name in ("errors", "task"):
         return import_module("packhorse.model.errors" if name == "errors" else "packhorse.task")
     raise AttributeError(f"module 'packhorse' has no attribute {name!r}")

@@ -274,12 +274,12 @@ def test_the_names_are_sorted() -> None:
         packhorse.Stduy  # noqa: B018
 
 
-def test_a_study_of_a_site_does_not_run_here(tmp_path: Path) -> None:
+def test_a_study_of_a_site_runs_there(tmp_path: Path) -> None:
     study = packhorse.Study(name="s", command="true", folder=tmp_path, site="quartz")
-    with pytest.raises(RunError, match="runs on this machine") as refused:
+    with pytest.raises(RunError, match="not connected to quartz") as refused:
         study.run(progress=False)
-    assert "packhorse run study.yaml --site quartz" in refused.value.hint
-    assert not (tmp_path / "runs").exists()
+    assert "packhorse connect quartz" in refused.value.hint
+    assert not list(tmp_path.glob("runs/s/waves/*"))
     assert (
         packhorse.Study(name="s", command="true", folder=tmp_path, site="local")
         .run(progress=False)

@@ -14,7 +14,7 @@ import pytest
 
 from running.project import Project, bits, marked, workers
 
-KINDS = ("script", "function")
+KINDS = ("script", "function", "warm")
 ROLES = ("parent", "worker", "slot", "task")
 MORE = 2  # kills in a round beside one of each kind
 TASKS = 240
@@ -23,6 +23,7 @@ WORK = {
     # 17 significant digits of awk would hide nothing: the value is the seed itself, as text and as number.
     "script": {"command": "sh sim.sh {n} {seed}", "result": "json"},
     "function": {"function": "model:f"},
+    "warm": {"command": "python sim.py {n} {seed}", "result": "json"},
 }
 
 
@@ -50,6 +51,25 @@ def prepared(path: Path, kind: str) -> Project:
             return {"y": random.random(), "from": f"task {n}", "s": seed % 1000003, "all": open("all.txt").read(), "n": base}
         """,
     )
+    project.file(
+        "sim.py",
+        """
+        import json, os, random, sys, time
+        n, seed = int(sys.argv[1]), int(sys.argv[2])
+        with open("all.txt", "a") as stream:
+            stream.write(f"{n}\\n")
+        os.mkdir("lock")
+        base = open("base.txt").read()
+        os.remove("base.txt")
+        open("sim.py", "w").write("raise SystemExit(1)")
+        if n % 20 == 0 and os.fork() == 0:
+            os.setsid()
+            time.sleep(1000)
+        time.sleep(0.004 * (n % 3))
+        y = random.Random(seed).random()
+        print(json.dumps({"y": y, "from": f"task {n}", "all": open("all.txt").read(), "n": base}))
+        """,
+    )
     project.file("base.txt", "7\n")
     return project.study(**WORK[kind], parameters={"n": {"range": [TASKS // 3]}}, replicates=3)
 
@@ -62,6 +82,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         project = prepared(tmp_path_factory.mktemp(kind) / "project", kind)
         project.run("-j2")
         found[kind] = bits(project.table())
+        assert kind != "warm" or "warm" in project.rows("ph_start")
         assert len(found[kind]["y"]) == TASKS
         assert all("\n" not in str(text).strip() for text in found[kind]["all"]), (
             "each task saw its own line only"
@@ -173,7 +194,7 @@ def _variable(pid: int, name: str) -> str:
 
 
 def survive(path: Path, seed: int, undisturbed: dict[str, Any]) -> None:
-    kind = KINDS[seed % 2]
+    kind = KINDS[seed % len(KINDS)]
     one = Round(prepared(path / "project", kind), kind, seed)
     for role in one.random.sample([*ROLES, *one.random.choices(ROLES, k=MORE)], len(ROLES) + MORE):
         one.kill_something(role)

@@ -184,3 +184,21 @@ def work(i, seed):
     assert project.stopped()["why"] == "done"
     project.collect()
     assert len(project.waves()) >= 3
+
+
+def test_a_study_from_python_runs_on_the_cluster_without_python(cluster: Cluster) -> None:
+    project = Project(cluster, tasks=20)
+    project.write(
+        "drive.py",
+        """
+import packhorse, work
+
+if __name__ == "__main__":
+    study = packhorse.Study(name="work", function=work.work, parameters={"i": range(20)}, seed=3)
+    run = study.run(site="testbed", detach=True, job_time="5 min", progress=False)
+    print(run.outcome.job.isdigit(), run.wait(240).status()["state"], sum(run.results()["twice"]))
+    print(sorted(set(run.tasks()["state"])))
+""",
+    )
+    done = cluster.run(project.user, ["python3", "drive.py"], cwd=project.folder)
+    assert done.stdout == "True done 380\n['OK']\n", done.stderr

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from _pytest.outcomes import Failed
 
+from preloaded import COMMAND
+
 
 def test_no_scheduler_speaks_to_the_tests() -> None:
     assert not [name for name in os.environ if name.startswith(("PACKHORSE_", "SLURM_", "PBS_"))]
@@ -26,11 +28,31 @@ def test_weird_path_is_hostile(weird_path: Path) -> None:
     assert weird_path.parent.name.startswith("-")
 
 
-def test_the_command_is_the_installed_one(packhorse, weird_path: Path) -> None:
-    helped = packhorse("--help", cwd=weird_path)
-    assert helped.returncode == 0
-    assert "packhorse" in helped.stdout
-    assert helped.stderr == ""
+@pytest.mark.parametrize("words", [["--help"], ["nothing-such"], ["status", "--json"], ["status"]])
+def test_a_command_does_what_its_installed_program_does(
+    packhorse, weird_path: Path, words: list[str]
+) -> None:
+    env = {name: value for name, value in os.environ.items() if name != "HOME"}
+    program = subprocess.run(
+        [COMMAND, *words], cwd=weird_path, env=env, capture_output=True, text=True, check=False
+    )
+    forked = packhorse(*words, cwd=weird_path, env={"HOME": None})
+    assert (forked.returncode, forked.stdout, forked.stderr) == (
+        program.returncode, program.stdout, program.stderr,
+    )  # fmt: skip
+    assert program.stdout + program.stderr
+
+
+def test_a_command_is_a_process_of_its_own(packhorse, tmp_path: Path) -> None:
+    (tmp_path / "check.py").write_text(
+        "import os, sys; sys.exit(os.environ['WORD'] + os.environ['LC_ALL'])\n"
+    )
+    (tmp_path / "study.yaml").write_text("name: s\ncommand: 'true'\nchecks: [python check.py]\n")
+    here = os.getpid(), Path.cwd(), dict(os.environ)
+    done = packhorse("run", "study.yaml", env={"WORD": "é", "LC_ALL": "C.UTF-8"})
+    assert done.returncode == 6
+    assert "éC.UTF-8" in done.stderr
+    assert here == (os.getpid(), Path.cwd(), dict(os.environ))
 
 
 def test_a_command_that_hangs_is_a_failure(packhorse) -> None:

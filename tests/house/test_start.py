@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from packhorse.cli.commands import COMMANDS
+
 ROOT = Path(__file__).parents[2]
 HEAVY = {"polars", "ruamel", "rich", "numpy", "pandas", "asyncio", "multiprocessing"}
 
@@ -28,6 +30,18 @@ def test_starting_imports_nothing_heavy(word: str, tmp_path: Path) -> None:
     }
     assert "packhorse.cli" in modules
     assert {name.partition(".")[0] for name in modules} & HEAVY == set()
+
+
+def test_every_command_starts_without_what_others_import() -> None:
+    for word in COMMANDS:
+        done = subprocess.run(
+            [Path(sys.executable).with_name("packhorse"), word, "--help"],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert (done.returncode, done.stderr) == (0, ""), word
+        assert done.stdout.startswith(f"Usage: packhorse {word}"), word
 
 
 @pytest.mark.alone

@@ -19,6 +19,7 @@ import pytest
 
 from packhorse.ssh.delta import delta
 from remote.laptop import Laptop
+from running.project import PACKHORSE
 
 SIM = """
 import argparse, json, random
@@ -218,6 +219,34 @@ def test_data_artifacts_and_logs_travel(connected: Laptop) -> None:
     assert json.loads(repeated.stdout) == {"x": 84}, repeated
     again = connected.run("run", "study.yaml", "--site", "key", "--fresh", cwd=place)
     assert again.returncode == 0, again
+
+
+def test_a_task_is_followed_from_the_laptop_while_it_runs(connected: Laptop) -> None:
+    """What it prints arrives before it has ended, and the whole of it."""
+    place = project(
+        connected.home / "talk",
+        "command: python talk.py {n}\nparameters: {n: [15]}\nresult: json\n",
+        **{
+            "talk.py": "import sys, time\n"
+            "for step in range(int(sys.argv[1])):\n    print('step', step)\n    time.sleep(1)\nprint('{\"x\": 1}')\n"
+        },
+    )
+    started = connected.run("run", "study.yaml", "--site", "key", "--detach", cwd=place)
+    assert started.returncode == 0, started.stderr
+    env = {
+        name: value for name, value in {**os.environ, **connected.environment}.items() if value is not None
+    }
+    argv = [PACKHORSE, "logs", "study", "--task", "0", "--follow"]
+    with subprocess.Popen(
+        argv, cwd=place, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True
+    ) as follower:
+        assert follower.stdout is not None
+        first = follower.stdout.readline()
+        state = json.loads(connected.run("status", "study", "--json", cwd=place).stdout)["state"]
+        rest = follower.stdout.read()
+    assert follower.returncode == 0
+    assert (first, state) == ("step 0\n", "running")
+    assert rest == "".join(f"step {step}\n" for step in range(1, 15)), "the result is not output"
 
 
 def test_failed_tasks_are_told_and_run_again(connected: Laptop) -> None:

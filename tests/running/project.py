@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
 import textwrap
@@ -14,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import polars
+
+from preloaded import run_command
 
 PACKHORSE = str(Path(sys.executable).parent / "packhorse")
 # What depends on the moment and the place; everything else in a table must repeat bit for bit.
@@ -54,23 +55,12 @@ class Project:
 
     def command(self, *arguments: str | Path, code: int | None = 0, timeout: float = 90, **env: str) -> str:
         """Run the command; return all it printed, after checking its exit code."""
-        process = subprocess.Popen(
-            [PACKHORSE, *map(str, arguments)],
-            cwd=self.path,
-            env={**os.environ, **env},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,
+        done = run_command(
+            [*map(str, arguments)], cwd=self.path, env={**os.environ, **env}, merged=True, timeout=timeout
         )
-        try:
-            said, _ = process.communicate(timeout=timeout)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            raise
+        said = done.stdout
         assert "Traceback (most recent call last)" not in said or "task" in said, said
-        assert code is None or process.returncode == code, (process.returncode, said)
+        assert code is None or done.returncode == code, (done.returncode, said)
         return said
 
     def run(self, *arguments: str | Path, code: int | None = 0, **env: str) -> str:

@@ -6,12 +6,13 @@ import os
 import shutil
 import subprocess
 import textwrap
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from running.project import Project
+from running.project import PACKHORSE, Project
 
 
 @pytest.fixture
@@ -33,7 +34,7 @@ def values(
     return found
 
 
-# Each script adds to what it finds, or takes it for its own; alone it gives i.
+# Each script adds to what it finds, or takes it for its own; alone it gives i. All are run in one slot, script by script.
 LEFT_BEHIND = {
     "append": 'echo $1 >> all.txt\nprintf \'{"y": %s}\\n\' $(awk \'{s += $1} END {print s}\' all.txt)',
     "skip": '[ -f done.txt ] || echo $1 > done.txt\nprintf \'{"y": %s}\\n\' $(cat done.txt)',
@@ -51,8 +52,8 @@ LEFT_BEHIND = {
     "link": 'printf \'{"y": %s}\\n\' $(( $(cat data/base.txt) + $1 ))\nrm data/base.txt; ln -s /etc/hostname data/base.txt',
     "hard link": 'printf \'{"y": %s}\\n\' $(( $(cat data/base.txt) + $1 ))\nln data/base.txt other; echo 9 > other; rm other',
     "truncated": 'printf \'{"y": %s}\\n\' $(( $(cat data/base.txt) + $1 ))\ntruncate -s 0 data/base.txt',
-    "own source": 'printf \'{"y": %s}\\n\' $1\nprintf \'echo "{\\\\"y\\\\": 0}"\\n\' > sim.sh',
-    "mode": '[ -x sim.sh ] && y=0 || y=$1\nprintf \'{"y": %s}\\n\' $y\nchmod +x sim.sh',
+    "own source": 'printf \'{"y": %s}\\n\' $1\nprintf \'echo "{\\\\"y\\\\": 0}"\\n\' > "$0"',
+    "mode": '[ -x "$0" ] && y=0 || y=$1\nprintf \'{"y": %s}\\n\' $y\nchmod +x "$0"',
     "above": 'echo $1 >> ../all.txt\nprintf \'{"y": %s}\\n\' $(awk \'{s += $1} END {print s}\' ../all.txt)',
     "two above": 'echo $1 >> ../../all.txt\nprintf \'{"y": %s}\\n\' $(awk \'{s += $1} END {print s}\' ../../all.txt)',
     "temporary": 'echo $1 >> "$TMPDIR/all"\nprintf \'{"y": %s}\\n\' $(awk \'{s += $1} END {print s}\' "$TMPDIR/all")',
@@ -64,36 +65,38 @@ LEFT_BEHIND = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("kind", LEFT_BEHIND)
-def test_what_a_task_left_is_gone(project: Project, kind: str) -> None:
-    project.file("sim.sh", LEFT_BEHIND[kind] + "\n")
+def left_behind(project: Project) -> Project:
+    """Write a study of six tasks for each script."""
+    for number, text in enumerate(LEFT_BEHIND.values()):
+        project.file(f"scripts/{number}.sh", text + "\n")
     project.file("data/base.txt", "0\n")
-    assert values(project, "sh sim.sh {i}") == [1, 2, 3, 4, 5, 6]
+    parameters = {"script": {"range": [len(LEFT_BEHIND)]}, "i": {"range": [1, 7]}}
+    return project.study(command="sh scripts/{script}.sh {i}", parameters=parameters, result="json")
 
 
-@pytest.mark.parametrize("kind", LEFT_BEHIND)
-def test_without_inotify(project: Project, kind: str) -> None:
+def by_kind(project: Project, kinds: Iterable[str], column: str) -> dict[str, list[Any]]:
+    """Return the values of each kind, in the order of the table."""
+    found: dict[str, list[Any]] = {kind: [] for kind in kinds}
+    names = list(found)
+    for number, y in project.rows(column, "y"):
+        found[names[number]].append(y)
+    return found
+
+
+def test_what_a_task_left_is_gone(project: Project) -> None:
+    left_behind(project).run("-j1")
+    assert by_kind(project, LEFT_BEHIND, "script") == {kind: [1, 2, 3, 4, 5, 6] for kind in LEFT_BEHIND}
+
+
+def test_without_inotify(project: Project) -> None:
     if os.geteuid() != 0 or not shutil.which("unshare"):
         pytest.skip("only root can take inotify away")
-    project.file("sim.sh", LEFT_BEHIND[kind] + "\n")
-    project.file("data/base.txt", "0\n")
-    project.study(command="sh sim.sh {i}", parameters={"i": {"range": [1, 7]}}, result="json")
     take = 'echo 0 > /proc/sys/user/max_inotify_instances && exec "$@"'
-    argv = [
-        "unshare",
-        "-Ur",
-        "sh",
-        "-c",
-        take,
-        "sh",
-        shutil.which("packhorse") or "",
-        "run",
-        "study.yaml",
-        "-j1",
-    ]
-    done = subprocess.run(argv, cwd=project.path, capture_output=True, text=True, check=False, timeout=90)
+    argv = ["unshare", "-Ur", "sh", "-c", take, "sh", PACKHORSE, "run", "study.yaml", "-j1"]
+    path = left_behind(project).path
+    done = subprocess.run(argv, cwd=path, capture_output=True, text=True, check=False, timeout=90)
     assert done.returncode == 0, done.stderr
-    assert project.table()["y"].to_list() == [1, 2, 3, 4, 5, 6]
+    assert by_kind(project, LEFT_BEHIND, "script") == {kind: [1, 2, 3, 4, 5, 6] for kind in LEFT_BEHIND}
 
 
 def test_other_orders_and_packings_give_the_same(project: Project) -> None:
@@ -187,25 +190,31 @@ PROGRAMS = {
 }
 
 
-@pytest.mark.parametrize("kind", PROGRAMS)
-def test_programs_that_keep_something(project: Project, kind: str) -> None:
-    project.file("sim.py", PROGRAMS[kind])
+def test_programs_that_keep_something(project: Project) -> None:
+    for number, text in enumerate(PROGRAMS.values()):
+        project.file(f"sim{number}.py", text)
     project.file("helper.py", "FACTOR = 1\n")
     (project.path / "numbers.bin").write_bytes(bytes(8))
-    assert values(project, "python3 sim.py {i}", tasks=5) == [1, 2, 3, 4, 5]
+    parameters = {"program": {"range": [len(PROGRAMS)]}, "i": {"range": [1, 6]}}
+    project.study(command="python3 sim{program}.py {i}", parameters=parameters, result="json").run("-j1")
+    assert by_kind(project, PROGRAMS, "program") == {kind: [1, 2, 3, 4, 5] for kind in PROGRAMS}
 
 
-# What a module has become in memory stays, as its globals do.
-@pytest.mark.parametrize("kind", sorted(set(PROGRAMS) - {"own module", "own byte code"}))
-def test_functions_that_keep_something(project: Project, kind: str) -> None:
-    body = textwrap.indent(textwrap.dedent(PROGRAMS[kind]), "    ").replace("print(json.dumps(", "value = ((")
-    project.file(
-        "model.py", f"def f(i):\n    import sys\n    sys.argv = ['x', str(i)]\n{body}\n    return value\n"
-    )
+def test_functions_that_keep_something(project: Project) -> None:
+    # What a module has become in memory stays, as its globals do.
+    kinds = sorted(set(PROGRAMS) - {"own module", "own byte code"})
+    for number, kind in enumerate(kinds):
+        body = textwrap.indent(textwrap.dedent(PROGRAMS[kind]), "    ")
+        body = body.replace("print(json.dumps(", "value = ((")
+        lines = f"def f(i):\n    import sys\n    sys.argv = ['x', str(i)]\n{body}\n    return value\n"
+        project.file(f"model{number}.py", lines)
+    every = "import importlib\ndef f(kind, i):\n    return importlib.import_module(f'model{kind}').f(i)\n"
+    project.file("model.py", every)
     project.file("helper.py", "FACTOR = 1\n")
     (project.path / "numbers.bin").write_bytes(bytes(8))
-    project.study(function="model:f", parameters={"i": {"range": [1, 6]}}).run("-j1")
-    assert project.table()["y"].to_list() == [1, 2, 3, 4, 5]
+    parameters = {"kind": {"range": [len(kinds)]}, "i": {"range": [1, 6]}}
+    project.study(function="model:f", parameters=parameters).run("-j1")
+    assert by_kind(project, kinds, "kind") == {kind: [1, 2, 3, 4, 5] for kind in kinds}
 
 
 def test_byte_code_of_unchanged_sources_stays(project: Project) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import sys
 from pathlib import Path
 
@@ -175,3 +177,23 @@ def test_results_of_warm_tasks_are_those_of_cold_ones(project: Project) -> None:
     assert "warm" in project.rows("ph_start")
     assert "20 of 20 finished tasks had the same result again" in project.command("rerun", "--cold")
     assert "20 of 20 finished tasks had the same result again" in project.command("rerun")
+
+
+def test_a_warm_process_that_is_killed_in_the_trial_is_tried_again(project: Project) -> None:
+    """A kill says nothing about the script: kept as the proof, it would make the whole run start cold, or fail."""
+    study(project, "import json, sys\nprint(json.dumps({'y': int(sys.argv[1])}))\n", warm=True)
+    process = project.start("run", "study.yaml", "-j1")
+    mark, killed = str(project.path.parent).encode(), 0
+    while not killed and process.poll() is None:
+        for entry in Path("/proc").iterdir():
+            try:
+                about = (entry / "cmdline").read_bytes()
+                if b"packhorse_importlib_bootstrap" in about and mark in (entry / "environ").read_bytes():
+                    os.kill(int(entry.name), signal.SIGKILL)
+                    killed += 1
+            except (OSError, ValueError):
+                continue
+    said, _ = process.communicate(timeout=60)
+    assert (killed, process.returncode) == (1, 0), said
+    assert project.rows("y") == list(range(40))
+    assert "warm" in project.rows("ph_start")

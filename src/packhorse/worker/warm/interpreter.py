@@ -31,6 +31,10 @@ class Cold(Exception):
     """A task cannot be run by a warm process; the text says why."""
 
 
+class Ended(Cold):
+    """The warm process has ended: somebody may have killed it."""
+
+
 class Command(object):
     """How a command line is understood: interpreter with its options, and the script or module."""
 
@@ -129,7 +133,7 @@ class WarmPython(object):
             module, _, why = text.partition("\n")
             raise Unfit(module, why)
         if kind != "o":
-            raise Cold(ENDED)
+            raise Ended(ENDED)
         return text.split("\n") if text else []
 
     def start(self, command: Command, variables: "Variables", folder: str, *, learns: bool = False) -> int:
@@ -141,7 +145,7 @@ class WarmPython(object):
         self._send((b"l" if learns else b"r") + b"\0".join(fields))
         kind, text = self._receive(FORK_SECONDS)
         if kind != "p":
-            raise Cold(text or ENDED)
+            raise Cold(text) if text else Ended(ENDED)
         return int(text)
 
     def wait(self, pid: int) -> "tuple[int, float, int, list[str] | None]":
@@ -159,7 +163,7 @@ class WarmPython(object):
                 try:
                     _, number, usage = os.wait4(pid, 0)
                 except ChildProcessError:
-                    raise Cold(ENDED + ", and its task with it") from None
+                    raise Ended(ENDED + ", and its task with it") from None
                 return number, usage.ru_utime + usage.ru_stime, usage.ru_maxrss, None
 
     def close(self) -> None:
@@ -183,7 +187,7 @@ class WarmPython(object):
             while data:
                 data = data[os.write(self.requests, data) :]
         except OSError:
-            raise Cold(ENDED) from None
+            raise Ended(ENDED) from None
 
     def _receive(
         self, seconds: "float | None", wanted: "Callable[[], bool]" = lambda: True

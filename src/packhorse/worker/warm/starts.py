@@ -74,6 +74,7 @@ class WarmStarts(object):
         self.bare: "interpreter.WarmPython | None" = None
         self.learnt: "list[str] | None" = None
         self.failures = 0
+        self.accidents = 0  # trials that were cut off
         self.folder = (
             folders.root + ".warm"
         )  # beside the slot's folder, in which only tasks may change anything
@@ -150,7 +151,10 @@ class WarmStarts(object):
             self._fail(error)
             self._drop_output()
             if self.mode:
-                raise interpreter.Cold(str(error)) from error
+                kind = (
+                    interpreter.Ended if isinstance(error, (interpreter.Ended, OSError)) else interpreter.Cold
+                )
+                raise kind(str(error)) from error
             return None
 
     def _proven(self, argv: "list[str]", program: str) -> "Command | None":
@@ -247,7 +251,12 @@ class WarmStarts(object):
             self.decide(dict(tried, warm=not why, why=why))  # type: ignore[arg-type]
         except NoTrial:
             self.facts = None
-        except (interpreter.Cold, interpreter.Unfit, OSError) as error:
+        except (interpreter.Ended, OSError) as error:
+            # A kill, or a full disk, says nothing about the script, unless it happens again and again.
+            self.facts, self.accidents = None, self.accidents + 1
+            if self.accidents == MOST_FAILURES:
+                self.decide({"warm": False, "why": str(error)})
+        except (interpreter.Cold, interpreter.Unfit) as error:
             self.decide({"warm": False, "why": str(error)})
         finally:
             self.mode, self.repeats = "", False
