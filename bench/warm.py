@@ -7,6 +7,7 @@ since their rates do not depend on the number.
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 import tempfile
@@ -16,6 +17,8 @@ from timing import Times, command, interleave, judge
 
 ROOT = Path(__file__).resolve().parents[1]
 ROUNDS = 3
+# As Packhorse sets it for its tasks: with more threads, two processes at a time disturb each other.
+ONE_THREAD = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 NUMPY = """
 import argparse, json
 import numpy as np
@@ -38,13 +41,14 @@ print(json.dumps({"mean": float(frame["x"].mean()), "p": float(stats.ttest_1samp
 """
 # The least that forks a process with the libraries for each task, two at a time.
 FORKS = """
-import os, sys
+import gc, os, sys
 
 script, tasks = sys.argv[1], int(sys.argv[2])
 with open(script) as stream:
     text = stream.read()
 exec("\\n".join(line for line in text.splitlines() if line.startswith(("import", "from"))))
 code = compile(text, script, "exec")
+gc.freeze()
 running = 0
 for number in range(tasks):
     if running == 2:
@@ -78,10 +82,10 @@ def rates(folder: Path, script: str, tasks: int, fewer: int) -> dict[str, float]
     each = f"{python} script.py --n"
     contestants = {
         "parallel -j2": command(
-            "sh", "-c", f"seq {fewer} | parallel --will-cite -j2 {each} {{}}", cwd=folder
+            "sh", "-c", f"seq {fewer} | parallel --will-cite -j2 {each} {{}}", cwd=folder, env=ONE_THREAD
         ),
-        "xargs -P2": command("sh", "-c", f"seq {fewer} | xargs -P2 -n1 {each}", cwd=folder),
-        "forks": command(python, "forks.py", "script.py", str(tasks), cwd=folder),
+        "xargs -P2": command("sh", "-c", f"seq {fewer} | xargs -P2 -n1 {each}", cwd=folder, env=ONE_THREAD),
+        "forks": command(python, "forks.py", "script.py", str(tasks), cwd=folder, env=ONE_THREAD),
         "packhorse run": ours,
     }
     counts = {"parallel -j2": fewer, "xargs -P2": fewer, "forks": tasks, "packhorse run": tasks}
@@ -137,7 +141,7 @@ def main() -> None:
         for folder in folders[:2]:
             folder.mkdir()
         print("a NumPy script")
-        numpy = rates(folders[0], NUMPY, 5_000, 60)
+        numpy = rates(folders[0], NUMPY, 5_000, 40)
         print("a script with NumPy, pandas and SciPy")
         stack = rates(folders[1], STACK, 1_000, 12)
         print("examples")
