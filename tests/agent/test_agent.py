@@ -7,11 +7,13 @@ import shutil
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from packhorse.model.command import Command
+from packhorse.model.errors import RunError
 from packhorse.ssh import file_transfer
 from packhorse.ssh.session import Session
-from remote.loopback import Loopback
+from remote.loopback import Loop, Loopback
 from running.project import until
 from worker.old import oldest_python
 
@@ -63,6 +65,22 @@ def test_what_a_request_started_ends_with_the_session(site: Loopback, tmp_path: 
         assert session.process.stdin is not None
         session.process.stdin.close()  # as the system does when the laptop's process is killed
         until(lambda: not Path(f"/proc/{number}/exe").exists(), 10)
+
+
+class ReadsInput(Loop, frozen=True, kw_only=True):
+    """A login whose startup file reads a line of standard input, as `read -p "Which project? " project` does."""
+
+    def session_argv(self, *more: str) -> list[str]:
+        return [*super().session_argv(*more), 'read -r line; exec sh -c "$0"']
+
+
+def test_a_startup_file_that_reads_standard_input_is_told(site: Loopback) -> None:
+    site.program("python3", oldest_python()[0])
+    login = site.there().login
+    with Session(ReadsInput(**structs.asdict(login))) as session:
+        with pytest.raises(RunError, match="reads standard input") as error:
+            session.call("hello", programs=[])
+        assert "~/.bashrc" in error.value.hint
 
 
 @pytest.mark.parametrize("text", ["exit 1", "echo 'Python 2.7.18'; exit 1", "kill -9 $$"])

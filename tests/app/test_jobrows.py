@@ -115,3 +115,13 @@ def test_states_that_nobody_knows_are_told_as_they_are() -> None:
     assert describe_state(row) == "unknown (REVOKED)"
     (ending,) = job_rows(SLURM, "s", [Job(job="7", state="RUNNING", word="COMPLETING")], [], NOBODY)
     assert describe_state(ending) == "running (completing)"
+
+
+def test_of_a_part_that_runs_and_has_ended_by_two_replies_the_end_counts() -> None:
+    """OpenPBS soon after a cancel: the list of jobs is older than the history."""
+    jobs = [Job(job="7[].s", state="RUNNING", word="R", element=number) for number in range(2)]
+    ended = [Ended(job="7[].s", element=number, how="cancelled") for number in range(2)]
+    (row,) = job_rows(scheduler("openpbs"), "s", jobs, ended, NOBODY)
+    assert (row.state, row.counts, row.alive) == ("cancelled", {"cancelled": 2}, False)
+    (row,) = job_rows(scheduler("openpbs"), "s", jobs, ended[:1], NOBODY)
+    assert row.counts == {"running": 1, "cancelled": 1}

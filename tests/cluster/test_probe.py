@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import platform
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -60,6 +61,7 @@ def test_a_cluster_that_nobody_described_becomes_a_file(cluster: Cluster) -> Non
     assert new["max_array_index"] == shipped["max_array_index"]
     assert new["default_memory"] == shipped["default_memory"]
     text = (folder / "packhorse-sites" / "new.yaml").read_text()
+    assert new["hosts"] == [platform.node()], "so that commands that are typed there know where they are"
     assert "# Please add what a probe cannot find" in text
     again = cluster.run(
         cluster.users[0], ["packhorse", "sites", "probe", "-o", "packhorse-sites/new.yaml"], cwd=folder

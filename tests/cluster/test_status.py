@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
 import subprocess
 
 import pytest
 
 from cluster.study import Project
+from cluster.test_faults import workers
 from cluster.testbed import Cluster
 
 
@@ -30,6 +33,40 @@ def test_a_job_that_waits_says_why_and_who_is_needed(cluster: Cluster) -> None:
     assert project.packhorse("cancel", "work").returncode == 0
     project.until("it is seen that it is cancelled", lambda: project.status()["state"] == "cancelled")
     assert "packhorse run study.yaml --site testbed runs what is missing" in project.told()
+
+
+def test_a_continuation_that_can_never_start_is_replaced_by_who_watches(cluster: Cluster) -> None:
+    with cluster.partition("minute"):
+        project = Project(cluster, tasks=40, seconds=0.2)
+        project.detach()
+        project.until("tasks are being done", lambda: project.records() > 2)
+        after = project.submission()["continuation"]
+        cluster.ask("scontrol", "update", f"jobid={after}", "partition=minute")
+        cluster.ask("scontrol", "update", "partition=minute", "maxtime=1")
+        os.kill(workers(project)[0], signal.SIGKILL)
+        project.until("the wave has ended", lambda: project.status()["jobs"]["needs"], 90)
+        assert "so it will never start" in project.told()
+        assert "packhorse run study.yaml --site testbed" in project.status()["jobs"]["needs"]
+        project.hurry()
+        said = project.packhorse("run", "study.yaml", "--site", "testbed")
+        assert said.returncode == 0, said.stderr
+        assert f"the job that submits the next wave ({after}) can never start" in said.stderr
+        assert project.waves() == [1, 2]
+        project.check()
+        assert after not in cluster.ask("squeue", "--noheader", "--format=%A").split()
+
+
+def test_a_run_in_a_partition_of_two_minutes_goes_on_by_itself(cluster: Cluster) -> None:
+    text = "title: t\nscheduler: slurm\npartitions: {quick: {default: true, nodes: 4, cores: 8, memory: 16000 MiB, max_time: 2 min}}\n"
+    with cluster.partition("quick", "MaxTime=2"):
+        project = Project(cluster, tasks=40, seconds=0.2, site="brief")
+        project.write("packhorse-sites/brief.yaml", text + "poll: 1 s\nlatency: 1 s\n")
+        project.detach()
+        project.until("tasks are being done", lambda: project.records() > 2)
+        os.kill(workers(project)[0], signal.SIGKILL)
+        project.hurry()
+        project.until_over()
+        assert (project.stopped()["why"], project.waves()) == ("done", [1, 2])
 
 
 def test_jobs_that_run_say_where_and_how_many_tasks_at_a_time(cluster: Cluster) -> None:

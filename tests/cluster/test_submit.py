@@ -142,3 +142,15 @@ def test_commands_for_studies_say_what_such_a_run_is(hand: Hand) -> None:
         assert done.returncode == 5, (word, done.stdout, done.stderr)
         assert "sleep-1 is a script job, not a study" in done.stderr
         assert "packhorse status sleep-1" in done.stderr
+
+
+def test_lines_of_pbs_are_honoured_and_a_path_that_sbatch_does_not_expand_is_refused(
+    hand: Hand, cluster: Cluster
+) -> None:
+    hand.write("pbs.sh", "#!/bin/bash\n#PBS -N mine\n#PBS -l walltime=0:07:00\nhostname\n")
+    job = submit(hand, "pbs.sh")["job"]
+    asked = cluster.ask("squeue", "--noheader", "--states=all", "--format=%j %l", f"--jobs={job}")
+    assert asked.split() == ["mine", "7:00"], "as the note says that submit prints (test_heads)"
+    hand.write("lost.sh", "#!/bin/bash\n#SBATCH --output=$HOME/logs/%j.out\nhostname\n")
+    said = hand.run("packhorse", "submit", "--site", "testbed", "lost.sh", status=2)
+    assert "lost.sh: line 2: sbatch does not expand '$HOME/logs/%j.out'" in said

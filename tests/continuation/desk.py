@@ -23,6 +23,7 @@ from packhorse.project.reporter import Reporter
 from packhorse.project.source import from_file
 from packhorse.rundir.lock import RunLock
 from packhorse.rundir.submissions import Submissions
+from packhorse.schedulers.slurm import Slurm
 from running.project import Project
 
 # Takes a job as sbatch does: notes it, prints its number. `mood` says what goes wrong, a word a call.
@@ -36,6 +37,8 @@ if os.path.exists(moods):
     open(moods, "w").write(" ".join(rest))
 if mood == "refuse":
     sys.exit("sbatch: error: Batch job submission failed: Invalid account")
+if mood == "long" and "wave" != said[0]:
+    sys.exit("sbatch: error: Batch job submission failed: Requested time limit is invalid (missing or exceeds some limit)")
 if mood == "node" and any(word.startswith("--exclude") for word in said):
     sys.exit("sbatch: error: Batch job submission failed: Invalid node name specified")
 number = 100 + len(os.listdir(os.path.join(folder, "jobs")))
@@ -96,12 +99,13 @@ class Desk:
             "latency": 0.3, "rungs": [base], "waves": 20, "core_hours": None, "idle": 2, "asked": None,
             "submit": [*argv, "wave", "--exclude={exclude}", "--comment={token}", "{script}", "{wave}", "{last}"],
             "after": [*argv, "after", "--dependency={job}", "--comment={token}", "{script}", "{wave}"],
+            "final_refusals": list(Slurm().final_refusals),
             "unset": ["SLURM_JOB_*", "SLURM_RESTART_COUNT"], "node_words": ["invalid node name"], **self.said,
         }  # fmt: skip
         (self.path / "waves" / "continue.json").write_text(json.dumps(said))
 
     def mood(self, *words: str) -> None:
-        """Say what goes wrong in the next calls: refuse, silent, or node (refused where nodes are excluded)."""
+        """Say what goes wrong in the next calls: refuse, silent, node (refused where nodes are excluded), long."""
         (self.spool / "mood").write_text(" ".join(words))
 
     def jobs(self) -> list[list[str]]:

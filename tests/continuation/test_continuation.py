@@ -482,6 +482,22 @@ def test_a_refusal_is_asked_again_and_then_told(desk: Make) -> None:
     assert (one.stopped(), len(one.jobs())) == ({}, 2)
 
 
+def test_a_refusal_for_time_is_not_asked_again(desk: Make) -> None:
+    one = desk(STUDY)
+    wave = one.first_wave()
+    one.mood("none", "long", "long")
+    said = one.go_on(wave, "--seconds", "60")
+    assert "wave 2 runs, but no job continues the run after it" in said
+    assert "trying again" not in said
+    assert [row[1] for row in one.jobs()] == ["wave"]
+
+
+def test_a_site_without_a_partition_for_continuations_has_none(desk: Make) -> None:
+    one = desk(STUDY, after=[])
+    one.go_on(one.first_wave())
+    assert [row[1] for row in one.jobs()] == ["wave"]
+
+
 def test_a_wave_that_nothing_follows_is_told(desk: Make) -> None:
     one = desk(STUDY)
     wave = one.first_wave()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import signal
 import subprocess
 import time
@@ -14,6 +15,7 @@ from typing import Any
 import pytest
 
 from continuation.desk import Desk, ended
+from packhorse.plan.waves import planned_ranges
 from running.project import Project, bits, marked, until
 from worker.old import oldest_python
 
@@ -368,3 +370,81 @@ def test_a_checkpoint_of_another_code_is_not_picked_up(desk: Make, project: Proj
         lease.unlink()
     one.array(wave)
     assert not folder.exists(), "with the same code it went on, and ended well"
+
+
+# Jobs that a scheduler does not end, or starts again too late
+
+
+def test_a_worker_that_its_scheduler_cannot_end_looks_for_the_cancellation(
+    desk: Make, project: Project, tmp_path: Path
+) -> None:
+    folder = gate(project, tmp_path, 2)
+    one = desk(gated(folder, 30))
+    wave = one.first_wave(elements=1, slots=1)
+    worker = one.start(wave)
+    until((folder / "begun-2").exists)
+    (one.path / "cancelled").touch()
+    assert "the run was cancelled; this worker ends" in ended(worker)
+    assert len(list(folder.glob("begun-*"))) <= 4, "no task began after it"
+    assert {"end": "stopped"}.items() <= one.lines("end")[0].items()
+
+
+def test_an_element_that_starts_again_after_its_wave_was_replaced_begins_nothing(
+    desk: Make, project: Project, tmp_path: Path
+) -> None:
+    """A TORQUE node that comes back starts its jobs again: pbs_mom -r."""
+    folder = gate(project, tmp_path, 2)
+    one = desk(gated(folder, 12))
+    wave = one.first_wave(elements=1, slots=1)
+    worker = one.start(wave)
+    until(lambda: one.lines("index") and (folder / "begun-2").exists())
+    os.killpg(worker.pid, signal.SIGKILL)
+    worker.communicate()
+    (folder / "free").write_text("100")
+    one.go_on(wave)
+    assert "a later wave has the tasks of wave 1; no task begins" in ended(one.start(wave))
+    submission = one.kept.of(2)
+    assert submission is not None
+    one.array(2, owner=submission.job)
+    assert "12 of 12 tasks succeeded" in one.go_on(2)
+    records = [record["index"] for record in one.lines("index")]
+    assert sorted(records) == list(range(12)), "each once"
+
+
+# Memory without control groups
+
+
+@pytest.mark.parametrize("kind", ["command", "function"])
+def test_a_task_that_runs_into_the_limit_of_a_process_gets_more_memory(
+    desk: Make, project: Project, kind: str
+) -> None:
+    """TORQUE without control groups sets RLIMIT_DATA: nothing is killed, and allocations fail."""
+    hungry = "bytearray(1 << 30)\n"
+    project.write(
+        big_py=f"import sys\nx = {hungry}print(1)\n",
+        model_py=f"def f(n):\n    x = {hungry}    return n\n",
+    )
+    kinds = {"command": {"command": "python big.py {n}"}, "function": {"function": "model:f"}}
+    base = {"script": "base.sh", "elements": 1, "slots": 1, "cores": 1, "seconds": 3600}
+    one = desk(
+        {**kinds[kind], "parameters": {"n": {"range": [60]}}},
+        rungs=[
+            {**base, "name": "base", "memory": 500, "task_memory": 436},
+            {**base, "name": "memory", "memory": 936, "task_memory": 872},
+        ],
+    )
+    wave = one.first_wave(elements=1, slots=1, memory=500)
+
+    def limited() -> None:
+        resource.setrlimit(resource.RLIMIT_DATA, (500 << 20, 500 << 20))
+
+    ended(one.start(wave, preexec_fn=limited), 4)  # the first tasks all failed in the same way
+    records = one.lines("index")
+    assert {record["outcome"] for record in records} == {"MEMORY"}
+    assert records[0]["cause"] == "MemoryError (each process may have 500 MiB)"
+    one.go_on(wave)
+    assert not one.stopped(), "all that failed is that there was too little memory"
+    submission = one.kept.of(2)
+    assert submission is not None
+    assert (submission.rung, submission.memory) == ("memory", 936)
+    assert sum(b - a for a, b in planned_ranges(one.run.plan(2))) == 60

@@ -6,6 +6,7 @@ The glossary in docs/design.md has the words that take the place of the retired 
 from __future__ import annotations
 
 import ast
+import functools
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -145,30 +146,43 @@ def words_of(name: str) -> set[str]:
     return {word.lower() for word in re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", name)}
 
 
-@pytest.mark.parametrize("path", checked(), ids=lambda path: str(path.relative_to(SOURCE)))
-def test_retired_words_are_no_names(path: Path) -> None:
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    found = [(0, path.stem), *names(tree)]
-    wrong = [
-        f"{path.name}:{line}: {name} ({RETIRED[word]})"
-        for line, name in found
-        for word in words_of(name) & RETIRED.keys()
-    ]
-    wrong += [f"{path.name}:{line}: {name} ({VAGUE[name]})" for line, name in found if name in VAGUE]
+@functools.cache
+def sources() -> dict[str, tuple[str, ast.Module]]:
+    """Return the text and the syntax tree of each file that is held to this."""
+    found = {str(path.relative_to(SOURCE)): path.read_text(encoding="utf-8") for path in checked()}
+    return {name: (text, ast.parse(text)) for name, text in found.items()}
+
+
+def test_retired_words_are_no_names() -> None:
+    wrong = []
+    for file, (_, tree) in sources().items():
+        found = [(0, Path(file).stem), *names(tree)]
+        wrong += [
+            f"{file}:{line}: {name} ({RETIRED[word]})"
+            for line, name in found
+            for word in words_of(name) & RETIRED.keys()
+        ]
+        wrong += [f"{file}:{line}: {name} ({VAGUE[name]})" for line, name in found if name in VAGUE]
     assert wrong == []
 
 
-@pytest.mark.parametrize("path", checked(), ids=lambda path: str(path.relative_to(SOURCE)))
-def test_texts_are_plain(path: Path) -> None:
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    assert [f"{path.name}:{line}: {fault}" for line, text in texts(tree) for fault in faults(text)] == []
+def test_texts_are_plain() -> None:
+    assert [
+        f"{file}:{line}: {fault}"
+        for file, (_, tree) in sources().items()
+        for line, text in texts(tree)
+        for fault in faults(text)
+    ] == []
 
 
-@pytest.mark.parametrize("path", checked(), ids=lambda path: str(path.relative_to(SOURCE)))
-def test_comments_are_plain(path: Path) -> None:
-    lines = enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
-    comments = [(line, text.partition("# ")[2]) for line, text in lines if "# " in text]
-    assert [f"{path.name}:{line}: {fault}" for line, text in comments for fault in faults(text)] == []
+def test_comments_are_plain() -> None:
+    assert [
+        f"{file}:{number}: {fault}"
+        for file, (text, _) in sources().items()
+        for number, line in enumerate(text.splitlines(), 1)
+        if "# " in line
+        for fault in faults(line.partition("# ")[2])
+    ] == []
 
 
 def pages() -> list[Path]:
@@ -176,10 +190,13 @@ def pages() -> list[Path]:
     return sorted(DOCS.rglob("*.md"))
 
 
-@pytest.mark.parametrize("path", pages(), ids=lambda path: str(path.relative_to(DOCS)))
-def test_pages_are_plain(path: Path) -> None:
-    prose = re.sub(r"^```.*?^```", "", path.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
-    assert [fault for line in prose.splitlines() if line[:1] != "|" for fault in faults(line)] == []
+def test_pages_are_plain() -> None:
+    wrong = []
+    for path in pages():
+        prose = re.sub(r"^```.*?^```", "", path.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+        lines = [line for line in prose.splitlines() if line[:1] != "|"]
+        wrong += [f"{path.relative_to(DOCS)}: {fault}" for line in lines for fault in faults(line)]
+    assert wrong == []
 
 
 def faults(text: str) -> Iterator[str]:

@@ -62,12 +62,11 @@ def test_no_file_or_folder_is_an_attic() -> None:
     assert [str(name) for name in names if ATTICS & {Path(part).stem for part in name.parts}] == []
 
 
-@pytest.mark.parametrize("path", PYTHON, ids=lambda path: str(path.relative_to(ROOT)))
-def test_every_module_says_what_it_is_for(path: Path) -> None:
-    said = ast.get_docstring(ast.parse(path.read_text()))
-    assert said, f"{path.relative_to(ROOT)} needs a docstring of one line"
-    first = said.splitlines()[0]
-    assert first.endswith((".", "?", ":")), f"the docstring's first line is not a sentence: {first}"
+def test_every_module_says_what_it_is_for() -> None:
+    said = {path.relative_to(ROOT): ast.get_docstring(ast.parse(path.read_text())) or "" for path in PYTHON}
+    assert [path for path, text in said.items() if not text] == [], "they need a docstring of one line"
+    wrong = {path: text for path, text in said.items() if not text.splitlines()[0].endswith((".", "?", ":"))}
+    assert wrong == {}, "a docstring's first line is not a sentence"
 
 
 @pytest.mark.parametrize("path", REQUIREMENTS, ids=lambda path: path.name)

@@ -34,7 +34,7 @@ class Site:
     def __init__(self, dialect: str, folder: Path, project: Project) -> None:
         self.dialect, self.folder, self.project = dialect, folder, project
         (folder / "bin").mkdir(parents=True)
-        for name in ("qsub", "qstat", "qdel", "qrls"):
+        for name in ("qsub", "qstat", "qdel", "qrls", "pbsnodes"):
             program = folder / "bin" / name
             argv = shlex.join(map(str, (sys.executable, STANDIN, dialect, folder, name)))
             program.write_text(f'#!/bin/sh\nexec {argv} "$@"\n')
@@ -44,6 +44,10 @@ class Site:
     def mood(self, *moods: dict[str, Any]) -> None:
         """Say what the next calls of qsub do in place of taking a job and printing its number."""
         (self.folder / "moods.json").write_text(json.dumps(moods))
+
+    def dead(self, overdue: int, *elements: str) -> None:
+        """Let the node of these elements not answer, and them be so many seconds past their time."""
+        (self.folder / "dead.json").write_text(json.dumps(dict.fromkeys(elements, overdue)))
 
     def jobs(self) -> list[dict[str, Any]]:
         """Return all jobs that were ever taken."""

@@ -1,11 +1,13 @@
-"""A stand-in for TORQUE and OpenPBS: qsub, qstat, qdel and qrls, which really start the scripts they are given, here.
+"""A stand-in for TORQUE and OpenPBS: qsub, qstat, qdel, qrls and pbsnodes, which really start the scripts they are given, here.
 
 It is no TORQUE: it says so (`qsub --version`), knows one user, one machine and the options that Packhorse types, and refuses all
 others. Its answers have the form of captured ones; what a real server says is in captures/. There is no daemon: every command, and
 every job at its end, looks for jobs that may start.
 
 `standin.py DIALECT FOLDER PROGRAM ARGUMENTS`; the folder has `jobs.json`, scripts and outputs, and `moods.json`: what the next calls
-of qsub say in place of the truth. With `away` in it nobody answers, with `closed` no job starts.
+of qsub say in place of the truth. With `away` in it nobody answers, with `closed` no job starts, and with
+`forgets` nothing is known of jobs that are over (TORQUE with keep_completed=0, OpenPBS without history). `dead.json` names elements whose
+node does not answer, and the seconds by which they are past their time: as on TORQUE they run for ever (captures/torque/live).
 """
 
 from __future__ import annotations
@@ -75,11 +77,15 @@ class Server:
         if not found:
             return None
         job = next((one for one in self.jobs if one["number"] == int(found[1])), None)
+        if job is not None and (self.folder / "forgets").exists() and self.over(job):
+            job = None
         if job is None or job["array"] != (found[2] is not None):
             return None
         return job, [found[2]] if found[2] else list(job["elements"])
 
     def over(self, job: Job) -> bool:
+        if any(self.number(job, name) in _dead(self) for name in job["elements"]):
+            return False
         return all(one["state"] == "C" for one in job["elements"].values())
 
     def _start_what_may(self) -> None:
@@ -234,7 +240,13 @@ def qdel(server: Server, words: list[str]) -> int:
                 status = 153
                 continue
             job, names = found
-            for element in (job["elements"][name] for name in names):
+            dead = _dead(server)
+            for name, element in ((name, job["elements"][name]) for name in names):
+                if server.number(job, name) in dead:
+                    if "[]" not in word:
+                        complain(f"qdel: Server could not connect to MOM {server.number(job, name)}")
+                        status = 224
+                    continue
                 element["deleted"] = True
                 if element["state"] == "Q":
                     element.update(state="C", end=time.time())
@@ -242,6 +254,20 @@ def qdel(server: Server, words: list[str]) -> int:
                     with contextlib.suppress(ProcessLookupError):
                         os.killpg(element["shell"], signal.SIGTERM)
     return status
+
+
+def _dead(server: Server) -> dict[str, int]:
+    path = server.folder / "dead.json"
+    return json.loads(path.read_text()) if path.exists() else {}
+
+
+def pbsnodes(server: Server, words: list[str]) -> int:
+    """List the nodes that do not answer."""
+    if words != ["-l"]:
+        return 2
+    if _dead(server):
+        say("n02                  down,job-exclusive")
+    return 0
 
 
 def qrls(server: Server, words: list[str]) -> int:
@@ -264,6 +290,12 @@ def qstat(server: Server, arguments: list[str]) -> int:
         return 255 if server.dialect == "openpbs" else 111
     options, words = getopt.getopt(arguments, "u:f1txF:Q")
     flags = {name for name, _ in options}
+    forgets = (server.folder / "forgets").exists()
+    if forgets and server.dialect == "openpbs" and "-x" in flags:
+        complain(
+            "PBS is not configured to maintain job history"
+        )  # with status 0; captures: qstat-x-no-history
+        return 0
     if "-Q" in flags:
         queue = {
             "queue_type": "Execution",
@@ -280,7 +312,7 @@ def qstat(server: Server, arguments: list[str]) -> int:
         return 0
     with server.open():
         if "-u" in flags:
-            return _listed(server, ended="-x" in flags or server.dialect == "torque")
+            return _listed(server, ended=not forgets and ("-x" in flags or server.dialect == "torque"))
         found = [server.named(word) for word in words]
         told = [one for each in found if each for one in _told(server, *each)]
     if "-F" in flags:
@@ -307,7 +339,7 @@ def _listed(server: Server, *, ended: bool) -> int:
 
 def _letter(server: Server, job: Job) -> str:
     states = [one["state"] for one in job["elements"].values()]
-    if all(state == "C" for state in states):
+    if server.over(job):
         return "C" if server.dialect == "torque" else "F"
     if "R" in states or "C" in states:
         return "B" if server.dialect == "openpbs" and job["array"] else "R"
@@ -341,7 +373,15 @@ def _told(server: Server, job: Job, names: list[str]) -> Iterator[tuple[str, dic
             told["exit_status" if server.dialect == "torque" else "Exit_status"] = element["exit"]
         elif element["state"] == "C" and server.dialect == "openpbs":
             told |= {"substate": 91, "comment": "Subjob finished"}
-        yield server.number(job, name), told
+        number = server.number(job, name)
+        yield number, told | _told_of_dead(_dead(server).get(number))
+
+
+def _told_of_dead(overdue: int | None) -> dict[str, Any]:
+    """Return what the server says of an element whose node does not answer, whatever became of it."""
+    if overdue is None:
+        return {}
+    return {"job_state": "R", "exec_host": "n02/0", "Walltime.Exceeded": -overdue}
 
 
 def _flat(attributes: dict[str, Any]) -> Iterator[tuple[str, Any]]:
@@ -362,7 +402,7 @@ def main(dialect: str, folder: str, program: str, *arguments: str) -> int:
         return 0
     if program == "job":
         return work(server, int(arguments[0]), arguments[1])
-    programs = {"qsub": qsub, "qstat": qstat, "qdel": qdel, "qrls": qrls}
+    programs = {"qsub": qsub, "qstat": qstat, "qdel": qdel, "qrls": qrls, "pbsnodes": pbsnodes}
     return programs[program](server, list(arguments))
 
 

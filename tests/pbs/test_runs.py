@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 from typing import Any
@@ -15,18 +16,16 @@ from pbs.conftest import Site
 from schedulers.captured import cases
 
 WORK = """
-    import json, pathlib, sys, time
-    n = int(sys.argv[1])
-    time.sleep(float(sys.argv[2]))
-    print(json.dumps({"twice": 2 * n}))
+    sleep "$2"
+    echo "{\\"twice\\": $((2 * $1))}"
 """
 VERSIONS = {"torque": "6.1.3", "openpbs": "23.06.06"}
 
 
 def study(site: Site, tasks: int = 24, seconds: float = 0.02, **more: Any) -> None:
-    site.project.write(work_py=WORK)
+    site.project.write(work_sh=WORK)
     site.project.study(
-        command=f"python work.py {{n}} {seconds}",
+        command=f"sh work.sh {{n}} {seconds}",
         parameters={"n": {"range": [tasks]}},
         resources={"time": "1 min", "memory": "50 MB"},
         cluster={"max_jobs": 2},
@@ -111,6 +110,16 @@ def test_what_a_real_server_refused_is_told_and_leaves_nothing(site: Site) -> No
     check(site)
 
 
+def test_a_continuation_that_is_refused_for_its_time_is_asked_for_once(site: Site) -> None:
+    study(site)
+    site.mood({"takes": True}, captured(site, "qsub-refused-walltime-over-limit"))
+    said = run(site)
+    assert said.count("the site refuses the continuation job") == 1
+    assert "trying again" not in said
+    assert site.tokens() == ["1"], "and not without its dependency, which would start it beside its wave"
+    check(site)
+
+
 def test_a_server_that_is_away_for_a_while_is_asked_again(site: Site) -> None:
     study(site)
     site.mood(captured(site, "qsub-server-stopped"))
@@ -133,6 +142,60 @@ def test_status_says_how_jobs_stand(site: Site) -> None:
     assert len(site.jobs()) == 2, "a wave, and what would have followed it"
     stand = site.until(lambda: (s := site.project.command("status", "s")) and "cancelled" in s and s)
     assert "400" in stand
+
+
+@pytest.mark.parametrize("site", ["torque"], indirect=True)
+def test_done_is_done_whatever_the_server_says(site: Site) -> None:
+    study(site, tasks=4)
+    run(site)
+    site.dead(1000, "0[1].pbs01.example.org")  # that its element runs for ever
+    assert "s: done, 4 of 4 tasks done" in site.project.command("status", "s")
+    (site.folder / "dead.json").unlink()
+    # A wave that was planned while a worker of the wave before, which counted as lost, was still at work.
+    waves = site.project.directory / "waves"
+    shutil.copytree(waves / "1", waves / "2")
+    for name, changes in (("plan", {"wave": 2, "follows": 1}), ("submission", {"wave": 2, "job": "9.pbs01"})):
+        path = waves / "2" / f"{name}.json"
+        path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+    assert "s: done, 4 of 4 tasks done" in site.project.command("status", "s")
+    (site.folder / "away").touch()
+    site.until(
+        lambda: "no reply" in (said := site.project.command("status", "s")) and "s: done, 4 of 4" in said
+    )
+
+
+@pytest.mark.parametrize("site", ["torque"], indirect=True)
+def test_cancel_says_what_remains_on_a_node_that_does_not_answer(site: Site) -> None:
+    study(site, tasks=400, seconds=0.1)
+    run(site, "--detach")
+    site.until(lambda: len(site.running()) == 2)
+    job = json.loads((site.project.directory / "waves/1/submission.json").read_text())["job"]
+    element = job.replace("[]", "[1]")
+    site.dead(0, element)
+    said = site.project.command("cancel", "s", code=5)
+    assert f"1 job did not end: {element} on n02: the node of the job does not answer" in said
+    assert "a worker that still runs there ends by itself; the site's staff can remove the job (qdel " in said
+    site.until(lambda: not site.running())  # the worker has seen that the run was cancelled
+
+
+@pytest.mark.parametrize("site", ["torque"], indirect=True)
+def test_a_dead_node_does_not_hold_up_the_rest(site: Site) -> None:
+    study(site, tasks=60, seconds=0.3)
+    run(site, "--detach")
+    elements = site.until(lambda: len(site.running()) == 2 and site.running())
+    job = json.loads((site.project.directory / "waves/1/submission.json").read_text())["job"]
+    journals = site.project.directory / "journal"
+    site.until(lambda: any(b'"index":' in path.read_bytes() for path in journals.glob("1-1-*.ndjson")))
+    os.killpg(elements[1]["shell"], signal.SIGKILL)
+    site.dead(1000, job.replace("[]", "[1]"))
+    said = site.until(lambda: (s := site.project.command("status", "s")) and "is lost" in s and s)
+    assert f"job {job.replace('[]', '[1]')} is lost: its time is over and its node n02 is down" in said
+    assert "the run command submits the next wave in its place: packhorse run" in site.until(
+        lambda: (s := site.project.command("status", "s")) and "in its place" in s and s
+    )
+    said = run(site)
+    assert "can never start: it waits for another job to end; this command does its work" in said
+    check(site, 60)
 
 
 def test_a_wave_that_somebody_deletes_is_followed_by_none(site: Site) -> None:

@@ -111,7 +111,7 @@ def test_what_a_site_has_purged_does_not_hold_a_run_there(connected: Laptop, don
     folder = far(done)
     folder.rename(f"{folder}-away")
     project(
-        done, "command: python sim.py --n {n} --seed {seed}\nparameters: {n: [10, 20, 30]}\nreplicates: 20\n"
+        done, "command: python sim.py --n {n} --seed {seed}\nparameters: {n: [10, 20, 30]}\nreplicates: 5\n"
     )
     said = connected.run("run", "study.yaml", "--site", "key", cwd=done)
     assert said.returncode == 5
@@ -119,7 +119,7 @@ def test_what_a_site_has_purged_does_not_hold_a_run_there(connected: Laptop, don
     ran = connected.run("run", "study.yaml", "--keep", cwd=done)
     assert ran.returncode == 0, ran
     assert "does not exist on key" in ran.stderr
-    assert len(table(done)) == 60
+    assert len(table(done)) == 15
 
 
 def test_without_a_login_the_last_known_state_is_shown_with_its_time(connected: Laptop, done: Path) -> None:
@@ -127,14 +127,14 @@ def test_without_a_login_the_last_known_state_is_shown_with_its_time(connected: 
     shown = connected.run("status", "study", cwd=done)
     assert shown.returncode == 0, shown
     assert "key cannot be reached (not connected to key); this is the state of 20" in shown.stdout
-    assert "study: done, 40 of 40 tasks done" in shown.stdout
+    assert "study: done, 10 of 10 tasks done" in shown.stdout
     told = json.loads(connected.run("status", "study", "--json", cwd=done).stdout)
-    assert (told["done"], told["known"] > 1e9) == (40, True)
+    assert (told["done"], told["known"] > 1e9) == (10, True)
     (done / "runs/study/results.csv").unlink()
     collected = connected.run("collect", "study", cwd=done)
     assert collected.returncode == 0, collected
     assert "key cannot be reached" in collected.stdout
-    assert len(table(done)) == 40
+    assert len(table(done)) == 10
     for words in (("logs", "study", "--task", "0"), ("explain", "study", "--task", "0")):
         looked = connected.run(*words, cwd=done)
         assert looked.returncode == 0, looked

@@ -31,4 +31,4 @@ def test_any_login_shell_will_do(laptop: Laptop, shell: str) -> None:
     place = project(laptop.home / "study of 'mine' $x !y")
     done = laptop.run("run", "study.yaml", "--site", "key", cwd=place)
     assert done.returncode == 0, (shell, done)
-    assert len(table(place)) == 40
+    assert len(table(place)) == 10

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from packhorse.model.job import Request
 from packhorse.schedulers import scheduler
+from packhorse.schedulers.scheduler import Scheduler
 
 SLURM, TORQUE, OPENPBS = scheduler("slurm"), scheduler("torque"), scheduler("openpbs")
 
@@ -127,11 +128,11 @@ def test_lines_after_the_first_command_do_not_count() -> None:
 
 def test_lines_of_another_scheduler_are_told() -> None:
     (note,) = SLURM.read_header("#!/bin/bash\n#PBS -l walltime=1:00:00\nhostname\n").notes
-    assert note.startswith("line 2: #PBS is for TORQUE and PBS; this scheduler reads #SBATCH")
+    assert note.startswith("line 2: this scheduler reads #PBS lines, too, as far as it knows their options")
     (note,) = TORQUE.read_header("#!/bin/bash\n#SBATCH --time=5\nhostname\n").notes
     assert note.startswith("line 2: #SBATCH is for Slurm; this scheduler reads #PBS")
     assert (
-        SLURM.read_header("#!/bin/bash\n#SBATCH --time=5\n#PBS -l walltime=1:00:00\nhostname\n").notes == ()
+        TORQUE.read_header("#!/bin/bash\n#SBATCH --time=5\n#PBS -l walltime=1:00:00\nhostname\n").notes == ()
     )
 
 
@@ -151,3 +152,35 @@ def test_any_text_can_be_a_head(parts: list[str], prefix: str) -> None:
 def test_any_values_can_stand_in_a_head(text: str) -> None:
     SLURM.read_header(f"#SBATCH {text}\n")
     TORQUE.read_header(f"#PBS {text}\n")
+
+
+@pytest.mark.parametrize(
+    ("dialect", "line", "why"),
+    [
+        (SLURM, "#SBATCH --output=$HOME/logs/%j.out", "line 2: sbatch does not expand '$HOME/logs/%j.out'"),
+        (SLURM, "#SBATCH -e /scratch/${USER}/x.err", "with %u for your user name"),
+        (SLURM, "#SBATCH -o ~/x.out", "sbatch does not expand '~/x.out'"),
+        (SLURM, "#SBATCH -D $SCRATCH", "does not expand '$SCRATCH'"),
+        (SLURM, "#SBATCH --clusters=two", "another cluster"),
+        (SLURM, "#SBATCH -W", "--wait cannot be in a script for packhorse submit"),
+        (SLURM, "#SBATCH --quiet", "no job number"),
+        (TORQUE, "#PBS -I", "an interactive job"),
+        (OPENPBS, "#PBS -W umask=022,block=true", "-W block cannot be in a script"),
+        (OPENPBS, "#PBS -z", "no job number"),
+    ],
+)
+def test_a_script_whose_job_would_be_lost_is_refused(dialect: Scheduler, line: str, why: str) -> None:
+    (sentence,) = dialect.read_header(f"#!/bin/bash\n{line}\nhostname\n").refusals
+    assert why in sentence
+
+
+def test_what_a_scheduler_expands_itself_is_not_refused() -> None:
+    for line in (
+        "--output=/scratch/%u/%x-%j.out",
+        "--output=costs$5.out",
+        "--array=1-3",
+        "--hold",
+        "--comment=x",
+    ):
+        assert SLURM.read_header(f"#!/bin/bash\n#SBATCH {line}\n").refusals == ()
+    assert TORQUE.read_header("#!/bin/bash\n#PBS -o $HOME/x.out\n").refusals == ()

@@ -24,7 +24,7 @@ from packhorse.schedulers import scheduler
 from packhorse.schedulers.scheduler import NoReply
 from packhorse.schedulers.torque import queue
 from packhorse.worker.waves.scheduler_commands import fill_command, matches, parse_job_id, placeholders
-from schedulers.captured import Case, cases, named, told
+from schedulers.captured import FOLDER, Case, cases, named, told
 
 TORQUE = scheduler("torque")
 VERSION = "6.1.3"
@@ -600,3 +600,51 @@ def test_jobs_of_others_than_ours_are_remembered_for_a_while() -> None:
 @pytest.mark.parametrize(("word", "kind"), [("held u", "held"), ("held s", "dependent"), ("held l", "waiting"), ("held ul", "held"), ("", "waiting"), ("H", "held")])  # fmt: skip
 def test_a_job_waits_is_held_or_depends(word: str, kind: str) -> None:
     assert TORQUE.wait_kind(word) == kind
+
+
+DEAD = (FOLDER / "torque" / "live-6.1.3-dead-node.txt").read_text()  # one live session, command by command
+
+
+def live(command: str) -> Answer:
+    """Return what a live server answered to a command."""
+    said = DEAD.partition(f"# command: {command}\n")[2].partition("# command: ")[0]
+    text, _, status = said.partition("# exit code: ")
+    stdout, stderr = ("", text) if text.startswith("q") else (text + status.partition("\n")[2], "")
+    return Answer(status=int(status[:3] or 0), stdout=stdout, stderr=stderr)
+
+
+def asked_of_dead(exceeded: int, nodes: str) -> tuple[list[Job], list[str]]:
+    """Return the jobs of the live session, and the programs that were asked."""
+    listing = "\nh:\nJob\n------\n57[].pbs01.exampl tess batch mom -- 1 4 464mb 00:10:00 R --\n"
+    answers = {
+        "qstat -u": Answer(status=0, stdout=listing, stderr=""),
+        "qstat -f": Answer(
+            status=0,
+            stdout=live("qstat -f -1 -t 57[]").stdout.replace("Exceeded = -155", f"Exceeded = -{exceeded}"),
+            stderr="",
+        ),
+        "pbsnodes -l": Answer(status=0, stdout=nodes, stderr=""),
+    }
+    programs: list[str] = []
+
+    def ask(command: Command) -> Answer:
+        programs.append(" ".join(command.argv[:2]))
+        return answers[programs[-1]]
+
+    found = run_dialogue(TORQUE.jobs("tess"), ask)
+    assert isinstance(found, list)
+    return found, programs
+
+
+def test_a_job_that_is_overdue_on_a_dead_node_is_lost() -> None:
+    (job,), programs = asked_of_dead(400, live("pbsnodes -l all").stdout)
+    assert (job.job, job.element, job.name, job.state) == ("57[].pbs01.example.org", 1, "mom", "UNKNOWN")
+    assert job.lost == "its time is over and its node n02 is down"
+    assert programs == ["qstat -u", "qstat -f", "pbsnodes -l"]
+
+
+@pytest.mark.parametrize(("exceeded", "nodes"), [(155, "n02 down\n"), (400, "n01 down\nn02 offline\n")])
+def test_a_job_within_its_margin_or_on_a_living_node_is_not_lost(exceeded: int, nodes: str) -> None:
+    (job,), programs = asked_of_dead(exceeded, nodes)
+    assert (job.state, job.lost) == ("RUNNING", "")
+    assert ("pbsnodes -l" in programs) == (exceeded > 300)

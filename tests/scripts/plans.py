@@ -124,7 +124,7 @@ def rendered(case: Case, home: Path, dialect: str = "slurm", job: str = "") -> d
         place,
         speaker,
         found.request(place, study),
-        found.rungs,
+        found,
         Caps(),
     )
     said = msgspec.json.decode((run.path / "waves" / "continue.json").read_bytes())

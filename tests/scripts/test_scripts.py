@@ -57,14 +57,28 @@ def test_the_status_of_the_program_is_the_jobs() -> None:
     assert (done.returncode, done.stderr) == (7, "")
 
 
-def test_a_module_that_cannot_be_loaded_ends_the_job_with_its_message() -> None:
+def test_a_module_that_cannot_be_loaded_ends_the_job_with_its_message(tmp_path: Path) -> None:
     module = "module() { echo \"Unable to locate a modulefile for '$2'\" >&2; return 1; }"
-    done = run(job_script([], "x", ["module load r/9"], ["echo", "started"], [module]))
+    script = tmp_path / "job.sh"
+    script.write_text(job_script([], "x", ["module load r/9"], ["echo", "started"], [module]))
+    done = subprocess.run(["bash", script], capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert done.stdout == ""
-    first, second = done.stderr.splitlines()
+    first, second, third = done.stderr.splitlines()
     assert first == "Unable to locate a modulefile for 'r/9'"
-    assert second.startswith("packhorse: the job ended before its program started")
+    assert second == "packhorse: status 1 of a line of setup: module load r/9"
+    assert third.startswith("packhorse: the job ended before its program started")
+
+
+@pytest.mark.parametrize("line", ["test -d /no/such/folder", "(exit 3)", "cd . && grep -q x /dev/null"])
+def test_a_line_of_setup_that_fails_without_a_word_is_named_with_its_status(
+    line: str, tmp_path: Path
+) -> None:
+    script = tmp_path / "job.sh"
+    script.write_text(job_script([], "x", ["true", line, "echo after"], ["echo", "started"], ["false"]))
+    done = subprocess.run(["bash", script], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (3 if "3" in line else 1, "")
+    assert f"packhorse: status {done.returncode} of a line of setup: {line}\n" in done.stderr
 
 
 def test_a_node_without_modules_ends_the_job() -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from packhorse.cluster.queue import Queue
+from packhorse.cluster.queue import Queue, end_jobs
 from packhorse.model.errors import RunError, UsageError
 from packhorse.model.job import Details, Job
 from packhorse.model.site import Site
@@ -71,11 +71,25 @@ def cancel_job(reference: JobReference) -> str:
         alive = _alive_parts(queue, reference)
         if not alive:
             raise _not_alive(queue, reference)
-        error = queue.cancel([reference.word if reference.element is not None else alive[0].job])
-        if error:
-            raise RunError(f"{site} did not cancel job {reference.word}: {error}", "run the command again")
+        again = f"packhorse cancel {site}:{reference.word}"
+        if reference.element is None:
+            end_jobs(queue, lambda: _alive_parts(queue, reference), lambda job: job.job, again)
+        else:
+            _cancel_element(queue, reference, again)
     name = f" ({alive[0].name})" if alive[0].name else ""
     return f"cancelled job {reference.word} of {site}{name}"
+
+
+def _cancel_element(queue: Queue, reference: JobReference, again: str) -> None:
+    """Cancel one element of an array; those that wait are one row, in which it has no number of its own."""
+    error = queue.cancel([reference.word])
+    if error:
+        raise RunError(f"{reference.site.name} did not cancel job {reference.word}: {error}", again)
+
+    def element() -> list[Job]:
+        return [job for job in _alive_parts(queue, reference) if job.element == reference.element]
+
+    end_jobs(queue, element, lambda _: reference.word, again)
 
 
 def _alive_parts(queue: Queue, reference: JobReference) -> list[Job]:

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
 
 import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
 from packhorse.model.job import Request
+from packhorse.plan.continuation import Continuation
 from packhorse.plan.shape import Rung
-from packhorse.project.placement import Place
+from packhorse.project.placement import Place, Proposal
 from packhorse.remote.run_store import RunStore
 from packhorse.rundir.files import write_file
 from packhorse.schedulers.scheduler import Scheduler
 from packhorse.schedulers.script import Raw, job_script
 
-CONTINUE_SECONDS = 900  # of a continuation: it folds journals, and retries a submission that was refused
 TOKEN = "{token}"  # noqa: S105 - a placeholder
 ABOUT_WAVE = """\
 One job of a Packhorse run: a worker that runs tasks until none is left, or until its time is nearly over.
@@ -27,7 +26,6 @@ The worker sets the number of threads for each task (OMP_NUM_THREADS and the lik
 ABOUT_CONTINUATION = """\
 Starts when the jobs of wave ${wave} have ended, whether they failed or not, and submits another wave for the
 tasks without a result. It needs no other program or login."""
-CONTINUE_MEMORY = 600  # MiB, for a million tasks
 
 
 class Caps(Struct, frozen=True, kw_only=True):
@@ -39,19 +37,24 @@ class Caps(Struct, frozen=True, kw_only=True):
 
 
 def render(
-    store: RunStore, place: Place, dialect: Scheduler, base: Request, rungs: Sequence[Rung], caps: Caps
+    store: RunStore, place: Place, dialect: Scheduler, base: Request, proposal: Proposal, caps: Caps
 ) -> None:
     """Write the files that later waves need, before the first wave is submitted.
 
-    `base` is the request of an element without its size, which is that of a rung.
+    `base` is the request of an element without its size, which is that of a rung. Where the proposal has no
+    continuation, `packhorse run` submits later waves.
     """
+    rungs, continuation = proposal.rungs, proposal.continuation
     folder = store.run.path / "waves"
     for rung in rungs:
         write_file(folder / f"job-{rung.name}.sh", wave_script(store, place, dialect, base, rung), 0o700)
-    write_file(folder / "continue.sh", continue_script(store, place, dialect, base), 0o700)
+    after: list[str] = []
+    if continuation is not None:
+        write_file(folder / "continue.sh", continue_script(store, place, dialect, base, continuation), 0o700)
+        after = dialect.submit_template(_continuation_request(store, base), after=True)
     mail = place.asked.mail and place.asked.mail_when
     if mail:
-        write_file(folder / "mail.sh", mail_script(place, dialect, base), 0o700)
+        write_file(folder / "mail.sh", mail_script(place, dialect, base, continuation), 0o700)
     templates = {
         "format": "packhorse-continue",
         "version": 1,
@@ -60,12 +63,13 @@ def render(
         "latency": place.site.latency,
         "rungs": [_rung(store, rung) for rung in rungs],
         "submit": dialect.submit_template(_wave_request(store, base)),
-        "after": dialect.submit_template(_continuation_request(store, base), after=True),
+        "after": after,
         "release": dialect.release_argv("{job}"),
         "asked": _cancelled_query(dialect),
         "unset": list(dialect.unset),
         "memory_words": list(dialect.memory_words),
         "node_words": list(dialect.node_words),
+        "final_refusals": list(dialect.final_refusals),
         "compute_submits": place.site.compute_submits,
         "mail": _mail(store, place, dialect, base) if mail else None,
         **msgspec.to_builtins(caps),
@@ -102,34 +106,51 @@ def wave_script(store: RunStore, place: Place, dialect: Scheduler, base: Request
     return job_script(head, about, setup_lines(place), program, place.site.setup, first)
 
 
-def continue_script(store: RunStore, place: Place, dialect: Scheduler, base: Request) -> str:
+def continue_script(
+    store: RunStore, place: Place, dialect: Scheduler, base: Request, continuation: Continuation
+) -> str:
     """Return the job script of the continuation, which runs when wave $1 has ended."""
-    request = replace(
-        base, name=f"{base.name}-next", cores=1, memory=CONTINUE_MEMORY, seconds=CONTINUE_SECONDS, options=()
-    )
+    request = _small_request(f"{base.name}-next", dialect, base, continuation)
     program = [store.python, "-S", "-E", f"{store.path}/worker.pyz", "continue", store.path]
-    program += [Raw(f'"${dialect.variables.wave}"'), "--seconds", str(CONTINUE_SECONDS - 60)]
+    program += [Raw(f'"${dialect.variables.wave}"'), "--seconds", str(continuation.patience)]
     first, about = dialect.startup_lines(_output_after(store)), _about(ABOUT_CONTINUATION, dialect)
     return job_script(dialect.directives(request), about, [], program, place.site.setup, first)
 
 
-def mail_script(place: Place, dialect: Scheduler, base: Request) -> str:
+def mail_script(
+    place: Place, dialect: Scheduler, base: Request, continuation: Continuation | None = None
+) -> str:
     """Return the script of a job that does nothing, so that the scheduler sends one mail at its end.
 
     For an array the scheduler would send a mail for each element, and some sites refuse arrays that request mail.
     """
-    request = Request(
-        name=base.name,
-        partition=base.partition,
-        account=base.account,
-        qos=base.qos,
-        cores=1,
+    size = continuation or Continuation(partition=base.partition, seconds=60)
+    request = replace(
+        _small_request(base.name, dialect, base, size),
+        memory=None,
         seconds=60,
+        requeue=True,
         mail=place.asked.mail,
         mail_when=("end",),
     )
     about = "Does nothing: the scheduler's mail at its end reports the end of the run."
     return job_script(dialect.directives(request), about, [], ["true"])
+
+
+def _small_request(name: str, dialect: Scheduler, base: Request, size: Continuation) -> Request:
+    """Return the request of a job of one core that belongs to a run; it is charged as the run's waves are."""
+    return Request(
+        name=name,
+        partition=size.partition,
+        account=base.account,
+        qos=base.qos,
+        cores=1,
+        memory=size.memory,
+        gpus=size.gpus,
+        gres=size.gres,
+        seconds=size.seconds,
+        options=dialect.charged_options(base.options),
+    )
 
 
 def _mail(store: RunStore, place: Place, dialect: Scheduler, base: Request) -> dict[str, object]:

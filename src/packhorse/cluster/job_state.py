@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import shlex
+from pathlib import Path
 from typing import Literal
 
 from msgspec import Struct
 
 from packhorse.cluster.queue import Queue, QueueReply
 from packhorse.model.job import Job
+from packhorse.model.submission import ClusterRun
 from packhorse.rundir.directory import RunDirectory
 from packhorse.rundir.submissions import Submissions
 from packhorse.text.amounts import counted
@@ -31,6 +33,10 @@ class RunJobState(Struct, frozen=True, kw_only=True):
     reason: str = ""  # why queued jobs wait, in plain words
     start: str = ""  # expected, ISO 8601
     needs: str = ""  # the action without which queued jobs never start
+    stuck: tuple[str, ...] = ()  # numbers of continuations that can never start
+    lost: tuple[
+        str, ...
+    ] = ()  # jobs that run as far as the scheduler knows, and will not end, each with the reason
     nodes: tuple[str, ...] = ()
     numbers: tuple[str, ...] = ()  # of all jobs, to cancel them
     asked: float = 0.0  # time of the poll, Unix seconds
@@ -48,17 +54,25 @@ def job_state(run: RunDirectory, queue: Queue, reply: QueueReply) -> RunJobState
         return RunJobState(state="unknown", silent=reply.silent, asked=reply.asked)
     jobs = reply.of(run.about().id)
     numbers = tuple(dict.fromkeys(job.job for _, _, job in jobs))
-    alive = [(wave, following, job) for wave, following, job in jobs if job.state != "GONE"]
+    alive = [one for one in jobs if one[2].state != "GONE" and not one[2].lost]
+    lost = tuple(_lost(queue, job) for _, _, job in jobs if job.lost)
     elements = [(wave, job) for wave, following, job in alive if not following]
     continuations = [job for _, following, job in alive if following]
-    needs = _needs(run, queue, [*(job for _, job in elements), *continuations])
+    waits_for_lost = bool(lost) and not elements
+    stuck = [job for job in continuations if _never_starts(queue, job, waits_for_lost=waits_for_lost)]
+    waiting = [job for job in continuations if job not in stuck]
+    needs = _needs(run, queue, [*(job for _, job in elements), *waiting])
     if not elements:
+        if stuck and not waiting:
+            needs = f"the run command submits the next wave in its place: {run_again(run)}"
         return RunJobState(
             state="following" if continuations else "gone",
             follows=bool(continuations),
             reason=_reason(queue, continuations),
             start=_first_start(continuations),
             needs=needs,
+            stuck=tuple(job.job for job in stuck),
+            lost=lost,
             numbers=numbers,
             asked=reply.asked,
         )
@@ -80,11 +94,25 @@ def job_state(run: RunDirectory, queue: Queue, reply: QueueReply) -> RunJobState
         follows=bool(continuations),
         reason=_reason(queue, queued),
         needs=needs,
+        stuck=tuple(job.job for job in stuck),
+        lost=lost,
         start=_first_start(queued),
         nodes=tuple(sorted({job.node for job in running if job.node})),
         numbers=numbers,
         asked=reply.asked,
     )
+
+
+def _never_starts(queue: Queue, job: Job, *, waits_for_lost: bool) -> bool:
+    if job.state != "QUEUED":
+        return False
+    dependent = queue.dialect.wait_kind(job.reason) == "dependent"
+    return queue.dialect.never_starts(job.reason) or (waits_for_lost and dependent)
+
+
+def _lost(queue: Queue, job: Job) -> str:
+    number = job.job if job.element is None else queue.dialect.element_of(job.job, job.element)
+    return f"job {number} is lost: {job.lost}"
 
 
 def _reason(queue: Queue, jobs: list[Job]) -> str:
@@ -109,6 +137,20 @@ def run_argument(run: RunDirectory) -> str:
     return shlex.quote(run.path.name if run.path.parent.name == "runs" else str(run.path))
 
 
+def run_again(run: RunDirectory) -> str:
+    """Return the command that continues a run on its site."""
+    cluster = Submissions(run).cluster()
+    study = run.about().study
+    target = Path(study).name if study and Path(study).parent == run.path.parent.parent else study
+    command = ["packhorse", "run", target or str(run.path)]
+    return shlex.join([*command, "--site", _site(cluster)] if cluster else command)
+
+
+def _site(cluster: ClusterRun) -> str:
+    """Return the site as the user named it: its name, or the path of its file."""
+    return str(cluster.chosen.get("site", cluster.site.name))
+
+
 def _first_start(jobs: list[Job]) -> str:
     return min((job.start for job in jobs if job.state == "QUEUED" and job.start), default="")
 
@@ -117,6 +159,11 @@ def job_state_line(state: RunJobState) -> str:
     """Return the state of a run's jobs as one line."""
     if state.state == "unknown":
         return f"unknown: no reply from the scheduler ({state.silent}); the jobs continue"
+    lost = "".join(f"; {sentence}" for sentence in state.lost[:SHOWN])
+    return _jobs_line(state) + lost
+
+
+def _jobs_line(state: RunJobState) -> str:
     if state.state == "following":
         waits = f" is waiting ({state.reason})" if state.reason else " is running"
         return f"a wave has ended; its continuation{waits}{_expected(state)}{_action(state)}"

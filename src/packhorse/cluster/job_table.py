@@ -91,14 +91,18 @@ class RunNames(Struct, frozen=True, kw_only=True):
 def job_rows(
     dialect: Scheduler, site: str, jobs: Iterable[Job], ended: Iterable[Ended], names: RunNames
 ) -> list[JobRow]:
-    """Return a row for each job: running, then queued, then ended, the newest first."""
-    alive_parts: dict[str, list[Job]] = {}
-    for job in jobs:
-        if job.state != "GONE":
-            alive_parts.setdefault(job.job, []).append(job)
+    """Return a row for each job: running, then queued, then ended, the newest first.
+
+    The replies on queued and on ended jobs are of two moments: of a part that is in both, the end counts.
+    """
     ended_parts: dict[str, list[Ended]] = {}
     for part in ended:
         ended_parts.setdefault(part.job, []).append(part)
+    over_already = {(part.job, part.element) for parts in ended_parts.values() for part in parts}
+    alive_parts: dict[str, list[Job]] = {}
+    for job in jobs:
+        if job.state != "GONE" and (job.job, job.element) not in over_already:
+            alive_parts.setdefault(job.job, []).append(job)
     alive = [
         _alive_row(dialect, site, parts, ended_parts.pop(job, []), names)
         for job, parts in alive_parts.items()
@@ -137,7 +141,9 @@ def _alive_row(
         state=state,
         counts=counts if sum(counts.values()) > 1 else {},
         word=_word(running) or (first.word if state == "unknown" else ""),
-        reason=_reasons(dialect, waiting),
+        reason="; ".join(
+            filter(None, dict.fromkeys([_reasons(dialect, waiting), *(job.lost for job in jobs)]))
+        ),
         needs=_needs(dialect, site, waiting),
         start=min((job.start for job in waiting if job.start), default=""),
         elapsed=max((job.elapsed for job in running if job.elapsed is not None), default=None),

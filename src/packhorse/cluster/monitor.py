@@ -117,6 +117,9 @@ class Monitor:
             return wave_end(
                 StopRecord(why="cancelled", text="its newest wave was not submitted to a batch system")
             )
+        if state.state == "following" and state.stuck:
+            self._replace_continuation(latest, state)
+            return None
         if state.alive or state.state == "unknown":
             self.absent.clear()
             if state.alive:
@@ -160,6 +163,17 @@ class Monitor:
         self.reporter.say("the jobs of this wave are gone; looking for tasks without a result")
         self.run_continuation(latest)
         return None
+
+    def _replace_continuation(self, latest: Submission, state: RunJobState) -> None:
+        """Cancel a continuation that can never start, and do its work here."""
+        jobs = ", ".join(state.stuck)
+        self.reporter.warn(
+            f"the job that submits the next wave ({jobs}) can never start: {state.reason}; this command does its work"
+        )
+        failure = self.queue.cancel(list(state.stuck))
+        if failure:
+            self.reporter.warn(f"job {jobs} was not cancelled ({failure})")
+        self.run_continuation(latest)
 
     def run_continuation(self, latest: Submission) -> None:
         """Run the continuation of a wave on the login node."""

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping
-from pathlib import Path
 
-from packhorse.cluster.job_state import run_argument
-from packhorse.model.submission import ClusterRun
+from packhorse.cluster.job_state import run_again, run_argument
 from packhorse.rundir.directory import RunDirectory
-from packhorse.rundir.submissions import Submissions
 from packhorse.text.amounts import retry_command
 
 # By `why` in stopped.json.
@@ -51,17 +48,3 @@ def retry_hint(run: RunDirectory, counts: Mapping[str, int]) -> str:
     """Return the command that runs failed tasks again; an empty text where none failed. `counts` are by outcome."""
     command = retry_command(run_argument(run), counts)
     return f"{command} runs them again" if command else ""
-
-
-def run_again(run: RunDirectory) -> str:
-    """Return the command that continues a run on its site."""
-    cluster = Submissions(run).cluster()
-    study = run.about().study
-    target = Path(study).name if study and Path(study).parent == run.path.parent.parent else study
-    command = ["packhorse", "run", target or str(run.path)]
-    return shlex.join([*command, "--site", _site(cluster)] if cluster else command)
-
-
-def _site(cluster: ClusterRun) -> str:
-    """Return the site as the user named it: its name, or the path of its file."""
-    return str(cluster.chosen.get("site", cluster.site.name))

@@ -1,7 +1,9 @@
-"""The scheduler of a site: one poll, at the site's interval, serves all runs of a user."""
+"""The scheduler of a site: one poll, at the site's interval, serves all runs of a user; jobs end when cancelled."""
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -9,6 +11,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from packhorse.model.command import Answer, Command
+from packhorse.model.errors import RunError
 from packhorse.model.job import Ended, Job
 from packhorse.model.site import Site
 from packhorse.model.submission import wave_of
@@ -18,8 +21,13 @@ from packhorse.rundir.shared_reply import SharedReply
 from packhorse.runtime.dialogue import run_dialogue
 from packhorse.schedulers import scheduler
 from packhorse.schedulers.scheduler import NoReply
+from packhorse.text.amounts import counted
 
 ROOT = "0"  # the user id of the administrator, and of what Slurm cancels by itself
+END_SECONDS = 15.0  # for cancelled jobs to end; a worker that is told to end needs a few
+LOOK_SECONDS = 1.0  # between two looks for jobs that were cancelled
+CHUNK = 50  # elements in one command
+SHOWN = 4  # jobs that remain, in one message
 NAMES_SECONDS = 10.0  # for the site's directory of users to answer
 
 
@@ -103,3 +111,63 @@ class Queue:
         """Cancel jobs; return the scheduler's error, or an empty text."""
         self.shared.forget()
         return run_dialogue(self.dialect.cancel(jobs), self.ask) if jobs else ""
+
+
+def end_jobs(
+    queue: Queue, jobs_of: Callable[[], list[Job]], number_of: Callable[[Job], str], again: str
+) -> list[str]:
+    """Cancel jobs until none is left, then each that is left by itself; return the numbers that were cancelled.
+
+    `jobs_of` asks the scheduler for the jobs that are queued or running, `number_of` is what a job is cancelled by, and
+    `again` is the command to repeat. Raises RunError where jobs remain.
+    """
+    numbers: set[str] = set()
+    failure = ""
+    give_up = time.monotonic() + END_SECONDS
+    while left := _not_ending(queue, jobs_of()):
+        # A wave may be submitted while another is cancelled.
+        new = {number_of(job) for job in left} - numbers
+        if new:
+            failure = queue.cancel(sorted(new)) or failure
+            numbers |= new
+        elif time.monotonic() > give_up:
+            _end_each(queue, left, jobs_of, failure, again)
+            break
+        else:
+            time.sleep(min(LOOK_SECONDS, queue.site.poll))
+    return sorted(numbers)
+
+
+def _end_each(
+    queue: Queue, left: list[Job], jobs_of: Callable[[], list[Job]], failure: str, again: str
+) -> None:
+    """Cancel elements by their own numbers; raise RunError for those that remain.
+
+    TORQUE's qdel of an array succeeds although an element runs on a node that does not answer; that of the element
+    says so.
+    """
+    numbers = [_number(queue, job) for job in left]
+    parts = [numbers[at : at + CHUNK] for at in range(0, len(numbers), CHUNK)]
+    failure = "; ".join(dict.fromkeys(filter(None, map(queue.cancel, parts)))) or failure
+    time.sleep(min(LOOK_SECONDS, queue.site.poll))
+    remaining = _not_ending(queue, jobs_of())
+    if not remaining:
+        return
+    names = [_number(queue, job) + (f" on {job.node}" if job.node else "") for job in remaining]
+    more = f" and {len(names) - SHOWN:,} more" if len(names) > SHOWN else ""
+    reason = f": {failure}" if failure else ""
+    first = remaining[0]
+    purge = queue.dialect.purge.replace("JOB", _number(queue, first)).replace("NODE", first.node or "NODE")
+    raise RunError(
+        f"{counted(len(names), 'job')} did not end: {', '.join(names[:SHOWN])}{more}{reason}",
+        f"a worker that still runs there ends by itself; the site's staff can remove the job ({purge}); {again}"
+        " tries again",
+    )
+
+
+def _not_ending(queue: Queue, jobs: list[Job]) -> list[Job]:
+    return [job for job in jobs if job.word not in queue.dialect.ending_words]
+
+
+def _number(queue: Queue, job: Job) -> str:
+    return job.job if job.element is None else queue.dialect.element_of(job.job, job.element)

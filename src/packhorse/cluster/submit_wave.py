@@ -114,11 +114,13 @@ class Submitter:
 
     def submit_continuation(self, wave: Submission) -> Submission:
         """Submit the continuation of a wave; where the site refuses it, `packhorse run` takes its place."""
+        if not self.templates["after"]:
+            return wave
         token = token_of(self.run.about().id, wave.wave, following=True)
         script = f"{self.store.path}/waves/continue.sh"
         fields = placeholders(script, wave.wave, token, job=wave.job)
         job = self._submit(fill_command(self.templates["after"], fields), token)
-        if isinstance(job, SubmissionRefused):
+        if isinstance(job, SubmissionRefused) and "dependency" in job.why.lower():
             # The scheduler may have forgotten a wave that has ended already; then there is no job to depend on.
             job = self._submit(fill_command(self.templates["after"], {**fields, "job": ""}), token)
         if isinstance(job, SubmissionRefused):

@@ -154,7 +154,7 @@ class SiteExecution:
         plan = start_wave(context, pending, slots=proposal.shape.at_a_time, unchecked=unchecked)
         caps = Caps(core_hours=asked.max_core_hours, waves=WAVES)
         request = proposal.request(self.place, study)
-        render(self.store, self.place, self.queue.dialect, request, proposal.rungs, caps)
+        render(self.store, self.place, self.queue.dialect, request, proposal, caps)
         intent = self._intent(plan.wave, proposal)
         self.submissions.keep(intent)  # before the plan, without which the wave does not exist
         write_wave(context, plan)

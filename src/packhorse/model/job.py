@@ -90,7 +90,9 @@ class Job(Struct, frozen=True, kw_only=True, omit_defaults=True):
     start: str = ""  # expected or actual, ISO 8601
     elapsed: int | None = None
     limit: int | None = None
+    overdue: int = 0  # seconds past its limit
     node: str = ""
+    lost: str = ""  # why it will not end, although the scheduler says that it runs
     name: str = ""
     token: str = ""
 

@@ -12,6 +12,7 @@ from packhorse.model.job import Request
 from packhorse.model.site import Partition, Site
 from packhorse.model.study import Cluster, Study
 from packhorse.plan.choice import choose, require
+from packhorse.plan.continuation import Continuation, continuation_note, continuation_of
 from packhorse.plan.cost import Cost, assumptions, cost_of, over_cap
 from packhorse.plan.rungs import rungs_of
 from packhorse.plan.shape import Rung, Shape, shape_of
@@ -21,6 +22,7 @@ from packhorse.project.source import Source
 from packhorse.results.efficiency import largest_peak
 from packhorse.results.fold import Fold
 from packhorse.runtime.site_files import site_files
+from packhorse.schedulers import scheduler
 from packhorse.text import units
 from packhorse.text.amounts import counted, hours, span
 from packhorse.text.node import nearest
@@ -41,6 +43,7 @@ class Proposal(Struct, frozen=True, kw_only=True):
     partition: Partition
     shape: Shape
     rungs: tuple[Rung, ...]
+    continuation: Continuation | None  # None: packhorse run submits later waves
     cost: Cost
     notes: tuple[str, ...]  # for the user, before anything is submitted
     assumed: tuple[str, ...]
@@ -123,6 +126,9 @@ def work_of(study: Study, tasks: int, fold: Fold | None) -> Work:
 def propose(study: Study, place: Place, tasks: int, fold: Fold | None = None) -> Proposal:
     """Return shape and cost of so many tasks on a site; raise RunError with every reason why they do not fit."""
     site, asked = place.site, place.asked
+    refused = scheduler(site.scheduler).contradictions(asked.options)
+    if refused:
+        raise RunError(f"a study cannot have {'; '.join(refused)}", "remove it from options: under cluster:")
     work = work_of(study, tasks, fold)
     chosen = choose(work, site, asked)
     partition = require(chosen, site)
@@ -132,12 +138,15 @@ def propose(study: Study, place: Place, tasks: int, fold: Fold | None = None) ->
     beyond = over_cap(cost, asked.max_core_hours)
     if beyond is not None:
         raise RunError(beyond.text, beyond.advice)
+    continuation = continuation_of(shape, site, partition)
+    note = continuation_note(continuation, site, partition) if site.compute_submits else ""
     return Proposal(
         name=study.name,
         partition=partition,
         shape=shape,
         rungs=rungs,
+        continuation=continuation,
         cost=cost,
-        notes=chosen.notes,
+        notes=(*chosen.notes, *([note] if note else [])),
         assumed=tuple(assumptions(work, site, partition, shape)),
     )

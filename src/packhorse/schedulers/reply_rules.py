@@ -23,6 +23,12 @@ class Meaning(Struct, frozen=True):
     plain: str
     verdict: Verdict = "never"
     vague: bool = False  # the lines before it may say more
+    size: bool = False  # for its size or time: the same request is never accepted
+
+
+def final_refusals(meanings: Sequence[Meaning]) -> tuple[str, ...]:
+    """Return the patterns of refusals for size or time."""
+    return tuple(meaning.text for meaning in meanings if meaning.size)
 
 
 def submitted(

@@ -31,6 +31,9 @@ class Scheduler(Protocol):
     shell: Shell
     memory_words: tuple[str, ...]  # in a job's output, in lower case: it was killed because of its memory
     node_words: tuple[str, ...]  # in a refusal, in lower case: a node to exclude is unknown
+    final_refusals: tuple[str, ...]  # regular expressions of refusals for size or time, which stay refused
+    ending_words: frozenset[str]  # words of `Job.word`: it has been ended, and its last files are written
+    purge: str  # the command with which the site's staff removes a job, with JOB and NODE in it
     # Variables to remove from the environment of `submit_argv` and `cancelled_query`: they would change the meaning.
     unset: tuple[str, ...]
     not_in_names: str  # a regular expression: the characters that a job's name cannot have
@@ -48,6 +51,15 @@ class Scheduler(Protocol):
 
     def unsupported(self, request: Request) -> list[str]:
         """Return a sentence for each part of a request that `directives` cannot express."""
+
+    def charged_options(self, options: tuple[str, ...], /) -> tuple[str, ...]:
+        """Return those of a user's options that say who is charged and what is reserved: account, project, group, QOS.
+
+        They go with every job of a run, also with those that are not waves.
+        """
+
+    def contradictions(self, options: tuple[str, ...], /) -> list[str]:
+        """Return a sentence for each of a user's options that contradicts what a study's jobs are given."""
 
     def threads(self, request: Request) -> str:
         """Return the shell word, in double quotes, for the number of cores of one of a job's processes."""
@@ -146,6 +158,9 @@ class Scheduler(Protocol):
 
     def wait_kind(self, word: str) -> Literal["waiting", "held", "dependent"]:
         """Return by a job's reason whether it waits for its turn, is held, or waits for another job."""
+
+    def never_starts(self, word: str) -> bool:
+        """Return by a job's reason whether it can never start, whatever ends or is released."""
 
     def remedy(self, word: str) -> str:
         """Return what ends a wait that lasts until a user acts, with JOB and RUN for both; "" where it may end by itself."""

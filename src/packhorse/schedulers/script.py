@@ -7,8 +7,13 @@ from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
 
-# The trap is gone once the program has replaced the shell; if the program cannot start, bash reports it.
+# The traps are gone once the program has replaced the shell; if the program cannot start, bash reports it.
 SAY = "trap 'echo \"packhorse: the job ended before its program started; the lines above say why\" >&2' EXIT"
+# $BASH_COMMAND is the command inside a function such as module(), so the line is read from the script.
+SAY_LINE = (
+    'packhorse_line() { sed -n "$1p" "$0" 2>/dev/null | grep . || echo "$2"; }',
+    'trap \'echo "packhorse: status $? of a line of setup: $(packhorse_line "$LINENO" "$BASH_COMMAND")" >&2\' ERR',
+)
 
 
 class Variables(Struct, frozen=True, kw_only=True):
@@ -71,7 +76,8 @@ def job_script(
     if site:
         rows += ["", "# What every job on this site does first.", *site]
     if setup:
-        rows += ["", "# What the study asks for: the first line that fails ends the job.", "set -e", *setup]
+        about_setup = "# What the study asks for: the first line that fails ends the job."
+        rows += ["", about_setup, "set -e", *SAY_LINE, *setup]
     rows += ["", "# The program takes the place of this shell, so its exit status is the job's."]
     return "\n".join([*rows, f"exec {_folded(program)}"]) + "\n"
 

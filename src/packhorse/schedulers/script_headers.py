@@ -15,11 +15,15 @@ PREFIXES = {"#SBATCH": "Slurm", "#PBS": "TORQUE and PBS", "#$": "Grid Engine", "
 
 
 class ScriptHeader(Struct, frozen=True, kw_only=True):
-    """What the header of a script asks for, as far as it is understood, and notes on it."""
+    """What the header of a script asks for, as far as it is understood, and notes on it.
+
+    `refusals` are sentences on lines with which the job would be lost, or end without a word.
+    """
 
     request: Request
     folder: str = ""  # in which the job works, if the script sets it
     notes: tuple[str, ...] = ()
+    refusals: tuple[str, ...] = ()
 
 
 class Option(Struct, frozen=True):
@@ -71,8 +75,11 @@ def header_words(lines: Iterable[str]) -> list[str]:
     return [word for line in lines for word in shlex.split(line.partition(" ")[2])]
 
 
-def notes(text: str, prefix: str) -> tuple[str, ...]:
-    """Return notes on lines that a scheduler ignores although their author meant them."""
+def notes(text: str, prefix: str, also: tuple[str, ...] = ()) -> tuple[str, ...]:
+    """Return notes on lines that a scheduler ignores although their author meant them.
+
+    Directives with a prefix in `also` are not ignored.
+    """
     found, begun, ours = [], False, 0
     foreign: dict[str, int] = {}
     for number, line in enumerate(text.splitlines(), 1):
@@ -89,8 +96,20 @@ def notes(text: str, prefix: str) -> tuple[str, ...]:
             if other:
                 foreign.setdefault(other, number)
             begun = begun or bool(line.strip() and not line.lstrip().startswith("#"))
-    for other, number in foreign.items():
-        if not ours:
-            meant = f"line {number}: {other} is for {PREFIXES[other]}; this scheduler reads {prefix}"
-            found.append(f"{meant}, and without directives a job gets the site's defaults")
+    found += [
+        _foreign(other, number, prefix, also)
+        for other, number in foreign.items()
+        if other in also or not ours
+    ]
     return tuple(found)
+
+
+def _foreign(other: str, number: int, prefix: str, also: tuple[str, ...]) -> str:
+    """Return a note on the directives of another scheduler."""
+    if other in also:
+        return (
+            f"line {number}: this scheduler reads {other} lines, too, as far as it knows their options; Packhorse does"
+            f" not, so write {prefix} lines"
+        )
+    meant = f"line {number}: {other} is for {PREFIXES[other]}; this scheduler reads {prefix}"
+    return f"{meant}, and without directives a job gets the site's defaults"

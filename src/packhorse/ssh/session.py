@@ -32,6 +32,7 @@ BLOCK = (
 )  # bytes, the capacity of a pipe; blocks of 1 MiB, larger than the CPU cache, took three times as long
 LARGE_REQUEST = 1 << 15  # bytes; before a request of this size, all pending replies are read
 LONGEST_LINE = 1 << 28  # bytes; the list of a folder of a million files is shorter
+NO_LENGTH = "ValueError: invalid literal for int()"  # the first line that reached START was not ours
 CONNECTION_LOST = 255  # exit status of ssh when the connection failed, not the command
 
 # The login shell is unknown. Text between single quotes means the same to every shell, without newlines and exclamation
@@ -296,6 +297,11 @@ class Session:
         assert self.errors is not None
         self.errors.seek(0)
         lines = self.errors.read().decode("utf-8", "replace").strip().splitlines()
+        if not self._open and lines and lines[-1].startswith(NO_LENGTH):
+            return RunError(
+                f"a startup file of your shell on {self.login.site} reads standard input, which is not for it",
+                "in ~/.bashrc there, before the line that reads: [[ $- == *i* ]] || return",
+            )
         return RunError(
             f"{self.login.site} ended the session (exit status {status}){': ' + lines[-1] if lines else ''}",
             f"see what a login there prints: packhorse shell {self.login.site}",

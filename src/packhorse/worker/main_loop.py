@@ -45,6 +45,7 @@ PACE_WINDOW = 100  # tasks over which the pace is averaged
 # Seconds, and share of its time, that a job waits on a host that must not work.
 AVOIDED_SECONDS, AVOIDED_SHARE = 60.0, 0.05
 FOLLOW_SECONDS = (0.5, 5.0)  # between two looks for output that a user follows: here, in a job
+WANTED_SECONDS = 5.0  # between two looks for whether the wave is still wanted, each a call to the file server
 MAX_DEATHS = 5  # of a slot in a row, without an answer between them
 
 # How a worker ends; the last line of its journal holds it.
@@ -93,6 +94,7 @@ class Worker(object):
         self.looking = False  # whether the first slot, which watches its first task, has yet to begin
         self.hurried = False  # whether a signal ends us
         self.selector = selectors.DefaultSelector()
+        self.wanted_at = time.monotonic()  # when we looked last for whether the wave is still wanted
 
     # Start and end
 
@@ -129,8 +131,9 @@ class Worker(object):
         """Return whether this wave is ours and has tasks left; a worker without work leaves no file."""
         options = self.options
         if options.owner:
-            if os.path.exists(os.path.join(self.work["directory"], "cancelled")):
-                sys.stdout.write("the run was cancelled; no task begins\n")
+            unwanted = self._unwanted()
+            if unwanted:
+                sys.stdout.write("%s; no task begins\n" % unwanted)
                 return False
             job = wave_owner(self.folder, options.owner, self.name)
             if job != options.owner:
@@ -146,6 +149,29 @@ class Worker(object):
             self.report({"end": DONE, "totals": self.totals})
             return False
         return True
+
+    def _unwanted(self) -> str:
+        """Return why no further task of the wave may begin, or an empty text.
+
+        A scheduler may fail to end a job, as on a node that does not answer, or start it again when the tasks of its
+        wave are already in a later one.
+        """
+        if os.path.exists(os.path.join(self.work["directory"], "cancelled")):
+            return "the run was cancelled"
+        waves = os.path.dirname(self.folder)
+        later = [name for name in os.listdir(waves) if name.isdigit() and int(name) > self.work["wave"]]
+        if any(os.path.exists(os.path.join(waves, name, "plan.json")) for name in later):
+            return "a later wave has the tasks of wave %d" % self.work["wave"]
+        return ""
+
+    def _check_wanted(self) -> None:
+        """Stop a job's worker whose wave is no longer wanted."""
+        if self.options.owner and time.monotonic() - self.wanted_at > WANTED_SECONDS:
+            self.wanted_at = time.monotonic()
+            unwanted = self._unwanted()
+            if unwanted:
+                sys.stdout.write("%s; this worker ends\n" % unwanted)
+                self.stopping = self.stopping or STOPPED
 
     def _is_avoided(self) -> bool:
         """Return whether this host must not work on the wave; if so, wait first.
@@ -309,6 +335,7 @@ class Worker(object):
             time.sleep(self._gather_seconds())
             self._select_once()
             self._flush()
+            self._check_wanted()
 
     def _feed_all(self) -> None:
         """Give every slot tasks, as long as they can end before the deadline as far as is known."""

@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from packhorse.model.submission import StopRecord
 
 
+UNDONE = ("incomplete", "lost", "cancelled", "unknown")  # states without jobs that would complete the run
+
+
 class Cause(Struct, frozen=True, kw_only=True):
     """Failed tasks that share an outcome, an exit status or signal, and the last line of standard error."""
 
@@ -194,8 +197,13 @@ def _status(
     *,
     accounting: bool,
     reachable: bool = True,
+    recount: bool = False,
 ) -> RunStatus:
-    """Return the state of a run, which may be on a site; of its jobs nothing is known where that is not reachable."""
+    """Return the state of a run, which may be on a site; of its jobs nothing is known where that is not reachable.
+
+    With `recount`, outcomes are those of all records. The counts of a plan lack what workers of older waves recorded
+    after it was made, as in a job that its scheduler could not end.
+    """
     name, plan, waves = run.about().name, run.latest(), len(run.waves())
     if plan is None:
         return RunStatus(run=str(run.path), name=name, state="empty", waves=waves)
@@ -204,15 +212,21 @@ def _status(
         counts = _counts_of(run, conditions)
         total = sum(counts.values())
         counts.pop("MISSING", None)
+    elif recount:
+        store.fetch_records()
+        counts, total = dict(latest_outcomes(run).fold.counts), plan.total
+        counts.pop("MISSING", None)
     else:
-        counts = run_counts(run, plan).by_outcome
-        total = plan.total
+        counts, total = run_counts(run, plan).by_outcome, plan.total
     done = counts.get("OK", 0)
     failed = sum(number for outcome, number in counts.items() if outcome not in ("OK", "MISSING"))
     state = "done" if done + failed >= total else "incomplete"
     warm = warm_start(run, plan.wave)
     on_site = (run.path / "cluster.json").exists()
-    jobs = _jobs(store, state, counts, accounting=accounting) if on_site and reachable else None
+    progress = "complete" if done >= total and not conditions else state
+    jobs = _jobs(store, progress, counts, accounting=accounting) if on_site and reachable else None
+    if jobs is not None and jobs[0] in UNDONE and waves > 1 and not (conditions or recount):
+        return _status(run, store, conditions, accounting=accounting, recount=True)
     if not reachable:
         state = "done" if state == "done" else "unknown"
     elif jobs is not None:
@@ -274,7 +288,8 @@ def _jobs(
 ) -> tuple[str, JobsStatus] | None:
     """Return the state of a run on a site, and its jobs; None where none was submitted.
 
-    `progress` is "done" or "incomplete", by the tasks alone.
+    `progress` is by the tasks alone: "complete" where each has a result, "done" where each has an outcome, or
+    "incomplete". A run is done when its tasks are complete, whatever the scheduler says.
     """
     from packhorse.cluster.job_state import job_state, job_state_line
     from packhorse.cluster.queue import Queue
@@ -290,12 +305,14 @@ def _jobs(
         found = job_state(run, queue, queue.jobs(0))  # the cached reply is older than the stop
     state: str = "waiting" if found.state == "following" else found.state
     gone = found.state == "gone"
-    if gone:
+    if progress == "complete":
+        state = "done"
+    elif gone:
         cancelled = submissions.cancelled or (stopped is not None and stopped.why == "cancelled")
         ended = "cancelled" if cancelled else progress if stopped else "lost"
         state = progress if progress == "done" else ended
     waves, lines, output = _waves(run, queue if accounting else None, found.wave)
-    reason, hint = _next(run, stopped, state, counts, gone=gone)
+    reason, hint = ("", "") if progress == "complete" else _next(run, stopped, state, counts, gone=gone)
     return state, JobsStatus(
         queued=found.queued,
         running=found.running,

@@ -125,6 +125,10 @@ def checked(path: Path, site: Site, here: Path, reporter: Reporter) -> Script:
     full = path.resolve()
     root = here.resolve() if full.is_relative_to(here.resolve()) else full.parent
     head = scheduler(site.scheduler).read_header(text)
+    if head.refusals:
+        raise UsageError(
+            f"{path}: {'; '.join(head.refusals)}", f"correct {path}, then run this command again"
+        )
     for note in head.notes:
         reporter.warn(f"{path}: {note}")
     for note in _placed(head.request, site, path):

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 from packhorse.model.errors import RunError
+from packhorse.model.job import Job
 from packhorse.remote.open_store import open_store
 from packhorse.remote.run_store import RunStore
 from packhorse.rundir.directory import RunDirectory, find_run
@@ -16,7 +17,6 @@ from packhorse.rundir.submissions import Submissions, read_script_job
 from packhorse.text.amounts import counted
 
 CANCEL_SECONDS = 40.0  # for a process to end
-CANCEL_POLLS = 3  # of the queue, since a wave may be submitted while another is cancelled
 
 
 def cancel(where: Path, name: str | None) -> str:
@@ -61,27 +61,25 @@ def _cancel_jobs(run: RunDirectory) -> str:
 
 
 def _cancel_in(run: RunDirectory, store: RunStore) -> str:
-    from packhorse.cluster.job_state import job_state
-    from packhorse.cluster.queue import Queue
+    from packhorse.cluster.job_state import run_argument
+    from packhorse.cluster.queue import Queue, end_jobs
 
     store.refresh()
     Submissions(run, store).cancel()
     queue = Queue(store.transport.site, store.transport)
-    numbers: set[str] = set()
-    for _ in range(CANCEL_POLLS):
-        state = job_state(run, queue, queue.jobs(0))
-        # Jobs are found by their tokens: the scheduler may have given a number to another job meanwhile.
-        new = set(state.numbers) - numbers
-        failure = state.silent or queue.cancel(sorted(new))
-        if failure:
-            message = f"the scheduler did not cancel the jobs ({failure}); no further wave is submitted"
-            raise RunError(message, f"run again when it answers: packhorse cancel {run.path}")
-        if not new:
-            break
-        numbers |= new
+    again = f"packhorse cancel {run_argument(run)}"
+
+    def jobs_of() -> list[Job]:
+        reply = queue.jobs(0)
+        if reply.silent:
+            message = f"the scheduler did not cancel the jobs ({reply.silent}); no further wave is submitted"
+            raise RunError(message, f"run again when it answers: {again}")
+        return [job for _, _, job in reply.of(run.about().id) if job.state != "GONE"]
+
+    numbers = end_jobs(queue, jobs_of, lambda job: job.job, again)
     if not numbers:
         return f"{run.path} has no job that is queued or running; no further wave is submitted"
     return (
-        f"cancelled {counted(len(numbers), 'job')} of {run.path}: {', '.join(sorted(numbers))};"
+        f"cancelled {counted(len(numbers), 'job')} of {run.path}: {', '.join(numbers)};"
         " finished tasks are kept; run the same command again to continue"
     )

@@ -29,7 +29,7 @@ from packhorse.sites.write import site_text
 # Keys that only a person can fill in.
 OPEN = (
     "title, about: what it is for",
-    "login: the destination of ssh; hosts: the host names of its login nodes",
+    "login: the destination of ssh; hosts: the host names of its other login nodes, with * and ? as in a shell",
     "partitions: purpose (serial, parallel, gpu, test, interactive) of each",
     "storage: purpose, quota, backup and purge of each area",
     "access: who may use it, how to apply, how long that takes; documentation",
@@ -131,6 +131,8 @@ def _seen(site: Site, seen: LoginNode, *, new: bool) -> Site:
     more: dict[str, Any] = {}
     if not site.system:
         more["system"] = seen.system
+    if not site.hosts and seen.host:
+        more["hosts"] = (seen.host,)  # by which commands that are typed there find the site
     if not site.modules.system and seen.module_system:
         more["modules"] = replace(site.modules, system=seen.module_system, loaded=seen.loaded)
     if new:

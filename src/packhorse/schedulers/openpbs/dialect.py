@@ -18,6 +18,7 @@ from packhorse.schedulers.pbs.dialect import (
 )
 from packhorse.schedulers.pbs.queue import Record
 from packhorse.schedulers.pbs.reasons import COMMON_REASONS, WaitReasons
+from packhorse.schedulers.reply_rules import final_refusals
 from packhorse.schedulers.scheduler import NoReply
 
 HISTORY = 35  # PBSE_HISTJOBID, of which a shell sees the last byte
@@ -38,6 +39,8 @@ class OpenPBS(PBS):
     # Of a deleted element: the server's signal where it ran; where it waited, a substate or a comment.
     cancelled = r"Exit_status = 271$|substate = 91$|comment = Subjob finished$"
     meanings = refusals.MEANINGS
+    final_refusals = final_refusals(refusals.MEANINGS)
+    purge = "qdel -W force 'JOB'"  # qdel(8B)
     reasons = WaitReasons(
         texts={
             **COMMON_REASONS,

@@ -20,6 +20,7 @@ MEANINGS = (
     Meaning(
         r"violates queue and/or server resource limits",
         "the job asks for more time, nodes, cores or memory than the queue allows",
+        size=True,
     ),
     Meaning(r"Array job exceeds", "the array has more elements than the site allows"),
     Meaning(r"name is too long", "the job's name is too long"),

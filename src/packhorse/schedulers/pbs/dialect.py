@@ -11,7 +11,7 @@ from packhorse.model.job import Details, Ended, Job, Request, SubmissionRefused,
 from packhorse.model.queues import QueueState, Start
 from packhorse.model.site_facts import SiteFacts
 from packhorse.schedulers import reply_rules
-from packhorse.schedulers.pbs import header
+from packhorse.schedulers.pbs import header, user_options
 from packhorse.schedulers.pbs.job_ids import element_of, job_id, listed, numeral, same_job
 from packhorse.schedulers.pbs.job_output import FOLLOWS, LAST, WAVE, first_lines
 from packhorse.schedulers.pbs.profile import profile
@@ -71,6 +71,9 @@ class PBS(ABC):
     cancelled: str
     meanings: tuple[Meaning, ...]
     reasons: WaitReasons
+    final_refusals: tuple[str, ...]
+    purge: str
+    ending_words: frozenset[str] = frozenset({"E"})
 
     programs: tuple[str, ...] = ("qsub", "qstat", "qdel", "qrls")
     node_words: tuple[str, ...] = ()
@@ -117,6 +120,14 @@ class PBS(ABC):
     def startup_lines(self, output: str, /) -> list[str]:
         """Return the lines that make a job print where its output can be read while it runs."""
         return first_lines(output, self.variables.element)
+
+    def charged_options(self, options: tuple[str, ...], /) -> tuple[str, ...]:
+        """Return account, project, group, QOS and reservation among a user's options."""
+        return user_options.charged(options)
+
+    def contradictions(self, options: tuple[str, ...], /) -> list[str]:
+        """Return a sentence for each of a user's options that a study cannot have."""
+        return user_options.contradictions(options)
 
     def threads(self, request: Request) -> str:
         """Return the cores of a process: those of the job on a node, divided among its processes."""
@@ -222,6 +233,10 @@ class PBS(ABC):
     def wait_kind(self, word: str) -> Literal["waiting", "held", "dependent"]:
         """Return by a reason whether a job waits for its turn, is held, or waits for another job."""
         return self.reasons.wait_kind(word)
+
+    def never_starts(self, word: str) -> bool:
+        """Return whether a job with this reason can never start."""
+        return self.reasons.never_starts(word)
 
     def remedy(self, word: str) -> str:
         """Return what ends a wait that lasts until a user acts, with JOB and RUN in it; "" where it may end by itself."""

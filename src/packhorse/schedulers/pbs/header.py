@@ -6,10 +6,10 @@ import re
 from collections.abc import Mapping
 
 from packhorse.model.job import Request
+from packhorse.schedulers.pbs.user_options import FLAGS, LOSES_JOB, split
 from packhorse.schedulers.quantities import mebibytes, seconds
 from packhorse.schedulers.script_headers import ScriptHeader, header_options, notes
 
-FLAGS = "hIVXzf"  # options that take no value
 _RANGE = re.compile(r"(\d+)(?:-(\d+)(?::(\d+))?)?")
 
 
@@ -17,7 +17,8 @@ def read_header(text: str) -> ScriptHeader:
     """Return what the #PBS lines of a script ask for."""
     options: dict[str, str] = {}
     resources: dict[str, str] = {}
-    for option in header_options(text, "#PBS", FLAGS):
+    found = header_options(text, "#PBS", FLAGS)
+    for option in found:
         if option.name == "-l":
             resources |= _resources(option.value)
         else:
@@ -26,6 +27,12 @@ def read_header(text: str) -> ScriptHeader:
         request=_request(options, resources),
         folder=options.get("-d", "") or options.get("-w", ""),
         notes=notes(text, "#PBS"),
+        refusals=tuple(
+            f"line {part.line}: {part.name} cannot be in a script for packhorse submit: {LOSES_JOB[part.name]}"
+            for option in found
+            for part in split(option)
+            if part.name in LOSES_JOB
+        ),
     )
 
 

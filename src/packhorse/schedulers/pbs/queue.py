@@ -45,7 +45,7 @@ def job_value(
         elapsed=seconds(attributes.get("resources_used.walltime", "")),
         limit=seconds(attributes.get("Resource_List.walltime", "")),
         node=_node(attributes),
-        name=attributes.get("Job_Name", ""),
+        name=job_name(job, attributes),
         token=token,
     )
 
@@ -77,7 +77,7 @@ def ended_value(
         cpu=seconds(attributes.get("resources_used.cput", "")),
         memory=mebibytes(attributes.get("resources_used.mem", "")),
         node=_node(attributes),
-        name=attributes.get("Job_Name", ""),
+        name=job_name(job, attributes),
         queue=attributes.get("queue", ""),
         nodes=count(attributes.get("Resource_List.nodect", "")),
         asked_memory=mebibytes(attributes.get("Resource_List.mem", "")),
@@ -104,7 +104,7 @@ def details_value(job: Id, attributes: Attributes, state: JobState, folder: str)
     return Details(
         job=job.job,
         element=job.element,
-        name=attributes.get("Job_Name", ""),
+        name=job_name(job, attributes),
         word=attributes.get("job_state", ""),
         folder=folder,
         output=_path(attributes.get("Output_Path", ""), job.element),
@@ -112,6 +112,12 @@ def details_value(job: Id, attributes: Attributes, state: JobState, folder: str)
         waits=state == "QUEUED",
         late=state == "RUNNING",
     )
+
+
+def job_name(job: Id, attributes: Attributes) -> str:
+    """Return a job's name; TORQUE, which alone has job_array_id, adds the number of an element: `means-0`."""
+    name = attributes.get("Job_Name", "")
+    return name.removesuffix(f"-{job.element}") if "job_array_id" in attributes else name
 
 
 def _path(text: str, element: int | None) -> str:

@@ -48,9 +48,13 @@ class WaitReasons(Struct, frozen=True, kw_only=True):
             return "held"
         return "dependent" if "s" in kinds else "waiting"
 
+    def never_starts(self, reason: str) -> bool:
+        """Return whether the scheduler says of a job that it can never start."""
+        return bool(self.never) and reason.startswith(self.never)
+
     def remedy(self, reason: str) -> str:
         """Return what ends a wait that lasts until a user acts; "" where it may end by itself."""
-        if self.never and reason.startswith(self.never):
+        if self.never_starts(reason):
             return CANCEL
         kinds = _kinds(reason)
         if set(kinds) & set(self.staff):

@@ -9,6 +9,7 @@ from packhorse.model.command import Answer, Command, Dialogue
 from packhorse.model.job import Details, Ended, Job, Request, SubmissionRefused, SubmissionUnknown, Submitted
 from packhorse.model.queues import QueueState, Start
 from packhorse.model.site_facts import SiteFacts
+from packhorse.schedulers import reply_rules
 from packhorse.schedulers.scheduler import NoReply
 from packhorse.schedulers.script import Shell, Variables
 from packhorse.schedulers.script_headers import ScriptHeader, header_words
@@ -23,6 +24,7 @@ from packhorse.schedulers.slurm import (
     reasons,
     refusals,
     unsupported,
+    user_options,
 )
 from packhorse.schedulers.slurm.fields import number
 
@@ -51,6 +53,9 @@ class Slurm:
     # Of clusters without control groups: JobAcctGatherParams=OverMemoryKill in slurm.conf(5).
     memory_words: tuple[str, ...] = ("exceeded job memory limit", "exceeded memory limit")
     node_words: tuple[str, ...] = ("invalid node name",)
+    final_refusals: tuple[str, ...] = reply_rules.final_refusals(refusals.MEANINGS)
+    ending_words = frozenset({"COMPLETING"})
+    purge = "scontrol update nodename=NODE state=down reason=dead"
     not_in_names = r"[^\w .,;:()-]"
     # sbatch(1), INPUT ENVIRONMENT VARIABLES: SBATCH_* override a script's directives. A job's environment
     # reaches the jobs that it submits: they would use its restart count and array index.
@@ -75,6 +80,14 @@ class Slurm:
     def unsupported(self, request: Request) -> list[str]:
         """Return what the #SBATCH lines cannot express as requested."""
         return unsupported.unsupported(request)
+
+    def charged_options(self, options: tuple[str, ...], /) -> tuple[str, ...]:
+        """Return account, QOS, reservation and workload key among a user's options."""
+        return user_options.charged(options)
+
+    def contradictions(self, options: tuple[str, ...], /) -> list[str]:
+        """Return a sentence for each of a user's options that a study cannot have."""
+        return user_options.contradictions(options)
 
     def threads(self, request: Request) -> str:
         """Return the cores of a process; SLURM_CPUS_PER_TASK is set only if the script asks for cores."""
@@ -229,6 +242,10 @@ class Slurm:
     def wait_kind(self, word: str) -> Literal["waiting", "held", "dependent"]:
         """Return by a reason whether a job waits for its turn, is held, or waits for another job."""
         return reasons.waits(word)
+
+    def never_starts(self, word: str) -> bool:
+        """Return whether a job with this reason can never start."""
+        return reasons.stuck(word) == reasons.CANCEL
 
     def remedy(self, word: str) -> str:
         """Return what ends a wait that lasts until a user acts, with JOB and RUN in it; "" where it may end by itself."""

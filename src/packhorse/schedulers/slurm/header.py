@@ -3,40 +3,43 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from packhorse.model.job import Request
-from packhorse.schedulers.script_headers import ScriptHeader, header_options, notes
+from packhorse.schedulers.script_headers import Option, ScriptHeader, header_options, notes
 from packhorse.schedulers.slurm.fields import elements, number, whole_seconds
+from packhorse.schedulers.slurm.user_options import FLAGS, LONG, LOSES_JOB, long_name
 
-LONG = {
-    "-A": "--account",
-    "-a": "--array",
-    "-c": "--cpus-per-task",
-    "-D": "--chdir",
-    "-e": "--error",
-    "-G": "--gpus",
-    "-J": "--job-name",
-    "-N": "--nodes",
-    "-n": "--ntasks",
-    "-o": "--output",
-    "-p": "--partition",
-    "-q": "--qos",
-    "-t": "--time",
-}
-FLAGS = "HhIOQsvVWk"  # short options that take no value
+ALSO_READ = ("#PBS", "#BSUB")  # sbatch(1), --ignore-pbs
+PATHS = ("--output", "--error", "--chdir")
+_VARIABLE = re.compile(r"\$\{?[A-Za-z_]")
 _SIZE = re.compile(r"(\d+)([KMGT]?)B?", re.IGNORECASE)
 _IN_MIB = {"": 1.0, "K": 1 / 1024, "M": 1.0, "G": 1024.0, "T": 1024.0**2}
 
 
 def read_header(text: str) -> ScriptHeader:
     """Return what the #SBATCH lines of a script ask for; the last of repeated options counts."""
-    options = {
-        LONG.get(option.name, option.name): option.value for option in header_options(text, "#SBATCH", FLAGS)
-    }
+    found = header_options(text, "#SBATCH", FLAGS)
+    options = {LONG.get(option.name, option.name): option.value for option in found}
     return ScriptHeader(
-        request=_request(options), folder=options.get("--chdir", ""), notes=notes(text, "#SBATCH")
+        request=_request(options),
+        folder=options.get("--chdir", ""),
+        notes=notes(text, "#SBATCH", ALSO_READ),
+        refusals=tuple(_refusals(found)),
     )
+
+
+def _refusals(options: Iterable[Option]) -> Iterator[str]:
+    """Yield a sentence for each option with which the job is not found again, or ends without a word."""
+    for option in options:
+        name = long_name(option.name, (*LOSES_JOB, *PATHS))
+        if name in LOSES_JOB:
+            yield f"line {option.line}: {name} cannot be in a script for packhorse submit: {LOSES_JOB[name]}"
+        elif name in PATHS and (option.value.startswith("~") or _VARIABLE.search(option.value)):
+            yield (
+                f"line {option.line}: sbatch does not expand {option.value!r}, and a job without that folder ends without a"
+                " message; write the path, with %u for your user name, %x for the job's name and %j for its number"
+            )
 
 
 def _request(options: Mapping[str, str]) -> Request:

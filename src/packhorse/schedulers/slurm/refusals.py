@@ -53,7 +53,7 @@ MEANINGS = (
         "later",
     ),
     # A limit that the request itself exceeds; without a detail, the text is about any limit, also on the number of jobs.
-    Meaning(r"(QOS|Assoc)\w*Wall", "the job asks for more time than your account or QOS may have"),
+    Meaning(r"(QOS|Assoc)\w*Wall", "the job asks for more time than your account or QOS may have", size=True),
     Meaning(r"(QOS|Assoc)\w*Mem", "the job asks for more memory than your account or QOS may have"),
     Meaning(r"(QOS|Assoc)\w*Node", "the job asks for more nodes than your account or QOS may have"),
     Meaning(r"(QOS|Assoc)\w*C[Pp][Uu]", "the job asks for more cores than your account or QOS may have"),
@@ -81,11 +81,18 @@ MEANINGS = (
     Meaning(
         r"time limit is invalid|Time limit specification|--time specification",
         "the time asked for is more than the partition allows, or is missing",
+        size=True,
     ),
-    Meaning(r"Memory specification|Memory required", "no node of the partition has this much memory"),
+    Meaning(
+        r"Memory specification|Memory required", "no node of the partition has this much memory", size=True
+    ),
     Meaning(r"[Gg]eneric resource|GRES", "the partition has no such GPUs"),
-    Meaning(r"More processors requested", "the job asks for more cores or nodes than the partition has"),
-    Meaning(r"[Nn]ode count", "the job asks for more nodes than one job may have in the partition"),
+    Meaning(
+        r"More processors requested", "the job asks for more cores or nodes than the partition has", size=True
+    ),
+    Meaning(
+        r"[Nn]ode count", "the job asks for more nodes than one job may have in the partition", size=True
+    ),
     Meaning(
         r"node configuration is not available",
         "no node of the partition has what the job asks for",

@@ -11,6 +11,7 @@ from packhorse.schedulers.pbs.dialect import PBS, UNKNOWN_JOB, first_with_token,
 from packhorse.schedulers.pbs.queue import Record
 from packhorse.schedulers.pbs.reasons import COMMON_REASONS, WaitReasons
 from packhorse.schedulers.pbs.unsupported import unsupported
+from packhorse.schedulers.reply_rules import final_refusals
 from packhorse.schedulers.scheduler import NoReply
 from packhorse.schedulers.torque import options, queue, refusals
 
@@ -36,6 +37,8 @@ class Torque(PBS):
     # Of a deleted element: the server's signal where it ran, no status at all where it waited.
     cancelled = r"exit_status = 271$|\A(?![\s\S]*exit_status)[\s\S]*job_state = C$"
     meanings = refusals.MEANINGS
+    final_refusals = final_refusals(refusals.MEANINGS)
+    purge = "qdel -p 'JOB'"  # qdel(8B)
     reasons = WaitReasons(
         texts={
             **COMMON_REASONS,
@@ -73,6 +76,17 @@ class Torque(PBS):
     def notification_argv(self, script: str) -> list[str]:
         """Return the argv that submits a script under the name {text}, which the email about it contains."""
         return ["qsub", "-N{text}", "-o/dev/null", script]
+
+    def jobs(self, user: str) -> Dialogue[list[Job] | NoReply]:
+        """Ask for all of a user's jobs that wait or run; where one is overdue, also which nodes are down.
+
+        A job on a dead node runs for ever, as far as the server knows.
+        """
+        found = yield from super().jobs(user)
+        if isinstance(found, NoReply) or not any(map(queue.is_overdue, found)):
+            return found
+        answer = yield queue.NODES
+        return queue.without_lost(found, queue.nodes_down(answer.stdout)) if answer.status == 0 else found
 
     def find(self, token: str, user: str) -> Dialogue[str | NoReply | None]:
         """Ask for the job that has a token in its variables, also one that ended within keep_completed seconds."""

@@ -5,12 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
+from msgspec.structs import replace
+
 from packhorse.model.command import Command
 from packhorse.model.job import Details, EndCause, Ended, Job, JobState
 from packhorse.model.queues import QueueState
-from packhorse.schedulers.pbs.job_ids import job_id
+from packhorse.schedulers.pbs.job_ids import Id, job_id
 from packhorse.schedulers.pbs.job_output import token_in
 from packhorse.schedulers.pbs.queue import (
+    Attributes,
     Record,
     chunks,
     details_value,
@@ -25,6 +28,8 @@ from packhorse.schedulers.quantities import moment
 
 UNSET = ("PBS_QSTAT_*",)
 QUEUES = Command(argv=("qstat", "-Q", "-f"))
+NODES = Command(argv=("pbsnodes", "-l"))  # those that are down, offline or unknown; pbsnodes(8B)
+OVERDUE_SECONDS = 300  # past its limit, after which the node of a job that still runs is asked for
 
 # qstat(1B) and pbs_job.h. E has ended and its output is being copied; T is being moved to another server.
 STATES: dict[str, JobState] = {
@@ -35,6 +40,8 @@ STATES: dict[str, JobState] = {
 # Exit statuses by which the server says why it ended a job (pbs_job.h, JOB_EXEC_*).
 ENDED_BY_SERVER: dict[str, EndCause] = {"-10": "memory", "-11": "timeout", "-12": "timeout", "-4": "node"}
 
+# In these attributes TORQUE counts down; a negative number is past the limit.
+_LEFT = ("Walltime.Remaining", "Walltime.Exceeded")
 _ROW = re.compile(r"    ([\w.]+) = (.*)")
 
 
@@ -84,16 +91,47 @@ def state(letter: str) -> JobState:
 
 def jobs(found: Sequence[Record], numbers: Iterable[str]) -> list[Job]:
     """Return the jobs that were asked for, of an array its elements."""
+    return [_job(job, attributes) for job, attributes in selected(found, numbers)]
+
+
+def _job(job: Id, attributes: Attributes) -> Job:
+    value = job_value(
+        job,
+        attributes,
+        state(attributes.get("job_state", "")),
+        reason=wait_reason(attributes, attributes),
+        start=moment(attributes.get("start_time", "")),
+        token=token_in(attributes.get("Variable_List", "")),
+    )
+    return replace(value, overdue=_overdue(attributes))
+
+
+def _overdue(attributes: Attributes) -> int:
+    left = (attributes.get(name, "") for name in _LEFT)
+    return max([0, *(int(text[1:]) for text in left if text[:1] == "-" and text[1:].isdigit())])
+
+
+def is_overdue(job: Job) -> bool:
+    """Return whether a job should have ended by itself or been ended by its node."""
+    return job.state == "RUNNING" and job.overdue > OVERDUE_SECONDS
+
+
+def nodes_down(text: str) -> set[str]:
+    """Return the nodes that are down, from `pbsnodes -l`: a name and its states in each line."""
+    rows = (line.split() for line in text.splitlines())
+    return {row[0] for row in rows if len(row) == 2 and "down" in row[1].split(",")}
+
+
+def without_lost(jobs: Sequence[Job], down: set[str]) -> list[Job]:
+    """Return jobs; of those that are overdue on a node that is down it is told that they are lost.
+
+    Their server says for ever that they run.
+    """
     return [
-        job_value(
-            job,
-            attributes,
-            state(attributes.get("job_state", "")),
-            reason=wait_reason(attributes, attributes),
-            start=moment(attributes.get("start_time", "")),
-            token=token_in(attributes.get("Variable_List", "")),
-        )
-        for job, attributes in selected(found, numbers)
+        replace(job, state="UNKNOWN", lost=f"its time is over and its node {job.node} is down")
+        if is_overdue(job) and job.node in down
+        else job
+        for job in jobs
     ]
 
 

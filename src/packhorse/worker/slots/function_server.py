@@ -25,6 +25,7 @@ from packhorse.worker.tasks.artifacts import keep_artifacts
 from packhorse.worker.tasks.cause import shorten_cause
 from packhorse.worker.tasks.checkpoint import prepare_checkpoint
 from packhorse.worker.tasks.environment import index_variables, task_json_variable, write_task_json
+from packhorse.worker.tasks.memory_limit import memory_cause
 from packhorse.worker.tasks.restore import NotRestored, Restorer
 from packhorse.worker.tasks.task import Task
 
@@ -301,7 +302,11 @@ class Call(object):
     def add_outcome(self, record: "dict[str, Any]") -> "bytes | None":
         """Put outcome and result into a record; return the bytes for the pack, or None."""
         if self.error is not None:
-            record.update(outcome="FAILED", exit=1, cause=_cause(self.error))
+            cause = _cause(self.error)
+            out_of_memory = memory_cause(cause)
+            record.update(
+                outcome="MEMORY" if out_of_memory else "FAILED", exit=1, cause=out_of_memory or cause
+            )
         elif len(self.json) > LARGEST:
             record.update(outcome="FAILED", exit=0, cause=TOO_LARGE)
         elif self.json != b"null":

@@ -31,6 +31,7 @@ from packhorse.worker.tasks.artifacts import keep_artifacts, name_patterns
 from packhorse.worker.tasks.cause import cause_in, failure_cause, written_log
 from packhorse.worker.tasks.checkpoint import prepare_checkpoint
 from packhorse.worker.tasks.environment import base_environment, task_environment, write_task_json
+from packhorse.worker.tasks.memory_limit import memory_cause
 from packhorse.worker.tasks.parameter_files import write_parameter_files
 from packhorse.worker.tasks.restore import Restorer
 from packhorse.worker.tasks.task import Task, fill_command
@@ -408,10 +409,7 @@ class Launcher(object):
             record.update(outcome=ended.why, cause=limit_cause(ended.why, self.work))
             packed = target.take_complete(record) if self.work.get("partial") and target else None
         elif "signal" in record or "exit" in record:
-            # What a killed program has printed last is seldom why.
-            killed = "killed by signal %d" % record["signal"] if "signal" in record else ""
-            record.update(outcome="FAILED", cause=failure_cause(b"" if killed else stdout, stderr) or killed)
-            stdout = stdout if record["cause"] else self._read_log(record)
+            stdout = self._take_failure(record, stdout, stderr)
         else:
             packed, stdout = self._take_result(record, target, stdout)
         if (record.get("outcome") != "FAILED" or attempt > self.work["retries"]) and not self.warm.repeats:
@@ -425,6 +423,17 @@ class Launcher(object):
         if task.checkpoint and "outcome" not in record:
             shutil.rmtree(task.checkpoint, ignore_errors=True)
         return record, log, packed
+
+    def _take_failure(self, record: "Record", stdout: bytes, stderr: bytes) -> bytes:
+        """Record why a command failed; return what of its output is left for the log."""
+        # What a killed program has printed last is seldom why.
+        killed = "killed by signal %d" % record["signal"] if "signal" in record else ""
+        record.update(outcome="FAILED", cause=failure_cause(b"" if killed else stdout, stderr) or killed)
+        stdout = stdout if record["cause"] else self._read_log(record)
+        out_of_memory = memory_cause(record["cause"], stderr or stdout)
+        if out_of_memory:
+            record.update(outcome="MEMORY", cause=out_of_memory)
+        return stdout
 
     def _take_result(
         self, record: "Record", target: "ResultFiles | None", stdout: bytes

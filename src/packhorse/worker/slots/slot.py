@@ -16,6 +16,7 @@ from packhorse.worker.slots.gpus import gpu_variables
 from packhorse.worker.slots.running_command import limit_cause
 from packhorse.worker.tasks.artifacts import keep_artifacts
 from packhorse.worker.tasks.environment import base_environment
+from packhorse.worker.tasks.memory_limit import memory_cause
 from packhorse.worker.tasks.slot_folders import SlotFolders
 
 TYPE_CHECKING = False
@@ -216,7 +217,13 @@ class Slot(object):
             record.update(outcome="FAILED", exit=status, cause="the function ended the interpreter")
         CURRENT.pack_into(self.current, 0, 0, 0.0)  # it has an outcome
         keep_artifacts(self.work, self.folders, record)
-        return record, self._output()
+        output = self._output()
+        return dict(record, **self._memory_outcome(output)), output
+
+    def _memory_outcome(self, output: bytes) -> "dict[str, str]":
+        """Return the outcome of a task whose interpreter died since the system refused it memory; else nothing."""
+        cause = "" if self.why else memory_cause("", output)
+        return {"outcome": "MEMORY", "cause": cause} if cause else {}
 
     def _output(self) -> bytes:
         """Return what the dead process printed, and empty its output files."""

@@ -32,7 +32,7 @@ class Cold(Exception):
 
 
 class Ended(Cold):
-    """The warm process has ended: somebody may have killed it."""
+    """The warm process has ended, perhaps because it was killed."""
 
 
 class Command(object):

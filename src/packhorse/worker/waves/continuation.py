@@ -164,7 +164,7 @@ class Continuation(NextWave):
         submission["argv"] = argv_of("")
         write_json(self.path(wave, "submission.json"), submission)
         try:
-            job = submit(argv_of, self.unset, self.give_up, self.check_wanted)
+            job = submit(argv_of, self.settings, self.give_up, self.check_wanted)
         except SubmissionRefused as refused:
             if not refused.lost:  # no job of this wave can ever start, so it never was
                 shutil.rmtree(self.path(wave))
@@ -181,7 +181,7 @@ class Continuation(NextWave):
     def _submit_continuation(self, submission: "Submission") -> None:
         """Submit the job that starts when a wave has ended; without it the wave still runs."""
         wave = submission["wave"]
-        if self.settings.get("compute_submits") is False:
+        if self.settings.get("compute_submits") is False or not self.settings["after"]:
             return
         script = os.path.join(self.run, "waves", "continue.sh")
         token = "packhorse-%s-%d-next" % (self.settings["run"], wave)
@@ -192,7 +192,7 @@ class Continuation(NextWave):
             return fill_command(self.settings["after"], placeholders(script, wave, token, job=job))
 
         try:
-            job = submit(argv_of, self.unset, self.give_up, self.check_wanted)
+            job = submit(argv_of, self.settings, self.give_up, self.check_wanted)
         except SubmissionRefused as refused:
             text = "wave %d runs, but no job continues the run after it (%s); `packhorse run` does"
             print_message(text % (wave, refused))
@@ -226,7 +226,7 @@ class Continuation(NextWave):
         news = re.sub(mail["not_in_names"], "_", "%s: %s" % (mail["name"], stop.text))[:200]
         argv = fill_command(mail["argv"], {"text": news})
         try:
-            submit(lambda _: argv, self.unset, self.give_up, lambda: None)
+            submit(lambda _: argv, self.settings, self.give_up, lambda: None)
         except SubmissionRefused as refused:
             print_message("cannot send the mail (%s)" % refused)
 

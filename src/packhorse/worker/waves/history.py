@@ -37,6 +37,7 @@ class History(object):
         }
         self.outcomes = Outcomes(planned(self.origin))
         self.ok: "dict[int, int]" = {}  # wave -> number of records of tasks that succeeded
+        self.ends: "dict[str, int]" = {}  # outcome -> number of records of this wave
         self.hosts: "dict[str, list[int]]" = {}  # host -> [tasks that succeeded, tasks that failed]
         self.stops: "list[str]" = []  # why workers ended early
         self.core_seconds: "dict[int, float]" = {}  # wave -> what its elements have used
@@ -71,6 +72,9 @@ class History(object):
     def _account(self, journal: Journal, header: "dict[str, Any]", counts: "dict[str, int]") -> None:
         wave, host = header.get("wave", 0), short(header.get("host", ""))
         self.ok[wave] = self.ok.get(wave, 0) + counts["OK"]
+        if wave == self.wave:
+            for outcome, number in counts.items():
+                self.ends[outcome] = self.ends.get(outcome, 0) + number
         of_host = self.hosts.setdefault(host, [0, 0])
         of_host[0] += counts["OK"]
         of_host[1] += counts["FAILED"]
@@ -166,6 +170,12 @@ class History(object):
             if any(text in output for text in texts):
                 return True
         return False
+
+    def only_out_of_memory(self) -> bool:
+        """Return whether every task of this wave that has an outcome ran out of memory."""
+        return bool(self.ends.get("MEMORY")) and not any(
+            self.ends.get(outcome) for outcome in ("OK", "FAILED", "TIMEOUT")
+        )
 
     def out_of_memory(self) -> "dict[int, Ranges]":
         """Return {wave: tasks that ran out of memory in it, as ranges}."""

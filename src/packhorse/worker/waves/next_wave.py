@@ -110,7 +110,7 @@ class NextWave(object):
         """Raise Stop if no task is left, or another wave would be in vain or exceed a cap."""
         if not choice.tasks:
             raise Stop(DONE, _summary(history, choice))
-        if history.stops and not any(history.ok.values()):
+        if history.stops and not any(history.ok.values()) and not self._has_more_memory(history, choice):
             raise Stop(FAILING, history.stops[0] or "the first tasks all failed in the same way")
         chain, idle = history.chain, self.settings.get("idle") or 2
         if (
@@ -128,6 +128,11 @@ class NextWave(object):
         if hours and history.core_hours() >= hours:
             text = "%.1f core-hours of %.1f are used; %d tasks are left"
             raise Stop(CAP, text % (history.core_hours(), hours, count(choice.tasks)))
+
+    def _has_more_memory(self, history: History, choice: "Choice") -> bool:
+        """Return whether a wave of which all tasks ran out of memory is followed by one with more of it."""
+        before = (history.submissions.get(self.wave) or {}).get("memory") or 0
+        return history.only_out_of_memory() and (choice.rung.get("memory") or 0) > before
 
     def write(self, history: History, choice: "Choice", wave: int) -> "dict[str, Any]":
         """Write the files of the next wave, its plan last; return its submission."""

@@ -49,21 +49,24 @@ def choose(history: "History", settings: "dict[str, Any]") -> Choice:
 
 
 def _usual(history: "History", tasks: "Ranges", settings: "dict[str, Any]") -> Choice:
-    """Return the choice for tasks without an outcome: with more memory if the scheduler killed whole jobs for theirs."""
+    """Return the choice for tasks without an outcome.
+
+    They get more memory if the scheduler killed whole jobs for theirs, or if the first tasks all ran out of it.
+    """
     rungs = settings["rungs"]
-    if history.killed_for_memory(settings.get("memory_words") or ()):
+    if history.only_out_of_memory() or history.killed_for_memory(settings.get("memory_words") or ()):
         before = (history.submissions.get(history.wave) or {}).get("memory") or 0
         more = [rung for rung in rungs if (rung.get("memory") or 0) > before]
         if more:
             rung = min(more, key=lambda rung: rung["memory"])
-            return Choice(tasks, rung, "the rest of jobs that were killed for their memory")
+            return Choice(tasks, rung, "the rest, with more memory: tasks or jobs before had too little")
     return Choice(tasks, rungs[0], "the rest")
 
 
 def _one_of(choices: "list[Choice]") -> Choice:
     first = choices[0]
     for other in choices[1:]:
-        if count(first.tasks) <= count(other.tasks):
+        if count(first.tasks) <= count(other.tasks) or first.rung["name"] == other.rung["name"]:
             other.tasks = joined(other.tasks + first.tasks)
             return other
     return first

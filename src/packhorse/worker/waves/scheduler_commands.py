@@ -123,7 +123,7 @@ class SubmissionRefused(Exception):
 
 def submit(
     argv_of: "Callable[[str], list[str]]",
-    unset: "Sequence[str]",
+    settings: "Mapping[str, Any]",
     give_up: float,
     check_wanted: "Callable[[], None]",
 ) -> str:
@@ -131,8 +131,10 @@ def submit(
 
     `argv_of(why)` is the argv of a try after one that failed for that reason (of the first: ""), `give_up` a time
     on the monotonic clock, and `check_wanted()` raises if the job is no longer wanted. A try whose reply got lost
-    is repeated: two arrays for one wave do no harm.
+    is repeated: two arrays for one wave do no harm. A try that is refused for its size or time is not repeated.
+    `settings` is the content of continue.json.
     """
+    unset, final = settings.get("unset", ()), settings.get("final_refusals", ())
     why, lost, pause = "", False, FIRST_PAUSE
     while True:
         check_wanted()
@@ -143,7 +145,8 @@ def submit(
             return job
         lost = lost or status is None or status == 0
         why = errors or output.strip() or "it exited with status %s and printed nothing" % status
-        if time.monotonic() + pause > give_up:
+        refused_for_good = any(re.search(text, why) for text in final)
+        if refused_for_good or time.monotonic() + pause > give_up:
             raise SubmissionRefused(why, lost=lost)
         print_message("the scheduler did not accept the job (%s); trying again in %d s" % (why, pause))
         time.sleep(pause)

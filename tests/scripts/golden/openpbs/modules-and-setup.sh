@@ -26,6 +26,8 @@ source /etc/profile
 
 # What the study asks for: the first line that fails ends the job.
 set -e
+packhorse_line() { sed -n "$1p" "$0" 2>/dev/null | grep . || echo "$2"; }
+trap 'echo "packhorse: status $? of a line of setup: $(packhorse_line "$LINENO" "$BASH_COMMAND")" >&2' ERR
 module load r/4.5.1
 module load openblas
 export R_LIBS_USER=~/R
