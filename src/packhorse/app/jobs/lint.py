@@ -174,8 +174,8 @@ def _findings(text: str, path: Path, site: Site | None, selection: Selection, he
     found: list[Finding] = []
     if kind is None or "#SBATCH" in text or "#PBS" in text:
         script = JobScript(text, str(path), site.scheduler if site and site.scheduler != "local" else "")
-        sources = _sources(script, path)
-        job = Job(script, site, sources, lambda name: (path.parent / name).is_dir() or (here / name).is_dir())
+        job = Job(script, site, exists=lambda name: (path.parent / name).is_dir() or (here / name).is_dir())
+        job.sources = _sources(job, path)
         found += check("job", job, script.lines, str(path), selection)
     if kind is not None:
         source = PythonSource(text) if kind == "python" else RSource(text)
@@ -183,12 +183,12 @@ def _findings(text: str, path: Path, site: Site | None, selection: Selection, he
     return found
 
 
-def _sources(script: JobScript, path: Path) -> dict[str, str]:
+def _sources(job: Job, path: Path) -> dict[str, str]:
     """Return the text of the Python and R files that a script runs, beside it or below its folder."""
-    if not script.dialect:
+    if not job.script.dialect:
         return {}
     found = {}
-    for command in Job(script).programs:
+    for command in job.programs:
         name = source_of(command)
         if name and name not in found:
             file = path.parent / name
