@@ -47,6 +47,32 @@ COMMANDS = {
 }
 
 
+# What people type who know schedulers, ssh or other tools.
+SYNONYMS = {
+    "help": "packhorse --help",
+    "ls": "packhorse runs lists the runs here; packhorse shell SITE, then ls, the files of a site",
+    "list": "packhorse runs",
+    "login": "packhorse connect SITE",
+    "ssh": "packhorse shell SITE",
+    "upload": "packhorse put FILES SITE:FOLDER",
+    "download": "packhorse get SITE:PATH",
+    "scp": "packhorse put FILES SITE:FOLDER, packhorse get SITE:PATH",
+    "rsync": "packhorse put FILES SITE:FOLDER, packhorse get SITE:PATH",
+    **dict.fromkeys(("squeue", "qstat", "sacct", "queue"), "packhorse jobs"),
+    **dict.fromkeys(("sbatch", "qsub"), "packhorse submit JOB.sh --site SITE"),
+    **dict.fromkeys(("sinfo", "partitions"), "packhorse queues SITE"),
+    **dict.fromkeys(("scancel", "qdel", "kill", "stop"), "packhorse cancel RUN"),
+    **dict.fromkeys(
+        ("quota", "storage", "space"), "packhorse du; packhorse sites show SITE for the limits of a site"
+    ),
+    **dict.fromkeys(("results", "table", "merge"), "packhorse collect RUN"),
+    **dict.fromkeys(("watch", "progress", "follow"), "packhorse status RUN"),
+    **dict.fromkeys(("test", "debug"), "packhorse try"),
+    **dict.fromkeys(("resume", "continue"), "packhorse run"),
+    "module": "packhorse modules SITE",
+}
+
+
 class Commands(LazyGroup):
     """The commands of `packhorse`."""
 
@@ -54,6 +80,8 @@ class Commands(LazyGroup):
         """Return the nearest command, or the command that runs a file."""
         if word.endswith((".yaml", ".yml", ".py", ".R")):
             return f"To run it: packhorse run {word}"
+        if word in SYNONYMS:
+            return f"Type: {SYNONYMS[word]}"
         near = difflib.get_close_matches(word, self.table, n=1)
         return f"Did you mean '{near[0]}'?" if near else ""
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from packhorse.lint.job import Job, interpreter_of, note
 from packhorse.lint.rule import Note, rule
-from packhorse.study.discover.serial import is_serial
+from packhorse.study.discover.cores.serial import is_serial
 
 _PARALLEL = (
     r"(?i)\bmpi|dask|\bray\b|horovod|deepspeed|torch|distributed|snakemake|nextflow|snow|Rmpi|clustermq|parallelly|"
