@@ -14,6 +14,7 @@ from packhorse import task
 from packhorse.cli.commands import COMMANDS, packhorse
 from packhorse.cli.json_schemas import json_schema
 from packhorse.cli.json_types import JSON_TYPES
+from packhorse.lint.check import RULES
 from packhorse.model import errors
 from packhorse.sites.keys import SITE
 from packhorse.study import keys
@@ -102,12 +103,33 @@ def pages() -> dict[str, str]:
         "errors-and-exit-codes.md": "\n".join(errors_page()) + "\n",
         "environment.md": "\n".join(environment_page()) + "\n",
         "json.md": "\n".join(json_page()) + "\n",
+        "lint.md": "\n".join(lint_page()) + "\n",
     }
 
 
 def head(title: str, *about: str) -> list[str]:
     """Return how a page begins."""
     return [MADE, f"# {title}", "", *about, ""]
+
+
+# --- The rules of lint ---
+
+
+def lint_page() -> Iterator[str]:
+    """Yield every rule and its docstring."""
+    yield from head(
+        "Rules of lint",
+        "What `packhorse lint` finds. An error fails for certain, a warning is probably wrong, a hint is advice; an",
+        "optional rule runs only with `--select`. [How to use it](../how-to/lint.md).",
+    )
+    rules = sorted(RULES.values(), key=lambda one: one.id)
+    yield from ("| rule | severity | what is wrong | fix |", "|---|---|---|---|")
+    for rule in rules:
+        severity = f"{rule.severity}, optional" if rule.optional else rule.severity
+        fix = "yes" if "The fix " in rule.page else ""
+        yield f"| [{rule.id}](#{rule.id.lower()}) | {severity} | {rule.reason} | {fix} |"
+    for rule in rules:
+        yield from ("", f"## {rule.id}", "", f"**{rule.reason}** ({rule.severity})", "", rule.page)
 
 
 # --- The command line ---

@@ -14,7 +14,7 @@ from cluster.study import Project
 from cluster.testbed import ROOT, Cluster
 
 # What depends on when and where a task ran.
-TIMINGS = {"ph_wave", "ph_host", "ph_begin", "ph_wall", "ph_cpu", "ph_memory"}
+TIMINGS = {"ph_wave", "ph_host", "ph_begin", "ph_wall", "ph_cpu", "ph_memory", "ph_start"}
 
 
 def table(path: Path) -> list[dict[str, str]]:

@@ -20,7 +20,7 @@ from continuation.desk import Desk, ended
 from packhorse.plan.waves import planned_ranges
 from packhorse.rundata.outcomes import latest_outcomes
 from packhorse.worker.journal import journal_line
-from packhorse.worker.tasks.checkpoint import checkpoint_folder
+from packhorse.worker.tasks.task import checkpoint_folder
 from running.project import Project, bits, marked, until
 from worker.old import oldest_python
 

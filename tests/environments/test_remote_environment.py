@@ -259,6 +259,15 @@ def test_what_is_imported_and_not_brought_is_told_before_anything_starts(laptop:
         laptop.ask(source)
     assert "add beta to" in wrong.value.hint
     assert "requirements.txt" in wrong.value.hint
+    assert any("imports beta" in note for note in laptop.ask(source, anyway=True).notes)
+
+
+def test_an_import_that_no_package_is_known_for_is_refused_too(laptop: Laptop) -> None:
+    """It was told, and submitted all the same: all tasks failed after their wait."""
+    source = laptop.study("import nowhere_known\n", requirements__txt="alpha==1.0\n")
+    with pytest.raises(RunError, match=r"sim\.py imports nowhere_known, which") as wrong:
+        laptop.ask(source)
+    assert "--anyway" in wrong.value.hint
 
 
 def test_packages_installed_there_by_hand_are_another_environment(laptop: Laptop, site: Loopback) -> None:

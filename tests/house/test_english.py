@@ -42,6 +42,8 @@ CHECKED = (
     "plan",
     "schedulers",
     "worker",
+    "jobscript",
+    "lint",
 )
 
 # Names of modules, classes, functions, arguments and local variables that are no longer used, and what is.

@@ -20,6 +20,9 @@ def test_make_demo_works_in_a_folder_of_any_name(tmp_path: Path) -> None:
     }  # under make itself
     argv = ["make", "--no-print-directory", "demo"]
     shown = subprocess.run(argv, cwd=clone, env=alone, stdout=subprocess.PIPE, text=True, check=True).stdout
+    first = shown.splitlines()[0]
+    assert "takes about two minutes" in first, "before anything is installed"
+    assert "results.csv" in shown[: shown.index("$ packhorse run")]
     table = Path(shown.splitlines()[-1].removeprefix("The table is "))
     assert table.is_absolute()
     assert table.read_bytes()[:4] == b"PAR1"

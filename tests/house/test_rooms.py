@@ -43,6 +43,8 @@ ALLOWED: dict[str, tuple[int, str]] = {
     "app/runs/rm.py": (2, START_UP),
     "app/runs/run.py": (2, START_UP),
     "cli/__init__.py": (2, "the entry point: `import packhorse.cli` loads no command"),
+    "cli/complete_values.py": (1, "start-up: only the completion of a site needs the sites"),
+    "cli/lazy_group.py": (1, "start-up: only completion needs its values"),
     "cli/completion.py": (1, "cycle: the list of commands imports this module"),
     "cli/inspect/logs.py": (2, START_UP),
     "cli/output.py": (1, START_UP),
@@ -70,6 +72,8 @@ HEAVY = {
     "rich",
     "ruamel",
     "scipy",
+    "tree_sitter",
+    "tree_sitter_bash",
     "xarray",
 }
 

@@ -38,6 +38,16 @@ def root(tmp_path: Path) -> Path:
     return place
 
 
+def test_a_tag_is_in_the_summary(root: Path) -> None:
+    commit = git.git_state(root)["commit"][:12]
+    ask(root, "tag", "v1.2")
+    assert git.git_state(root)["summary"] == f"commit {commit} (v1.2) on main, nothing uncommitted"
+    (root / "sim.py").write_text("print(2)\n")
+    assert git.git_state(root)["summary"].startswith(
+        f"commit {commit} (v1.2) on main, uncommitted: 1 changed"
+    )
+
+
 def test_a_clean_repository(root: Path) -> None:
     said = git.git_state(root)
     assert said["commit"] == ask(root, "rev-parse", "HEAD")

@@ -97,9 +97,9 @@ class Loopback:
         )
         return there
 
-    def place(self, **asked: Any) -> Place:
+    def place(self, *, anyway: bool = False, **asked: Any) -> Place:
         """Return the placement of a study's jobs on the site."""
-        return Place(site=self.site, asked=Cluster(**asked))
+        return Place(site=self.site, asked=Cluster(**asked), anyway=anyway)
 
     @property
     def environments(self) -> list[Path]:

@@ -105,11 +105,13 @@ def table(place: Path, run: str = "runs/study") -> list[dict[str, str]]:
 def test_a_study_goes_there_runs_and_comes_home(laptop: Laptop, kind: str) -> None:
     code, shown = laptop.connect(kind)
     assert code == 0, shown
-    place = project(laptop.home / "study of 'mine' $x \n ü")
+    place = project(laptop.home / "study of 'mine' $x \n ü", STUDY + "warm: true\n")
     done = laptop.run("run", "study.yaml", "--site", kind, cwd=place)
     assert done.returncode == 0, done
     assert "10 of 10 tasks done" in done.stdout
     if kind == "key":  # how one logs in changes nothing of the run
+        facts = json.loads(laptop.run("provenance", "study", "--json", cwd=place).stdout)
+        assert facts["warm"]["warm"], "the trial was made there, and its outcome is known here"
         here = laptop.run("run", "study.yaml", "--run", "runs/here", cwd=place)
         assert here.returncode == 0, here
         assert table(place) == table(place, "runs/here")

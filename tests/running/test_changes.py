@@ -140,7 +140,7 @@ def test_a_removed_module_and_a_changed_command_are_questions(project: Project) 
     assert "scale.txt was removed: finished tasks read it" in refused(project)
     project.file("scale.txt", "1.0\n")
     study(project, 1, 2, 3, command="python -O sim.py {n}")
-    assert "the command or result of the study changed" in project.run(code=5)
+    assert "the command changed after 2 tasks finished" in project.run(code=5)
 
 
 def test_a_file_that_a_parameter_names_is_a_question_once_a_task_has_read_it(project: Project) -> None:
@@ -332,3 +332,18 @@ def test_the_interface_of_python_keeps_failed_tasks_too(project: Project, monkey
     kept = packhorse.Study(**keys).run(check=False, progress=False, failed="keep")
     assert kept.status()["failed"] == 1
     assert packhorse.Study(**keys).run(progress=False).status()["done"] == 1
+
+
+def test_a_changed_key_of_the_study_is_named_as_what_it_is(project: Project) -> None:
+    finished(project)
+    for keys, said in [
+        ({"command": "python ./sim.py {n}"}, "the command changed after 2 tasks finished"),
+        ({"result": "auto"}, "the result changed after 2 tasks finished"),
+    ]:
+        shown = study(project, 1, 2, 3, **keys).run(code=5)
+        assert said in shown
+        assert "code changed" not in shown
+    project.write(scale_txt="2.0\n")
+    assert "the code and command changed" in study(project, 1, 2, 3, command="python ./sim.py {n}").run(
+        code=5
+    )

@@ -412,9 +412,14 @@ def test_files_of_tasks_stay_theirs_when_the_study_grows_in_its_midst(project: P
 
 
 def test_a_study_without_a_name_is_retried_and_continued_by_its_run(project: Project) -> None:
-    """The default name of study.yaml is that of its folder where its path names the folder, else `study`."""
+    """The default name of study.yaml is that of its folder, however its path is typed."""
     project.file("study.yaml", "command: [python, -c, 'import sys; sys.exit(1)']\n")
     assert "1 failed" in project.run(code=7)
-    run = project.path / "runs" / "study"
-    for words in (("retry", "study"), ("run", str(run), "--fresh")):
+    run = project.path / "runs" / project.path.name
+    assert run.is_dir()
+    for words in (
+        ("retry", run.name),
+        ("run", str(run), "--fresh"),
+        ("run", f"../{run.name}/study.yaml", "--fresh"),
+    ):
         assert "the task has no result" in project.command(*words, code=7)

@@ -113,7 +113,7 @@ def test_a_script_that_sees_the_difference_stays_cold(project: Project) -> None:
     project.run("-j2")
     assert "ph_start" not in project.table().columns
     assert set(project.rows("parent")) == {"worker"}
-    sentence = "tasks start cold: the script's result is the same in cold starts and another in warm ones"
+    sentence = "tasks start cold: the script's result is the same in cold starts and another in warm ones (worker and another)"
     assert sentence in project.command("status")
     assert json.loads(project.command("status", "--json"))["cold"] == sentence
     assert sentence in project.command("explain", "s", "--task", "3")
@@ -139,6 +139,21 @@ def test_a_module_that_starts_a_thread_is_named(project: Project) -> None:
     left_out = json.loads(project.command("provenance", "--json"))["warm"]["left_out"]
     assert left_out == {"busy": "starts a thread when it is imported"}
     assert "warm" in project.rows("ph_start")
+
+
+def test_an_interpreter_that_cannot_be_warm_leaves_no_trace(project: Project) -> None:
+    """It is a stand-in: a shell script that refuses to run our file, as an interpreter of Python 2 would."""
+    refuse = 'case "$1" in *packhorse*) echo "SyntaxError: no"; echo "SyntaxError: no" >&2; exit 1;; esac'
+    project.file("bin/python3", f'#!/bin/sh\n{refuse}\nexec {sys.executable} "$@"\n').chmod(0o755)
+    project.file("sim.py", "import sys\nprint('said', file=sys.stderr)\nprint({'i': int(sys.argv[1])})\n")
+    project.study(command="./bin/python3 sim.py {i}", parameters={"i": {"range": [0, 20]}})
+    project.run("-j1")
+    assert sorted(project.rows("i")) == list(range(20))
+    assert "tasks start cold: the warm process has ended" in project.command("status")
+    for task in ("0", "1"):
+        said = project.command("logs", "s", "--task", task)
+        assert "SyntaxError" not in said
+        assert said.count("said") == 1
 
 
 def test_no_warm(project: Project) -> None:

@@ -504,6 +504,16 @@ def test_a_path_that_means_something_to_qsub_is_not_given_to_it(path: str) -> No
     ]
 
 
+def test_names_and_files_that_qsub_accepts() -> None:
+    """`qsub -N "1 bad name"` is refused (captures); $PBS_JOBID_ is another variable, which is empty."""
+    lines = TORQUE.directives(
+        Request(name="10fold", output="out_{job}_.out", error="{job}.err", requeue=None)
+    )
+    assert "#PBS -N j10fold" in lines
+    assert "#PBS -o out_${PBS_JOBID}_.out" in lines
+    assert "#PBS -e $PBS_JOBID.err" in lines
+
+
 def test_a_users_script_may_ask_for_an_array_and_wait() -> None:
     waits = (Wait("26[].x", "end"), Wait("27[].x", "start"), Wait("28.x", "ok"), Wait("29.x", "fail"))
     asked = Request(

@@ -39,6 +39,15 @@ def test_integer_ranges_stay_lazy_and_stop_before_the_stop():
     assert factors("n: {range: [5]}") == (Factor(names=("n",), range=(0, 1, 5)),)
 
 
+def test_a_range_with_from_and_to_has_both_ends():
+    assert factors("n: {range: {from: 1, to: 200}}") == (Factor(names=("n",), range=(1, 1, 200)),)
+    assert factors("n: {range: {from: 1, to: 10, by: 4}}") == (Factor(names=("n",), range=(1, 4, 3)),)
+    assert factors("n: {range: {from: 3, to: 1, by: -1}}") == (Factor(names=("n",), range=(3, -1, 3)),)
+    assert factors("n: {range: {from: 5, to: 5}}") == (Factor(names=("n",), range=(5, 1, 1)),)
+    assert levels("x: {range: {from: 0, to: 0.3, by: 0.1}}") == [0.0, 0.1, 0.2, 0.3]
+    assert levels("n: ['1-200', 1.2.3, 1-a]") == ["1-200", "1.2.3", "1-a"]
+
+
 def test_decimal_ranges_have_no_accumulated_error():
     assert levels("x: {range: [0, 1, 0.1]}") == [0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9]
     assert levels("x: {range: [1, 0.7, -0.1]}") == [1.0, 0.9, 0.8]
@@ -182,6 +191,18 @@ def test_a_billion_points_are_planned_at_once():
         ("n: {}", "4:6", "one generator", "range"),
         ("n: {range: [1, 2, 0]}", "4:14", "step of range is 0", "other than 0"),
         ("n: {range: [5, 5]}", "4:14", "is empty", "excluded"),
+        ("n: {range: {from: 1}}", "4:14", "needs from and to", "{from: 1, to: 200}"),
+        ("n: {range: {from: 9, to: 1}}", "4:14", "from 9 to 1 by 1 is empty", "{from: 1, to: 9}"),
+        ("n: {range: {from: 1, to: 9, by: 0}}", "4:35", "by is 0", "other than 0"),
+        ("n: {range: {first: 1, to: 9}}", "4:15", "no key 'first'", "from, to, by"),
+        (
+            "n: 1-200",
+            "4:6",
+            "1-200 is not a number",
+            "{range: {from: 1, to: 200}}; for the text, quote it: '1-200'",
+        ),
+        ("n: [0, 1:20]", "4:10", "one value", "from: 1, to: 20"),
+        ("n: 1..200", "4:6", "one value", "to: 200"),
         ("n: {range: [1, 2, 3, 4]}", "4:14", "has 4 numbers", "[0, 100, 10]"),
         (
             "n: {range: [0, 1e9]}",

@@ -1,5 +1,7 @@
 """A whole study file: every key, every error at its place, and no traceback for any text."""
 
+import re
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -345,3 +347,22 @@ def _study_or_error(text):
         return
     assert refused.where.startswith("f.yaml:"), refused.message
     assert refused.hint
+
+
+def test_hints_know_the_words_of_schedulers_and_say_yaml_that_is_accepted():
+    for text, hint in [
+        ("command: a\nresources: {cores: 2}", "'cpus'"),
+        ("command: a\nresources: {walltime: 1 h}", "'time'"),
+        ("command: a\nparams: {n: 1}", "'parameters'"),
+        ("command: a\ncluster: {queue: a}", "'partition'"),
+        ("command: a\nresources: {memory: 2}", "'2 GB' or '2 MB'"),
+    ]:
+        assert hint in refusal(text).hint
+    for name in ("o.out", "o.log", "r_{index}.xyz"):
+        error = refusal(f"command: a\nresult: '{name}'")
+        written = re.search(r"result: \{file: .*?format: text\}", error.hint)
+        assert written
+        assert (
+            parse_study(f"command: a\n{written[0]}", path="s.yaml", read=lambda _: b"").result.format
+            == "text"
+        )

@@ -102,7 +102,7 @@ def test_several_words_and_short_options() -> None:
     text = draft(source)
     assert command(source) == "python sim.py --layers {layers...} --range {range...} -k {k}"
     assert "layers: [[64, 64]]  # for a sweep, write a list of lists" in text
-    assert "can add to the command: --ids {ids...}" in text
+    assert "Options without a default: --ids {ids...}." in text
 
 
 # --- click and typer ---

@@ -32,6 +32,7 @@ COMMANDS = {
     "connect": ("sites.connect", "Log in to a site once; other commands share the connection."),
     "shell": ("sites.shell", "Open a shell at a site, on its login node or in a job."),
     "ssh-config": ("sites.ssh_config", "Print ssh settings for other programs to share the connection."),
+    "lint": ("jobs.lint", "Check job scripts and the source that they run for mistakes."),
     "submit": ("jobs.submit", "Submit a job script of your own to a site."),
     "queues": ("jobs.queues", "Show free resources, and where a job would start soonest."),
     "jobs": ("jobs.jobs", "List all your jobs on all your sites."),
@@ -47,6 +48,32 @@ COMMANDS = {
 }
 
 
+# What people type who know schedulers, ssh or other tools.
+SYNONYMS = {
+    "help": "packhorse --help",
+    "ls": "packhorse runs lists the runs here; packhorse shell SITE, then ls, the files of a site",
+    "list": "packhorse runs",
+    "login": "packhorse connect SITE",
+    "ssh": "packhorse shell SITE",
+    "upload": "packhorse put FILES SITE:FOLDER",
+    "download": "packhorse get SITE:PATH",
+    "scp": "packhorse put FILES SITE:FOLDER, packhorse get SITE:PATH",
+    "rsync": "packhorse put FILES SITE:FOLDER, packhorse get SITE:PATH",
+    **dict.fromkeys(("squeue", "qstat", "sacct", "queue"), "packhorse jobs"),
+    **dict.fromkeys(("sbatch", "qsub"), "packhorse submit JOB.sh --site SITE"),
+    **dict.fromkeys(("sinfo", "partitions"), "packhorse queues SITE"),
+    **dict.fromkeys(("scancel", "qdel", "kill", "stop"), "packhorse cancel RUN"),
+    **dict.fromkeys(
+        ("quota", "storage", "space"), "packhorse du; packhorse sites show SITE for the limits of a site"
+    ),
+    **dict.fromkeys(("results", "table", "merge"), "packhorse collect RUN"),
+    **dict.fromkeys(("watch", "progress", "follow"), "packhorse status RUN"),
+    **dict.fromkeys(("test", "debug"), "packhorse try"),
+    **dict.fromkeys(("resume", "continue"), "packhorse run"),
+    "module": "packhorse modules SITE",
+}
+
+
 class Commands(LazyGroup):
     """The commands of `packhorse`."""
 
@@ -54,6 +81,8 @@ class Commands(LazyGroup):
         """Return the nearest command, or the command that runs a file."""
         if word.endswith((".yaml", ".yml", ".py", ".R")):
             return f"To run it: packhorse run {word}"
+        if word in SYNONYMS:
+            return f"Type: {SYNONYMS[word]}"
         near = difflib.get_close_matches(word, self.table, n=1)
         return f"Did you mean '{near[0]}'?" if near else ""
 

@@ -14,6 +14,7 @@ from packhorse.app.inspect.runs import Runs
 from packhorse.app.inspect.status import NoRuns, RunStatus, ScriptJobStatus
 from packhorse.app.inspect.summary import SummaryTable
 from packhorse.app.jobs.jobs import JobList
+from packhorse.app.jobs.lint import LintReport
 from packhorse.app.jobs.queues import SiteQueues
 from packhorse.app.jobs.script import ScriptOutput
 from packhorse.app.jobs.submit import SubmittedJob
@@ -48,6 +49,7 @@ JSON_TYPES: dict[str, tuple[type[Any], ...]] = {
     "rerun": (Rerun,),
     "provenance": (Provenance,),
     "connect": (ConnectionStatus, ClosedConnection),
+    "lint": (LintReport,),
     "submit": (SubmittedJob,),
     "queues": (SiteQueues,),
     "jobs": (JobList,),

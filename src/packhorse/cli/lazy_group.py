@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import importlib
+import os
 from collections.abc import Mapping
 from typing import Any
 
 import click
 
 from packhorse.cli.windows_check import refuse_windows
+
+COMPLETING = "_PACKHORSE_COMPLETE"  # set by the shell's completion, as click names it
 
 
 class LazyGroup(click.Group):
@@ -33,6 +36,10 @@ class LazyGroup(click.Group):
             raise
         command = getattr(module, cmd_name.replace("-", "_") + "_command")
         assert isinstance(command, click.Command)
+        if COMPLETING in os.environ:
+            from packhorse.cli.complete_values import with_values  # start-up
+
+            return with_values(command)
         return command
 
     def resolve_command(

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-OPTIONS = ("site", "area", "partition", "account", "qos", "job_time", "max_jobs", "max_core_hours")
+OPTIONS = ("site", "area", "partition", "account", "qos", "job_time", "max_jobs", "max_core_hours", "anyway")
 
 
 def site_options(command: Any) -> Any:
@@ -28,6 +28,12 @@ def site_options(command: Any) -> Any:
             click.option("--max-jobs", type=click.IntRange(min=1), help="Jobs that may run at a time."),
             click.option(
                 "--max-core-hours", type=click.FloatRange(min=0), help="Refuse to submit what may cost more."
+            ),
+            click.option(
+                "--anyway",
+                is_flag=True,
+                default=None,
+                help="Submit although the site lacks packages that the script loads.",
             ),
         )
     ):

@@ -300,7 +300,7 @@ def check_imports(
 ) -> str:
     """Raise RunError where the study imports a package that the Python does not have, before every task fails of it.
 
-    `packages_of` returns the packages that provide modules; where it knows none, a note is returned instead.
+    `packages_of` returns the packages that provide modules. With --anyway a note is returned instead.
     """
     if not required.needs.certain:
         return ""
@@ -311,8 +311,11 @@ def check_imports(
     known = packages_of(missing)
     script = Path(required.needs.files[0]).name
     sentence = f"{script} imports {', '.join(missing)}, which {python} on {probe.site.name} does not have"
-    if not known:
+    if probe.place.anyway:
         return sentence
+    if not known:
+        remedy = f"install what provides it there: packhorse shell {probe.site.name}"
+        raise RunError(sentence, f"{remedy}\nor, if tasks find it in another way, add --anyway")
     packages = ", ".join(dict.fromkeys(name for names in known.values() for name in names))
     if required.lock is not None:
         raise RunError(sentence, f"add {packages} to {required.lock.path}, each with its version")

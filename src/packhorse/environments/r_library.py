@@ -74,7 +74,7 @@ def _check(probe: SiteProbe, source: Source, software: RSoftware, library: str) 
     script, loaded = r_packages_of(source.study, source.folder)
     installed = {package.name for package in software.packages or ()}
     missing = [name for name in loaded if name not in installed]
-    if not missing or not installed:
+    if not missing or not installed or probe.place.anyway:
         return
     names = ", ".join(f'"{name}"' for name in missing)
     modules = [*probe.modules, *probe.place.asked.modules]

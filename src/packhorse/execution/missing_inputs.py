@@ -44,14 +44,17 @@ def _sentences(message: str, source: Source, prepared: Prepared) -> Iterator[str
 
 def _file(name: str, source: Source, prepared: Prepared) -> Iterator[str]:
     path = source.root / SLOT.sub("", name) if SLOT.match(name) else source.start / name
-    inside = _within(path, source.root)
+    inside, git = _within(path, source.root), (source.root / ".git").exists()
+    if not inside and not posixpath.isabs(name) and path.exists():
+        yield _outside(name, path, source)
+        return
     if not inside or not (source.root / inside).exists():
         yield from _elsewhere(name, source, prepared)
         return
     if _in_snapshot(inside, prepared):
         return
     shown = posixpath.relpath(inside, source.folder.relative_to(source.root).as_posix())
-    yield _remedy(shown, inside, prepared)
+    yield _remedy(shown, inside, prepared, git=git)
 
 
 def _elsewhere(name: str, source: Source, prepared: Prepared) -> Iterator[str]:
@@ -88,7 +91,7 @@ def _module(name: str, source: Source, prepared: Prepared) -> Iterator[str]:
             inside = _within(path, source.root)
             if path.exists() and inside and not _in_snapshot(inside, prepared):
                 shown = posixpath.relpath(inside, source.folder.relative_to(source.root).as_posix())
-                yield _remedy(shown, inside, prepared, code=True)
+                yield _remedy(shown, inside, prepared, git=(source.root / ".git").exists(), code=True)
                 return
     for file in prepared.files:
         if file.path.endswith((f"/{stem}.py", f"/{stem}/__init__.py")):
@@ -99,12 +102,27 @@ def _module(name: str, source: Source, prepared: Prepared) -> Iterator[str]:
             return
 
 
-def _remedy(shown: str, inside: str, prepared: Prepared, *, code: bool = False) -> str:
-    why = dict(prepared.left_out).get(inside, "git ignores it, or `code:` excludes it")
+def _remedy(shown: str, inside: str, prepared: Prepared, *, git: bool, code: bool = False) -> str:
+    left_out = dict(prepared.left_out)
+    places = [inside, *map(str, Path(inside).parents)]  # a link to a folder is left out as a whole
+    ignored = (
+        "git ignores it, or `code:` excludes it" if git else "`code:` excludes it, or its folder is hidden"
+    )
+    why = next((left_out[place] for place in places if place in left_out), ignored)
     missing = f"{shown} is in the project but not in the snapshot ({why})"
     if code or Path(shown).suffix.lower() in SOURCE:
         return f"{missing}; add to the study:\n  include: [{shown}]"
     return f"{missing}; if tasks only read it, add to the study:\n  data: [{shown}]"
+
+
+def _outside(name: str, path: Path, source: Source) -> str:
+    """Return what to do about a file that exists beside the project, whose root is a repository or the study's folder."""
+    normal = posixpath.normpath(path.as_posix())
+    folder = posixpath.relpath(posixpath.dirname(normal) if path.is_file() else normal, source.folder)
+    return (
+        f"{name} is outside of the project {source.root}, so tasks do not have it; if they only read it, add to the study:\n"
+        f"  data: [{folder}]"
+    )
 
 
 def _within(path: Path, root: Path) -> str:

@@ -18,6 +18,7 @@ from packhorse.model.plan import Identity, Plan
 from packhorse.model.space import ParameterSpace, inherit
 from packhorse.model.study import Study
 from packhorse.preflight.checks import run_checks
+from packhorse.preflight.command_files import check_command
 from packhorse.project.reporter import Reporter
 from packhorse.project.source import Source, from_file, from_study
 from packhorse.results.fold import Fold
@@ -82,7 +83,9 @@ def prepare_run(
     """Read the project, the target's environment and the newest plan; report what the user must know."""
     latest = run.latest()
     prepared = prepare(source, run.path, target.environment(source))
-    for note in prepared.notes:
+    # Later waves may run the code of finished tasks, whatever the project has now.
+    notes = check_command(source, prepared.files) if latest is None else ()
+    for note in (*prepared.notes, *notes):
         reporter.say(note)
     for path, why in prepared.left_out:
         reporter.say(f"left out of the snapshot: {path} ({why})")
@@ -173,7 +176,7 @@ def source_of(run: RunDirectory, site: str | None = None) -> Source:
     about = run.about()
     if about.study and Path(about.study).exists():
         source = from_file(about.study, site)
-        # A default name depends on how the path was typed (study.yaml, or /home/ada/means/study.yaml).
+        # In earlier versions a default name depended on how the path was typed (study.yaml, or /home/ada/means/study.yaml).
         if source.study.name == default_name(about.study):
             source = replace(source, study=replace(source.study, name=about.name))
         return source

@@ -63,7 +63,7 @@ def code_change(run: RunDirectory, latest: Plan, fold: Fold, now: ProjectNow) ->
             mends = reason == "new" or _reason(change, names, failed) in SENTENCES
         diff = tuple(short_diff(tar, change)) if reason in SENTENCES else ()
         judged.append(JudgedChange(change=change, reason=reason, mends=mends, diff=diff))
-    return CodeChange(files=tuple(judged), command=_command_changed(run, now))
+    return CodeChange(files=tuple(judged), keys=_changed_keys(run, now))
 
 
 def mended_sentence(tasks: int) -> str:
@@ -112,14 +112,17 @@ def _read_by(fold: Fold, *outcomes: str) -> set[str] | None:
     return read
 
 
-def _command_changed(run: RunDirectory, now: ProjectNow) -> bool:
-    """Return whether the command or the kind of result is another one than when the newest wave was planned."""
+def _changed_keys(run: RunDirectory, now: ProjectNow) -> tuple[str, ...]:
+    """Return the keys that say what tasks do, and differ from when the newest wave was planned."""
     try:
         old = frozen_study(run)
     except (OSError, msgspec.MsgspecError):
-        return True
-    programs = [(one.command, one.shell, one.function, one.directory, one.result) for one in (old, now.study)]
-    return programs[0] != programs[1]
+        return ("command",)
+    same_program = (old.command, old.shell) == (now.study.command, now.study.shell)
+    keys = [
+        name for name in ("function", "directory", "result") if getattr(old, name) != getattr(now.study, name)
+    ]
+    return (*(() if same_program else ("command",)), *keys)
 
 
 def mended(

@@ -48,22 +48,22 @@ class JudgedChange(Struct, frozen=True, kw_only=True):
 class CodeChange(Struct, frozen=True, kw_only=True):
     """How the code of the newest wave differs from the project now.
 
-    `command` is whether the command or the kind of result differs; `unknown` that the old snapshot is not here.
+    `keys` are those of the study that differ and determine results; `unknown` that the old snapshot is not here.
     """
 
     files: tuple[JudgedChange, ...] = ()
-    command: bool = False
+    keys: tuple[str, ...] = ()
     unknown: bool = False
 
     @property
     def matters(self) -> bool:
         """Whether results of finished tasks may depend on what changed."""
-        return self.command or self.unknown or any(file.matters for file in self.files)
+        return bool(self.keys) or self.unknown or any(file.matters for file in self.files)
 
     @property
     def can_mend(self) -> bool:
         """Whether failed tasks may succeed now."""
-        return self.command or self.unknown or any(file.mends for file in self.files)
+        return bool(self.keys) or self.unknown or any(file.mends for file in self.files)
 
 
 class Changes(Struct, frozen=True, kw_only=True):
@@ -92,7 +92,7 @@ class Changes(Struct, frozen=True, kw_only=True):
         changed += self.seeds
         if keep or not changed:
             return chosen
-        what = " and ".join(changed)
+        what = " and ".join(self._named(changed))
         if not self.missing:
             reporter.warn(
                 f"the {what} changed after these results were computed; to run all tasks again: --fresh"
@@ -106,12 +106,16 @@ class Changes(Struct, frozen=True, kw_only=True):
             message = "\n".join([message, *shown])
         raise RunError(message, "\n".join(self._ways(changed)))
 
+    def _named(self, changed: list[str]) -> list[str]:
+        """Return the words for what changed: the keys of the study by their names, apart from the code."""
+        code = ["code"] if self._used() or self.code.unknown or not self.code.keys else []
+        return [word for name in changed for word in ([*code, *self.code.keys] if name == "code" else [name])]
+
     def _used(self) -> list[JudgedChange]:
         return [file for file in self.code.files if file.matters]
 
     def _files(self) -> str:
         names = [str(file.change) for file in self._used()]
-        names += ["the command or result of the study changed"] if self.code.command else []
         more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
         return ", ".join(names[:SHOWN]) + more
 

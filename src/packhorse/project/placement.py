@@ -29,11 +29,15 @@ from packhorse.text.node import nearest
 
 
 class Place(Struct, frozen=True, kw_only=True):
-    """A site, and what a study and its user request of it; `options` are those of the command line, as typed."""
+    """A site, and what a study and its user request of it; `options` are those of the command line, as typed.
+
+    With `anyway`, packages that are missing there are a note and do not stop the submission.
+    """
 
     site: Site
     asked: Cluster = Cluster()
     options: dict[str, Any] = field(default_factory=dict)
+    anyway: bool = False
 
 
 class Proposal(Struct, frozen=True, kw_only=True):
@@ -80,12 +84,17 @@ def place_of(source: Source, site: str | Site, called: str = "", **typed: Any) -
     StudyError where a time has no unit.
     """
     options = {name: value for name, value in typed.items() if value is not None}
-    request = dict(options)
+    request = {name: value for name, value in options.items() if name != "anyway"}
     if "job_time" in request:
         request["job_time"] = int(units.duration(request["job_time"], "--job-time"))
     known = find_site(site, source.folder) if isinstance(site, str) else site
     options["site"] = site if isinstance(site, str) else called or site.name
-    return Place(site=known, asked=replace(source.study.cluster, **request), options=options)
+    return Place(
+        site=known,
+        asked=replace(source.study.cluster, **request),
+        options=options,
+        anyway=bool(options.get("anyway")),
+    )
 
 
 def unknown_sites(source: Source, used: str | None) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from packhorse.model.study import Study
 from packhorse.project.sites import site_name
 from packhorse.snapshot.project_files import find_root
 from packhorse.study.from_python import make_study, plain_study
-from packhorse.study.parse import parse_study
+from packhorse.study.parse import default_name, parse_study
 from packhorse.study.write import study_text
 from packhorse.text.yaml import decode
 
@@ -55,11 +56,37 @@ def from_file(file: str | Path, site: str | None = None) -> Source:
         raise UsageError(f"{path} cannot be read: {error.strerror}") from None
     folder = path.resolve().parent
     text = decode(raw, str(path))
+    _check_filled_in(text, path)
     read = Reader(folder)
-    study = parse_study(text, path=str(path), read=read, site=_named(site, folder))
+    study = parse_study(
+        text, path=str(path), read=read, site=_named(site, folder), called=_typed_or_resolved(path)
+    )
     sources = tuple(read.names)
     return Source(
         study=study, text=text, folder=folder, path=path.resolve(), root=_root(folder), sources=sources
+    )
+
+
+def _check_filled_in(text: str, path: Path) -> None:
+    """Refuse a draft whose author has not written the values that `packhorse init` could not know."""
+    for number, line in enumerate(text.splitlines(), 1):
+        if match := re.match(r"\s*([\w.-]+):\s*\[?CHANGE-ME\b", line):
+            message = f"'{match[1]}' has no value yet: CHANGE-ME is where yours belongs."
+            raise StudyError(
+                message, f"Write a value or a list, such as {match[1]}: [1, 2]", f"{path}:{number}"
+            )
+
+
+def _typed_or_resolved(path: Path) -> str:
+    """Return the path that names a study without a name: the absolute one, so that typing it otherwise changes nothing.
+
+    Before 2026-11-29 a study.yaml that was typed without its folder was called study; such a run goes on.
+    """
+    absolute = path.resolve()
+    older = absolute.parent / "runs" / "study"
+    newer = absolute.parent / "runs" / default_name(str(absolute))
+    return (
+        "study.yaml" if absolute.stem == "study" and older.exists() and not newer.exists() else str(absolute)
     )
 
 

@@ -53,10 +53,18 @@ def _describe(root: Path, head: dict[str, str], changed: list[str], untracked: l
         notes.extend([note] if note else [])
     facts["changed"] = [_printable(name) for name in changed[:MAX_NAMES]]
     facts["untracked"] = [_printable(name) for name in untracked[:MAX_NAMES]]
-    facts["summary"] = _summary(commit, branch, changed, untracked)
+    tag = _tag(facts.get("describe", ""), commit)
+    named = f"{commit[:12]}{f' ({tag})' if tag else ''}" if commit else ""
+    facts["summary"] = _summary(named, branch, changed, untracked)
     if notes:
         facts["note"] = "; ".join(notes)
     return facts
+
+
+def _tag(describe: str, commit: str | None) -> str:
+    """Return the tag that `git describe` found, with the commits since; empty where it found only the commit."""
+    named = describe.removesuffix("-dirty")
+    return "" if commit is None or commit.startswith(named) else named
 
 
 def _parse_status(status: bytes) -> tuple[dict[str, str], list[str], list[str]]:
@@ -80,8 +88,8 @@ def _parse_status(status: bytes) -> tuple[dict[str, str], list[str], list[str]]:
     return head, changed, untracked
 
 
-def _summary(commit: str | None, branch: str | None, changed: list[str], untracked: list[str]) -> str:
-    head = f"commit {commit[:12]}" if commit else "no commit yet"
+def _summary(commit: str, branch: str | None, changed: list[str], untracked: list[str]) -> str:
+    head = f"commit {commit}" if commit else "no commit yet"
     head += f" on {branch}" if branch else ", detached"
     if not changed and not untracked:
         return f"{head}, nothing uncommitted"

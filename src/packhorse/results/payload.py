@@ -50,11 +50,14 @@ class Readers(Struct, frozen=True):
 
 
 class Payloads:
-    """Reader of the results of one journal's records. A context manager, since it may keep the pack open."""
+    """Reader of the results of one journal's records. A context manager, since it may keep the pack open.
+
+    Without a journal it reads records that hold their results.
+    """
 
     def __init__(
         self,
-        journal: Journal,
+        journal: Journal | None,
         default_format: str = "text",
         result: Result | None = None,
         readers: Readers | None = None,
@@ -157,7 +160,7 @@ class Payloads:
         """Return the bytes of a result, or None where the record has none. Raise UnreadableError."""
         if record.text is not None:
             return record.text.encode("utf-8", "surrogateescape")
-        if record.pack is None:
+        if record.pack is None or self.journal is None:
             return None
         offset, length, check = record.pack
         try:

@@ -180,7 +180,7 @@ def _gather(
                 if not _add_uniform(block, tasks, journal, gathered):
                     records = journal.decoded(rows, block)
                     payloads.prepare(records)
-                    for batch in _batches(payloads, tasks, records, gathered):
+                    for batch in _batches(payloads, journal, tasks, records, gathered):
                         _add(batch, journal, gathered)
             for word, count in payloads.missing_texts.items():
                 gathered.missing_texts[word] = gathered.missing_texts.get(word, 0) + count
@@ -198,7 +198,9 @@ def _gather_partial(fold: Fold, reading: _Reading, gathered: _Gathered) -> None:
         rest = _Gathered(gathered.columns)  # unreadable ones are told as what they are: ended
         with reading.payloads(journal) as payloads:
             payloads.prepare(record for _, record in accepted)
-            for batch in _batches(payloads, [at for at, _ in accepted], [one for _, one in accepted], rest):
+            for batch in _batches(
+                payloads, journal, [at for at, _ in accepted], [one for _, one in accepted], rest
+            ):
                 _add(batch, journal, gathered, partial=True)
                 gathered.partial += batch.indices
 
@@ -239,14 +241,14 @@ class _Batch:
 
 
 def _batches(
-    payloads: Payloads, indices: list[int], records: list[Record], gathered: _Gathered
+    payloads: Payloads, journal: Journal, indices: list[int], records: list[Record], gathered: _Gathered
 ) -> Iterator[_Batch]:
     batch = _Batch()
     for index, record in zip(indices, records, strict=True):
         try:
             rows = payloads.rows(record)
         except UnreadableError as error:
-            gathered.unreadable[index] = (str(error), payloads.journal, record)
+            gathered.unreadable[index] = (str(error), journal, record)
             continue
         if rows is None:
             gathered.without.append(index)

@@ -43,7 +43,8 @@ def failure_lines(fold: Fold, run: str) -> list[str]:
 
 def cause_line(group: dict[str, Any]) -> str:
     """Return one cause as a line."""
-    how = {"FAILED": "failed", "TIMEOUT": "timed out", "MEMORY": "exceeded their memory"}
+    its = "its" if group["count"] == 1 else "their"
+    how = {"FAILED": "failed", "TIMEOUT": "timed out", "MEMORY": f"exceeded {its} memory"}
     text = how.get(group["outcome"], group["outcome"].lower())
     if group.get("signal") and group["outcome"] == "FAILED":  # a limit ends a task by a signal of the worker
         text += f" (signal {group['signal']})"

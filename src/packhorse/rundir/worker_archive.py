@@ -25,11 +25,13 @@ __path__ = extend_path(__path__, __name__)
 
 
 def __getattr__(name):
-    if name not in ("Run", "Study", "open"):
+    places = {"Run": ("run", "Run"), "Study": ("study", "Study"), "open": ("run", "open_run")}
+    if name not in places:
         raise AttributeError("module 'packhorse' has no attribute %r" % name)
-    from packhorse import api
+    from importlib import import_module
 
-    return getattr(api, "open_run" if name == "open" else name)
+    module, member = places[name]
+    return getattr(import_module("packhorse.api." + module), member)
 """
 DIGEST = "digest"  # the entry that identifies an archive; Python 3.6 cannot read a zip with a comment
 EPOCH = (2026, 1, 1, 0, 0, 0)

@@ -11,8 +11,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-import packhorse
-
 END_SECONDS = 10.0  # for a guard to end its command: longer than it waits after SIGTERM
 # The guard runs with this process's Python and variables, whatever the environment of the command is.
 GUARD = "import sys; sys.path.insert(0, sys.argv[1]); from packhorse.worker.guard import main; main(int(sys.argv[2]))"
@@ -35,7 +33,7 @@ def guarded(
     """
     ours, theirs = socket.socketpair()
     with ours, theirs:
-        start = [sys.executable, "-S", "-E", "-c", GUARD, str(Path(packhorse.__file__).parents[1])]
+        start = [sys.executable, "-S", "-E", "-c", GUARD, str(Path(__file__).resolve().parents[2])]
         start += [str(theirs.fileno())]
         process = subprocess.Popen(
             start, cwd=folder, pass_fds=[theirs.fileno()], stdin=stdin, stdout=stdout, stderr=stderr

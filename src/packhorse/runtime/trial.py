@@ -26,12 +26,13 @@ from packhorse.worker.tasks.task import Task, fill_command
 class Trial(Struct, frozen=True, kw_only=True):
     """One task in the foreground: its exit status, and its result as the worker judges it.
 
-    `cause` is why a result is missing or refused; `result` is its name and content.
+    `cause` is why a result is missing or refused; `result` is its name and content, and `record` what a worker records.
     """
 
     status: int
     cause: str = ""
     result: tuple[str, bytes] | None = None
+    record: dict[str, Any] = {}
 
 
 def run_in_foreground(sandbox: Sandbox, frozen: dict[str, Any], index: int) -> Trial:
@@ -76,7 +77,9 @@ def _judged(sandbox: Sandbox, files: ResultFiles | None, printed: bytes) -> Tria
     result = None  # the last line is on the terminal already
     if files and content is not None:
         result = (" and ".join(map(os.path.basename, files.paths)), content)
-    return Trial(status=0, cause=record.get("cause", ""), result=result)
+    if packed is not None:
+        record["text"] = packed.decode("utf-8", "surrogateescape")
+    return Trial(status=0, cause=record.get("cause", ""), result=result, record=record)
 
 
 def _run_shown(argv: list[str], folder: str, variables: dict[str, str], *, keep: bool) -> tuple[int, bytes]:

@@ -60,13 +60,13 @@ _SITE_SECTIONS: dict[str, Callable[[Node], Any]] = {
 }
 
 
-def parse_study(text: str, *, path: str, read: Read, site: str | None = None) -> Study:
+def parse_study(text: str, *, path: str, read: Read, site: str | None = None, called: str = "") -> Study:
     """Parse the YAML text of a study file, with the overrides of `site`.
 
-    Messages name the file by `path`, which also gives the default name; `read` returns the content of a file beside
-    it. Raise StudyError at file:line:column.
+    Messages name the file by `path`. Its default name comes from `called`, its absolute path, else from `path`. `read`
+    returns the content of a file beside it. Raise StudyError at file:line:column.
     """
-    return build(parse_yaml(text, path), path=path, read=read, site=site)
+    return build(parse_yaml(text, path), path=called or path, read=read, site=site)
 
 
 def build(root: Node, *, path: str, read: Read, site: str | None = None) -> Study:

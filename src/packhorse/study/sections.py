@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import PurePosixPath
 from typing import Any
@@ -14,14 +15,13 @@ from packhorse.study.keys import (
     ENVIRONMENT,
     INDEX_VARIABLE,
     RESOURCES,
-    RESULT,
-    RESULT_WORDS,
     SUMMARY,
     check_variable,
     project_path,
     read_variable,
 )
 from packhorse.study.parameters.levels import level_value
+from packhorse.study.result_keys import RESULT, RESULT_WORDS
 from packhorse.study.template import BUILTIN, compile_command, compile_word, is_several, split
 from packhorse.text.keys import read_keys
 from packhorse.text.node import Node, as_text, as_texts, describe, entries, items, mapping, nearest, refuse
@@ -119,10 +119,10 @@ def _result_file(node: Node, names: Iterable[str], file_format: str) -> ResultFi
     name = PurePosixPath(path.replace("{output.", "{output}.").replace("}", "")).name
     suffix, known = PurePosixPath(name).suffix.lower(), suffix_format(name)
     if not file_format and suffix and not known and not suffix.endswith("*"):
+        shown = f'"{path}"' if re.search(r"[{}\[\],:#'\s]", path) else path
         hint = (
-            f"Allowed: {', '.join(SUFFIXES)}. Give the format, {{file: {path}, format: csv}}, "
-            f"or a command that makes a file of it, {{file: out.csv, convert: COMMAND}}, "
-            f"or keep the file as it is, artifacts: {path}"
+            f"Say what it holds: result: {{file: {shown}, format: text}} for one number or text, format: csv for a table"
+            f" with commas, format: txt for one with blanks. Suffixes that tell it: {', '.join(SUFFIXES)}."
         )
         refuse(node, f"The suffix '{suffix}' of the result file has no known format.", hint)
     return ResultFile(file=path, format=file_format or known)

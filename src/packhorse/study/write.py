@@ -7,7 +7,7 @@ from typing import Any
 
 from packhorse.model.errors import UsageError
 from packhorse.model.space import text as text_of
-from packhorse.study.parameters.levels import check_name
+from packhorse.study.parameters.levels import SPAN, check_name
 from packhorse.text.write import Written, yaml_text
 from packhorse.text.yaml import resolve
 
@@ -38,6 +38,11 @@ def map_study(
             raise UsageError(f"'{name}' is given twice.", f"Write all values at once: {name}={text},...")
         check_name(name, "")
         values = _split(text)
+        if len(values) == 1 and isinstance(values[0], str) and (span := SPAN.fullmatch(text)):
+            first, last = map(int, span.groups())
+            message = f"{assignment}: {text} is not a number, and as a text it would be one value."
+            hint = f"For the numbers, write {name}=$(seq -s, {first} {last}); for the text, quote it: {name}='\"{text}\"'"
+            raise UsageError(message, hint)
         parameters[name] = values[0] if len(values) == 1 else values
     given = {
         "command": command,

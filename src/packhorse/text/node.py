@@ -17,6 +17,23 @@ from packhorse.model.errors import StudyError
 
 MOST_INTEGER = 2**62  # the limit of an integer that has no other; the table has signed 64-bit integers
 INT64 = 2**63
+# Words of schedulers and of other tools for our keys.
+SYNONYMS = {
+    **dict.fromkeys(("cores", "ncpus", "ppn", "cpus_per_task", "threads", "processors"), "cpus"),
+    **dict.fromkeys(("mem", "ram", "mem_per_cpu"), "memory"),
+    **dict.fromkeys(("walltime", "hours", "duration"), "time"),
+    **dict.fromkeys(("timeout", "limit"), "time_limit"),
+    **dict.fromkeys(("queue", "p"), "partition"),
+    **dict.fromkeys(("params", "factors", "sweep", "grid"), "parameters"),
+    **dict.fromkeys(("cmd", "script", "program", "run"), "command"),
+    **dict.fromkeys(("reps", "repeats", "repetitions", "nrep", "n_rep"), "replicates"),
+    **dict.fromkeys(("output", "outputs", "results"), "result"),
+    **dict.fromkeys(("workdir", "cwd", "chdir", "folder"), "directory"),
+    **dict.fromkeys(("step", "stride"), "by"),
+    **dict.fromkeys(("start", "first"), "from"),
+    **dict.fromkeys(("stop", "end", "last"), "to"),
+    **dict.fromkeys(("module",), "modules"),
+}
 
 
 class Node(Struct, frozen=True):
@@ -56,6 +73,9 @@ def describe(node: Node) -> str:
 def nearest(word: str, known: Iterable[str]) -> str:
     """Return a hint that suggests the known word most similar to `word`, and lists all of them."""
     allowed = list(known)
+    meant = SYNONYMS.get(word.lower().replace("-", "_"))
+    if meant in allowed:
+        return f"Did you mean '{meant}'? Allowed: {', '.join(allowed)}."
     close = difflib.get_close_matches(word.lower(), allowed, n=1, cutoff=0.5)
     listed = f"Allowed: {', '.join(allowed)}."
     return f"Did you mean '{close[0]}'? {listed}" if close else listed

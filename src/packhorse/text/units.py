@@ -41,7 +41,7 @@ def memory(text: str, where: str = "") -> int:
         refuse(
             where,
             f"Memory '{value}' has no unit: Slurm would read {value} MB, TORQUE {value} bytes.",
-            f"Write '{value} MB' or '{value} B'.",
+            f"Write '{value} GB' or '{value} MB'.",
         )
     match = _MEMORY.fullmatch(value)
     if not match or match[2] not in _BYTES:

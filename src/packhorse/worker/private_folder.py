@@ -4,12 +4,15 @@ import fcntl
 import os
 import shutil
 import tempfile
+import time
 
 from packhorse.worker.salvage import salvage
 from packhorse.worker.tasks.slot_folders import remove
 
 PREFIX = "packhorse-"
 LOCK = "lock"  # held with flock while the worker lives
+DRAFT = LOCK + ".new"
+YOUNG = 60.0  # seconds in which a worker locks its new folder
 
 
 class PrivateFolder(object):
@@ -18,7 +21,7 @@ class PrivateFolder(object):
     def __init__(self, parent: str) -> None:
         self.path = tempfile.mkdtemp(prefix=PREFIX, dir=parent)
         # The lock is taken before it has its name, so that no other worker finds it free.
-        draft = os.path.join(self.path, LOCK + ".new")
+        draft = os.path.join(self.path, DRAFT)
         self.descriptor = os.open(draft, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(self.descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -34,7 +37,17 @@ class PrivateFolder(object):
 
 
 def discard(path: str) -> None:
-    """Remove a folder, as far as possible."""
+    """Remove a folder, as far as possible; its lock last, so that the next worker finds what is left if we are killed."""
+    try:
+        names = os.listdir(path)
+    except OSError:
+        names = []
+    for name in [name for name in names if name != LOCK]:
+        _remove(os.path.join(path, name))
+    _remove(path)
+
+
+def _remove(path: str) -> None:
     try:
         remove(path)
     except OSError:
@@ -54,6 +67,8 @@ def remove_abandoned(parent: str) -> None:
                 continue
             descriptor = os.open(os.path.join(path, LOCK), os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
         except OSError:
+            if _was_never_locked(path):
+                _remove(path)
             continue  # another kind of folder, or another worker was faster
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -63,3 +78,11 @@ def remove_abandoned(parent: str) -> None:
             pass  # its worker lives
         finally:
             os.close(descriptor)
+
+
+def _was_never_locked(path: str) -> bool:
+    """Return whether a folder is that of a worker which was killed before it had locked it."""
+    try:
+        return set(os.listdir(path)) <= {DRAFT} and time.time() - os.stat(path).st_mtime > YOUNG
+    except OSError:
+        return False

@@ -20,13 +20,14 @@ from packhorse.model.site import Partition, Site
 from packhorse.plan.choice import require
 from packhorse.plan.job_limits import elements, place_job
 from packhorse.plan.job_notes import Programs, job_notes
+from packhorse.preflight.command_files import missing_scripts
 from packhorse.project.sites import find_site, this_site
 from packhorse.rundir.files import write_file
 from packhorse.runtime.bash import syntax_error
 from packhorse.schedulers import scheduler
 from packhorse.schedulers.plain_script import Plain, environment_lines, module_lines, plain_script
 from packhorse.schedulers.scheduler import Scheduler
-from packhorse.study.discover.serial import is_serial
+from packhorse.study.discover.cores.serial import is_serial
 from packhorse.text.amounts import counted, size, span
 
 _HELP = "packhorse script --help describes each option"
@@ -284,6 +285,7 @@ def _notes(
         found.append(f"the log's folder must exist before the job starts: {_make(folders)}")
     if partition.about:
         found.append(f"{partition.name}: {partition.about}")
+    found += missing_scripts(form.command, folder)
     return [*found, *_missing_module(form, site), *_unknown_modules(form, site)]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import time
 from pathlib import Path, PurePosixPath
@@ -10,6 +11,7 @@ from typing import Annotated
 from msgspec import Meta, Struct
 from msgspec.structs import replace
 
+from packhorse.app.jobs.lint import submission_findings
 from packhorse.cluster.queue import Queue
 from packhorse.cluster.script_job import with_output_files
 from packhorse.cluster.submit_job import submit_job
@@ -21,6 +23,7 @@ from packhorse.model.site import Site
 from packhorse.model.submission import token_of
 from packhorse.plan.choice import require
 from packhorse.plan.job_limits import place_job
+from packhorse.preflight.command_files import missing_scripts
 from packhorse.project.reporter import Reporter
 from packhorse.project.run_name import next_run, plain_name
 from packhorse.project.user_sites import with_jobs
@@ -131,6 +134,10 @@ def checked(path: Path, site: Site, here: Path, reporter: Reporter) -> Script:
         )
     for note in head.notes:
         reporter.warn(f"{path}: {note}")
+    for sentence in missing_scripts(text, root):
+        reporter.warn(f"{path}: {sentence}")
+    for finding in submission_findings(text, path, site, here):
+        reporter.warn(f"{path}:{finding.line}: {finding.message} (packhorse lint --explain {finding.rule})")
     for note in _placed(head.request, site, path):
         reporter.warn(note)
     return Script(path=full, text=text, root=root, head=head)
@@ -168,6 +175,13 @@ def _read(path: Path) -> str:
         message = f"{path}:{line}: the script has Windows (CRLF) line endings"
         raise UsageError(message, f"sed -i 's/\\r$//' {path}")
     if not text.startswith("#!"):
+        program = {".r": "Rscript", ".py": "python", ".jl": "julia"}.get(path.suffix.lower())
+        if program:
+            typed = shlex.quote(f"{program} {shlex.quote(str(path))}")
+            message = f"{path} is not a job script: it has no lines for a scheduler"
+            made = f"{shlex.quote(path.stem)}.sh"
+            hint = f"packhorse script {typed} --site NAME -o {made}, then packhorse submit {made} --site NAME"
+            raise UsageError(message, hint)
         raise UsageError(f"{path}:1: the script names no interpreter", "make #!/bin/bash its first line")
     return text
 

@@ -10,6 +10,8 @@ from packhorse.model.errors import UsageError
 from packhorse.project.run_name import plain_name
 from packhorse.project.source import Source, from_file, from_mapping
 from packhorse.study.write import map_study, study_text
+from packhorse.text.node import plain
+from packhorse.text.yaml import parse_yaml
 
 
 def map_source(
@@ -19,6 +21,9 @@ def map_source(
 
     Raises UsageError where that file exists.
     """
+    result = keys.get("result")
+    if isinstance(result, str) and re.match(r"\{\s*file\s*:", result):  # as it is written in a study
+        keys = keys | {"result": plain(parse_yaml(result, "--result"))}
     study = map_study(template, assignments, **keys)
     if save is None:
         study.setdefault("name", plain_name(_script_of(template)))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shlex
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -11,10 +13,14 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
+from packhorse.app.studies.init_job_script import with_job_script
 from packhorse.model.errors import StudyError, UsageError
+from packhorse.snapshot.project_files import find_root
+from packhorse.study.discover.discovered import Discovered
 from packhorse.study.discover.documents.draft import document_lines
-from packhorse.study.discover.documents.reader import SUFFIXES, read_document
-from packhorse.study.discover.draft import Discovered, discover, study_lines
+from packhorse.study.discover.documents.reader import SUFFIXES as DOCUMENTS
+from packhorse.study.discover.documents.reader import read_document
+from packhorse.study.discover.draft import discover, study_lines
 from packhorse.study.discover.places import (
     absolute_path_note,
     literals,
@@ -24,6 +30,7 @@ from packhorse.study.discover.places import (
 )
 from packhorse.study.discover.script import Parameter
 from packhorse.study.discover.settings import as_parameter, hydra_config
+from packhorse.text.amounts import counted
 from packhorse.text.node import plain
 from packhorse.text.yaml import parse_yaml
 
@@ -53,54 +60,85 @@ def write_study(
         source = script.read_bytes().decode("utf-8", "replace")
     except OSError as error:
         raise UsageError(f"{script} cannot be read: {error.strerror}", "packhorse init SCRIPT") from None
-    levels = relative_import(source) if script.suffix.lower() == ".py" else 0
-    if script.suffix.lower() in SUFFIXES:
-        folder = output.parent if output else script.parent
-        filename = _relative(script, folder)
-        text, parameters, notes = _document(source, filename, script)
+    suffix = script.suffix.lower()
+    levels = relative_import(source) if suffix == ".py" else 0
+    folder = output.parent if output else script.parent
+    path = output or folder / "study.yaml"
+    if suffix in DOCUMENTS:
+        shown = _shown(path, here)
+        text, parameters, notes = _document(source, _relative(script, folder), script, shown)
     else:
         folder = output.parent if output else _folder(script, source, levels, here)
-        filename = _relative(script, folder)
-        notes = _notes(script, literals(source, script.suffix.lower()))
-        found = _found(source, script, filename, subcommand)
-        module = _module(filename) if levels else ""
-        found = replace(found, notes=notes, module=module, settings=_settings(found, script, folder))
-        text, parameters = study_lines(found), found.facts.parameters
-    path = output or folder / "study.yaml"
+        path = output or folder / "study.yaml"
+        found = _found(
+            source, script, folder, subcommand, _module(_relative(script, folder)) if levels else ""
+        )
+        found = replace(found, study_file=_shown(path, here))
+        text, parameters, notes = study_lines(found), found.facts.parameters, found.notes
     if path.exists() and not force:
-        typed = " ".join([str(script), *subcommand])
+        typed = shlex.join([str(script), *subcommand])
         raise UsageError(f"{path} exists", f"packhorse init {typed} --force, or -o another.yaml")
     path.write_text(text, encoding="utf-8")
-    names = [p.name for p in parameters if p.role == "parameter"]
-    sentence = f"parameters {', '.join(names)}" if names else "no parameters found in the script"
     if not output and folder.resolve() != script.resolve().parent:
-        notes = (
-            *notes,
-            f"the study is not beside {script.name}, since the script finds its files from {folder}",
+        why = (
+            "its relative imports need the folder above the package"
+            if levels
+            else "its files are found from there"
         )
-    return Written(path=path, found=sentence, notes=notes)
+        notes = (*notes, f"the study is in {folder}, not beside {script.name}: {why}")
+    return Written(path=path, found=_sentence(parameters, text), notes=notes)
+
+
+def _shown(path: Path, here: Path) -> str:
+    """Return a path as a command can name it from the current folder."""
+    return os.path.relpath(path, here) if path.is_absolute() and path.is_relative_to(here) else str(path)
+
+
+def _sentence(parameters: tuple[Parameter, ...], text: str) -> str:
+    """Return what was found, as a sentence for the terminal; `text` is the study."""
+    names = [p.name for p in parameters if p.role == "parameter"]
+    if index := re.search(r"^index_variable: \{.*parameter: ([\w.-]+)", text, re.MULTILINE):
+        names = list(dict.fromkeys([*names, index[1]]))
+    optional = [p.flag for p in parameters if p.role == "optional"]
+    sentence = f"parameters {', '.join(names)}" if names else "no parameters found in the script"
+    if optional and not names:
+        sentence = f"no parameters with a value, but options: {', '.join(optional)}"
+    if required := text.count(": CHANGE-ME"):
+        sentence += f"; {counted(required, 'value')} to write: CHANGE-ME"
+    return sentence
 
 
 def _relative(script: Path, folder: Path) -> str:
     return Path(os.path.relpath(script.resolve(), folder.resolve())).as_posix()
 
 
-def _document(source: str, filename: str, script: Path) -> tuple[str, tuple[Parameter, ...], tuple[str, ...]]:
+def _document(
+    source: str, filename: str, script: Path, study_file: str
+) -> tuple[str, tuple[Parameter, ...], tuple[str, ...]]:
     document = read_document(source, script.name)
     if document.problem:
         raise UsageError(document.problem, document.hint.replace("SCRIPT", str(script)))
     suffix = ".py" if document.language.startswith("python") else ""
-    notes = _notes(script, literals(document.code, suffix))
-    return document_lines(document, filename, notes), document.parameters, notes
+    notes = _path_notes(script, literals(document.code, suffix))
+    return document_lines(document, filename, notes, study_file), document.parameters, notes
 
 
-def _found(source: str, script: Path, filename: str, subcommand: tuple[str, ...]) -> Discovered:
+def _found(source: str, script: Path, folder: Path, subcommand: tuple[str, ...], module: str) -> Discovered:
+    """Return what a script shows, with what its job script and its files of settings add."""
     try:
-        found = discover(source, filename, subcommand)
+        found = discover(source, _relative(script, folder), subcommand)
     except UsageError as error:
         message = error.message.replace("the script", script.name)
         raise UsageError(message, error.hint.replace("SCRIPT", str(script))) from None
-    return _with_hydra(found, source, script)
+    texts = literals(source, script.suffix.lower())
+    found = with_job_script(_with_hydra(found, source, script), source, script, folder)
+    return replace(
+        found,
+        notes=(*found.notes, *_path_notes(script, texts)),
+        module=module,
+        settings=_settings(found, script, folder),
+        data=_outside_data(texts, folder),
+    )
 
 
 def _module(filename: str) -> str:
@@ -151,9 +189,20 @@ def _ancestors(script: Path, here: Path) -> list[Path]:
 # --- What the author must know ---
 
 
-def _notes(script: Path, texts: list[tuple[int, str]]) -> tuple[str, ...]:
+def _path_notes(script: Path, texts: list[tuple[int, str]]) -> tuple[str, ...]:
     text = absolute_path_note(script.name, texts)
     return (text,) if text else ()
+
+
+def _outside_data(texts: list[tuple[int, str]], folder: Path) -> tuple[str, ...]:
+    """Return the folders outside of the project with files that a script names: tasks need them as data."""
+    root, place = find_root(folder), folder.resolve()
+    found = []
+    for name in relative_paths(texts):
+        path = Path(os.path.normpath(place / name))
+        if name.startswith("../") and path.exists() and not path.is_relative_to(root):
+            found.append(os.path.relpath(path if path.is_dir() else path.parent, place))
+    return tuple(dict.fromkeys(found))
 
 
 # --- Files of settings ---
@@ -162,9 +211,9 @@ def _notes(script: Path, texts: list[tuple[int, str]]) -> tuple[str, ...]:
 def _settings(found: Discovered, script: Path, folder: Path) -> dict[str, dict[str, Any]]:
     """Return the values in the files of settings that exist, by their names in the script."""
     settings = {}
-    for name in found.facts.configs:
-        values = next((v for base in (folder, script.parent) if (v := _values(base / name))), {})
-        settings[name] = values
+    for config in found.facts.configs:
+        values = next((v for base in (folder, script.parent) if (v := _values(base / config.path))), {})
+        settings[config.path] = values
     return settings
 
 

@@ -23,6 +23,7 @@ from packhorse.plan.cost import Cost
 from packhorse.plan.shape import Rung, Shape
 from packhorse.plan.waves import count, local_slots
 from packhorse.preflight.changed_code import code_change, mended, mended_sentence
+from packhorse.preflight.command_files import check_command
 from packhorse.project.source import Source
 from packhorse.project.task_filter import TaskFilter
 from packhorse.rundata.outcomes import read_outcomes
@@ -89,6 +90,7 @@ def plan_study(
     space = ParameterSpace.of(study)
     run = RunDirectory(directory or source.folder / "runs" / study.name)
     prepared = prepare(source, run.path, environment)
+    unused = check_command(source, prepared.files)
     wave = Plan(wave=0, space=space.digest, total=space.size, tasks=space.size, code=prepared.identity.code)
     work = work_file(source, prepared, wave, space)
     slots = local_slots(
@@ -105,7 +107,7 @@ def plan_study(
         product=product(space),
         slots=slots,
         python=prepared.interpreter.description,
-        notes=(*prepared.notes, *_path_notes(prepared.files), *_notes(source, space)),
+        notes=(*prepared.notes, *unused, *_path_notes(prepared.files), *_notes(source, space)),
         examples=tuple(_examples(work, space, conditions)),
         missing=space.size,
         code=prepared.identity.code,

@@ -60,6 +60,6 @@ def spool_file(request: Request, element: str) -> str:
 
 
 def name(text: str) -> str:
-    """Return a job's name in characters that every batch system accepts, the first a letter or a digit."""
+    """Return a job's name in characters that every batch system accepts, the first a letter (qsub(1B), -N)."""
     plain = _NOT_A_NAME.sub("_", text)[:NAME]
-    return plain if plain[:1].isalnum() else f"j{plain}"
+    return plain if plain[:1].isalpha() else f"j{plain}"[:NAME]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 
 from packhorse.model.job import Request
@@ -62,8 +63,12 @@ def _files(request: Request) -> list[str]:
     options = [] if request.error else ["-j oe"]
     for option, path in (("-o", request.output), ("-e", request.error)):
         if path:
-            filled = path.replace("{job}", "$PBS_JOBID")
-            options.append(f"{option} {filled.replace('-{element}', '').replace('{element}', '')}")
+            whole = path.replace("-{element}", "").replace("{element}", "")
+            # Before a letter, a digit or _ the name of the variable would be another one: $PBS_JOBID_.out.
+            filled = re.sub(r"\{job\}(?=\w)", "${PBS_JOBID}", whole, flags=re.ASCII).replace(
+                "{job}", "$PBS_JOBID"
+            )
+            options.append(f"{option} {filled}")
     return options
 
 

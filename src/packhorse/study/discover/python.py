@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any, Literal
 
 from packhorse.model.errors import UsageError
-from packhorse.study.discover.declarations import (
+from packhorse.study.discover.arguments.declarations import (
     KINDS,
     called,
     constant,
@@ -19,18 +19,26 @@ from packhorse.study.discover.declarations import (
     scalar,
     signature,
 )
-from packhorse.study.discover.docopt import find_docopt
-from packhorse.study.discover.script import Parameter, ScriptFacts, parameter_name, role_of
-from packhorse.study.discover.settings import configs, constants, uses_hydra
-from packhorse.study.discover.subcommands import (
+from packhorse.study.discover.arguments.docopt import find_docopt
+from packhorse.study.discover.arguments.subcommands import (
     Arguments,
     arguments_of,
     choices,
     find_subcommands,
     fire_function,
 )
+from packhorse.study.discover.files.python import python_files
+from packhorse.study.discover.files.template import names_of
+from packhorse.study.discover.script import (
+    Parameter,
+    ScriptFacts,
+    array_variable,
+    parameter_name,
+    role_of,
+    with_index,
+)
+from packhorse.study.discover.settings import configs, constants, uses_hydra
 
-WRITERS = frozenset({"to_csv", "to_parquet", "to_json", "write_csv", "write_parquet", "savetxt", "savefig"})
 SEED32 = re.compile(r"np\.random\.seed|numpy\.random\.seed|RandomState|random_state\s*=")
 
 
@@ -52,12 +60,17 @@ def discover_python(source: str, subcommand: tuple[str, ...] = ()) -> ScriptFact
             or [*_typer(tree, source)]
             or [*fire_function(tree)]
         )
-    files = dict.fromkeys(name for call in calls if (name := _written(call, {p.name for p in parameters})))
+    seed32 = bool(SEED32.search(source))
+    variable = array_variable(source)
+    aliases = _index_aliases(tree, variable) if variable else []
+    parameters, index = with_index(parameters, aliases, variable)
+    names = names_of(parameters, aliases, index, "{seed32}" if seed32 else "{seed}")
     return ScriptFacts(
         parameters=tuple({p.name: p for p in parameters}.values()),
-        files=tuple(files),
-        json=any(called(call) == "print" and _prints_json(call) for call in calls),
-        seed32=bool(SEED32.search(source)),
+        files=python_files(tree, names),
+        index=index,
+        prints=_prints(tree, calls),
+        seed32=seed32,
         subcommand=path,
         constants=constants(tree),
         configs=configs(tree),
@@ -224,43 +237,47 @@ def _typer(tree: ast.Module, source: str) -> Iterator[Parameter]:
                 return
 
 
-# --- Files that it writes ---
+# --- The index of an array, and what is printed ---
 
 
-def _written(call: ast.Call, names: set[str]) -> str:
-    name = called(call)
-    where: ast.expr | None = call.args[0] if call.args else None
-    if name == "open":
-        mode = constant(call.args[1]) if len(call.args) > 1 else None
-        mode = mode or constant(keywords(call).get("mode")) or "r"
-        return _file_name(where, names) if str(mode)[:1] in {"w", "a", "x"} else ""
-    if name in {"write_text", "write_bytes"} and isinstance(call.func, ast.Attribute):
-        holder = call.func.value
-        return _file_name(holder.args[0], names) if isinstance(holder, ast.Call) and holder.args else ""
-    saved = name in {"save", "savez"} and getattr(getattr(call.func, "value", None), "id", "") in {
-        "np",
-        "numpy",
+def _index_aliases(tree: ast.Module, variable: str) -> list[str]:
+    """Return the names that a script gives to the value of an array's variable, arguments with that default included."""
+    found = []
+    for node in in_order(tree):
+        value = node.value if isinstance(node, ast.Assign) else None
+        computed = value is not None and any(isinstance(n, ast.BinOp) for n in ast.walk(value))
+        if value is not None and _mentions(value, variable) and not computed:  # index - 1 is another number
+            target = node.targets[0] if isinstance(node, ast.Assign) else None
+            found.append(str(getattr(target, "id", getattr(target, "attr", ""))))
+        if isinstance(node, ast.Call) and _mentions(keywords(node).get("default"), variable):
+            found += [p.name for p in declared(node)]
+    return [name for name in dict.fromkeys(found) if name]
+
+
+def _mentions(node: ast.AST | None, text: str) -> bool:
+    nodes = ast.walk(node) if node is not None else ()
+    return any(isinstance(n, ast.Constant) and n.value == text for n in nodes)
+
+
+def _prints(tree: ast.Module, calls: list[ast.Call]) -> Literal["", "json", "dict"]:
+    """Return whether a script prints JSON, or a dict of Python."""
+    printed = [
+        call.args[0]
+        for call in calls
+        if called(call) == "print" and len(call.args) == 1 and not call.keywords
+    ]
+    if any(isinstance(value, ast.Call) and called(value) == "dumps" for value in printed):
+        return "json"
+    dicts = {
+        target.id
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Assign) and _is_dict(node.value)
+        for target in node.targets
+        if isinstance(target, ast.Name)
     }
-    return _file_name(where, names) if name in WRITERS or saved else ""
+    last = printed[-1] if printed else None
+    return "dict" if last is not None and (_is_dict(last) or getattr(last, "id", "") in dicts) else ""
 
 
-def _file_name(node: ast.AST | None, names: set[str]) -> str:
-    if isinstance(node, ast.JoinedStr):
-        parts = [_piece(part, names) for part in node.values]
-        return "" if None in parts else "".join(part or "" for part in parts)
-    value = constant(node)
-    return value if isinstance(value, str) and not re.search("[{}]", value) else ""
-
-
-def _piece(part: ast.expr, names: set[str]) -> str | None:
-    """Return one part of an f-string as template text; None if it is more than the name of a parameter."""
-    if isinstance(part, ast.Constant):
-        return str(part.value)
-    if isinstance(part, ast.FormattedValue) and part.format_spec is None:
-        name = getattr(part.value, "id", getattr(part.value, "attr", ""))
-        return "{" + name + "}" if name in names else None
-    return None
-
-
-def _prints_json(call: ast.Call) -> bool:
-    return any(isinstance(arg, ast.Call) and called(arg) == "dumps" for arg in call.args)
+def _is_dict(node: ast.expr) -> bool:
+    return isinstance(node, ast.Dict) or (isinstance(node, ast.Call) and called(node) == "dict")

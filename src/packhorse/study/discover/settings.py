@@ -6,15 +6,15 @@ import ast
 import re
 from collections.abc import Iterator
 
-from packhorse.study.discover.declarations import called, constant, keywords, scalar
-from packhorse.study.discover.script import Parameter, parameter_name, role_of
+from packhorse.study.discover.arguments.declarations import called, constant, in_order, keywords, scalar
+from packhorse.study.discover.script import ConfigFile, Parameter, parameter_name, role_of
 
 MOST = 12  # constants that are named
 CONFIGS = re.compile(r"[\w./-]+\.(ya?ml|toml|ini|cfg|json)", re.ASCII)
 LOADERS = frozenset({"safe_load", "load", "full_load", "read", "read_file", "loads", "fromfile", "from_file"})
 _R_CONSTANT = re.compile(r"^([A-Za-z.][\w.]*)\s*(?:<-|=)\s*([^#\n]+?)\s*(?:#.*)?$")
 _R_CONFIG = re.compile(
-    r"(?:read_yaml|yaml\.load_file|fromJSON|read_json|config::get|read\.ini)\s*\(([^)]*)\)"
+    r"(?:([A-Za-z.][\w.]*)\s*(?:<-|=)\s*)?(?:\w+::)?(?:read_yaml|yaml\.load_file|fromJSON|read_json|config::get|read\.ini)\s*\(([^)]*)\)"
 )
 
 
@@ -74,7 +74,7 @@ def r_value(raw: str) -> int | float | str | bool | None:
     return float(raw) if re.fullmatch(r"-?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", raw) else None
 
 
-def configs(tree: ast.Module) -> tuple[str, ...]:
+def configs(tree: ast.Module) -> tuple[ConfigFile, ...]:
     """Return the files of settings whose names stand in calls that open or read a file."""
     texts = {
         target.id: constant(node.value)
@@ -83,18 +83,35 @@ def configs(tree: ast.Module) -> tuple[str, ...]:
         for target in node.targets
         if isinstance(target, ast.Name)
     }
-    if not any(isinstance(node, ast.Call) and called(node) in LOADERS for node in ast.walk(tree)):
-        return ()
+    variables = [*_config_variables(tree)]
     found = [
         name
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Call)
+        for node in in_order(tree)
+        if variables
+        and isinstance(node, ast.Call)
         and called(node) in {"open", "read", "Path", "fromfile", "from_file", "read_text"}
         for argument in node.args[:1]
         if isinstance(name := constant(argument) or texts.get(getattr(argument, "id", "")), str)
         and not _writes(node)
     ]
-    return tuple(dict.fromkeys(name for name in found if CONFIGS.fullmatch(name)))
+    names = list(dict.fromkeys(name for name in found if CONFIGS.fullmatch(name)))
+    known = variables if len(variables) == len(names) else [variables[0]] * len(names) if variables else []
+    return tuple(ConfigFile(path=n, variable=v or "config") for n, v in zip(names, known, strict=True))
+
+
+def _config_variables(tree: ast.Module) -> Iterator[str]:
+    """Yield the name that gets the settings, for each call that loads some; an empty name where there is none."""
+    targets = {
+        id(inner): str(getattr(node.targets[0], "id", getattr(node.targets[0], "attr", "")))
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Assign)
+        for inner in ast.walk(node.value)
+    }
+    for node in in_order(tree):
+        if isinstance(node, ast.Call) and called(node) in LOADERS:
+            # config.read("c.ini") of configparser fills the object that it belongs to.
+            owner = getattr(getattr(node.func, "value", None), "id", "") if called(node) == "read" else ""
+            yield targets.get(id(node), "") or owner
 
 
 def _writes(call: ast.Call) -> bool:
@@ -102,12 +119,15 @@ def _writes(call: ast.Call) -> bool:
     return isinstance(mode, str) and mode[:1] in {"w", "a", "x"}
 
 
-def r_configs(text: str) -> tuple[str, ...]:
+def r_configs(text: str) -> tuple[ConfigFile, ...]:
     """Return the files of settings that an R script reads."""
-    found = [
-        name for inside in _R_CONFIG.findall(text) for name in re.findall(r"[\"']([^\"']+)[\"']", inside)
-    ]
-    return tuple(dict.fromkeys(name for name in found if CONFIGS.fullmatch(name)))
+    found = {
+        name: variable or "config"
+        for variable, inside in _R_CONFIG.findall(text)
+        for name in re.findall(r"[\"']([^\"']+)[\"']", inside)
+        if CONFIGS.fullmatch(name)
+    }
+    return tuple(ConfigFile(path=name, variable=variable) for name, variable in found.items())
 
 
 def uses_hydra(tree: ast.Module) -> bool:

@@ -4,8 +4,16 @@ from __future__ import annotations
 
 import re
 
-from packhorse.study.discover.docopt import value_of
-from packhorse.study.discover.script import Parameter, ScriptFacts, parameter_name, role_of
+from packhorse.study.discover.arguments.docopt import value_of
+from packhorse.study.discover.script import (
+    Parameter,
+    ScriptFacts,
+    WrittenFile,
+    array_variable,
+    parameter_name,
+    role_of,
+    with_index,
+)
 
 _ASSIGNED = re.compile(
     r"^\s*(?:local |export |readonly )?(\w+)=[\"']?\$(?:\{?([1-9])\}?|\{([1-9]):?[-=]([^}]*)\})[\"']?",
@@ -29,9 +37,13 @@ def discover_shell(source: str) -> ScriptFacts:
         "", _QUOTED.sub("", source)
     )  # $1 in single quotes is awk's, in a function the function's
     parameters = [*_options(text), *_positions(text, plain)]
+    variable = array_variable(text)
+    aliases = re.findall(rf"(\w+)=[\"']?\$\{{?{variable}\b", text) if variable else []
+    parameters, index = with_index(parameters, aliases, variable)
     return ScriptFacts(
         parameters=tuple({parameter.name: parameter for parameter in parameters}.values()),
-        files=tuple(dict.fromkeys(_WRITTEN.findall(plain))),
+        files=tuple(WrittenFile(path=path) for path in dict.fromkeys(_WRITTEN.findall(plain))),
+        index=index,
     )
 
 

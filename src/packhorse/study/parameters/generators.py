@@ -12,7 +12,7 @@ from decimal import Context, Decimal
 from fractions import Fraction
 from typing import Any
 
-from packhorse.study.keys import DISTRIBUTIONS, GENERATORS, MOST_LEVELS, RANDOM
+from packhorse.study.keys import DISTRIBUTIONS, GENERATORS, INCLUSIVE, MOST_LEVELS, RANDOM
 from packhorse.study.parameters.levels import identity, level_value
 from packhorse.text.node import INT64, Node, as_integer, as_list, as_number, entries, items, refuse
 
@@ -48,7 +48,28 @@ def _exact(value: float) -> Fraction:
     return Fraction(repr(value))
 
 
+Steps = tuple[int | float, int | float, int]  # first value, step, number of values
+
+
 def _range(node: Node) -> range | list[float]:
+    first, step, count = _inclusive(node) if isinstance(node.value, dict) else _as_python(node)
+    if count >= _MOST_RANGE:
+        message = f"The range has {count:,} levels; the maximum is {_MOST_RANGE - 1:,}."
+        refuse(node, message, "Write a shorter range.")
+    if isinstance(first, int) and isinstance(step, int):
+        return range(first, first + count * step, step)
+    if count > MOST_LEVELS:
+        hint = (
+            "Write integers without a point or exponent (1000000, not 1e6): ranges of integers may be longer."
+        )
+        message = f"The range has {count:,} decimal levels; the maximum is {MOST_LEVELS:,}."
+        refuse(node, message, hint)
+    start, by = _exact(first), _exact(step)
+    return [float(start + by * i) for i in range(count)]
+
+
+def _as_python(node: Node) -> Steps:
+    """Return the steps of [start, stop, step], where stop is excluded."""
     bounds = items(node)
     if not 1 <= len(bounds) <= 3:
         message = f"range takes [start, stop, step], but has {len(bounds)} numbers."
@@ -61,19 +82,25 @@ def _range(node: Node) -> range | list[float]:
     if count == 0:
         message = f"The range from {start} to {stop} in steps of {step} is empty."
         refuse(node, message, "The stop is excluded; write a stop that is further away.")
-    if count >= _MOST_RANGE:
-        message = f"The range has {count:,} levels; the maximum is {_MOST_RANGE - 1:,}."
-        refuse(node, message, "Write a shorter range.")
-    if isinstance(start, int) and isinstance(stop, int) and isinstance(step, int):
-        return range(start, stop, step)
-    if count > MOST_LEVELS:
-        hint = (
-            "Write integers without a point or exponent (1000000, not 1e6): ranges of integers may be longer."
-        )
-        message = f"The range has {count:,} decimal levels; the maximum is {MOST_LEVELS:,}."
-        refuse(node, message, hint)
-    first, by = _exact(start), _exact(step)
-    return [float(first + by * i) for i in range(count)]
+    if isinstance(start, int) and isinstance(step, int) and isinstance(stop, float):
+        start = float(start)  # [0, 1e9] is a range of decimals
+    return start, step, count
+
+
+def _inclusive(node: Node) -> Steps:
+    """Return the steps of {from, to, by}, where `to` is included."""
+    given = entries(node, INCLUSIVE, "range")
+    if "from" not in given or "to" not in given:
+        refuse(node, "range needs from and to.", "Write range: {from: 1, to: 200}")
+    values = {key: INCLUSIVE[key].value(child, key) for key, child in given.items()}
+    first, last, step = values["from"], values["to"], values.get("by", 1)
+    if step == 0:
+        refuse(given["by"], "by is 0.", "Write a step other than 0.")
+    count = int((_exact(last) - _exact(first)) // _exact(step)) + 1
+    if count < 1:
+        hint = f"Write by: {-step}" if "by" in given else f"Write range: {{from: {last}, to: {first}}}"
+        refuse(node, f"The range from {first} to {last} by {step} is empty.", hint)
+    return first, step, count
 
 
 def _linspace(node: Node) -> list[float]:

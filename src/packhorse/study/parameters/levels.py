@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from math import isfinite
 from typing import Any
@@ -9,6 +10,8 @@ from typing import Any
 from packhorse.model.space import canonical, text
 from packhorse.text.node import INT64, Node, check_text, refuse
 
+# How shells, R and schedulers write a range of whole numbers: 1-200, 1:200, 1..200.
+SPAN = re.compile(r"(\d{1,9})(?:-|:|\.\.)(\d{1,9})", re.ASCII)
 RESERVED = frozenset(
     ["index", "count", "replicate", "seed", "seed32", "output", "scratch", "checkpoint", "deadline", "params"]
 )
@@ -39,6 +42,8 @@ def level_value(node: Node) -> Any:
     if value is None and not node.text and not node.quoted and node.where:
         refuse(node.key or node, "The value is missing.", "Write a value; write null for the empty value.")
     if isinstance(value, str):
+        if not node.quoted and (span := SPAN.fullmatch(value)):
+            _refuse_span(node, *map(int, span.groups()))
         return check_text(value, node.where)
     if isinstance(value, float) and not isfinite(value):
         message = f"{node.text or value} is not a finite number, so it cannot be a level."
@@ -46,6 +51,13 @@ def level_value(node: Node) -> Any:
     if isinstance(value, int) and not -INT64 <= value < INT64:
         refuse(node, f"The integer {node.text} has more than 64 bits.", f"Write it as a text: '{node.text}'")
     return value
+
+
+def _refuse_span(node: Node, first: int, last: int) -> None:
+    """Refuse 1-200: its author meant either numbers or a text."""
+    message = f"{node.text} is not a number, and as a text it would be one value."
+    hint = f"For the numbers, write NAME: {{range: {{from: {first}, to: {last}}}}}; for the text, quote it: '{node.text}'"
+    refuse(node, message, hint)
 
 
 def level_text(node: Node | None, value: Any) -> Any:

@@ -18,12 +18,12 @@ from packhorse.worker.results.judgement import check_rows, parse_json
 from packhorse.worker.results.result import INLINE, LARGEST, TOO_LARGE, attach
 from packhorse.worker.slots import usage
 from packhorse.worker.slots.channel import MessageReader, message
-from packhorse.worker.slots.current import CURRENT, MEASURED, SIZE
 from packhorse.worker.slots.reporter import Reporter, log_text
 from packhorse.worker.slots.seeding import Seeding, numpy_generator
 from packhorse.worker.tasks.artifacts import keep_artifacts
 from packhorse.worker.tasks.cause import shorten_cause
 from packhorse.worker.tasks.checkpoint import prepare_checkpoint
+from packhorse.worker.tasks.current import CURRENT, MEASURED, SIZE
 from packhorse.worker.tasks.environment import index_variables, task_json_variable, write_task_json
 from packhorse.worker.tasks.memory_limit import memory_cause
 from packhorse.worker.tasks.restore import NotRestored, Restorer

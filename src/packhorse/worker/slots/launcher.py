@@ -23,13 +23,13 @@ from packhorse.worker.results.refusal import NoResult
 from packhorse.worker.results.result import ResultFiles, fail_for_space, result_files, result_from_output
 from packhorse.worker.slots import usage
 from packhorse.worker.slots.channel import MessageReader
-from packhorse.worker.slots.current import CURRENT, SIZE
 from packhorse.worker.slots.reporter import Reporter, log_text
 from packhorse.worker.slots.running_command import STOP, RunningCommand, limit_cause
 from packhorse.worker.space import text
 from packhorse.worker.tasks.artifacts import keep_artifacts, name_patterns
 from packhorse.worker.tasks.cause import cause_in, failure_cause, written_log
 from packhorse.worker.tasks.checkpoint import prepare_checkpoint
+from packhorse.worker.tasks.current import CURRENT, SIZE
 from packhorse.worker.tasks.environment import base_environment, task_environment, write_task_json
 from packhorse.worker.tasks.memory_limit import memory_cause
 from packhorse.worker.tasks.parameter_files import write_parameter_files

@@ -6,7 +6,7 @@ output go to `watch/INDEX.out` and `watch/INDEX.err`, which every machine of the
 
 import os
 
-from packhorse.worker.slots.current import CURRENT
+from packhorse.worker.tasks.current import CURRENT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

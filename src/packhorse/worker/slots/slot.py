@@ -11,10 +11,10 @@ import time
 from packhorse.worker import process
 from packhorse.worker.slots import usage
 from packhorse.worker.slots.channel import MessageReader, message
-from packhorse.worker.slots.current import CURRENT, MEASURED, SIZE
 from packhorse.worker.slots.gpus import gpu_variables
 from packhorse.worker.slots.running_command import limit_cause
 from packhorse.worker.tasks.artifacts import keep_artifacts
+from packhorse.worker.tasks.current import CURRENT, MEASURED, SIZE
 from packhorse.worker.tasks.environment import base_environment
 from packhorse.worker.tasks.memory_limit import memory_cause
 from packhorse.worker.tasks.slot_folders import SlotFolders

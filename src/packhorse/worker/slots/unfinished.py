@@ -2,9 +2,9 @@
 
 import os
 
-from packhorse.worker.slots.current import CURRENT
 from packhorse.worker.slots.reporter import log_text
 from packhorse.worker.tasks.artifacts import PARTIAL, artifacts_folder, keep_artifacts
+from packhorse.worker.tasks.current import CURRENT
 from packhorse.worker.tasks.slot_folders import IMAGE, SlotFolders
 
 TYPE_CHECKING = False

@@ -9,14 +9,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from packhorse.worker.tasks.task import Task
 
-FOLDER = "checkpoints"  # in the run directory
 MARK = ".task"  # file with the identity of the task that the checkpoint belongs to
-
-
-def checkpoint_folder(run: str, key: str) -> str:
-    """Return the checkpoint folder of the task with this key; its index may change when the study grows."""
-    name = hashlib.blake2b(key.encode("utf-8"), digest_size=8).hexdigest()
-    return os.path.join(run, FOLDER, name)
 
 
 def prepare_checkpoint(task: "Task") -> None:

@@ -7,7 +7,7 @@ import os
 import shutil
 import stat
 
-from packhorse.worker.slots.current import SIZE
+from packhorse.worker.tasks.current import SIZE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

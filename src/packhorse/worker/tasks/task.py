@@ -1,12 +1,12 @@
 """The values of one task, and the templates of arguments that they fill."""
 
+import hashlib
 import json
 import os
 import shlex
 from json.encoder import encode_basestring_ascii as quoted
 
 from packhorse.worker.space import literal, several_texts, spelling, text
-from packhorse.worker.tasks.checkpoint import checkpoint_folder
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -51,6 +51,12 @@ class Task(object):
         if name in self.written:
             return spelling(self.parameters[name], self.written[name])
         return text(self.value(name))
+
+
+def checkpoint_folder(run: str, key: str) -> str:
+    """Return the checkpoint folder of the task with this key; its index may change when the study grows."""
+    name = hashlib.blake2b(key.encode("utf-8"), digest_size=8).hexdigest()
+    return os.path.join(run, "checkpoints", name)
 
 
 def task_json(task: Task) -> str:

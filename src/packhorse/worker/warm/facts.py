@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 FOLDER = "warm"  # of the run directory
 FORMAT = "packhorse-warm"
+VERSION = 1
 
 
 def facts_file(work: "Work") -> str:
@@ -37,9 +38,13 @@ def facts_file(work: "Work") -> str:
 def read_facts(path: str) -> "WarmFacts | None":
     """Return the facts of a file, or None where it is not there or cannot be read."""
     try:
-        facts: "WarmFacts | None" = read_json(path)
+        content = read_json(path)
     except (OSError, ValueError):
         return None
+    known = (
+        isinstance(content, dict) and content.get("format") == FORMAT and content.get("version") == VERSION
+    )
+    facts: "WarmFacts | None" = content if known else None
     return facts
 
 
@@ -52,4 +57,4 @@ def _digest(work: "Work") -> str:
 def write_facts(path: str, facts: "WarmFacts") -> None:
     """Write the facts, for all slots, waves and elements."""
     os.makedirs(os.path.dirname(path), exist_ok=True)
-    write_json(path, dict({"format": FORMAT, "version": 1}, **facts))
+    write_json(path, dict({"format": FORMAT, "version": VERSION}, **facts))

@@ -8,6 +8,7 @@ import hashlib
 import os
 import re
 import stat
+import time
 
 from packhorse.worker.tasks.changes import REPLACED
 from packhorse.worker.tasks.slot_folders import OWN, SCRATCH
@@ -25,12 +26,16 @@ if TYPE_CHECKING:
 
 # Numbers, words, or single characters. A number is compared whole: 0.41 and 0.42 have nothing in common.
 PIECES = re.compile(rb"[\w.+-]+|[^\w]")
-# Times of day change with the second in which a task begins, and warm tasks begin in the same one.
-CLOCK = re.compile(rb"\b\d{1,2}:\d\d(:\d\d([.,]\d+)?)?\b")
+# Times change with the second in which a task begins: two starts may begin in the same one, and the others not.
+# Times of day, compact times such as 20261129_080001, and Unix seconds.
+CLOCK = re.compile(rb"(?<!\d)\d{1,2}:\d\d(:\d\d([.,]\d+)?)?(?!\d)|(?<!\d)20\d{6}[-_T]?\d{6}(?!\d)")
+UNIX = re.compile(rb"(?<![\w.])\d{10}(\.\d+)?(?![\w.])")
+RECENT = 600.0  # seconds
 ADDRESS = re.compile(rb"\bat 0x[0-9a-f]+")  # of an object, in its repr: forks have one layout of memory
 LONG = 6  # bytes of a piece that two starts hardly have in common by chance
 CHANGED = "is the same in cold starts and another in warm ones"
 STUCK = "differs between cold starts and not between warm ones"
+MOST_SHOWN = 40  # bytes of a difference that a message shows
 TEXT = 1 << 20  # longer texts are compared whole
 FILE = "file "
 BYTE_CODE = "__pycache__"
@@ -41,12 +46,27 @@ def verdict(cold: "list[Trace]", warm: "list[Trace]") -> str:
 
     `cold` and `warm` are lists of traces, one for each start.
     """
-    cold, warm = _named_alike(cold, warm)
+    cold, warm = _named_alike(
+        [_timeless_names(trace) for trace in cold], [_timeless_names(trace) for trace in warm]
+    )
     for name in _names(cold + warm):
         why = _difference([trace.get(name) for trace in cold], [trace.get(name) for trace in warm])
         if why:
             return "the script's %s %s" % (name, why)
     return ""
+
+
+def _timeless(data: bytes) -> bytes:
+    """Replace what only tells when a start began."""
+
+    def unix(match: "re.Match[bytes]") -> bytes:
+        return b"0" if abs(float(match.group()) - time.time()) < RECENT else match.group()
+
+    return UNIX.sub(unix, CLOCK.sub(b"00:00:00", data))
+
+
+def _timeless_names(trace: "Trace") -> "Trace":
+    return {os.fsdecode(_timeless(os.fsencode(name))): data for name, data in trace.items()}
 
 
 def _named_alike(cold: "list[Trace]", warm: "list[Trace]") -> "tuple[list[Trace], list[Trace]]":
@@ -74,7 +94,7 @@ def _names(traces: "list[Trace]") -> "list[str]":
 
 def _difference(cold: "list[Piece]", warm: "list[Piece]") -> str:
     if all(data == cold[0] for data in cold):
-        return "" if all(_same(data, cold[0]) for data in warm) else CHANGED
+        return next((CHANGED + _example(cold[0], data) for data in warm if not _same(data, cold[0])), "")
     pieces = [_pieces(data) for data in cold + warm]
     if any(one is None or len(one) != len(pieces[0] or ()) for one in pieces):
         pieces = [[data] for data in cold + warm]
@@ -83,8 +103,9 @@ def _difference(cold: "list[Piece]", warm: "list[Piece]") -> str:
         before, after = values[: len(cold)], values[len(cold) :]
         if len(set(before)) > 1:
             varying.append(after)
-        elif len(before[0] or b"") >= LONG and set(after) != set(before):
-            return CHANGED
+        # A short piece may be the same in two random texts by chance, but then it is another in each of the others.
+        elif set(after) != set(before) and (len(before[0] or b"") >= LONG or len(set(after)) == 1):
+            return CHANGED + _shown(before[0], after[0])
     if varying and len(set(zip(*varying))) < len(warm):
         return STUCK
     return ""
@@ -97,8 +118,22 @@ def _same(one: "Piece", other: "Piece") -> bool:
 def _pieces(data: "Piece") -> "list[Piece] | None":
     if data is None or len(data) > TEXT:
         return None
-    found: "list[Piece]" = list(PIECES.findall(ADDRESS.sub(b"at 0x", CLOCK.sub(b"00:00:00", data))))
+    found: "list[Piece]" = list(PIECES.findall(ADDRESS.sub(b"at 0x", _timeless(data))))
     return found
+
+
+def _example(cold: "Piece", warm: "Piece") -> str:
+    """Return the first piece in which two texts differ, for a message, if it tells something."""
+    one, other = _pieces(cold), _pieces(warm)
+    if one is None or other is None or len(one) != len(other):
+        return ""
+    return next((_shown(*pair) for pair in zip(one, other) if pair[0] != pair[1]), "")
+
+
+def _shown(cold: "Piece", warm: "Piece") -> str:
+    if cold is None or warm is None or max(len(cold), len(warm)) > MOST_SHOWN:
+        return ""
+    return " (%s and %s)" % (cold.decode("utf-8", "replace"), warm.decode("utf-8", "replace"))
 
 
 def written_files(folders: "SlotFolders", changes: "Changes") -> "Trace":

@@ -409,7 +409,9 @@ class Task(object):
         if hasattr(sys, "orig_argv"):
             sys.orig_argv[1:] = argv[1:]  # novermin
         sys.path[:] = server.path
-        folder = os.getcwd() if self.kind == "module" else os.path.dirname(os.path.realpath(self.name))
+        folder = os.path.dirname(os.path.realpath(self.name))
+        if self.kind == "module":
+            folder = os.getcwd() if sys.version_info >= (3, 7) else ""
         if HAS_FOLDER:
             sys.path[0] = folder
         for name, finder in list(sys.path_importer_cache.items()):
@@ -584,10 +586,13 @@ def run_exit_functions():
     try:
         if threading is not None:
             threading._shutdown()
+            if sys.version_info < (3, 8):  # the interpreter's own end would do it once more, which fails
+                threading._shutdown = int
     except BaseException:
         return False
     try:
-        atexit._run_exitfuncs()  # it prints errors itself
+        # Before Python 3.10 each import of the module has a list of its own, and ours is not the task's.
+        sys.modules.get("atexit", atexit)._run_exitfuncs()  # it prints errors itself
     except BaseException:
         pass
     return True

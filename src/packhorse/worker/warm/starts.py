@@ -34,9 +34,10 @@ if TYPE_CHECKING:
 
 
 STARTS = ("cold", "cold", "learn", "warm", "warm")
-# Seconds of a task; of longer ones the start is a small part, and the trial takes five of them.
-LONGEST = 10.0
-WORTH_IT = 32  # tasks of a study from which on the trial, four starts more, is soon paid back
+LONGEST = 20.0  # seconds of a task; of longer ones the start is a small part
+FEWEST = 12  # tasks of a study for which a trial is made
+MORE_STARTS = 4  # of the trial, beside the one that counts
+SAVED, SAVED_SHARE = 0.5, 0.5  # seconds, and share of a short task, that a warm start saves at a guess
 MOST_FAILURES = 3  # of the warm process before the slot goes on cold
 MOST_LEFT_OUT = 3  # packages that must not be in a warm process, before it is given up
 LOOK_AGAIN = 0.5  # seconds between two looks for the proof of another slot
@@ -85,8 +86,8 @@ class WarmStarts(object):
             return "the study or --no-warm says so"
         if not adopts:  # which only Linux lets us do
             return "warm starts need Linux"
-        if self.work["total"] < WORTH_IT and setting is not True:
-            return "the study has fewer than %s" % counted(WORTH_IT, "task")
+        if self.work["total"] < FEWEST and setting is not True:
+            return "the study has fewer than %s" % counted(FEWEST, "task")
         if self.work["checkpoint"]:
             return "its tasks continue from checkpoints, so that no start repeats another"
         variable = (self.work["index_variable"] or {}).get("name", "")
@@ -133,6 +134,7 @@ class WarmStarts(object):
                 self.server.warm(self.facts["modules"], self.folders.start, self.wanted)
         except (interpreter.Cold, interpreter.Unfit, OSError) as error:
             self._fail(error)
+            self._drop_output()
 
     def spawn(self, argv: "list[str]", program: str, variables: "Variables") -> "int | None":
         """Start a task warm and return its process id, or None where it must start cold."""
@@ -148,6 +150,7 @@ class WarmStarts(object):
             return None if proven is None else self.server.start(proven, variables, self.folders.start)
         except (interpreter.Cold, interpreter.Unfit, OSError) as error:
             self._fail(error)
+            self._drop_output()
             if self.mode:
                 kind = (
                     interpreter.Ended if isinstance(error, (interpreter.Ended, OSError)) else interpreter.Cold
@@ -167,6 +170,12 @@ class WarmStarts(object):
         self.failures += 1
         if self.failures >= MOST_FAILURES:
             self.why = "the warm process failed: %s" % error
+
+    def _drop_output(self) -> None:
+        """Remove what a warm process that failed has printed: its outputs are those of the task, which has yet to start."""
+        if not self.work["tee"]:
+            for descriptor in (1, 2):
+                os.ftruncate(descriptor, 0)
 
     def _process(self, command: "Command", variables: "Variables") -> "interpreter.WarmPython":
         name = command.interpreter[0]
@@ -190,6 +199,11 @@ class WarmStarts(object):
         elif not server.alive:
             self._fail(interpreter.Cold(interpreter.ENDED))
         return status, cpu, peak
+
+    def is_worth(self, wall: float) -> bool:
+        """Return whether warm starts save more than a trial costs with a task that takes so many seconds."""
+        saved = min(SAVED, SAVED_SHARE * wall) * self.work["total"]
+        return self.must or (wall <= LONGEST and MORE_STARTS * wall <= saved)
 
     def limit(self, limit: "float | None") -> "float | None":
         """Return the time limit of a start in seconds: one that hangs only in the trial must end."""
@@ -300,10 +314,9 @@ class Starts(object):
             if record is None or "outcome" in record:
                 raise NoTrial  # what a task loads before it fails says little about the others
             self.warm.first_wall = record["wall"]
-            if record["wall"] > LONGEST:
-                raise interpreter.Cold(
-                    "a task takes longer than %g s, of which the start is a small part" % LONGEST
-                )
+            if not self.warm.is_worth(record["wall"]):
+                text = "a task takes %.1f s, and %d tasks would not pay back that the trial starts it %d times more"
+                raise interpreter.Cold(text % (record["wall"], self.warm.work["total"], MORE_STARTS))
         if record is None or not self.warm.wanted():
             raise NoTrial
         if self.warm.files is None:

@@ -5,7 +5,8 @@ import time
 
 from packhorse.worker.json_files import read_json
 from packhorse.worker.ranges import to_ranges
-from packhorse.worker.tasks.checkpoint import checkpoint_folder, last_saved
+from packhorse.worker.tasks.checkpoint import last_saved
+from packhorse.worker.tasks.task import checkpoint_folder
 from packhorse.worker.waves.outcomes import Journal, Outcomes, Overruled, journal_paths, planned
 from packhorse.worker.work_file import read_space
 

@@ -2,33 +2,32 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 from pathlib import PurePath
 
 from packhorse.study.discover.documents.reader import Document
-from packhorse.study.discover.draft import one_line, parameter_line, yaml_value
+from packhorse.study.discover.lines.parameters import parameter_line
+from packhorse.study.discover.lines.result import is_inside
+from packhorse.study.discover.lines.text import heading, one_line, study_name, yaml_value
 from packhorse.study.discover.python import discover_python
 from packhorse.study.discover.r import discover_r
 from packhorse.study.discover.script import RESULT_ENDINGS, Parameter, ScriptFacts
 from packhorse.study.template import literal
 
 
-def document_lines(document: Document, filename: str, notes: tuple[str, ...] = ()) -> str:
+def document_lines(
+    document: Document, filename: str, notes: tuple[str, ...] = (), study_file: str = "study.yaml"
+) -> str:
     """Return the commented study of a document that a tool can run with other values, as YAML text."""
     facts = _facts(document)
     swept = [p for p in document.parameters if p.role != "seed"]
     seeded = len(swept) < len(document.parameters)
     command, written = _command(document, filename, facts)
-    results = [
-        f for f in facts.files if f.lower().endswith(RESULT_ENDINGS) and not f.startswith(("/", "~", ".."))
-    ]
+    results = [f.path for f in facts.files if is_inside(f.path) and f.path.lower().endswith(RESULT_ENDINGS)]
     lines = [
-        f"# A draft of a study of {one_line(filename)}. Correct it, then:",
-        "#   packhorse try study.yaml: one task, in the foreground",
-        "#   packhorse run study.yaml: all tasks",
+        *heading(filename, study_file),
         *(f"# {one_line(note)}" for note in notes),
-        f"name: {yaml_value(re.sub(r'[^A-Za-z0-9_.-]+', '-', PurePath(filename).stem).strip('-.')[:80] or 'study')}",
+        f"name: {yaml_value(study_name(PurePath(filename).stem))}",
         f"command: {yaml_value(command)}",
         "",
         *(["parameters:", *map(parameter_line, swept)] if swept else ["# parameters:", "#   n: [10, 100]"]),

@@ -9,7 +9,14 @@ from typing import Any
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from packhorse.study.discover.declarations import called, constant, declared, in_order, keywords, signature
+from packhorse.study.discover.arguments.declarations import (
+    called,
+    constant,
+    declared,
+    in_order,
+    keywords,
+    signature,
+)
 from packhorse.study.discover.script import Parameter
 
 Path = tuple[str, ...]

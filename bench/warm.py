@@ -1,0 +1,176 @@
+"""Python scripts that import large libraries: packhorse against GNU parallel, xargs and a bare loop of forks, as rates.
+
+Packhorse's time is that of the whole command: study, snapshot, provenance, the trial of warm starts, journal with
+fsync, table. The bare loop imports the libraries once and forks; it records nothing. Slow contestants run fewer tasks,
+since their rates do not depend on the number.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+from timing import Times, command, interleave, judge
+
+ROOT = Path(__file__).resolve().parents[1]
+ROUNDS = 3
+# As Packhorse sets it for its tasks: with more threads, two processes at a time disturb each other.
+ONE_THREAD = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+NUMPY = """
+import argparse, json
+import numpy as np
+
+parser = argparse.ArgumentParser()
+parser.add_argument("--n", type=int)
+values = np.random.default_rng(parser.parse_args().n).normal(size=100)
+print(json.dumps({"mean": float(values.mean())}))
+"""
+STACK = """
+import argparse, json
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+parser = argparse.ArgumentParser()
+parser.add_argument("--n", type=int)
+frame = pd.DataFrame({"x": np.random.default_rng(parser.parse_args().n).normal(size=100)})
+print(json.dumps({"mean": float(frame["x"].mean()), "p": float(stats.ttest_1samp(frame["x"], 0).pvalue)}))
+"""
+# The least that forks a process with the libraries for each task, two at a time.
+FORKS = """
+import gc, os, sys
+
+script, tasks = sys.argv[1], int(sys.argv[2])
+with open(script) as stream:
+    text = stream.read()
+exec("\\n".join(line for line in text.splitlines() if line.startswith(("import", "from"))))
+code = compile(text, script, "exec")
+gc.freeze()
+running = 0
+for number in range(tasks):
+    if running == 2:
+        os.wait()
+        running -= 1
+    if not os.fork():
+        sys.argv = [script, "--n", str(number)]
+        exec(code, {"__name__": "__main__"})
+        sys.stdout.flush()
+        os._exit(0)
+    running += 1
+while running:
+    os.wait()
+    running -= 1
+"""
+STUDY = "command: {python} script.py --n {{n}}\nparameters: {{n: {{range: [0, {tasks}]}}}}\n"
+
+
+def rates(folder: Path, script: str, tasks: int, fewer: int) -> dict[str, float]:
+    """Return tasks a second of each contestant, after printing them."""
+    python, packhorse = sys.executable, Path(sys.executable).with_name("packhorse")
+    (folder / "script.py").write_text(script)
+    (folder / "forks.py").write_text(FORKS)
+    (folder / "study.yaml").write_text(STUDY.format(python=python, tasks=tasks))
+    run = command(packhorse, "run", "study.yaml", "--json", "-j2", cwd=folder)
+
+    def ours() -> None:
+        shutil.rmtree(folder / "runs", ignore_errors=True)
+        run()
+
+    each = f"{python} script.py --n"
+    contestants = {
+        "parallel -j2": command(
+            "sh", "-c", f"seq {fewer} | parallel --will-cite -j2 {each} {{}}", cwd=folder, env=ONE_THREAD
+        ),
+        "xargs -P2": command("sh", "-c", f"seq {fewer} | xargs -P2 -n1 {each}", cwd=folder, env=ONE_THREAD),
+        "forks": command(python, "forks.py", "script.py", str(tasks), cwd=folder, env=ONE_THREAD),
+        "packhorse run": ours,
+    }
+    counts = {"parallel -j2": fewer, "xargs -P2": fewer, "forks": tasks, "packhorse run": tasks}
+    times = interleave(contestants, ROUNDS)
+    return {name: show(name, one, counts[name]) for name, one in times.items()}
+
+
+def example(
+    folder: Path, name: str, change: tuple[str, str], few: tuple[str, str], counts: tuple[int, int]
+) -> float:
+    """Return how many times as many tasks of an example start warm as cold in a second.
+
+    `change` and `few` replace a text of the study, for the warm and the cold run, which have so many tasks.
+    """
+    packhorse = Path(sys.executable).with_name("packhorse")
+    shutil.copytree(ROOT / "examples" / name, folder, ignore=shutil.ignore_patterns("runs", "__pycache__"))
+    text = (folder / "study.yaml").read_text()
+    contestants = {}
+    for kind, (old, new), options in (("warm", change, []), ("cold", few, ["--no-warm"])):
+        assert old in text, f"the study of {name} has changed"
+        (folder / f"{kind}.yaml").write_text(text.replace(old, new))
+        contestants[kind] = command(
+            packhorse,
+            "run",
+            f"{kind}.yaml",
+            "--fresh",
+            "--run",
+            f"runs/{kind}",
+            "--json",
+            "-j2",
+            *options,
+            cwd=folder,
+        )
+    times = interleave(contestants, 2)
+    warm, cold = (
+        show(f"{name}, {kind}", times[kind], count) for kind, count in zip(contestants, counts, strict=True)
+    )
+    return warm / cold
+
+
+def show(name: str, times: Times, tasks: int) -> float:
+    """Print a rate and return it."""
+    low, high = times.spread
+    rate = tasks / times.median
+    print(f"{name:20} {rate:8,.1f} tasks/s  [{tasks / high:,.1f}, {tasks / low:,.1f}]  {times.median:.2f} s")
+    return rate
+
+
+def main() -> None:
+    """Time all and judge the rates."""
+    with tempfile.TemporaryDirectory() as place:
+        folders = [Path(place, name) for name in ("numpy", "stack", "crossval", "penguins")]
+        for folder in folders[:2]:
+            folder.mkdir()
+        print("a NumPy script")
+        numpy = rates(folders[0], NUMPY, 5_000, 40)
+        print("a script with NumPy, pandas and SciPy")
+        stack = rates(folders[1], STACK, 1_000, 12)
+        print("examples")
+        crossval = example(
+            folders[2],
+            "crossval",
+            ("C: [1, 10, 100]", "C: {range: [1, 41]}"),
+            ("folds: 5", "folds: 5"),
+            (400, 30),
+        )
+        penguins = example(
+            folders[3],
+            "penguins",
+            ("name: penguins", "name: penguins"),
+            ("bootstrap: 2000", "bootstrap: 100"),
+            (2000, 100),
+        )
+    judge(
+        {
+            "NumPy: 30 times GNU parallel": numpy["packhorse run"] >= 30 * numpy["parallel -j2"],
+            "NumPy: 20 times xargs": numpy["packhorse run"] >= 20 * numpy["xargs -P2"],
+            "NumPy: 85 % of bare forks": numpy["packhorse run"] >= 0.85 * numpy["forks"],
+            "NumPy, pandas, SciPy: 50 times GNU parallel": stack["packhorse run"]
+            >= 50 * stack["parallel -j2"],
+            "crossval: 15 times cold starts": crossval >= 15,
+            "penguins: 12 times cold starts": penguins >= 12,
+        }
+    )
+
+
+if __name__ == "__main__":
+    main()

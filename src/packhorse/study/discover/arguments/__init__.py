@@ -1,0 +1,1 @@
+"""The arguments that scripts declare, by the libraries that read them."""

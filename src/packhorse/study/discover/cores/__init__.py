@@ -1,0 +1,1 @@
+"""How many cores a script uses, as its text shows."""

@@ -1,0 +1,1 @@
+"""The files that a script writes, as templates of their names."""

@@ -1,0 +1,4 @@
+#!/bin/bash
+#SBATCH --ntasks=1
+#SBATCH --mem=8G
+hostname

@@ -1,0 +1,5 @@
+#!/bin/bash
+#SBATCH --ntasks=1
+#SBTACH --mem=8G
+  #SBATCH --time=10:00
+hostname

@@ -1,0 +1,3 @@
+#! /usr/bin/env bash
+#SBATCH --time=10:00
+hostname

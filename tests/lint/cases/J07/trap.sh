@@ -1,0 +1,4 @@
+#!/bin/bash
+#SBATCH --job-name={name}
+#SBATCH --output=$HOME/%j.out
+hostname

@@ -1,0 +1,3 @@
+#!/bin/bash
+#SBATCH --output=$HOME/logs/%j.out
+hostname

@@ -1,0 +1,4 @@
+#!/bin/bash
+#SBATCH --ntasks=1
+cd $PBS_O_WORKDIR
+hostname

@@ -1,0 +1,4 @@
+"""A program of a case."""
+import numpy
+
+print(numpy.ones(3))

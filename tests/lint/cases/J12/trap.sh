@@ -1,0 +1,3 @@
+#!/bin/bash
+#SBATCH --ntasks=8 --nodes=1
+python pool.py

@@ -1,0 +1,3 @@
+#!/bin/bash
+#SBATCH --time=02:00:00
+hostname

@@ -1,0 +1,6 @@
+#!/bin/bash
+#SBATCH --account=physics
+#SBATCH --time=1:00:00
+#SBATCH --partition=gpu
+#SBATCH --gres=gpu:1
+hostname

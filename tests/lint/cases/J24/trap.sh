@@ -1,0 +1,3 @@
+#!/bin/bash
+#SBATCH --part=gpu --gpus=1
+hostname

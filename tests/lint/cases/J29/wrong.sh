@@ -1,0 +1,5 @@
+#!/bin/bash
+#SBATCH --ntasks=1
+module activate R
+conda load env
+Rscript fit.R

@@ -1,0 +1,2 @@
+"""A program of a case."""
+print(sum(range(10)))

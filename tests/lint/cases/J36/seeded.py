@@ -1,0 +1,6 @@
+"""A program of a case."""
+import random
+import sys
+
+random.seed(int(sys.argv[1]))
+print(random.random())

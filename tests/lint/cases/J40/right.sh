@@ -1,0 +1,3 @@
+#!/bin/bash
+#SBATCH --mail-user=a.miller@uni.edu
+hostname

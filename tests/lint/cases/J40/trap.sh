@@ -1,0 +1,4 @@
+#!/bin/bash
+#SBATCH --mail-type=END
+#SBATCH --mail-user=myers
+hostname

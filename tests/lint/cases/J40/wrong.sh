@@ -1,0 +1,3 @@
+#!/bin/bash
+#SBATCH --mail-user=you@example.com
+hostname

@@ -1,0 +1,4 @@
+#!/bin/bash
+#SBATCH --ntasks=1
+echo start | tee fit.log
+python fit.py > fit.txt

@@ -1,0 +1,4 @@
+#!/bin/bash
+#SBATCH --ntasks=1
+source ~/.secrets
+python fit.py

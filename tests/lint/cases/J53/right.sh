@@ -1,0 +1,4 @@
+#!/bin/bash
+#SBATCH --chdir=/scratch/me
+#SBATCH -J fit
+hostname

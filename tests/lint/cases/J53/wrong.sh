@@ -1,0 +1,4 @@
+#!/bin/bash
+#SBATCH --workdir=/scratch/me
+#SBATCH -j fit
+hostname

@@ -1,0 +1,4 @@
+#!/bin/bash
+#SBATCH --output=%j.out
+mkdir -p logs
+hostname

@@ -1,0 +1,4 @@
+#!/bin/bash
+#SBATCH --array=1-3
+rates=(0.1 0.2 0.5)
+python fit.py --rate ${rates[$SLURM_ARRAY_TASK_ID]}

@@ -1,0 +1,4 @@
+#!/bin/bash
+# not -q short
+#PBS -q long
+hostname

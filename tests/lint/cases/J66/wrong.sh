@@ -1,0 +1,3 @@
+#!/bin/bash
+#PBS -q long # not -q short
+hostname

@@ -1,0 +1,3 @@
+#!/bin/bash
+#SBATCH --cpus-per-task=4
+python pool8.py

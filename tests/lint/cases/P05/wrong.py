@@ -1,0 +1,4 @@
+"""A program of a case."""
+import pytorch
+
+print(pytorch)

@@ -1,0 +1,2 @@
+library(parallel)
+cores <- detectCores()

@@ -1,0 +1,3 @@
+library(parallel)
+cl <- makeCluster(4)
+x <- parLapply(cl, 1:4, sqrt)

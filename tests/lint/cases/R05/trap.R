@@ -1,0 +1,3 @@
+library(parallel)
+# mclapply(1:4, sqrt)
+x <- mclapply(1:4, function(i) tryCatch(sqrt(i), error = function(e) NA))
