@@ -315,8 +315,10 @@ class Starts(object):
                 raise NoTrial  # what a task loads before it fails says little about the others
             self.warm.first_wall = record["wall"]
             if not self.warm.is_worth(record["wall"]):
-                text = "a task takes %.1f s, and %d tasks would not pay back that the trial starts it %d times more"
-                raise interpreter.Cold(text % (record["wall"], self.warm.work["total"], MORE_STARTS))
+                text = "a task takes %.1f s, and %s would not pay back that the trial starts it %d times more"
+                raise interpreter.Cold(
+                    text % (record["wall"], counted(self.warm.work["total"], "task"), MORE_STARTS)
+                )
         if record is None or not self.warm.wanted():
             raise NoTrial
         if self.warm.files is None:
