@@ -259,7 +259,7 @@ def test_a_run_called_inside_a_task_is_refused(project: Path) -> None:
         """,
         project,
     )
-    assert "Study.run() was called inside a task" in done.stderr
+    assert "a run was started inside a task" in done.stderr
     assert done.returncode == 1
 
 
