@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import shutil
 from pathlib import Path
 
 import pytest
 from msgspec import structs
 
+from packhorse.app.sites.ls import listed
 from packhorse.model.command import Command
-from packhorse.model.errors import RunError
+from packhorse.model.errors import RunError, UsageError
 from packhorse.ssh import file_transfer
 from packhorse.ssh.session import Session
 from remote.loopback import Loop, Loopback
@@ -65,6 +67,16 @@ def test_what_a_request_started_ends_with_the_session(site: Loopback, tmp_path: 
         assert session.process.stdin is not None
         session.process.stdin.close()  # as the system does when the laptop's process is killed
         until(lambda: not Path(f"/proc/{number}/exe").exists(), 10)
+
+
+def test_a_folder_is_listed(site: Loopback, tmp_path: Path) -> None:
+    site.program("python3", oldest_python()[0])
+    (tmp_path / "site" / "area" / "a b.csv").write_text("x" * 2048)
+    transport = site.there()
+    with transport.open():
+        assert re.search(r" 2\.0K .* a b\.csv\n", listed(transport, str(tmp_path / "site" / "area")))
+        with pytest.raises(UsageError, match=r"loop cannot list none: .*No such file"):
+            listed(transport, "none")
 
 
 class ReadsInput(Loop, frozen=True, kw_only=True):

@@ -117,6 +117,16 @@ def test_states_that_nobody_knows_are_told_as_they_are() -> None:
     assert describe_state(ending) == "running (completing)"
 
 
+def test_a_continuation_that_packhorse_dismissed_is_not_listed() -> None:
+    ended = [
+        Ended(job="7", how="done", name="means"),
+        Ended(job="8", how="cancelled", name="means-next"),
+        Ended(job="9", how="cancelled", name="mine-next"),
+    ]
+    names = RunNames(by_job={"7": "means", "8": "means"})
+    assert {row.job for row in job_rows(SLURM, "s", [], ended, names)} == {"7", "9"}
+
+
 def test_of_a_part_that_runs_and_has_ended_by_two_replies_the_end_counts() -> None:
     """OpenPBS soon after a cancel: the list of jobs is older than the history."""
     jobs = [Job(job="7[].s", state="RUNNING", word="R", element=number) for number in range(2)]

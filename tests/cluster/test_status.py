@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -198,3 +199,38 @@ def test_jobs_that_slurm_has_forgotten_are_lost_and_the_run_goes_on(cluster: Clu
     assert "packhorse run study.yaml --site testbed" in project.told()
     project.run()
     project.check()
+
+
+def test_jobs_killed_for_memory_are_told_by_every_command(cluster: Cluster) -> None:
+    # The message stands in for a Slurm without control groups, whose slurmstepd kills the job and prints it.
+    killed = "cluster: {setup: [\"echo 'slurmstepd: error: Exceeded job memory limit'; kill -9 $$\"]}"
+    project = Project(cluster, tasks=20, more=f"resources: {{memory: 50 MB}}\n{killed}")
+    done = project.packhorse("run", "study.yaml", "--site", "testbed")
+    assert done.returncode != 0
+    for said in (done.stderr, project.told(), project.packhorse("logs", "work").stdout):
+        assert "their jobs were killed for memory: each had" in said, said
+        assert "  resources:\n" in said
+        assert re.search(r"memory: \d+ MB\n", said)
+        assert "then: packhorse run study.yaml --site testbed" in said
+    assert "no task failed; 20 tasks without a result" in project.packhorse("logs", "work").stdout
+
+
+def test_the_scheduler_s_count_of_memory_is_in_the_advice(cluster: Cluster) -> None:
+    if not cluster.accounting:
+        pytest.skip("the cluster has no accounting")
+    # Seconds, so that Slurm samples the job; the memory belongs to the job and to no task of it.
+    held = "python3 -c 'import time; kept = b\"x\" * 300_000_000; time.sleep(30)' & sleep 4"
+    project = Project(
+        cluster,
+        tasks=1,
+        more=f"resources: {{memory: 500 MB, cpus: 1}}\ncluster: {{setup: [{json.dumps(held)}]}}",
+    )
+    project.run()
+    project.until(
+        "the accounting has it",
+        lambda: "the scheduler counted" in project.packhorse("efficiency", "work").stdout,
+    )
+    said = json.loads(project.packhorse("efficiency", "work", "--json").stdout)
+    (wave,) = said["waves"]
+    assert wave["counted"] >= 290 > wave["used"]["peak"] / 1024
+    assert said["next"]["memory"] >= 290

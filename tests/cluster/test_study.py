@@ -122,18 +122,23 @@ def test_the_scheduler_is_asked_once_for_all(cluster: Cluster) -> None:
     assert asked.count("squeue") <= (time.monotonic() - begun) / 2 + 3
 
 
-def test_one_mail_tells_how_the_run_ended(cluster: Cluster) -> None:
+def test_mails_tell_that_the_run_began_and_how_it_ended(cluster: Cluster) -> None:
     before = len(cluster.mails())
     project = Project(
-        cluster, more="cluster: {mail: alice@example.org}", mischief="assert i != 17, 'unlucky'"
+        cluster,
+        more="cluster: {mail: alice@example.org, mail_when: [begin, end, fail]}",
+        mischief="assert i != 17, 'unlucky'",
     )
     project.detach()
     project.until_over()
-    project.until("the mail is sent", lambda: len(cluster.mails()) > before)
+    project.until("the mails are sent", lambda: len(cluster.mails()) > before + 1)
     project.until("its jobs are gone", lambda: not project.jobs())
-    (mail,) = cluster.mails()[before:]
-    assert "To: alice@example.org" in mail
-    assert "work: 4999 of 5000 tasks succeeded, 1 failed" in mail
+    began, ended = cluster.mails()[before:]
+    assert "To: alice@example.org" in began
+    assert "Name=work: began Began" in began
+    assert "work: 4999 of 5000 tasks succeeded, 1 failed" in ended
+    assert "FAILED" in ended.splitlines()[1], "the subject says how the study ended"
+    assert "COMPLETED" not in ended
 
 
 def test_a_script_runs_once_on_the_cluster_and_brings_home_what_it_wrote(cluster: Cluster) -> None:

@@ -97,6 +97,26 @@ def test_an_array_is_a_run_of_its_elements(hand: Hand, cluster: Cluster) -> None
     assert [f"element {one}\n" in shown for one in range(1, 5)] == [True] * 4
 
 
+def test_output_is_found_when_the_scheduler_has_forgotten_the_script(hand: Hand, cluster: Cluster) -> None:
+    if not cluster.accounting:
+        pytest.skip("the cluster has no accounting")
+    array = "#!/bin/bash\n#SBATCH --array=2-6:2 --output=out/part-%A-%03a.txt\necho element $SLURM_ARRAY_TASK_ID\n"
+    hand.write("grid.sh", array)
+    hand.write("one.sh", "#!/bin/bash\n#SBATCH -o mine-%j.txt\necho from the script\nsleep 3\n")
+    submit(hand, "grid.sh")
+    job = submit(hand, "one.sh")["job"]
+    by_hand = cluster.run(hand.user, ["sbatch", "--parsable", "one.sh"], cwd=hand.folder).stdout.strip()
+    cluster.until("all have ended", lambda: {state(hand, "grid-1"), state(hand, "one-1")} == {"done"})
+    cluster.until("so has the other", (hand.folder / f"mine-{by_hand}.txt").exists)
+    cluster.until(
+        "it is accounted", lambda: cluster.ask("sacct", "-nXP", f"-j{by_hand}", "-oState") == "COMPLETED\n"
+    )
+    cluster.kill("slurmctld")  # what it knows of a job's script, it forgets minutes after the job's end
+    assert hand.run("packhorse", "logs", "grid-1", "--task", "4") == "element 4\n"
+    for name in (f"testbed:{job}", f"testbed:{by_hand}"):
+        assert hand.run("packhorse", "logs", name) == "from the script\n", name
+
+
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [

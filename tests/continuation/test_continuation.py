@@ -91,7 +91,7 @@ def test_killed_waves_are_followed_until_the_table_is_whole(
     before = {record["index"] for record in one.lines("index")}
     assert len(before) < 50
     said = one.go_on(wave)
-    assert "of wave 1 did not close their journals" in said
+    assert "of wave 1 did not close a journal" in said
     ((number, *submitted), (follower, *after)) = one.jobs()
     assert submitted == ["wave", f"--comment=packhorse-{one.run.about().id}-2", "base.sh", "2", "1"]
     assert after[:2] == ["after", f"--dependency={number}"]
@@ -207,7 +207,7 @@ def test_caps_on_waves_and_on_core_hours(desk: Make) -> None:
     wave = one.first_wave()
     pretend(one, wave, good(0))
     one.go_on(wave)
-    assert one.stopped()["text"] == "the limit of 1 waves is reached; 49 tasks are left"
+    assert one.stopped()["text"] == "the limit of 1 wave is reached; 49 tasks are left"
     one.said = {"core_hours": 3.0}
     one.rungs(4, 1, 3600)
     one.go_on(wave)

@@ -88,6 +88,7 @@ VAGUE = {
     "words": "outcomes, or what they are",
 }
 
+THINGS = "(tasks|jobs|files|waves|nodes|cores|elements|workers|modules|packages|partitions|attempts|records)"
 # Forms that technical English does not use. Texts are strings, docstrings and help.
 FORMS = [
     (r"\b(nobody|somebody|whoever|whom|anew|shall)\b", "name the agent; must or will; again"),
@@ -98,7 +99,7 @@ FORMS = [
     (r"\b(stands?|stood) (beside|below|above|there|here|in it)\b", "is"),
     (r"\bcome to stand\b", "is"),
     (r"(?<=\w)  +(?=[a-z])", "one blank"),
-    (r"\{(number|len|counted)?\([^{}]*\)\} (tasks|jobs|files|waves|nodes|cores)\b", "1 tasks: use counted()"),
+    (rf"\{{(?![A-Z_]+\}})[^{{}}]*\}} {THINGS}\b|%,?d {THINGS}\b", "1 tasks: use counted()"),
 ]
 
 
@@ -223,6 +224,9 @@ def faults(text: str) -> Iterator[str]:
         ("checks are to be run", 1),
         ("two  blanks", 1),
         ("{len(tasks)} tasks", 1),
+        ("{done:,} of {study.tasks} tasks", 1),
+        ("at most {MAX_FILES} files", 0),
+        ("%d jobs are left", 1),
         ("a job\n\x08\nls  -l\n\nmore", 0),
         ("a job\n\\b\nls", 1),
     ],

@@ -138,6 +138,8 @@ def test_what_packhorse_writes_is_clean() -> None:
     """The golden scripts of all schedulers, but for what their tests put in on purpose."""
     meant = {
         "mail.mail.sh": {"J40"},
+        "mail.mail-failed.sh": {"J40"},
+        "mail.mail-begin.sh": {"J40"},
         "mail.sh": {"J40"},
         "torque-full.sh": {"J40"},
         "openpbs-full.sh": {"J40"},

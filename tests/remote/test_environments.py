@@ -61,7 +61,7 @@ def rows(place: Path) -> list[dict[str, str]]:
 def test_the_python_is_told_by_the_plan_and_runs_the_tasks(laptop: Laptop, there: Path) -> None:
     place = project(laptop, there)
     site(laptop, there)
-    plan = laptop.run("plan", "--site", "key", cwd=place)
+    plan = laptop.run("plan", "--site", "key", "--verbose", cwd=place)
     assert plan.returncode == 0, plan
     assert "1 package of requirements.txt, to be built in" in plan.stdout
     assert not (there / "packhorse" / "environments").exists()
@@ -74,7 +74,7 @@ def test_the_python_is_told_by_the_plan_and_runs_the_tasks(laptop: Laptop, there
     assert {row["python"] for row in rows(place)} == {f"{environment}/bin/python"}
     assert {row["version"] for row in rows(place)} == {"1.0"}
     (place / "study.yaml").write_text((place / "study.yaml").read_text().replace("3]", "3, 4]"))
-    plan = laptop.run("plan", "--site", "key", cwd=place)
+    plan = laptop.run("plan", "--site", "key", "--verbose", cwd=place)
     assert f"1 package of requirements.txt, {environment}" in plan.stdout
     told = json.loads(laptop.run("provenance", "--json", cwd=place).stdout)
     assert "alpha" in {row["name"] for row in told["environment"]["python"]["packages"]}

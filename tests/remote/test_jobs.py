@@ -69,7 +69,7 @@ def test_jobs_of_all_sites_and_those_that_cannot_be_reached(connected: Laptop, g
     assert "not queried: bede, " in shown
     assert ": not connected (packhorse connect SITE)\n" in shown
     both = connected.run("jobs", "code", "key").stdout
-    assert "code: not connected to code; log in again: packhorse connect code\n" in both
+    assert "code: not connected to code; log in: packhorse connect code\n" in both
     assert "key: 1 job\n" in both
     assert connected.run("cancel", f"key:{job}").stdout == f"cancelled job {job} of key (wrap)\n"
     assert "general" in connected.run("queues", "key").stdout
@@ -147,11 +147,11 @@ def test_without_a_connection_a_script_says_what_to_type(
     connected.run("connect", "key", "--close")
     shown = connected.run("status", "fit-1", cwd=work)
     assert shown.returncode == 0
-    assert "unknown; not connected to key; log in again: packhorse connect key" in shown.stdout
+    assert "unknown; not connected to key; log in: packhorse connect key" in shown.stdout
     assert "fit-1: unknown, fit.sh on key\n" in connected.run("runs", cwd=work).stdout
     refused = connected.run("submit", "fit.sh", "--site", "key", cwd=work)
     assert refused.returncode == 5
     assert "packhorse connect key" in refused.stderr
     assert not (work / "runs" / "fit-2").exists()
     listed = connected.run("jobs", cwd=work).stdout
-    assert "key: not connected to key; log in again: packhorse connect key\n" in listed
+    assert "key: not connected to key; log in: packhorse connect key\n" in listed

@@ -88,8 +88,9 @@ def test_an_area_that_may_have_no_more_files_is_passed_over(
 ) -> None:
     area, _ = lustre("1000 0 0 - 1000 0 1050 -")
     place = project(connected.home / "study")
-    plan = connected.run("plan", "study.yaml", "--site", "areas", cwd=place)
+    plan = connected.run("plan", "study.yaml", "--site", "areas", "--verbose", cwd=place)
     assert plan.returncode == 0, plan
+    assert "run directory there" in plan.stdout
     assert str(area) not in plan.stdout
     only = connected.run("plan", "study.yaml", "--site", "areas", "--area", "tight", cwd=place)
     assert only.returncode == 5, only
@@ -101,7 +102,7 @@ def test_what_a_quota_command_says_otherwise_does_not_matter(
 ) -> None:
     area, _ = lustre("is full; ask the desk")
     place = project(connected.home / "study")
-    plan = connected.run("plan", "study.yaml", "--site", "areas", cwd=place)
+    plan = connected.run("plan", "study.yaml", "--site", "areas", "--verbose", cwd=place)
     assert plan.returncode == 0, plan
     assert f"run directory there: {area}/" in plan.stdout
 

@@ -189,7 +189,7 @@ def test_without_a_login_each_command_says_what_to_type(laptop: Laptop) -> None:
     place = project(laptop.home / "study")
     done = laptop.run("run", "study.yaml", "--site", "push", cwd=place)
     assert done.returncode == 5
-    assert "log in again: packhorse connect push" in done.stderr
+    assert "log in: packhorse connect push" in done.stderr
     assert not laptop.gate.attempts()
 
 
@@ -337,7 +337,7 @@ def test_all_sessions_in_use_is_waited_for_and_never_a_new_login(connected: Lapt
 
 def test_a_plan_says_where_the_run_will_live_and_with_which_python(connected: Laptop) -> None:
     place = project(connected.home / "study")
-    said = connected.run("plan", "study.yaml", "--site", "key", "--script", cwd=place)
+    said = connected.run("plan", "study.yaml", "--site", "key", "--script", "-v", cwd=place)
     assert said.returncode == 0, said
     home = connected.gate.cluster.home(connected.gate.users["key"])
     assert f"run directory there: {home}/packhorse/runs/study-NEW" in said.stdout

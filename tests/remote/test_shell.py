@@ -206,7 +206,7 @@ def test_what_cannot_be_had_is_told_before_anything_is_asked(
 
 def test_without_a_connection_a_shell_says_to_log_in(laptop: Laptop, gate: Gate) -> None:
     talk = laptop.terminal("shell", "push")
-    talk.expect_exact("log in again: packhorse connect push")
+    talk.expect_exact("log in: packhorse connect push")
     talk.expect(pexpect.EOF)
     assert gate.attempts() == []
 

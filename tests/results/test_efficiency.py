@@ -94,6 +94,11 @@ def test_all_waves_are_fitted(tmp_path):
     assert fitting_request(waves, Resources()) == Resources(cpus=2, memory=480, time=60, expected=10.0)
 
 
+def test_tasks_that_were_ended_do_not_say_how_many_cores_they_need(tmp_path):
+    write_journal(tmp_path, SPACE, [attempt(0, outcome="MEMORY", cpu=1.0)])
+    assert request(tmp_path, Resources(cpus=8), cpus=8, memory=100).cpus == 8
+
+
 def test_tasks_that_fail_at_once_say_nothing(tmp_path):
     write_journal(tmp_path, SPACE, [attempt(0, outcome="FAILED", wall=0.1)])
     assert request(tmp_path) is None

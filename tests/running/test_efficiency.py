@@ -31,6 +31,7 @@ def test_each_wave_is_told_apart_and_the_request_fits(project: Project) -> None:
         resources={"cpus": 1, "memory": "150 MB", "time": "5 min"},
     )
     project.command("run", code=7)
+    assert "--memory 2x" in project.command("status"), "what they lacked, not only that they failed"
     project.command("retry", "--memory", "2x")
     said = json.loads(project.command("efficiency", "--json"))
     first, second = said["waves"]

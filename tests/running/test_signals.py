@@ -40,6 +40,12 @@ def alive(folder: Path) -> list[int]:
     return [pid for pid in pids if Path(f"/proc/{pid}/exe").exists()]
 
 
+def heed_signals() -> None:
+    """Heed signals that this session may ignore, as in the background of a shell or under nohup."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+
+
 def prepared(project: Project, kind: str) -> list[str]:
     """Write what lingers in one part of a command; return the command."""
     project.write(linger_py=LINGER).study(command="python linger.py", parameters={"i": [0]})
@@ -72,7 +78,7 @@ def test_what_a_command_started_ends_with_it(project: Project, tmp_path: Path, k
         pids.mkdir()
         path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
         env = {**os.environ, "PACKHORSE_TEST_PIDS": str(pids), "PATH": path}
-        command = project.start(*argv, env=env)
+        command = project.start(*argv, env=env, preexec_fn=heed_signals)
         until(lambda pids=pids: len(list(pids.iterdir())) == 2)
         os.kill(command.pid, getattr(signal, f"SIG{name}"))
         until(lambda pids=pids: not alive(pids), 10)

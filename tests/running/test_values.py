@@ -80,7 +80,7 @@ def test_words_of_a_study_file_stay_as_typed(project: Project) -> None:
     assert (project.rows("a")[0], project.rows("b")[0], project.rows("c")[:8:4]) == (0.0, 1000.0, [8, 7])
     assert project.rows("e")[:4] == ["0.50", "1e2", "3", "x-1"], "one text makes a column of texts"
     assert project.rows("d")[0] == "1.10", "and they have no quotes of their own"
-    examples = project.command("plan", "study.yaml")
+    examples = project.command("plan", "study.yaml", "--verbose")
     assert "show.py 0 1e3 8 1.10 0.50" in examples
     assert "show.py 1.5 1e3 007 1.10 0.50" in project.command("explain", "s", "--task", "4")
     assert "a=0, c=8, d=1.10, b=1e3" in project.command("try", "study.yaml")

@@ -134,3 +134,13 @@ def test_cut_lines_never_break_the_reading(line: str, data: st.DataObject) -> No
     foreign = data.draw(st.text(max_size=40))
     details(Answer(status=0, stdout=f"{cut}\n{foreign}\n{cut}{foreign}"))
     details(Answer(status=1), Answer(status=0, stdout=cut.replace(" ", MARK) + foreign))
+
+
+def test_elements_write_where_their_script_says() -> None:
+    script = "#!/bin/bash\n#SBATCH -a 1,8-10:2 -o logs/%x-%3a.txt -e %A_%a.err -J fit\n"
+    found = SLURM.script_outputs("77", script, FOLDER, "alice", "fit.sh")
+    assert [(one.element, one.output, one.error) for one in found] == [
+        (element, f"{FOLDER}/logs/fit-{element:03d}.txt", f"{FOLDER}/77_{element}.err")
+        for element in (1, 8, 10)
+    ]
+    assert SLURM.script_outputs("77", script.replace("%3a", "%j"), FOLDER, "alice", "fit.sh") == []

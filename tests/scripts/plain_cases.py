@@ -51,7 +51,7 @@ TESTBED = (
     case("mpi", "srun hostname", site="testbed", nodes=2, tasks=4, cores=4, time="5 h"),
     case("idle-nodes", "hostname", "which are charged although idle", site="testbed", nodes=2, time="5 h"),
     case("array", 'echo "$SLURM_ARRAY_TASK_ID"', site="testbed", array="1-10%3", time="5 h"),
-    case("array-list", "python3 fit.py", "elements do the same", site="testbed", array="0-12:4,20", time="5 h"),
+    case("array-list", "python3 fit.py", "every element of the array does the same", site="testbed", array="0-12:4,20", time="5 h"),
     case("after", "hostname", site="testbed", after=["ok:85", "end:86", "fail:87", "start:88", "each:89_2"], time="5 h"),
     case("logs", "hostname", "mkdir -p logs", site="testbed", log="logs/{name}-{job}.out", error_log="logs/%x-%j.err", time="5 h"),
     case("mail", "hostname", site="testbed", mail="ada@example.org", mail_when=["begin", "end", "fail"], time="5 h"),

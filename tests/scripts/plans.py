@@ -83,7 +83,11 @@ CASES = (
     ),
     Case("second-wave", tasks=5_000, shows=("submit", "after"), exclude=("n3", "n4"), wave=2),
     Case("queued-beforehand", tasks=5_000, site="compute_submits: false\n", shows=("ahead",), wave=2),
-    Case("mail", "cluster: {mail: ada@example.org}", shows=("job-base.sh", "mail.sh", "notice")),
+    Case(
+        "mail",
+        "cluster: {mail: ada@example.org, mail_when: [begin, end, fail]}",
+        shows=("job-base.sh", "mail.sh", "mail-failed.sh", "mail-begin.sh", "notice"),
+    ),
     Case(
         "modules-and-setup",
         'cluster: {modules: [r/4.5.1, openblas], setup: ["export R_LIBS_USER=~/R", "ulimit -c 0"]}',

@@ -101,6 +101,16 @@ def test_the_usual_answers_make_a_script_that_is_all_of_standard_output(at: Star
     assert (tmp_path / "job.sh").read_text() == wanted.text
 
 
+def test_what_is_typed_filters_and_what_is_marked_is_taken(at: Start, tmp_path: Path) -> None:
+    person = at("'echo hello' > job.sh")
+    person.says(("Which site?", f"hec{ENTER}"))
+    person.terminal.expect_exact("Which site?")
+    person.terminal.expect("hec")
+    person.says(("Command to run?", ENTER), ("Name of the job?", ENTER))
+    person.terminal.expect("gpu-short|serial")  # partitions of hec
+    person.terminal.send("\x03")
+
+
 def test_what_does_not_fit_is_told_and_asked_again_with_the_answers_given(at: Start, tmp_path: Path) -> None:
     person = at("--site testbed 'echo hello' --partition debug --mail ada@example.org")
     first = [

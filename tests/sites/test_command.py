@@ -71,7 +71,7 @@ def test_a_site_that_is_wrong_stands_in_the_list_with_its_place(
 
 
 def test_a_site_is_shown_with_its_partitions_and_limits(packhorse: Run, settings: dict[str, str]) -> None:
-    done = packhorse("sites", "show", "testbed", env=settings)
+    done = packhorse("sites", "show", "testbed", "--verbose", env=settings)
     assert done.returncode == 0
     rows = [row.split() for row in done.stdout.splitlines()]
     assert ["general", "4", "8", "16000", "MB", "-", "1", "h", "7", "d", "default"] in rows
@@ -83,6 +83,27 @@ def test_a_site_is_shown_with_its_partitions_and_limits(packhorse: Run, settings
     assert said["origin"] == "shipped"
 
 
+def test_a_default_site_is_taken_where_none_is_named(
+    packhorse: Run, tmp_path: Path, settings: dict[str, str]
+) -> None:
+    (tmp_path / "a.sh").write_text("#!/bin/bash\n#SBATCH --time=99-0\nhostname\n")
+    assert "name one with --site NAME" in packhorse("submit", "a.sh", env=settings).stderr
+    assert "no site 'tesbed'" in packhorse("sites", "default", "tesbed", env=settings).stderr
+    assert packhorse("sites", "default", "testbed", env=settings).stdout == "testbed\n"
+    assert packhorse("sites", "default", env=settings).stdout == "testbed\n"
+    # It is the testbed's limits that the script exceeds; nothing is submitted.
+    assert "the job asks for 99 d" in packhorse("submit", "a.sh", env=settings).stderr
+
+
+def test_a_site_is_shown_first_in_a_few_lines(packhorse: Run, settings: dict[str, str]) -> None:
+    for name in ("testbed", "hec", "quartz", "bede"):
+        rows = packhorse("sites", "show", name, env=settings).stdout.splitlines()
+        assert len(rows) <= 7
+        assert rows[1].startswith("scheduler: ")
+        assert "partitions: " in rows[2]
+        assert rows[-1] == f"all that is known: packhorse sites show {name} --verbose"
+
+
 def test_everything_that_a_site_asks_of_jobs_is_shown(
     packhorse: Run, tmp_path: Path, settings: dict[str, str]
 ) -> None:
@@ -91,7 +112,7 @@ def test_everything_that_a_site_asks_of_jobs_is_shown(
         "scratch: $TMPDIR\nsetup: source /etc/profile\n"
         "partitions: {a: {by_request: true, whole_nodes: true, max_nodes: 1}}\n"
     )
-    shown = packhorse("sites", "show", "./ant.yaml", env=settings).stdout
+    shown = packhorse("sites", "show", "./ant.yaml", "--verbose", env=settings).stdout
     for words in ("5,000 jobs", "an account", "must not request email", "cannot submit", "$TMPDIR"):
         assert words in shown
     assert "every job starts with: source /etc/profile" in shown
@@ -102,7 +123,7 @@ def test_everything_that_a_site_asks_of_jobs_is_shown(
 def test_everything_in_a_site_file_is_shown(packhorse: Run, tmp_path: Path, settings: dict[str, str]) -> None:
     """Each text and number of a file in which every key is said stands somewhere in what is shown."""
     (tmp_path / "ant.yaml").write_text(FULL, encoding="utf-8")
-    shown = packhorse("sites", "show", "./ant.yaml", env=settings).stdout
+    shown = packhorse("sites", "show", "./ant.yaml", "--verbose", env=settings).stdout
     elsewhere = {"hill", "the-hill", "labour", "toil", "source /etc/profile", "login", "extends", "lmod"}
     elsewhere |= {"torque", "user", "project", "access", "job", "node_type"}
     missing = [word for word in texts_of(to_builtins(ANT)) if word not in shown and word not in elsewhere]

@@ -18,6 +18,7 @@ COMMANDS = {
     "status": ("inspect.status", "Show the state of a run."),
     "put": ("sites.put", "Upload files and folders to a site."),
     "get": ("sites.get", "Download files and folders from a site."),
+    "ls": ("sites.ls", "List a folder of a site."),
     "runs": ("inspect.runs", "List the runs here."),
     "logs": ("inspect.logs", "Show the output of tasks."),
     "explain": ("inspect.explain", "Show what a task ran, where, with what, and how to repeat it."),

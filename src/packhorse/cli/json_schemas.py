@@ -58,6 +58,7 @@ MEANINGS: dict[str, dict[str, str]] = {
         "attempts": "Attempts, also those that failed.",
         "ok": "Attempts with a result.",
         "ok_wall": "Their wall seconds.",
+        "ok_cpu": "Their CPU seconds.",
         "wall": "Wall seconds of all attempts.",
         "cpu": "CPU seconds of all attempts.",
         "longest": "Wall seconds of the longest attempt.",

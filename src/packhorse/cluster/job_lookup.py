@@ -7,17 +7,21 @@ import shlex
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from packhorse.cluster.queue import Queue, end_jobs
 from packhorse.model.errors import RunError, UsageError
 from packhorse.model.job import Details, Job
+from packhorse.model.script_job import ScriptJob
 from packhorse.model.site import Site
 from packhorse.project.user_sites import with_jobs
 from packhorse.remote.file_tail import OutputFile, output_tail, read_new
 from packhorse.remote.transport import transport_for
+from packhorse.rundir.directory import RunDirectory, list_runs
+from packhorse.rundir.submissions import read_script_job
 from packhorse.runtime.dialogue import run_dialogue
 from packhorse.schedulers import scheduler
 from packhorse.schedulers.scheduler import NoReply
@@ -35,6 +39,7 @@ class JobReference(Struct, frozen=True, kw_only=True):
     job: str
     element: int | None = None
     known: tuple[OutputFile, ...] = ()  # its output files, where a run recorded them
+    script: str = ""  # the text of its script, where a run keeps it
 
 
 def find_job_reference(text: str | None, folder: Path) -> JobReference | None:
@@ -52,7 +57,33 @@ def find_job_reference(text: str | None, folder: Path) -> JobReference | None:
             f"{match['job']} is not a job number of {site.name}", f"packhorse jobs {site.name} lists the jobs"
         )
     job, element = dialect.split(match["job"])
-    return JobReference(site=site, word=match["job"], job=job, element=element)
+    reference = JobReference(site=site, word=match["job"], job=job, element=element)
+    for run in list_runs(folder):
+        of_run = read_script_job(run)
+        if of_run and of_run.site.name == site.name and dialect.same_job(job, of_run.job):
+            return replace(reference, known=known_outputs(of_run), script=script_text(run, of_run))
+    return reference
+
+
+def known_outputs(job: ScriptJob) -> tuple[OutputFile, ...]:
+    """Return the output files of a job that its run recorded."""
+    files = ((job.output, False), (job.error, True))
+    alone = tuple(OutputFile(path=path, errors=errors) for path, errors in files if path)
+    return alone or tuple(file for row in job.elements for file in _output_files(row))
+
+
+def script_text(run: RunDirectory, job: ScriptJob) -> str:
+    """Return the text of a job's script, as its run keeps it; empty where it is gone."""
+    try:
+        return (run.path / PurePosixPath(job.script).name).read_text(encoding="utf-8")
+    except OSError:
+        return ""
+
+
+def with_element(reference: JobReference, element: int) -> JobReference:
+    """Return one element of a job that is an array."""
+    number = scheduler(reference.site.scheduler).element_of(reference.job, element)
+    return replace(reference, word=number, element=element)
 
 
 @contextmanager
@@ -119,11 +150,13 @@ def _not_alive(queue: Queue, reference: JobReference) -> RunError:
 def job_outputs(queue: Queue, reference: JobReference) -> list[OutputFile]:
     """Return the output files of a job, by element; raise RunError where none is known."""
     site = reference.site.name
-    reply = run_dialogue(queue.dialect.details(reference.word), queue.ask)
-    if reference.known and (isinstance(reply, NoReply) or not reply):
-        return list(reference.known)
+    reply = run_dialogue(queue.dialect.details(reference.word, reference.script), queue.ask)
+    known = [file for file in reference.known if reference.element in (None, file.element)]
+    if known and (isinstance(reply, NoReply) or all(row.guessed for row in reply)):
+        return known
     if isinstance(reply, NoReply):
         raise _no_reply(reference, reply.why)
+    reply = _read_from_script(queue, reference, reply)
     details = [row for row in reply if reference.element in (None, row.element)]
     if not details:
         raise RunError(
@@ -136,6 +169,16 @@ def job_outputs(queue: Queue, reference: JobReference) -> list[OutputFile]:
             f"packhorse jobs {site} shows why it waits",
         )
     return sorted(files, key=lambda file: (file.element or 0, file.errors))
+
+
+def _read_from_script(queue: Queue, reference: JobReference, rows: list[Details]) -> list[Details]:
+    """Return where a job writes by the script that its command line names, where the files are only guessed."""
+    path = next((row.script for row in rows if row.guessed and row.script and not reference.script), "")
+    script = queue.transport.read_file(path, 0) if path else b""
+    if not script.startswith(b"#!"):
+        return rows
+    reply = run_dialogue(queue.dialect.details(reference.word, script.decode("utf-8", "replace")), queue.ask)
+    return reply if isinstance(reply, list) and reply else rows
 
 
 def _output_files(details: Details) -> Iterator[OutputFile]:

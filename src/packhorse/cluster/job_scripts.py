@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from packhorse.model.job import Request
+from packhorse.model.job import Request, Wait
 from packhorse.plan.continuation import Continuation
 from packhorse.plan.shape import Rung
 from packhorse.project.placement import Place, Proposal
@@ -53,8 +53,8 @@ def render(
         write_file(folder / "continue.sh", continue_script(store, place, dialect, base, continuation), 0o700)
         after = dialect.submit_template(_continuation_request(store, base), after=True)
     mail = place.asked.mail and place.asked.mail_when
-    if mail:
-        write_file(folder / "mail.sh", mail_script(place, dialect, base, continuation), 0o700)
+    for name, text in mail_scripts(place, dialect, base, continuation).items() if mail else ():
+        write_file(folder / name, text, 0o700)
     templates = {
         "format": "packhorse-continue",
         "version": 1,
@@ -117,12 +117,16 @@ def continue_script(
     return job_script(dialect.directives(request), about, [], program, place.site.setup, first)
 
 
-def mail_script(
-    place: Place, dialect: Scheduler, base: Request, continuation: Continuation | None = None
-) -> str:
-    """Return the script of a job that does nothing, so that the scheduler sends one mail at its end.
+MAIL_DONE, MAIL_FAILED, MAIL_BEGAN = "mail.sh", "mail-failed.sh", "mail-begin.sh"
 
-    For an array the scheduler would send a mail for each element, and some sites refuse arrays that request mail.
+
+def mail_scripts(
+    place: Place, dialect: Scheduler, base: Request, continuation: Continuation | None = None
+) -> dict[str, str]:
+    """Return the scripts of jobs that do nothing, so that the scheduler sends one mail, by file name.
+
+    For an array the scheduler may send a mail for each element, and some sites refuse arrays that request mail. The one
+    for a run that has not ended well fails, since its mail says how the job ended. That for the begin waits for {job}.
     """
     size = continuation or Continuation(partition=base.partition, seconds=60)
     request = replace(
@@ -133,8 +137,25 @@ def mail_script(
         mail=place.asked.mail,
         mail_when=("end",),
     )
-    about = "Does nothing: the scheduler's mail at its end reports the end of the run."
-    return job_script(dialect.directives(request), about, [], ["true"])
+    began = replace(
+        request,
+        name=f"{base.name}: began",
+        mail_when=("begin",),
+        waits=(Wait(job="{job}", until="start"),),
+        output="/dev/null",
+    )
+    about = "Does nothing: the scheduler's mail at its {} reports the {} of the run."
+    # Slurm takes the end of a job that failed for a failure, and for nothing else.
+    failed = dialect.directives(replace(request, mail_when=("end", "fail")))
+    end = about.format("end", "end")
+    scripts = {
+        MAIL_DONE: job_script(dialect.directives(request), end, [], ["true"]),
+        MAIL_FAILED: job_script(failed, end, [], ["false"]),
+    }
+    if "begin" in place.asked.mail_when:
+        begin = dialect.directives(began), about.format("begin", "begin")
+        scripts[MAIL_BEGAN] = job_script(*begin, [], ["true"])
+    return scripts
 
 
 def _small_request(name: str, dialect: Scheduler, base: Request, size: Continuation) -> Request:
@@ -154,10 +175,15 @@ def _small_request(name: str, dialect: Scheduler, base: Request, size: Continuat
 
 
 def _mail(store: RunStore, place: Place, dialect: Scheduler, base: Request) -> dict[str, object]:
-    """Return how the one mail of a run is sent; `when` is "fail" where only failures are reported."""
-    argv = dialect.notification_argv(f"{store.path}/waves/mail.sh")
-    when = "end" if "end" in place.asked.mail_when else "fail"
-    return {"argv": argv, "name": base.name, "when": when, "not_in_names": dialect.not_in_names}
+    """Return how the one mail at the end is sent; `when` is "fail" where only failures are reported, "" for never."""
+    ends = [when for when in ("end", "fail") if when in place.asked.mail_when]
+    return {
+        "argv": dialect.notification_argv(f"{store.path}/waves/{MAIL_DONE}"),
+        "failed": dialect.notification_argv(f"{store.path}/waves/{MAIL_FAILED}"),
+        "name": base.name,
+        "when": ends[0] if ends else "",
+        "not_in_names": dialect.not_in_names,
+    }
 
 
 def setup_lines(place: Place) -> list[str]:

@@ -41,6 +41,7 @@ HOW: dict[str, State] = {
     "unknown": "ended",
 }
 NODES = 3  # names of nodes in one line
+NEXT = "-next"  # the end of a continuation's name
 
 
 class JobRow(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -107,11 +108,16 @@ def job_rows(
         _alive_row(dialect, site, parts, ended_parts.pop(job, []), names)
         for job, parts in alive_parts.items()
     ]
-    over = [_ended_row(parts, names) for parts in ended_parts.values()]
+    over = [row for parts in ended_parts.values() if not _is_dismissed(row := _ended_row(parts, names))]
     return [
         *sorted(alive, key=lambda row: (row.state != "running", _order(row.job))),
         *sorted(over, key=lambda row: (row.end, _order(row.job)), reverse=True),
     ]
+
+
+def _is_dismissed(row: JobRow) -> bool:
+    """Return whether a job is the continuation of a run that needed none, which Packhorse cancelled itself."""
+    return bool(row.run) and row.name.endswith(NEXT) and row.state == "cancelled"
 
 
 def _order(job: str) -> tuple[int, str]:

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import msgspec
 from msgspec.structs import replace
 
-from packhorse.cluster.job_lookup import JobReference, cancel_job, open_queue
+from packhorse.cluster.job_lookup import (
+    JobReference,
+    cancel_job,
+    known_outputs,
+    open_queue,
+    script_text,
+)
 from packhorse.cluster.job_table import JobRow, RunNames, describe_job, describe_state
 from packhorse.cluster.queue import Queue
 from packhorse.cluster.user_jobs import DAYS, find_job
 from packhorse.model.errors import RunError, UsageError
 from packhorse.model.script_job import ScriptJob
-from packhorse.remote.file_tail import OutputFile
 from packhorse.remote.transport import SshTransport
 from packhorse.rundir.directory import RunDirectory
 from packhorse.rundir.submissions import read_script_job, save_script_job
@@ -24,6 +29,7 @@ from packhorse.ssh.file_transfer import download_missing
 
 FAILED = ("failed", "timed out", "out of memory", "cancelled", "node failed", "preempted")
 FILES = "files"  # the folder of a run for what its job left on the site
+MOST_ELEMENTS = 10_000  # whose output files are remembered
 YOUNG_SECONDS = 120.0  # within which a job whose reply was lost may still appear in the queue
 
 
@@ -82,7 +88,8 @@ def _find(run: RunDirectory, job: ScriptJob) -> ScriptJob:
             number = queue.find(job.token)
             if not isinstance(number, str):
                 return job
-            job = with_output_files(replace(job, job=number, submitted=time.time()), queue)
+            job = replace(job, job=number, submitted=time.time())
+            job = with_output_files(job, queue, script_text(run, job))
     except RunError:
         return job
     save_script_job(run, job)
@@ -122,9 +129,9 @@ def script_job_reference(run: RunDirectory) -> JobReference | None:
     job = _find(run, job)
     if not job.job:
         raise RunError(f"the job number of {run.path.name} is not known", f"packhorse status {run.path.name}")
-    files = ((job.output, False), (job.error, True))
-    known = tuple(OutputFile(path=path, errors=errors) for path, errors in files if path)
-    return JobReference(site=job.site, word=job.job, job=job.job, known=known)
+    return JobReference(
+        site=job.site, word=job.job, job=job.job, known=known_outputs(job), script=script_text(run, job)
+    )
 
 
 def cancel_script_job(run: RunDirectory) -> str:
@@ -155,9 +162,17 @@ def refuse_while_alive(run: RunDirectory, job: ScriptJob) -> None:
         )
 
 
-def with_output_files(job: ScriptJob, queue: Queue) -> ScriptJob:
-    """Return a job with its output files, where the scheduler names them; it may forget them when the job has ended."""
-    details = run_dialogue(queue.dialect.details(job.job), queue.ask)
-    if not isinstance(details, list) or len(details) != 1:
-        return job  # an array has as many output files as elements
-    return replace(job, output=details[0].output, error=details[0].error)
+def with_output_files(job: ScriptJob, queue: Queue, script: str) -> ScriptJob:
+    """Return a job with its output files, where they are known: the scheduler may forget them when the job has ended.
+
+    `script` is the text of its script.
+    """
+    details = run_dialogue(queue.dialect.details(job.job, script), queue.ask)
+    rows = details if isinstance(details, list) else []
+    if len(rows) == 1 and rows[0].element is None and rows[0].output:
+        return replace(job, output=rows[0].output, error=rows[0].error)
+    elements = [row for row in rows if row.element is not None and row.output]
+    if not elements:
+        name = PurePosixPath(job.script).name
+        elements = queue.dialect.script_outputs(job.job, script, job.folder, job.user, name)
+    return replace(job, elements=tuple(elements[:MOST_ELEMENTS]))

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import msgspec
 from msgspec.structs import replace
 
+from packhorse.cluster.job_scripts import MAIL_BEGAN
 from packhorse.cluster.queue import Queue
 from packhorse.cluster.submit_job import AGAIN_SECONDS, SUBMIT_SECONDS, find_submitted_job, submit_job
 from packhorse.model.command import Command
@@ -16,7 +17,9 @@ from packhorse.model.job import SubmissionRefused
 from packhorse.model.submission import Submission, token_of
 from packhorse.project.reporter import Reporter
 from packhorse.remote.run_store import RunStore
+from packhorse.rundir.files import write_file
 from packhorse.rundir.submissions import Submissions
+from packhorse.text.amounts import counted
 from packhorse.worker.waves.scheduler_commands import fill_command, placeholders
 
 EXTRA_WAVES = 3  # waves to queue in advance beside the expected ones, where jobs may not submit jobs
@@ -56,9 +59,31 @@ class Submitter:
         """Record a wave's job, submit its continuation, and release the wave."""
         confirmed = replace(intent, job=job, submitted=time.time())
         self.submissions.keep(confirmed)
+        self._submit_mail(confirmed)
         if self.queue.site.compute_submits:
             return self.release(self.submit_continuation(confirmed))
         return self.release(*self.queue_later_waves(confirmed))
+
+    def _submit_mail(self, wave: Submission) -> None:
+        """Submit the job whose begin the scheduler mails: it starts when the first element of the wave has started."""
+        path = self.run.path / "waves" / MAIL_BEGAN
+        if not path.exists():
+            return
+        # OpenPBS has no arrays of one element, so that such a wave is a plain job; TORQUE's number shows the array.
+        array = wave.elements > 1 or "[" in wave.job
+        job = self.queue.dialect.element_of(wave.job, 0) if array else wave.job
+        write_file(path, path.read_text(encoding="utf-8").replace("{job}", job), 0o700)
+        self.store.upload(f"waves/{MAIL_BEGAN}")
+        argv = self.queue.dialect.submit_script_argv(
+            f"{self.store.path}/waves/{MAIL_BEGAN}", [], "packhorse-mail"
+        )
+        answer = self.queue.ask(
+            Command(argv=tuple(argv), timeout=SUBMIT_SECONDS, unset=self.queue.dialect.unset)
+        )
+        if answer.status != 0:
+            self.reporter.warn(
+                f"no email at the begin: {answer.stderr.strip() or 'no reply from the scheduler'}"
+            )
 
     def release(self, wave: Submission, *later: str) -> Submission:
         """Release a wave that was submitted on hold until its continuation was queued, and the jobs of later waves."""
@@ -105,7 +130,7 @@ class Submitter:
             job = self._submit(argv, token)
             if isinstance(job, SubmissionRefused) or not job:
                 reason = job.why if isinstance(job, SubmissionRefused) else "the reply was lost"
-                self.reporter.warn(f"only {number - 1} waves could be queued in advance: {reason}")
+                self.reporter.warn(f"only {counted(number - 1, 'wave')} could be queued in advance: {reason}")
                 break
             later.append(job)
         queued = replace(wave, continuation=later[0] if later else "")

@@ -133,3 +133,6 @@ class Details(Struct, frozen=True, kw_only=True, omit_defaults=True):
     error: str = ""  # a path; empty: in the same file as the output
     waits: bool = False  # not started yet
     late: bool = False  # running; its files appear only when it has ended
+    guessed: bool = (
+        False  # the scheduler no longer knows the files; they follow from the script, or are its usual ones
+    )

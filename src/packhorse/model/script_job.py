@@ -6,6 +6,7 @@ from typing import Any
 
 from msgspec import Struct, field
 
+from packhorse.model.job import Details
 from packhorse.model.site import Site
 
 
@@ -28,4 +29,7 @@ class ScriptJob(Struct, frozen=True, kw_only=True, omit_defaults=False):
     job: str = ""
     output: str = ""  # a path, once the scheduler has reported it
     error: str = ""
+    elements: tuple[
+        Details, ...
+    ] = ()  # of an array: where each element writes, as far as that was known when submitted
     end: dict[str, Any] = field(default_factory=dict)  # the row of `packhorse jobs` once the job has ended

@@ -105,7 +105,7 @@ def _nodes(partition: Partition) -> Iterator[Reason]:
     if 0 in {partition.nodes, partition.max_nodes}:
         yield Reason(what="nodes", text=f"partition {partition.name} has no node for a job")
     elif partition.min_nodes is not None and partition.min_nodes > 1:
-        text = f"jobs of {partition.name} have at least {partition.min_nodes} nodes; a job of a study has one"
+        text = f"jobs of {partition.name} have at least {counted(partition.min_nodes, 'node')}; a job of a study has one"
         yield Reason(what="nodes", text=text)
 
 

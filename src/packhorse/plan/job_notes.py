@@ -98,4 +98,4 @@ def _array(request: Request, programs: Programs, index: str) -> Iterator[str]:
     if only > 1:
         yield f"the array has one element, number {only}; for {only} of them, write {option('array', f'1-{only}')}"
     elif number and not programs.reads_index:
-        yield f"no command reads ${index}, so all {number} elements do the same"
+        yield f"no command reads ${index}, so every element of the array does the same"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import shlex
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,12 @@ from packhorse.project.cache_dir import copies_parent
 from packhorse.project.reporter import Reporter
 from packhorse.rundir.directory import RunDirectory, now
 from packhorse.rundir.files import write_file
-from packhorse.runtime.sandbox import Sandbox, create_sandbox, run_in_sandbox
+from packhorse.runtime.interpreter import PYTHON
+from packhorse.runtime.sandbox import CommandResult, Sandbox, create_sandbox, run_in_sandbox
 from packhorse.text.amounts import counted
 
 CHECK_SECONDS = 3600.0  # for one check
+RUNNERS = ("pytest", "tox", "nox", "mypy", "ruff")  # programs that are packages of Python
 
 
 def run_checks(
@@ -59,9 +62,26 @@ def _digest(command: str, identity: Identity) -> str:
 
 
 def _check(command: str, sandbox: Sandbox) -> float:
-    done = run_in_sandbox(shlex.split(command), sandbox, CHECK_SECONDS)
+    argv = shlex.split(command)
+    python: list[str] = sandbox.work["python"]
+    if PYTHON.fullmatch(argv[0]):  # the tasks' own, which need not be the first on the PATH
+        argv[:1] = python
+    done = run_in_sandbox(argv, sandbox, CHECK_SECONDS)
     if done.status == 0:
         return done.seconds
     last = "\n  ".join(done.output.strip().splitlines()[-12:])
     message = f"the check `{command}` {done.how}:\n  {last}"
-    raise CheckError(message, "correct the code, or run with --unchecked (the provenance records it)")
+    skip = "or run with --unchecked (the provenance records it)"
+    missing = _missing_runner(argv, done)
+    if missing:
+        hint = f"install it for the tasks' Python: {shlex.join([*python, '-m', 'pip', 'install', missing])}\n{skip}"
+        raise CheckError(f"the check `{command}` needs {missing}, which is not installed", hint)
+    raise CheckError(message, f"correct the code, {skip}")
+
+
+def _missing_runner(argv: Sequence[str], done: CommandResult) -> str:
+    """Return the program of a check that is not installed, such as pytest; empty where the check itself failed."""
+    if "-m" in argv[:-1]:
+        module = argv[argv.index("-m") + 1]
+        return module if f"No module named {module}" in done.output and done.status == 1 else ""
+    return argv[0] if done.status is None and not done.seconds and argv[0] in RUNNERS else ""

@@ -11,6 +11,7 @@ from packhorse.model.errors import RunError
 from packhorse.model.plan import Identity
 from packhorse.project.reporter import Reporter
 from packhorse.snapshot.changes import FileChange
+from packhorse.text.amounts import counted
 
 SHOWN = 5  # changed files in one message
 
@@ -97,7 +98,7 @@ class Changes(Struct, frozen=True, kw_only=True):
                 f"the {what} changed after these results were computed; to run all tasks again: --fresh"
             )
             return self.before
-        tasks = "1 task" if self.done == 1 else f"{self.done} tasks"
+        tasks = counted(self.done, "task")
         which = f" ({self._files()})" if "code" in changed and self._files() else ""
         message = f"the {what} changed after {tasks} finished{which}"
         if "code" in changed:

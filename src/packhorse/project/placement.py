@@ -65,13 +65,16 @@ class Proposal(Struct, frozen=True, kw_only=True):
             options=asked.options,
         )
 
-    def sentence(self) -> str:
-        """Return shape and cost as one sentence."""
-        shape, cost = self.shape, self.cost
-        jobs = counted(shape.elements, "job")
+    def jobs(self) -> str:
+        """Return the jobs and where they run, as a phrase."""
+        shape = self.shape
         each = f"{counted(shape.cores, 'core')} for {span(shape.seconds)}"
         where = f" in {shape.partition}" if shape.partition else ""
-        return f"{jobs} of {each}{where}; {hours(cost.core_hours)} core-hours expected"
+        return f"{counted(shape.elements, 'job')} of {each}{where}"
+
+    def sentence(self) -> str:
+        """Return the jobs and their cost as one sentence."""
+        return f"{self.jobs()}; {hours(self.cost.core_hours)} core-hours expected"
 
 
 def place_of(source: Source, site: str | Site, called: str = "", **typed: Any) -> Place:

@@ -13,11 +13,12 @@ from msgspec import Struct
 from packhorse.model.errors import StudyError, UsageError
 from packhorse.model.site import Site
 from packhorse.model.site_parts import Retired
-from packhorse.runtime.site_files import SiteFile, is_path, site_files
+from packhorse.runtime.site_files import SiteFile, is_path, site_files, user_folder
 from packhorse.sites.parse import parse_site
 from packhorse.text.node import Node, nearest, refuse
 from packhorse.text.yaml import decode
 
+DEFAULT_FILE = "default"  # in the folder of the user's site files: a name
 _PATTERN = re.compile(r"[\w.*?-]*\w[\w.*?-]*", re.ASCII)
 
 
@@ -110,6 +111,30 @@ def this_site(folder: Path, host: str | None = None) -> Site | None:
         if known.site is not None and known.site.has_login(name):
             return known.site
     return None
+
+
+def site_here(folder: Path, option: str) -> str:
+    """Return the name of the site whose login node this machine is, else of the user's default site.
+
+    Raises UsageError where there is neither; `option` is how the command names a site.
+    """
+    site = this_site(folder)
+    name = default_site() if site is None else site.name
+    if not name:
+        raise UsageError(
+            f"this machine is not a login node of a known site: name one with {option}",
+            "packhorse sites lists them; packhorse sites default NAME sets the one to take",
+        )
+    return name
+
+
+def default_site() -> str:
+    """Return the name of the user's default site, "" where none is set."""
+    settings = user_folder()
+    try:
+        return (settings / DEFAULT_FILE).read_text(encoding="utf-8").strip() if settings else ""
+    except OSError:
+        return ""
 
 
 def _may_name(file: SiteFile, host: str) -> bool:

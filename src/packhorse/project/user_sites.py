@@ -38,7 +38,7 @@ def user_sites(folder: Path, named: Sequence[str] = ()) -> UserSites:
             continue
         elif known.name in of_runs or is_mine(known.site):
             mine.append(known.site)
-        else:
+        elif known.origin != "shipped":  # the user has never chosen a shipped one
             left[known.name] = _why_not(known.site)
     return UserSites(sites=tuple(mine), left_out=left)
 

@@ -218,8 +218,14 @@ def _refusal(site: Site, settings: SshSettings, error: str, other_user: str) -> 
             "\n".join([*news, f"check the network, and the VPN if {site.name} requires one; then {again}"]),
         ),
         "closed": (
-            f"{host} closed the connection before the login",
-            "\n".join([*news, f"it may be busy, or may have blocked you for some time; later: {again}"]),
+            f"{host} closed the connection",
+            "\n".join(
+                [
+                    *news,
+                    f"after a password: it was wrong, or too late; {again}",
+                    f"before one: {site.name} may be busy, or may have blocked you for some time; later: {again}",
+                ]
+            ),
         ),
         "settings": ("ssh refuses its settings; see its message above", f"correct them, then {again}"),
     }

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from packhorse.model.space import ParameterSpace
+from packhorse.text.amounts import counted
 
 if TYPE_CHECKING:
     import polars as pl
@@ -45,7 +46,7 @@ class DuplicateSeeds(Struct, frozen=True):
         """The warning, with both possible causes."""
         first = " and ".join(str(index) for index in self.examples[0][:2])
         return (
-            f"{self.tasks:,} of {self.compared:,} tasks have different seeds but identical output in "
+            f"{self.tasks:,} of {counted(self.compared, 'task')} have different seeds but identical output in "
             f"{', '.join(self.columns)} (for example tasks {first}): the script may not use its seed, "
             "or its result takes few values."
         )

@@ -47,6 +47,7 @@ class Used(Struct, frozen=True, kw_only=True):
     attempts: int = 0
     ok: int = 0
     ok_wall: float = 0.0  # of those that are OK
+    ok_cpu: float = 0.0
     wall: float = 0.0
     cpu: float = 0.0
     longest: float = 0.0
@@ -125,6 +126,7 @@ def _add(used: Used, records: Sequence[Record]) -> Used:
         ok=used.ok + outcomes.count("OK"),
         ok_wall=used.ok_wall
         + math.fsum(wall for wall, how in zip(walls, outcomes, strict=True) if how == "OK"),
+        ok_cpu=used.ok_cpu + math.fsum(record.cpu or 0.0 for record in records if record.outcome == "OK"),
         wall=used.wall + math.fsum(walls),
         cpu=used.cpu + math.fsum(record.cpu or 0.0 for record in records),
         longest=max(used.longest, *walls),
@@ -143,12 +145,15 @@ def fitting_request(waves: Sequence[WaveUse], asked: Resources) -> Resources | N
     informative = any(wave.used.ok or wave.used.over_memory or wave.used.over_time for wave in waves)
     if wall <= 0 or not informative:
         return None
-    busy = max(wave.used.cpu / wave.used.wall for wave in waves if wave.used.wall > 0)
+    # A task that was ended early does not show how many cores it would have kept busy.
+    busy = max(
+        (wave.used.ok_cpu / wave.used.ok_wall for wave in waves if wave.used.ok_wall > 0), default=None
+    )
     ok = sum(wave.used.ok for wave in waves)
     ok_wall = math.fsum(wave.used.ok_wall for wave in waves)
     return replace(
         asked,
-        cpus=max(1, math.ceil(busy - SPARE_CORES)),
+        cpus=asked.cpus if busy is None else max(1, math.ceil(busy - SPARE_CORES)),
         memory=_memory(waves, asked.memory),
         time=_time(waves),
         expected=float(f"{ok_wall / ok:.2g}") if ok_wall > 0 else asked.expected,

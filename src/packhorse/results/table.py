@@ -35,6 +35,7 @@ from packhorse.results.parameter_columns import parameter_columns
 from packhorse.results.payload import Payloads, Readers, result_format
 from packhorse.results.table_files import write_whole
 from packhorse.results.uniform import decode_uniform
+from packhorse.text.amounts import counted
 
 if TYPE_CHECKING:
     import polars as pl
@@ -119,7 +120,7 @@ def merge_results(
     """
     if space.size > INT64[1]:
         raise RunError(
-            f"the space has {space.size:,} tasks; a table can have at most {INT64[1]:,}",
+            f"the space has {counted(space.size, 'task')}; a table can have at most {INT64[1]:,}",
             "make the space smaller in the study file",
         )
     result = study.result if study is not None else None

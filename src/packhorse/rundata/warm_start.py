@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from packhorse.rundir.directory import RunDirectory
+from packhorse.text.amounts import counted
 from packhorse.worker.warm.facts import facts_file
 from packhorse.worker.work_file import with_directory
 
@@ -28,7 +29,7 @@ class WarmStart(Struct, frozen=True, kw_only=True):
         """How tasks start, without a full stop."""
         if not self.warm:
             return f"tasks start cold: {self.why}"
-        text = f"tasks start warm, in forks of a process that has imported {len(self.modules):,} modules"
+        text = f"tasks start warm, in forks of a process that has imported {counted(len(self.modules), 'module')}"
         if self.left_out:
             text += " without " + ", ".join(f"{name}, which {why}" for name, why in self.left_out.items())
         return text

@@ -137,8 +137,17 @@ class Scheduler(Protocol):
     def history(self, user: str, days: int, /) -> Dialogue[list[Ended] | NoReply]:
         """Ask how all of a user's jobs of the last days ended, as far as the scheduler still knows."""
 
-    def details(self, job: str) -> Dialogue[list[Details] | NoReply]:
-        """Ask where a job works and writes, an element each; nothing where the scheduler does not know the job."""
+    def details(self, job: str, script: str = "", /) -> Dialogue[list[Details] | NoReply]:
+        """Ask where a job works and writes, an element each; nothing where the scheduler does not know the job.
+
+        `script` is the text of its script, whose directives name files that an accounting may not have.
+        """
+
+    def script_outputs(self, job: str, script: str, folder: str, user: str, name: str, /) -> list[Details]:
+        """Return where the elements of an array write, by the directives of its script; nothing where that is not known.
+
+        `name` is the script's file name, which a job has without one of its own.
+        """
 
     # --- Queues and the site ---
 

@@ -82,7 +82,7 @@ class Login(Struct, frozen=True, kw_only=True):
         if self.alive():
             message = f"too many sessions at once on the connection to {self.site}"
             return Unreachable(message, "wait a few seconds, then run this command again")
-        return Unreachable(f"not connected to {self.site}", f"log in again: packhorse connect {self.site}")
+        return Unreachable(f"not connected to {self.site}", f"log in: packhorse connect {self.site}")
 
 
 def login_to(site: str, destination: str, folder: Path) -> Login:

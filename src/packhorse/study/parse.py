@@ -28,6 +28,7 @@ from packhorse.study.sections import (
     read_summary,
 )
 from packhorse.study.template import check_format, compile_command, split
+from packhorse.text.amounts import counted
 from packhorse.text.keys import read_keys
 from packhorse.text.node import Node, as_list, as_text, describe, entries, mapping, plain, refuse
 from packhorse.text.yaml import parse_yaml
@@ -201,7 +202,7 @@ def _check_size(study: Study, root: Node) -> None:
     tasks = prod(map(size, study.factors)) * study.replicates
     if tasks > MOST_TASKS:
         hint = "Shorten the lists, or sample them with random."
-        refuse(root, f"The study has {tasks:,} tasks; the maximum is {MOST_TASKS:,}.", hint)
+        refuse(root, f"The study has {counted(tasks, 'task')}; the maximum is {MOST_TASKS:,}.", hint)
 
 
 def _check_command(study: Study, given: Mapping[str, Node]) -> Study:

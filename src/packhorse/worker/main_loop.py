@@ -9,6 +9,7 @@ import sys
 import time
 
 from packhorse.worker import process
+from packhorse.worker.amounts import counted
 from packhorse.worker.deadline import Deadline
 from packhorse.worker.disk import Disk, StillFull
 from packhorse.worker.journal import Journal, journal_header, journal_name
@@ -493,8 +494,12 @@ class Worker(object):
             self.stopping = FAILING
             self.report({"failing": record.get("cause"), "count": PROBE_TASKS})
             if self.options.owner:  # a job has no parent that reads the event
-                note = "the first %d tasks of a worker all failed in the same way: %s"
-                self.journal.write_event({"note": note % (PROBE_TASKS, record.get("cause"))})
+                tasks = counted(PROBE_TASKS, "task")
+                note = "the first %s of a worker all failed in the same way: %s" % (
+                    tasks,
+                    record.get("cause"),
+                )
+                self.journal.write_event({"note": note})
 
     def _handle_death(self, slot: Slot) -> None:
         """Record the task in which a slot's process died, and run its other tasks again."""

@@ -17,6 +17,7 @@ from packhorse.model.errors import PackhorseError
 from packhorse.model.json_output import JsonOutput
 from packhorse.rundir.directory import RunDirectory, list_runs
 from packhorse.runtime.capacity import available_memory, usable_cores
+from packhorse.text.amounts import counted
 
 PROGRAMS = {
     "git": "provenance",
@@ -79,7 +80,7 @@ def _run_check(where: Path, run: RunDirectory) -> Check:
     name = run.path.name
     try:
         found = status(where, str(run.path))
-        return _check(f"run {name}", f"{found.state}, {found.done} of {found.tasks} tasks done")
+        return _check(f"run {name}", f"{found.state}, {found.done} of {counted(found.tasks, 'task')} done")
     except (PackhorseError, OSError, ValueError) as error:
         cure = f"packhorse rm {name} --yes, or repair it"
         return _check(f"run {name}", str(error), well=False, cure=cure)

@@ -8,6 +8,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
+from packhorse.app.inspect.status import RunStatus, status
 from packhorse.model.json_output import JsonOutput
 from packhorse.project.task_filter import TaskFilter, one_task
 from packhorse.remote.last_known import fetch_or_note
@@ -16,6 +17,7 @@ from packhorse.results.journal import Record
 from packhorse.rundata.outcomes import Outcomes, latest_outcomes
 from packhorse.rundata.task_log import kept_files, kept_folder, last_attempt, printed
 from packhorse.rundir.directory import find_run
+from packhorse.text.amounts import counted
 
 MOST = 20  # failed tasks whose output is shown at a time
 
@@ -37,6 +39,9 @@ class Logs(JsonOutput, frozen=True, kw_only=True, tag="packhorse-logs/1"):
     logs: Annotated[tuple[TaskLog, ...], Meta(description="The output of each task.")]
     note: Annotated[
         str, Meta(description="Where the run's site cannot be reached: why, and the time of what is shown.")
+    ] = ""
+    why: Annotated[
+        str, Meta(description="Where no task failed and some have no result: what is known of the reason.")
     ] = ""
 
 
@@ -65,7 +70,19 @@ def logs(where: Path, name: str | None, task: int | None, conditions: Sequence[s
         indices = [index for first, end in ranges for index in range(first, end)][:MOST]
     else:
         indices = [one_task(outcomes.space, task, conditions)]
-    return Logs(logs=tuple(_task_log(outcomes, index) for index in indices), note=note)
+    why = "" if indices else _why_missing(where, name, outcomes.fold.counts["MISSING"])
+    return Logs(logs=tuple(_task_log(outcomes, index) for index in indices), note=note, why=why)
+
+
+def _why_missing(where: Path, name: str | None, missing: int) -> str:
+    """Return why tasks have no result although none failed, and what to do; an empty text where none is missing."""
+    found = status(where, name, accounting=True) if missing else None
+    if not isinstance(found, RunStatus):
+        return ""
+    text = f"no task failed; {counted(missing, 'task')} without a result: the run is {found.state}"
+    if not found.jobs:
+        return text
+    return "\n".join(filter(None, [text, found.jobs.why or found.jobs.line, found.jobs.hint]))
 
 
 def _no_output(record: Record) -> str:

@@ -25,9 +25,12 @@ from packhorse.rundata.warm_start import warm_start
 from packhorse.rundir.directory import RunDirectory, find_run
 from packhorse.rundir.lock import lock_holder
 from packhorse.rundir.submissions import Submissions, read_script_job
+from packhorse.text.amounts import retry_command
 
 if TYPE_CHECKING:
+    from packhorse.cluster.next_step import JobCause
     from packhorse.cluster.queue import Queue
+    from packhorse.cluster.wave_history import WaveHistory
     from packhorse.model.submission import StopRecord
 
 
@@ -248,11 +251,11 @@ def _status(
         cold="" if warm is None or warm.warm else warm.sentence,
         causes=msgspec.convert(cause_list(run) if failed else [], tuple[Cause, ...]),
         jobs=UNSET if jobs is None else jobs[1],
-        hint=_hint(run, state, failed) if jobs is None and reachable else "",
+        hint=_hint(run, state, failed, counts) if jobs is None and reachable else "",
     )
 
 
-def _hint(run: RunDirectory, state: str, failed: int) -> str:
+def _hint(run: RunDirectory, state: str, failed: int, counts: dict[str, int]) -> str:
     """Return the command with which a run on this machine goes on."""
     where = shlex.quote(str(run.path))
     if state == "incomplete":
@@ -262,7 +265,7 @@ def _hint(run: RunDirectory, state: str, failed: int) -> str:
         usual = Path(about.study).parent / "runs" / about.name == run.path
         return f"packhorse run {shlex.quote(about.study)}" + ("" if usual else f" --run {where}")
     if failed and state == "done":
-        return f"packhorse logs {where} --failed; packhorse retry {where}"
+        return f"packhorse logs {where} --failed; {retry_command(where, counts)}"
     return ""
 
 
@@ -292,6 +295,7 @@ def _jobs(
     "incomplete". A run is done when its tasks are complete, whatever the scheduler says.
     """
     from packhorse.cluster.job_state import job_state, job_state_line
+    from packhorse.cluster.next_step import NO_CAUSE, job_cause
     from packhorse.cluster.queue import Queue
 
     run = store.run
@@ -311,8 +315,11 @@ def _jobs(
         cancelled = submissions.cancelled or (stopped is not None and stopped.why == "cancelled")
         ended = "cancelled" if cancelled else progress if stopped else "lost"
         state = progress if progress == "done" else ended
-    waves, lines, output = _waves(run, queue if accounting else None, found.wave)
-    reason, hint = ("", "") if progress == "complete" else _next(run, stopped, state, counts, gone=gone)
+    history, lines, output = _waves(run, queue if accounting else None, found.wave)
+    cause = job_cause(run, history, queue.dialect.memory_words) if gone else NO_CAUSE
+    reason, hint = (
+        ("", "") if progress == "complete" else _next(run, stopped, state, counts, cause, gone=gone)
+    )
     return state, JobsStatus(
         queued=found.queued,
         running=found.running,
@@ -326,7 +333,7 @@ def _jobs(
         job=latest.job,
         numbers=found.numbers,
         line=job_state_line(found),
-        waves=waves,
+        waves=msgspec.convert(history, tuple[WaveStatus, ...], from_attributes=True),
         story=lines,
         words=output if gone else "",
         stopped=None if stopped is None else msgspec.convert(stopped, StopReason, from_attributes=True),
@@ -337,7 +344,7 @@ def _jobs(
 
 def _waves(
     run: RunDirectory, queue: Queue | None, working: int
-) -> tuple[tuple[WaveStatus, ...], tuple[str, ...], str]:
+) -> tuple[list[WaveHistory], tuple[str, ...], str]:
     """Return the waves of a run on a site, the same as lines where they say more than the tasks, and a failed job's output.
 
     A queue is queried for how jobs ended.
@@ -348,16 +355,22 @@ def _waves(
     if queue is not None:
         waves = with_job_ends(waves, run, queue, working)
     shown = len(waves) > 1 or any(wave.ended for wave in waves)
-    built = msgspec.convert(waves, tuple[WaveStatus, ...], from_attributes=True)
-    return built, tuple(wave_lines(waves)) if shown else (), failed_job_output(run, waves)
+    return waves, tuple(wave_lines(waves)) if shown else (), failed_job_output(run, waves)
 
 
 def _next(
-    run: RunDirectory, stopped: StopRecord | None, state: str, counts: dict[str, int], *, gone: bool
+    run: RunDirectory,
+    stopped: StopRecord | None,
+    state: str,
+    counts: dict[str, int],
+    cause: JobCause,
+    *,
+    gone: bool,
 ) -> tuple[str, str]:
     """Return why no further wave is submitted, and the next command to type; both empty while a run goes on."""
     from packhorse.cluster.next_step import next_step, why_stopped
 
     if stopped is not None:
-        return why_stopped(stopped.why, stopped.text), next_step(run, stopped.why, counts, stopped.text)
-    return "", next_step(run, state, counts) if gone else ""
+        why = why_stopped(stopped.why, stopped.text, cause)
+        return why, next_step(run, stopped.why, counts, stopped.text, cause)
+    return cause.text if state == "lost" else "", next_step(run, state, counts, cause=cause) if gone else ""

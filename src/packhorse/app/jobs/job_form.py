@@ -11,6 +11,7 @@ from packhorse.model.errors import UsageError
 from packhorse.model.form import Form
 from packhorse.model.job import Request, Wait
 from packhorse.text import units
+from packhorse.text.amounts import counted
 from packhorse.text.node import nearest
 
 Until = Literal["start", "end", "ok", "fail", "each"]
@@ -31,14 +32,14 @@ def request_of(form: Form) -> Request:
     name = form.name or name_of(form.command)
     tasks = form.tasks or form.nodes
     if tasks % form.nodes:
-        message = f"{tasks} tasks cannot be divided evenly among {form.nodes} nodes"
+        message = f"{counted(tasks, 'task')} cannot be divided evenly among {counted(form.nodes, 'node')}"
         raise UsageError(
             message, f"--tasks {form.nodes * (tasks // form.nodes + 1)}, or another number of --nodes"
         )
     each = tasks // form.nodes
     cores = form.cores or each
     if cores % each:
-        message = f"{cores} cores per node cannot be divided evenly among {each} tasks"
+        message = f"{counted(cores, 'core')} per node cannot be divided evenly among {counted(each, 'task')}"
         raise UsageError(
             message,
             f"--cores {each * (cores // each + 1)}: --cores is per node, --tasks is the total",

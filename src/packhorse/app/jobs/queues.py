@@ -22,7 +22,7 @@ from packhorse.remote.transport import transport_for
 from packhorse.rundir.shared_reply import SharedReply
 from packhorse.runtime.dialogue import run_dialogue
 from packhorse.schedulers.scheduler import NoReply
-from packhorse.text.amounts import span
+from packhorse.text.amounts import counted, span
 
 TRIALS = 8  # queues of which the scheduler is queried for the start of a test job
 AT_ONCE = 90  # seconds
@@ -125,9 +125,9 @@ def _now(site: Site, state: QueueState, reply: Reply) -> QueueNow:
         remarks += [f"{described.gpus} GPUs per node"] if described.gpus else []
         remarks += ["by request"] if described.by_request else []
     if state.max_nodes is not None:
-        remarks.append(f"at most {state.max_nodes} node{'' if state.max_nodes == 1 else 's'} per job")
+        remarks.append(f"at most {counted(state.max_nodes, 'node')} per job")
     if state.lost:
-        remarks.append(f"{state.lost} cores are down")
+        remarks.append(f"down: {counted(state.lost, 'core')}")
     if state.waiting:
         remarks.append(f"{state.waiting} waiting")
     return QueueNow(

@@ -236,7 +236,11 @@ def _sentence(request: Request) -> str:
     parts.append(f"{size(request.core_memory)} a core" if request.core_memory else "")
     *first, last = [part for part in parts if part] or ["a part"]
     amounts = " and ".join([", ".join(first), last] if first else [last])
-    where = f"{amounts} of a node" if request.nodes == 1 else f"{amounts} on each of {request.nodes} nodes"
+    where = (
+        f"{amounts} of a node"
+        if request.nodes == 1
+        else f"{amounts} on each of {counted(request.nodes, 'node')}"
+    )
     processes = request.tasks * request.nodes
     shared = f", shared by {processes} processes," if request.tasks > 1 else ""
     time = f" for {span(request.seconds)}" if request.seconds is not None else ""

@@ -107,7 +107,7 @@ def submit(
                 _upload(queue.transport, script, inputs, job.folder, reporter)
             _make_logs(queue.transport, script, job.folder)
             write_file(run.path / PurePosixPath(script.name).name, script.text)
-            return run, _submitted(run, job, queue, reporter, options.name)
+            return run, _submitted(run, job, script.text, queue, reporter, options.name)
         finally:
             if read_script_job(run) is None:  # no job of it can start
                 shutil.rmtree(run.path)
@@ -215,7 +215,9 @@ def _make_logs(how: object, script: Script, folder: str) -> None:
             Path(place).mkdir(parents=True, exist_ok=True)
 
 
-def _submitted(run: RunDirectory, job: ScriptJob, queue: Queue, reporter: Reporter, title: str) -> ScriptJob:
+def _submitted(
+    run: RunDirectory, job: ScriptJob, script: str, queue: Queue, reporter: Reporter, title: str
+) -> ScriptJob:
     """Write the intent, submit, and write the fact."""
     argv = queue.dialect.submit_script_argv(job.script, list(job.arguments), job.token, title)
     job = replace(job, argv=tuple(argv), intended=time.time())
@@ -223,6 +225,9 @@ def _submitted(run: RunDirectory, job: ScriptJob, queue: Queue, reporter: Report
     number = submit_job(queue, argv, job.token, reporter, job.folder)
     if isinstance(number, SubmissionRefused):
         (run.path / JOB_FILE).unlink()
+        if number.transient:
+            hint = "nothing was submitted; run this command again when the scheduler answers"
+            raise RunError(f"{job.site.name} accepts no jobs at the moment: {number.why}", hint)
         hint = (
             f"correct {job.script} and run this command again; limits: packhorse sites show {job.site.name}"
         )
@@ -230,6 +235,6 @@ def _submitted(run: RunDirectory, job: ScriptJob, queue: Queue, reporter: Report
     if number:
         job = replace(job, job=number, submitted=time.time())
         save_script_job(run, job)
-        job = with_output_files(job, queue)
+        job = with_output_files(job, queue, script)
         save_script_job(run, job)
     return job

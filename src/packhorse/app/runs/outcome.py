@@ -171,7 +171,8 @@ def _raise_for_site(outcome: Outcome, end: WaveEnd) -> None:
     if end.how not in SITE_ERRORS or Submissions(run).cluster() is None:
         return
     # Only a run on a site needs the code of schedulers.
-    from packhorse.cluster.next_step import next_step, why_stopped
+    from packhorse.cluster.next_step import NO_CAUSE, end_cause, next_step, why_stopped
 
-    hint = next_step(run, end.how, outcome.report.fold.counts, end.cause)
-    raise SITE_ERRORS[end.how](why_stopped(end.how, end.cause), hint)
+    cause = end_cause(run) if end.how is EndReason.IDLE else NO_CAUSE
+    hint = next_step(run, end.how, outcome.report.fold.counts, end.cause, cause)
+    raise SITE_ERRORS[end.how](why_stopped(end.how, end.cause, cause), hint)

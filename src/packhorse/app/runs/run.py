@@ -3,15 +3,43 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from packhorse.execution.local_execution import run_here
 from packhorse.execution.run_model import Detached, Outcome, RunOptions
 from packhorse.project.reporter import Reporter
 from packhorse.project.source import Source
+from packhorse.text import units
 
 if TYPE_CHECKING:  # a run on this machine loads no code of sites
     from packhorse.project.placement import Place
+
+
+def with_request(
+    source: Source,
+    *,
+    cores: int | None = None,
+    memory: str | None = None,
+    time: str | None = None,
+    gpus: int | None = None,
+    modules: Sequence[str] = (),
+) -> Source:
+    """Return a study with another request of each task, as typed; raise StudyError for an amount without a unit."""
+    study = source.study
+    asked = {
+        "cpus": cores,
+        "memory": units.memory(memory, "--memory") if memory else None,
+        "time": int(units.duration(time, "--time")) if time else None,
+        "gpus": gpus,
+    }
+    resources = replace(
+        study.resources, **{name: value for name, value in asked.items() if value is not None}
+    )
+    cluster = replace(study.cluster, modules=(*study.cluster.modules, *modules))
+    return replace(source, study=replace(study, resources=resources, cluster=cluster))
 
 
 def run_study(source: Source, options: RunOptions, reporter: Reporter) -> Outcome:

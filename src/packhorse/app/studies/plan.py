@@ -46,6 +46,7 @@ class SitePlan(Struct, frozen=True, kw_only=True):
     name: Annotated[str, Meta(description="The site's name.")]
     folder: Annotated[str, Meta(description="Over SSH: the run's folder on the site.")]
     sentence: Annotated[str, Meta(description="Jobs and cost as a sentence.")]
+    jobs: Annotated[str, Meta(description="The jobs as a phrase.")]
     shape: Annotated[Shape, Meta(description="The job array: elements, and the request of each.")]
     rungs: Annotated[tuple[Rung, ...], Meta(description="The requests, the larger ones for repeated tasks.")]
     cost: Annotated[Cost, Meta(description="Hours and core-hours, expected and at most.")]
@@ -53,6 +54,7 @@ class SitePlan(Struct, frozen=True, kw_only=True):
     assumed: Annotated[tuple[str, ...], Meta(description="Assumptions of the estimate.")]
     script: Annotated[str, Meta(description="The job script.")]
     environment: Annotated[tuple[str, ...], Meta(description="Interpreters and packages there.")] = ()
+    connected: Annotated[bool, Meta(description="Whether the site could be asked.")] = True
 
 
 class StudyPlan(JsonOutput, frozen=True, kw_only=True, tag="packhorse-plan/1"):
@@ -73,6 +75,7 @@ class StudyPlan(JsonOutput, frozen=True, kw_only=True, tag="packhorse-plan/1"):
     missing: Annotated[int, Meta(description="Tasks to run.")]
     expected: Annotated[float | None, Meta(description="Estimated seconds on this machine.")] = None
     code: Annotated[str, Meta(description="The digest of the code.")]
+    snapshot: Annotated[str, Meta(description="The files that the tasks get, as a phrase.")]
     site: Annotated[SitePlan | UnsetType, Meta(description="With --site: the request there.")] = UNSET
 
 
@@ -104,10 +107,11 @@ def plan_study(
         product=product(space),
         slots=slots,
         python=prepared.interpreter.description,
-        notes=(*prepared.notes, *unused, *_notes(source, space, prepared.files)),
+        notes=(*prepared.notes, *unused, *_path_notes(prepared.files), *_notes(source, space)),
         examples=tuple(_examples(work, space, conditions)),
         missing=space.size,
         code=prepared.identity.code,
+        snapshot=f"{counted(len(prepared.files), 'file')}, {sum(file.size for file in prepared.files):,} bytes",
     )
     if run.exists and run.latest() is not None:
         return _with_progress(plan, run, source, prepared)
@@ -151,10 +155,8 @@ def _path_notes(files: Any) -> Iterator[str]:
             yield note
 
 
-def _notes(source: Source, space: ParameterSpace, files: Any) -> list[str]:
-    study = source.study
-    rows = [f"snapshot: {counted(len(files), 'file')}, {sum(file.size for file in files):,} bytes"]
-    rows.extend(_path_notes(files))
+def _notes(source: Source, space: ParameterSpace) -> list[str]:
+    study, rows = source.study, []
     template = " ".join([*study.command, study.shell])
     if "{seed32" in template:
         pairs = space.size * (space.size - 1) / 2 / 2**31
@@ -166,10 +168,9 @@ def _notes(source: Source, space: ParameterSpace, files: Any) -> list[str]:
         rows.append(
             "the command has no {seed}: replicates differ only if the script reads PACKHORSE_SEED or packhorse.task"
         )
-    if study.index_variable is not None:
-        first = study.index_variable.start
-        if not study.index_variable.parameter:
-            rows.append(f"{study.index_variable.name} runs from {first} to {first + space.size - 1}")
+    index = study.index_variable
+    if index is not None and not index.parameter:
+        rows.append(f"{index.name} runs from {index.start} to {index.start + space.size - 1}")
     return rows
 
 

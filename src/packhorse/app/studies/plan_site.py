@@ -36,9 +36,9 @@ def plan_on_site(
     if not transport.is_open():
         setup = unreached_site(source, place, run, transport)
         plan = _plan(source, setup, directory, conditions)
-        note = f"not connected to {name}, so its Python and folders are not known: packhorse connect {name}"
+        note = f"not connected to {name}, so its Python and folders are not known"
         assert plan.site
-        return replace(plan, site=replace(plan.site, notes=(*plan.site.notes, note)))
+        return replace(plan, site=replace(plan.site, notes=(*plan.site.notes, note), connected=False))
     with transport.open():
         setup = set_up_site(source, place, run, transport, Reporter(), build=False)
         return _plan(source, setup, directory, conditions)
@@ -63,6 +63,7 @@ def _site_plan(source: Source, place: Place, store: RunStore, tasks: int) -> Sit
         name=place.site.name,
         folder=store.remote_folder,
         sentence=proposal.sentence(),
+        jobs=proposal.jobs(),
         shape=proposal.shape,
         rungs=proposal.rungs,
         cost=proposal.cost,

@@ -34,9 +34,10 @@ def logs_command(
 
     With --follow, show what a task prints while it runs, here or on a cluster.
 
-    SITE:JOB shows the output of any job of yours, also one that you submitted by hand.
+    SITE:JOB shows the output of any job of yours, also one that you submitted by hand; of an array, --task N shows
+    element N.
     """
-    job = job_of(run) or _script_job(run)
+    job = _job(run, task)
     if job is not None:
         _job_logs(job, follow=follow, as_json=as_json)
         return
@@ -52,7 +53,7 @@ def logs_command(
     if found.note:
         note(found.note)
     if not found.logs:
-        say("no task failed; to see one: packhorse logs RUN --task 0")
+        say(found.why or "no task failed; to see one: packhorse logs RUN --task 0")
     for log in found.logs:
         _say_log(log)
 
@@ -65,6 +66,16 @@ def _say_log(log: TaskLog) -> None:
         more = f" and {len(log.files) - SHOWN:,} more" if len(log.files) > SHOWN else ""
         mark = ", partial" if log.partial else ""
         say(f"-- files kept{mark}: {', '.join(log.files[:SHOWN])}{more} (in {log.folder} of the run) --")
+
+
+def _job(run: str | None, element: int | None) -> JobReference | None:
+    """Return the job that SITE:JOB or the run of a script job names, or one element of it; None for a study's run."""
+    job = job_of(run) or _script_job(run)
+    if job is None or element is None:
+        return job
+    from packhorse.cluster.job_lookup import with_element
+
+    return with_element(job, element)
 
 
 def _script_job(run: str | None) -> JobReference | None:

@@ -75,6 +75,6 @@ def _job_lines(jobs: JobsStatus) -> Iterator[str]:
     """Yield the state of a run's jobs on its site."""
     yield f"{jobs.site}: {jobs.line}"
     yield from jobs.story
-    if jobs.words:
+    if jobs.words and jobs.words not in jobs.why:
         yield f"no worker started in a job; output of one job: {jobs.words}"
-    yield from filter(None, (jobs.why, jobs.hint))
+    yield from filter(None, (jobs.why, *jobs.hint.splitlines()))

@@ -64,6 +64,7 @@ def job_lines(found: AllJobs) -> Iterator[str]:
     """Yield the jobs of all sites, then the sites that were not queried."""
     if not found.sites:
         yield "no sites to query: you are connected to none, and this machine is not a known login node"
+        yield "to log in: packhorse connect SITE; to list the sites: packhorse sites"
     for site in found.sites:
         yield from _site_lines(site)
     for why in dict.fromkeys(found.left_out.values()):

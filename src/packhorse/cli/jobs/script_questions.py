@@ -168,7 +168,18 @@ def _choice(question: str, names: Sequence[str], usual: str) -> str:
     import questionary
 
     first = usual if usual in names else None
-    return _answer(questionary.select(question, choices=list(names), default=first, output=_terminal()))
+    # Typing filters the list, and Enter takes the one that is marked.
+    return _answer(
+        questionary.select(
+            question,
+            choices=list(names),
+            default=first,
+            use_search_filter=True,
+            use_jk_keys=False,
+            instruction="(type to filter, arrow keys to move, Enter to take)",
+            output=_terminal(),
+        )
+    )
 
 
 def _answer(question: Any) -> str:

@@ -8,12 +8,17 @@ import click
 
 from packhorse.app.jobs.submit import SubmitOptions, SubmittedJob, submit
 from packhorse.cli.output import Lines, Quiet, json_option, print_json, say
+from packhorse.project.sites import site_here
 
 
 @click.command(name="submit")
 @click.argument("script", type=click.Path(path_type=Path))
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED, metavar="[-- ARGUMENT...]")
-@click.option("--site", required=True, metavar="NAME", help="The site (packhorse sites lists them).")
+@click.option(
+    "--site",
+    metavar="NAME",
+    help="The site (default: that of this login node, else packhorse sites default).",
+)
 @click.option("--name", default="", help="The job's name, and the run's (default: the script's).")
 @click.option(
     "--with",
@@ -25,11 +30,17 @@ from packhorse.cli.output import Lines, Quiet, json_option, print_json, say
 )
 @json_option
 def submit_command(
-    script: Path, arguments: tuple[str, ...], site: str, name: str, along: tuple[Path, ...], as_json: bool
+    script: Path,
+    arguments: tuple[str, ...],
+    site: str | None,
+    name: str,
+    along: tuple[Path, ...],
+    as_json: bool,
 ) -> None:
     """Check a job script, upload it to a site with its inputs, and submit it.
 
     \b
+    packhorse submit fit.sh                 on a login node
     packhorse submit fit.sh --site hec
     packhorse submit fit.sh --site hec --with src --with data.csv -- --n 100
 
@@ -39,7 +50,7 @@ def submit_command(
     """
     reporter = Quiet() if as_json else Lines()
     options = SubmitOptions(name=name, arguments=arguments, along=along)
-    run, job = submit(script, site, options, Path.cwd(), reporter)
+    run, job = submit(script, site or site_here(Path.cwd(), "--site NAME"), options, Path.cwd(), reporter)
     run_name = run.path.name
     if as_json:
         print_json(

@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import click
 
 from packhorse.app.runs.cancel import cancel
 from packhorse.cli.output import job_of, say
+from packhorse.model.errors import UsageError
+from packhorse.rundir.directory import find_run
+
+
+def _confirmed(run: str) -> str:
+    """Return the run to cancel where none was named: ask on a terminal, and refuse elsewhere."""
+    if not sys.stdin.isatty():
+        raise UsageError(f"name the run to cancel; the newest one here is {run}", f"packhorse cancel {run}")
+    if not click.confirm(f"cancel {run}, the newest run here?"):
+        raise click.Abort
+    return run
 
 
 @click.command(name="cancel")
@@ -18,6 +30,8 @@ def cancel_command(run: str | None) -> None:
     SITE:JOB cancels a job of yours by its number, also one that you submitted by hand.
     """
     job = job_of(run)
+    if run is None:
+        run = _confirmed(find_run(Path.cwd(), None).path.name)
     if job is None:
         say(cancel(Path.cwd(), run))
         return

@@ -8,8 +8,9 @@ from typing import Any
 import click
 
 from packhorse.app.runs.map import map_source
+from packhorse.app.runs.run import with_request
 from packhorse.cli.output import note, say
-from packhorse.cli.runs.run_options import commit_first, run_and_report, run_options
+from packhorse.cli.runs.run_options import commit_first, given_requests, run_and_report, run_options
 from packhorse.cli.site_options import given_site_options
 from packhorse.execution.run_model import RunOptions
 
@@ -45,12 +46,13 @@ def map_command(
     \b
     packhorse map 'python sim.py --n {n} --seed {seed}' n=10,20,50 --replicates 100
     """
-    place = given_site_options(keys)
+    place, request = given_site_options(keys), given_requests(keys)
     keys["data"] = list(keys["data"]) or None
     keys["shell"] = keys["shell"] or None
     source = map_source(template, assignments, save, keys, Path.cwd())
     if save:
         (note if as_json else say)(f"study written to {save}; to run it: packhorse run {save}")
+    source = with_request(source, **request)
     commit_first(source, commit)
     options = RunOptions(run=directory, jobs=jobs, fresh=fresh, keep=keep)
     run_and_report(source, options, place, as_json=as_json, detach=detach)

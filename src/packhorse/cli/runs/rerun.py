@@ -9,6 +9,7 @@ import click
 from packhorse.app.runs.rerun import rerun
 from packhorse.cli.output import Lines, Quiet, json_option, print_json, run_argument, say, where_option
 from packhorse.model.errors import TasksFailed
+from packhorse.text.amounts import counted
 
 
 @click.command(name="rerun")
@@ -38,5 +39,5 @@ def rerun_command(
             say(f"  task {difference.index}, {difference.column}: first {first}, now {second}")
     if found.differing or found.failed:
         raise TasksFailed(
-            f"{found.differing + found.failed} of {found.tasks} tasks did not give the same result"
+            f"{found.differing + found.failed} of {counted(found.tasks, 'task')} did not give the same result"
         )

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 import click
 
+from packhorse.app.runs.run import with_request
 from packhorse.app.runs.single import run_script
-from packhorse.cli.runs.run_options import commit_first, run_and_report, run_options
+from packhorse.cli.runs.run_options import commit_first, given_requests, run_and_report, run_options
 from packhorse.cli.site_options import given_site_options, site_key
 from packhorse.execution.run_context import source_of
 from packhorse.execution.run_model import RunOptions
 from packhorse.model.errors import UsageError
+from packhorse.project.sites import known_sites
 from packhorse.project.source import Source, from_file
 from packhorse.project.terminal_reporter import note
 from packhorse.rundir.directory import RunDirectory
@@ -70,21 +73,36 @@ def run_command(
             )
         target = "study.yaml"
     directory, jobs, detach = options.pop("directory"), options.pop("jobs"), options.pop("detach")
-    place = given_site_options(options)
+    place, request = given_site_options(options), given_requests(options)
     if target.endswith(STUDIES) or Path(target).is_dir():
         if arguments:
             raise UsageError(f"{' '.join(arguments)}: a study takes no arguments", "packhorse run --help")
         source, directory = _study(Path(target), directory, site_key(place))
         chosen = RunOptions(run=directory, jobs=jobs, **options)
     else:
-        ours = [word for word in arguments if word in ("--site", "--detach", "--partition", "--account")]
-        if ours and not as_json:
-            note(
-                f"{ours[0]} after {target} goes to the script. Put Packhorse options before the script name."
-            )
+        arguments, late = _with_site(arguments)
+        if late and not as_json:
+            note(f"--site {late['site']} is for Packhorse; an option of the script: {target} -- --site ...")
+        place |= late
         source, chosen = run_script(target, arguments, directory, Path.cwd())
+    source = with_request(source, **request)
     commit_first(source, commit)
     run_and_report(source, chosen, place, as_json=as_json, detach=detach)
+
+
+def _with_site(arguments: tuple[str, ...]) -> tuple[tuple[str, ...], dict[str, str]]:
+    """Return the arguments of a script without `--site NAME`, and that option, where NAME is a site.
+
+    After `--` all are the script's.
+    """
+    if arguments[:1] == ("--",):
+        return arguments[1:], {}
+    text = "\0".join(arguments)
+    found = re.search(r"(?:^|\0)--site[=\0]([^\0]+)", text)
+    if found is None or found[1] not in {one.name for one in known_sites(Path.cwd())}:
+        return arguments, {}
+    rest = (text[: found.start()] + text[found.end() :]).strip("\0")
+    return tuple(rest.split("\0")) if rest else (), {"site": found[1]}
 
 
 def _study(target: Path, directory: Path | None, site: str | None) -> tuple[Source, Path | None]:

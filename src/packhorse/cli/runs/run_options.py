@@ -32,6 +32,13 @@ def run_options(command: Command) -> Command:
             click.option(
                 "-j", "--jobs", type=click.IntRange(min=1), help="Tasks at a time (default: all cores)."
             ),
+            click.option(
+                "--cores", type=click.IntRange(min=1), help="Cores of a task, in place of the study's."
+            ),
+            click.option("--memory", metavar="SIZE", help="Memory of a task, such as '4 GB'."),
+            click.option("--time", metavar="TIME", help="Time of a task, such as '2 h'."),
+            click.option("--gpus", type=click.IntRange(min=0), help="GPUs of a task."),
+            click.option("--module", "modules", multiple=True, help="A module to load, beside the study's."),
             click.option("--commit", metavar="MESSAGE", help="Commit study and code first."),
             click.option(
                 "--detach",
@@ -44,6 +51,15 @@ def run_options(command: Command) -> Command:
         command = option(command)
     with_site: Command = site_options(command)
     return with_site
+
+
+REQUESTS = ("cores", "memory", "time", "gpus", "modules")
+
+
+def given_requests(options: dict[str, Any]) -> dict[str, Any]:
+    """Remove the options about a task's request from a command's options; return those that were given."""
+    values = {name: options.pop(name, None) for name in REQUESTS}
+    return {name: value for name, value in values.items() if value not in (None, ())}
 
 
 def reporter_for(*, as_json: bool) -> TerminalReporter:

@@ -8,9 +8,10 @@ from pathlib import Path
 import click
 
 from packhorse.app.sites.modules import Listing, Trial, list_modules, try_modules
-from packhorse.cli.output import json_option, number, print_json, say
+from packhorse.cli.output import json_option, print_json, say
 from packhorse.model.errors import RunError
 from packhorse.sites.modules import Program
+from packhorse.text.amounts import counted
 
 
 @click.command(name="modules")
@@ -53,9 +54,9 @@ def modules_command(site: str, word: str, names: tuple[str, ...], study: Path | 
 def _listing(listing: Listing, word: str) -> Iterator[str]:
     yield from listing.found
     if word:
-        yield f"{len(listing.found)} of {number(listing.all)} modules of {listing.site} have '{word}' in their name"
+        yield f"{len(listing.found)} of {counted(listing.all, 'module')} of {listing.site} with '{word}' in the name"
     else:
-        yield f"{number(listing.all)} modules of {listing.site}"
+        yield f"{counted(listing.all, 'module')} of {listing.site}"
     yield f"loaded by default: {', '.join(listing.loaded) or 'none'}"
 
 

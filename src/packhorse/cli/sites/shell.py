@@ -10,10 +10,11 @@ import click
 from packhorse.app.sites import shell
 from packhorse.cli.output import note
 from packhorse.cli.windows_check import refuse_windows
+from packhorse.project.sites import site_here
 
 
 @click.command(name="shell")
-@click.argument("site")
+@click.argument("site", required=False)
 @click.option("--job", is_flag=True, help="Inside a job; implied by the following options.")
 @click.option("--cores", type=click.IntRange(min=1), help="Cores of the job (default: 1).")
 @click.option("--memory", metavar="SIZE", help="Memory of the job, such as '8 GB'.")
@@ -26,14 +27,17 @@ from packhorse.cli.windows_check import refuse_windows
     "--attach", "to_attach", is_flag=True, help="Reattach to a job that was detached or disconnected."
 )
 @click.pass_context
-def shell_command(ctx: click.Context, /, site: str, job: bool, to_attach: bool, **options: Any) -> None:
-    """Open a shell on a site's login node, or inside a job.
+def shell_command(
+    ctx: click.Context, /, site: str | None, job: bool, to_attach: bool, **options: Any
+) -> None:
+    """Open a shell on a site's login node, or inside a job; on a login node, of that site.
 
     A job's shell runs in tmux or screen on the login node, where one is installed: it survives a lost connection,
     Ctrl-B D (screen: Ctrl-A D) detaches from it, and --attach returns to it.
     """
     refuse_windows()
     folder = Path.cwd()
+    site = site or site_here(folder, "SITE")
     if to_attach:
         found, status = shell.attach(site, folder)
     elif job or any(options.values()):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,8 @@ SCHEDULERS = {
     "openpbs": "OpenPBS or PBS Pro",
     "local": "no scheduler: tasks run on this machine",
 }
+POLLED = "the scheduler is queried at most every"
+SHOWN = 4  # partitions in one line
 PARTITIONS = ("partition", "nodes", "cores", "memory", "GPUs", "time", "longest", "")
 STORAGE = ("storage", "where", "for", "quota", "files", "backup", "deleted")
 # Questions about every cluster, by the keys that answer them.
@@ -39,16 +42,58 @@ QUESTIONS = {
 
 @click.command(name="show")
 @click.argument("name")
+@click.option("-v", "--verbose", is_flag=True, help="All that is known, with limits, rules and sources.")
 @json_option
-def show_command(name: str, as_json: bool) -> None:
+def show_command(name: str, verbose: bool, as_json: bool) -> None:
     """Show a site: its partitions, limits, storage and access."""
     site = show(name, Path.cwd())
     if as_json:
         print_json(site)
         return
-    for row in site_lines(site):
+    for row in site_lines(site) if verbose else summary_lines(site):
         say(row)
-    say(f"  file: {site.path}" + (" (shipped)" if site.origin == "shipped" else ""))
+    if verbose:
+        say(f"  file: {site.path}" + (" (shipped)" if site.origin == "shipped" else ""))
+    else:
+        say(f"all that is known: packhorse sites show {shlex.quote(name)} --verbose")
+
+
+def summary_lines(site: Site) -> Iterator[str]:
+    """Yield what a user of a site needs first: its scheduler and partitions, limits, storage, login."""
+    yield f"{site.name}: {site.title}" if site.title else site.name
+    if site.retired is not None:
+        yield from list(_head(site))[:1]
+    yield f"scheduler: {SCHEDULERS[site.scheduler]}"
+    if site.partitions:
+        more = len(site.partitions) - SHOWN
+        usual = sorted(site.partitions, key=lambda one: not one.default)[:SHOWN]
+        yield f"partitions: {'; '.join(map(_brief, usual))}{f'; and {more} more' if more > 0 else ''}"
+    limits = [text for text in _limits(site) if not text.startswith(POLLED)]
+    account = ["an account is needed (--account)"] if site.account_needed else []
+    yield from labelled("limits", "; ".join([*limits, *account]))
+    yield from labelled("storage", "; ".join(map(_brief_area, site.storage)))
+    yield from labelled("login", site.login)
+
+
+def _brief(partition: Partition) -> str:
+    size_of = [
+        "default" if partition.default else "",
+        counted(partition.cores, "core") if partition.cores else "",
+        size(partition.memory) if partition.memory else "",
+        counted(partition.gpus, "GPU") if partition.gpus else "",
+        f"up to {span(partition.max_time)}" if partition.max_time else "",
+    ]
+    known = ", ".join(filter(None, size_of))
+    return f"{partition.name} ({known})" if known else partition.name
+
+
+def _brief_area(area: Storage) -> str:
+    known = [
+        _large(area.quota) if area.quota else "",
+        f"deleted after {span(area.purge)}" if area.purge else "",
+    ]
+    facts = ", ".join(filter(None, known))
+    return f"{area.name} ({facts})" if facts else area.name
 
 
 def site_lines(site: Site) -> Iterator[str]:
@@ -122,7 +167,7 @@ def _remarks(partition: Partition) -> Iterator[str]:
         yield "for tests"
     meant = [purpose for purpose in partition.purpose if purpose not in ("test", "gpu")]
     if meant:
-        yield f"for {' and '.join(meant)} jobs"
+        yield f"meant for jobs: {', '.join(meant)}"
     yield from filter(None, [partition.gpu])
     if partition.by_request:
         yield f"by request ({partition.open_to})" if partition.open_to else "by request"
@@ -171,19 +216,19 @@ def _kind(kind: NodeKind) -> str:
 
 def _limits(site: Site) -> Iterator[str]:
     """Yield the limits of a site."""
-    numbers = {
-        "array indices up to {}": site.max_array_index,
-        "at most {} jobs per user, elements of arrays included": site.max_jobs,
-        "at most {} cores per user at a time": site.max_user_cores,
-    }
-    yield from (text.format(number(value)) for text, value in numbers.items() if value is not None)
+    if site.max_array_index is not None:
+        yield f"array indices up to {number(site.max_array_index)}"
+    if site.max_jobs is not None:
+        yield f"at most {counted(site.max_jobs, 'job')} per user, elements of arrays included"
+    if site.max_user_cores is not None:
+        yield f"at most {counted(site.max_user_cores, 'core')} per user at a time"
     sizes = {
         "at most {} of memory per user at a time": site.max_user_memory,
         "default memory: {} per core": site.default_memory,
     }
     yield from (text.format(size(value)) for text, value in sizes.items() if value is not None)
     if site.scheduler != "local":
-        yield f"the scheduler is queried at most every {span(site.poll)}"
+        yield f"{POLLED} {span(site.poll)}"
 
 
 def _demands(site: Site) -> Iterator[str]:

@@ -16,6 +16,7 @@ from packhorse.project.sites import KnownSite
 SITE_COMMANDS = {
     "show": ("sites.show", "Show a site: its partitions, limits, storage and access."),
     "choose": ("sites.choose", "Show which sites and partitions fit a job or a study."),
+    "default": ("sites.default", "Set the site that submit and shell take where none is named."),
     "probe": ("sites.probe", "Query a cluster, and show differences from its file."),
     "schema": ("sites.schema", "Print the JSON Schema of site files, for editors."),
 }

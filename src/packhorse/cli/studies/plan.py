@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from packhorse.cli.site_options import given_site_options, site_key, site_option
 from packhorse.model.errors import UsageError
 from packhorse.project.placement import unknown_sites
 from packhorse.project.source import Source, from_file
-from packhorse.text.amounts import counted, hours
+from packhorse.text.amounts import counted, hours, span
 
 
 @click.command(name="plan")
@@ -23,10 +24,17 @@ from packhorse.text.amounts import counted, hours
 @click.option("--run", "directory", type=click.Path(path_type=Path), help="The run directory.")
 @where_option
 @click.option("--script", is_flag=True, help="With --site: also print the job script.")
+@click.option("-v", "--verbose", is_flag=True, help="Also show commands, waves, folders and assumptions.")
 @json_option
 @site_options
 def plan_command(
-    study: str, directory: Path | None, where: tuple[str, ...], script: bool, as_json: bool, **options: Any
+    study: str,
+    directory: Path | None,
+    where: tuple[str, ...],
+    script: bool,
+    verbose: bool,
+    as_json: bool,
+    **options: Any,
 ) -> None:
     """Show what a study would run, here or on a site, without running or submitting anything."""
     place = given_site_options(options)
@@ -36,29 +44,46 @@ def plan_command(
     if as_json:
         print_json(plan)
         return
-    for row in plan_lines(plan, where):
+    for row in plan_lines(plan, study, where, verbose=verbose):
         say(row)
     if script and plan.site:
         say(plan.site.script.rstrip("\n"))
 
 
-def plan_lines(plan: StudyPlan, where: tuple[str, ...]) -> Iterator[str]:
-    """Yield what a study would run as lines."""
-    yield f"{plan.name}: {tasks(plan.tasks)} = {plan.product}"
-    yield from (f"  {note}" for note in plan.notes)
-    yield from (f"  task {index}: {argv}" for index, argv in plan.examples)
+def plan_lines(plan: StudyPlan, study: str, where: tuple[str, ...], *, verbose: bool) -> Iterator[str]:
+    """Yield what a study would run as lines: the tasks, where, the hours, what to type next, and what to know first."""
+    done = f"; {number(plan.finished)} done, {number(plan.failed)} failed, {number(plan.missing)} to run"
+    yield f"{plan.name}: {tasks(plan.tasks)} = {plan.product}{done if plan.finished or plan.failed else ''}"
+    if where or verbose:
+        yield from (f"  task {index}: {argv}" for index, argv in plan.examples)
     if where and not plan.examples:
         yield f"  no task with {' and '.join(where)}"
-    if plan.finished or plan.failed:
-        counts = f"{number(plan.finished)} done, {number(plan.failed)} failed"
-        yield f"  {counts}, {number(plan.missing)} to run"
-    if plan.site:
-        yield from site_plan_lines(plan.site)
-        return
+    yield from site_plan_lines(plan.site, verbose=verbose) if plan.site else _here(plan)
+    if verbose:
+        yield f"  snapshot: {plan.snapshot}"
+    yield f"next: {_next(plan, study)}"
+    yield from (f"note: {note}" for note in (*plan.notes, *(plan.site.notes if plan.site else ())))
+
+
+def _here(plan: StudyPlan) -> Iterator[str]:
+    yield f"here: {counted(plan.slots, 'task')} at a time, with {plan.python}"
     if plan.expected is not None:
-        cores = counted(plan.slots, "core")
-        yield f"  about {duration(plan.expected)} on {cores}, estimated from finished tasks"
-    yield f"  {plan.slots} at a time here, with {plan.python}"
+        yield f"about {duration(plan.expected)} on {counted(plan.slots, 'core')}, estimated from finished tasks"
+
+
+def _next(plan: StudyPlan, study: str) -> str:
+    """Return the command to type next."""
+    named = shlex.quote(study)
+    if not plan.missing and plan.failed:
+        return f"packhorse retry {shlex.quote(plan.name)}"
+    if plan.site:
+        connect = "" if plan.site.connected else f"packhorse connect {plan.site.name}, then "
+        return f"{connect}packhorse run {named} --site {plan.site.name}"
+    return (
+        f"packhorse run {named}"
+        if plan.finished or plan.failed
+        else f"packhorse try {named}, then packhorse run {named}"
+    )
 
 
 def _on_site(
@@ -73,19 +98,20 @@ def _on_site(
     return plan_on_site(source, place, directory, where)
 
 
-def site_plan_lines(site: SitePlan) -> Iterator[str]:
+def site_plan_lines(site: SitePlan, *, verbose: bool) -> Iterator[str]:
     """Yield what a study would request of a site, and the cost."""
     cost = site.cost
-    yield f"on {site.name}: {site.sentence}"
-    waves = counted(cost.waves, "wave") + ("" if cost.waves == 1 else ", each submitted by the one before")
-    yield f"  {counted(cost.cores, 'core')} at a time; {waves}; {counted(cost.jobs, 'job')} in all"
-    expected = f"expected {hours(cost.hours)} h and {hours(cost.core_hours)} core-hours"
-    if cost.core_hours_most is None or cost.hours_most is None:
-        worst = "maximum not known"
-    else:
-        worst = f"at most {hours(cost.hours_most)} h and {hours(cost.core_hours_most)} core-hours"
-    yield f"  {expected}; {worst}; one wave uses at most {hours(cost.wave_core_hours)} core-hours"
+    waves = f"; {counted(cost.waves, 'wave')}, each submitted by the one before" if cost.waves > 1 else ""
+    yield f"on {site.name}: {site.jobs}{waves}"
+    most = "the maximum is not known"
+    if cost.core_hours_most is not None and cost.hours_most is not None:
+        most = f"at most {span(3600 * cost.hours_most)} and {hours(cost.core_hours_most)} core-hours"
+    yield f"expected: {span(3600 * cost.hours)} and {hours(cost.core_hours)} core-hours; {most}"
+    if not verbose:
+        return
+    yield f"  {counted(cost.cores, 'core')} at a time; {counted(cost.jobs, 'job')} in all"
+    yield f"  one wave uses at most {hours(cost.wave_core_hours)} core-hours"
     if site.folder:
         yield f"  run directory there: {site.folder}"
     yield from (f"  with {line}" for line in site.environment)
-    yield from (f"  {note}" for note in (*site.notes, *site.assumed))
+    yield from (f"  {assumption}" for assumption in site.assumed)

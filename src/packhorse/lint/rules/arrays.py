@@ -11,6 +11,7 @@ from packhorse.jobscript.shell import Assignment, Use
 from packhorse.jobscript.values import Indices
 from packhorse.lint.job import INDEX_VARIABLES, READS_ENVIRONMENT, Job, named, note
 from packhorse.lint.rule import Note, rule
+from packhorse.text.amounts import counted
 
 _INDEX = "|".join(INDEX_VARIABLES)
 
@@ -97,8 +98,9 @@ def _only_once(job: Job, name: str) -> bool:
 def _beyond(use: Use, size: int, indices: Indices, first: int, last: int) -> Note:
     used = f"{first}-{last}" if last > first else f"{first}"
     missed = ", and its first is never used" if first == 1 else ""
+    elements = counted(size, "element")
     return Note(
-        message=f"{use.name} has {size} elements (0-{size - 1}), but tasks use {used}: the last get nothing{missed}",
+        message=f"{use.name} has {elements} (0-{size - 1}), but tasks use {used}: the last get nothing{missed}",
         line=use.line,
         column=use.start,
         advice=f"let the range be {indices.first - first}-{indices.first - first + size - 1}"
@@ -150,7 +152,8 @@ def index_unused(job: Job) -> Iterator[Note]:
     if re.search(r"(?i)random|rnorm|runif|sample|rng", " ".join(job.sources.values())):
         return  # repeats that differ by chance
     yield note(
-        array, f"{indices.count:,} tasks do the same: neither the script nor its programs read the index"
+        array,
+        f"{counted(indices.count, 'task')} do the same: neither the script nor its programs read the index",
     )
 
 

@@ -9,6 +9,7 @@ from packhorse.jobscript.lines import Edit
 from packhorse.jobscript.shell import Arg, Command
 from packhorse.lint.job import Job, interpreter_of
 from packhorse.lint.rule import Note, rule
+from packhorse.text.amounts import counted
 
 _RIGHT = {
     "rscript": "Rscript",
@@ -174,7 +175,7 @@ def install_in_task(job: Job) -> Iterator[Note]:
             continue
         if re.match(r"(?:python[\d.]* -m )?(?:pip[\d.]*|conda|mamba|micromamba) install\b", text):
             yield Note(
-                message=f"{indices.count:,} tasks run {tokens[0]} install",
+                message=f"{counted(indices.count, 'task')} run {tokens[0]} install",
                 line=command.line,
                 column=command.start,
             )

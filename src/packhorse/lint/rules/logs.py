@@ -9,6 +9,7 @@ from pathlib import PurePosixPath
 from packhorse.jobscript.options import Option
 from packhorse.lint.job import Job, named, note
 from packhorse.lint.rule import Note, rule
+from packhorse.text.amounts import counted
 
 MAKES_FOLDERS = (23, 2)  # the Slurm version since which slurmstepd makes the folder of a log
 
@@ -136,5 +137,7 @@ def shared_log(job: Job) -> Iterator[Note]:
         path = PurePosixPath(value)
         better = str(path.with_name(f"{path.stem}_%a{path.suffix}")) if path.name else ""
         yield note(
-            option, f"{indices.count:,} tasks write the same log {value}", edits=job.replace(option, better)
+            option,
+            f"{counted(indices.count, 'task')} write the same log {value}",
+            edits=job.replace(option, better),
         )

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from packhorse.lint.job import Job, interpreter_of, note
 from packhorse.lint.rule import Note, rule
 from packhorse.study.discover.cores.serial import is_serial
+from packhorse.text.amounts import counted
 
 _PARALLEL = (
     r"(?i)\bmpi|dask|\bray\b|horovod|deepspeed|torch|distributed|snakemake|nextflow|snow|Rmpi|clustermq|parallelly|"
@@ -34,7 +35,7 @@ def idle_nodes(job: Job) -> Iterator[Note]:
         return
     if any(command.launcher for command in job.shell.commands) or job.mentions(_PARALLEL):
         return
-    yield note(option, f"{nodes} nodes, but no line starts processes on more than the first")
+    yield note(option, f"{counted(nodes, 'node')}, but no line starts processes on more than the first")
 
 
 @rule("J11", "hint", "Several cores are requested for a program that uses one.")
@@ -53,7 +54,7 @@ def idle_cores(job: Job) -> Iterator[Note]:
         return
     suffix = {"python": ".py", "r": ".R"}[interpreter_of(job.programs[0])]
     if all(is_serial(text, suffix) for text in job.sources.values()):
-        yield note(option, f"{cores} cores for a program that uses one")
+        yield note(option, f"{counted(cores, 'core')} for a program that uses one")
 
 
 @rule("J12", "warning", "Tasks are requested where cores are meant.")
@@ -77,7 +78,7 @@ def tasks_for_threads(job: Job) -> Iterator[Note]:
     ):
         yield note(
             option,
-            f"{tasks} tasks may be on several nodes; the program uses one",
+            f"{counted(tasks, 'task')} may be on several nodes; the program uses one",
             advice=f"--ntasks=1 --cpus-per-task={tasks}",
         )
 
@@ -166,4 +167,4 @@ def too_many_processes(job: Job) -> Iterator[Note]:
         code = re.sub(r"#[^\n]*", "", text)
         started = [int(number) for match in re.findall(_PROCESSES, code) for number in match if number]
         if started and max(started) > cores:
-            yield note(option, f"{path} starts {max(started)} processes on {cores} cores")
+            yield note(option, f"{path} starts {max(started)} processes on {counted(cores, 'core')}")

@@ -188,12 +188,16 @@ class PBS(ABC):
         """Ask how jobs ended, as long as the server remembers them; NoReply where it keeps no history."""
         return self._jobs([job for job in jobs if job_id(job)], self.read_ended, ended=True)
 
-    def details(self, job: str) -> Dialogue[list[Details] | NoReply]:
+    def details(self, job: str, _script: str = "") -> Dialogue[list[Details] | NoReply]:
         """Ask where a job works and writes, an element each; nothing where the server does not know the job."""
         found = yield from self._jobs([job] if job_id(job) else [], self.read_details, ended=True)
         if found == [] and job.isdigit():  # an array without its brackets
             found = yield from self._jobs([f"{job}[]"], self.read_details, ended=True)
         return found
+
+    def script_outputs(self, _job: str, _script: str, _folder: str, _user: str, _name: str) -> list[Details]:
+        """Return nothing: qstat names the files of each element."""
+        return []
 
     def cancel(self, jobs: list[str]) -> Dialogue[str]:
         """Cancel jobs with all their elements; errors about jobs that have ended do not count."""

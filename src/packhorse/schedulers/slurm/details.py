@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Mapping
 
 from packhorse.model.command import Command
 from packhorse.model.job import Details
 from packhorse.schedulers.slurm.fields import number
+from packhorse.schedulers.slurm.header import read_header
 from packhorse.schedulers.slurm.queue import ENV, UNSET
 
 # scontrol does not escape spaces in values; so a value ends at the next key that is known to follow. Each of these is a
@@ -22,6 +24,7 @@ _KEY = re.compile(rf"(?:^| +)({'|'.join(_KEYS.split())})=")
 PLACES = ("JobID", "JobIDRaw", "State", "User", "NodeList", "SubmitLine", "WorkDir", "JobName")
 MARK = "\x1f"  # no name, path or command line has it
 _ID = re.compile(r"(\d+)(?:_(\d+))?")
+SCRIPT = re.compile(r"\.(sh|bash|slurm|sbatch|job|batch|sl|run|R|py)$")  # how users name scripts
 _PATTERN = re.compile(r"%(\d*)([%AaJjNnstux])")
 
 
@@ -83,52 +86,90 @@ def _from_scontrol(attributes: dict[str, str]) -> Details:
     )
 
 
-def of_sacct(text: str) -> list[Details]:
-    """Return the jobs of the accounting's answer. Files are those of the command line, or Slurm's defaults.
+def of_sacct(text: str, script: str = "") -> list[Details]:
+    """Return the jobs of the accounting's answer. Files are those of the command line, of `script`, or Slurm's defaults.
 
-    The accounting of most versions does not have the names in a script's directives, so these files may not exist.
+    The accounting of most versions does not have the names in a script's directives: without the text of the script,
+    the files may not exist.
     """
     rows = []
     for line in text.splitlines():
         fields = line.split(MARK)
         place = _ID.fullmatch(fields[0])
         if place and len(fields) == len(PLACES):
-            rows.append(_from_sacct(place, dict(zip(PLACES, fields, strict=True))))
+            rows.append(_from_sacct(place, dict(zip(PLACES, fields, strict=True)), script))
     return rows
 
 
-def _from_sacct(place: re.Match[str], attributes: dict[str, str]) -> Details:
-    named = _options(attributes["SubmitLine"])
-    usual = "slurm-%A_%a.out" if place[2] else "slurm-%j.out"
-    marks = {
-        "A": place[1],
-        "a": place[2] or "4294967294",
-        "j": attributes["JobIDRaw"],
-        "J": attributes["JobIDRaw"],
-        "N": attributes["NodeList"].partition(",")[0],
-        "n": "0",
-        "s": "batch",
-        "t": "0",
-        "u": attributes["User"],
-        "x": attributes["JobName"],
-        "%": "%",
-    }
-
-    def path(pattern: str) -> str:
-        filled = _PATTERN.sub(lambda mark: marks[mark[2]].rjust(int(mark[1] or 0), "0"), pattern)
-        return filled if filled.startswith("/") else f"{attributes['WorkDir'].rstrip('/')}/{filled}"
-
-    error = named.get("error", "")
+def _from_sacct(place: re.Match[str], attributes: dict[str, str], script: str) -> Details:
+    asked = read_header(script).request
+    named = {"output": asked.output, "error": asked.error, **_options(attributes["SubmitLine"])}
+    marks = _marks(place[1], place[2], attributes["User"], attributes["JobName"])
+    marks |= {"j": attributes["JobIDRaw"], "J": attributes["JobIDRaw"]}
+    marks["N"] = attributes["NodeList"].partition(",")[0]
+    folder, error = attributes["WorkDir"], named["error"]
     return Details(
         job=place[1],
         element=number(place[2] or ""),
         name=attributes["JobName"],
         word=attributes["State"],
-        folder=attributes["WorkDir"],
-        output=path(named.get("output", usual)),
-        error=path(error) if error else "",
+        folder=folder,
+        script=_script_in(attributes["SubmitLine"], folder),
+        output=_filled(named["output"] or _usual(place[2]), marks, folder),
+        error=_filled(error, marks, folder) if error else "",
         waits=attributes["State"] == "PENDING",
+        guessed=not _options(attributes["SubmitLine"]).get("output"),
     )
+
+
+def of_script(job: str, script: str, folder: str, user: str, name: str) -> list[Details]:
+    """Return where the elements of an array write, by the directives of its script.
+
+    It returns nothing for a name with a part that is not known yet, such as the node's.
+    """
+    head = read_header(script)
+    asked, folder = head.request, head.folder or folder
+    patterns = [asked.output or _usual("0"), *([asked.error] if asked.error else [])]
+    if any(mark[2] in "jJN" for pattern in patterns for mark in _PATTERN.finditer(pattern)):
+        return []
+    rows = []
+    for first, last, step in asked.indices:
+        for element in range(first, last + 1, step):
+            marks = _marks(job, str(element), user, asked.name or name)
+            output, *error = (_filled(pattern, marks, folder) for pattern in patterns)
+            rows.append(Details(job=job, element=element, folder=folder, output=output, error="".join(error)))
+    return rows
+
+
+def _usual(element: str | None) -> str:
+    return "slurm-%A_%a.out" if element else "slurm-%j.out"
+
+
+def _marks(job: str, element: str | None, user: str, name: str) -> dict[str, str]:
+    """Return what replaces the marks of a file name (sbatch(1), filename pattern), as far as all elements share it."""
+    return {
+        "A": job,
+        "a": element or "4294967294",
+        "n": "0",
+        "s": "batch",
+        "t": "0",
+        "u": user,
+        "x": name,
+        "%": "%",
+    }
+
+
+def _filled(pattern: str, marks: Mapping[str, str], folder: str) -> str:
+    filled = _PATTERN.sub(lambda mark: marks[mark[2]].rjust(int(mark[1] or 0), "0"), pattern)
+    return filled if filled.startswith("/") else f"{folder.rstrip('/')}/{filled}"
+
+
+def _script_in(line: str, folder: str) -> str:
+    """Return the path of the script in a command line: its first word that looks like a file; empty where none does."""
+    for word in line.split()[1:]:
+        if not word.startswith("-") and SCRIPT.search(word):
+            return word if word.startswith("/") else f"{folder.rstrip('/')}/{word}"
+    return ""
 
 
 def _options(line: str) -> dict[str, str]:

@@ -205,16 +205,20 @@ class Slurm:
             *(ended for ended in fresh if (ended.job, ended.element) not in places),
         ]
 
-    def details(self, job: str) -> Dialogue[list[Details] | NoReply]:
+    def details(self, job: str, script: str = "") -> Dialogue[list[Details] | NoReply]:
         """Ask where a job works and writes, an element each; nothing for an unknown job."""
         answer = yield details.scontrol_query(job)
         if answer.status == 0:
             return details.of_scontrol(answer.stdout)
         older = yield details.sacct_query(job)
         if older.status == 0:
-            return details.of_sacct(older.stdout)
+            return details.of_sacct(older.stdout, script)
         known = "Invalid job id" in answer.stderr or "not found" in answer.stdout + answer.stderr
         return [] if known else NoReply(refusals.understood(answer)[0])
+
+    def script_outputs(self, job: str, script: str, folder: str, user: str, name: str) -> list[Details]:
+        """Return where the elements of an array write, by its script."""
+        return details.of_script(job, script, folder, user, name)
 
     def queues(self, user: str, /) -> Dialogue[list[QueueState] | NoReply]:
         """Ask which partitions there are, what is free in them, and which of them the user may use."""

@@ -4,6 +4,7 @@ import glob
 import os
 import re
 
+from packhorse.worker.amounts import counted
 from packhorse.worker.results.complete import is_complete
 from packhorse.worker.results.judgement import judge, parse_json
 from packhorse.worker.results.refusal import NoResult
@@ -124,7 +125,9 @@ class ResultFiles(object):
         if not matches:
             raise NoResult("the command succeeded but wrote no file that matches %s" % pattern)
         names = ", ".join(map(self._shown, matches[:3]))
-        raise NoResult("%d files match %s (%s); a task has one result" % (len(matches), pattern, names))
+        raise NoResult(
+            "%s match %s (%s); a task has one result" % (counted(len(matches), "file"), pattern, names)
+        )
 
     def _shown(self, path: str) -> str:
         return os.path.relpath(path, self.folder) if self.folder else os.path.basename(path)

@@ -406,7 +406,7 @@ class Launcher(object):
         stdout, stderr = self._take_output(STDOUT), self._take_output(STDERR)
         packed = None
         if ended.why in ENDED:
-            record.update(outcome=ended.why, cause=limit_cause(ended.why, self.work))
+            record.update(outcome=ended.why, cause=limit_cause(ended.why, self.work, record["memory"]))
             packed = target.take_complete(record) if self.work.get("partial") and target else None
         elif "signal" in record or "exit" in record:
             stdout = self._take_failure(record, stdout, stderr)

@@ -2,6 +2,8 @@
 
 import os
 
+from packhorse.worker.amounts import counted
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,14 +38,14 @@ def usable_slots(requested: "int | None", cpus: int, task_memory: "int | None") 
     `requested` is a number or None for as many as fit; `task_memory` is the MiB of a task or None.
     """
     core_limit, memory_limit = cores(), memory()
-    fitting, reason = max(1, core_limit // max(1, cpus)), "it may use %d cores" % core_limit
+    fitting, reason = max(1, core_limit // max(1, cpus)), "it may use %s" % counted(core_limit, "core")
     if memory_limit and task_memory:
         by_memory = max(1, (memory_limit - WORKER_MEMORY) // task_memory)
         if by_memory < fitting:
             fitting, reason = by_memory, "it has %d MiB" % memory_limit
     if requested is None or requested <= fitting:
         return requested or fitting, ""
-    return fitting, "a job runs %d tasks at a time and not %d: %s" % (fitting, requested, reason)
+    return fitting, "a job runs %s at a time and not %d: %s" % (counted(fitting, "task"), requested, reason)
 
 
 def _limits(controller: str, name: str) -> "Iterator[str]":

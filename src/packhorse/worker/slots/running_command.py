@@ -97,12 +97,13 @@ class RunningCommand(object):
         return [self.pid] + [pid for pid in adopted if not process.reap(pid, self.reaped.add)]
 
 
-def limit_cause(outcome: str, work: "Work") -> str:
-    """Return the cause of a task that a limit ended: TIMEOUT, MEMORY or UNFINISHED."""
+def limit_cause(outcome: str, work: "Work", peak: int) -> str:
+    """Return the cause of a task that a limit ended: TIMEOUT, MEMORY or UNFINISHED; `peak` is its memory in KiB."""
     if outcome == "UNFINISHED":
         return "its job reached its time limit"
     if outcome == "TIMEOUT":
         return "longer than the time limit of %g s" % (work["time_limit"] or 0)
+    used = "used %d MB" % (peak >> 10) if peak else "used an unknown amount"
     if work["memory"]:
-        return "more memory than the %d MiB asked for" % work["memory"]
-    return "killed by the system for memory"
+        return "%s, more than the %d MB of resources: memory" % (used, work["memory"])
+    return "killed by the system for memory: it %s; ask for more with resources: memory" % used

@@ -208,7 +208,7 @@ class Slot(object):
         if self.measured == (index + 1, begun):
             record["memory"] = self.peak
         if self.why:
-            record.update(outcome=self.why, cause=limit_cause(self.why, self.work))
+            record.update(outcome=self.why, cause=limit_cause(self.why, self.work, record.get("memory", 0)))
         elif status < 0:
             record.update(
                 outcome="FAILED", signal=-status, cause="the interpreter died of signal %d" % -status

@@ -11,6 +11,7 @@ import shutil
 import time
 
 from packhorse.worker import process
+from packhorse.worker.amounts import counted
 from packhorse.worker.warm import interpreter
 from packhorse.worker.warm.facts import facts_file, read_facts, write_facts
 from packhorse.worker.warm.proof import verdict, written_files
@@ -86,7 +87,7 @@ class WarmStarts(object):
         if not adopts:  # which only Linux lets us do
             return "warm starts need Linux"
         if self.work["total"] < FEWEST and setting is not True:
-            return "the study has fewer than %d tasks" % FEWEST
+            return "the study has fewer than %s" % counted(FEWEST, "task")
         if self.work["checkpoint"]:
             return "its tasks continue from checkpoints, so that no start repeats another"
         variable = (self.work["index_variable"] or {}).get("name", "")
@@ -314,8 +315,10 @@ class Starts(object):
                 raise NoTrial  # what a task loads before it fails says little about the others
             self.warm.first_wall = record["wall"]
             if not self.warm.is_worth(record["wall"]):
-                text = "a task takes %.1f s, and %d tasks would not pay back that the trial starts it %d times more"
-                raise interpreter.Cold(text % (record["wall"], self.warm.work["total"], MORE_STARTS))
+                text = "a task takes %.1f s, and %s would not pay back that the trial starts it %d times more"
+                raise interpreter.Cold(
+                    text % (record["wall"], counted(self.warm.work["total"], "task"), MORE_STARTS)
+                )
         if record is None or not self.warm.wanted():
             raise NoTrial
         if self.warm.files is None:

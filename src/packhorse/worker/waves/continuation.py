@@ -220,15 +220,21 @@ class Continuation(NextWave):
 
     def send_mail(self, stop: Stop) -> None:
         """Submit a job that does nothing and has the news as its name, so that the scheduler mails it at its end."""
-        mail = self.settings.get("mail")
-        if not mail or (mail["when"] == "fail" and stop.why == DONE and " failed" not in stop.text):
+        mail, good = self.settings.get("mail"), stop.why == DONE and _all_succeeded(stop.text)
+        if not mail or not mail["when"] or (mail["when"] == "fail" and good):
             return
         news = re.sub(mail["not_in_names"], "_", "%s: %s" % (mail["name"], stop.text))[:200]
-        argv = fill_command(mail["argv"], {"text": news})
+        argv = fill_command(mail["argv"] if good else mail["failed"], {"text": news})
         try:
             submit(lambda _: argv, self.settings, self.give_up, lambda: None)
         except SubmissionRefused as refused:
             print_message("cannot send the mail (%s)" % refused)
+
+
+def _all_succeeded(summary: str) -> bool:
+    """Return whether a summary, as `next_wave` writes it, is that of a run without another outcome than OK."""
+    numbers = re.match(r"(\d+) of (\d+) tasks? succeeded", summary)
+    return bool(numbers and numbers.group(1) == numbers.group(2))
 
 
 def _number(job: str) -> str:

@@ -4,6 +4,7 @@ import datetime
 import os
 import time
 
+from packhorse.worker.amounts import counted
 from packhorse.worker.json_files import read_json, write_json
 from packhorse.worker.ranges import PROBE_TASKS, count, spread, without
 from packhorse.worker.waves.history import History, wait_for_journals
@@ -85,8 +86,8 @@ class NextWave(object):
         unclosed = wait_for_journals(self.run, self.wave, self.latency)
         if unclosed:
             print_message(
-                "%d workers of wave %d did not close their journals; the records that they wrote count"
-                % (unclosed, self.wave)
+                "%s of wave %d did not close a journal; the records in it count"
+                % (counted(unclosed, "worker"), self.wave)
             )
         history = History(self.run, self.wave)
         choice = choose(history, self.settings)
@@ -118,16 +119,14 @@ class NextWave(object):
             and not any(history.ok.get(wave) for wave in chain[:idle])
             and not history.saved()
         ):
-            left = count(choice.tasks)
-            raise Stop(IDLE, "%d waves in a row had no new result; %d tasks are left" % (idle, left))
+            in_a_row = counted(idle, "wave")
+            raise Stop(IDLE, "%s in a row had no new result; %s left" % (in_a_row, _left(choice)))
         waves, hours = self.settings.get("waves"), self.settings.get("core_hours")
         if waves and len(chain) >= waves:
-            raise Stop(
-                CAP, "the limit of %d waves is reached; %d tasks are left" % (waves, count(choice.tasks))
-            )
+            raise Stop(CAP, "the limit of %s is reached; %s left" % (counted(waves, "wave"), _left(choice)))
         if hours and history.core_hours() >= hours:
-            text = "%.1f core-hours of %.1f are used; %d tasks are left"
-            raise Stop(CAP, text % (history.core_hours(), hours, count(choice.tasks)))
+            text = "%.1f core-hours of %.1f are used; %s left"
+            raise Stop(CAP, text % (history.core_hours(), hours, _left(choice)))
 
     def _has_more_memory(self, history: History, choice: "Choice") -> bool:
         """Return whether a wave of which all tasks ran out of memory is followed by one with more of it."""
@@ -145,8 +144,9 @@ class NextWave(object):
         write_json(self.path(wave, "work.json"), work)
         write_json(self.path(wave, "submission.json"), submission)
         write_json(self.path(wave, "plan.json"), plan)
-        text = "wave %d: %d tasks in %d jobs of %d tasks at a time (%s)"
-        print_message(text % (wave, plan["tasks"], submission["elements"], rung["slots"], choice.why))
+        jobs, at_a_time = counted(submission["elements"], "job"), counted(rung["slots"], "task")
+        text = "wave %d: %s in %s of %s at a time (%s)"
+        print_message(text % (wave, counted(plan["tasks"], "task"), jobs, at_a_time, choice.why))
         return submission
 
     def _intent(self, history: History, choice: "Choice", wave: int) -> "dict[str, Any]":
@@ -173,12 +173,17 @@ class NextWave(object):
         )
 
 
+def _left(choice: "Choice") -> str:
+    number = count(choice.tasks)
+    return "%s %s" % (counted(number, "task"), "is" if number == 1 else "are")
+
+
 def _summary(history: History, choice: "Choice") -> str:
     """Return the outcomes of a run in a sentence, when no task is left to run."""
     counts: "dict[str, int]" = dict(history.origin["before"])
     for outcome, number in history.outcomes.counts().items():
         counts[outcome] = counts.get(outcome, 0) + number
-    summary = "%d of %d tasks succeeded" % (counts.get("OK", 0), history.origin["total"])
+    summary = "%d of %s succeeded" % (counts.get("OK", 0), counted(history.origin["total"], "task"))
     others = {"FAILED": "failed", "TIMEOUT": "timed out", "MEMORY": "ran out of memory"}
     for outcome, text in others.items():
         if counts.get(outcome):

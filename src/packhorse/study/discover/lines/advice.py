@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from packhorse.study.discover.discovered import Discovered
 from packhorse.study.discover.lines.text import one_line
 from packhorse.study.discover.settings import sweep_lines
-from packhorse.text.amounts import size
+from packhorse.text.amounts import counted, size
 from packhorse.text.units import duration_text
 
 
@@ -97,7 +97,10 @@ def resource_lines(discovered: Discovered) -> list[str]:
     parts = {"cpus": str(max(request.cpus, 0) or "") if request else ""}
     source = f"as in {one_line(request.source)}" if request else ""
     if cores.count > int(parts["cpus"] or 1):
-        parts["cpus"], source = str(cores.count), f"{name}, line {cores.line}, uses {cores.count} cores"
+        parts["cpus"], source = (
+            str(cores.count),
+            f"{name}, line {cores.line}, uses {counted(cores.count, 'core')}",
+        )
     if parts["cpus"] == "1":
         parts["cpus"] = ""
     if request and request.memory:

@@ -1,0 +1,68 @@
+"""What a new user types in the first hour, and what must not go wrong in silence."""
+
+from __future__ import annotations
+
+import json
+import platform
+from pathlib import Path
+
+import pytest
+
+from packhorse.cli.runs.run import _with_site
+from packhorse.model.errors import UsageError
+from packhorse.project.sites import site_here
+from running.project import Project
+
+SIM = "print('{\"x\": 1}')"
+
+
+def resources(folder: Path) -> dict[str, object]:
+    work: dict[str, object] = json.loads((folder / "waves" / "1" / "work.json").read_text())
+    return {name: work[name] for name in ("cpus", "memory")}
+
+
+def test_a_request_is_typed_for_run_and_map(project: Project) -> None:
+    project.write(sim_py=SIM).study(
+        command="python sim.py {i}", parameters={"i": [0]}, resources={"memory": "1 GB"}
+    )
+    project.run("--cores", "2", "--memory", "500 MB")
+    assert resources(project.directory) == {"cpus": 2, "memory": 500}
+    project.command("map", "python sim.py {i}", "i=0", "--cores", "2", "--name", "m")
+    assert resources(project.path / "runs" / "m") == {"cpus": 2, "memory": None}
+    project.command("run", "--cores", "2", "sim.py")
+    assert resources(project.path / "runs" / "sim-1") == {"cpus": 2, "memory": None}
+    assert "has no unit" in project.run("--memory", "2", code=3)
+
+
+def test_a_site_after_the_script_is_for_packhorse() -> None:
+    assert _with_site(("--n", "5", "--site", "hec", "-v")) == (("--n", "5", "-v"), {"site": "hec"})
+    assert _with_site(("--site=testbed",)) == ((), {"site": "testbed"})
+    for own in (("--site", "left"), ("--website", "hec"), ("--site",), ("a", "--n=5")):
+        assert _with_site(own) == (own, {})
+    assert _with_site(("--", "--site", "hec")) == (("--site", "hec"), {})
+
+
+def test_where_there_is_no_login_node_a_site_must_be_named(tmp_path: Path) -> None:
+    (tmp_path / "packhorse-sites").mkdir()
+    (tmp_path / "packhorse-sites" / "ant.yaml").write_text("scheduler: slurm\nhosts: no-such-host\n")
+    with pytest.raises(UsageError, match="name one with --site NAME"):
+        site_here(tmp_path, "--site NAME")
+    (tmp_path / "packhorse-sites" / "ant.yaml").write_text(f"scheduler: slurm\nhosts: '{platform.node()}'\n")
+    assert site_here(tmp_path, "--site NAME") == "ant"
+
+
+def test_cancel_without_a_run_names_what_it_would_stop(project: Project) -> None:
+    project.write(sim_py=SIM).study(command="python sim.py {i}", parameters={"i": [0]}).run()
+    said = project.command("cancel", code=2)
+    assert "the newest one here is s" in said
+    assert "packhorse cancel s" in said
+
+
+def test_a_check_that_is_not_installed_is_not_a_fault_of_the_code(project: Project) -> None:
+    project.write(sim_py=SIM).study(
+        command="python sim.py {i}", parameters={"i": [0]}, checks=["python -m no_such_runner -q"]
+    )
+    said = project.run(code=6)
+    assert "needs no_such_runner, which is not installed" in said
+    assert "-m pip install no_such_runner" in said
+    assert "correct the code" not in said
