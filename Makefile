@@ -31,7 +31,7 @@ env: .venv/with-test .venv/with-lint ## make .venv with Packhorse and the tools 
 	@touch $@
 
 demo: ## run a real study and print where its table is
-	@echo "This takes about two minutes, most of it once: Packhorse, its libraries and NumPy are installed into .venv (about 300 MB)."
+	@echo "This takes about a minute, most of it once: Packhorse, its libraries and NumPy are installed into .venv (about 300 MB)."
 	@echo "Then a study runs 2,000 bootstrap resamples of a regression on all cores (examples/penguins)."
 	@echo "Its table will be examples/penguins/runs/penguins/results.csv. Nothing outside of this folder is changed."
 	@$(MAKE) --no-print-directory .venv/with-packhorse .venv/with-demo
