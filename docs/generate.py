@@ -143,7 +143,7 @@ def cli_page() -> Iterator[str]:
         "planned last. The exit codes are [here](errors-and-exit-codes.md).",
     )
     yield from (f"* [packhorse {name}](#packhorse-{name}): {about}" for name, (_, about) in COMMANDS.items())
-    root = click.Context(packhorse, info_name="packhorse", terminal_width=WIDTH)
+    root = click.Context(packhorse, info_name="packhorse", terminal_width=WIDTH, **packhorse.context_settings)
     for name in COMMANDS:
         command = packhorse.get_command(root, name)
         assert command is not None
