@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from msgspec.structs import replace
@@ -12,6 +14,7 @@ from packhorse.model.study import Cluster, Resources
 from packhorse.plan.choice import Choice, choose, require, whole_study_fits
 from packhorse.plan.fit import limits
 from packhorse.plan.work import Work
+from packhorse.project.sites import find_site
 from plan.clusters import DAY, DEBUG, GENERAL, GPU, HOUR, HOURLY, TESTBED, requests, sites, taking, works
 
 BIG = Partition(name="bigmem", nodes=2, cores=32, memory=1024**2, max_time=4 * DAY)
@@ -232,3 +235,11 @@ def test_nothing_is_refused_that_an_open_partition_would_take(work, site, asked)
     fitting = [one for one in site.partitions if not (one.by_request or one.test or limits(work, one, asked))]
     if fitting:
         assert choose(work, site, asked).partition is not None
+
+
+def test_a_partition_whose_name_is_in_doubt_is_taken_by_the_other_name_with_a_warning():
+    site = find_site("penguins", Path.cwd())
+    found = chosen(Work(tasks=3, resources=Resources()), site, partition="PenguinPartition")
+    assert found.partition.name == "PenguinPartition"
+    assert "PenguinPartition of penguins is not verified: its name" in found.notes[-1]
+    assert chosen(Work(tasks=3, resources=Resources()), site, partition="Pelican").partition is None

@@ -151,6 +151,14 @@ def test_conda_is_activated_in_a_shell_that_knows_nothing_of_it(tmp_path: Path) 
     assert done.stdout == "conda activate my stats\ndone\n", done.stderr
 
 
+def test_conda_is_activated_as_the_site_says() -> None:
+    lines = packhorse.script(
+        "python fit.py", site="hec", environment="conda:~/envs/a b", time="1 h"
+    ).text.splitlines()
+    assert "source activate \"$HOME\"'/envs/a b'" in lines
+    assert not any("conda activate" in line for line in lines if not line.startswith("#"))
+
+
 hostile = st.text(alphabet="a \"'$`\\#%;|&<>(){}\n\t*~!λ-", min_size=1, max_size=8)
 wishes = st.sampled_from(["name", "log", "module", "folder"])
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from fnmatch import fnmatchcase
 from typing import Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from packhorse.model.site_parts import (
     Access,
@@ -72,8 +74,15 @@ class Site(Struct, frozen=True, kw_only=True, omit_defaults=True):
     sources: tuple[Sourced, ...] = ()  # of single facts that come from elsewhere
 
     def partition(self, name: str) -> Partition | None:
-        """Return the partition with this name, or None."""
-        return next((partition for partition in self.partitions if partition.name == name), None)
+        """Return the partition with this name, or None.
+
+        A partition whose name is in doubt is also found by another name that its `doubt` mentions, and then has that.
+        """
+        found = next((partition for partition in self.partitions if partition.name == name), None)
+        if found is None:
+            other = next((one for one in self.partitions if name in re.findall(r"[\w.-]+", one.doubt)), None)
+            found = None if other is None else replace(other, name=name)
+        return found
 
     def area(self, purpose: Use) -> Storage | None:
         """Return the first storage area with this purpose, or None."""

@@ -116,6 +116,7 @@ class Modules(Part, frozen=True, kw_only=True, omit_defaults=True):
     known: tuple[str, ...] = ()
     python: str = ""  # the module that provides python3
     r: str = ""  # the module that provides Rscript
+    conda: str = ""  # what activates a conda environment, if not conda activate: source activate
 
 
 class Mail(Part, frozen=True, kw_only=True, omit_defaults=True):

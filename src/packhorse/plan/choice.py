@@ -75,7 +75,9 @@ def _named(work: Work, site: Site, asked: Cluster) -> Choice:
     if partition is None:
         return Choice(partition=None, reasons=(no_such(site, asked.partition, write),))
     reasons = tuple(unfit(work, site, partition, asked))
-    notes = (access_note(site, partition),) if partition.by_request else ()
+    notes: tuple[str, ...] = (access_note(site, partition),) if partition.by_request else ()
+    if all(partition.name != one.name for one in site.partitions):
+        notes += (f"partition {partition.name} of {site.name} is not verified: {partition.doubt}",)
     return Choice(partition=None if reasons else partition, reasons=reasons, notes=notes)
 
 

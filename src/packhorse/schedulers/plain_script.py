@@ -66,8 +66,13 @@ def module_lines(load: str, names: Sequence[str]) -> list[str]:
     return [f"{load} {shlex.quote(name)}" for name in names]
 
 
-def environment_lines(kind: str, name: str) -> list[str]:
-    """Return the lines that activate an environment: conda by its name or folder, venv and uv by their folders."""
+def environment_lines(kind: str, name: str, conda: str = "") -> list[str]:
+    """Return the lines that activate an environment: conda by its name or folder, venv and uv by their folders.
+
+    `conda` is the command with which the site activates a conda environment; empty: `conda activate`.
+    """
+    if kind == "conda" and conda:
+        return [f"{conda} {shell_path(name)}"]
     if kind == "conda":
         # `conda activate` is a shell function, which exists only in initialised shells.
         return ['source "$(conda info --base)/etc/profile.d/conda.sh"', f"conda activate {shell_path(name)}"]

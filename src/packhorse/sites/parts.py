@@ -136,6 +136,9 @@ ARCHIVE: dict[str, Key] = {
 MODULES: dict[str, Key] = {
     "system": choice("The module system.", ("lmod", "environment-modules"), "lmod"),
     "load": text("The command that loads a module (default: module load).", "module add"),
+    "conda": text(
+        "The command that activates a conda environment (default: conda activate).", "source activate"
+    ),
     "setup": texts(
         "Shell lines that define `module` in a shell that is not a login shell.", "source /etc/profile"
     ),

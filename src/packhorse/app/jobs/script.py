@@ -180,7 +180,9 @@ def _text(form: Form, request: Request, site: Site, partition: Partition, dialec
     modules = module_lines(site.modules.load, form.modules)
     if modules and not site.setup:
         modules = [*site.modules.setup, *modules]
-    environment = environment_lines(*job_form.environment_of(form.environment)) if form.environment else []
+    environment: list[str] = []
+    if form.environment:
+        environment = environment_lines(*job_form.environment_of(form.environment), site.modules.conda)
     return plain_script(
         Plain(
             about=tuple(_about(form, request, site, dialect)),
