@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from msgspec import Struct
 
@@ -64,6 +64,14 @@ def unchecked(site: Site, partition: str, gpus: int) -> Choice:
     return Choice(partition=Partition(name=partition, gpus=gpus), notes=(note,))
 
 
+def named_notes(site: Site, partition: Partition) -> Iterator[str]:
+    """Yield what to know of a partition that the user has named."""
+    if partition.by_request:
+        yield access_note(site, partition)
+    if all(partition.name != one.name for one in site.partitions):
+        yield f"partition {partition.name} of {site.name} is not verified: {partition.doubt}"
+
+
 def access_note(site: Site, partition: Partition) -> str:
     """Return that a partition is open only to some users."""
     users = f" (open to {partition.open_to})" if partition.open_to else ""
@@ -75,10 +83,9 @@ def _named(work: Work, site: Site, asked: Cluster) -> Choice:
     if partition is None:
         return Choice(partition=None, reasons=(no_such(site, asked.partition, write),))
     reasons = tuple(unfit(work, site, partition, asked))
-    notes: tuple[str, ...] = (access_note(site, partition),) if partition.by_request else ()
-    if all(partition.name != one.name for one in site.partitions):
-        notes += (f"partition {partition.name} of {site.name} is not verified: {partition.doubt}",)
-    return Choice(partition=None if reasons else partition, reasons=reasons, notes=notes)
+    return Choice(
+        partition=None if reasons else partition, reasons=reasons, notes=tuple(named_notes(site, partition))
+    )
 
 
 def no_such(site: Site, name: str, written: Callable[[str, str], str]) -> Reason:

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from packhorse.model.job import Request
 from packhorse.model.site import Partition, Site
-from packhorse.plan.choice import Choice, access_note, no_such, unchecked, undescribed
+from packhorse.plan.choice import Choice, named_notes, no_such, unchecked, undescribed
 from packhorse.plan.fit import Reason, What, Wording, at_most, elsewhere, no_account, size_limits
 from packhorse.text.amounts import counted, size, span
 
@@ -82,8 +82,9 @@ def _named(request: Request, site: Site) -> Choice:
     if partition is None:
         return Choice(partition=None, reasons=(no_such(site, request.partition, option),))
     reasons = tuple(_advised_limits(request, site, partition))
-    notes = (access_note(site, partition),) if partition.by_request else ()
-    return Choice(partition=None if reasons else partition, reasons=reasons, notes=notes)
+    return Choice(
+        partition=None if reasons else partition, reasons=reasons, notes=tuple(named_notes(site, partition))
+    )
 
 
 def _first_that_fits(request: Request, site: Site) -> Choice:
