@@ -197,3 +197,17 @@ def test_a_warm_process_that_is_killed_in_the_trial_is_tried_again(project: Proj
     assert (killed, process.returncode) == (1, 0), said
     assert project.rows("y") == list(range(40))
     assert "warm" in project.rows("ph_start")
+
+
+def test_threads_of_openblas_do_not_matter(project: Project) -> None:
+    """With several cores a task, NumPy starts threads when it is imported; they end before a fork."""
+    script = """
+        import json, sys
+        import numpy as np
+        a = np.random.default_rng(int(sys.argv[1])).normal(size=(300, 300))
+        print(json.dumps({"y": float(np.linalg.svd(a @ a, compute_uv=False).sum())}))
+        """
+    study(project, script, tasks=14, warm=True, resources={"cpus": 2}).run("-j1")
+    rows = project.rows("y", "ph_start")
+    assert {start for _, start in rows} == {"cold", "warm"}
+    assert len({y for y, _ in rows}) == 14

@@ -131,6 +131,19 @@ def has_threads():
     return False
 
 
+def end_at_fork():
+    """Fork once; tell whether the threads of this process have ended before that.
+
+    OpenBLAS ends its threads before a fork, and starts them again when they are needed (memory.c,
+    openblas_fork_handler), so that its process can be copied.
+    """
+    pid = os.fork()
+    if pid == 0:
+        os._exit(0)
+    os.waitpid(pid, 0)
+    return not has_threads()
+
+
 def has_children():
     """Tell whether this process has child processes."""
     try:
@@ -317,7 +330,7 @@ class Server(object):
                 stream.flush()
         if os.lseek(output, 0, os.SEEK_END):
             return "prints when it is imported"
-        if has_threads():
+        if has_threads() and not end_at_fork():
             return "starts a thread when it is imported"
         if has_children():
             return "starts a process when it is imported"
