@@ -16,6 +16,8 @@ def said(case: Case, home: Path, job: str) -> Iterator[list[str]]:
         if not name.endswith(".sh"):
             yield shlex.split(text)[2:]  # behind sbatch --parsable
     folder = next(home.rglob("waves"))
+    for mail in folder.glob("mail-begin.sh"):  # is filled when it is submitted
+        mail.write_text(mail.read_text().replace("{job}", job))
     yield from ([str(folder / name), "1", "3"] for name in case.shows if name.endswith(".sh"))
 
 

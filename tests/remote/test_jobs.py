@@ -66,8 +66,7 @@ def test_jobs_of_all_sites_and_those_that_cannot_be_reached(connected: Laptop, g
     shown = connected.run("jobs").stdout
     assert "key: 1 job\n" in shown
     assert f"  {job}  wrap  held" in shown
-    assert "not queried: bede, " in shown
-    assert ": not connected (packhorse connect SITE)\n" in shown
+    assert "not queried: both, code, push: not connected (packhorse connect SITE)\n" in shown
     both = connected.run("jobs", "code", "key").stdout
     assert "code: not connected to code; log in: packhorse connect code\n" in both
     assert "key: 1 job\n" in both

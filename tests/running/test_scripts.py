@@ -178,7 +178,7 @@ def test_a_task_above_its_memory_is_ended_and_told(project: Project) -> None:
     ).run(code=7)
     row = project.failure()
     assert (row["mb"], row["outcome"]) == ("300", "MEMORY")
-    assert "150 MiB" in row["cause"]
+    assert "more than the 150 MB of resources: memory" in row["cause"]
 
 
 def test_memory_of_tasks_is_theirs_and_not_the_launchers(project: Project) -> None:

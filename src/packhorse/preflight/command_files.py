@@ -77,7 +77,9 @@ def _like(script: str, names: Iterable[str]) -> str:
 
 def _unused(study: Study, files: Sequence[SnapshotFile]) -> list[str]:
     """Return a note on each parameter that no placeholder has, where no file of the project reads parameters itself."""
-    names = [name for factor in study.factors for name in factor.names]
+    # The index of a resample is there to give each task a seed, and a chunk has three names of which one may be enough.
+    factors = [factor for factor in study.factors if not factor.resample and not factor.chunks]
+    names = [name for factor in factors for name in factor.names]
     result = study.result
     templates = [
         *study.command,

@@ -305,8 +305,8 @@ def _jobs(
         return None
     queue = Queue(cluster.site, store.transport)
     found = job_state(run, queue, queue.jobs())
-    if found.alive and found.asked < submissions.stopped_at():
-        found = job_state(run, queue, queue.jobs(0))  # the cached reply is older than the stop
+    if found.alive and (submissions.cancelled or found.asked < submissions.stopped_at()):
+        found = job_state(run, queue, queue.jobs(0))  # the cached reply may be older than the end of the jobs
     state: str = "waiting" if found.state == "following" else found.state
     gone = found.state == "gone"
     if progress == "complete":
