@@ -353,6 +353,7 @@ def test_what_only_the_merge_reads_counts_as_failed_everywhere(project: Project)
     assert status["causes"][0]["examples"] == [2]
     assert "npy result cannot be read" in status["causes"][0]["message"]
     assert "npy result cannot be read" in project.command("logs", "--failed")
+    assert "has no result: the npy result cannot be read" in project.command("try", "--where", "n=3", code=1)
     explained = json.loads(project.command("explain", "--task", "2", "--json"))
     assert (explained["state"], explained["record"]["cause"]) == ("FAILED", status["causes"][0]["message"])
     project.study(command="python sim.py {n}", parameters={"n": [1, 2, 3, 4]}, result="x.npy").run(code=7)

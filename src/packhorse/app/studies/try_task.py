@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
+from msgspec.structs import replace
 
 from packhorse.execution.preparation import prepare
 from packhorse.execution.work_file import work_file
@@ -49,9 +50,15 @@ def try_task(study: str, task: int | None, where: Sequence[str]) -> tuple[int, l
         work = run.marked_work(work_file(source, prepared, plan, space))
         sandbox = create_sandbox(work, run.path, Path(scratch) / "place")
         trial = run_in_foreground(sandbox, space.frozen, index)
+        rows: list[Row] = []
+        if not trial.cause and not trial.status:
+            try:
+                rows = _rows(trial, index, source.study)
+            except UnreadableError as error:
+                trial = replace(trial, cause=str(error))
         lines = _lines(trial, index, space)
         if not trial.cause and not trial.status:
-            lines += _table_lines(trial, space, index, source.study)
+            lines += _table_lines(trial, rows, space, index, source.study)
         return trial.status or (1 if trial.cause else 0), lines
 
 
@@ -72,7 +79,7 @@ def _lines(trial: Trial, index: int, space: ParameterSpace) -> list[str]:
     return rows
 
 
-def _table_lines(trial: Trial, space: ParameterSpace, index: int, study: Study) -> list[str]:
+def _table_lines(trial: Trial, rows: list[Row], space: ParameterSpace, index: int, study: Study) -> list[str]:
     """Return the row of a task as it will be in the table."""
     if study.result.kind == "none":
         return []
@@ -80,10 +87,6 @@ def _table_lines(trial: Trial, space: ParameterSpace, index: int, study: Study) 
     first.update(space.texts(index))
     if space.replicates > 1:
         first["replicate"] = str(index % space.replicates)
-    try:
-        rows = _rows(trial, index, study)
-    except UnreadableError as error:
-        return [f"its result cannot be read for the table: {error}"]
     if not rows:
         why = "no JSON object on the last printed line" if trial.result is None else "no rows"
         return [f"no result for the table: {why}; to name the file that the task writes: result: FILE"]
