@@ -40,7 +40,9 @@ def merge_table(
 def own_readers(run: RunDirectory) -> Readers:
     """Return the readers of R files, and of pickles if the newest wave was run with --trust-pickle."""
     waves = run.waves()
-    trusted = bool(waves) and run.work(waves[-1])["result"].get("trust_pickle") and is_private(run.path)
+    trusted = (
+        bool(waves) and run.work(waves[-1]).get("result", {}).get("trust_pickle") and is_private(run.path)
+    )
     return Readers(r=read_r_files, pickle=read_pickle if trusted else None)
 
 
