@@ -179,3 +179,11 @@ def test_a_task_can_be_repeated_by_hand(tmp_path: Path, packhorse: Command) -> N
         check=False,
     )
     assert json.loads(again.stdout) == {"n": 10, "seed": said["seed"]}, again.stderr
+
+
+def test_a_study_by_a_wrong_name_is_answered_with_the_one_beside_it(
+    tmp_path: Path, packhorse: Command
+) -> None:
+    (tmp_path / "study.yaml").write_text("command: 'true'\n")
+    assert "there is study.yaml" in packhorse("run", "study.yml", cwd=tmp_path).stderr
+    assert "packhorse init SCRIPT" in packhorse("run", "model.yaml", cwd=tmp_path).stderr

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 import re
 from collections.abc import Iterable
@@ -50,7 +51,9 @@ def from_file(file: str | Path, site: str | None = None) -> Source:
     try:
         raw = path.read_bytes()
     except FileNotFoundError:
-        hint = "to write one: packhorse init SCRIPT"
+        beside = sorted(one.name for one in path.parent.glob("*.y*ml"))
+        near = difflib.get_close_matches(path.name, beside, n=1, cutoff=0.8)
+        hint = f"there is {near[0]}" if near else "to write one: packhorse init SCRIPT"
         raise UsageError(f"no study {path}", hint) from None
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror}") from None
