@@ -196,10 +196,13 @@ class Slurm:
         if answer.status != 0 and isinstance(newest, NoReply):
             return newest
         known = accounting.endings(answer.stdout, accounting.MORE) if answer.status == 0 else []
-        places = {(ended.job, ended.element) for ended in known}
         seen = [] if isinstance(newest, NoReply) else newest
         alive = {(job.job, job.element) for job in seen if job.state != "GONE"}
         fresh = [accounting.of_queue(job) for job in seen if job.state == "GONE"]
+        # A slurmctld that was killed may give the last number once more, and sacct then knows the job before it alone.
+        started = {(job.job, job.element): job.start for job in seen if job.state == "GONE"}
+        known = [ended for ended in known if ended.end >= started.get((ended.job, ended.element), "")]
+        places = {(ended.job, ended.element) for ended in known}
         return [
             *(ended for ended in known if (ended.job, ended.element) not in alive),
             *(ended for ended in fresh if (ended.job, ended.element) not in places),
