@@ -19,7 +19,9 @@ ROLES = ("parent", "worker", "slot", "task")
 MORE = 2  # kills in a round beside one of each kind
 TASKS = 240
 STARTS = 12  # of the command, after which a round that is not over is stuck
-LONG = [n for n in range(TASKS // 3) if n % 40 == 0]  # of `long`: these write until their time limit ends them
+LONG = [
+    n for n in range(TASKS // 3) if n % 40 == 0
+]  # of `long`: these write until their time limit ends them
 LINES = "".join(f"line {number}\n" for number in range(100))  # that each of them has written long before
 WORK = {
     # 17 significant digits of awk would hide nothing: the value is the seed itself, as text and as number.
@@ -190,7 +192,6 @@ class Round:
             else:
                 self.process = self.start()
         raise AssertionError("\n".join(self.said))
-
 
     def failed(self) -> list[dict[str, str]]:
         """Return the failed tasks, apart from those of `long` that are to be ended by their time limit."""
