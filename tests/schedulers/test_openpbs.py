@@ -492,12 +492,12 @@ def test_a_users_script_may_ask_for_an_array_and_wait() -> None:
         "a.sh",
         "1",
     ]
-    assert PBS.head_option_words(HeadOptions(partition="short", seconds=90)) == [
+    assert PBS.head_option_argv(HeadOptions(partition="short", seconds=90)) == [
         "-qshort",
         "-lwalltime=00:01:30",
     ]
     with pytest.raises(UsageError, match="cannot overrule the memory"):
-        PBS.head_option_words(HeadOptions(memory=2048))
+        PBS.head_option_argv(HeadOptions(memory=2048))
 
 
 def test_where_a_job_works_and_writes() -> None:

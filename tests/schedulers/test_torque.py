@@ -545,14 +545,14 @@ def test_a_users_script_may_ask_for_an_array_and_wait() -> None:
         "a.sh",
     ]
     wanted = HeadOptions(partition="short", account="lab", qos="high", seconds=1800, memory=2048)
-    assert TORQUE.head_option_words(wanted) == [
+    assert TORQUE.head_option_argv(wanted) == [
         "-qshort",
         "-Alab",
         "-lwalltime=00:30:00",
         "-lqos=high",
         "-lmem=2048mb",
     ]
-    assert TORQUE.head_option_words(HeadOptions()) == []
+    assert TORQUE.head_option_argv(HeadOptions()) == []
 
 
 def test_a_jobs_number_is_told_from_its_elements() -> None:

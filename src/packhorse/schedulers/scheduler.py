@@ -96,7 +96,7 @@ class Scheduler(Protocol):
     def submit_script_argv(self, script: str, arguments: list[str], token: str, name: str = "") -> list[str]:
         """Return the argv that submits a user's script, whose own header says what it asks for."""
 
-    def head_option_words(self, wanted: HeadOptions) -> list[str]:
+    def head_option_argv(self, wanted: HeadOptions) -> list[str]:
         """Return the options of a submission that overrule those in the script's head.
 
         Raises UsageError for one that this scheduler cannot overrule.

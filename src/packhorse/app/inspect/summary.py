@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from msgspec import Meta, Struct
+from msgspec import Meta
 
 from packhorse.model.errors import RunError
 from packhorse.model.json_output import JsonOutput
@@ -16,7 +16,7 @@ from packhorse.rundata.outcomes import frozen_study
 from packhorse.rundir.directory import find_run
 
 if TYPE_CHECKING:
-    import polars as pl
+    from packhorse.results.summary import RunSummary
 
 
 class SummaryTable(JsonOutput, frozen=True, kw_only=True, tag="packhorse-summary/1"):
@@ -32,26 +32,6 @@ class SummaryTable(JsonOutput, frozen=True, kw_only=True, tag="packhorse-summary
     ] = ()
 
 
-class RunSummary(Struct, frozen=True):
-    """Statistics of each point, and the same over all points where there are several."""
-
-    points: pl.DataFrame
-    over_all: pl.DataFrame | None
-
-    def lines(self) -> list[str]:
-        """Return both as one table of text."""
-        import polars as pl
-
-        from packhorse.results.table_files import frame_lines
-
-        if self.over_all is None:
-            return frame_lines(self.points)
-        groups = self.points.columns[: -len(self.over_all.columns)]
-        labels = [pl.lit("all" if at == 0 else "").alias(name) for at, name in enumerate(groups)]
-        points = self.points.with_columns(pl.col(groups).cast(pl.String))
-        return frame_lines(pl.concat([points, self.over_all.select(*labels, pl.all())]))
-
-
 def summarise_run(
     where: Path,
     name: str | None,
@@ -63,7 +43,7 @@ def summarise_run(
     """Return the summary of a run's table, as requested or as its study defines it."""
     import polars as pl
 
-    from packhorse.results.summary import summarise
+    from packhorse.results.summary import summarise_points
 
     run = find_run(where, name)
     table = run.path / "results.parquet"
@@ -82,14 +62,4 @@ def summarise_run(
     factors = [axis.names for axis in space.arithmetic.axes if axis.count > 1 and not axis.resample]
     names = list(by or defaults.by or [name for group in factors for name in group])
     columns, chosen = tuple(of or defaults.of), tuple(quantiles or defaults.quantiles)
-    points = summarise(frame, names, columns, chosen)
-    column = points.columns[len(names)]
-    columns = tuple(points[column].unique(maintain_order=True))
-    several = len(points) > len(columns)
-    if not several:
-        return RunSummary(points, None)
-    over_all = summarise(frame, (), columns, chosen)
-    over_all.columns = points.columns[
-        len(names) :
-    ]  # a statistic with the name of a parameter has another one
-    return RunSummary(points, over_all)
+    return summarise_points(frame, names, columns, chosen)

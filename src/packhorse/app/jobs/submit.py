@@ -82,7 +82,7 @@ def submit(
 ) -> tuple[RunDirectory, ScriptJob]:
     """Submit a script and return its run; where it cannot run, raise UsageError or RunError before any upload."""
     site = with_jobs(site_name, here)
-    overruling = scheduler(site.scheduler).head_option_words(options.head)
+    overruling = scheduler(site.scheduler).head_option_argv(options.head)
     script = checked(path, site, here, reporter, options.head)
     queue = Queue(site, transport_for(site))
     name = options.name or path.stem

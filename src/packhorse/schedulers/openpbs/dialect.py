@@ -74,7 +74,7 @@ class OpenPBS(PBS):
         """Return the argv that submits a user's script, whose own header says what it asks for."""
         return options.user_script(script, arguments, token, name)
 
-    def head_option_words(self, wanted: HeadOptions) -> list[str]:
+    def head_option_argv(self, wanted: HeadOptions) -> list[str]:
         """Return the options of qsub that overrule those in the script's head."""
         return options.head_options(wanted)
 

@@ -42,10 +42,10 @@ def header_lines(
 
 def head_options(options: HeadOptions) -> list[str]:
     """Return the options of qsub that overrule those in a script's head, apart from memory."""
-    words = [f"-q{options.partition}"] if options.partition else []
-    words += [f"-A{options.account}"] if options.account else []
+    argv = [f"-q{options.partition}"] if options.partition else []
+    argv += [f"-A{options.account}"] if options.account else []
     time = [] if options.seconds is None else [f"walltime={clock(max(60, options.seconds))}"]
-    return words + [f"-l{resource}" for resource in [*time, *([f"qos={options.qos}"] if options.qos else [])]]
+    return argv + [f"-l{resource}" for resource in [*time, *([f"qos={options.qos}"] if options.qos else [])]]
 
 
 def node_memory(request: Request) -> int | None:

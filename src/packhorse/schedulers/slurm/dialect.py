@@ -194,7 +194,7 @@ class Slurm:
         named = [f"--job-name={name}"] if name else []
         return ["sbatch", "--parsable", f"--comment={token}", *named, script, *arguments]
 
-    def head_option_words(self, wanted: HeadOptions) -> list[str]:
+    def head_option_argv(self, wanted: HeadOptions) -> list[str]:
         """Return the options of sbatch that overrule those in the script's head."""
         return options.head_options(wanted)
 

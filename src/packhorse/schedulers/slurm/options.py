@@ -31,14 +31,14 @@ def submission(script: str, arguments: list[str], request: Request, last: str) -
 
 def head_options(options: HeadOptions) -> list[str]:
     """Return the options of sbatch that overrule those in a script's head."""
-    words = {
+    wanted: dict[str, str | None] = {
         "--partition=": options.partition or None,
         "--account=": options.account or None,
         "--qos=": options.qos or None,
         "--time=": None if options.seconds is None else written_time(max(60, options.seconds)),
         "--mem=": None if options.memory is None else f"{options.memory}M",
     }
-    return [f"{name}{value}" for name, value in _set_options(words)]
+    return [f"{name}{value}" for name, value in _set_options(wanted)]
 
 
 def _set_options(options: dict[str, str | None]) -> list[tuple[str, str]]:
