@@ -14,6 +14,7 @@ from packhorse import task
 from packhorse.cli.commands import COMMANDS, packhorse
 from packhorse.cli.json_schemas import json_schema
 from packhorse.cli.json_types import JSON_TYPES
+from packhorse.diagnose.kinds import KINDS
 from packhorse.lint.check import RULES
 from packhorse.model import errors
 from packhorse.sites.keys import SITE
@@ -104,6 +105,7 @@ def pages() -> dict[str, str]:
         "environment.md": "\n".join(environment_page()) + "\n",
         "json.md": "\n".join(json_page()) + "\n",
         "lint.md": "\n".join(lint_page()) + "\n",
+        "diagnose.md": "\n".join(diagnose_page()) + "\n",
     }
 
 
@@ -112,7 +114,7 @@ def head(title: str, *about: str) -> list[str]:
     return [MADE, f"# {title}", "", *about, ""]
 
 
-# --- The rules of lint ---
+# --- The rules of lint, the kinds of causes ---
 
 
 def lint_page() -> Iterator[str]:
@@ -130,6 +132,18 @@ def lint_page() -> Iterator[str]:
         yield f"| [{rule.id}](#{rule.id.lower()}) | {severity} | {rule.reason} | {fix} |"
     for rule in rules:
         yield from ("", f"## {rule.id}", "", f"**{rule.reason}** ({rule.severity})", "", rule.page)
+
+
+def diagnose_page() -> Iterator[str]:
+    """Yield every kind of cause that diagnose knows."""
+    yield from head(
+        "Causes of failures",
+        "What `packhorse diagnose` finds. [How to use it](../how-to/diagnose.md).",
+    )
+    yield from ("| kind | cause | what to do | sure |", "|---|---|---|---|")
+    for kind in KINDS:
+        cells = [re.sub(r" ?\{+\w*[^}]*\}+", "", text).replace("|", "\\|") for text in (kind.sentence, kind.remedy)]
+        yield f"| {kind.id} | {cells[0]} | {cells[1]} | {kind.sure} |"
 
 
 # --- The command line ---

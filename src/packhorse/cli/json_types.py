@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from packhorse.app.inspect.collect import CollectedTable
+from packhorse.app.inspect.diagnose import Diagnosis
 from packhorse.app.inspect.doctor import Checkup
 from packhorse.app.inspect.efficiency import EfficiencyReport
 from packhorse.app.inspect.explain import Explanation
@@ -42,6 +43,7 @@ JSON_TYPES: dict[str, tuple[type[Any], ...]] = {
     "get": (TransferredPath,),
     "runs": (Runs,),
     "logs": (Logs, JobLogs),
+    "diagnose": (Diagnosis,),
     "explain": (Explanation,),
     "collect": (CollectedTable,),
     "summary": (SummaryTable,),
