@@ -56,7 +56,7 @@ local({
       value <- arguments[[name]]
       arguments[[name]] <- as.vector(if (is.null(value)) NA else value, given$types[[name]])
     }
-    key <- .packhorse$md5(.packhorse$write_json(list(arguments[names(given$types)], replicate)))
+    key <- .packhorse$md5(.packhorse$point_key(arguments[names(given$types)], replicate))
     if (given$replicate) arguments$replicate <- replicate
     ph_seed()
     one <- record(arguments)

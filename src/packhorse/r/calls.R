@@ -50,11 +50,11 @@ run_command <- function(set, words) {
     env <- paste0(c("R_LIBS=", "PATH="), shQuote(c(libraries, paste(R.home("bin"), Sys.getenv("PATH"), sep = .Platform$path.sep))))
   }
   status <- suppressWarnings(system2(command, shQuote(words), stdout = output, stderr = "", env = env))
-  if (status %in% c(130, 2)) {
-    if (status == 130) stop(paste("interrupted; finished tasks are kept, and the same call in R continues"), call. = FALSE)
-  }
   lines <- readLines(output, warn = FALSE)
   reply <- if (length(lines)) tryCatch(.packhorse$read_json(lines[length(lines)]), error = function(e) NULL)
+  if (length(reply$stopped) && nzchar(reply$stopped)) {
+    stop("stopped (", reply$stopped, "); finished calls are kept, and the same call in R continues", call. = FALSE)
+  }
   list(status = status, reply = reply)
 }
 

@@ -49,7 +49,7 @@ capture <- function(f, values = list(), export = character()) {
     visit(value)
   }
   visit <- function(value) {
-    if (is.list(value) && !is.data.frame(value)) for (one in value) if (is.function(one)) visit(one)
+    if (is.list(value) && !is.object(value)) for (one in value) if (is.function(one) || is.list(one)) visit(one)
     if (!is.function(value) || is.primitive(value)) return()
     env <- environment(value)
     if (isNamespace(env) || any(vapply(seen, identical, NA, value))) return()

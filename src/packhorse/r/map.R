@@ -39,7 +39,7 @@ ph_map <- function(f, params = list(), site = NULL, replicates = 1, seed = 0, er
   table <- cbind(points[rows, , drop = FALSE], replicate = rep(seq_len(replicates) - 1L, nrow(points)))
   row.names(table) <- NULL
   keys <- .packhorse$md5(vapply(seq_along(rows), function(i) {
-    .packhorse$write_json(list(lapply(points, function(column) column[[rows[i]]]), table$replicate[i]))
+    .packhorse$point_key(lapply(points, function(column) column[[rows[i]]]), table$replicate[i])
   }, ""))
   run <- function(set) run_study(folder, study, keys, set)
   take <- function(found) {

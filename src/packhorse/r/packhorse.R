@@ -365,6 +365,10 @@ local({
     for (i in seq_along(texts)) writeLines(enc2utf8(texts[[i]]), files[i], useBytes = TRUE)
     unname(tools::md5sum(files))
   }
+  # The name of the value of a point in files of ph_map.
+  .packhorse$point_key <- function(params, replicate) {
+    .packhorse$write_json(list(if (length(params)) params, replicate))
+  }
   .packhorse$lecuyer_state <- lecuyer_state
   .packhorse$read_json <- read_json
   .packhorse$write_json <- write_json
