@@ -140,16 +140,15 @@ class KeyPart(object):
         self.name = axis.names[at]
         self.known: "dict[int, str]" = {}  # level -> text, since tasks share levels
         # A range is computed faster than it is remembered, and has a level for each task.
-        is_range = axis.range is not None and [type(part) for part in axis.range[:2]] == [int, int]
-        self.template = quoted(self.name).replace("%", "%%") if is_range else ""
-        if self.template:
+        self.template = ""
+        if axis.range is not None and [type(part) for part in axis.range[:2]] == [int, int]:
             self.start, self.step = axis.range[:2]
-            self.template = '[%s,"number",%%d]' % self.template
+            self.template = '[%s,"number",%%d]' % quoted(self.name).replace("%", "%%")
 
     def text(self, level: int) -> str:
         """Return the text at a level."""
         if self.template:
-            return self.template % (self.start + self.step * level)
+            return str(self.template % (self.start + self.step * level))
         text = self.known.get(level)
         if text is None:
             text = canonical(self.name, self.axis.values(level)[self.at])
@@ -171,7 +170,11 @@ class Space(object):
             self.points *= axis.count
         self.names = [name for axis in self.axes for name in axis.names]
         self.spelled = [(number, axis.written) for number, axis in enumerate(self.axes) if axis.written]
-        parts = [KeyPart(number, axis, at) for number, axis in enumerate(self.axes) for at in range(len(axis.names))]
+        parts = [
+            KeyPart(number, axis, at)
+            for number, axis in enumerate(self.axes)
+            for at in range(len(axis.names))
+        ]
         parts.sort(key=lambda part: part.name)
         self._parts = [(part.number, part.text) for part in parts]
         self._seeded = [

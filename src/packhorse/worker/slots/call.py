@@ -4,7 +4,6 @@ import json
 import sys
 import time
 import traceback
-from json.encoder import c_make_encoder as make_encoder
 from json.encoder import encode_basestring
 
 from packhorse.task_values import plain
@@ -26,7 +25,8 @@ ENCODER = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, default=pl
 # What JSONEncoder makes anew for each value, which takes longer than to encode a small one. The dict holds the
 # containers that are being encoded, by which circular references are found.
 OPEN: "dict[int, Any]" = {}
-CHUNKS: "Any" = make_encoder and make_encoder(
+MAKE_ENCODER: "Any" = getattr(json.encoder, "c_make_encoder", None)
+CHUNKS: "Any" = MAKE_ENCODER and MAKE_ENCODER(
     OPEN, plain, encode_basestring, None, ":", ",", False, False, True
 )
 

@@ -63,14 +63,12 @@ class CallReporter(Reporter):
         ).encode("ascii")
         none, some = template + b"}", template + b',"json":%b}'
         lines = []
-        total = longest = 0.0
+        walls = [call[3] for call in self.calls]
+        total = sum(walls)
         for index, seed, begin, wall, result in self.calls:
             if result == b"null":
                 rest = none % (index, seed, begin, wall, wall * share)
             else:
                 rest = some % (index, seed, begin, wall, wall * share, result)
             lines.append(b'{"crc":"%08x"%b\n' % (crc32(rest), rest))
-            total += wall
-            if wall > longest:
-                longest = wall
-        return successes_message(b"".join(lines), len(lines), total, total * share, longest)
+        return successes_message(b"".join(lines), len(lines), total, total * share, max(walls))

@@ -81,7 +81,9 @@ class FunctionServer(object):
         self.number = number
         self.reporter = CallReporter(channel, number)
         self.variable = TaskVariable()
-        self.exact = True  # whether the processor time of a call is measured by itself: the last one was not short
+        self.exact = (
+            True  # whether the processor time of a call is measured by itself: the last one was not short
+        )
         self.seeding = Seeding()
         finder: "Any" = self.seeding
         sys.meta_path.insert(0, finder)

@@ -6,8 +6,10 @@ from packhorse.worker.tasks.environment import LONGEST
 
 try:
     import ctypes
+
+    HAS_CTYPES = True
 except ImportError:  # a Python built without libffi
-    ctypes = None  # type: ignore[assignment]
+    HAS_CTYPES = False
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,13 +29,15 @@ class TaskVariable(object):
     def __init__(self) -> None:
         self.known: "dict[bytes, bytes] | None" = getattr(os.environ, "_data", None)
         self.library: "Any" = None
-        if ctypes is None or type(self.known) is not dict:
+        if not HAS_CTYPES or type(self.known) is not dict:
             return
         self.library = ctypes.CDLL(None)
         self.library.malloc.restype = ctypes.c_void_p
         self.library.malloc.argtypes = [ctypes.c_size_t]
         self.library.putenv.argtypes = [ctypes.c_void_p]
-        self.address = self.library.malloc(LONGEST)  # never freed, as the environment refers to it until the end
+        self.address = self.library.malloc(
+            LONGEST
+        )  # never freed, as the environment refers to it until the end
         if not self.address:
             raise MemoryError
         self.text = memoryview((ctypes.c_char * LONGEST).from_address(self.address)).cast("B")
