@@ -16,7 +16,7 @@ def parameter_columns(space: ParameterSpace, index: pl.Series) -> list[pl.Series
     """Return a column for each parameter of these tasks, computed from their indices."""
     import polars as pl
 
-    # Where nothing is to be computed, columns share their memory with the index.
+    # Where nothing must be computed, columns share their memory with the index.
     point = index // space.replicates if space.replicates > 1 else index
     columns: list[pl.Series] = []
     axes = list(space.arithmetic.axes)
