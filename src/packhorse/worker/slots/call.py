@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 TEXT = frozenset([str])
 SIMPLE = frozenset([bool, int, float, str, type(None)])
 ENCODER = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, default=plain)
-# What JSONEncoder makes anew for each value, which takes longer than to encode a small one. The dict holds the
+# JSONEncoder makes this for each value, which takes longer than to encode a small one. The dict holds the
 # containers that are being encoded, by which circular references are found.
 OPEN: "dict[int, Any]" = {}
 MAKE_ENCODER: "Any" = getattr(json.encoder, "c_make_encoder", None)
