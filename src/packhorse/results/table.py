@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec.structs import replace
 
 from packhorse.model.errors import RunError
+from packhorse.model.plan import Plan
 from packhorse.model.space import ParameterSpace
 from packhorse.model.study import Result, Study
 from packhorse.results.bookkeeping import BOOKKEEPING, Book
@@ -110,13 +111,13 @@ def merge_results(
     directory: Path,
     *,
     study: Study | None = None,
-    codes: Collection[str] = (),
+    latest: Plan | None = None,
     readers: Readers | None = None,
 ) -> MergeReport:
     """Write results.parquet, results.csv and failures.csv into a directory, each atomically.
 
-    `codes` are the digests of the current code, and of others that count as it: the column ph_code is written
-    if any task has another one.
+    `latest` is the newest plan. The column ph_code is written if any task has other code than it, or than code that
+    counts as the same. Where scripts set their own seeds, the column seed of the files is empty.
     """
     import packhorse.results.load_polars  # noqa: F401 - before polars is imported anywhere
 
@@ -134,9 +135,13 @@ def merge_results(
         gathered = _gather(fold, reading, clashes, numeric)
     if not gathered.columns.columns:
         gathered.without.clear()  # no task has a result, so their records are the table
-    table, renamed = _table(space, gathered, set(codes) - {""})
+    codes = {latest.code, *latest.same_code} if latest is not None else set()
+    table, renamed = _table(space, gathered, codes - {""})
     files = [directory / name for name in ("results.parquet", "results.csv", "failures.csv")]
-    writers = (table.write_parquet, table.write_csv, _failures(space, fold, gathered).write_csv)
+    shown, failures = table, _failures(space, fold, gathered)
+    if latest is not None and latest.own_seeds:
+        shown, failures = _without_seeds(table), _without_seeds(failures)
+    writers = (shown.write_parquet, shown.write_csv, failures.write_csv)
     with ThreadPoolExecutor() as pool:  # each waits for the disk, and polars releases the GIL
         list(pool.map(write_whole, files, writers))
     return MergeReport(
@@ -319,6 +324,12 @@ def _table(
     return table, {
         escape_surrogates(old): new for old, new in chosen.items() if escape_surrogates(old) != new
     }
+
+
+def _without_seeds(frame: pl.DataFrame) -> pl.DataFrame:
+    import polars as pl
+
+    return frame.with_columns(pl.lit(None, pl.Int64).alias("seed")) if "seed" in frame.columns else frame
 
 
 def _order(gathered: _Gathered, index: pl.Series) -> pl.Series | None:
