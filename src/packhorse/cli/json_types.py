@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from packhorse.app.inspect.collect import CollectedTable
-from packhorse.app.inspect.diagnose import Diagnosis
 from packhorse.app.inspect.doctor import Checkup
 from packhorse.app.inspect.efficiency import EfficiencyReport
 from packhorse.app.inspect.explain import Explanation
@@ -14,6 +13,7 @@ from packhorse.app.inspect.provenance import Provenance
 from packhorse.app.inspect.runs import Runs
 from packhorse.app.inspect.status import NoRuns, RunStatus, ScriptJobStatus
 from packhorse.app.inspect.summary import SummaryTable
+from packhorse.app.jobs.diagnose import Diagnosis
 from packhorse.app.jobs.jobs import JobList
 from packhorse.app.jobs.lint import LintReport
 from packhorse.app.jobs.queues import SiteQueues

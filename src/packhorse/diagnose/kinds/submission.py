@@ -10,7 +10,7 @@ KINDS = (
             r"Invalid partition name specified",
             r"qsub: (?:submit error \()?Unknown queue",
         ),
-        sentence="The site has no partition {name} of this name.",
+        sentence="The partition {name} does not exist at this site.",
         remedy="packhorse queues SITE lists its partitions.",
         change="partition",
     ),

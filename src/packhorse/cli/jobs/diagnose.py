@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from packhorse.app.inspect.diagnose import Cause, Diagnosis, diagnose
+from packhorse.app.jobs.diagnose import Cause, Diagnosis, diagnose
 from packhorse.cli.output import json_option, note, print_json, say
 
 

@@ -6,12 +6,12 @@ import difflib
 import re
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
+from itertools import islice
 from pathlib import Path
 from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from packhorse.app.inspect.logs import logs
 from packhorse.app.jobs.lint import LintOptions, lint, script_text
 from packhorse.cluster.job_lookup import JobReference, find_job_reference, job_outputs, open_queue
 from packhorse.cluster.job_table import RunNames
@@ -26,6 +26,10 @@ from packhorse.model.json_output import JsonOutput
 from packhorse.model.site import Site
 from packhorse.project.sites import find_site, site_here
 from packhorse.remote.file_tail import output_tail
+from packhorse.remote.last_known import fetch_or_note
+from packhorse.remote.open_store import open_store
+from packhorse.rundata.outcomes import latest_outcomes
+from packhorse.rundata.task_log import last_attempt, printed
 from packhorse.rundir.directory import RunDirectory, find_run
 from packhorse.rundir.submissions import read_script_job
 from packhorse.runtime.dialogue import run_dialogue
@@ -78,7 +82,7 @@ def diagnose(subject: str, site_name: str, here: Path) -> Diagnosis:
     elif reference := _job(subject, site_name, here):
         evidence = _of_job(reference)
     else:
-        evidence = _of_run(_run(subject, here), here)
+        evidence = _of_run(_run(subject, here))
     evidence.site = evidence.site or site
     found = causes(evidence.logs, evidence.job, evidence.script)
     rows = [_cause(one, evidence) for one in found] or list(_lint_errors(evidence, here))
@@ -218,17 +222,23 @@ def _read_job(reference: JobReference, evidence: Evidence) -> None:
 # --- Runs ---
 
 
-def _of_run(run: RunDirectory, here: Path) -> Evidence:
+def _of_run(run: RunDirectory) -> Evidence:
     if read_script_job(run) is not None:
         reference = script_job_reference(run)
         assert reference is not None
         return _of_job(reference)
-    found = logs(here, str(run.path), None, (), failed=True)
-    notes = [note for note in (found.note, found.why) if note]
-    states = [log.state for log in found.logs]
+    store = open_store(run)
+    note = fetch_or_note(store, store.fetch_records)
+    outcomes = latest_outcomes(run)
+    ranges = outcomes.fold.ranges("FAILED", "TIMEOUT", "MEMORY", "UNFINISHED")
+    failed = list(islice((index for first, end in ranges for index in range(first, end)), FILES))
+    states = [outcomes.fold.state(index) for index in failed]
     state = next((_STATES[one] for one in states if one in _STATES), "failed" if states else "")
-    evidence = Evidence(notes=notes, job=JobFacts(state=state) if state else None)
-    evidence.logs = [Log(f"task {log.task}", log.text) for log in found.logs[:FILES]]
+    evidence = Evidence(notes=[note] if note else [], job=JobFacts(state=state) if state else None)
+    for index in failed:
+        attempt = last_attempt(outcomes, index)
+        text = (printed(run, *attempt) or attempt[1].cause or "") if attempt else ""
+        evidence.logs.append(Log(f"task {index}", text))
     return evidence
 
 
