@@ -17,6 +17,7 @@ MOST = 12  # modules of a folder, beside __init__
 
 # Commands without a use case: they only print what another module knows.
 ONLY_PRINT = {
+    "r": "the path of a file of the package",
     "completion": "click makes the text",
     "schema": "study.schema makes the object",
     "sites schema": "sites.keys makes the object",
