@@ -161,3 +161,16 @@ def test_a_draft_without_its_values_does_not_start(project: Path) -> None:
     with pytest.raises(StudyError, match="'n' has no value yet") as caught:
         from_file(project / "study.yaml")
     assert caught.value.where.endswith("study.yaml:8")
+
+
+@pytest.mark.parametrize(("used", "taken"), [(8, 8), (2, 4)])
+def test_cores_of_the_job_script_and_of_the_script_that_differ(project: Path, used: int, taken: int) -> None:
+    (project / "array_test.py").write_text(
+        f"from multiprocessing import Pool\npool = Pool({used})\n{ARRAY_TEST}"
+    )
+    _, text = init(project, "array_test.py")
+    assert (
+        f"# jobs/array_test.sh asks for 4 cores, but array_test.py, line 2, uses {used} cores."
+        " Let them be equal; the larger number is taken here.\n"
+        f"resources: {{cpus: {taken}, memory: 2000 MB, time: 10 min}}  # as in jobs/array_test.sh\n"
+    ) in text

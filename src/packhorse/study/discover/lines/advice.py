@@ -94,15 +94,16 @@ def resource_lines(discovered: Discovered) -> list[str]:
     request, cores = discovered.request, discovered.cores
     name = one_line(discovered.script)
     lines = []
-    parts = {"cpus": str(max(request.cpus, 0) or "") if request else ""}
+    stated = max(request.cpus, 0) if request else 0
     source = f"as in {one_line(request.source)}" if request else ""
-    if cores.count > int(parts["cpus"] or 1):
-        parts["cpus"], source = (
-            str(cores.count),
-            f"{name}, line {cores.line}, uses {counted(cores.count, 'core')}",
-        )
-    if parts["cpus"] == "1":
-        parts["cpus"] = ""
+    uses = f"{name}, line {cores.line}, uses {counted(cores.count, 'core')}"
+    if request and stated and cores.count not in {0, stated}:
+        asks = f"{one_line(request.source)} asks for {counted(stated, 'core')}"
+        lines.append(f"# {asks}, but {uses}. Let them be equal; the larger number is taken here.")
+    elif cores.count > max(stated, 1):
+        source = "; ".join(filter(None, [source, uses]))
+    most = max(stated, cores.count)
+    parts = {"cpus": str(most) if most > 1 else ""}
     if request and request.memory:
         parts["memory"] = size(request.memory)
     if request and request.seconds:
