@@ -13,7 +13,7 @@ from typing import Any
 from packhorse.worker import process
 from packhorse.worker.warm.command import Cold, understand
 from packhorse.worker.warm.proof import FILE, content_of, verdict
-from packhorse.worker.warm.starts import new_process
+from packhorse.worker.warm.starts import new_process, package_of
 from packhorse.worker.warm.warm_process import Unfit, WarmProcess
 
 
@@ -128,15 +128,16 @@ class Slot:
     def warm(self, modules: list[str]) -> list[str]:
         """Warm a process, leaving out packages that make it unfit; return these."""
         left_out: list[str] = []
+        command = understand(self.argv, self.program)
         while True:
             self.begin()
             assert self.server is not None
             try:
-                kept = [name for name in modules if name.partition(".")[0] not in left_out]
+                kept = [name for name in modules if package_of(command, name) not in left_out]
                 self.server.warm(kept, str(self.work))
             except Unfit as error:
                 self.close()
-                left_out.append(error.module.partition(".")[0])
+                left_out.append(package_of(command, error.module))
                 if len(left_out) > 5:
                     raise Cold(str(error)) from None
                 continue

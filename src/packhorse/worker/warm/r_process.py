@@ -92,12 +92,12 @@ class WarmR(WarmProcess):
                 return name
         raise Cold("R has closed its script")
 
-    def _stamp(self) -> "list[tuple[int, int, int] | None]":
-        found: "list[tuple[int, int, int] | None]" = []
+    def _stamp(self) -> "list[tuple[int, int] | None]":
+        found: "list[tuple[int, int] | None]" = []
         for name in self.watched:
             try:
                 about = os.stat(name)
-                found.append((about.st_mtime_ns, about.st_size, about.st_ino))
+                found.append((about.st_mtime_ns, about.st_size))
             except OSError:
                 found.append(None)
         return found
@@ -136,12 +136,20 @@ class WarmR(WarmProcess):
 
     def _write_script(self, path: str) -> None:
         """Put a script where R reads on."""
-        if not stat.S_ISREG(os.stat(path).st_mode):
-            raise Cold("%s is not a file" % path)
-        with open("/proc/%d/fdinfo/%s" % (self.pid, self.descriptor)) as stream:
-            position = int(stream.readline().split()[1])  # pos: in proc(5)
+        try:
+            if not stat.S_ISREG(os.stat(path).st_mode):
+                raise Cold("%s is not a file" % path)
+            with open(path, "rb") as stream:
+                text = stream.read()
+        except OSError as error:
+            raise Cold(str(error)) from error
+        try:
+            with open("/proc/%d/fdinfo/%s" % (self.pid, self.descriptor)) as stream:
+                position = int(stream.readline().split()[1])  # `pos:` in proc(5)
+        except (OSError, ValueError, IndexError):
+            raise Ended(ENDED) from None
         os.ftruncate(self.script, 0)  # what is before the position takes no space
-        os.pwrite(self.script, _content(path), position)
+        os.pwrite(self.script, text, position)
 
     def wait(self, pid: int) -> "Ending":
         """Wait for a task, our child."""

@@ -21,6 +21,7 @@ local({
     unlink(tempdir(), recursive = TRUE) # each task makes one of its own
     words <- commandArgs()
     usual <- commandArgs
+    folder <- tempdir
     ends <- commandArgs(trailingOnly = TRUE)
     library_c <- sub("^[^/]*", "", grep("/(libc|ld-musl)[-.][^/]*$", readLines("/proc/self/maps"), value = TRUE)[[1]])
     c_name <- dyn.load(library_c)[["name"]]
@@ -135,21 +136,25 @@ local({
             "writes to the global environment when it is loaded"
         } else if ("grDevices" %in% loadedNamespaces() && !is.null(grDevices::dev.list())) {
             "opens a graphics device when it is loaded"
-        } else if (isTRUE(asked)) {
-            "reads the command line when it is loaded"
+        } else {
+            asked
         }
     }
 
-    # Load packages, checking after each; return those that failed, or c(package, sentence).
-    asked <- FALSE
+    # Load packages, checking after each; return those that failed, or the package and a sentence.
+    asked <- NULL
     load <- function(packages) {
         before <- descriptors()
         loaded <- loadedNamespaces()
         failed <- character()
-        replace_arguments(substitute((function() {
-            assign("asked", TRUE, place)
-            words
-        })(), list(place = environment(trouble), words = words)))
+        replace_base("commandArgs", function(trailingOnly = FALSE) {
+            asked <<- "reads the command line when it is loaded"
+            usual(trailingOnly)
+        })
+        replace_base("tempdir", function(check = FALSE) {
+            asked <<- "uses the temporary folder when it is loaded" # each task has another one
+            folder(check)
+        })
         is_object <- grepl("::", packages, fixed = TRUE)
         for (package in setdiff(packages[!is_object], loadedNamespaces())) {
             said <- NULL
@@ -177,6 +182,7 @@ local({
                 return(list(package = package, why = why))
             }
         }
+        replace_base("tempdir", folder)
         read_objects(packages[is_object])
         restore_seed()
         for (generation in 1:3) gc() # else a collection in a task writes to all of R's memory, which is then copied

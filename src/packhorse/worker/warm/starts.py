@@ -278,7 +278,7 @@ class WarmStarts(object):
         modules = self.learnt + self.own
         left_out: "dict[str, str]" = {}
         while True:
-            chosen = [name for name in modules if name.partition(".")[0] not in left_out]
+            chosen = [name for name in modules if package_of(command, name) not in left_out]
             try:
                 self.server = self._process(command, variables)
                 self.server.warm(chosen, self.folders.start, self.wanted)
@@ -288,8 +288,12 @@ class WarmStarts(object):
                 if len(left_out) == MOST_LEFT_OUT or len(chosen) < len(modules) // 2:
                     first = next(iter(left_out.items())) if left_out else (error.module, error.why)
                     raise Cold("%s %s" % first) from None
-                left_out[error.module.partition(".")[0]] = error.why
-        self.facts = {"warm": True, "why": "", "key": _key(command), "modules": chosen, "left_out": left_out}
+                left_out[package_of(command, error.module)] = error.why
+        language = "R" if command.kind == "R" else "Python"
+        self.facts = {
+            "warm": True, "why": "", "key": _key(command), "language": language, "modules": chosen,
+            "left_out": left_out,
+        }  # fmt: skip
         return self.facts
 
 
@@ -341,6 +345,11 @@ def new_process(command: "Command", folder: str, variables: "Variables") -> "War
     path = os.fsdecode(variables.get(b"PATH", b"")) or None
     kind = WarmR if command.kind == "R" else WarmPython
     return kind(command, shutil.which(name, path=path) or name, folder, variables)
+
+
+def package_of(command: "Command", module: str) -> str:
+    """Return the package to which a module of Python, or an object PACKAGE::NAME of R, belongs."""
+    return module.partition("::" if command.kind == "R" else ".")[0]
 
 
 def _key(command: "Command") -> "list[Any]":
