@@ -34,13 +34,13 @@ class Command(object):
 
 def understand(argv: "list[str]", program: str) -> Command:
     """Return the Command of an argv whose program was found at a path, or raise Cold."""
-    words = argv if _is_known(argv[0]) else _interpreter_line(program)
-    if words and words is not argv:
-        words = words + [program] + argv[1:]
-    if words and os.path.basename(words[0]) == RSCRIPT:
-        return _r(words)
-    if words and PYTHON.match(os.path.basename(words[0])):
-        return _python(words)
+    line = argv if _is_known(argv[0]) else _interpreter_line(program)
+    if line and line is not argv:
+        line = line + [program] + argv[1:]
+    if line and os.path.basename(line[0]) == RSCRIPT:
+        return _r(line)
+    if line and PYTHON.match(os.path.basename(line[0])):
+        return _python(line)
     raise Cold("%s is not a script of Python or R" % argv[0])
 
 

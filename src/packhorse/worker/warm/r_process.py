@@ -56,24 +56,27 @@ class WarmR(WarmProcess):
         # Opened for both, a pipe of ours waits for no reader; R's end of it has ended when we are gone.
         self.requests = os.open(paths[1], os.O_RDWR)
         self.replies = os.open(paths[2], os.O_RDONLY | os.O_NONBLOCK)
+        self.alive = False
         try:
             self.pid = process.spawn(program, command.interpreter + paths, variables)
-            self._connect()
+            self.alive = True
+            self.watched += self._connect()
+            self.stamp = self._stamp()
+            self.descriptor = self._descriptor()
         except (Cold, OSError):
             self.close()
             raise
-        for path in paths:
-            os.unlink(path)
-        self.descriptor = self._descriptor()
+        finally:
+            for path in paths:
+                os.unlink(path)
 
-    def _connect(self) -> None:
-        """Wait until R has opened its end of the pipes; note the folders of its packages."""
+    def _connect(self) -> "list[str]":
+        """Wait until R has opened its end of the pipes; return the folders of its packages."""
         kind, text = self._receive(IMPORT_SECONDS, self._lives)
         if kind != "s":
             raise Ended("R ends or waits when it starts")
         os.set_blocking(self.replies, True)
-        self.watched += text.split("\n")
-        self.stamp = self._stamp()
+        return text.split("\n")
 
     def _lives(self) -> bool:
         self.alive = self.alive and not os.waitpid(self.pid, os.WNOHANG)[0]
@@ -171,8 +174,8 @@ def _profiles(variables: "Variables") -> "list[str]":
     home = os.fsdecode(variables.get(b"HOME", b""))
     found = []
     for variable, name in PROFILES:
-        own = os.fsdecode(variables.get(os.fsencode(variable), b""))
-        found += [own] if own else [os.path.abspath(name), os.path.join(home, name)]
+        named = os.fsdecode(variables.get(os.fsencode(variable), b""))
+        found += [named] if named else [os.path.abspath(name), os.path.join(home, name)]
     return found
 
 

@@ -79,9 +79,9 @@ class WarmProcess(object):
         except ChildProcessError:
             pass
 
-    def _ask_to_load(self, words: "Sequence[str]", wanted: "Callable[[], bool]") -> str:
+    def _ask_to_load(self, fields: "Sequence[str]", wanted: "Callable[[], bool]") -> str:
         """Send a request to load modules; return the reply, or raise as `warm` does."""
-        self._send(b"w" + b"\0".join(os.fsencode(word) for word in words))
+        self._send(b"w" + b"\0".join(os.fsencode(word) for word in fields))
         kind, text = self._receive(IMPORT_SECONDS, wanted)
         if kind == "b":
             module, _, why = text.partition("\n")
