@@ -7,7 +7,6 @@ meant, `UPDATE_GOLDEN=1 make test` writes these files anew; read them as a new u
 from __future__ import annotations
 
 import csv
-import json
 import os
 import re
 from pathlib import Path
@@ -108,18 +107,21 @@ write.csv(all[order(all$index), ], "all.csv", row.names = FALSE)
 # What the table must hold: column, and the values of all rows in order.
 TABLES = {
     "pool": {"area": ["3.141593"]},
-    "array": {"i": [str(i) for i in range(1, 13)], "value": [str(i**2) for i in range(1, 13)]},
+    "array": {"index_value": [str(i) for i in range(1, 13)], "value": [str(i**2) for i in range(1, 13)]},
     "mclapply": {"n": ["200"]},
     "foreach": {"square": [str(i**2) for i in range(1, 11)]},
     "combine": {"index": [str(i) for i in range(1, 11)]},
 }
 REPLACED = (
+    (r"^\d+ jobs? (?:waiting|running).*\n", ""),  # how often the queue was looked at depends on the machine
     (r"\S*/home/\w+/tests/[\w-]+", "FOLDER"),
     (r"\S*/bin/(python3?|Rscript)", r"BIN/\1"),
     (r"\d[\d,.]* (?:core-hours|core-h|core-seconds|min|ms|s|h)\b(?: \d+ (?:min|s)\b)?", "TIME"),
-    (r"\d[\d,.]*/s", "N/s"),
-    (r"\bjob \d+", "job N"),
-    (r"(?<=memory: )\d+ MB|\d+ MB(?= used)|(?<=used )\d[\d.]* [MG]B|\d+(?:\.\d+)? [MG]B(?= at most)", "SIZE"),
+    (r"\bjob \d+:", "job N:"),
+    (r"(?<=a task used )[\d.]+|\d+%|(?<=, )\d+(?= workers?,)", "N"),
+    (r"workers?, TIME", "workers, TIME"),
+    (r"(?<=used at most )[\d.]+ [MG]B|(?<=counted )[\d.]+ [MG]B|(?<=    memory: )[\d.]+ [MG]B", "SIZE"),
+    (r"; the scheduler counted SIZE", ""),  # not where the job was too short to be measured
     (r"\w+-[ndg]\d", "NODE"),
     (r"[ \t]+$", ""),
 )

@@ -144,7 +144,7 @@ def _with_called(found: Discovered, source: str, script: Path, folder: Path) -> 
 
 
 def _given(found: Discovered, call: ScriptCall, index: str) -> dict[str, str]:
-    """Return what a call gives to the parameters of a script, as templates: {index} for the number of the array's element."""
+    """Return what a call gives to the parameters of a script, as templates: {index} for the number of the element."""
     plain = [p.name for p in found.facts.parameters if not p.flag]
     flags = {p.flag: p.name for p in found.facts.parameters if p.flag}
     given: dict[str, str] = {}
