@@ -45,6 +45,7 @@ COMMANDS = {
     "rm": ("runs.rm", "Remove a run."),
     "doctor": ("inspect.doctor", "Check this machine and the runs here."),
     "schema": ("studies.schema", "Print the JSON Schema of study files, for editors."),
+    "r": ("studies.r", "Print the path of the file that gives R ph_map, ph_lapply and more."),
     "completion": ("completion", "Print shell completion for bash, zsh or fish."),
 }
 
