@@ -96,6 +96,7 @@ def resource_lines(discovered: Discovered) -> list[str]:
     lines = []
     stated = max(request.cpus, 0) if request else 0
     source = f"as in {one_line(request.source)}" if request else ""
+<<<<<<< HEAD
     uses = f"{name}, line {cores.line}, uses {counted(cores.count, 'core')}"
     if request and stated and cores.count not in {0, stated}:
         asks = f"{one_line(request.source)} asks for {counted(stated, 'core')}"
@@ -104,6 +105,18 @@ def resource_lines(discovered: Discovered) -> list[str]:
         source = "; ".join(filter(None, [source, uses]))
     most = max(stated, cores.count)
     parts = {"cpus": str(most) if most > 1 else ""}
+=======
+    if cores.count > int(parts["cpus"] or 1):
+        other = (
+            f", though {one_line(request.source)} asks for {parts['cpus']}"
+            if request and parts["cpus"]
+            else ""
+        )
+        parts["cpus"] = str(cores.count)
+        source = f"{name}, line {cores.line}, uses {counted(cores.count, 'core')}{other}"
+    if parts["cpus"] == "1":
+        parts["cpus"] = ""
+>>>>>>> main
     if request and request.memory:
         parts["memory"] = size(request.memory)
     if request and request.seconds:
