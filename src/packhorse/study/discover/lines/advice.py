@@ -94,29 +94,22 @@ def resource_lines(discovered: Discovered) -> list[str]:
     request, cores = discovered.request, discovered.cores
     name = one_line(discovered.script)
     lines = []
-    stated = max(request.cpus, 0) if request else 0
+    parts = {"cpus": str(max(request.cpus, 0) or "") if request else ""}
     source = f"as in {one_line(request.source)}" if request else ""
-<<<<<<< HEAD
+    stated = int(parts["cpus"] or 1)
     uses = f"{name}, line {cores.line}, uses {counted(cores.count, 'core')}"
-    if request and stated and cores.count not in {0, stated}:
-        asks = f"{one_line(request.source)} asks for {counted(stated, 'core')}"
-        lines.append(f"# {asks}, but {uses}. Let them be equal; the larger number is taken here.")
-    elif cores.count > max(stated, 1):
-        source = "; ".join(filter(None, [source, uses]))
-    most = max(stated, cores.count)
-    parts = {"cpus": str(most) if most > 1 else ""}
-=======
-    if cores.count > int(parts["cpus"] or 1):
+    if cores.count > stated:
         other = (
             f", though {one_line(request.source)} asks for {parts['cpus']}"
             if request and parts["cpus"]
             else ""
         )
         parts["cpus"] = str(cores.count)
-        source = f"{name}, line {cores.line}, uses {counted(cores.count, 'core')}{other}"
+        source = uses + other
+    elif 0 < cores.count < stated:
+        source += f", though {uses}"
     if parts["cpus"] == "1":
         parts["cpus"] = ""
->>>>>>> main
     if request and request.memory:
         parts["memory"] = size(request.memory)
     if request and request.seconds:
