@@ -93,7 +93,10 @@ class WarmPython(object):
 
     def __init__(self, command: Command, program: str, folder: str, variables: "Variables") -> None:
         """Start the interpreter; `folder` is where its file is written, `variables` are the tasks'."""
-        self.command = command
+        self.command, self.variables = command, dict(variables)
+        self.watched: "list[str]" = []  # files and folders of the environment
+        self.stamp: "list[str]" = []  # what they were when the interpreter began
+        self.prepared: "tuple[str, str] | None" = None  # path and stamp of the script that it has read
         self.alive = True  # as far as is known
         for name in UNFIT:
             if os.fsencode(name) in variables:
@@ -134,19 +137,41 @@ class WarmPython(object):
             raise Unfit(module, why)
         if kind != "o":
             raise Ended(ENDED)
-        return text.split("\n") if text else []
+        failed, self.watched, self.stamp = [part.split("\n") if part else [] for part in text.split("\0")]
+        return failed
 
     def start(self, command: Command, variables: "Variables", folder: str, *, learns: bool = False) -> int:
         """Start a task in a folder; return its process id, or raise Cold."""
-        fields = [os.fsencode(command.kind), os.fsencode(command.name), os.fsencode(folder)]
-        fields += [b"%d" % len(command.argv), b"%d" % len(command.interpreter)]
+        if [stamp(name) for name in self.watched] != self.stamp:
+            raise Cold("the environment has changed")
+        self._prepare(command, folder)
+        fields = [os.fsencode(folder), b"%d" % len(command.argv), b"%d" % len(command.interpreter)]
         fields += [os.fsencode(word) for word in command.argv]
-        fields += [name + b"=" + value for name, value in variables.items()]
+        if list(variables) == list(self.variables):
+            known = self.variables
+            fields.append(b"some")
+            fields += [name + b"=" + value for name, value in variables.items() if value != known[name]]
+        else:
+            fields.append(b"all")
+            fields += [name + b"=" + value for name, value in variables.items()]
         self._send((b"l" if learns else b"r") + b"\0".join(fields))
         kind, text = self._receive(FORK_SECONDS)
         if kind != "p":
-            raise Cold(text) if text else Ended(ENDED)
+            raise Cold(text) if kind == "c" else Ended(ENDED)
         return int(text)
+
+    def _prepare(self, command: Command, folder: str) -> None:
+        """Let the interpreter prepare for a command, unless it is prepared for just this one."""
+        path = os.path.join(folder, command.name)
+        state = ""
+        if command.kind == "script":
+            state = "%s %d" % (stamp(path), os.stat(path).st_ctime_ns)
+        if self.prepared != (path, state):
+            self._send(b"s" + b"\0".join(os.fsencode(word) for word in (command.kind, command.name, folder)))
+            kind, text = self._receive(FORK_SECONDS)
+            if kind != "o":
+                raise Cold(text) if kind == "c" else Ended(ENDED)
+            self.prepared = path, state
 
     def wait(self, pid: int) -> "tuple[int, float, int, list[str] | None]":
         """Wait for a task; return (status, seconds of CPU, peak of memory as the system counts it, modules or None)."""
@@ -209,6 +234,15 @@ class WarmPython(object):
             if not read:
                 return "", ""
             self.buffer += read
+
+
+def stamp(name: str) -> str:
+    """Return what a file or folder is now, as the function of this name in server.py."""
+    try:
+        about = os.stat(name)
+    except OSError:
+        return "missing"
+    return "%d %d %d" % (about.st_mtime_ns, about.st_size, about.st_ino)
 
 
 class Unfit(Exception):
