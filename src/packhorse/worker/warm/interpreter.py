@@ -165,7 +165,10 @@ class WarmPython(object):
         path = os.path.join(folder, command.name)
         state = ""
         if command.kind == "script":
-            state = "%s %d" % (stamp(path), os.stat(path).st_ctime_ns)
+            try:
+                state = "%s %d" % (stamp(path), os.stat(path).st_ctime_ns)
+            except OSError as error:
+                raise Cold("%s: %s" % (path, error.strerror)) from None
         if self.prepared != (path, state):
             self._send(b"s" + b"\0".join(os.fsencode(word) for word in (command.kind, command.name, folder)))
             kind, text = self._receive(FORK_SECONDS)
