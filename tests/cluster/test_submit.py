@@ -154,6 +154,21 @@ def test_a_script_may_name_several_partitions(hand: Hand) -> None:
     assert submit(hand, "two.sh")["job"]
 
 
+def test_options_overrule_the_head(hand: Hand, cluster: Cluster) -> None:
+    hand.write("long.sh", "#!/bin/bash\n#SBATCH --time=30-00 --partition=general --mem=90G\nsleep 600\n")
+    refused = hand.run("packhorse", "submit", "--site", "testbed", "long.sh", status=5)
+    assert "asks for 30 d" in refused
+    said = submit(hand, "long.sh", "--partition", "debug", "--time", "5 min", "--memory", "100 MB")
+    asked = cluster.ask("scontrol", "show", "job", said["job"])
+    assert "Partition=debug" in asked
+    assert "TimeLimit=00:05:00" in asked
+    assert "MinMemoryNode=100M" in asked
+    hand.run("packhorse", "cancel", said["name"])
+    assert "--time: The time '5' has no unit" in hand.run(
+        "packhorse", "submit", "--site", "testbed", "long.sh", "--time", "5", status=3
+    )
+
+
 def test_lines_that_are_passed_over_are_told(hand: Hand) -> None:
     hand.write("late.sh", "#!/bin/bash\nhostname\n#SBATCH --time=5\n")
     done = hand.cluster.run(

@@ -6,7 +6,16 @@ import re
 from typing import Literal
 
 from packhorse.model.command import Answer, Command, Dialogue
-from packhorse.model.job import Details, Ended, Job, Request, SubmissionRefused, SubmissionUnknown, Submitted
+from packhorse.model.job import (
+    Details,
+    Ended,
+    HeadOptions,
+    Job,
+    Request,
+    SubmissionRefused,
+    SubmissionUnknown,
+    Submitted,
+)
 from packhorse.model.queues import QueueState, Start
 from packhorse.model.site_facts import SiteFacts
 from packhorse.schedulers import reply_rules
@@ -184,6 +193,10 @@ class Slurm:
         """Return the argv that submits a user's script, whose own header says what it asks for."""
         named = [f"--job-name={name}"] if name else []
         return ["sbatch", "--parsable", f"--comment={token}", *named, script, *arguments]
+
+    def head_option_argv(self, wanted: HeadOptions) -> list[str]:
+        """Return the options of sbatch that overrule those in the script's head."""
+        return options.head_options(wanted)
 
     def read_header(self, text: str) -> ScriptHeader:
         """Return what the #SBATCH lines of a user's script ask for."""
