@@ -807,7 +807,9 @@ def tear_down(names):
         if getattr(sys, name) is not getattr(sys, "__%s__" % name):
             setattr(sys, name, getattr(sys, "__%s__" % name))
     modules = sys.modules
-    modules["io"] = None  # then a traceback has no source lines, as then (_Py_DisplaySourceLine in traceback.c)
+    modules["io"] = (
+        None  # then a traceback has no source lines, as then (_Py_DisplaySourceLine in traceback.c)
+    )
     modules.pop("__main__", None)
     for name in reversed(names):
         modules.pop(name, None)
