@@ -15,6 +15,7 @@ from packhorse.model.json_output import builtins
 from packhorse.model.space import ParameterSpace
 from packhorse.project.main_module import importable_name
 from packhorse.project.source import Source, from_keywords
+from packhorse.text.amounts import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -79,7 +80,8 @@ class Study:
     def __repr__(self) -> str:
         from packhorse.app.studies.plan import product
 
-        return f"Study {self.name}: {self.space.size:,} tasks = {product(self.space)}"
+        follows = product(self.space)
+        return f"Study {self.name}: {counted(self.space.size, 'task')}{f' = {follows}' if follows else ''}"
 
     def _repr_html_(self) -> str:
         from packhorse.api.html import study_html
