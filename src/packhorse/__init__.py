@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from packhorse import task
+    from packhorse import check, task
     from packhorse.api.job_script import script
     from packhorse.api.run import Run
     from packhorse.api.run import open_run as open
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 # What is imported when it is asked for: module of `packhorse.api`, and its name there.
 PLACES = {"Run": "run:Run", "Study": "study:Study", "open": "run:open_run", "script": "job_script:script"}
-__all__ = ["Run", "Study", "__version__", "errors", "open", "script", "task"]
+__all__ = ["Run", "Study", "__version__", "check", "errors", "open", "script", "task"]
 
 
 def __getattr__(name: str) -> Any:
@@ -29,8 +29,8 @@ def __getattr__(name: str) -> Any:
     if name in PLACES:
         module, _, member = PLACES[name].partition(":")
         return getattr(import_module(f"packhorse.api.{module}"), member)
-    if name in ("errors", "task"):
-        return import_module("packhorse.model.errors" if name == "errors" else "packhorse.task")
+    if name in ("check", "errors", "task"):
+        return import_module("packhorse.model.errors" if name == "errors" else f"packhorse.{name}")
     raise AttributeError(f"module 'packhorse' has no attribute {name!r}")
 
 

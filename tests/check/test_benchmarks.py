@@ -24,11 +24,15 @@ def intervals(rng: np.random.Generator, replicates: int, factor: float = 1.0) ->
         se = factor * x.std(axis=1, ddof=1) / math.sqrt(n)
         half = stats.t.ppf(0.975, n - 1) * se
         mean = x.mean(axis=1)
-        parts.append(pl.DataFrame({"n": n, "estimate": mean, "se": se, "low": mean - half, "high": mean + half}))
+        parts.append(
+            pl.DataFrame({"n": n, "estimate": mean, "se": se, "low": mean - half, "high": mean + half})
+        )
     return pl.concat(parts)
 
 
-def coverage(rng: np.random.Generator, replicates: int, factor: float = 1.0, **options: float) -> check.Finding:
+def coverage(
+    rng: np.random.Generator, replicates: int, factor: float = 1.0, **options: float
+) -> check.Finding:
     columns = check.Columns(estimate="estimate", truth=2, se="se", low="low", high="high")
     measured = check.performance(intervals(rng, replicates, factor), columns, ["n"])
     return check.benchmark(measured, "coverage", 0.95, **options)
@@ -47,14 +51,14 @@ def test_right_coverage_passes_and_wrong_standard_errors_fail() -> None:
 
 def test_few_replicates_cannot_tell() -> None:
     finding = coverage(np.random.default_rng(1), 9)
-    assert finding.verdict is Verdict.UNSURE
+    assert finding.verdict is Verdict.UNDECIDED
     with pytest.raises(TypeError, match="three verdicts"):
         assert finding
 
 
 def test_equivalence_needs_enough_replicates() -> None:
     rng = np.random.default_rng(2)
-    assert coverage(rng, 50, margin=0.02).verdict is Verdict.UNSURE
+    assert coverage(rng, 50, margin=0.02).verdict is Verdict.UNDECIDED
     assert coverage(rng, 4000, margin=0.02).passed
     assert coverage(rng, 4000, 0.7, margin=0.02).failed
 
@@ -67,7 +71,7 @@ def test_the_false_alarm_rate_over_many_cells_is_held() -> None:
 
 def test_holm_agrees_with_a_published_example() -> None:
     # Holm 1979: adjusted p-values of 0.01, 0.02, 0.03 and 0.005 are 0.03, 0.04, 0.04 and 0.02.
-    from packhorse.check.benchmarks import _adjust  # noqa: PLC2701 - the adjustment alone has no public name
+    from packhorse.check.benchmarks import _adjust
 
     tested = [{"p": p} for p in (0.01, 0.02, 0.03, 0.005)]
     _adjust(tested)
@@ -83,7 +87,9 @@ def test_a_formula_of_parameters() -> None:
     assert check.benchmark(measured, "mean", lambda cell: 1 - 1 / cell["n"]).passed
 
 
-@pytest.mark.parametrize("text", ["__import__('os')", "n.real", "[n]", "n if n else n", "x", "n +", "n" * 1001, "exp()"])
+@pytest.mark.parametrize(
+    "text", ["__import__('os')", "n.real", "[n]", "n if n else n", "x", "n +", "n" * 1001, "exp()"]
+)
 def test_a_formula_is_arithmetic(text: str) -> None:
     measured = check.means({"n": [1] * 20, "y": [1.0] * 20}, "y", ["n"])
     with pytest.raises(UsageError, match="the formula"):
@@ -97,4 +103,4 @@ def test_rounding_is_measured_in_ulps() -> None:
     wrong = check.agrees({**table, "area": 3.14159 * r * r}, "area", "pi * r**2", rtol=1e-9)
     assert wrong.failed
     assert "row 0" in wrong.sentence
-    assert check.agrees({"r": [], "area": []}, "area", "r").verdict is Verdict.UNSURE
+    assert check.agrees({"r": [], "area": []}, "area", "r").verdict is Verdict.UNDECIDED

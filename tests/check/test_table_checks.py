@@ -21,7 +21,14 @@ def table() -> pl.DataFrame:
     """Return a table as Packhorse writes it, of two parameters; `b` changes nothing that one can see."""
     rng = np.random.default_rng(1)
     rows = [
-        {"a": a, "b": b, "replicate": r, "seed": int(rng.integers(2**60)), "x": a + rng.normal(), "ph_index": 0}
+        {
+            "a": a,
+            "b": b,
+            "replicate": r,
+            "seed": int(rng.integers(2**60)),
+            "x": a + rng.normal(),
+            "ph_index": 0,
+        }
         for a in (0, 5)
         for b in "uv"
         for r in range(REPLICATES)
@@ -37,7 +44,7 @@ def test_a_good_table_passes(table: pl.DataFrame) -> None:
     assert outliers(table).passed
     a, b = parameters_used(table)
     assert a.passed
-    assert b.verdict is Verdict.UNSURE
+    assert b.verdict is Verdict.UNDECIDED
 
 
 def test_missing_tasks_are_named(table: pl.DataFrame) -> None:
@@ -50,7 +57,11 @@ def test_missing_tasks_are_named(table: pl.DataFrame) -> None:
 
 def test_bad_values_are_counted_by_cell(table: pl.DataFrame) -> None:
     bad = table.with_columns(
-        x=pl.when(pl.col("ph_index").is_in([0, 1, 2])).then(math.nan).when(pl.col("ph_index") == 90).then(math.inf).otherwise("x"),
+        x=pl.when(pl.col("ph_index").is_in([0, 1, 2]))
+        .then(math.nan)
+        .when(pl.col("ph_index") == 90)
+        .then(math.inf)
+        .otherwise("x"),
         ok=pl.col("ph_index") > 1,
     )
     found = finite(bad)

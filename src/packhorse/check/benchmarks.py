@@ -10,14 +10,15 @@ import numpy as np
 import polars as pl
 from scipy import stats
 
-from packhorse.check.finding import Finding, Picture, Verdict, number
+from packhorse.check.drawing import Picture
+from packhorse.check.finding import Finding, Verdict, number
 from packhorse.check.formulas import evaluate
 from packhorse.check.measures import PROPORTIONS, SCALES, Array
 from packhorse.check.tables import cell_name, cells, column, factors_of, is_number, read_table
 from packhorse.model.errors import UsageError
 from packhorse.text.amounts import counted
 
-FEWEST = 10  # replicates of a cell, below which the t distribution is trusted by nobody's theorem
+FEWEST = 10  # replicates of a cell, below which the t distribution is a bad approximation
 SHOWN = 3  # cells in a sentence
 HOLM = "Holm (1979, Scandinavian Journal of Statistics 6, 65-70)"
 Known = float | str | Callable[[Mapping[str, Any]], float]
@@ -33,12 +34,13 @@ def benchmark(
 ) -> Finding:
     """Compare a measure in every cell with its known value: a number, a formula of the cell's columns, or a function.
 
-    Shares (coverage, power, ...) are compared by the exact binomial test, standard errors and MSE by a t test of their logarithm, all
-    else by a t test with the MCSE. The probability that one or more of all right cells fail is at most `alpha`:
-    p-values are adjusted by Holm's method. Without `margin`, cells that do not differ significantly pass, and the sentence says
-    which difference would have been found with a power of 80 %. With `margin` the check is one of equivalence (two one-sided tests,
-    Schuirmann 1987, Journal of Pharmacokinetics and Biopharmaceutics 15, 657-680): it passes where all intervals are within it, and fails where
-    one is outside of it. Cells with fewer than 10 replicates cannot tell.
+    Shares (coverage, power, ...) are compared by the exact binomial test, standard errors and MSE by a t test of
+    their logarithm, all else by a t test with the MCSE. The probability that one or more of all right cells fail is
+    at most `alpha`: p-values are adjusted by Holm's method. Without `margin`, cells that do not differ significantly
+    pass, and the sentence says which difference would have been found with a power of 80 %. With `margin` the check
+    is one of equivalence (two one-sided tests, Schuirmann 1987, Journal of Pharmacokinetics and Biopharmaceutics 15,
+    657-680): it passes where all intervals are within it, and fails where one is outside of it. Cells with fewer than
+    10 replicates cannot tell.
 
     Raises UsageError for an unknown measure or a formula that has no value.
     """
@@ -56,7 +58,13 @@ def benchmark(
         verdict, sentence = _difference(tested, measure, alpha)
     else:
         verdict, sentence = _equivalence(tested, measure, alpha, margin)
-    known_text = expected if isinstance(expected, str) else number(expected) if not callable(expected) else "a function"
+    known_text = (
+        expected
+        if isinstance(expected, str)
+        else number(expected)
+        if not callable(expected)
+        else "a function"
+    )
     smallest = min((one["p"] for one in tested if one["p"] is not None), default=None)
     return Finding(
         check=f"{measure} = {known_text}",
@@ -86,7 +94,9 @@ def _tested(row: Mapping[str, Any], by: Sequence[str], measure: str, expected: K
 def _p_value(value: float, mcse: float, count: int, wanted: float, measure: str) -> float:
     if measure in PROPORTIONS:
         if not 0 <= wanted <= 1:
-            raise UsageError(f"{measure} is a share, and {wanted:g} is not between 0 and 1", "write 0.95 for 95 %")
+            raise UsageError(
+                f"{measure} is a share, and {wanted:g} is not between 0 and 1", "write 0.95 for 95 %"
+            )
         return float(stats.binomtest(round(value * count), count, wanted).pvalue)
     if mcse == 0:  # all replicates are equal, so only rounding is left
         return 1.0 if math.isclose(value, wanted, rel_tol=1e-12, abs_tol=1e-300) else 0.0
@@ -131,7 +141,9 @@ def _interval(one: Mapping[str, Any], measure: str, level: float) -> tuple[float
 
 
 def _difference(tested: list[dict[str, Any]], measure: str, alpha: float) -> tuple[Verdict, str]:
-    wrong = sorted((one for one in tested if one["p"] is not None and one["p"] < alpha), key=lambda one: one["p"])
+    wrong = sorted(
+        (one for one in tested if one["p"] is not None and one["p"] < alpha), key=lambda one: one["p"]
+    )
     unknown = [one for one in tested if one["p"] is None]
     cells_of = f"{len(wrong)} of {counted(len(tested), 'cell')}"
     if wrong:
@@ -139,7 +151,10 @@ def _difference(tested: list[dict[str, Any]], measure: str, alpha: float) -> tup
         return Verdict.FAIL, f"{cells_of} {differ}: {'; '.join(map(_named, wrong[:SHOWN]))}{_more(wrong)}"
     if unknown:
         few = f"{counted(len(unknown), 'cell')} of {len(tested)} have fewer than {FEWEST} replicates or no error"
-        return Verdict.UNSURE, f"{few}: {'; '.join(cell_name(one['cell']) for one in unknown[:SHOWN])}{_more(unknown)}"
+        return (
+            Verdict.UNDECIDED,
+            f"{few}: {'; '.join(cell_name(one['cell']) for one in unknown[:SHOWN])}{_more(unknown)}",
+        )
     farthest = min(tested, key=lambda one: one["p"])
     found = max(_detectable(one, measure, alpha / len(tested)) for one in tested)
     agree = "1 cell agrees" if len(tested) == 1 else f"{len(tested)} cells agree"
@@ -171,21 +186,35 @@ def _equivalence(
         elif one["p"] is None or low < -margin or high > margin:
             undecided.append(one)
     if outside:
-        return Verdict.FAIL, f"{len(outside)} of {counted(len(tested), 'cell')} outside of the margin: " + "; ".join(
-            map(_named, outside[:SHOWN])
-        ) + _more(outside)
+        return (
+            Verdict.FAIL,
+            f"{len(outside)} of {counted(len(tested), 'cell')} outside of the margin: "
+            + "; ".join(map(_named, outside[:SHOWN]))
+            + _more(outside),
+        )
     if undecided:
-        return Verdict.UNSURE, f"{counted(len(undecided), 'interval')} not within the margin {margin:g}: " + "; ".join(
-            map(_named, undecided[:SHOWN])
-        ) + _more(undecided) + "; run more replicates"
-    return Verdict.PASS, f"all intervals of {counted(len(tested), 'cell')} are within {margin:g} of the expected value"
+        return (
+            Verdict.UNDECIDED,
+            f"{counted(len(undecided), 'interval')} not within the margin {margin:g}: "
+            + "; ".join(map(_named, undecided[:SHOWN]))
+            + _more(undecided)
+            + "; run more replicates",
+        )
+    return (
+        Verdict.PASS,
+        f"all intervals of {counted(len(tested), 'cell')} are within {margin:g} of the expected value",
+    )
 
 
 def _named(one: Mapping[str, Any]) -> str:
     name = f"{cell_name(one['cell'])}: " if one["cell"] else ""
-    p = "" if one["p"] is None else f", adjusted p {number(one['p'], 2)}"
+    p = "" if one["p"] is None else f", adjusted p {_small(one['p'])}"
     mcse = number(one["mcse"], 2)
     return f"{name}{number(one['value'])} (MCSE {mcse}, expected {number(one['expected'])}{p})"
+
+
+def _small(p: float) -> str:
+    return number(p, 2) if p >= 1e-16 else "below 1e-16"
 
 
 def _more(found: Sequence[Any]) -> str:
@@ -194,7 +223,7 @@ def _more(found: Sequence[Any]) -> str:
 
 def _picture(tested: Sequence[Mapping[str, Any]], measure: str) -> Picture:
     return Picture(
-        x=tuple(cell_name(one["cell"]) for one in tested),
+        labels=tuple(cell_name(one["cell"]) for one in tested),
         y=tuple(one["value"] for one in tested),
         low=tuple(one["low"] for one in tested),
         high=tuple(one["high"] for one in tested),
@@ -204,9 +233,11 @@ def _picture(tested: Sequence[Mapping[str, Any]], measure: str) -> Picture:
 
 
 def means(table: Any, name: str, by: Sequence[str] | None = None) -> pl.DataFrame:
-    """Return the mean of a column in each cell with its MCSE, in the form of `performance`, for `benchmark(..., "mean", ...)`.
+    """Return the mean of a column in each cell with its MCSE, as `performance` does.
 
-    Values that are missing, NaN or infinite do not enter and are counted as `failed`. Raises UsageError as `performance` does.
+    It is for `benchmark(..., "mean", ...)`.
+    Values that are missing, NaN or infinite do not enter and are counted as `failed`. Raises UsageError as
+    `performance` does.
     """
     frame = read_table(table)
     groups = list(factors_of(frame) if by is None else by)
@@ -232,15 +263,20 @@ def agrees(
 ) -> Finding:
     """Compare a column, row by row, with a formula of other columns or a function of the table.
 
-    For results without Monte Carlo error. A value agrees within `atol` + `rtol` |expected|, or within `ulp` units in the last place
-    of the expected value. Without a tolerance values must be equal. Raises UsageError for an unknown column.
+    For results without Monte Carlo error. A value agrees within `atol` + `rtol` |expected|, or within `ulp` units in
+    the last place of the expected value. Without a tolerance values must be equal. Raises UsageError for an unknown
+    column.
     """
     frame = read_table(table)
     value = column(frame, name, "the result").to_numpy().astype(np.float64)
     if callable(expected):
         wanted = np.asarray(expected(frame), dtype=np.float64)
     else:
-        numeric = {one: frame[one].cast(pl.Float64).to_numpy() for one in frame.columns if is_number(frame.schema[one])}
+        numeric = {
+            one: frame[one].cast(pl.Float64).to_numpy()
+            for one in frame.columns
+            if is_number(frame.schema[one])
+        }
         wanted = np.broadcast_to(evaluate(expected, numeric), value.shape)
     away = _ulps(value, wanted)
     with np.errstate(all="ignore"):
@@ -249,13 +285,18 @@ def agrees(
     close |= np.isnan(value) & np.isnan(wanted)
     wrong = np.flatnonzero(~close)
     text = "a function" if callable(expected) else expected
-    tolerance = ", ".join(f"{kind} {limit:g}" for kind, limit in (("rtol", rtol), ("atol", atol), ("ulp", ulp)) if limit)
+    tolerance = ", ".join(
+        f"{kind} {limit:g}" for kind, limit in (("rtol", rtol), ("atol", atol), ("ulp", ulp)) if limit
+    )
     if not value.size:
-        verdict, sentence = Verdict.UNSURE, "the table has no row"
+        verdict, sentence = Verdict.UNDECIDED, "the table has no row"
     elif wrong.size:
         first = int(wrong[0])
         found = f"row {first}: {value[first]!r}, expected {wanted[first]!r}"
-        verdict, sentence = Verdict.FAIL, f"{wrong.size:,} of {counted(value.size, 'value')} differ; the first is {found}"
+        verdict, sentence = (
+            Verdict.FAIL,
+            f"{wrong.size:,} of {counted(value.size, 'value')} differ; the first is {found}",
+        )
     else:
         most = float(np.nanmax(away)) if not np.isnan(away).all() else 0.0
         verdict, sentence = Verdict.PASS, f"{counted(value.size, 'value')} agree, within {most:.0f} ulp"

@@ -1,25 +1,41 @@
-"""Draw a finding with Matplotlib, which is an optional dependency."""
+"""What a finding draws, with Matplotlib, which is an optional dependency."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
-from packhorse.check.finding import Finding, Picture
+from msgspec import Meta, Struct
+
 from packhorse.model.errors import UsageError
 
 
-def draw(finding: Finding, axes: Any = None) -> Any:
-    """Draw a finding into `axes`, or into a new figure, and return the axes.
+class Picture(Struct, frozen=True, kw_only=True):
+    """What a finding draws: points with intervals, beside the expected values or inside of a band.
 
-    Raises UsageError where Matplotlib is not installed or the finding has no picture.
+    `low` and `high` are of the same length as `y`, or empty.
     """
-    picture = finding.picture
-    if picture is None:
-        raise UsageError(f"the check '{finding.check}' has nothing to draw", "print(finding)")
+
+    y: Annotated[tuple[float, ...], Meta(description="The values.")]
+    x: Annotated[tuple[float, ...], Meta(description="Their positions; empty: in order.")] = ()
+    labels: Annotated[tuple[str, ...], Meta(description="Their names, if any.")] = ()
+    low: Annotated[tuple[float, ...], Meta(description="Lower ends, if any.")] = ()
+    high: Annotated[tuple[float, ...], Meta(description="Upper ends, if any.")] = ()
+    expected: Annotated[tuple[float, ...], Meta(description="Expected values, if any.")] = ()
+    band: Annotated[bool, Meta(description="Whether low and high are limits, and not intervals.")] = False
+    log: Annotated[bool, Meta(description="Whether both axes are logarithmic.")] = False
+    x_name: Annotated[str, Meta(description="The name of the horizontal axis.")] = ""
+    y_name: Annotated[str, Meta(description="The name of the vertical axis.")] = ""
+
+
+def draw(picture: Picture, title: str, axes: Any = None) -> Any:
+    """Draw a picture into `axes`, or into a new figure, and return the axes.
+
+    Raises UsageError where Matplotlib is not installed.
+    """
     if axes is None:
         axes = _new_axes()
-    labels = [str(x) for x in picture.x] if picture.x and isinstance(picture.x[0], str) else []
-    x = list(range(len(labels))) if labels else list(picture.x)
+    labels = list(picture.labels)
+    x = list(picture.x) or [float(place) for place in range(len(picture.y))]
     _points(axes, x, picture)
     if labels:
         axes.set_xticks(x, labels, rotation=90 if max(map(len, labels)) > 8 else 0)
@@ -28,7 +44,7 @@ def draw(finding: Finding, axes: Any = None) -> Any:
         axes.set_yscale("log")
     axes.set_xlabel(picture.x_name)
     axes.set_ylabel(picture.y_name)
-    axes.set_title(f"{finding.check}: {finding.verdict.value}")
+    axes.set_title(title)
     return axes
 
 

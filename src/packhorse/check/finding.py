@@ -8,30 +8,16 @@ from typing import Annotated, Any
 
 from msgspec import Meta, Struct
 
+from packhorse.check.drawing import Picture, draw
+from packhorse.model.errors import UsageError
+
 
 class Verdict(Enum):
-    """What a check found. `UNSURE` is not a pass: the data cannot decide."""
+    """What a check found. `UNDECIDED` is not a pass: the data cannot decide."""
 
-    PASS = "pass"
+    PASS = "pass"  # noqa: S105 - a verdict
     FAIL = "fail"
-    UNSURE = "could not tell"
-
-
-class Picture(Struct, frozen=True, kw_only=True):
-    """What a finding draws: points with intervals, beside the expected values or inside of a band.
-
-    `x` are positions, or labels where they are text; `low` and `high` are of the same length as `y`, or empty.
-    """
-
-    x: tuple[float, ...] | tuple[str, ...]
-    y: tuple[float, ...]
-    low: tuple[float, ...] = ()
-    high: tuple[float, ...] = ()
-    expected: tuple[float, ...] = ()
-    band: bool = False  # low and high are limits for y, and not its intervals
-    log: bool = False  # both axes
-    x_name: str = ""
-    y_name: str = ""
+    UNDECIDED = "could not tell"
 
 
 class Finding(Struct, frozen=True, kw_only=True):
@@ -69,15 +55,15 @@ class Finding(Struct, frozen=True, kw_only=True):
 
         Raises UsageError where Matplotlib is not installed or there is nothing to draw.
         """
-        from packhorse.check.drawing import draw
-
-        return draw(self, axes)
+        if self.picture is None:
+            raise UsageError(f"the check '{self.check}' has nothing to draw", "print(finding)")
+        return draw(self.picture, f"{self.check}: {self.verdict.value}", axes)
 
 
 def worst(findings: Iterable[Finding]) -> Verdict:
-    """Return FAIL if any finding failed, else UNSURE if any could not tell, else PASS."""
+    """Return FAIL if any finding failed, else UNDECIDED if any could not tell, else PASS."""
     verdicts = {finding.verdict for finding in findings}
-    return next((one for one in (Verdict.FAIL, Verdict.UNSURE) if one in verdicts), Verdict.PASS)
+    return next((one for one in (Verdict.FAIL, Verdict.UNDECIDED) if one in verdicts), Verdict.PASS)
 
 
 def number(value: float | None, digits: int = 4) -> str:

@@ -23,7 +23,21 @@ OPERATORS: dict[type[ast.AST], Callable[..., Any]] = {
 }
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     name: getattr(np, name)
-    for name in ("abs", "sqrt", "exp", "log", "log10", "log2", "sin", "cos", "tan", "arctan", "tanh", "minimum", "maximum")
+    for name in (
+        "abs",
+        "sqrt",
+        "exp",
+        "log",
+        "log10",
+        "log2",
+        "sin",
+        "cos",
+        "tan",
+        "arctan",
+        "tanh",
+        "minimum",
+        "maximum",
+    )
 }
 CONSTANTS = {"pi": np.pi, "e": np.e, "inf": np.inf}
 
@@ -38,12 +52,16 @@ def evaluate(text: str, columns: Mapping[str, Array | float]) -> Array:
     try:
         tree = ast.parse(text.strip(), mode="eval")
     except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
-        raise UsageError(f"the formula '{text}' is not valid: {error}", "write it as in Python: sigma**2 / n") from None
+        raise UsageError(
+            f"the formula '{text}' is not valid: {error}", "write it as in Python: sigma**2 / n"
+        ) from None
     try:
         with np.errstate(all="ignore"):
             return np.asarray(_value(tree.body, text, columns), dtype=np.float64)
     except (TypeError, ValueError, RecursionError) as error:
-        raise UsageError(f"the formula '{text}' has no value: {error}", "its columns must be numbers") from None
+        raise UsageError(
+            f"the formula '{text}' has no value: {error}", "its columns must be numbers"
+        ) from None
 
 
 def _value(node: ast.AST, text: str, columns: Mapping[str, Array | float]) -> Any:
@@ -53,7 +71,9 @@ def _value(node: ast.AST, text: str, columns: Mapping[str, Array | float]) -> An
         case ast.Name(id=name):
             if name not in columns and name not in CONSTANTS:
                 known = ", ".join(map(str, columns)) or "none"
-                raise UsageError(f"the formula '{text}' names '{name}', which is not a column", f"columns: {known}")
+                raise UsageError(
+                    f"the formula '{text}' names '{name}', which is not a column", f"columns: {known}"
+                )
             return np.asarray(columns[name] if name in columns else CONSTANTS[name], dtype=np.float64)
         case ast.BinOp(left=left, op=op, right=right) if type(op) in OPERATORS:
             return OPERATORS[type(op)](_value(left, text, columns), _value(right, text, columns))

@@ -1,8 +1,9 @@
 """Performance measures of a simulation study, each with its Monte Carlo standard error (MCSE).
 
-Names and formulas are those of Table 6 in Morris, White and Crowther (2019), Using simulation studies to evaluate statistical
-methods, Statistics in Medicine 38, 2074-2102. In all arrays the last axis is the replicate; NaN marks a value that a
-replicate does not have, and each measure leaves out only the replicates without the values that it needs.
+Names and formulas are those of Table 6 in Morris, White and Crowther (2019), Using simulation studies to evaluate
+statistical methods, Statistics in Medicine 38, 2074-2102. In all arrays the last axis is the replicate; NaN marks a
+value that a replicate does not have, and each measure leaves out only the replicates without the values that it
+needs.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from statistics import NormalDist
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -138,10 +140,12 @@ def _constant(values: Array) -> bool:
 
 
 def bootstrap(sample: Sample, times: int, seed: int) -> dict[str, float]:
-    """Return the MCSE of each measure by the nonparametric bootstrap over replicates (Efron 1979, Annals of Statistics 7, 1-26).
+    """Return the MCSE of each measure by the nonparametric bootstrap over replicates.
 
-    It needs no large number of replicates for its formula, but it cannot see what no replicate shows: a share of 0 or 1 has
-    the MCSE 0. The standard deviation over resamples is multiplied by sqrt(n / (n - 1)), without which it is too small.
+    See Efron 1979, Annals of Statistics 7, 1-26.
+    It needs no large number of replicates for its formula, but it cannot see what no replicate shows: a share of 0 or
+    1 has the MCSE 0. The standard deviation over resamples is multiplied by sqrt(n / (n - 1)), without which it is
+    too small.
     """
     n = sample.estimate.shape[-1]
     index = np.random.default_rng(seed).integers(0, n, size=(times, n))
@@ -154,9 +158,9 @@ def bootstrap(sample: Sample, times: int, seed: int) -> dict[str, float]:
 def without_tails(sample: Sample, fraction: float, *, keep: bool) -> Sample:
     """Return a sample whose extreme errors are moved to the quantiles `fraction` and 1 - `fraction`, or left out.
 
-    With `keep` it is winsorised: estimates, with their intervals, and standard errors keep at most the values of the quantiles.
-    Else it is trimmed: replicates beyond the quantiles of the error do not enter. (Wilcox 2017, Introduction to Robust
-    Estimation and Hypothesis Testing, 4th ed., chapter 3.)
+    With `keep` it is winsorised: estimates, with their intervals, and standard errors keep at most the values of the
+    quantiles. Else it is trimmed: replicates beyond the quantiles of the error do not enter. (Wilcox 2017,
+    Introduction to Robust Estimation and Hypothesis Testing, 4th ed., chapter 3.)
     """
     reference = np.where(np.isnan(sample.truth), 0.0, sample.truth)
     error = sample.estimate - reference
@@ -169,12 +173,11 @@ def without_tails(sample: Sample, fraction: float, *, keep: bool) -> Sample:
         se = sample.se
         if not np.isnan(se).all():
             se = np.clip(se, *np.nanquantile(se, [fraction, 1 - fraction]))
-        return replace(
-            sample, estimate=estimate, se=se, low=sample.low + moved, high=sample.high + moved
-        )
+        return replace(sample, estimate=estimate, se=se, low=sample.low + moved, high=sample.high + moved)
     outside = (error < low) | (error > high)
     names = ("estimate", "se", "low", "high", "covered", "rejected")
-    return replace(sample, **{name: np.where(outside, np.nan, getattr(sample, name)) for name in names})
+    inside: dict[str, Any] = {name: np.where(outside, np.nan, getattr(sample, name)) for name in names}
+    return replace(sample, **inside)
 
 
 def normal_quantile(level: float) -> float:

@@ -24,11 +24,12 @@ def compare_methods(
 ) -> pl.DataFrame:
     """Return a row for each cell, method and difference to the reference method: `value`, `mcse`, `pairs`, `unpaired`.
 
-    Rows of methods belong together where `by` and `pair` agree. Only replicates in which both converged enter; `unpaired`
-    are the others, and `unpaired_reference` those of them in which the reference converged, since a method that fails where it is
-    hard looks better than it is. Differences (method minus reference) of bias, MSE and coverage have the MCSE of the
-    mean of paired differences; `precision_gain` is 100 ((SE of reference / SE of method)^2 - 1) with the MCSE of Morris, White and Crowther
-    (2019), Table 6. `reference` defaults to the first method.
+    Rows of methods belong together where `by` and `pair` agree. Only replicates in which both converged enter;
+    `unpaired` are the others, and `unpaired_reference` those of them in which the reference converged, since a method
+    that fails where it is hard looks better than it is. Differences (method minus reference) of bias, MSE and
+    coverage have the MCSE of the mean of paired differences; `precision_gain` is 100 ((SE of reference / SE of
+    method)^2 - 1) with the MCSE of Morris, White and Crowther (2019), Table 6. `reference` defaults to the first
+    method.
 
     Raises UsageError where there is no column of methods, or a pair has two rows of a method.
     """
@@ -38,7 +39,9 @@ def compare_methods(
     names = [name for name in (factors_of(frame) if by is None else by) if name != columns.method]
     missing = [name for name in (*pair, columns.method) if name not in frame.columns]
     if missing:
-        raise UsageError(f"the table has no column {missing[0]!r}", f"its columns are: {', '.join(frame.columns)}")
+        raise UsageError(
+            f"the table has no column {missing[0]!r}", f"its columns are: {', '.join(frame.columns)}"
+        )
     rows: list[dict[str, Any]] = []
     for cell, part in cells(frame, names):
         methods = {key[columns.method]: one for key, one in cells(part, [columns.method])}

@@ -18,11 +18,12 @@ CERTAIN = 0.001  # adjusted p-value of a difference
 def parameters_used(
     table: Any, by: Sequence[str] | None = None, *, of: Sequence[str] = (), paired: bool = False
 ) -> list[Finding]:
-    """Return a finding for each parameter with two levels or more: does it change any result?
+    """Return a finding for each parameter with two levels or more: whether it changes any result.
 
     With one row in each cell, or `paired` replicates (common random numbers), a parameter whose levels have identical
-    results changes nothing, and fails. With independent seeds, it passes if the distribution of a result differs between two levels, with all
-    other parameters equal (Kolmogorov-Smirnov test at 0.001, adjusted by Bonferroni); else the check cannot tell.
+    results changes nothing, and fails. With independent seeds, it passes if the distribution of a result differs
+    between two levels, with all other parameters equal (Kolmogorov-Smirnov test at 0.001, adjusted by Bonferroni);
+    else the check cannot tell.
     """
     frame = read_table(table)
     groups = list(factors_of(frame) if by is None else by)
@@ -36,7 +37,9 @@ def parameters_used(
             others = [one for one in groups if one != name]
             exact = alone or (paired and "replicate" in frame.columns)
             keys = [*others, *(["replicate"] if exact and not alone else [])]
-            found.append(_exact(frame, name, keys, names) if exact else _by_distribution(frame, name, keys, names))
+            found.append(
+                _exact(frame, name, keys, names) if exact else _by_distribution(frame, name, keys, names)
+            )
     return found
 
 
@@ -48,27 +51,43 @@ def _exact(frame: pl.DataFrame, name: str, others: list[str], names: list[str]) 
     several = counts.filter(pl.col("ph_levels") > 1)
     changes = sum(1 for one in names if (several[one] > 1).any())
     if not several.height or not names:
-        return _finding(name, Verdict.UNSURE, "no other cell differs in this parameter alone", None, "identical results")
+        return _finding(
+            name,
+            Verdict.UNDECIDED,
+            "no other cell differs in this parameter alone",
+            None,
+            "identical results",
+        )
     if not changes:
         text = f"results are identical at all {frame[name].n_unique()} levels: the script may ignore it"
         return _finding(name, Verdict.FAIL, text, 0.0, "identical results")
-    return _finding(name, Verdict.PASS, f"it changes {changes} of {len(names)} results", float(changes), "identical results")
+    return _finding(
+        name,
+        Verdict.PASS,
+        f"it changes {changes} of {len(names)} results",
+        float(changes),
+        "identical results",
+    )
 
 
 def _by_distribution(frame: pl.DataFrame, name: str, others: list[str], names: list[str]) -> Finding:
     tested = [(p, one) for p, one in _tests(frame, name, others, names)]
     source = "Kolmogorov-Smirnov tests, adjusted by Bonferroni"
     if not tested:
-        return _finding(name, Verdict.UNSURE, "too few replicates to see an effect", None, source)
+        return _finding(name, Verdict.UNDECIDED, "too few replicates to see an effect", None, source)
     smallest, column = min(tested)
     adjusted = min(1.0, smallest * len(tested))
     if adjusted < CERTAIN:
-        return _finding(name, Verdict.PASS, f"it changes {column} (adjusted p {number(adjusted, 2)})", adjusted, source)
+        return _finding(
+            name, Verdict.PASS, f"it changes {column} (adjusted p {number(adjusted, 2)})", adjusted, source
+        )
     text = f"no effect on any result is visible (smallest adjusted p {number(adjusted, 2)})"
-    return _finding(name, Verdict.UNSURE, text, adjusted, source)
+    return _finding(name, Verdict.UNDECIDED, text, adjusted, source)
 
 
-def _tests(frame: pl.DataFrame, name: str, others: list[str], names: list[str]) -> Iterator[tuple[float, str]]:
+def _tests(
+    frame: pl.DataFrame, name: str, others: list[str], names: list[str]
+) -> Iterator[tuple[float, str]]:
     """Yield p-values of the first and the last level, by result and stratum of the other parameters."""
     strata = frame.partition_by(others, maintain_order=True) if others else [frame]
     done = 0
@@ -78,7 +97,11 @@ def _tests(frame: pl.DataFrame, name: str, others: list[str], names: list[str]) 
             continue
         for column in names:
             first, last = (
-                part.filter(pl.col(name) == level)[column].cast(pl.Float64).drop_nulls().drop_nans().to_numpy()
+                part.filter(pl.col(name) == level)[column]
+                .cast(pl.Float64)
+                .drop_nulls()
+                .drop_nans()
+                .to_numpy()
                 for level in (levels[0], levels[-1])
             )
             if min(first.size, last.size) >= 5 and done < MOST:

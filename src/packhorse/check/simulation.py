@@ -10,7 +10,15 @@ import numpy as np
 import polars as pl
 from msgspec import Struct
 
-from packhorse.check.measures import PROPORTIONS, Array, Sample, bootstrap, measures, normal_quantile, without_tails
+from packhorse.check.measures import (
+    PROPORTIONS,
+    Array,
+    Sample,
+    bootstrap,
+    measures,
+    normal_quantile,
+    without_tails,
+)
 from packhorse.check.tables import cell_name, cells, column, factors_of, read_table
 from packhorse.model.errors import UsageError
 
@@ -20,9 +28,10 @@ TIMES = 1000  # resamples of the bootstrap
 class Columns(Struct, frozen=True, kw_only=True):
     """Where a table has what a simulation study needs.
 
-    `truth` is a number or a column. An interval is `low` to `high`, or the estimate plus and minus the normal quantile of
-    `level` times `se`; `covered` overrides it. A hypothesis test rejects where `p_value` < 1 - level, or where the
-    interval does not contain `null`. A replicate has converged where `converged` is true (if it is named) and the estimate is finite.
+    `truth` is a number or a column. An interval is `low` to `high`, or the estimate plus and minus the normal
+    quantile of `level` times `se`; `covered` overrides it. A hypothesis test rejects where `p_value` < 1 - level, or
+    where the interval does not contain `null`. A replicate has converged where `converged` is true (if it is named)
+    and the estimate is finite.
     """
 
     estimate: str
@@ -52,9 +61,9 @@ def performance(
     """Return a row for each cell of `by`, method and measure: `measure`, `value`, `mcse`, `count`, `failed`.
 
     `table` is anything that `read_table` takes. `by` defaults to the parameters of a table of Packhorse. `count` is
-    the number of replicates that entered the measure, `failed` the number of replicates of this method in which it did not
-    converge; with `expected` (replicates in each cell), rows that are missing have failed, too. `mcse` is "formula" or
-    "bootstrap"; `trim` and `winsorise` are fractions of each tail, and their MCSE is by the bootstrap.
+    the number of replicates that entered the measure, `failed` the number of replicates of this method in which it
+    did not converge; with `expected` (replicates in each cell), rows that are missing have failed, too. `mcse` is
+    "formula" or "bootstrap"; `trim` and `winsorise` are fractions of each tail, and their MCSE is by the bootstrap.
 
     Raises UsageError for a missing or non-numeric column, and for options outside of their range.
     """
@@ -72,7 +81,13 @@ def performance(
             error = resampled.get(one.name, float(one.mcse))
             values = {"value": _finite(one.value), "mcse": _finite(error), "count": int(one.count)}
             rows.append({**cell, "measure": one.name, **values, "failed": failed})
-    numbers = {"measure": pl.String, "value": pl.Float64, "mcse": pl.Float64, "count": pl.Int64, "failed": pl.Int64}
+    numbers = {
+        "measure": pl.String,
+        "value": pl.Float64,
+        "mcse": pl.Float64,
+        "count": pl.Int64,
+        "failed": pl.Int64,
+    }
     return pl.DataFrame(rows, schema={**{name: frame.schema[name] for name in groups}, **numbers})
 
 
@@ -92,7 +107,9 @@ def _check_options(columns: Columns, mcse: str, trim: float, winsorise: float) -
         if not 0 <= value < 0.5:
             raise UsageError(f"{name} is a fraction of each tail below 0.5, not {value}")
     if not 0 < columns.level < 1:
-        raise UsageError(f"the level of an interval is between 0 and 1, not {columns.level}", "write 0.95 for 95 %")
+        raise UsageError(
+            f"the level of an interval is between 0 and 1, not {columns.level}", "write 0.95 for 95 %"
+        )
     if bool(columns.low) != bool(columns.high):
         raise UsageError("an interval needs both ends", "name the columns low and high")
 
@@ -186,12 +203,14 @@ def replicates_needed(measured: pl.DataFrame, measure: str, mcse: float) -> pl.D
     """Return, for each cell, how many replicates bring the MCSE of a measure down to `mcse`: `needed`, and `more`.
 
     An MCSE falls as 1 / sqrt(n). For a share it is at least that of a share with one more success and one more
-    failure, since a share of 0 or 1 has the MCSE 0 by the formula (Agresti and Coull 1998, American Statistician 52, 119-126).
-    Raises UsageError for an unknown measure or an MCSE that is not positive.
+    failure, since a share of 0 or 1 has the MCSE 0 by the formula (Agresti and Coull 1998, American Statistician 52,
+    119-126). Raises UsageError for an unknown measure or an MCSE that is not positive.
     """
     known = measured["measure"].unique().to_list()
     if measure not in known:
-        raise UsageError(f"the table has no measure {measure!r}", f"its measures are: {', '.join(sorted(known))}")
+        raise UsageError(
+            f"the table has no measure {measure!r}", f"its measures are: {', '.join(sorted(known))}"
+        )
     if not mcse > 0:
         raise UsageError(f"the wished MCSE is a positive number, not {mcse}")
     rows = []
@@ -203,12 +222,16 @@ def replicates_needed(measured: pl.DataFrame, measure: str, mcse: float) -> pl.D
         needed = None if error is None or not n else max(1, math.ceil(n * (error / mcse) ** 2))
         cell = {name: one[name] for name in measured.columns[: measured.columns.index("measure")]}
         more = None if needed is None else max(0, needed - n)
-        rows.append({**cell, "measure": measure, "count": n, "mcse": one["mcse"], "needed": needed, "more": more})
+        rows.append(
+            {**cell, "measure": measure, "count": n, "mcse": one["mcse"], "needed": needed, "more": more}
+        )
     return pl.DataFrame(rows, infer_schema_length=None)
 
 
 def failures_by_cell(measured: pl.DataFrame) -> Iterator[tuple[dict[str, Any], int, int]]:
     """Yield each cell in which a method failed: the cell, the number of failures, and of replicates."""
     by = measured.columns[: measured.columns.index("measure")]
-    for one in measured.filter(pl.col("measure") == "convergence", pl.col("failed") > 0).iter_rows(named=True):
+    for one in measured.filter(pl.col("measure") == "convergence", pl.col("failed") > 0).iter_rows(
+        named=True
+    ):
         yield {name: one[name] for name in by}, one["failed"], one["count"]

@@ -21,8 +21,9 @@ RESULTS = "no threshold: one is too many"
 def complete(
     table: Any, by: Sequence[str] | None = None, *, replicates: int, points: int | None = None
 ) -> Finding:
-    """Compare the tasks of a table with those expected: `replicates` in each cell, in `points` cells (default: those present).
+    """Compare the tasks of a table with those expected: `replicates` in each cell.
 
+    The table must have `points` cells (default: those present).
     A task is counted once, however many rows it has.
     """
     frame = read_table(table)
@@ -38,7 +39,10 @@ def complete(
     details = tuple(short.to_dicts())
     sentence = f"{found:,} of {counted(wanted, 'expected task')} are present"
     if short.height:
-        places = (f"{cell_name(row)}: {row_len} of {replicates}" for row_len, row in map(_split, short.head(SHOWN).to_dicts()))
+        places = (
+            f"{cell_name(row)}: {row_len} of {replicates}"
+            for row_len, row in map(_split, short.head(SHOWN).to_dicts())
+        )
         sentence += f"; {'; '.join(places)}{_more(short.height)}"
     if absent > 0:
         sentence += f"; {counted(absent, 'cell')} without any"
@@ -62,7 +66,9 @@ def _by(frame: pl.DataFrame, by: Sequence[str] | None) -> list[str]:
     groups = factors_of(frame) if by is None else list(by)
     for name in groups:
         if name not in frame.columns:
-            raise UsageError(f"the table has no column {name!r}", f"its columns are: {', '.join(frame.columns)}")
+            raise UsageError(
+                f"the table has no column {name!r}", f"its columns are: {', '.join(frame.columns)}"
+            )
     return groups
 
 
@@ -75,7 +81,7 @@ def finite(
 ) -> Finding:
     """Count missing values, NaN and infinities of the results, by cell and column.
 
-    Rows whose column `converged` is false are counted as failed convergence, which is no failure of this check.
+    Rows whose column `converged` is false are counted as failed convergence, which does not fail this check.
     """
     frame = read_table(table)
     groups = _by(frame, by)
@@ -96,14 +102,16 @@ def finite(
     ]
     total = sum(one["count"] for one in details)
     details.sort(key=lambda one: -one["count"])
-    places = "; ".join(f"{one['column']} at {cell_name(one['cell'])}: {one['count']:,}" for one in details[:SHOWN])
+    places = "; ".join(
+        f"{one['column']} at {cell_name(one['cell'])}: {one['count']:,}" for one in details[:SHOWN]
+    )
     sentence = f"{counted(total, 'value')} missing, NaN or infinite in {counted(frame.height, 'row')}"
     sentence += f": {places}{_more(len(details))}" if details else ""
     sentence += f"; {counted(failed, 'row')} did not converge" if converged else ""
     return Finding(
         check="finite results",
         compared=f"values of {', '.join(names) or 'no column'} with finite numbers",
-        verdict=Verdict.FAIL if total else (Verdict.PASS if names and frame.height else Verdict.UNSURE),
+        verdict=Verdict.FAIL if total else (Verdict.PASS if names and frame.height else Verdict.UNDECIDED),
         sentence=sentence,
         statistic=float(total),
         threshold=0.0,
@@ -133,12 +141,18 @@ def seeds_differ(table: Any, by: Sequence[str] | None = None, *, seed: str = "se
     frame = read_table(table)
     groups = _by(frame, by)
     if seed not in frame.columns:
-        raise UsageError(f"the table has no column of seeds {seed!r}", f"its columns are: {', '.join(frame.columns)}")
+        raise UsageError(
+            f"the table has no column of seeds {seed!r}", f"its columns are: {', '.join(frame.columns)}"
+        )
     marks = [name for name in ("ph_index", "replicate") if name in frame.columns and name not in groups]
     tasks = frame.select(*groups, *marks, seed)
     if marks:
         tasks = tasks.unique(maintain_order=True)
-    inside = tasks.filter(pl.struct(*groups, seed).is_duplicated()) if groups else tasks.filter(pl.col(seed).is_duplicated())
+    inside = (
+        tasks.filter(pl.struct(*groups, seed).is_duplicated())
+        if groups
+        else tasks.filter(pl.col(seed).is_duplicated())
+    )
     shared = tasks.filter(pl.col(seed).is_duplicated())
     common = (
         "replicate" in tasks.columns
@@ -146,17 +160,20 @@ def seeds_differ(table: Any, by: Sequence[str] | None = None, *, seed: str = "se
         and tasks.group_by("replicate").agg(pl.col(seed).n_unique())[seed].max() == 1
     )
     if tasks.height < 2:
-        verdict, sentence = Verdict.UNSURE, "fewer than two tasks"
+        verdict, sentence = Verdict.UNDECIDED, "fewer than two tasks"
     elif inside.height:
         first = inside.row(0, named=True)
         cell = cell_name({name: first[name] for name in groups})
         verdict = Verdict.FAIL
-        sentence = f"{counted(inside.height, 'task')} share a seed with another of the same cell, for example {first[seed]} at {cell}"
+        share = f"{counted(inside.height, 'task')} share a seed with another of the same cell"
+        sentence = f"{share}, for example {first[seed]} at {cell}"
     elif common:
         verdict, sentence = Verdict.PASS, "all cells of a replicate share one seed (common random numbers)"
     elif shared.height:
         verdict = Verdict.FAIL
-        sentence = f"{counted(shared.height, 'task')} share a seed with another cell, for example {shared[seed][0]}"
+        sentence = (
+            f"{counted(shared.height, 'task')} share a seed with another cell, for example {shared[seed][0]}"
+        )
     else:
         verdict, sentence = Verdict.PASS, f"{counted(tasks.height, 'task')} have different seeds"
     return Finding(
@@ -173,8 +190,8 @@ def seeds_differ(table: Any, by: Sequence[str] | None = None, *, seed: str = "se
 def seed_used(table: Any, by: Sequence[str] | None = None, *, of: Sequence[str] = ()) -> Finding:
     """Look for replicates of a cell with identical results: a script that ignores its seed, or seeds that collide.
 
-    Only floating-point results with many digits are evidence, since counts and simple fractions repeat by chance. Columns
-    that are constant in every cell are functions of the parameters, unless all are.
+    Only floating-point results with many digits are evidence, since counts and simple fractions repeat by chance.
+    Columns that are constant in every cell are functions of the parameters, unless all are.
     """
     frame = read_table(table)
     groups = _by(frame, by)
@@ -182,21 +199,27 @@ def seed_used(table: Any, by: Sequence[str] | None = None, *, of: Sequence[str] 
     rows = [name for name in ("ph_row",) if name in frame.columns]
     keyed = frame.select(*groups, *rows, *names, pl.lit(0).alias("ph_all"))
     keys = [*groups, *rows, "ph_all"]
-    cells_with = keyed.group_by(keys).agg(pl.len().alias("ph_n"), *(pl.col(name).n_unique() for name in names))
+    cells_with = keyed.group_by(keys).agg(
+        pl.len().alias("ph_n"), *(pl.col(name).n_unique() for name in names)
+    )
     repeated = cells_with.filter(pl.col("ph_n") > 1)
     varying = [name for name in names if (repeated[name] > 1).any()] or names
     if not varying or not repeated.height:
-        return _seed_finding(Verdict.UNSURE, "no cell has two replicates with floating-point results", 0)
+        return _seed_finding(Verdict.UNDECIDED, "no cell has two replicates with floating-point results", 0)
     groups_of = keyed.group_by([*keys, *varying]).len().filter(pl.col("len") > 1)
     evidence = groups_of.filter(
-        pl.any_horizontal(*(pl.col(name).map_elements(is_evidence, pl.Boolean).fill_null(value=False) for name in varying))
+        pl.any_horizontal(
+            *(pl.col(name).map_elements(is_evidence, pl.Boolean).fill_null(value=False) for name in varying)
+        )
     )
     number_of = int(evidence["len"].sum())
     if not number_of:
         return _seed_finding(Verdict.PASS, f"no two replicates of a cell agree in {', '.join(varying)}", 0)
     cell = cell_name({name: evidence.row(0, named=True)[name] for name in groups})
     sentence = f"{number_of:,} of {counted(frame.height, 'row')} repeat another of their cell in {', '.join(varying)}"
-    return _seed_finding(Verdict.FAIL, f"{sentence}, for example at {cell}: the script may ignore its seed", number_of)
+    return _seed_finding(
+        Verdict.FAIL, f"{sentence}, for example at {cell}: the script may ignore its seed", number_of
+    )
 
 
 def _seed_finding(verdict: Verdict, sentence: str, statistic: int) -> Finding:
@@ -211,10 +234,13 @@ def _seed_finding(verdict: Verdict, sentence: str, statistic: int) -> Finding:
     )
 
 
-def outliers(table: Any, by: Sequence[str] | None = None, *, of: Sequence[str] = (), limit: float = FAR) -> Finding:
+def outliers(
+    table: Any, by: Sequence[str] | None = None, *, of: Sequence[str] = (), limit: float = FAR
+) -> Finding:
     """Look for values that are more than `limit` interquartile ranges from the median of their cell.
 
-    The default is 100: the farthest of 10,000 normal values is at 3, of t values with three degrees of freedom at about 25.
+    The default is 100: the farthest of 10,000 normal values is at 3, of t values with three degrees of freedom at
+    about 25.
     """
     frame = read_table(table)
     groups = _by(frame, by)
@@ -227,12 +253,12 @@ def outliers(table: Any, by: Sequence[str] | None = None, *, of: Sequence[str] =
                 details.append({"cell": cell, "column": name, **found})
     details.sort(key=lambda one: -one["distance"])
     if not details:
-        verdict, sentence = Verdict.UNSURE, "no cell has ten different floating-point results"
+        verdict, sentence = Verdict.UNDECIDED, "no cell has ten different floating-point results"
     else:
-        far = details[0]
-        place = f"{far['column']} = {number(far['value'])} at {cell_name(far['cell'])}{far['task']}"
-        sentence = f"the farthest value is {number(far['distance'], 3)} interquartile ranges from its median: {place}"
-        verdict = Verdict.FAIL if far["distance"] > limit else Verdict.PASS
+        first = details[0]
+        place = f"{first['column']} = {number(first['value'])} at {cell_name(first['cell'])}{first['task']}"
+        sentence = f"the farthest value is {number(first['distance'], 3)} interquartile ranges from its median: {place}"
+        verdict = Verdict.FAIL if first["distance"] > limit else Verdict.PASS
     return Finding(
         check="outliers",
         compared=f"values of {', '.join(names) or 'no column'} with the median of their cell",

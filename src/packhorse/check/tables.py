@@ -10,7 +10,7 @@ import polars as pl
 
 from packhorse.model.errors import UsageError
 
-MISSING = ("", "NA", "null", "None")  # texts of a CSV file that are no value
+MISSING = ("", "NA", "null", "None")  # texts of a CSV file for a missing value
 
 
 def read_table(table: Any) -> pl.DataFrame:
