@@ -73,9 +73,12 @@ def trapezoid_errors(seed: int, *, wrong: bool = False, grids: int = 5) -> dict[
 
 
 def euler_maruyama(
-    seed: int, replicates: int, *, wrong: bool = False, grids: int = 5
+    seed: int, replicates: int, *, wrong: bool = False, grids: int = 5, drift: float = 0.5
 ) -> dict[str, np.ndarray]:
-    """Return errors of geometric Brownian motion at t = 1, with the same paths at all steps; `wrong` forgets the root of h."""
+    """Return errors of geometric Brownian motion at t = 1, with the same paths at all steps; `wrong` forgets the root of h.
+
+    `drift` is that of the method; the exact one is 0.5.
+    """
     rng = np.random.default_rng(seed)
     mu, sigma = 0.5, 0.8
     finest = 4 * 2 ** (grids - 1)
@@ -88,7 +91,7 @@ def euler_maruyama(
             dw = dw * n**-0.25
         x = np.ones(replicates)
         for k in range(n):
-            x = x * (1 + mu / n + sigma * dw[:, k])
+            x = x * (1 + drift / n + sigma * dw[:, k])
         rows["h"].append(np.full(replicates, 1 / n))
         rows["replicate"].append(np.arange(replicates))
         rows["error"].append(x - exact)

@@ -231,7 +231,7 @@ def exponent(table: Any, result: str, parameter: str, expected: float, *, large:
         raise UsageError(f"a power law needs {parameter} > 0 and {result} other than 0")
     steps = 1 / points if large else points
     where = "large" if large else "small"
-    # Divided by a power that makes it fall, since a constant or growing result would else count as an error that stopped falling.
+    # Times a power that makes it fall, since a constant result would else count as an error that stopped falling.
     shift = STEEP - (-expected if large else expected)
     return _judged(
         steps,
