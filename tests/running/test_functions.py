@@ -238,7 +238,7 @@ def test_time_and_memory_limits_of_functions(project: Project) -> None:
     assert found["1"] == ("TIMEOUT", "longer than the time limit of 2 s")
     outcome, cause = found["2"]
     assert outcome == "MEMORY"
-    assert re.fullmatch(r"used [4-9]\d\d MB, more than the 200 MB of resources: memory", cause)
+    assert re.fullmatch(r"used [2-9]\d\d MB, more than the 200 MB of resources: memory", cause)
 
 
 def test_retries_of_functions(project: Project) -> None:

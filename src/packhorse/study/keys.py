@@ -57,6 +57,7 @@ def section(description: str, table: Table, *examples: Any) -> Key:
 
 RESOURCES: Table = {
     "cpus": integer("CPU cores of one task.", 1, 4, most=MOST_PER_TASK),
+    "cores": integer("The same as `cpus`, in the word of the options.", 1, 4, most=MOST_PER_TASK),
     "memory": memory(
         "Memory of one task, with a unit; units are binary: 1.5 GB is 1,536 MiB.", "1.5 GB", "512M"
     ),

@@ -55,6 +55,10 @@ def read_resources(node: Node) -> Resources:
     """Return the resources of one task."""
     given = entries(node, RESOURCES, "resources")
     values = read_keys(given, RESOURCES)
+    if "cores" in given:
+        if "cpus" in given:
+            refuse(given["cores"], "cores and cpus are the same.", "Write one of them.")
+        values["cpus"] = values.pop("cores")
     if values.get("expected", 0.0) > values.get("time", math.inf):
         hint = "time is the longest that a task may take: increase time, or decrease expected."
         refuse(given["expected"], "The expected duration of a task is longer than its time.", hint)

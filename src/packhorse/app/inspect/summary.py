@@ -18,7 +18,7 @@ from packhorse.rundata.outcomes import frozen_study
 from packhorse.rundir.directory import find_run
 
 if TYPE_CHECKING:
-    import polars as pl
+    from packhorse.results.summary import RunSummary
 
 
 class SummaryTable(JsonOutput, frozen=True, kw_only=True, tag="packhorse-summary/1"):
@@ -31,6 +31,10 @@ class SummaryTable(JsonOutput, frozen=True, kw_only=True, tag="packhorse-summary
             "and performance measure: `measure`, `value`, `mcse`, `count`, `failed`."
         ),
     ]
+    over_all: Annotated[
+        tuple[dict[str, Any], ...],
+        Meta(description="Where there are several points: a row for each column, over all of them."),
+    ] = ()
 
 
 def columns_of(summary: Summary | None, given: dict[str, Any] | None = None) -> check.Columns:
@@ -47,14 +51,14 @@ def summarise_run(
     of: Sequence[str],
     quantiles: Sequence[float],
     conditions: Sequence[str],
-) -> pl.DataFrame:
+) -> RunSummary:
     """Return the summary of a run's table, as requested or as its study defines it.
 
     Where the study names its estimates, these are the performance measures, unless columns or quantiles are requested.
     """
     import polars as pl
 
-    from packhorse.results.summary import summarise
+    from packhorse.results.summary import RunSummary, summarise_points
 
     run = find_run(where, name)
     table = run.path / "results.parquet"
@@ -74,6 +78,9 @@ def summarise_run(
     names = list(by or defaults.by or [name for group in factors for name in group])
     if defaults.estimate and not of and not quantiles:
         method = [defaults.method] if defaults.method and defaults.method not in names else []
-        expected = None if by or conditions else space.replicates
-        return check.performance(frame, columns_of(defaults), [*names, *method], expected=expected)
-    return summarise(frame, names, tuple(of or defaults.of), tuple(quantiles or defaults.quantiles))
+        whole = not conditions and set(names) >= {name for group in factors for name in group}
+        expected = space.replicates if whole else None
+        measured = check.performance(frame, columns_of(defaults), [*names, *method], expected=expected)
+        return RunSummary(measured, None)
+    columns, chosen = tuple(of or defaults.of), tuple(quantiles or defaults.quantiles)
+    return summarise_points(frame, names, columns, chosen)

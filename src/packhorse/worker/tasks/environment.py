@@ -97,10 +97,20 @@ def task_environment(task: "Task", base: "Mapping[str, str]") -> "dict[str, str]
 def task_json_variable(task: "Task") -> "dict[str, str]":
     """Return PACKHORSE_TASK; where that is too long for a variable, the path of a file with it, which is not written."""
     content = task_json(task)
-    if len(content) + len("PACKHORSE_TASK=") < LONGEST:  # it is ASCII
+    if fits_variable(content):
         return {"PACKHORSE_TASK": content}
-    task.json_file = os.path.join(task.folders.root, "task.json")
+    name_task_file(task)
     return {"PACKHORSE_TASK_FILE": task.json_file}
+
+
+def fits_variable(content: str) -> bool:
+    """Return whether the value of PACKHORSE_TASK, which is ASCII, is short enough for a variable."""
+    return len(content) + len("PACKHORSE_TASK=") < LONGEST
+
+
+def name_task_file(task: "Task") -> None:
+    """Give a task a file for its JSON, which `write_task_json` writes."""
+    task.json_file = os.path.join(task.folders.root, "task.json")
 
 
 def write_task_json(task: "Task") -> None:
