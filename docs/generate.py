@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from packhorse import task
 from packhorse.cli.commands import COMMANDS, packhorse
 from packhorse.cli.json_schemas import json_schema
 from packhorse.cli.json_types import JSON_TYPES
+from packhorse.diagnose.kinds import KINDS
 from packhorse.lint.check import RULES
 from packhorse.model import errors
 from packhorse.sites.keys import SITE
@@ -64,6 +66,7 @@ VARIABLES = {
     "PACKHORSE_DEADLINE": "the deadline of the worker, in Unix seconds, if it has one",
     "PACKHORSE_TASK": "all of these as JSON, for `packhorse.task` and the R file",
     "PACKHORSE_TASK_FILE": "instead of `PACKHORSE_TASK`, if that is longer than 128 KiB: a file of it",
+    "PACKHORSE_INPUTS": "the shared inputs as JSON, for `packhorse.task.input`, if the study has `inputs`",
     "PACKHORSE_R": 'the R file: `source(Sys.getenv("PACKHORSE_R"))`',
     "PACKHORSE_RUN": "the mark of the run, by which a later run finds processes that a killed one has left",
     "TMPDIR": "the same folder, so that temporary files of programs go there",
@@ -104,6 +107,7 @@ def pages() -> dict[str, str]:
         "environment.md": "\n".join(environment_page()) + "\n",
         "json.md": "\n".join(json_page()) + "\n",
         "lint.md": "\n".join(lint_page()) + "\n",
+        "diagnose.md": "\n".join(diagnose_page()) + "\n",
     }
 
 
@@ -112,7 +116,7 @@ def head(title: str, *about: str) -> list[str]:
     return [MADE, f"# {title}", "", *about, ""]
 
 
-# --- The rules of lint ---
+# --- The rules of lint, the kinds of causes ---
 
 
 def lint_page() -> Iterator[str]:
@@ -130,6 +134,26 @@ def lint_page() -> Iterator[str]:
         yield f"| [{rule.id}](#{rule.id.lower()}) | {severity} | {rule.reason} | {fix} |"
     for rule in rules:
         yield from ("", f"## {rule.id}", "", f"**{rule.reason}** ({rule.severity})", "", rule.page)
+
+
+def diagnose_page() -> Iterator[str]:
+    """Yield every kind of cause that diagnose knows."""
+    yield from head(
+        "Causes of failures",
+        "What `packhorse diagnose` finds. [How to use it](../how-to/diagnose.md).",
+    )
+    yield from ("| kind | cause | what to do | sure |", "|---|---|---|---|")
+    for kind in KINDS:
+        cells = [
+            re.sub(
+                r"(?<=\w)\{\w+\}|\{(\w+)\}", lambda found: f" {found[1].upper()}" if found[1] else "", text
+            )
+            .replace("  ", " ")
+            .strip()
+            .replace("|", "\\|")
+            for text in (kind.sentence, kind.remedy.replace("{{{name}:-}}", "{VAR:-}"))
+        ]
+        yield f"| {kind.id} | {cells[0]} | {cells[1]} | {kind.sure} |"
 
 
 # --- The command line ---
