@@ -62,7 +62,7 @@ def explained(project: Project, task: int) -> dict[str, object]:
 
 
 def test_warm_tasks_do_what_cold_ones_do(project: Project) -> None:
-    study(project, SIM, time_limit="2 s")
+    study(project, SIM, time_limit="5 s")
     project.run("-j1", code=7)
     table = {row["ph_index"]: row for row in project.table().to_dicts()}
     assert {index: row["ph_start"] for index, row in table.items()} == {
@@ -96,7 +96,7 @@ def test_warm_tasks_do_what_cold_ones_do(project: Project) -> None:
     assert {"json", "random", "subprocess"} <= set(facts["modules"])
     assert "helper" not in facts["modules"], "files of the study are never loaded before a task begins"
     # What was found out holds for later waves: their first task starts warm.
-    study(project, SIM, tasks=45, time_limit="2 s")
+    study(project, SIM, tasks=45, time_limit="5 s")
     project.run("-j1", code=7)
     assert [row["ph_start"] for row in project.table().to_dicts() if row["ph_index"] >= 40] == ["warm"] * 5
     project.command("rerun", "--sample", "1", "--where", "i=3", code=7)  # random numbers differ
