@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
+from packhorse.api.calls.resources import resources_of, study_resources
 from packhorse.api.run import Run, latest_run
 from packhorse.api.start import start
 from packhorse.execution.run_model import RunOptions
@@ -43,6 +44,8 @@ class Study:
         file = _calling_file()
         place = Path(folder) if folder is not None else file.parent if file else Path.cwd()
         name = importable_name(function) if callable(function) else function
+        if resources_of(function):
+            keys["resources"] = study_resources(resources_of(function), keys.get("resources"))
         self._keywords = {"function": name, **keys}
         self._place, self._file = place, file
         self.site = site
