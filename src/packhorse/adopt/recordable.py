@@ -98,6 +98,8 @@ def _command(command: Command, job: AdoptedJob) -> str:
     name, at = command.name, f"line {command.line}: "
     if command.words[0].literal is None or command.program[0].literal is None:
         return f"{at}the command {command.program[0].text} is in a variable"
+    if any("/" in word.text and not re.fullmatch(r"[\w./+-]+", word.text) for word in (command.words[0], command.program[0])):
+        return f"{at}the name of the command {name} has other signs than letters"
     if name in _FORBIDDEN:
         return f"{at}{name} runs text as a command"
     for mark, target in command.redirects:
