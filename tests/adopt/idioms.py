@@ -23,7 +23,9 @@ RANGES = ["0-3", "1-4", "2-8:3", "1,4,9", "0-3%2", "3-6", "1-3", "[1-3]", "5,2",
 
 def head(number: int, array: str = "", more: str = "") -> str:
     shebang = ["#!/bin/bash", "#!/bin/bash -l", "#!/usr/bin/env bash", "#! /bin/bash"][number % 4]
-    directive = [f"#SBATCH --array={array}", f"#SBATCH -a {array}", f"#SBATCH --array {array}   # tasks"][number % 3]
+    directive = [f"#SBATCH --array={array}", f"#SBATCH -a {array}", f"#SBATCH --array {array}   # tasks"][
+        number % 3
+    ]
     return f"{shebang}\n#SBATCH --job-name=work{number}\n#SBATCH --time=0:10:00\n{directive}\n{more}\n"
 
 
@@ -40,7 +42,11 @@ def name(n: int) -> str:
 
 
 def environment(n: int) -> str:
-    lines = ["export EXTRA=$SLURM_ARRAY_TASK_ID", "EXTRA=$((SLURM_ARRAY_TASK_ID * 2)) ", "export EXTRA=fixed"][n % 3]
+    lines = [
+        "export EXTRA=$SLURM_ARRAY_TASK_ID",
+        "EXTRA=$((SLURM_ARRAY_TASK_ID * 2)) ",
+        "export EXTRA=fixed",
+    ][n % 3]
     join = "" if lines.endswith(" ") else "\n"
     return head(n, RANGES[n]) + f"{lines}{join}./work.sh x {OUT}\n"
 
@@ -92,7 +98,11 @@ def chunk(n: int) -> str:
     if n % 2:
         return head(n, "1-3") + lines + f"./work.sh --from $lo --to $hi {OUT}\n"
     # A loop in each task: several programs, so that the script itself is the task.
-    return head(n, "1-3") + lines + f"for j in $(seq $lo $hi); do ./work.sh $j part_$j.json; done\ncat part_$hi.json > {OUT}\n"
+    return (
+        head(n, "1-3")
+        + lines
+        + f"for j in $(seq $lo $hi); do ./work.sh $j part_$j.json; done\ncat part_$hi.json > {OUT}\n"
+    )
 
 
 def seed(n: int) -> str:
@@ -115,10 +125,10 @@ def branches(n: int) -> str:
 
 def grid(n: int) -> str:
     if n % 2:
-        lists = 'A=(1 2)\nB=(x y z)\ni=$((SLURM_ARRAY_TASK_ID-1))\na=${A[$((i/${#B[@]}))]}\nb=${B[$((i%${#B[@]}))]}\n'
+        lists = "A=(1 2)\nB=(x y z)\ni=$((SLURM_ARRAY_TASK_ID-1))\na=${A[$((i/${#B[@]}))]}\nb=${B[$((i%${#B[@]}))]}\n"
         return head(n, "1-6") + lists + f"./work.sh --a $a --b $b {OUT}\n"
     loops = (
-        f"k=0\nfor a in 0.1 0.{n + 2}; do\n  for b in x y; do\n    P[$k]=\"$a $b\"\n    k=$((k+1))\n  done\ndone\n"
+        f'k=0\nfor a in 0.1 0.{n + 2}; do\n  for b in x y; do\n    P[$k]="$a $b"\n    k=$((k+1))\n  done\ndone\n'
         "set -- ${P[$SLURM_ARRAY_TASK_ID]}\n"
     )
     return head(n, "0-3") + loops + f"./work.sh --a $1 --b $2 {OUT}\n"
@@ -133,7 +143,9 @@ def fields(n: int) -> str:
         "IFS=',' read -ra F <<< \"$(sed -n ${SLURM_ARRAY_TASK_ID}p list.csv)\"; name=${F[0]}; n=${F[1]}; rate=${F[2]}",
         "mapfile -t L < list.csv; name=${L[$SLURM_ARRAY_TASK_ID]%%,*}; n=${SLURM_ARRAY_TASK_ID}; rate=${L[1]##*,}",
     ][n % 5]
-    return head(n, RANGES[n].replace("0-", "1-")) + f"{got}\n./work.sh --name $name --n $n --rate $rate {OUT}\n"
+    return (
+        head(n, RANGES[n].replace("0-", "1-")) + f"{got}\n./work.sh --name $name --n $n --rate $rate {OUT}\n"
+    )
 
 
 def other_name(n: int) -> str:

@@ -1,4 +1,4 @@
-"""What a job script asks for and runs, as far as a study of it must know: indices, request, variables, and why it is refused."""
+"""What a job script asks for and runs, as far as a study must know: indices, request, variables, and why it is refused."""
 
 from __future__ import annotations
 
@@ -29,7 +29,8 @@ _NODE_LISTS = ("PBS_NODEFILE", "PE_HOSTFILE", "SLURM_TASKS_PER_NODE")
 _SGE_ARRAY = re.compile(r"^#\$[ \t]+-t[ \t]+(\S+)", re.MULTILINE)
 _LSF = re.compile(r"^#BSUB[ \t]+-", re.MULTILINE)
 _FUNCTION = re.compile(
-    r"^[ \t]*(?:function[ \t]+[\w-]+[ \t]*(?:\(\))?|[\w-]+[ \t]*\(\))\s*\{.*?^[ \t]*\}", re.MULTILINE | re.DOTALL
+    r"^[ \t]*(?:function[ \t]+[\w-]+[ \t]*(?:\(\))?|[\w-]+[ \t]*\(\))\s*\{.*?^[ \t]*\}",
+    re.MULTILINE | re.DOTALL,
 )
 MOST_INDICES = 100_000
 
@@ -168,8 +169,12 @@ class AdoptedJob:
         first, last = str(self.indices.first), str(self.indices.last)
         return {
             "SLURM_ARRAY_TASK_COUNT": str(len(values)),
-            **{"SLURM_ARRAY_TASK_MIN": first, "SLURM_ARRAY_TASK_MAX": last, "SLURM_ARRAY_TASK_STEP": step},
-            **{"SGE_TASK_FIRST": first, "SGE_TASK_LAST": last, "SGE_TASK_STEPSIZE": step},
+            "SLURM_ARRAY_TASK_MIN": first,
+            "SLURM_ARRAY_TASK_MAX": last,
+            "SLURM_ARRAY_TASK_STEP": step,
+            "SGE_TASK_FIRST": first,
+            "SGE_TASK_LAST": last,
+            "SGE_TASK_STEPSIZE": step,
         }
 
     @functools.cached_property
@@ -233,9 +238,16 @@ class AdoptedJob:
             yield f"{name} is for LSF, whose directives Packhorse does not read"
         if self.script.dialect == "slurm" and any(one.component for one in self.script.options):
             yield f"{name} is a heterogeneous job; a task has one request"
-        nodes = self.request.nodes
-        if nodes > 1 and not self.ranks:
-            yield f"{name} asks for {nodes} nodes, but a task has one"
+        if self.request.nodes > 1 and not self.ranks:
+            yield f"{name} asks for {self.request.nodes} nodes, but a task has one"
+        yield from self._refused_orders()
+        yield from self._refused_commands()
+        for variable in _NODE_LISTS:
+            if re.search(rf"\$\{{?{variable}\b", self._uncommented):
+                yield f"{name} reads {variable}, which only a job of its scheduler has"
+
+    def _refused_orders(self) -> Iterator[str]:
+        """Yield the reasons for which its tasks have an order."""
         if self.indices and self.indices.at_a_time == 1 and len(self.values) > 1:
             yield (
                 f"the array {self.array_text} runs one index at a time, so each may need what the one before it wrote;"
@@ -243,11 +255,7 @@ class AdoptedJob:
             )
         dependency = self.script.value("dependency")
         if dependency and dependency != "singleton":
-            yield f"{name} waits for another job (--dependency={dependency})"
-        yield from self._refused_commands()
-        for variable in _NODE_LISTS:
-            if re.search(rf"\$\{{?{variable}\b", self._uncommented):
-                yield f"{name} reads {variable}, which only a job of its scheduler has"
+            yield f"{self.script_name} waits for another job (--dependency={dependency})"
 
     def _refused_commands(self) -> Iterator[str]:
         for command in self.shell.commands:
@@ -256,10 +264,9 @@ class AdoptedJob:
                 yield f"line {command.line}: it submits jobs ({program})"
             if program == "scontrol" and "requeue" in command.text:
                 yield f"line {command.line}: it requeues itself"
-            if command.launcher == "srun" and not self.ranks and self._ranks_of(command) > 1:
-                yield (
-                    f"line {command.line}: srun starts {self._ranks_of(command)} processes of one program, which a task cannot"
-                )
+            ranks = self._ranks_of(command) if command.launcher == "srun" and not self.ranks else 1
+            if ranks > 1:
+                yield f"line {command.line}: srun starts {ranks} processes of one program, which a task cannot"
 
     def _ranks_of(self, command: Command) -> int:
         """Return how many processes an srun starts: as its own -n says, else as the job."""
@@ -278,7 +285,16 @@ class AdoptedJob:
         launched = [one for one in self.shell.commands if one.launcher == "srun"]
         if len(launched) != 1 or self.indices or not self.mentions("SLURM_PROCID"):
             return 0
-        talks = ("mpi4py", "MPI_", "Rmpi", "torch.distributed", "init_process_group", "pbdMPI", "MASTER_ADDR", "horovod")
+        talks = (
+            "mpi4py",
+            "MPI_",
+            "Rmpi",
+            "torch.distributed",
+            "init_process_group",
+            "pbdMPI",
+            "MASTER_ADDR",
+            "horovod",
+        )
         count = self._ranks_of(launched[0])
         return 0 if count < 2 or any(map(self.mentions, talks)) else count
 
@@ -286,8 +302,8 @@ class AdoptedJob:
 
     @functools.cached_property
     def edits(self) -> tuple[Edit, ...]:
-        """The changes without which the script cannot run as a task: srun, which needs a job's own environment, is left out."""
-        found = []
+        """The changes without which the script cannot run as a task: srun needs the environment of a job."""
+        found: list[Edit] = []
         for command in self.shell.commands:
             names = [word.text for word in command.words]
             if "srun" in names[: len(names) - len(command.program)]:

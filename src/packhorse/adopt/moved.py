@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import posixpath
 import re
+import shlex
 from collections.abc import Callable
 
 from packhorse.adopt.job import AdoptedJob
@@ -17,28 +18,23 @@ def moved_folders(
 
     `here` is the folder in which the job starts, `root` that of the project, `was` where it was when the script was written.
     """
-    edits, refused = [], []
+    edits, refused = list[Edit](), list[str]()
     current = here
     for command in job.shell.commands:
         if command.name != "cd" or len(command.words) != 2 or command.where.function:
             continue
         word = command.words[1]
-        path = word.literal
-        if path is None or not path.startswith("/"):
-            if path is None and re.match(r"\"?(~|\$\{?HOME\b)", word.raw):
-                path = None if was == "" else was if posixpath.basename(was) in word.raw else None
-                if path is None:
-                    refused.append(f"line {word.line}: cd {word.raw} leaves the task's copy of the project")
-            elif path == "~":
-                refused.append(f"line {word.line}: cd {word.raw} leaves the task's copy of the project")
-            if path is None or not path.startswith("/"):
-                continue
+        path = word.literal or ""
+        home = path == "~" or re.match(r"\"?(~/|\$\{?HOME\b)", word.raw)
+        if not home and not path.startswith("/"):
+            continue
+        if home and was and posixpath.basename(was) in word.raw:
+            path = was
         place = _in_project(posixpath.normpath(path), root, was, is_folder)
         if place is None:
-            refused.append(f"line {word.line}: cd {path} leaves the task's copy of the project {root}")
+            refused.append(f"line {word.line}: cd {word.raw} leaves the task's copy of the project {root}")
             continue
-        relative = posixpath.relpath(place, current)
-        edits.append(Edit(word.line, word.start, word.end, relative if re.fullmatch(r"[\w./+-]+", relative) else f"'{relative}'"))
+        edits.append(Edit(word.line, word.start, word.end, shlex.quote(posixpath.relpath(place, current))))
         current = place
     return tuple(edits), refused
 

@@ -1,7 +1,7 @@
 """Named parameters from the recorded commands of a script: what differs between tasks becomes a parameter.
 
-The commands are data: a row of arguments for each task. A column that is the same in all rows is text of the command, one that
-differs is a parameter, and one that is made of the index or of other parameters (out_7.csv) refers to them.
+The commands are data: a row of arguments for each task. A column that is the same in all rows is text of the command, one
+that differs is a parameter, and one that is made of the index or of other parameters (out_7.csv) refers to them.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from packhorse.study.template import BUILTIN, literal
 _SHOWS = frozenset(
     [
         *("date", "hostname", "pwd", "which", "whoami", "uname", "nproc", "lscpu", "free", "nvidia-smi", "env"),
-        *("printenv", "id", "df", "du", "uptime", "w", "clear", "tput", "times", "sinfo", "squeue", "sstat", "qstat", "module-list"),
+        *("printenv", "id", "df", "du", "uptime", "w", "clear", "tput", "times", "sinfo", "squeue", "sstat"),
+        *("qstat",),
     ]
 )  # fmt: skip
 _NAME = re.compile(r"[A-Za-z_]\w*")
-_PYTHON = re.compile(r"python[\d.]*")
 
 
 class TaskCommand(Struct, frozen=True, kw_only=True):
@@ -52,7 +52,7 @@ class NamedStudy(Struct, frozen=True, kw_only=True):
         return {name: column[row] for name, column in self.columns.items()}
 
 
-class NotNamed(Exception):
+class NotNamedError(Exception):
     """Why there are no named parameters."""
 
 
@@ -65,10 +65,10 @@ class Plain(Struct, frozen=True):
 
 
 def task_command(commands: Sequence[Any], folder: str) -> TaskCommand:
-    """Return the one program that a script starts. Raises NotNamed where it starts several, or does more than prepare."""
+    """Return the one program that a script starts. Raises NotNamedError where it starts several, or does more."""
     found = several(commands, folder)
     if len(found) != 1:
-        raise NotNamed("it starts no program" if not found else f"it starts {len(found)} programs")
+        raise NotNamedError("it starts no program" if not found else f"it starts {len(found)} programs")
     return found[0]
 
 
@@ -84,16 +84,11 @@ def several(commands: Iterable[Any], folder: str) -> list[TaskCommand]:
             modules = _with_modules(modules, words[1:])
         elif name in {"source", "."} and len(words) == 2:
             venv = _venv(words[1])
-        elif name == "cd":
-            if command.folder != folder or len(words) != 2 or words[1].rstrip("/") not in {".", folder}:
-                raise NotNamed(f"it changes to another folder ({' '.join(words[1:])})")
+        elif command.folder != folder or (name == "cd" and words[1:] not in (["."], ["./"], [folder])):
+            raise NotNamedError(f"it works in another folder ({' '.join(words[:2])})")
         elif name == "mkdir":
             folders += _made(words[1:])
-        elif name in _SHOWS or (_PYTHON.fullmatch(name) and words[1:2] in (["--version"], ["-V"])):
-            continue
-        elif command.folder != folder:
-            raise NotNamed(f"it starts {name} in another folder")
-        else:
+        elif name not in _SHOWS and name != "cd" and not _shows_version(words):
             found.append(
                 TaskCommand(
                     argv=tuple(words), folders=tuple(folders), modules=tuple(modules),
@@ -101,6 +96,10 @@ def several(commands: Iterable[Any], folder: str) -> list[TaskCommand]:
                 )
             )  # fmt: skip
     return found
+
+
+def _shows_version(words: Sequence[str]) -> bool:
+    return len(words) == 2 and words[1] in {"--version", "-V"}
 
 
 def unwrapped(argv: Sequence[str]) -> list[str]:
@@ -113,14 +112,18 @@ def unwrapped(argv: Sequence[str]) -> list[str]:
 
 
 def _with_modules(modules: list[str], words: Sequence[str]) -> list[str]:
-    action, names = ("load", list(words)) if words and words[0] not in _MODULE_WORDS else (words[0], list(words[1:]))
+    action, names = (
+        ("load", list(words)) if words and words[0] not in _MODULE_WORDS else (words[0], list(words[1:]))
+    )
     if action in {"purge", "reset"}:
         return []
-    if action in {"load", "add"} and all(re.fullmatch(r"[\w.+/-]+", name) and name[0] != "-" for name in names):
+    if action in {"load", "add"} and all(
+        re.fullmatch(r"[\w.+/-]+", name) and name[0] != "-" for name in names
+    ):
         return [*modules, *names]
     if action in {"list", "avail", "spider"}:
         return modules
-    raise NotNamed(f"module {action} is not taken over")
+    raise NotNamedError(f"module {action} is not taken over")
 
 
 _MODULE_WORDS = {
@@ -131,16 +134,16 @@ _MODULE_WORDS = {
 
 def _venv(path: str) -> str:
     if not path.endswith("/bin/activate") or path.startswith(("/", "~")):
-        raise NotNamed(f"it reads {path} into its shell")
+        raise NotNamedError(f"it reads {path} into its shell")
     return path.removesuffix("/bin/activate")
 
 
 def _made(words: Sequence[str]) -> list[str]:
     names = [word for word in words if not word.startswith("-")]
     if any(word not in {"-p", "--parents"} for word in words if word.startswith("-")) or "-p" not in words:
-        raise NotNamed("mkdir without -p alone is not taken over")
+        raise NotNamedError("mkdir without -p alone is not taken over")
     if any(name.startswith(("/", "~", "..")) for name in names):
-        raise NotNamed("it makes a folder outside of the project")
+        raise NotNamedError("it makes a folder outside of the project")
     return names
 
 
@@ -153,26 +156,19 @@ def named_study(
     """Return the command with parameters for these tasks.
 
     `indices` are those of an array, empty where the tasks come from a loop; `words` are the words of the program's line as
-    written, which give names. Raises NotNamed where tasks differ in more than the values of arguments.
+    written, which give names. Raises NotNamedError where tasks differ in more than the values of arguments.
     """
+    _check_alike(tasks)
     first = tasks[0]
-    if len({len(one.argv) for one in tasks}) > 1:
-        raise NotNamed("the number of arguments differs between tasks")
-    for what in ("modules", "venv"):
-        if len({getattr(one, what) for one in tasks}) > 1:
-            raise NotNamed(f"the {what} differ between tasks")
-    if len({one.argv[0] for one in tasks}) > 1 or len({frozenset(one.exported) for one in tasks}) > 1:
-        raise NotNamed("the programs differ between tasks")
     columns: dict[str, tuple[str, ...]] = {}
     if indices:
         columns[index_name] = tuple(map(str, indices))
-    rows = [list(one.argv) for one in tasks]
     templates: dict[int, str] = {}
-    plain_first = sorted(range(len(first.argv)), key=lambda at: bool(re.search(r"[/.]\D", rows[0][at])))
+    # Names of files come last, since they are made of other values.
+    plain_first = sorted(range(len(first.argv)), key=lambda at: bool(re.search(r"[/.]\D", first.argv[at])))
     for at in plain_first:
-        values = tuple(row[at] for row in rows)
-        suggested = _suggested(first.argv, at, words)
-        templates[at] = _template(values, columns, suggested)
+        values = tuple(one.argv[at] for one in tasks)
+        templates[at] = _template(values, columns, _suggested(first.argv, at, words))
     prefix, environ = {}, {}
     for name in sorted(first.exported):
         values = tuple(one.exported[name] for one in tasks)
@@ -180,22 +176,27 @@ def named_study(
             environ[name] = values[0]
         else:
             prefix[name] = _template(values, columns, name.lower())
-    folders = list(dict.fromkeys(folder for one in tasks for folder in one.folders))
-    if len({one.folders for one in tasks}) > 1:
-        rows_of = {len(one.folders) for one in tasks}
-        if len(rows_of) > 1:
-            raise NotNamed("the folders that it makes differ between tasks")
-        made = zip(*(one.folders for one in tasks), strict=True)
-        folders = [_template(values, dict(columns), "") for values in made]
+    made = zip(*(one.folders for one in tasks), strict=True)
+    folders = dict.fromkeys(_template(values, dict(columns), "") for values in made)
     return NamedStudy(
         command=tuple(templates[at] for at in range(len(first.argv))),
-        columns=columns,
-        prefix=prefix,
-        environ=environ,
-        folders=tuple(folders),
-        modules=first.modules,
-        venv=first.venv,
+        columns=columns, prefix=prefix, environ=environ, folders=tuple(folders), modules=first.modules, venv=first.venv,
+    )  # fmt: skip
+
+
+def _check_alike(tasks: Sequence[TaskCommand]) -> None:
+    """Raise NotNamedError where tasks differ in more than the values of arguments."""
+    same = (
+        ("the number of arguments differs", {len(one.argv) for one in tasks}),
+        ("the modules differ", {one.modules for one in tasks}),
+        ("the virtual environments differ", {one.venv for one in tasks}),
+        ("the programs differ", {one.argv[0] for one in tasks}),
+        ("the exported variables differ", {frozenset(one.exported) for one in tasks}),
+        ("the folders that it makes differ", {len(one.folders) for one in tasks}),
     )
+    for what, values in same:
+        if len(values) > 1:
+            raise NotNamedError(f"{what} between tasks")
 
 
 def _template(values: tuple[str, ...], columns: dict[str, tuple[str, ...]], name: str) -> str:
@@ -210,7 +211,7 @@ def _template(values: tuple[str, ...], columns: dict[str, tuple[str, ...]], name
     if not (numbers and name) and (made := composed(values, columns)):
         return made
     if not name:
-        raise NotNamed("the folders that it makes differ between tasks")
+        raise NotNamedError("the folders that it makes differ between tasks")
     # --rate=0.1: the option is text, its value the parameter.
     head = re.match(r"(?:--?)?[\w.+-]+=", values[0])
     if head and all(value.startswith(head[0]) for value in values):
@@ -234,7 +235,8 @@ def composed(values: tuple[str, ...], columns: Mapping[str, tuple[str, ...]]) ->
     for chosen in _subsets(choices, values[0]):
         template = _substitute(values[0], chosen)
         if template and all(
-            _filled(template, {n: c[row] for n, c in columns.items()}) == value for row, value in enumerate(values)
+            _filled(template, {n: c[row] for n, c in columns.items()}) == value
+            for row, value in enumerate(values)
         ):
             return template
     return ""
@@ -252,7 +254,9 @@ def _substitute(text: str, chosen: Sequence[tuple[str, str]]) -> str:
     """Return a text in which each value stands once as a word, replaced by its placeholder; empty if it does not."""
     parts: list[str | tuple[str]] = [text]
     for name, value in chosen:
-        pattern = re.compile(rf"(?<![A-Za-z0-9.]){re.escape(value)}(?![A-Za-z0-9])" if len(value) < 3 else re.escape(value))
+        pattern = re.compile(
+            rf"(?<![A-Za-z0-9.]){re.escape(value)}(?![A-Za-z0-9])" if len(value) < 3 else re.escape(value)
+        )
         for number, part in enumerate(parts):
             if isinstance(part, str) and (match := pattern.search(part)):
                 parts[number : number + 1] = [part[: match.start()], (f"{{{name}}}",), part[match.end() :]]
@@ -261,7 +265,11 @@ def _substitute(text: str, chosen: Sequence[tuple[str, str]]) -> str:
             pattern = re.compile(rf"(?<!\d){re.escape(value)}(?!\d)")
             for number, part in enumerate(parts):
                 if isinstance(part, str) and (match := pattern.search(part)):
-                    parts[number : number + 1] = [part[: match.start()], (f"{{{name}}}",), part[match.end() :]]
+                    parts[number : number + 1] = [
+                        part[: match.start()],
+                        (f"{{{name}}}",),
+                        part[match.end() :],
+                    ]
                     break
             else:
                 return ""

@@ -75,4 +75,8 @@ def patterns(found: Sequence[Output]) -> tuple[str, ...]:
     shorter = {str(PurePosixPath(name).with_name("*" + PurePosixPath(name).suffix)) for name in names}
     if len(shorter) <= 3:
         return tuple(sorted(shorter))
-    return tuple(sorted({f"{folder}/**" if (folder := str(PurePosixPath(name).parent)) != "." else name for name in names}))
+    return tuple(
+        sorted(
+            {f"{folder}/**" if (folder := str(PurePosixPath(name).parent)) != "." else name for name in names}
+        )
+    )

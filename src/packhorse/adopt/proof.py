@@ -1,4 +1,4 @@
-"""Proof that a study with named parameters starts what the script starts: the same arguments and variables for every index."""
+"""Proof that a study with named parameters starts what the script starts, with the same arguments for every index."""
 
 from __future__ import annotations
 

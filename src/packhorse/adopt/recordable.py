@@ -1,6 +1,6 @@
-"""Whether the commands of a script can be recorded for each index: nothing in it writes, and its words depend on nothing else.
+"""Whether the commands of a script can be recorded for each index: nothing in it writes, and nothing else decides its words.
 
-A script of which this is not certain is run as it is. Its commands are then not known to Packhorse, which is no loss but of names.
+A script of which this is not certain is run as it is, so that only the names of its parameters are lost.
 """
 
 from __future__ import annotations
@@ -32,12 +32,61 @@ _WRITES = {
     "sort": re.compile(r"^-\w*[oR]|^--output|^--random"),
     "uniq": re.compile(r"^(?!-)\S+\.\w+$"),
 }
+# They run text as a command, or change how the program runs or what happens after it.
 _FORBIDDEN = {
-    *("eval", "command", "builtin", "coproc", "enable", "pushd", "popd", "bash", "sh", "disown", "fg", "bg", "kill", "alias"),
+    *(
+        "eval",
+        "command",
+        "builtin",
+        "coproc",
+        "enable",
+        "pushd",
+        "popd",
+        "bash",
+        "sh",
+        "disown",
+        "fg",
+        "bg",
+        "kill",
+    ),
+    *(
+        "alias",
+        "trap",
+        "ulimit",
+        "umask",
+        "set -a",
+        "timeout",
+        "setsid",
+        "stdbuf",
+        "taskset",
+        "numactl",
+        "nice",
+    ),
 }
+_RECEIVERS = {"xargs", "parallel", "read", "mapfile", "readarray", "while_statement"}  # of a pipe
+# What runs depends on files that exist, or on how a program ended.
+_DEPENDS = re.compile(
+    r"(?:\[\[?|\btest)[ \t][^\]\n]*-[bcdefghkprsuwxLS][ \t]"
+    r"|^[ \t]*(?:if|elif|while|until)\b(?![ \t]*!?[ \t]*(?:\[|\(\(|test\b|read\b|IFS|true\b))"
+    r"|\|\|(?![ \t]*(?:exit|true|echo|:|\{|return|printf|\[|mkdir[ \t]+-p|break|continue))",
+    re.MULTILINE,
+)
 # Their values are others on another machine, or at another time.
-_CHANGING = {"RANDOM", "SECONDS", "EPOCHSECONDS", "BASHPID", "LINENO", "PPID", "HOSTNAME", "PWD", "OLDPWD", "HOME"}
-_TEXT = re.compile(r"declare -x|typeset -x|set -a\b|\$\$|\$!|\$0\b|BASH_SOURCE|(?:^|[\s=:\"'])~/|\$\(pwd\)|`pwd`|/dev/tcp")
+_CHANGING = {
+    "RANDOM",
+    "SECONDS",
+    "EPOCHSECONDS",
+    "BASHPID",
+    "LINENO",
+    "PPID",
+    "HOSTNAME",
+    "PWD",
+    "OLDPWD",
+    "HOME",
+}
+_TEXT = re.compile(
+    r"declare -x|typeset -x|set -a\b|\$\$|\$!|\$0\b|BASH_SOURCE|(?:^|[\s=:\"'])~/|\$\(pwd\)|`pwd`|/dev/tcp"
+)
 
 
 def why_not_recorded(job: AdoptedJob) -> str:
@@ -52,18 +101,31 @@ def why_not_recorded(job: AdoptedJob) -> str:
     text = re.sub(r"^[ \t]*#.*$|'[^']*'", "", job.script.text, flags=re.MULTILINE)
     if found := _TEXT.search(text):
         return f"it uses {found[0].strip()}, which differs from machine to machine"
+    if found := _DEPENDS.search(text):
+        line = text.count("\n", 0, found.start()) + 1
+        return f"line {line}: what runs depends on files, or on how a program ended"
     return _variables(job) or next((why for one in shell.commands if (why := _command(one, job))), "")
 
 
 def _variables(job: AdoptedJob) -> str:
-    set_by_script = {one.name for one in job.shell.assignments} | _read_names(job) | set(job.constants)
+    named = _read_names(job) | _loop_names(job)
+    given = {*job.constants, *ALL_INDEX_NAMES}
     for use in job.shell.uses:
         name = use.name
-        if name in _CHANGING and name not in set_by_script:
-            return f"line {use.line}: it uses {name}, which differs from machine to machine"
-        known = name in set_by_script or name in ALL_INDEX_NAMES or name.isdigit()
-        if not known and not _in_submit_cd(job, use.line) and name not in _loop_names(job):
+        if name in named or name in given or name.isdigit() or _in_submit_cd(job, use.line):
+            continue
+        first = next((one for one in job.shell.assignments if one.name == name), None)
+        if first is None or (first.line, first.start) > (use.line, use.start):
+            if name in _CHANGING:
+                return f"line {use.line}: it uses {name}, which differs from machine to machine"
             return f"line {use.line}: {name} is not set in the script"
+        value = first.value
+        if (
+            (value.line, value.start) <= (use.line, use.start)
+            and use.line == value.line
+            and use.end <= value.end
+        ):
+            return f"line {use.line}: {name} has a value before the script sets it"
     return ""
 
 
@@ -84,7 +146,9 @@ def _loop_names(job: AdoptedJob) -> set[str]:
 
 def is_submit_folder(word: Arg) -> bool:
     """Return whether a word is the folder in which the job was submitted."""
-    return bool(re.fullmatch(r'"?\$\{?(?:SLURM_SUBMIT_DIR|PBS_O_WORKDIR|SGE_O_WORKDIR)\}?"?/?|\./?', word.raw))
+    return bool(
+        re.fullmatch(r'"?\$\{?(?:SLURM_SUBMIT_DIR|PBS_O_WORKDIR|SGE_O_WORKDIR)\}?"?/?|\./?', word.raw)
+    )
 
 
 def _in_submit_cd(job: AdoptedJob, line: int) -> bool:
@@ -95,33 +159,47 @@ def _in_submit_cd(job: AdoptedJob, line: int) -> bool:
 
 
 def _command(command: Command, job: AdoptedJob) -> str:
-    name, at = command.name, f"line {command.line}: "
-    if command.words[0].literal is None or command.program[0].literal is None:
-        return f"{at}the command {command.program[0].text} is in a variable"
-    if any("/" in word.text and not re.fullmatch(r"[\w./+-]+", word.text) for word in (command.words[0], command.program[0])):
-        return f"{at}the name of the command {name} has other signs than letters"
+    """Return why a command cannot be recorded; empty if it can."""
+    name = command.name
+    first = (command.words[0], command.program[0])
+    if any(word.literal is None for word in first):
+        return f"line {command.line}: the command {first[1].text} is in a variable"
+    if any("/" in word.text and not re.fullmatch(r"[\w./+-]+", word.text) for word in first):
+        return f"line {command.line}: {name} is not a plain name of a command"
     if name in _FORBIDDEN:
-        return f"{at}{name} runs text as a command"
+        return f"line {command.line}: {name} is more than a command with arguments"
+    why = _streams(command, job) or _filter(command)
+    return f"line {command.line}: {why}" if why else ""
+
+
+def _streams(command: Command, job: AdoptedJob) -> str:
+    """Return what a command reads or writes that a recording would lose; empty if there is nothing."""
+    name = command.name
+    known = name in _FILTERS or name in _BUILTINS or name in job.shell.functions
+    reads = name in _FILTERS or name in {"read", "mapfile", "readarray"}
     for mark, target in command.redirects:
-        if mark.startswith("<"):
-            if name not in _FILTERS and name != "read" and name not in {"mapfile", "readarray"}:
-                return f"{at}{name} reads {target}"
-        elif target not in {"/dev/null", "&1", "&2", "1", "2"}:
-            return f"{at}it writes {target}"
-    filters = name in _FILTERS
-    if "<<" in job.script.lines[command.end_line - 1].text and not filters and name not in {"read", "mapfile"}:
-        return f"{at}{name} reads text of the script"
-    if command.where.substitution and not filters and name not in _BUILTINS and name not in job.shell.functions:
-        return f"{at}it uses what {name} prints"
-    if filters and (pattern := _WRITES.get(name)):
-        for word in command.words[1:]:
-            if pattern.search(word.text):
-                return f"{at}{name} {word.text} may do more than read"
-    if name in {"echo", "printf", "cat"} and not command.piped_to:
-        return ""
-    if command.piped_to and not filters and name not in _BUILTINS and name not in job.shell.functions:
-        return f"{at}its output goes to {command.piped_to[0]}"
-    return ""
+        if mark.startswith("<") and not reads:
+            return f"{name} reads {target}"
+        if not mark.startswith("<") and target not in {"/dev/null", "&1", "&2", "1", "2"}:
+            return f"it writes {target}"
+    if "<<" in job.script.lines[command.end_line - 1].text and not reads:
+        return f"{name} reads text of the script"
+    if command.where.substitution and not known:
+        return f"it uses what {name} prints"
+    if command.piped_to and not known:
+        return f"the output of {name} goes to {command.piped_to[0]}"
+    other = [one for one in command.piped_to if one not in _FILTERS and one not in _RECEIVERS]
+    return f"{other[0]} reads what {name} prints" if other else ""
+
+
+def _filter(command: Command) -> str:
+    """Return the argument with which a filter does more than read; empty if there is none."""
+    pattern = _WRITES.get(command.name)
+    words = command.words[1:] if pattern else ()
+    return next(
+        (f"{command.name} {word.text} may write" for word in words if pattern and pattern.search(word.text)),
+        "",
+    )
 
 
 def exported_names(job: AdoptedJob) -> list[str]:
@@ -135,6 +213,6 @@ def exported_names(job: AdoptedJob) -> list[str]:
 
 
 def names_with_slash(job: AdoptedJob) -> list[str]:
-    """Return the commands that the script names by a path, which must be recorded and not run: all words that may be one."""
+    """Return the words that may be a command named by a path, which must be recorded and not run."""
     words = (word.text for one in job.shell.commands for word in one.words if word.literal is not None)
     return list(dict.fromkeys(word for word in words if "/" in word))

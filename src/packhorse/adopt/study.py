@@ -37,11 +37,19 @@ class Draft(Struct, frozen=True, kw_only=True):
 
     def with_result(self, result: str) -> dict[str, Any]:
         """Return the keys with a result file, whose folders are made for each task."""
-        made = {str(folder) for folder in PurePosixPath(result).parents} if "{" not in str(PurePosixPath(result).parent) else set()
+        made = (
+            {str(folder) for folder in PurePosixPath(result).parents}
+            if "{" not in str(PurePosixPath(result).parent)
+            else set()
+        )
         if not self.folders or not {folder.rstrip("/").removeprefix("./") for folder in self.folders} <= made:
             return self.keys
         keys = {key: value for key, value in self.keys.items() if key != "shell"}
-        return {**{key: keys[key] for key in ("name",)}, **self.bare, **{k: v for k, v in keys.items() if k not in {"name", "command"}}}
+        return {
+            **{key: keys[key] for key in ("name",)},
+            **self.bare,
+            **{k: v for k, v in keys.items() if k not in {"name", "command"}},
+        }
 
 
 def script_study(job: AdoptedJob, command: Sequence[str], name: str) -> Draft:
@@ -51,7 +59,7 @@ def script_study(job: AdoptedJob, command: Sequence[str], name: str) -> Draft:
     parameters, table = _parameters({INDEX: tuple(map(str, values))} if values else {}, name)
     keys: dict[str, Any] = {"name": name}
     index = _index(job, job.mentions) if values else None
-    prefix = {one: "{" + INDEX + "}" for one in (job.index_names[1:] if index else ())}
+    prefix = dict.fromkeys(job.index_names[1:] if index else (), "{" + INDEX + "}")
     keys |= _command(texts, prefix | _needed(job.own_variables, job.mentions), ())
     keys |= _common(job, parameters, index, _needed(job.constants, job.mentions), loaded_modules(job))
     return Draft(keys=keys, table=table)
@@ -65,7 +73,7 @@ def named_draft(job: AdoptedJob, named: NamedStudy, name: str, cores: int, memor
     keys: dict[str, Any] = {"name": name}
     keys |= _command(named.command, {**named.prefix, **own}, named.folders)
     environ = {**_needed(job.constants, job.in_sources), **named.environ}
-    keys |= _common(job, parameters, index, environ, named.modules, cores, memory)
+    keys |= _common(job, parameters, index, environ, named.modules, (cores, memory))
     if named.venv:
         keys["environment"] = {"venv": named.venv}
     bare = _command(named.command, {**named.prefix, **own}, ())
@@ -109,7 +117,7 @@ def _parameters(
         return {}, None
     rows = len(next(iter(columns.values())))
     if len(columns) == 1:
-        (only, values), = columns.items()
+        ((only, values),) = columns.items()
         return {only: _steps(values) or list(map(_value, values))}, None
     if rows <= INLINE:
         return {"zip": {one: list(map(_value, values)) for one, values in columns.items()}}, None
@@ -141,23 +149,26 @@ def _cell(text: str) -> str:
 # --- Keys that both forms have ---
 
 
-def _common(  # noqa: PLR0913 each is a key
+def _common(
     job: AdoptedJob,
     parameters: dict[str, Any],
     index: dict[str, str] | None,
     environ: Mapping[str, str],
     modules: Sequence[str],
-    cores: int = 0,
-    memory: int | None = None,
+    size: tuple[int, int | None] = (0, None),
 ) -> dict[str, Any]:
+    """Return the keys beside the command; `size` is cores and memory of a task, where they are not those of the job."""
     keys: dict[str, Any] = {}
     if parameters:
         keys["parameters"] = parameters
     if index:
         keys["index_variable"] = index
     if environ:
-        keys["env"] = {name: value if isinstance(resolve(value), str) else Written(value) for name, value in environ.items()}
-    if resources := _resources(job, cores or job.cores, memory if cores else job.memory):
+        keys["env"] = {
+            name: value if isinstance(resolve(value), str) else Written(value)
+            for name, value in environ.items()
+        }
+    if resources := _resources(job, *(size if size[0] else (job.cores, job.memory))):
         keys["resources"] = resources
     if cluster := _cluster(job, modules):
         keys["cluster"] = cluster
@@ -181,7 +192,11 @@ def _resources(job: AdoptedJob, cores: int, memory: int | None) -> dict[str, Any
 def _cluster(job: AdoptedJob, modules: Sequence[str]) -> dict[str, Any]:
     asked, script = job.request, job.script
     found: dict[str, Any] = {}
-    for key, value in (("partition", asked.partition.partition(",")[0]), ("account", asked.account), ("qos", asked.qos)):
+    for key, value in (
+        ("partition", asked.partition.partition(",")[0]),
+        ("account", asked.account),
+        ("qos", asked.qos),
+    ):
         if value and not _PLACEHOLDER.search(value) and not re.search(r"\s", value):
             found[key] = value
     if job.indices and job.indices.at_a_time:
@@ -191,7 +206,11 @@ def _cluster(job: AdoptedJob, modules: Sequence[str]) -> dict[str, Any]:
         found["mail"] = mail
     if modules:
         found["modules"] = list(dict.fromkeys(modules))
-    options = [f"--{name}={value}" for name in _PASSED_ON if (value := script.value(name)) and script.dialect == "slurm"]
+    options = [
+        f"--{name}={value}"
+        for name in _PASSED_ON
+        if (value := script.value(name)) and script.dialect == "slurm"
+    ]
     options = [option for option in options if not _PLACEHOLDER.search(option)]
     if options:
         found["options"] = options
@@ -204,7 +223,11 @@ def loaded_modules(job: AdoptedJob) -> tuple[str, ...]:
     for command in job.shell.commands:
         where = command.where
         words = [word.literal for word in command.words]
-        if words[0] in {"module", "ml"} and not (where.loop or where.conditional or where.function) and None not in words:
+        if (
+            words[0] in {"module", "ml"}
+            and not (where.loop or where.conditional or where.function)
+            and None not in words
+        ):
             names = [word for word in words[1:] if word]
             if names[:1] == ["purge"]:
                 found = []

@@ -8,10 +8,13 @@ import shlex
 from collections.abc import Sequence
 from typing import Any
 
-from packhorse.adopt.named import NotNamed, Plain, TaskCommand
+from packhorse.adopt.named import NotNamedError, Plain, TaskCommand
 
 _NUMBERS = re.compile(r"(\d+)")
-_PARALLEL_FLAGS = {"--bar", "--progress", "--eta", "--will-cite", "-k", "--keep-order", "-u", "--line-buffer", "--lb", "--no-notice", "--nn"}  # fmt: skip
+_PARALLEL_FLAGS = {
+    *("--bar", "--progress", "--eta", "--will-cite", "-k", "--keep-order", "-u", "--line-buffer", "--lb"),
+    *("--no-notice", "--nn"),
+}
 _PARALLEL_VALUES = {"-j", "--jobs", "--delay", "--joblog", "--memfree", "-P", "--max-procs"}
 _XARGS_FLAGS = {"-r", "-t", "--no-run-if-empty", "--verbose"}
 
@@ -38,22 +41,21 @@ def expanded(commands: Sequence[Any], *, background: bool) -> tuple[list[Any], b
 
 
 def _natural(argv: Sequence[str]) -> list[Any]:
-    # Preparations stay before programs, and numbers are compared as numbers.
-    prepares = argv[0] in {"module", "ml", "source", ".", "cd", "mkdir"}
-    return [
-        not prepares,
-        *([(0, int(part), "") if part.isdigit() else (1, 0, part) for word in argv for part in _NUMBERS.split(word) if part] if not prepares else []),
-    ]  # fmt: skip
+    """Return a key by which preparations stay before programs, and numbers are compared as numbers."""
+    if argv[0] in {"module", "ml", "source", ".", "cd", "mkdir"}:
+        return [False]
+    parts = [part for word in argv for part in _NUMBERS.split(word) if part]
+    return [True, *((0, int(part), "") if part.isdigit() else (1, 0, part) for part in parts)]
 
 
 def independent(tasks: Sequence[TaskCommand]) -> list[TaskCommand]:
-    """Return the programs of a job as tasks. Raises NotNamed where they differ, or one may read what another wrote."""
-    if len(tasks) < 2:
-        raise NotNamed("it starts no program" if not tasks else "it starts one program once")
+    """Return the programs of a job as tasks. Raises NotNamedError where they differ, or one may read what another wrote."""
+    if not tasks:
+        raise NotNamedError("it starts no program")
     if len({_program(one.argv) for one in tasks}) > 1:
-        raise NotNamed("it starts several programs, of which one may read what another wrote")
+        raise NotNamedError("it starts several programs, of which one may read what another wrote")
     if len({one.argv for one in tasks}) < len(tasks):
-        raise NotNamed("it starts the same command several times")
+        raise NotNamedError("it starts the same command several times")
     width = {len(one.argv) for one in tasks}
     if len(width) == 1:
         columns = list(zip(*(one.argv for one in tasks), strict=True))
@@ -61,7 +63,9 @@ def independent(tasks: Sequence[TaskCommand]) -> list[TaskCommand]:
         for a, b in itertools.permutations(varying, 2):
             files = {value for value in a if re.search(r"[/.][A-Za-z]", value)}
             if files & set(b):
-                raise NotNamed("a command names a file that another command names elsewhere, so it may need that one")
+                raise NotNamedError(
+                    "a command names a file that another command names elsewhere, so it may need that one"
+                )
     return list(tasks)
 
 
@@ -82,7 +86,7 @@ def _parallel(words: list[str], text: str) -> list[tuple[str, ...]]:
         if word == ":::":
             lists.append([])
         elif word.startswith("::"):
-            raise NotNamed(f"parallel with {word} is not taken over")
+            raise NotNamedError(f"parallel with {word} is not taken over")
         else:
             lists[-1].append(word)
     rows = (
@@ -95,32 +99,30 @@ def _parallel(words: list[str], text: str) -> list[tuple[str, ...]]:
     return [_with_values(command, row) for row in rows]
 
 
-def _without_options(
-    words: list[str], flags: set[str], valued: set[str], name: str
-) -> tuple[list[str], str]:
+def _without_options(words: list[str], flags: set[str], valued: set[str], name: str) -> tuple[list[str], str]:
     separator = ""
     while words and words[0].startswith("-"):
         word = words.pop(0)
         if word in {"--colsep", "-C"} and words:
             separator = words.pop(0)
             if separator not in {" ", ",", "\t", ";", "\\t"}:
-                raise NotNamed(f"{name} {word} {separator} is not taken over")
+                raise NotNamedError(f"{name} {word} {separator} is not taken over")
             separator = separator.replace("\\t", "\t")
         elif word in valued and words:
             words.pop(0)
         elif word not in flags and not re.fullmatch(r"-[jP]\d+|--(?:jobs|delay|joblog|max-procs)=\S+", word):
-            raise NotNamed(f"{name} {word} is not taken over")
+            raise NotNamedError(f"{name} {word} is not taken over")
     return words, separator
 
 
 def _with_values(command: Sequence[str], row: Sequence[str]) -> tuple[str, ...]:
-    whole = " ".join(row)
-    shown = [
-        re.sub(r"\{(\d+)\}", lambda match: row[int(match[1]) - 1] if int(match[1]) <= len(row) else "", word.replace("{}", whole))
-        for word in command
-    ]  # fmt: skip
+    def value(match: re.Match[str]) -> str:
+        number = int(match[1] or 0)
+        return " ".join(row) if not number else row[number - 1] if number <= len(row) else ""
+
+    shown = [re.sub(r"\{(\d*)\}", value, word) for word in command]
     if any(re.search(r"\{[#%./]|\{\d+[./]", word) for word in command):
-        raise NotNamed("a replacement of parallel other than {} and {1} is not taken over")
+        raise NotNamedError("a replacement of parallel other than {} and {1} is not taken over")
     if not any(re.search(r"\{\d*\}", word) for word in command):
         shown += row
     # parallel gives its words to a shell, which splits a command that is one word.
@@ -129,34 +131,33 @@ def _with_values(command: Sequence[str], row: Sequence[str]) -> tuple[str, ...]:
 
 def _split(line: str) -> tuple[str, ...]:
     if re.search(r"[|&;<>$`*?~]", line):
-        raise NotNamed("a command of parallel needs a shell")
+        raise NotNamedError("a command of parallel needs a shell")
     try:
         return tuple(shlex.split(line))
     except ValueError:
-        raise NotNamed("a command of parallel has an open quote") from None
+        raise NotNamedError("a command of parallel has an open quote") from None
 
 
 def _xargs(words: list[str], text: str) -> list[tuple[str, ...]]:
-    """Return the commands of xargs with -n 1, -L 1 or -I NAME."""
-    each, name = 0, ""
+    """Return the commands of xargs with -n NUMBER, -L 1 or -I NAME."""
+    given: dict[str, str] = {}
     while words and words[0].startswith("-"):
         word = words.pop(0)
         match = re.fullmatch(r"-([nLIP])(.*)|--(max-args|max-lines|replace|max-procs)=(.*)", word)
-        if word in _XARGS_FLAGS:
-            continue
-        if not match:
-            raise NotNamed(f"xargs {word} is not taken over")
-        kind = match[1] or {"max-args": "n", "max-lines": "L", "replace": "I", "max-procs": "P"}[match[3]]
-        value = match[2] or match[4] or (words.pop(0) if words else "")
-        if kind == "I":
-            name = value
-        elif kind in "nL":
-            each = int(value) if value.isdigit() else 0
-            if kind == "L" and each == 1:
-                return [(*words, *shlex.split(line)) for line in text.splitlines() if line.strip()]
-    if name:
-        return [tuple(word.replace(name, line.strip()) for word in words) for line in text.splitlines() if line.strip()]
+        if not match and word not in _XARGS_FLAGS:
+            raise NotNamedError(f"xargs {word} is not taken over")
+        if match:
+            letter = (
+                match[1] or {"max-args": "n", "max-lines": "L", "replace": "I", "max-procs": "P"}[match[3]]
+            )
+            given[letter] = match[2] or match[4] or (words.pop(0) if words else "")
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    if "I" in given:
+        return [tuple(word.replace(given["I"], line) for word in words) for line in lines]
+    if given.get("L") == "1":
+        return [(*words, *shlex.split(line)) for line in lines]
+    each = int(given["n"]) if given.get("n", "").isdigit() else 0
     if each < 1:
-        raise NotNamed("xargs without -n gives many values to one command")
+        raise NotNamedError("xargs without -n gives many values to one command")
     values = shlex.split(text)
     return [(*words, *values[at : at + each]) for at in range(0, len(values), each)]

@@ -1,7 +1,7 @@
 """Record the commands of a shell script for each index of its array, without running programs.
 
 The script runs in bash with a PATH of filters that only read (sed, awk, seq), and every other command is recorded with its
-arguments instead. Files that exist are not overwritten (noclobber), and what the script could write itself is refused before.
+arguments instead. Existing files are not overwritten (noclobber); a script that may write is refused before.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class Recorded(Struct, frozen=True, kw_only=True):
     exported: dict[str, str] = {}
 
 
-def record_commands(  # noqa: PLR0913 each is a fact of the script
+def record_commands(
     text: str,
     indices: Sequence[Mapping[str, str]],
     *,
@@ -82,7 +82,11 @@ def record_commands(  # noqa: PLR0913 each is a fact of the script
         script = Path(scratch, "script")
         script.write_text(text, encoding="utf-8", errors="surrogateescape")
         driver = [_PRELUDE, f"__ph_names={shlex.quote(' '.join(exported))}"]
-        driver += [f'{name}() {{ __ph_record {name} "$@"; }}' for name in commands if re.fullmatch(r"[\w.+-]*/[\w./+-]*", name)]
+        driver += [
+            f'{name}() {{ __ph_record {name} "$@"; }}'
+            for name in commands
+            if re.fullmatch(r"[\w.+-]*/[\w./+-]*", name)
+        ]
         source = f"builtin source {shlex.quote(str(script))} {shlex.join(arguments)}"
         for number, variables in enumerate(indices):
             given = "; ".join(f"export {name}={shlex.quote(value)}" for name, value in variables.items())

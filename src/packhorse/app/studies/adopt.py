@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from msgspec import Struct
@@ -13,39 +13,19 @@ from msgspec.structs import replace
 
 from packhorse.adopt.job import AdoptedJob
 from packhorse.adopt.moved import moved_folders
-from packhorse.adopt.named import NotNamed
-from packhorse.adopt.outputs import patterns
+from packhorse.adopt.named import NotNamedError
 from packhorse.adopt.study import Draft, script_study
+from packhorse.app.studies.adopt_job import AdoptOptions, Ask, read_job
 from packhorse.app.studies.adopt_named import from_commands
-from packhorse.app.studies.adopt_trial import Tried, tried
-from packhorse.jobscript.lines import Edit, decode, encode
-from packhorse.jobscript.script import JobScript
+from packhorse.app.studies.adopt_trial import Tried, result_keys, tried
+from packhorse.jobscript.lines import Edit, encode
 from packhorse.model.errors import PackhorseError, StudyError, UsageError
 from packhorse.project.run_name import plain_name
 from packhorse.project.source import Reader, Source, from_study
 from packhorse.rundir.files import write_file
-from packhorse.snapshot.project_files import find_root, walk
+from packhorse.snapshot.project_files import find_root
 from packhorse.study.parse import parse_study
 from packhorse.study.write import study_text
-from packhorse.text.amounts import counted
-
-LARGEST = 1 << 20  # bytes of a script or a source file
-MOST_SOURCES = 3000
-SOURCES = {".py", ".r", ".jl", ".m", ".pl", ".c", ".cpp", ".cc", ".f90", ".rs", ".go", ".ipynb", ".rmd"}
-
-
-class AdoptOptions(Struct, frozen=True, kw_only=True):
-    """How to adopt a script; `arguments` are those after it on the submit line."""
-
-    arguments: tuple[str, ...] = ()
-    array: str = ""
-    form: str = "auto"  # script: run it as it is; named: refuse where it cannot be taken apart
-    was: str = ""  # the folder of the project in the script's paths
-    result: str = ""
-    output: Path | None = None
-    force: bool = False
-    trial: bool = True
-    seconds: float = 300.0
 
 
 class Adopted(Struct, frozen=True, kw_only=True):
@@ -53,13 +33,9 @@ class Adopted(Struct, frozen=True, kw_only=True):
 
     source: Source
     path: Path
-    named: bool
     sentences: tuple[str, ...]
     trial: Tried | None = None
     failure: str = ""
-
-
-Ask = Callable[[str, Sequence[str]], str]  # a question and its choices; an empty answer where there is nobody to ask
 
 
 def adopt(script: Path, options: AdoptOptions, here: Path, ask: Ask) -> Adopted:
@@ -77,12 +53,12 @@ def adopt(script: Path, options: AdoptOptions, here: Path, ask: Ask) -> Adopted:
             f"the study must be in {here}, where the job is submitted, but -o names a file in {folder}",
             f"cd {shlex.quote(str(folder))}, and name the script from there",
         )
-    job = _job(script, options, here, root, ask)
+    job = read_job(script, options, here, root, ask)
     notes: list[str] = []
     start = _start(job, here, root)
     edits, told = _edits(job, here, root, options.was)
     notes += told
-    draft, named = _draft(job, edits, options, start, notes)
+    draft = _draft(job, edits, options, start, notes)
     word = _script_word(script, start, root)
     if draft is None:
         if edits:
@@ -94,13 +70,12 @@ def adopt(script: Path, options: AdoptOptions, here: Path, ask: Ask) -> Adopted:
         draft = replace(draft, keys={**draft.keys, "directory": os.path.relpath(start, here)})
     if draft.table is not None:
         _write_new(here / draft.table[0], draft.table[1], force=options.force)
-    return _finished(draft, path, here, options, ask, named, notes)
+    return _finished(draft, path, options, ask, notes)
 
 
-def _finished(
-    draft: Draft, path: Path, here: Path, options: AdoptOptions, ask: Ask, named: bool, notes: list[str]
-) -> Adopted:
+def _finished(draft: Draft, path: Path, options: AdoptOptions, ask: Ask, notes: list[str]) -> Adopted:
     """Try the study, add its result, and write it."""
+    here = path.resolve().parent
     keys, trial, failure = dict(draft.keys), None, ""
     if options.trial:
         try:
@@ -108,13 +83,13 @@ def _finished(
             failure = trial.failure
         except PackhorseError as error:
             failure = error.message
-    added = _result_keys(trial, options.result, ask, notes)
+    added = result_keys(trial, options.result, ask, notes)
     keys = {**draft.with_result(str(added.get("result", "none"))), **added}
     source = _source(keys, path, here)
     write_file(path, source.text)
     return Adopted(
         source=replace(source, path=path.resolve()),
-        path=path, named=named, sentences=tuple(notes), trial=trial, failure=failure,
+        path=path, sentences=tuple(notes), trial=trial, failure=failure,
     )  # fmt: skip
 
 
@@ -125,80 +100,6 @@ def _source(keys: dict[str, object], path: Path, here: Path) -> Source:
     except StudyError as error:
         raise UsageError(f"no study can be written: {error.message}", error.hint) from None
     return from_study(study, text, here, tuple(read.names))
-
-
-# --- Reading ---
-
-
-def _job(script: Path, options: AdoptOptions, here: Path, root: Path, ask: Ask) -> AdoptedJob:
-    """Read a job script; ask for its array where only the submit line had it. Raises UsageError."""
-    job = AdoptedJob(_read(script), options.arguments, options.array, _Sources(root, here, script))
-    if reasons := list(job.refusals()):
-        raise UsageError(
-            "; ".join(reasons), f"to send it as it is: packhorse submit {shlex.quote(str(script))}"
-        )
-    if job.uses_arguments and not options.arguments:
-        raise UsageError(
-            f"{script} reads arguments ($1), and none are given",
-            f"write them as after sbatch or qsub: packhorse adopt {shlex.quote(str(script))} ARGUMENT...",
-        )
-    reads_index = any(re.search(rf"\b{name}\b", job.script.text) for name in job.index_names)
-    if job.indices is None and reads_index and not job.ranks:
-        answer = ask("Indices of the array, as after --array (such as 1-200)?", ())
-        if not answer:
-            raise UsageError(
-                f"{script} reads {job.index_names[0]}, but names no array; it was on the submit line",
-                f"packhorse adopt --array 1-200 {shlex.quote(str(script))}",
-            )
-        return _job(script, replace(options, array=answer), here, root, ask)
-    if job.indices is not None and len(job.values) > 1 and not job.index_names:
-        raise UsageError(
-            f"neither {script} nor a source file of the project reads the index of the array, so all tasks would be the same",
-            "for repetitions with seeds of their own: packhorse init SCRIPT, and replicates in the study",
-        )
-    return job
-
-
-def _read(script: Path) -> JobScript:
-    try:
-        if script.stat().st_size > LARGEST:
-            raise UsageError(f"{script} has {script.stat().st_size:,} bytes; the limit for a script is {LARGEST:,}")
-        data = script.read_bytes()
-    except OSError as error:
-        raise UsageError(f"{script} cannot be read: {error.strerror}", "packhorse adopt JOB.sh") from None
-    if b"\0" in data or not data.strip():
-        raise UsageError(f"{script} is {'empty' if not data.strip() else 'binary'}, not a job script")
-    if b"\r\n" in data:
-        raise UsageError(
-            f"{script} has Windows (CRLF) line endings, with which no shell reads it",
-            f"sed -i 's/\\r$//' {shlex.quote(str(script))}",
-        )
-    return JobScript(decode(data), str(script))
-
-
-class _Sources:
-    """Says whether a source file of the project, other than the job script, has a name."""
-
-    def __init__(self, root: Path, here: Path, script: Path) -> None:
-        self.root, self.here, self.script = root, here, script.resolve()
-        self.text: str | None = None
-
-    def __call__(self, name: str) -> bool:
-        if self.text is None:
-            self.text = "\n".join(self._texts())
-        return re.search(rf"(?<![A-Za-z0-9_]){re.escape(name)}(?![A-Za-z0-9])", self.text) is not None
-
-    def _texts(self) -> list[str]:
-        found = []
-        for path in sorted(walk(self.root))[:MOST_SOURCES]:
-            file = self.root / path
-            if file.suffix.lower() in SOURCES and file.resolve() != self.script:
-                try:
-                    if file.stat().st_size <= LARGEST:
-                        found.append(file.read_text("utf-8", "replace"))
-                except OSError:
-                    continue
-        return found
 
 
 def _start(job: AdoptedJob, here: Path, root: Path) -> Path:
@@ -260,14 +161,14 @@ def _edits(job: AdoptedJob, here: Path, root: Path, was: str) -> tuple[tuple[Edi
 
 def _draft(
     job: AdoptedJob, edits: Sequence[Edit], options: AdoptOptions, start: Path, notes: list[str]
-) -> tuple[Draft | None, bool]:
+) -> Draft | None:
     """Return a study with named parameters; None where the script itself is to run."""
     if options.form == "script" and not job.ranks:
-        return None, False
+        return None
     script = Path(job.script.path)
     try:
         draft = from_commands(job, job.edited(edits), start, _name(job, script), read=Reader(start))
-    except NotNamed as reason:
+    except NotNamedError as reason:
         if options.form == "named":
             raise UsageError(
                 f"{script} cannot be taken apart: {reason}", "without --form named it runs as it is"
@@ -278,10 +179,10 @@ def _draft(
                 f"to send it as it is: packhorse submit {shlex.quote(str(script))}",
             ) from None
         notes.append(f"{script.name} runs as it is, since {reason}")
-        return None, False
+        return None
     notes[:] = []
     notes.append("the program is started without the script, with the same arguments for each task")
-    return draft, True
+    return draft
 
 
 def _write_copy(path: Path, text: str, script: Path, *, force: bool) -> None:
@@ -294,36 +195,3 @@ def _write_new(path: Path, text: str, *, force: bool) -> None:
     if path.exists() and path.read_text("utf-8", "replace") != text and not force:
         raise UsageError(f"{path} exists, and would have the parameters of the tasks", "--force replaces it")
     write_file(path, text)
-
-
-# --- The result ---
-
-
-def _result_keys(trial: Tried | None, given: str, ask: Ask, notes: list[str]) -> dict[str, object]:
-    """Return the keys result and artifacts, as far as they are known."""
-    if given:
-        return {"result": given}
-    if trial is None or trial.failure:
-        return {}
-    readable = list(trial.rows)
-    chosen = readable[0] if len(readable) == 1 else ""
-    if len(readable) > 1:
-        chosen = ask("Which file is the result of a task?", readable)
-        if not chosen:
-            notes.append(
-                f"each task writes {', '.join(readable)}; all are kept as artifacts; for a table: --result FILE"
-            )
-    for template, why in trial.unreadable.items():
-        if not chosen:
-            notes.append(f"{template} is kept as an artifact, since it is no table yet: {why}")
-    others = [one for one in trial.found if one.template != chosen]
-    keys: dict[str, object] = {}
-    if chosen:
-        keys["result"] = chosen
-    elif not trial.prints_json:
-        keys["result"] = "none"
-    if others:
-        keys["artifacts"] = list(patterns(others))
-    if not chosen and not others and not trial.prints_json:
-        notes.append(f"the tried {counted(len(trial.tasks), 'task')} wrote no file in the project; what tasks print is in their log")
-    return keys

@@ -1,13 +1,20 @@
-"""Named parameters for an adopted script: its commands are recorded for each index, and the study is proved to start the same."""
+"""Named parameters for an adopted script: its commands are recorded, and the study is proved to start the same."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from packhorse.adopt.job import AdoptedJob
-from packhorse.adopt.named import NamedStudy, NotNamed, TaskCommand, named_study, several, task_command, unwrapped
+from packhorse.adopt.named import (
+    NamedStudy,
+    NotNamedError,
+    TaskCommand,
+    named_study,
+    several,
+    task_command,
+    unwrapped,
+)
 from packhorse.adopt.proof import difference
 from packhorse.adopt.recordable import exported_names, names_with_slash, why_not_recorded
 from packhorse.adopt.study import INDEX, Draft, named_draft
@@ -18,34 +25,33 @@ from packhorse.study.parse import parse_study
 from packhorse.study.write import study_text
 
 MOST_INDICES = 5000
-_NAMED_IN_SCRIPT = re.compile(r"[A-Za-z]")
 
 
 def from_commands(job: AdoptedJob, text: str, start: Path, name: str, read: Reader) -> Draft:
     """Return the study with named parameters of a script; `text` is the script as it would run.
 
-    Raises NotNamed with the reason where its commands are not known, or the study would not start the same.
+    Raises NotNamedError with the reason where its commands are not known, or the study would not start the same.
     """
     if why := why_not_recorded(job):
-        raise NotNamed(why)
+        raise NotNamedError(why)
     folder = str(start.resolve())
     if job.values:
         if len(job.values) > MOST_INDICES:
-            raise NotNamed(f"its array has more than {MOST_INDICES:,} indices")
+            raise NotNamedError(f"its array has more than {MOST_INDICES:,} indices")
         recorded = _recorded(job, text, [_variables(job, str(value), folder) for value in job.values], start)
         tasks = [task_command(commands, folder) for commands in recorded]
         parallel = False
     elif job.ranks:
-        (recorded,) = _recorded(job, text, [_variables(job, "", folder)], start)
-        tasks, parallel = [task_command(recorded, folder)] * job.ranks, True
+        (once,) = _recorded(job, text, [_variables(job, "", folder)], start)
+        tasks, parallel = [task_command(once, folder)] * job.ranks, True
     else:
-        (recorded,) = _recorded(job, text, [_variables(job, "", folder)], start)
-        listed, parallel = expanded(recorded, background=any(one.background for one in job.shell.commands))
+        (once,) = _recorded(job, text, [_variables(job, "", folder)], start)
+        listed, parallel = expanded(once, background=any(one.background for one in job.shell.commands))
         tasks = independent(several(listed, folder))
     indices = list(range(job.ranks)) if job.ranks else job.values
     named = named_study(tasks, indices, "rank" if job.ranks else INDEX, _words(job, tasks[0]))
     if named.venv and not (start / named.venv / "bin" / "python").exists():
-        raise NotNamed(f"{named.venv} is not a virtual environment here")
+        raise NotNamedError(f"{named.venv} is not a virtual environment here")
     draft = _draft(job, named, name, parallel=parallel)
     _prove(draft, tasks, read)
     return draft
@@ -59,14 +65,14 @@ def _recorded(
         commands=names_with_slash(job), exported=exported_names(job),
     )  # fmt: skip
     if found is None:
-        raise NotNamed("its commands could not be recorded")
+        raise NotNamedError("its commands could not be recorded")
     return found
 
 
 def _variables(job: AdoptedJob, value: str, folder: str) -> dict[str, str]:
     """Return the variables that the scheduler sets for one index."""
     folders = ("SLURM_SUBMIT_DIR", "PBS_O_WORKDIR", "SGE_O_WORKDIR")
-    index = {name: value for name in job.index_names} if value else {}
+    index = dict.fromkeys(job.index_names, value) if value else {}
     return {**job.constants, **dict.fromkeys(folders, folder), **index}
 
 
@@ -96,11 +102,11 @@ def _draft(job: AdoptedJob, named: NamedStudy, name: str, *, parallel: bool) -> 
 
 
 def _prove(draft: Draft, tasks: Sequence[TaskCommand], read: Reader) -> None:
-    """Raise NotNamed where the study does not start what the script starts."""
+    """Raise NotNamedError where the study does not start what the script starts."""
 
     def content(file: str) -> bytes:
         return draft.table[1].encode() if draft.table and file == draft.table[0] else read(file)
 
     study = parse_study(study_text(draft.keys), path="the study", read=content)
     if why := difference(study, tasks):
-        raise NotNamed(f"the study would not be the same: {why}")
+        raise NotNamedError(f"the study would not be the same: {why}")

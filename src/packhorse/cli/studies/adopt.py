@@ -8,7 +8,8 @@ from pathlib import Path
 
 import click
 
-from packhorse.app.studies.adopt import AdoptOptions, adopt
+from packhorse.app.studies.adopt import adopt
+from packhorse.app.studies.adopt_job import AdoptOptions
 from packhorse.cli.output import note, say, tasks
 from packhorse.model.space import ParameterSpace
 
@@ -16,7 +17,12 @@ from packhorse.model.space import ParameterSpace
 @click.command(name="adopt", context_settings={"allow_interspersed_args": False})
 @click.argument("script", type=click.Path(path_type=Path))
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
-@click.option("--array", default="", metavar="INDICES", help="The array's indices, if they were on the submit line: 1-200.")
+@click.option(
+    "--array",
+    default="",
+    metavar="INDICES",
+    help="The array's indices, if they were on the submit line: 1-200.",
+)
 @click.option(
     "--form",
     type=click.Choice(["auto", "named", "script"]),
@@ -24,13 +30,26 @@ from packhorse.model.space import ParameterSpace
     help="named: start the program itself, with named parameters; script: run the script for each index; auto: named"
     " where it is proved to be the same.",
 )
-@click.option("--result", default="", metavar="FILE", help="The file with a task's result, such as out/{task_id}.csv.")
-@click.option("--was", default="", metavar="FOLDER", help="The project's folder in the script's paths, if it was another.")
+@click.option(
+    "--result", default="", metavar="FILE", help="The file with a task's result, such as out/{task_id}.csv."
+)
+@click.option(
+    "--was",
+    default="",
+    metavar="FOLDER",
+    help="The project's folder in the script's paths, if it was another.",
+)
 @click.option("--try/--no-try", "trial", default=True, help="Try the first and the last index (default).")
 @click.option("--try-seconds", default=300.0, show_default=True, help="How long a tried task may run.")
-@click.option("--output", "-o", type=click.Path(path_type=Path), default=None, help="The study file (default: study.yaml).")
+@click.option(
+    "--output",
+    "-o",
+    type=click.Path(path_type=Path),
+    default=None,
+    help="The study file (default: study.yaml).",
+)
 @click.option("--force", is_flag=True, help="Replace existing files.")
-def adopt_command(  # noqa: PLR0913 each is an option
+def adopt_command(
     script: Path,
     arguments: tuple[str, ...],
     array: str,
@@ -75,4 +94,6 @@ def _ask(question: str, choices: Sequence[str]) -> str:
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         return ""
     kind = click.Choice(list(choices)) if choices else None
-    return str(click.prompt(question, type=kind, default="" if not choices else None, err=True, show_default=False))
+    return str(
+        click.prompt(question, type=kind, default="" if not choices else None, err=True, show_default=False)
+    )
