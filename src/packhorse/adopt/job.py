@@ -28,6 +28,21 @@ _SUBMITTERS = {"sbatch", "qsub", "bsub", "salloc", "condor_submit", "qalter", "q
 _NODE_LISTS = ("PBS_NODEFILE", "PE_HOSTFILE", "SLURM_TASKS_PER_NODE")
 _SGE_ARRAY = re.compile(r"^#\$[ \t]+-t[ \t]+(\S+)", re.MULTILINE)
 _LSF = re.compile(r"^#BSUB[ \t]+-", re.MULTILINE)
+_PREPARES = {
+    "module",
+    "ml",
+    "cd",
+    "echo",
+    "set",
+    "source",
+    ".",
+    "date",
+    "hostname",
+    "pwd",
+    "mkdir",
+    "sleep",
+    "wait",
+}
 _FUNCTION = re.compile(
     r"^[ \t]*(?:function[ \t]+[\w-]+[ \t]*(?:\(\))?|[\w-]+[ \t]*\(\))\s*\{.*?^[ \t]*\}",
     re.MULTILINE | re.DOTALL,
@@ -234,17 +249,23 @@ class AdoptedJob:
         name = self.script_name
         if self.script.is_template:
             yield f"{name} is a template with places to fill in, not a job script"
+            return
         if _LSF.search(self.script.text):
             yield f"{name} is for LSF, whose directives Packhorse does not read"
         if self.script.dialect == "slurm" and any(one.component for one in self.script.options):
             yield f"{name} is a heterogeneous job; a task has one request"
         if self.request.nodes > 1 and not self.ranks:
             yield f"{name} asks for {self.request.nodes} nodes, but a task has one"
+        if self.shell.available and not self.shell.errors and self.is_shell and not self._programs():
+            yield f"{name} starts no program"
         yield from self._refused_orders()
         yield from self._refused_commands()
         for variable in _NODE_LISTS:
             if re.search(rf"\$\{{?{variable}\b", self._uncommented):
                 yield f"{name} reads {variable}, which only a job of its scheduler has"
+
+    def _programs(self) -> list[str]:
+        return [one.name for one in self.shell.commands if one.name not in _PREPARES]
 
     def _refused_orders(self) -> Iterator[str]:
         """Yield the reasons for which its tasks have an order."""

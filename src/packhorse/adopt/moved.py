@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from packhorse.adopt.job import AdoptedJob
 from packhorse.jobscript.lines import Edit
+from packhorse.jobscript.shell import Arg
 
 
 def moved_folders(
@@ -24,7 +25,7 @@ def moved_folders(
         if command.name != "cd" or len(command.words) != 2 or command.where.function:
             continue
         word = command.words[1]
-        path = word.literal or ""
+        path = _value(job, word)
         home = path == "~" or re.match(r"\"?(~/|\$\{?HOME\b)", word.raw)
         if not home and not path.startswith("/"):
             continue
@@ -37,6 +38,16 @@ def moved_folders(
         edits.append(Edit(word.line, word.start, word.end, shlex.quote(posixpath.relpath(place, current))))
         current = place
     return tuple(edits), refused
+
+
+def _value(job: AdoptedJob, word: Arg) -> str:
+    """Return where a folder begins: its text, or that of the variable that it begins with."""
+    text = word.literal if word.literal is not None else word.raw.strip('"')
+    match = re.match(r"\$\{?(\w+)\}?(.*)", text)
+    if match is None:
+        return text
+    values = [one.value.literal for one in job.shell.assignments if one.name == match[1]]
+    return (values[0] or "") + match[2] if len(values) == 1 else ""
 
 
 def _in_project(path: str, root: str, was: str, is_folder: Callable[[str], bool]) -> str | None:

@@ -20,7 +20,7 @@ from packhorse.text.yaml import resolve
 INDEX = "task_id"  # the parameter of the array's index
 INLINE = 40  # rows; more go to a CSV file
 _ADDRESS = re.compile(r"[\w.+-]+@[\w-]+(\.[\w-]+)+")
-_PLACEHOLDER = re.compile(r"[<>{}$]|example|your|XXX", re.IGNORECASE)
+_PLACEHOLDER = re.compile(r"[<>{}$]|example|your|X{3}", re.IGNORECASE)
 _PASSED_ON = ("constraint", "licenses", "nodelist", "exclude", "reservation")
 
 

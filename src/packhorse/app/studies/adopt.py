@@ -27,6 +27,8 @@ from packhorse.snapshot.project_files import find_root
 from packhorse.study.parse import parse_study
 from packhorse.study.write import study_text
 
+_BASH = re.compile(r"^[ \t]*source[ \t]|\[\[|<<<|\w=\(|^[ \t]*function[ \t]", re.MULTILINE)
+
 
 class Adopted(Struct, frozen=True, kw_only=True):
     """The study that was written: its source, sentences on how it was made, and what its trial found."""
@@ -56,8 +58,8 @@ def adopt(script: Path, options: AdoptOptions, here: Path, ask: Ask) -> Adopted:
     job = read_job(script, options, here, root, ask)
     notes: list[str] = []
     start = _start(job, here, root)
-    edits, told = _edits(job, here, root, options.was)
-    notes += told
+    edits, changed = _edits(job, here, root, options.was)
+    notes += changed
     draft = _draft(job, edits, options, start, notes)
     word = _script_word(script, start, root)
     if draft is None:
@@ -123,16 +125,18 @@ def _script_word(script: Path, start: Path, root: Path) -> str:
 
 
 def _interpreter(job: AdoptedJob) -> list[str]:
-    """Return the words before the script's path: those of its first line, else bash."""
+    """Return the parts before the script's path: those of its first line, else bash."""
     first = job.script.lines[0].text if job.script.lines else ""
     if not first.startswith("#!"):
         return ["bash"]
-    words = first[2:].split()
-    if not words:
+    parts = first[2:].split()
+    if not parts:
         return ["bash"]
-    if words[0].endswith("/env"):
-        words = words[2:] if words[1:2] == ["-S"] else words[1:]
-    return [words[0].rpartition("/")[2], *words[1:]]
+    if parts[0].endswith("/env"):
+        parts = parts[2:] if parts[1:2] == ["-S"] else parts[1:]
+    name = parts[0].rpartition("/")[2]
+    # On most clusters sh is bash, and such a script was written for that.
+    return ["bash" if name == "sh" and _BASH.search(job.script.text) else name, *parts[1:]]
 
 
 def _name(job: AdoptedJob, script: Path) -> str:
@@ -155,8 +159,8 @@ def _edits(job: AdoptedJob, here: Path, root: Path, was: str) -> tuple[tuple[Edi
     edits = (*job.edits, *moved)
     lines = sorted({edit.line for edit in edits})
     after = job.edited(edits).splitlines()
-    told = [f"line {number} is changed: {after[number - 1].strip()}" for number in lines]
-    return edits, told
+    changed = [f"line {number} is changed: {after[number - 1].strip()}" for number in lines]
+    return edits, changed
 
 
 def _draft(

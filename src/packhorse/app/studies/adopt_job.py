@@ -20,9 +20,7 @@ LARGEST = 1 << 20  # bytes of a script or a source file
 MOST_SOURCES = 3000
 SOURCES = {".py", ".r", ".jl", ".m", ".pl", ".c", ".cpp", ".cc", ".f90", ".rs", ".go", ".ipynb", ".rmd"}
 
-Ask = Callable[
-    [str, Sequence[str]], str
-]  # a question and its choices; an empty answer where there is nobody to ask
+Ask = Callable[[str, Sequence[str]], str]  # a question and its choices; an empty answer without a terminal
 
 
 class AdoptOptions(Struct, frozen=True, kw_only=True):
