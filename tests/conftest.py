@@ -28,6 +28,7 @@ PROGRAMS = {
     "modules": "modulecmd",
     "qsub": "qsub",
 }
+R_PACKAGES = ("foreach", "doParallel", "doRNG", "batchtools", "future.apply", "testthat")
 FOREIGN = ("PACKHORSE_", "SLURM_", "PBS_", "GIT_")
 BIN = Path(sys.executable).parent
 
@@ -42,12 +43,23 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     if os.environ.get("CI"):
         return
     missing = {mark: program for mark, program in PROGRAMS.items() if shutil.which(program) is None}
+    if any(item.get_closest_marker("rpackages") for item in items) and (lacking := missing_r_packages()):
+        missing["rpackages"] = f"the R package {lacking}"
     for item in items:
         for mark, program in missing.items():
             if item.get_closest_marker(mark):
                 item.add_marker(
                     pytest.mark.skip(reason=f"{program} is not installed (scripts/system-packages)")
                 )
+
+
+def missing_r_packages() -> str:
+    """Return the first of R_PACKAGES that is not installed; nothing where all are."""
+    code = "for (one in commandArgs(TRUE)) if (!nzchar(system.file(package = one))) { cat(one); break }"
+    if shutil.which("Rscript") is None:
+        return R_PACKAGES[0]
+    argv = ["Rscript", "--vanilla", "-e", code, *R_PACKAGES]
+    return subprocess.run(argv, capture_output=True, text=True, timeout=60, check=True).stdout
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -14,16 +14,27 @@ import pytest
 
 from running.project import Project, bits, marked, workers
 
-KINDS = ("script", "function", "warm")
+KINDS = ("script", "function", "warm", "long")
 ROLES = ("parent", "worker", "slot", "task")
 MORE = 2  # kills in a round beside one of each kind
 TASKS = 240
 STARTS = 12  # of the command, after which a round that is not over is stuck
+LONG = [
+    n for n in range(TASKS // 3) if n % 40 == 0
+]  # of `long`: these write until their time limit ends them
+LINES = "".join(f"line {number}\n" for number in range(100))  # that each of them has written long before
 WORK = {
     # 17 significant digits of awk would hide nothing: the value is the seed itself, as text and as number.
     "script": {"command": "sh sim.sh {n} {seed}", "result": "json"},
     "function": {"function": "model:f"},
     "warm": {"command": "python sim.py {n} {seed}", "result": "json"},
+    "long": {
+        "command": "sh long.sh {n} {seed}",
+        "result": {"file": "out.json"},
+        "artifacts": ["lines.txt"],
+        "partial": "accept",
+        "time_limit": "2 s",
+    },
 }
 
 
@@ -70,6 +81,14 @@ def prepared(path: Path, kind: str) -> Project:
         print(json.dumps({"y": y, "from": f"task {n}", "all": open("all.txt").read(), "n": base}))
         """,
     )
+    project.file(
+        "long.sh",
+        "echo $1 >> all.txt; mkdir lock || exit 1; n=$(cat base.txt) || exit 1; rm base.txt\n"
+        'i=0; while [ $i -lt 100 ]; do echo "line $i"; i=$((i+1)); done > lines.txt\n'
+        'echo "{\\"y\\": $(($2 % 1000003)).5, \\"from\\": \\"task $1\\", \\"all\\": \\"$(cat all.txt)\\", \\"n\\": $n}" > out.json\n'
+        "[ $(($1 % 40)) -eq 0 ] || exit 0\n"
+        "while :; do echo more >> lines.txt; sleep 0.01; done\n",
+    )
     project.file("base.txt", "7\n")
     return project.study(**WORK[kind], parameters={"n": {"range": [TASKS // 3]}}, replicates=3)
 
@@ -80,7 +99,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     found = {}
     for kind in KINDS:
         project = prepared(tmp_path_factory.mktemp(kind) / "project", kind)
-        project.run("-j2")
+        project.run("-j2", code=7 if kind == "long" else 0)
         found[kind] = bits(project.table())
         assert kind != "warm" or "warm" in project.rows("ph_start")
         assert len(found[kind]["y"]) == TASKS
@@ -155,9 +174,10 @@ class Round:
     def finish(self) -> None:
         """Start the same command until all has run; tasks that were killed again and again get their retry."""
         for _ in range(STARTS):
-            if self.over() == 0:
+            status = self.over()
+            failed = self.failed()
+            if status == 0 or (status == 7 and not failed and "missing" not in self.said[-1]):
                 return
-            failed = (self.project.directory / "failures.csv").exists() and self.project.failures()
             if failed and "nothing is left to run" in self.said[-1]:
                 # Only a task that was itself killed twice may be called a failure.
                 for row in failed:
@@ -172,6 +192,12 @@ class Round:
             else:
                 self.process = self.start()
         raise AssertionError("\n".join(self.said))
+
+    def failed(self) -> list[dict[str, str]]:
+        """Return the failed tasks, apart from those of `long` that are to be ended by their time limit."""
+        if not (self.project.directory / "failures.csv").exists():
+            return []
+        return [row for row in self.project.failures() if row["outcome"] != "TIMEOUT"]
 
 
 def _is_slot(pid: int) -> bool:
@@ -203,6 +229,8 @@ def survive(path: Path, seed: int, undisturbed: dict[str, Any]) -> None:
     assert table["ph_index"].to_list() == list(range(TASKS)), one.said
     assert bits(table) == undisturbed[kind], one.said
     assert "differing" not in one.said[-1]
+    if kind == "long":
+        check_partial_files(one.project)
     assert marked(one.project.directory) == []
     assert workers(one.project.directory) == []
     # A worker that was killed after its last task has left its folder; the next one removes it.
@@ -211,12 +239,25 @@ def survive(path: Path, seed: int, undisturbed: dict[str, Any]) -> None:
     assert list(one.nodes_folder.iterdir()) == []
 
 
-@pytest.mark.parametrize("seed", range(6))
+def check_partial_files(project: Project) -> None:
+    """Check that what tasks wrote before their time limit is kept, told and marked, and no other task is marked."""
+    assert sorted(int(row["n"]) for row in project.failures()) == sorted(LONG * 3)
+    artifacts = project.directory / "artifacts"
+    long_tasks = {row["ph_index"] for row in project.failures()}
+    assert {path.stem for path in artifacts.glob("*.partial")} == long_tasks
+    for index in map(str, range(TASKS)):
+        text = (artifacts / index / "lines.txt").read_text()
+        assert text.startswith(LINES)
+        more = text.removeprefix(LINES)
+        assert set(more.splitlines()) == ({"more"} if index in long_tasks else set()), index
+
+
+@pytest.mark.parametrize("seed", range(8))
 def test_kills_cost_time_and_nothing_else(tmp_path: Path, undisturbed: dict[str, Any], seed: int) -> None:
     survive(tmp_path, seed, undisturbed)
 
 
 @pytest.mark.campaign
-@pytest.mark.parametrize("seed", range(6, 70))
+@pytest.mark.parametrize("seed", range(8, 88))
 def test_a_long_campaign_of_kills(tmp_path: Path, undisturbed: dict[str, Any], seed: int) -> None:
     survive(tmp_path, seed, undisturbed)

@@ -35,11 +35,19 @@ def state(hand: Hand, run: str) -> str:
     return str(json.loads(hand.run("packhorse", "status", run, "--json"))["state"])
 
 
+def until(hand: Hand, run: str, expected: str) -> None:
+    """Wait until a run is in a state; a failure shows what is said of it instead."""
+    try:
+        hand.cluster.until(f"{run} is {expected}", lambda: state(hand, run) == expected)
+    except pytest.fail.Exception as failure:
+        pytest.fail(f"{failure}\n{hand.run('packhorse', 'status', run, '--json')}")
+
+
 def test_a_script_is_sent_once_and_known_like_any_run(hand: Hand, cluster: Cluster) -> None:
     shown = hand.run("packhorse", "submit", "fit.sh", "--site", "testbed", "--", "one", "it's two")
     assert "it works in " + str(hand.folder) in shown
     assert "state: packhorse status fit-1" in shown
-    cluster.until("it is done", lambda: state(hand, "fit-1") == "done")
+    until(hand, "fit-1", "done")
     assert hand.run("packhorse", "logs", "fit-1") == "got one and it's two\nsome data\n"
     assert "fit-1: done, fit.sh on testbed\n" in hand.run("packhorse", "runs")
     about = json.loads((hand.folder / "runs/fit-1/job.json").read_text())
@@ -55,7 +63,7 @@ def test_a_script_is_sent_once_and_known_like_any_run(hand: Hand, cluster: Clust
 def test_its_end_is_remembered_when_the_scheduler_has_forgotten(hand: Hand, cluster: Cluster) -> None:
     hand.write("bad.sh", "#!/bin/bash\nexit 5\n")
     submit(hand, "bad.sh")
-    cluster.until("it has failed", lambda: state(hand, "bad-1") == "failed")
+    until(hand, "bad-1", "failed")
     told = "exit status 5" if cluster.accounting else "failed"
     cluster.until("it is accounted", lambda: told in hand.run("packhorse", "status", "bad-1"))
     cluster.kill("slurmctld")
@@ -66,12 +74,12 @@ def test_its_end_is_remembered_when_the_scheduler_has_forgotten(hand: Hand, clus
 def test_it_is_cancelled_and_removed_by_its_name(hand: Hand, cluster: Cluster) -> None:
     said = submit(hand, "sleep.sh", "--name", "long sleep")
     assert said["run"].endswith("runs/long-sleep-1")
-    cluster.until("it runs", lambda: state(hand, "long-sleep-1") == "running")
+    until(hand, "long-sleep-1", "running")
     assert "long sleep" in hand.line(said["job"])
     refused = hand.run("packhorse", "rm", "long-sleep-1", "--yes", status=5)
     assert "packhorse cancel long-sleep-1" in refused
     assert f"cancelled job {said['job']}" in hand.run("packhorse", "cancel", "long-sleep-1")
-    cluster.until("it is seen", lambda: state(hand, "long-sleep-1") == "cancelled")
+    until(hand, "long-sleep-1", "cancelled")
     hand.run("packhorse", "rm", "long-sleep-1", "--yes")
     assert "no run here yet" in hand.run("packhorse", "runs")
 
@@ -81,7 +89,7 @@ def test_an_answer_that_got_lost_is_found_by_its_mark(hand: Hand, cluster: Clust
     file = hand.folder / "runs/sleep-1/job.json"
     about = json.loads(file.read_text())
     hand.write("runs/sleep-1/job.json", json.dumps({**about, "job": "", "submitted": 0.0, "output": ""}))
-    cluster.until("it is found again", lambda: state(hand, "sleep-1") == "running")
+    until(hand, "sleep-1", "running")
     assert json.loads(file.read_text())["job"] == said["job"]
 
 
@@ -91,7 +99,7 @@ def test_an_array_is_a_run_of_its_elements(hand: Hand, cluster: Cluster) -> None
         "#!/bin/bash\n#SBATCH --array=1-4\necho element $SLURM_ARRAY_TASK_ID\n[ $SLURM_ARRAY_TASK_ID != 3 ]\n",
     )
     submit(hand, "grid.sh")
-    cluster.until("it has ended", lambda: state(hand, "grid-1") == "failed")
+    until(hand, "grid-1", "failed")
     assert "1 failed, 3 done" in hand.run("packhorse", "status", "grid-1")
     shown = hand.run("packhorse", "logs", "grid-1")
     assert [f"element {one}\n" in shown for one in range(1, 5)] == [True] * 4
@@ -144,6 +152,21 @@ def test_what_cannot_run_is_refused_and_leaves_nothing(hand: Hand, text: str, co
 def test_a_script_may_name_several_partitions(hand: Hand) -> None:
     hand.write("two.sh", "#!/bin/bash\n#SBATCH -p debug,general -t 1:00:00 --hold\nhostname\n")
     assert submit(hand, "two.sh")["job"]
+
+
+def test_options_overrule_the_head(hand: Hand, cluster: Cluster) -> None:
+    hand.write("long.sh", "#!/bin/bash\n#SBATCH --time=30-00 --partition=general --mem=90G\nsleep 600\n")
+    refused = hand.run("packhorse", "submit", "--site", "testbed", "long.sh", status=5)
+    assert "asks for 30 d" in refused
+    said = submit(hand, "long.sh", "--partition", "debug", "--time", "5 min", "--memory", "100 MB")
+    asked = cluster.ask("scontrol", "show", "job", said["job"])
+    assert "Partition=debug" in asked
+    assert "TimeLimit=00:05:00" in asked
+    assert "MinMemoryNode=100M" in asked
+    hand.run("packhorse", "cancel", said["name"])
+    assert "--time: The time '5' has no unit" in hand.run(
+        "packhorse", "submit", "--site", "testbed", "long.sh", "--time", "5", status=3
+    )
 
 
 def test_lines_that_are_passed_over_are_told(hand: Hand) -> None:

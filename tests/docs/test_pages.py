@@ -42,7 +42,10 @@ def named(page: Path) -> str:
 
 def parameter(page: Path) -> object:
     """Return a page as a parameter of a test, marked where it needs R."""
-    marks = [pytest.mark.r] if "Rscript" in page.read_text(encoding="utf-8") else []
+    text = page.read_text(encoding="utf-8")
+    marks = [pytest.mark.r] if "Rscript" in text else []
+    if re.search(r"library\((foreach|batchtools)\)|testthat::", text):
+        marks.append(pytest.mark.rpackages)
     return pytest.param(page, id=named(page), marks=marks)
 
 

@@ -152,3 +152,62 @@ def test_array_script(tmp_path):
     exact = {(10, 0.8): 0.3951, (20, 0.5): 0.3379, (40, 0.5): 0.5981, (80, 0.2): 0.2418, (80, 0.5): 0.8816}
     for point, expected in exact.items():
         assert abs(power[point] - expected) < 4.5 * math.sqrt(expected * (1 - expected) / 4000)
+
+
+def power(folder: pathlib.Path) -> dict[float, float]:
+    """Return power.csv and remove it, so that the next script must write its own."""
+    with (folder / "power.csv").open(newline="") as file:
+        found = {float(row["n"]): float(row["power"]) for row in csv.DictReader(file)}
+    (folder / "power.csv").unlink()
+    return found
+
+
+@pytest.fixture
+def parallel_r(tmp_path: pathlib.Path) -> pathlib.Path:
+    return pathlib.Path(shutil.copytree(EXAMPLES / "parallel-r", tmp_path / "parallel-r"))
+
+
+def one_line_differs(folder: pathlib.Path, one: str, other: str) -> None:
+    lines = [(folder / name).read_text().splitlines() for name in (one, other)]
+    assert len(lines[0]) == len(lines[1])
+    assert sum(a != b for a, b in zip(*lines, strict=True)) == 1
+
+
+# The exact power of a two-sided one-sample t test at mean 0.5: power.t.test(n, 0.5, type = "one.sample").
+T_TEST = {10: 0.2932, 20: 0.5645, 40: 0.8694, 80: 0.9930}  # from R 4.2.2
+
+
+@pytest.mark.r
+@pytest.mark.rpackages
+@pytest.mark.parametrize("name", ["mclapply", "foreach"])
+def test_one_changed_line_of_r(parallel_r, name):
+    one_line_differs(parallel_r, f"{name}.R", f"{name}-packhorse.R")
+    for variant in (name, f"{name}-packhorse"):
+        script(parallel_r, "Rscript", f"{variant}.R")
+        for n, value in power(parallel_r).items():
+            assert value == pytest.approx(
+                T_TEST[n], abs=4 * math.sqrt(T_TEST[n] * (1 - T_TEST[n]) / 200) + 0.005
+            )
+
+
+@pytest.mark.r
+def test_an_array_of_rscript_and_a_script_that_combines(parallel_r):
+    one_line_differs(parallel_r, "combine.R", "combine-packhorse.R")
+    for task in range(1, 5):
+        script(parallel_r, "env", f"SLURM_ARRAY_TASK_ID={task}", "Rscript", "part.R")
+    script(parallel_r, "Rscript", "combine.R")
+    by_hand = power(parallel_r)
+    for path in parallel_r.glob("part-*.csv"):
+        path.unlink()
+    script(parallel_r, "packhorse", "run", "array.yaml", "--json")
+    script(parallel_r, "Rscript", "combine-packhorse.R")
+    assert power(parallel_r) == by_hand
+    assert len(by_hand) == 4
+
+
+def test_a_pool_runs_unchanged(parallel_r):
+    script(parallel_r, "python", "pool.py")
+    by_hand = power(parallel_r)
+    script(parallel_r, "packhorse", "run", "pool.py", "--cores", "2", "--json")
+    (written,) = (parallel_r / "runs").glob("pool-1/artifacts/0/power.csv")
+    assert power(written.parent) == by_hand

@@ -17,6 +17,7 @@ MOST = 12  # modules of a folder, beside __init__
 
 # Commands without a use case: they only print what another module knows.
 ONLY_PRINT = {
+    "r": "the path of a file of the package",
     "completion": "click makes the text",
     "schema": "study.schema makes the object",
     "sites schema": "sites.keys makes the object",
@@ -39,7 +40,8 @@ ALLOWED: dict[str, tuple[int, str]] = {
     "app/inspect/status.py": (5, START_UP),
     "app/inspect/summary.py": (1, "heavy: it imports polars"),
     "app/runs/cancel.py": (3, START_UP),
-    "app/runs/outcome.py": (3, "start-up: summaries load polars, and reasons of sites the code about sites"),
+    "results/table.py": (1, "heavy: it imports polars, and must be the first to do so"),
+    "app/runs/outcome.py": (2, "start-up: summaries load polars, and reasons of sites the code about sites"),
     "app/runs/rm.py": (2, START_UP),
     "app/runs/run.py": (2, START_UP),
     "cli/__init__.py": (2, "the entry point: `import packhorse.cli` loads no command"),
@@ -53,7 +55,7 @@ ALLOWED: dict[str, tuple[int, str]] = {
     "execution/local_execution.py": (1, START_UP),
     "remote/open_store.py": (1, START_UP),
     "remote/transport.py": (6, START_UP),
-    "task.py": (1, "start-up: only a script with arrays or data frames needs them in plain form"),
+    "task.py": (2, "start-up: only a script with arrays, data frames or inputs needs these modules"),
     "worker/__main__.py": (7, "start-up: each command of the worker loads only its own part"),
     "worker/results/judgement.py": (4, "start-up: csv and gzip would add 3 ms to the start of every slot"),
     "worker/results/result.py": (1, "start-up: ast would add 3 ms to the start of every slot"),
@@ -68,6 +70,7 @@ HEAVY = {
     "pandas",
     "polars",
     "prompt_toolkit",
+    "pyarrow",
     "questionary",
     "rich",
     "ruamel",

@@ -12,6 +12,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = ROOT / "scripts" / "system-packages"
+R_PACKAGES = ("foreach", "doParallel", "doRNG", "batchtools", "future.apply", "testthat")
 
 
 @pytest.fixture
@@ -71,7 +72,7 @@ def test_root_installs_what_is_missing(machine, tmp_path: Path) -> None:
     assert update == "update"
     assert install.endswith(
         "r-base-core parallel rsync shellcheck procps time environment-modules slurm-wlm-torque tcsh fish zsh "
-        "munge slurmctld slurmd slurm-client slurmdbd mariadb-server "
+        "r-cran-foreach r-cran-doparallel r-cran-dorng r-cran-batchtools r-cran-future.apply r-cran-testthat munge slurmctld slurmd slurm-client slurmdbd mariadb-server "
         "openssh-server gcc libpam0g-dev libpam-google-authenticator tmux screen slurm-wlm-mysql-plugin"
     )
 
@@ -128,6 +129,7 @@ def test_a_machine_that_has_everything_hears_nothing(tmp_path: Path) -> None:
     for name in (
         "usr/include/security/pam_modules.h",
         "usr/lib/x86/security/pam_google_authenticator.so",
+        *(f"usr/lib/R/site-library/{library}/DESCRIPTION" for library in R_PACKAGES),
     ):
         (tmp_path / name).parent.mkdir(parents=True)
         (tmp_path / name).touch()

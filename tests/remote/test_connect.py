@@ -293,6 +293,21 @@ REFUSED = {
         "  login: login-key\n",
     ),
     "address": ("me@example.org", 2, "me@example.org is a host of ssh", "NAME.yaml with these lines"),
+    "port": (
+        "me@example.org:2222",
+        2,
+        "me@example.org:2222 is a host of ssh",
+        "  login: ssh://me@example.org:2222\n",
+    ),
+    "url": ("ssh://me@example.org:2222", 2, "is a host of ssh", "  login: ssh://me@example.org:2222\n"),
+    "known": (
+        "me@login.example.org",
+        2,
+        "me@login.example.org is a login node of mine, but not the name of a site",
+        "packhorse connect mine; or make it a site",
+        "  extends: mine\n    login: me@login.example.org\n",
+    ),
+    "alias": ("nick", 2, "nick is a login node of mine", "  extends: mine\n    login: nick\n"),
     "nothing": ("quarz", 2, "no site 'quarz'", "packhorse sites lists them"),
     "nobody": ("lost", 5, "host nowhere.invalid not found", "packhorse sites show lost"),
     "closed": ("deaf", 5, "127.0.0.1 does not respond", "maintenance of deaf: Tuesdays"),
@@ -308,6 +323,7 @@ def test_what_cannot_be_connected_is_told_with_what_to_do(laptop: Laptop, case: 
     laptop.site("deaf", "extends: testbed\nlogin: deaf\nmaintenance: Tuesdays\n")
     laptop.site("odd", "extends: testbed\nlogin: odd\n")
     laptop.prefer("Host nowhere.invalid\n    HostName nowhere.invalid", "Host deaf\n    Port 1")
+    laptop.prefer("Host nick\n    HostName login.example.org\n    Port 2200")
     if case == "settings":
         laptop.prefer("Nonsense yes")
     found, shown = laptop.connect(said, [])

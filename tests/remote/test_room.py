@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -150,3 +151,16 @@ def test_a_disk_that_fills_while_the_run_is_sent_is_told_and_the_same_command_go
     finally:
         subprocess.run(["umount", "--lazy", area / "packhorse"], check=True)
         subprocess.run(["umount", "--lazy", area], check=True)
+
+
+def test_a_connected_site_is_shown_with_what_is_free(
+    connected: Laptop, lustre: Callable[[str], tuple[Path, Path]]
+) -> None:
+    area, _ = lustre("1000000 0 1005000 - 10 0 500 -")
+    shown = connected.run("sites", "show", "areas").stdout
+    assert "free now: tight 5 MB and 490 files of your quota; wide " in shown
+    tight, wide = json.loads(connected.run("sites", "show", "areas", "--json").stdout)["free"]
+    assert tight == {"area": "tight", "path": str(area), "bytes": 5000 * 1024, "files": 490, "quota": True}
+    assert (wide["area"], wide["quota"]) == ("wide", False)
+    assert connected.run("connect", "areas", "--close").returncode == 0
+    assert "free now" not in connected.run("sites", "show", "areas").stdout

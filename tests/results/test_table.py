@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from packhorse.model.plan import Plan
 from packhorse.model.study import Result, Study
 from packhorse.results import table
 from packhorse.results.columns import typed_column
@@ -347,7 +348,8 @@ def test_leftovers_never_enter_and_old_files_are_replaced(tmp_path):
 def test_a_change_of_code_gets_its_column(tmp_path):
     write_journal(tmp_path, SPACE, [{"index": 0, "json": 1}], wave=1, code="old1")
     write_journal(tmp_path, SPACE, [{"index": 1, "json": 1}], wave=2, code="new2")
-    report = merge_results(SPACE, folded(tmp_path, SPACE), tmp_path, codes=["new2"])
+    latest = Plan(wave=2, space=SPACE.digest, code="new2", total=SPACE.size, tasks=1)
+    report = merge_results(SPACE, folded(tmp_path, SPACE), tmp_path, latest=latest)
     assert report.table["ph_code"].to_list() == ["old1", "new2"]
 
 

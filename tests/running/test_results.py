@@ -440,3 +440,29 @@ def test_r_reads_a_stack_of_r_arrays(project: Project) -> None:
         ["Rscript", "-e", script], cwd=project.path, capture_output=True, text=True, check=True
     )
     assert done.stdout == "2 1 2 3 4 224 n"
+
+
+def test_a_summary_has_a_row_over_all_points(project: Project) -> None:
+    project.write(
+        sim_py="""
+        import sys
+        print({"x": float(sys.argv[1]) + int(sys.argv[2]), "ok": sys.argv[2] == "1"})
+        """
+    )
+    project.study(command="python sim.py {mean} {k}", parameters={"mean": [0.5, 2.5], "k": [1, 2, 3]}).run()
+    found = json.loads(project.command("summary", "s", "--json"))
+    assert len(found["rows"]) == 12
+    # The parameter has the name of a statistic, so that has another one, in both.
+    assert [(row["column"], row["count"], row["mean_summary"]) for row in found["over_all"]] == [
+        ("x", 6, 3.5),
+        ("ok", 6, 1 / 3),
+    ]
+    *_, first, second = project.command("summary", "s").splitlines()
+    assert [cell.strip() for cell in first.split("|")[1:5]] == ["all", "", "x", "6"]
+    assert [cell.strip() for cell in second.split("|")[1:5]] == ["all", "", "ok", "6"]
+    assert (
+        json.loads(project.command("summary", "s", "--where", "mean=0.5", "--where", "k=1", "--json"))[
+            "over_all"
+        ]
+        == []
+    )

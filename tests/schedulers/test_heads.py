@@ -62,6 +62,8 @@ def lines(prefix: str, *options: str) -> str:
         (["--requeue --hold -p debug"], {"partition": "debug"}),
         (["-H -p debug"], {"partition": "debug"}),
         (["--comment='unfinished"], {}),
+        (["--cpus-per-task=4# four", "--out=x --tasks-per-node=2"], {"tasks": 2, "cores": 8, "output": "x"}),
+        (["--time", "10:00"], {"seconds": 600}),
     ],
 )  # fmt: skip
 def test_a_slurm_head(options: list[str], expected: dict[str, Any]) -> None:

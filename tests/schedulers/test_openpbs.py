@@ -10,9 +10,11 @@ import pytest
 from msgspec.structs import replace
 
 from packhorse.model.command import Answer, Command
+from packhorse.model.errors import UsageError
 from packhorse.model.job import (
     Details,
     Ended,
+    HeadOptions,
     Job,
     Request,
     SubmissionRefused,
@@ -490,6 +492,12 @@ def test_a_users_script_may_ask_for_an_array_and_wait() -> None:
         "a.sh",
         "1",
     ]
+    assert PBS.head_option_argv(HeadOptions(partition="short", seconds=90)) == [
+        "-qshort",
+        "-lwalltime=00:01:30",
+    ]
+    with pytest.raises(UsageError, match="cannot overrule the memory"):
+        PBS.head_option_argv(HeadOptions(memory=2048))
 
 
 def test_where_a_job_works_and_writes() -> None:

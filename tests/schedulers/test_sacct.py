@@ -206,7 +206,7 @@ def test_the_history_says_the_same_with_names_and_what_was_asked_for(case: Case)
 def test_a_job_that_has_just_ended_is_known_to_squeue_alone() -> None:
     def queued(job: str, word: str) -> str:
         assert FORMAT.startswith("%F|%K|%i|%T|")
-        return f"{job}|N/A|{job}|{word}|None|2026-11-21T23:19:32|1:00|1:00:00|n1|a name|(null)"
+        return f"{job}|N/A|{job}|{word}|None|2026-11-21T23:18:30|1:00|1:00:00|n1|a name|(null)"
 
     accounted = "61|COMPLETED|0:0|2026-11-21T23:19:30|1|1|00:01|5M|n1|1|cpu=1,mem=100M|60|general|a | name"
     queue = "\n".join([queued("61", "COMPLETED"), queued("62", "OUT_OF_MEMORY"), queued("63", "RUNNING")])
@@ -219,6 +219,17 @@ def test_a_job_that_has_just_ended_is_known_to_squeue_alone() -> None:
     assert [(one.job, one.how) for one in alone] == [("61", "done"), ("62", "memory")]
     again = history(accounted, queued("61", "RUNNING"))
     assert again == []  # it was put back into the queue
+
+
+def test_a_number_given_twice_is_the_newer_job() -> None:
+    older = "61|FAILED|5:0|2026-11-21T23:19:30|1|1|00:01|5M|n1|1|cpu=1,mem=100M|60|general|bad.sh"
+    newer = "61|N/A|61|CANCELLED|None|2026-11-21T23:19:32|0:09|1:00:00|n1|long sleep|(null)"
+    assert [(one.how, one.name) for one in history(older, newer)] == [("cancelled", "long sleep")]
+    known = "61|CANCELLED by 7|0:0|2026-11-21T23:19:41|9|1|00:01|5M|n1|1|cpu=1,mem=100M|60|general|long sleep"
+    assert [(one.how, one.asked_memory) for one in history(known, newer)] == [("cancelled", 100)]
+    # Cancelled before it began: no start, and an end that the accounting may not have.
+    waited = newer.replace("2026-11-21T23:19:32", "N/A")
+    assert [one.how for one in history(known, waited)] == ["cancelled"]
 
 
 def test_a_history_that_nobody_tells_is_silent() -> None:

@@ -11,6 +11,7 @@ from packhorse.model.command import Answer, Command
 from packhorse.model.job import (
     Details,
     Ended,
+    HeadOptions,
     Job,
     Request,
     SubmissionRefused,
@@ -543,6 +544,15 @@ def test_a_users_script_may_ask_for_an_array_and_wait() -> None:
         "-F1 'a b'",
         "a.sh",
     ]
+    wanted = HeadOptions(partition="short", account="lab", qos="high", seconds=1800, memory=2048)
+    assert TORQUE.head_option_argv(wanted) == [
+        "-qshort",
+        "-Alab",
+        "-lwalltime=00:30:00",
+        "-lqos=high",
+        "-lmem=2048mb",
+    ]
+    assert TORQUE.head_option_argv(HeadOptions()) == []
 
 
 def test_a_jobs_number_is_told_from_its_elements() -> None:

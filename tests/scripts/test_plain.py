@@ -336,6 +336,21 @@ def test_standard_output_is_exactly_the_script(packhorse: Any, tmp_path: Path) -
         done.stderr
         == "note: the job fits into debug (2 nodes, jobs up to 4 h), where jobs usually start sooner: --partition debug\n"
     )
+    few, many = (
+        packhorse(
+            "script",
+            "python3 fit.py $SLURM_ARRAY_TASK_ID",
+            "--site",
+            "testbed",
+            "--time",
+            "10 min",
+            "--array",
+            words,
+        )
+        for words in ("1-16", "1-200")
+    )
+    assert "jobs usually start sooner" in few.stderr
+    assert "jobs usually start sooner" not in many.stderr  # a queue for tests is not for 200 jobs
     said = json.loads(packhorse("script", "python3 fit.py", "--site", "testbed", "--json").stdout)
     assert said["script"].startswith("#!/bin/bash\n")
     assert (said["site"], said["request"]["partition"], said["file"]) == ("testbed", "general", None)

@@ -349,9 +349,14 @@ def _study_or_error(text):
     assert refused.hint
 
 
+def test_cores_and_cpus_are_one_word():
+    assert parse("command: a\nresources: {cores: 3}") == parse("command: a\nresources: {cpus: 3}")
+
+
 def test_hints_know_the_words_of_schedulers_and_say_yaml_that_is_accepted():
     for text, hint in [
-        ("command: a\nresources: {cores: 2}", "'cpus'"),
+        ("command: a\nresources: {ncpus: 2}", "'cpus'"),
+        ("command: a\nresources: {cores: 2, cpus: 2}", "Write one of them"),
         ("command: a\nresources: {walltime: 1 h}", "'time'"),
         ("command: a\nparams: {n: 1}", "'parameters'"),
         ("command: a\ncluster: {queue: a}", "'partition'"),

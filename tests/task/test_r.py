@@ -198,3 +198,23 @@ def test_save_atomic_leaves_the_old_file_when_the_writer_fails(tmp_path):
 def test_what_is_not_json_is_refused(tmp_path, text):
     script = f"found <- try(.packhorse$read_json({json.dumps(text)}), silent = TRUE)\nresult(refused = inherits(found, 'try-error'))"
     assert last(run(tmp_path, script, task())) == {"refused": True}
+
+
+def test_names_that_meet_no_variable(tmp_path):
+    checkpoint = tmp_path / "kept"
+    checkpoint.mkdir()
+    script = """
+    stopifnot(identical(ph_params(), params), identical(ph_save, save_atomic), is.null(ph_checkpoint()))
+    ph_checkpoint(list(step = 3))
+    stopifnot(identical(ph_checkpoint(), list(step = 3)), ph_cores() == 5L)
+    first <- ph_seed(); a <- runif(1); second <- ph_seed(stream = 2); b <- runif(1)
+    next_stream <- parallel::nextRNGStream
+    stopifnot(identical(first, rng()), identical(second, next_stream(next_stream(first))), a != b)
+    ph_result(ok = TRUE)
+    """
+    given = {**task(n=2), "checkpoint": str(checkpoint)}
+    assert last(run(tmp_path, script, given, MC_CORES="5")) == {"ok": True}
+    refused = run(tmp_path, "cat(try(ph_checkpoint(1), silent = TRUE)); ph_result(a = 1)", task(n=2))
+    assert "write in it: checkpoint: true" in refused.stdout
+    outside = run(tmp_path, "ph_checkpoint(1); stopifnot(ph_cores() >= 1); ph_result(a = 1)")
+    assert last(outside) == {"a": 1}

@@ -173,7 +173,7 @@ class Run:
         from packhorse.app.inspect.summary import summarise_run
 
         self._table("results.parquet")
-        return summarise_run(self.path, str(self.path), by, of, quantiles, ())
+        return summarise_run(self.path, str(self.path), by, of, quantiles, ()).points
 
     def collect(self) -> Self:
         """Merge the table of finished tasks, also while tasks run."""

@@ -34,6 +34,7 @@ COMMANDS = {
     "shell": ("sites.shell", "Open a shell at a site, on its login node or in a job."),
     "ssh-config": ("sites.ssh_config", "Print ssh settings for other programs to share the connection."),
     "lint": ("jobs.lint", "Check job scripts and the source that they run for mistakes."),
+    "translate": ("jobs.translate", "Rewrite a job script for another scheduler."),
     "submit": ("jobs.submit", "Submit a job script of your own to a site."),
     "queues": ("jobs.queues", "Show free resources, and where a job would start soonest."),
     "jobs": ("jobs.jobs", "List all your jobs on all your sites."),
@@ -45,6 +46,7 @@ COMMANDS = {
     "rm": ("runs.rm", "Remove a run."),
     "doctor": ("inspect.doctor", "Check this machine and the runs here."),
     "schema": ("studies.schema", "Print the JSON Schema of study files, for editors."),
+    "r": ("studies.r", "Print the path of the file that gives R ph_map, ph_lapply and more."),
     "completion": ("completion", "Print shell completion for bash, zsh or fish."),
 }
 

@@ -18,6 +18,7 @@ from packhorse.app.jobs.lint import LintReport
 from packhorse.app.jobs.queues import SiteQueues
 from packhorse.app.jobs.script import ScriptOutput
 from packhorse.app.jobs.submit import SubmittedJob
+from packhorse.app.jobs.translate import TranslatedScript
 from packhorse.app.runs.du import DiskUsage
 from packhorse.app.runs.rerun import Rerun
 from packhorse.app.runs.run_output import DetachedRun, RunResult
@@ -50,6 +51,7 @@ JSON_TYPES: dict[str, tuple[type[Any], ...]] = {
     "provenance": (Provenance,),
     "connect": (ConnectionStatus, ClosedConnection),
     "lint": (LintReport,),
+    "translate": (TranslatedScript,),
     "submit": (SubmittedJob,),
     "queues": (SiteQueues,),
     "jobs": (JobList,),

@@ -54,7 +54,7 @@ class Monitor:
         Raises StillRunning when the site's limit for idle logins is reached, and Unreachable where the site cannot be
         reached for LOGIN_SECONDS.
         """
-        import_in_background("polars")
+        import_in_background("packhorse.results.load_polars")
         try:
             while True:
                 end = self._poll()

@@ -155,7 +155,7 @@ def run_worker(
     )
     output = OutputTail(reporter) if work["tee"] else None
     watched = WatchedWorker(worker, run, plan, reporter, output)
-    import_in_background("polars")
+    import_in_background("packhorse.results.load_polars")
     try:
         while worker.alive():
             watched.poll()

@@ -126,6 +126,7 @@ def plan_next_wave(
         refused=count(fold.refused()) - count(retry.unreadable if retry else ()),
         first=context.first,
         unchecked=unchecked,
+        own_seeds=context.own_seeds,
         created=created,
     )
     return plan_wave(draft, pending.ranges, slots=slots)

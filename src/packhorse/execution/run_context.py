@@ -19,6 +19,7 @@ from packhorse.model.space import ParameterSpace, inherit
 from packhorse.model.study import Study
 from packhorse.preflight.checks import run_checks
 from packhorse.preflight.command_files import check_command
+from packhorse.preflight.own_seeds import sets_own_seeds
 from packhorse.project.reporter import Reporter
 from packhorse.project.source import Source, from_file, from_study
 from packhorse.results.fold import Fold
@@ -44,6 +45,7 @@ class RunContext(Struct, frozen=True, kw_only=True):
     space: ParameterSpace
     latest: Plan | None
     first: int
+    own_seeds: bool
 
     @property
     def study(self) -> Study:
@@ -99,6 +101,9 @@ def prepare_run(
         space=inherited_space(ParameterSpace.of(source.study), run, latest),
         latest=latest,
         first=latest.wave + 1 if options.fresh and latest else first,
+        own_seeds=sets_own_seeds(
+            source.study, source.start.relative_to(source.root).as_posix(), prepared.files
+        ),
     )
 
 

@@ -48,7 +48,11 @@ class Table(Struct, frozen=True):
 
 @functools.cache
 def table(program: str) -> Table:
-    """Return the options of sbatch, srun, qsub-torque or qsub-openpbs."""
+    """Return the options of sbatch, srun, qsub-torque or qsub-openpbs; qsub-either has those of both."""
+    if program == "qsub-either":
+        # qsub(1B) of TORQUE: -w is a path, which its usage does not say
+        both = {**table("qsub-openpbs").short, **table("qsub-torque").short, "w": VALUE}
+        return Table(short=both)
     text = resources.files("packhorse.jobscript").joinpath("data/options.json").read_text(encoding="utf-8")
     whole = json.loads(text)
     one = whole[program]

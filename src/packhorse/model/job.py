@@ -59,6 +59,16 @@ class Request(Struct, frozen=True, kw_only=True, omit_defaults=True):
     options: tuple[str, ...] = ()  # options of the scheduler, passed on unchanged
 
 
+class HeadOptions(Struct, frozen=True, kw_only=True):
+    """What the user asks for in place of the head of a job script; empty fields leave the head as it is."""
+
+    partition: str = ""
+    account: str = ""
+    qos: str = ""
+    seconds: int | None = None  # the time limit
+    memory: int | None = None  # per node, in MiB
+
+
 class Submitted(Struct, frozen=True):
     """The scheduler accepted a job; `job` is its number."""
 

@@ -36,6 +36,7 @@ class Plan(Struct, frozen=True, kw_only=True):
     first: int = 1
     follows: int = 0
     unchecked: bool = False
+    own_seeds: bool = False  # whether the script sets its own seeds, so that the table has none
     created: str = ""
 
 

@@ -10,6 +10,7 @@ from msgspec import Struct
 from packhorse.model.job import Request
 from packhorse.model.site import Partition, Site
 from packhorse.plan.job_limits import elements, job_limits, option
+from packhorse.plan.shape import usable_nodes
 from packhorse.text.amounts import counted, span
 
 # Programs that start processes on several nodes, or run on several themselves; from 8,411 public job scripts.
@@ -50,9 +51,25 @@ def _sooner(request: Request, site: Site, partition: Partition) -> Iterator[str]
         return
     for one in site.partitions:
         alike = one.test and not one.by_request and bool(one.gpus) == bool(request.gpus)
-        if alike and one.max_time is not None and not job_limits(request, site, one):
+        if (
+            alike
+            and one.max_time is not None
+            and _all_at_once(request, one)
+            and not job_limits(request, site, one)
+        ):
             sooner = f"the job fits into {one.name} ({_extent(one)}), where jobs usually start sooner"
             yield f"{sooner}: {option('partition', one.name)}"
+
+
+def _all_at_once(request: Request, one: Partition) -> bool:
+    """Return whether all elements of an array run at a time in a queue for tests, which is not for more than that."""
+    number = elements(request)
+    nodes = usable_nodes(one)
+    if number < 2:
+        return True
+    if nodes is None or one.cores is None or request.nodes > 1 or request.whole_nodes:
+        return False
+    return number <= nodes * (one.cores // max(1, request.cores))
 
 
 def _extent(one: Partition) -> str:

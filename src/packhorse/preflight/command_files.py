@@ -91,7 +91,7 @@ def _unused(study: Study, files: Sequence[SnapshotFile]) -> list[str]:
     text = " ".join(templates)
     index = study.index_variable.parameter if study.index_variable else ""
     unused = [name for name in names if name != index and not _is_in(name, text)]
-    if not unused or "{params" in text or _reads_parameters(files):
+    if not unused or "{params" in text or reads_packhorse(files):
         return []
     return [
         f"the parameter '{name}' is not used: write {{{name}}} in the command, or let the script read it (packhorse.task)"
@@ -104,7 +104,7 @@ def _is_in(name: str, text: str) -> bool:
     return bool(re.search(rf"\{{-*(?:{spellings})(?:\}}|:|\.\.\.)", text))
 
 
-def _reads_parameters(files: Sequence[SnapshotFile]) -> bool:
+def reads_packhorse(files: Sequence[SnapshotFile]) -> bool:
     """Return whether a file of the project mentions Packhorse, or too many or too large files were not searched."""
     scripts = [
         file for file in files if file.kind == "file" and PurePath(file.path).suffix.lower() in SUFFIXES

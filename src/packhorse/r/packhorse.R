@@ -13,6 +13,15 @@
 # scratch, checkpoint         directories, or NULL
 # save_atomic(path, value)    a file that is either wholly there or not at all, and on the disk: value is a function
 #                             that writes to the path it is given, or any object, for saveRDS
+#
+# The same as functions, whose names meet no variable of yours:
+#
+# ph_params()                 params
+# ph_seed(stream = 0)         rng(); stream k is the k-th independent L'Ecuyer stream of this task
+# ph_result(...)              result(...)
+# ph_checkpoint(value)        saves the state of the task; ph_checkpoint() returns the last one, or NULL
+# ph_save(path, value)        save_atomic(path, value)
+# ph_cores()                  the cores of this task; outside of a run, those that this process may use
 
 .packhorse <- new.env()
 
@@ -330,6 +339,37 @@ local({
   .packhorse$seconds_left <- function() {
     if (is.null(.packhorse$deadline)) Inf else .packhorse$deadline - as.numeric(Sys.time())
   }
+  .packhorse$ph_seed <- function(stream = 0) {
+    state <- .packhorse$rng()
+    for (k in seq_len(stream)) state <- parallel::nextRNGStream(state)
+    assign(".Random.seed", state, envir = globalenv())
+    invisible(state)
+  }
+  .packhorse$ph_checkpoint <- function(value) {
+    folder <- .packhorse$checkpoint
+    path <- if (!is.null(folder)) file.path(folder, "ph_checkpoint.rds")
+    if (missing(value)) return(if (!is.null(path) && file.exists(path)) readRDS(path))
+    if (!is.null(path)) return(.packhorse$save_atomic(path, value))
+    if (length(task)) stop("ph_checkpoint: the study keeps no checkpoints; write in it: checkpoint: true", call. = FALSE)
+    invisible(NULL)
+  }
+  .packhorse$ph_cores <- function() {
+    cores <- suppressWarnings(as.integer(Sys.getenv("MC_CORES")))
+    if (length(task) && !is.na(cores)) return(cores)
+    allowed <- tryCatch(parallel::mcaffinity(NULL), error = function(e) NULL)
+    if (is.null(allowed)) max(1L, parallel::detectCores(), na.rm = TRUE) else length(allowed)
+  }
+  .packhorse$md5 <- function(texts) {
+    files <- tempfile(rep("md5-", length(texts)))
+    on.exit(unlink(files))
+    for (i in seq_along(texts)) writeLines(enc2utf8(texts[[i]]), files[i], useBytes = TRUE)
+    unname(tools::md5sum(files))
+  }
+  # The name of the value of a point in files of ph_map.
+  .packhorse$point_key <- function(params, replicate) {
+    .packhorse$write_json(list(if (length(params)) params, replicate))
+  }
+  .packhorse$lecuyer_state <- lecuyer_state
   .packhorse$read_json <- read_json
   .packhorse$write_json <- write_json
 })
@@ -347,3 +387,9 @@ checkpoint <- .packhorse$checkpoint
 rng <- .packhorse$rng
 result <- .packhorse$result
 save_atomic <- .packhorse$save_atomic
+ph_params <- function() .packhorse$params
+ph_seed <- .packhorse$ph_seed
+ph_result <- .packhorse$result
+ph_checkpoint <- .packhorse$ph_checkpoint
+ph_save <- .packhorse$save_atomic
+ph_cores <- .packhorse$ph_cores

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +14,7 @@ from msgspec import Struct
 from packhorse.model.errors import RunError, UsageError
 from packhorse.model.site import Site
 from packhorse.project.cache_dir import cache_dir
-from packhorse.project.sites import find_file, find_site
+from packhorse.project.sites import find_file, find_site, this_site
 from packhorse.runtime.site_files import user_folder
 from packhorse.ssh.control_master import (
     MasterStatus,
@@ -21,6 +22,7 @@ from packhorse.ssh.control_master import (
     check_master,
     close_master,
     connect_lock,
+    host_name,
     is_configured,
     known_host_keys,
     open_master,
@@ -30,6 +32,7 @@ from packhorse.ssh.failures import login_failure, offered_key
 from packhorse.ssh.login import Login, login_to
 from packhorse.text.amounts import span
 
+_WITH_PORT = re.compile(r"(?:[^@/:]+@)?[^@/:]+:\d+")
 IDLE_SECONDS = 8 * 3600  # after which an idle connection closes where the site has no rule: a working day
 
 
@@ -111,20 +114,39 @@ def site_or_host(name: str, folder: Path) -> Site:
     try:
         return find_site(name, folder)
     except UsageError as error:
-        if _is_host(name):
-            place = user_folder() or Path("packhorse-sites")
-            hint = (
-                f"make it a site: write {place / 'NAME.yaml'} with these lines, then packhorse connect NAME\n"
-                f"  scheduler: slurm\n  login: {name}"
-            )
-            raise UsageError(f"{name} is a host of ssh, but not a site of Packhorse", hint) from error
-        raise
+        address = _as_ssh_takes_it(name)
+        if not _is_host(address):
+            raise
+        place = user_folder() or Path("packhorse-sites")
+        written = address.removeprefix("ssh://").rpartition("@")[2].partition(":")[0]
+        hosts = (written, host_name(login_to(address, address, cache_dir())))
+        known = next(filter(None, (this_site(folder, host) for host in hosts)), None)
+        message, begin, other = (
+            f"{name} is a host of ssh, but not a site of Packhorse",
+            "scheduler: slurm",
+            "",
+        )
+        if known is not None:
+            message = f"{name} is a login node of {known.name}, but not the name of a site"
+            begin, other = f"extends: {known.name}", f"packhorse connect {known.name}; or "
+        hint = (
+            f"{other}make it a site: write {place / 'NAME.yaml'} with these lines, then packhorse connect NAME\n"
+            f"  {begin}\n  login: {address}"
+        )
+        raise UsageError(message, hint) from error
+
+
+def _as_ssh_takes_it(name: str) -> str:
+    """Return an address as ssh takes it: a port after a colon needs the form of a URL (ssh(1))."""
+    found = _WITH_PORT.fullmatch(name)
+    return f"ssh://{name}" if found else name
 
 
 def _is_host(name: str) -> bool:
     """Return whether ssh knows a host of this name: by the form of an address, or by the user's settings."""
-    if "@" in name or "." in name:
-        return "/" not in name
+    plain = name.removeprefix("ssh://")
+    if "@" in plain or "." in plain or plain != name:
+        return "/" not in plain
     if not name.replace("-", "").replace("_", "").isalnum():
         return False
     try:

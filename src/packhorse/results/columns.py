@@ -186,7 +186,7 @@ class Columns:
         self.rows += len(rows)
 
     def add_values(
-        self, values: Mapping[str, list[Any]], types: Mapping[str, set[type]], tasks: list[int]
+        self, values: Mapping[str, list[Any]], types: Mapping[str, set[type]], tasks: Sequence[int]
     ) -> None:
         """Append rows that all have the same names, given by column in the name order of the lowest task's row."""
         self._see(values, min(tasks))

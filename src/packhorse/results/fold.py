@@ -7,13 +7,15 @@ Only indices that occur in a journal use memory, so a space of 10^9 tasks withou
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
+from array import array
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import NamedTuple
 
 from packhorse.results.journal import OK, OUTCOMES, Journal, Record
 from packhorse.results.payload import Payloads
+from packhorse.results.positions import Positions
 
 MISSING = "MISSING"
 Ranges = Sequence[tuple[int, int]]
@@ -50,11 +52,11 @@ class Fold:
     def __init__(self, size: int, journals: Sequence[Journal]) -> None:
         self.size = size
         self.journals = tuple(journals)
-        self.positions: dict[int, int] = {}
+        self.positions = Positions(size, sum(map(len, journals)))
         self.foreign = 0  # number of records whose task is not in this space
         self.bad = sum(journal.bad for journal in journals)
         self._rivals: dict[int, list[int]] = {}
-        self._indices: dict[int, list[int]] = {}  # by journal: the indices of its records in this space
+        self._indices: dict[int, Sequence[int]] = {}  # by journal: the indices of its records in this space
 
     def state(self, index: int) -> str:
         """Return the final outcome of a task, or MISSING."""
@@ -75,7 +77,7 @@ class Fold:
         """Return the tasks without an outcome as ranges [a, b)."""
         gaps = []
         start = 0
-        for a, b in to_ranges(sorted(self.positions)):
+        for a, b in to_ranges(index for index, _ in self.positions.items()):
             if a > start:
                 gaps.append((start, a))
             start = b
@@ -86,16 +88,14 @@ class Fold:
     def ranges(self, *outcomes: str) -> list[tuple[int, int]]:
         """Return the tasks with one of these outcomes as ranges [a, b)."""
         codes = {OUTCOMES.index(outcome) for outcome in outcomes}
-        return to_ranges(sorted(i for i, at in self.positions.items() if self._outcome(at) in codes))
+        return to_ranges(i for i, at in self.positions.items() if self._outcome(at) in codes)
 
     def refused(self) -> list[tuple[int, int]]:
         """Return the tasks whose result the last merge could not read as ranges [a, b)."""
         return to_ranges(
-            sorted(
-                index
-                for index, at in self.positions.items()
-                if (at & _LINE) in self.journals[at >> _SHIFT].refused
-            )
+            index
+            for index, at in self.positions.items()
+            if (at & _LINE) in self.journals[at >> _SHIFT].refused
         )
 
     def record(self, index: int) -> tuple[Journal, Record] | None:
@@ -103,7 +103,7 @@ class Fold:
         position = self.positions.get(index)
         return None if position is None else self._read(position)
 
-    def winners(self, *outcomes: str) -> Iterator[tuple[Journal, list[int], list[int]]]:
+    def winners(self, *outcomes: str) -> Iterator[tuple[Journal, Sequence[int], Sequence[int]]]:
         """Yield each journal with the indices of the tasks that it decides, and the lines of their records."""
         codes = {OUTCOMES.index(outcome) for outcome in outcomes}
         for journal, (decided, indices, lines) in zip(self.journals, self._by_journal, strict=True):
@@ -114,17 +114,17 @@ class Fold:
                 yield journal, [indices[at] for at in chosen], [lines[at] for at in chosen]
 
     @cached_property
-    def _by_journal(self) -> list[tuple[bytes, list[int], list[int]]]:
+    def _by_journal(self) -> list[tuple[bytes | bytearray, Sequence[int], Sequence[int]]]:
         """For each journal the outcomes, indices and lines of the tasks that it decides, by line."""
-        positions = sorted(self.positions.values())
-        rows = []
-        stop = 0
+        rows: list[tuple[bytes | bytearray, Sequence[int], Sequence[int]]] = []
         for number, journal in enumerate(self.journals):
-            start, stop = stop, bisect_left(positions, (number + 1) << _SHIFT)
-            lines = [position & _LINE for position in positions[start:stop]]
-            outcomes = bytes(map(journal.outcome.__getitem__, lines))
-            indices = self._indices.get(number, [])
-            rows.append((outcomes, [indices[line] for line in lines], lines))
+            indices = self._indices.get(number, ())
+            lines = self.positions.decided(indices, number << _SHIFT)
+            if isinstance(lines, range):  # all of them, the usual case
+                rows.append((journal.outcome[: len(indices)], indices, lines))
+            else:
+                outcomes = bytes(map(journal.outcome.__getitem__, lines))
+                rows.append((outcomes, [indices[line] for line in lines], lines))
         return rows
 
     @cached_property
@@ -154,11 +154,12 @@ class Fold:
 
     def _compete(self, index: int, position: int) -> None:
         """Let a record compete with the one that decides a task so far."""
-        current = self.positions[index]
+        current = self.positions.get(index)
+        assert current is not None
         if self._outcome(current) == OK and self._outcome(position) == OK:
             self._rivals.setdefault(index, [current]).append(position)
         if self._rank(position) > self._rank(current):
-            self.positions[index] = position
+            self.positions.set(index, position)
 
     def take(
         self,
@@ -171,22 +172,26 @@ class Fold:
         `index_map` maps the journal's indices to this space, None where the spaces are the same.
         """
         journal = self.journals[number]
-        positions, size, wave = self.positions, self.size, journal.order[0]
-        indices = journal.index
+        first, wave = number << _SHIFT, journal.order[0]
+        indices: Sequence[int] = journal.index
         if index_map is not None:
-            indices = [-1 if new is None else new for new in map(index_map, journal.index)]
+            indices = array("q", [-1 if new is None else new for new in map(index_map, journal.index)])
         self._indices[number] = indices
-        for position, (index, code) in enumerate(
-            zip(indices, journal.outcome, strict=True), number << _SHIFT
-        ):
-            if not 0 <= index < size:
-                self.foreign += 1
-            elif (code != OK or overruled.unreadable) and overruled(code, index, wave):
-                continue
-            elif index in positions:
-                self._compete(index, position)
-            else:
-                positions[index] = position
+        if not (overruled.all or overruled.unreadable):
+            for line in self.positions.add_free(indices, first):
+                self._take_one(indices[line], first + line)
+            return
+        for line, (index, code) in enumerate(zip(indices, journal.outcome, strict=True)):
+            if not ((code != OK or overruled.unreadable) and overruled(code, index, wave)):
+                self._take_one(index, first + line)
+
+    def _take_one(self, index: int, position: int) -> None:
+        if not 0 <= index < self.size:
+            self.foreign += 1
+        elif self.positions.get(index) is not None:
+            self._compete(index, position)
+        else:
+            self.positions.set(index, position)
 
 
 class _Overruled:

@@ -7,7 +7,7 @@ line and keeps only what the fold needs; `Journal.records` then decodes selected
 from __future__ import annotations
 
 import json
-import mmap
+import os
 from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate, compress, islice
@@ -115,11 +115,12 @@ class Journal:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.header: Header | None = None
-        self.index: list[int] = []
+        # By record, in few bytes each, since a journal may have millions.
+        self.index: array[int] | list[int] = array("q")
         self.outcome = bytearray()
-        self.attempt: list[int] = []
-        self.offset = array("Q")
-        self.length = array("Q")
+        self.attempt: array[int] | list[int] = array("H")
+        self.offset: array[int] | list[int] = array("I")
+        self.length = array("I")
         self.notes: list[str] = []
         self.copies = ""  # the private folder of the worker on its host
         self.read: list[str] | None = (
@@ -164,21 +165,26 @@ class Journal:
         positions = iter(rows)
         if not len(self):
             return
-        with self.path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        with self.path.open("rb", buffering=0) as file:
             while chosen := list(islice(positions, size)):
-                yield chosen, self._lines(chosen, data)
+                yield chosen, self._lines(chosen, file.fileno())
 
     def within(self, size: int, most: int) -> int:
         """Return the number of records that have about `size` bytes together, between one and `most`."""
         return max(1, min(most, size * len(self) // self.offset[-1])) if len(self) else most
 
-    def _lines(self, rows: list[int], data: mmap.mmap) -> bytes:
+    def _lines(self, rows: list[int], file: int) -> bytes:
+        # Read, not mapped: the pages of a mapped file would count as our memory.
         offset, length = self.offset, self.length
-        first, last = rows[0], rows[-1]
+        first, last = min(rows), max(rows)
         start, stop = offset[first], offset[last] + length[last]
-        if rows == list(range(first, last + 1)) and sum(length[first : last + 1]) == stop - start:
-            return data[start:stop]  # there are no other lines between them
-        return b"".join([data[offset[row] : offset[row] + length[row]] for row in rows])
+        wanted = sum(map(length.__getitem__, rows))
+        if 2 * wanted < stop - start:
+            return b"".join([os.pread(file, length[row], offset[row]) for row in rows])
+        data = os.pread(file, stop - start, start)
+        if wanted == stop - start and rows == list(range(first, last + 1)):
+            return data  # there are no other lines between them
+        return b"".join([data[offset[row] - start : offset[row] - start + length[row]] for row in rows])
 
     def decoded(self, rows: Sequence[int], block: bytes) -> list[Record]:
         """Decode the lines of the records at these positions."""
@@ -230,10 +236,10 @@ class Journal:
             if not record:
                 self._add_other(line)
         records = [line for line, record in zip(lines, is_record, strict=True) if line and record]
-        self.index += [line.index for line in records if line.index is not None]
+        self.index = _extended(self.index, [line.index for line in records if line.index is not None])
         self.outcome += bytes([_CODES.get(line.outcome, _CODES["FAILED"]) for line in records])
-        self.attempt += [line.attempt for line in records]
-        self.offset.extend(compress(starts, is_record))
+        self.attempt = _extended(self.attempt, [line.attempt for line in records])
+        self.offset = _extended(self.offset, list(compress(starts, is_record)))
         self.length.extend(compress(lengths, is_record))
 
     def _add_other(self, line: _Line | None) -> None:
@@ -266,6 +272,19 @@ class Journal:
         if stop > self._pack_size:
             self._pack_size = self.pack.stat().st_size if self.pack.exists() else 0
         return min(place) >= 0 and stop <= self._pack_size
+
+
+def _extended(numbers: array[int] | list[int], more: list[int]) -> array[int] | list[int]:
+    """Append integers; return the array, or one of larger numbers where they need it, or a list."""
+    if isinstance(numbers, array):
+        try:
+            numbers.extend(array(numbers.typecode, more))
+        except OverflowError:
+            if numbers.typecode == "q":
+                return numbers.tolist() + more
+            return _extended(array("q", numbers), more)
+        return numbers
+    return numbers + more
 
 
 def read_journal(path: Path) -> Journal:

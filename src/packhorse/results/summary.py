@@ -9,12 +9,47 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
+
 from packhorse.model.errors import UsageError
+from packhorse.results.table_files import frame_lines
 
 if TYPE_CHECKING:
     import polars as pl
 
 Z = 1.96  # half-width, in standard errors, of the interval in Woodruff's method
+
+
+class RunSummary(Struct, frozen=True):
+    """Statistics of each point, and the same over all points where there are several."""
+
+    points: pl.DataFrame
+    over_all: pl.DataFrame | None
+
+    def lines(self) -> list[str]:
+        """Return both as one table of text."""
+        import polars as pl
+
+        if self.over_all is None:
+            return frame_lines(self.points)
+        groups = self.points.columns[: -len(self.over_all.columns)]
+        labels = [pl.lit("all" if at == 0 else "").alias(name) for at, name in enumerate(groups)]
+        points = self.points.with_columns(pl.col(groups).cast(pl.String))
+        return frame_lines(pl.concat([points, self.over_all.select(*labels, pl.all())]))
+
+
+def summarise_points(
+    table: pl.DataFrame, by: Sequence[str], of: Sequence[str], quantiles: Sequence[float]
+) -> RunSummary:
+    """Return what `summarise` returns for each group, and over all of them."""
+    points = summarise(table, by, of, quantiles)
+    # Without `of`, parameters that are not grouped by would be summarised as results.
+    columns = tuple(points[points.columns[len(by)]].unique(maintain_order=True))
+    if len(points) <= len(columns):
+        return RunSummary(points, None)
+    over_all = summarise(table, (), columns, quantiles)
+    over_all.columns = points.columns[len(by) :]  # a statistic with the name of a parameter has another one
+    return RunSummary(points, over_all)
 
 
 def summarise(

@@ -8,18 +8,19 @@ from __future__ import annotations
 
 import contextlib
 import gc
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
 from packhorse.model.errors import RunError
+from packhorse.model.plan import Plan
 from packhorse.model.space import ParameterSpace
 from packhorse.model.study import Result, Study
-from packhorse.results.bookkeeping import BOOKKEEPING, book_of, bookkeeping_columns, empty_book
+from packhorse.results.bookkeeping import BOOKKEEPING, Book
 from packhorse.results.columns import (
     INT64,
     Clash,
@@ -83,7 +84,7 @@ class _Gathered:
     """The rows of all OK tasks, in the order of the journals."""
 
     columns: Columns
-    books: list[pl.DataFrame] = field(default_factory=list)
+    book: Book = field(default_factory=Book)
     unreadable: dict[int, tuple[str, Journal, Record]] = field(default_factory=dict)
     empty: list[int] = field(default_factory=list)
     without: list[int] = field(default_factory=list)
@@ -110,14 +111,16 @@ def merge_results(
     directory: Path,
     *,
     study: Study | None = None,
-    codes: Collection[str] = (),
+    latest: Plan | None = None,
     readers: Readers | None = None,
 ) -> MergeReport:
     """Write results.parquet, results.csv and failures.csv into a directory, each atomically.
 
-    `codes` are the digests of the current code, and of others that count as it: the column ph_code is written
-    if any task has another one.
+    `latest` is the newest plan. The column ph_code is written if any task has other code than it, or than code that
+    counts as the same. Where scripts set their own seeds, the column seed of the files is empty.
     """
+    import packhorse.results.load_polars  # noqa: F401 - before polars is imported anywhere
+
     if space.size > INT64[1]:
         raise RunError(
             f"the space has {counted(space.size, 'task')}; a table can have at most {INT64[1]:,}",
@@ -132,9 +135,13 @@ def merge_results(
         gathered = _gather(fold, reading, clashes, numeric)
     if not gathered.columns.columns:
         gathered.without.clear()  # no task has a result, so their records are the table
-    table, renamed = _table(space, gathered, set(codes) - {""})
+    codes = {latest.code, *latest.same_code} if latest is not None else set()
+    table, renamed = _table(space, gathered, codes - {""})
     files = [directory / name for name in ("results.parquet", "results.csv", "failures.csv")]
-    writers = (table.write_parquet, table.write_csv, _failures(space, fold, gathered).write_csv)
+    shown, failures = table, _failures(space, fold, gathered)
+    if latest is not None and latest.own_seeds:
+        shown, failures = _without_seeds(table), _without_seeds(failures)
+    writers = (shown.write_parquet, shown.write_csv, failures.write_csv)
     with ThreadPoolExecutor() as pool:  # each waits for the disk, and polars releases the GIL
         list(pool.map(write_whole, files, writers))
     return MergeReport(
@@ -205,15 +212,12 @@ def _gather_partial(fold: Fold, reading: _Reading, gathered: _Gathered) -> None:
                 gathered.partial += batch.indices
 
 
-def _add_uniform(block: bytes, tasks: list[int], journal: Journal, gathered: _Gathered) -> bool:
+def _add_uniform(block: bytes, tasks: Sequence[int], journal: Journal, gathered: _Gathered) -> bool:
     """Add records whose results have one shape, the usual case; return whether they have."""
-    import polars as pl
-
     uniform = decode_uniform(block, len(tasks), tasks.index(min(tasks)))
     if uniform is None:
         return False
-    book = book_of(tasks, uniform.records, journal)
-    gathered.books.append(book.with_columns(pl.lit(None, dtype=pl.Int64).alias("ph_row")))
+    gathered.book.add(tasks, uniform.records, journal)
     gathered.columns.add_values(uniform.values, uniform.types, tasks)
     return True
 
@@ -241,7 +245,7 @@ class _Batch:
 
 
 def _batches(
-    payloads: Payloads, journal: Journal, indices: list[int], records: list[Record], gathered: _Gathered
+    payloads: Payloads, journal: Journal, indices: Sequence[int], records: list[Record], gathered: _Gathered
 ) -> Iterator[_Batch]:
     batch = _Batch()
     for index, record in zip(indices, records, strict=True):
@@ -278,17 +282,9 @@ def _without_values(row: Row) -> Row:
 
 
 def _add(batch: _Batch, journal: Journal, gathered: _Gathered, *, partial: bool = False) -> None:
-    import polars as pl
-
-    book = book_of(batch.indices, batch.records, journal).with_columns(ph_partial=pl.lit(partial))
-    if len(batch.rows) > len(batch.records):
-        owner = [at for at, count in enumerate(batch.counts) for _ in range(count)]
-        number = [at if count > 1 else None for count in batch.counts for at in range(count)]
-        book = book[owner].with_columns(pl.Series("ph_row", number, dtype=pl.Int64))
-    else:
-        book = book.with_columns(pl.lit(None, dtype=pl.Int64).alias("ph_row"))
-    gathered.books.append(book)
-    gathered.columns.add(batch.rows, book["ph_index"].to_list())
+    gathered.book.add(batch.indices, batch.records, journal, counts=batch.counts, partial=partial)
+    owners = zip(batch.indices, batch.counts, strict=True)
+    gathered.columns.add(batch.rows, [index for index, count in owners for _ in range(count)])
 
 
 def _table(
@@ -297,59 +293,104 @@ def _table(
     """Return the table of parameters, results and bookkeeping, sorted by index, and the renamed columns."""
     import polars as pl
 
-    book = pl.concat(gathered.books) if gathered.books else empty_book()
-    order = book.select(pl.arg_sort_by("ph_index", "ph_row", nulls_last=True)).to_series()
-    if gathered.without:
-        order = order.filter(~book["ph_index"].is_in(gathered.without)[order])
-    book = book[order]
+    book = gathered.book
+    index = book.take("ph_index")
+    order = _order(gathered, index)
+    needed = book.names(codes)
+
+    def sorted_(column: pl.Series) -> pl.Series:
+        return column if order is None else column[order]
+
+    index = sorted_(index)
+    left = _parameters(space, index, sorted_(book.take("seed")))
     named = gathered.columns.named()
-    left = _parameters(space, book)
     chosen = free_names([name for name, _ in named], {column.name for column in left})
-    results = [column[order] for column in _series(named, gathered.columns.rows, chosen)]
-    if book["ph_row"].null_count() < book.height:
-        # A task with one row among tasks with several is their row 0.
-        book = book.with_columns(pl.col("ph_row").fill_null(0))
-    bookkeeping = bookkeeping_columns(book, codes)
-    table = pl.DataFrame([*left, *results, *(book[name] for name in ["ph_index", *bookkeeping])])
+    results = [sorted_(column) for column in _series(named, gathered.columns.rows, chosen)]
+    columns = [*left, *results, index]
+    names, literals = [column.name for column in columns], []
+    if space.replicates == 1:  # a column of one value takes no memory
+        del columns[len(left) - 2]
+        literals.append(pl.lit(0, dtype=pl.Int64).alias("replicate"))
+    del left
+    for name in needed:
+        names.append(name)
+        if book.constant(name):
+            literals.append(book.literal(name))
+        else:
+            column = sorted_(book.take(name))
+            # A task with one row among tasks with several is their row 0.
+            columns.append(column.fill_null(0) if name == "ph_row" else column)
+    table = pl.DataFrame(columns).with_columns(literals).select(names)
     return table, {
         escape_surrogates(old): new for old, new in chosen.items() if escape_surrogates(old) != new
     }
 
 
-def _series(named: list[tuple[str, Column]], rows: int, chosen: Mapping[str, str]) -> list[pl.Series]:
-    """Return the result columns; free the pieces of each one once it is joined."""
-    columns = []
+def _without_seeds(frame: pl.DataFrame) -> pl.DataFrame:
+    import polars as pl
+
+    return frame.with_columns(pl.lit(None, pl.Int64).alias("seed")) if "seed" in frame.columns else frame
+
+
+def _order(gathered: _Gathered, index: pl.Series) -> pl.Series | None:
+    """Return the order of the table's rows, by task and row; None where they are in order."""
+    import polars as pl
+
+    book = gathered.book
+    if index.is_sorted() and book.constant("ph_row") and not gathered.without:
+        return None
+    low: Any = index.min()
+    high: Any = index.max()
+    rows = index.len()
+    if book.constant("ph_row") and not gathered.without and high - low + 1 == rows:
+        # Every task has one row: put each in its place, which takes a tenth of the memory of sorting.
+        order = pl.zeros(rows, dtype=pl.UInt32, eager=True)
+        return order.scatter(index - low, pl.arange(rows, dtype=pl.UInt32, eager=True))
+    keys = pl.DataFrame([index] if book.constant("ph_row") else [index, book.series("ph_row")])
+    order = keys.select(pl.arg_sort_by(keys.columns, nulls_last=True)).to_series()
+    if gathered.without:
+        order = order.filter(~index.is_in(gathered.without)[order])
+    return order
+
+
+def _series(named: list[tuple[str, Column]], rows: int, chosen: Mapping[str, str]) -> Iterator[pl.Series]:
+    """Yield the result columns; free the pieces of each one once it is joined."""
     for name, column in named:
-        columns.append(column.series(chosen[name], rows))
+        joined = column.series(chosen[name], rows)
         column.pieces.clear()
-    return columns
+        yield joined
 
 
-def _parameters(space: ParameterSpace, book: pl.DataFrame) -> list[pl.Series]:
-    """Return the columns of parameters, replicate and seed of the tasks in `book`."""
-    index = book["ph_index"]
+def _parameters(space: ParameterSpace, index: pl.Series, seed: pl.Series) -> list[pl.Series]:
+    """Return the columns of parameters, replicate and seed of the tasks with these indices."""
     columns = parameter_columns(space, index)
     replicate = (index % space.replicates).alias("replicate")
-    return [*columns, replicate, book["seed"]]
+    return [*columns, replicate, seed]
 
 
 def _failures(space: ParameterSpace, fold: Fold, gathered: _Gathered) -> pl.DataFrame:
     """Return a row for each failed or unreadable task: outcome, exit status, signal and cause."""
     import polars as pl
 
-    books: list[pl.DataFrame] = []
+    book = Book()
     causes: list[tuple[str, int | None, int | None, str]] = []
     for journal, indices, lines in fold.winners(*OUTCOMES[1:]):
         records = list(journal.records(lines))
-        books.append(book_of(indices, records, journal))
+        if records:
+            book.add(indices, records, journal)
         causes.extend((record.outcome, record.exit, record.signal, record.cause) for record in records)
     for index, (reason, journal, record) in gathered.unreadable.items():
-        books.append(book_of([index], [record], journal))
+        book.add([index], [record], journal)
         causes.append((UNREADABLE, record.exit, record.signal, reason))
-    book = pl.concat(books) if books else empty_book()
     types = {"outcome": pl.String(), "exit": pl.Int64(), "signal": pl.Int64(), "cause": pl.String()}
     cause_columns = pl.DataFrame(causes, schema=types, orient="row")
+    index_column = book.series("ph_index")
     frame = pl.DataFrame(
-        [*_parameters(space, book), *cause_columns, *(book[f"ph_{n}"] for n in ("index", *BOOKKEEPING))]
+        [
+            *_parameters(space, index_column, book.series("seed")),
+            *cause_columns,
+            index_column,
+            *(book.series(f"ph_{name}") for name in BOOKKEEPING),
+        ]
     )
     return frame.sort("ph_index")

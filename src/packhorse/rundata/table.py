@@ -31,8 +31,7 @@ def merge_table(
 
     `fold` has outcomes as the workers judged them; `latest` is the newest plan, whose code is the current one.
     """
-    codes = (latest.code, *latest.same_code) if latest is not None else ()
-    merged = merge_results(space, fold, run.path, study=study, codes=codes, readers=own_readers(run))
+    merged = merge_results(space, fold, run.path, study=study, latest=latest, readers=own_readers(run))
     keep_unreadable(run, merged)
     return merged
 

@@ -7,7 +7,16 @@ from typing import Literal, Protocol
 from msgspec import Struct
 
 from packhorse.model.command import Answer, Command, Dialogue
-from packhorse.model.job import Details, Ended, Job, Request, SubmissionRefused, SubmissionUnknown, Submitted
+from packhorse.model.job import (
+    Details,
+    Ended,
+    HeadOptions,
+    Job,
+    Request,
+    SubmissionRefused,
+    SubmissionUnknown,
+    Submitted,
+)
 from packhorse.model.queues import QueueState, Start
 from packhorse.model.site_facts import SiteFacts
 from packhorse.schedulers.script import Shell, Variables
@@ -86,6 +95,12 @@ class Scheduler(Protocol):
 
     def submit_script_argv(self, script: str, arguments: list[str], token: str, name: str = "") -> list[str]:
         """Return the argv that submits a user's script, whose own header says what it asks for."""
+
+    def head_option_argv(self, wanted: HeadOptions) -> list[str]:
+        """Return the options of a submission that overrule those in the script's head.
+
+        Raises UsageError for one that this scheduler cannot overrule.
+        """
 
     def notification_argv(self, script: str) -> list[str]:
         """Return the argv that submits a script as a job whose name is the {text} of an email about it."""

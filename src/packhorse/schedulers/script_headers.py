@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from msgspec import Struct
 
+from packhorse.jobscript import options as jobscript
+from packhorse.jobscript.options import pbs_options, slurm_options
+from packhorse.jobscript.script import JobScript
 from packhorse.model.job import Request
 
 # The prefix of directives, by scheduler.
@@ -34,32 +37,20 @@ class Option(Struct, frozen=True):
     line: int
 
 
-def header_options(text: str, prefix: str, flags: str) -> list[Option]:
-    """Return the options of a header; `flags` are the letters of short ones that take no value."""
-    found: list[Option] = []
-    for number, line_words in _lines(text, prefix):
-        left = list(line_words)
-        while left:
-            word = left.pop(0)
-            if word.startswith("--"):
-                name, equals, value = word.partition("=")
-                follows = not equals and left and not left[0].startswith("-")
-                found.append(Option(name, left.pop(0) if follows else value, number))
-            elif word.startswith("-") and len(word) > 1:
-                name, value = word[:2], word[2:]
-                if not value and name[1] not in flags and left:
-                    value = left.pop(0)
-                found.append(Option(name, value, number))
-    return found
+def header_options(text: str, prefix: str) -> list[Option]:
+    """Return the options of a header as sbatch or qsub reads them: `--mem` of #SBATCH, with its full name, `-l` of #PBS."""
+    slurm = prefix == "#SBATCH"
+    script = JobScript(text, scheduler="slurm" if slurm else "torque")
+    found = slurm_options(script.directives) if slurm else pbs_options(script.directives, "either")
+    return [
+        _option(one, "--" if slurm else "-") for one in found if one.fault != "stray" and not one.component
+    ]
 
 
-def _lines(text: str, prefix: str) -> Iterator[tuple[int, list[str]]]:
-    """Yield the scheduler's lines up to the first command, with their numbers, as words."""
-    for number, line in enumerate(text.splitlines(), 1):
-        if line.startswith(prefix) and line[len(prefix) :][:1] in (" ", "\t", ""):
-            yield number, split_words(line[len(prefix) :])
-        elif line.strip() and not line.lstrip().startswith("#"):
-            return
+def _option(option: jobscript.Option, dashes: str) -> Option:
+    """Return an option by its full name; one that the scheduler does not know has the name that is written."""
+    known = not option.fault or option.fault in {"no value", "has value"}
+    return Option(dashes + option.name if known else option.written, option.value or "", option.line)
 
 
 def split_words(text: str) -> list[str]:
@@ -80,22 +71,24 @@ def notes(text: str, prefix: str, also: tuple[str, ...] = ()) -> tuple[str, ...]
 
     Directives with a prefix in `also` are not ignored.
     """
-    found, begun, ours = [], False, 0
+    script = JobScript(text, scheduler="slurm" if prefix == "#SBATCH" else "torque")
+    ours = script.all_directives
+    rows = [
+        (one.line, f"{prefix} after the first command is a comment; move it up")
+        for one in ours
+        if one.place == "late"
+    ]
     foreign: dict[str, int] = {}
-    for number, line in enumerate(text.splitlines(), 1):
-        if line.startswith(prefix):
-            ours += 1
-            if begun:
-                found.append(f"line {number}: {prefix} after the first command is a comment; move it up")
-        elif re.match(rf"#+\s+{re.escape(prefix[1:])}\s+-", line):
-            found.append(f"line {number}: with a space after # it is a comment; write {prefix}")
-        else:
-            other = next(
-                (one for one in PREFIXES if one != prefix and re.match(rf"{re.escape(one)}\s+-", line)), ""
-            )
-            if other:
-                foreign.setdefault(other, number)
-            begun = begun or bool(line.strip() and not line.lstrip().startswith("#"))
+    for line in script.lines:
+        if re.match(rf"#+\s+{re.escape(prefix[1:])}\s+-", line.text):
+            rows.append((line.number, f"with a space after # it is a comment; write {prefix}"))
+            continue
+        other = next(
+            (one for one in PREFIXES if one != prefix and re.match(rf"{re.escape(one)}\s+-", line.text)), ""
+        )
+        if other:
+            foreign.setdefault(other, line.number)
+    found = [f"line {number}: {note}" for number, note in sorted(rows)]
     found += [
         _foreign(other, number, prefix, also)
         for other, number in foreign.items()

@@ -193,6 +193,14 @@ def is_configured(login: Login) -> bool:
     return [line.replace(login.destination, other) for line in settings] != defaults
 
 
+def host_name(login: Login) -> str:
+    """Return the name of the host that ssh would reach; the user's settings may name it for an alias."""
+    found = (
+        line.partition(" ")[2] for line in _settings(login, login.destination) if line.startswith("hostname ")
+    )
+    return next(found, "")
+
+
 def _settings(login: Login, destination: str) -> list[str]:
     """Return the lines of `ssh -G`; this does not use the network."""
     done = _run_local([*login.program(), "-G", "--", destination])

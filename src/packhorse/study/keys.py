@@ -57,6 +57,7 @@ def section(description: str, table: Table, *examples: Any) -> Key:
 
 RESOURCES: Table = {
     "cpus": integer("CPU cores of one task.", 1, 4, most=MOST_PER_TASK),
+    "cores": integer("The same as `cpus`, in the word of the options.", 1, 4, most=MOST_PER_TASK),
     "memory": memory(
         "Memory of one task, with a unit; units are binary: 1.5 GB is 1,536 MiB.", "1.5 GB", "512M"
     ),
@@ -498,6 +499,15 @@ STUDY: Table = {
     "code": _paths("Files whose changes affect the results (default: the whole snapshot).", ["*.py"]),
     "include": _paths("Files that git ignores and the snapshot needs.", ["model.bin"]),
     "data": texts("Data that is linked and not copied.", ["data"]),
+    "inputs": Key(
+        schema.described(
+            "Arrays and tables that tasks share, by name: files (.npy, .arrow, .feather, .parquet, .csv, .tsv) that are"
+            " mapped into memory, read-only, one copy for each node.",
+            {"genome": "data/genome.npy"},
+            type="object",
+            additionalProperties={"type": "string"},
+        )
+    ),
     "env": Key(
         schema.described(
             "Environment variables: a list of names to pass on, or names with their values.",

@@ -19,7 +19,7 @@ MOST_INTEGER = 2**62  # the limit of an integer that has no other; the table has
 INT64 = 2**63
 # Words of schedulers and of other tools for our keys.
 SYNONYMS = {
-    **dict.fromkeys(("cores", "ncpus", "ppn", "cpus_per_task", "threads", "processors"), "cpus"),
+    **dict.fromkeys(("ncpus", "ppn", "cpus_per_task", "threads", "processors"), "cpus"),
     **dict.fromkeys(("mem", "ram", "mem_per_cpu"), "memory"),
     **dict.fromkeys(("walltime", "hours", "duration"), "time"),
     **dict.fromkeys(("timeout", "limit"), "time_limit"),

@@ -14,7 +14,7 @@ from json.encoder import encode_basestring_ascii as quoted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
     from typing import Any
 
 # Seeds are 63 bits so that they fit a signed 64-bit column; seed32 is 31 bits so that both R's set.seed
@@ -130,6 +130,33 @@ class Axis(object):
         return (level, level * rows // count, (level + 1) * rows // count)
 
 
+class KeyPart(object):
+    """One parameter's part of a key, by the level of its axis; `at` is its place among the values of a level."""
+
+    MOST = 10000  # texts to remember
+
+    def __init__(self, number: int, axis: Axis, at: int) -> None:
+        self.number, self.axis, self.at = number, axis, at
+        self.name = axis.names[at]
+        self.known: "dict[int, str]" = {}  # level -> text, since tasks share levels
+        # A range is computed faster than it is remembered, and has a level for each task.
+        self.template = ""
+        if axis.range is not None and [type(part) for part in axis.range[:2]] == [int, int]:
+            self.start, self.step = axis.range[:2]
+            self.template = '[%s,"number",%%d]' % quoted(self.name).replace("%", "%%")
+
+    def text(self, level: int) -> str:
+        """Return the text at a level."""
+        if self.template:
+            return str(self.template % (self.start + self.step * level))
+        text = self.known.get(level)
+        if text is None:
+            text = canonical(self.name, self.axis.values(level)[self.at])
+            if len(self.known) < self.MOST:
+                self.known[level] = text
+        return text
+
+
 class Space(object):
     """A lazy product of axes times replicates; `frozen` is the content of a space file."""
 
@@ -143,7 +170,16 @@ class Space(object):
             self.points *= axis.count
         self.names = [name for axis in self.axes for name in axis.names]
         self.spelled = [(number, axis.written) for number, axis in enumerate(self.axes) if axis.written]
-        self._cache: "dict[tuple[int, int], list[tuple[str, str]]]" = {}
+        parts = [
+            KeyPart(number, axis, at)
+            for number, axis in enumerate(self.axes)
+            for at in range(len(axis.names))
+        ]
+        parts.sort(key=lambda part: part.name)
+        self._parts = [(part.number, part.text) for part in parts]
+        self._seeded = [
+            (part.number, part.text) for part in parts if not self.common or self.axes[part.number].resample
+        ]
         self._seeding = hashlib.blake2b(b"%d\n" % self.seed, digest_size=16, person=b"packhorse-seed")
 
     def __len__(self) -> int:
@@ -171,7 +207,10 @@ class Space(object):
     def _parameters(self, levels: "list[int]") -> "dict[str, Any]":
         parameters: "dict[str, Any]" = {}
         for axis, level in zip(self.axes, levels):
-            parameters.update(zip(axis.names, axis.values(level)))
+            if len(axis.names) == 1:
+                parameters[axis.names[0]] = axis.values(level)[0]
+            else:
+                parameters.update(zip(axis.names, axis.values(level)))
         return parameters
 
     def all_of(self, index: int) -> "tuple[dict[str, Any], dict[str, Any], int, int, int]":
@@ -192,27 +231,10 @@ class Space(object):
                     written[name] = texts[levels[number]]
         return written
 
-    def _parts(self, number: int, level: int) -> "list[tuple[str, str]]":
-        """Return the key's parts of one level of one axis, remembered because tasks share levels."""
-        cache = self._cache.get((number, level))
-        if cache is None:
-            axis = self.axes[number]
-            cache = [(n, canonical(n, v)) for n, v in zip(axis.names, axis.values(level))]
-            if len(self._cache) < 100000:
-                self._cache[(number, level)] = cache
-        return cache
-
     def key(self, index: int) -> str:
         """Return a task's identity: canonical JSON of its sorted parameters and its replicate."""
         levels, replicate = self.place(index)
-        return self._key(enumerate(levels), replicate)
-
-    def _key(self, levels: "Iterable[tuple[int, int]]", replicate: int) -> str:
-        parts: "list[tuple[str, str]]" = []
-        for number, level in levels:
-            parts.extend(self._parts(number, level))
-        parts.sort()
-        return "[[" + ",".join(part for _, part in parts) + "]," + str(replicate) + "]"
+        return "[[%s],%d]" % (",".join([text(levels[number]) for number, text in self._parts]), replicate)
 
     def seeds(self, index: int) -> "tuple[int, int]":
         """Return (seed, seed32) of a task, from the study's seed and the key alone.
@@ -223,10 +245,8 @@ class Space(object):
         return self._seeds(*self.place(index))
 
     def _seeds(self, levels: "list[int]", replicate: int) -> "tuple[int, int]":
-        chosen: "Iterable[tuple[int, int]]" = enumerate(levels)
-        if self.common:
-            chosen = [(n, level) for n, level in chosen if self.axes[n].resample]
+        key = "[[%s],%d]" % (",".join([text(levels[number]) for number, text in self._seeded]), replicate)
         state = self._seeding.copy()
-        state.update(self._key(chosen, replicate).encode("ascii"))
+        state.update(key.encode("ascii"))
         seed, seed32 = DIGEST.unpack(state.digest())
         return seed >> (64 - SEED_BITS), seed32 >> (32 - SEED32_BITS)

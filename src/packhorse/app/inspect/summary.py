@@ -16,7 +16,7 @@ from packhorse.rundata.outcomes import frozen_study
 from packhorse.rundir.directory import find_run
 
 if TYPE_CHECKING:
-    import polars as pl
+    from packhorse.results.summary import RunSummary
 
 
 class SummaryTable(JsonOutput, frozen=True, kw_only=True, tag="packhorse-summary/1"):
@@ -26,6 +26,10 @@ class SummaryTable(JsonOutput, frozen=True, kw_only=True, tag="packhorse-summary
         tuple[dict[str, Any], ...],
         Meta(description="A row for each point and column: parameters, statistics and their `_mcse`."),
     ]
+    over_all: Annotated[
+        tuple[dict[str, Any], ...],
+        Meta(description="Where there are several points: a row for each column, over all of them."),
+    ] = ()
 
 
 def summarise_run(
@@ -35,11 +39,11 @@ def summarise_run(
     of: Sequence[str],
     quantiles: Sequence[float],
     conditions: Sequence[str],
-) -> pl.DataFrame:
+) -> RunSummary:
     """Return the summary of a run's table, as requested or as its study defines it."""
     import polars as pl
 
-    from packhorse.results.summary import summarise
+    from packhorse.results.summary import summarise_points
 
     run = find_run(where, name)
     table = run.path / "results.parquet"
@@ -57,4 +61,5 @@ def summarise_run(
         frame = frame.filter(pl.Series(keep, dtype=pl.Boolean))
     factors = [axis.names for axis in space.arithmetic.axes if axis.count > 1 and not axis.resample]
     names = list(by or defaults.by or [name for group in factors for name in group])
-    return summarise(frame, names, tuple(of or defaults.of), tuple(quantiles or defaults.quantiles))
+    columns, chosen = tuple(of or defaults.of), tuple(quantiles or defaults.quantiles)
+    return summarise_points(frame, names, columns, chosen)

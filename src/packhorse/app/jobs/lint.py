@@ -137,7 +137,7 @@ def _below(folder: Path) -> Iterator[Path]:
 
 def _check_file(path: Path, site: Site | None, selection: Selection, here: Path) -> Checked:
     try:
-        text, fault = _text(path)
+        text, fault = script_text(path)
     except OSError as error:
         text, fault = "", f"cannot be read: {error.strerror}"
     if fault:
@@ -152,7 +152,7 @@ def _check_file(path: Path, site: Site | None, selection: Selection, here: Path)
     return Checked(path=path, findings=tuple(before), before=text, after=after)
 
 
-def _text(path: Path) -> tuple[str, str]:
+def script_text(path: Path) -> tuple[str, str]:
     """Return the text of a file, and why it is not a script."""
     size = path.stat().st_size
     if not path.is_file():
@@ -175,7 +175,7 @@ def _findings(text: str, path: Path, site: Site | None, selection: Selection, he
     if kind is None or "#SBATCH" in text or "#PBS" in text:
         script = JobScript(text, str(path), site.scheduler if site and site.scheduler != "local" else "")
         job = Job(script, site, exists=lambda name: (path.parent / name).is_dir() or (here / name).is_dir())
-        job.sources = _sources(job, path)
+        job.sources = program_sources(job, path)
         found += check("job", job, script.lines, str(path), selection)
     if kind is not None:
         source = PythonSource(text) if kind == "python" else RSource(text)
@@ -183,7 +183,7 @@ def _findings(text: str, path: Path, site: Site | None, selection: Selection, he
     return found
 
 
-def _sources(job: Job, path: Path) -> dict[str, str]:
+def program_sources(job: Job, path: Path) -> dict[str, str]:
     """Return the text of the Python and R files that a script runs, beside it or below its folder."""
     if not job.script.dialect:
         return {}

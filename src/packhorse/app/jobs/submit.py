@@ -16,7 +16,7 @@ from packhorse.cluster.queue import Queue
 from packhorse.cluster.script_job import with_output_files
 from packhorse.cluster.submit_job import submit_job
 from packhorse.model.errors import RunError, UsageError
-from packhorse.model.job import Request, SubmissionRefused
+from packhorse.model.job import HeadOptions, Request, SubmissionRefused
 from packhorse.model.json_output import JsonOutput
 from packhorse.model.script_job import ScriptJob
 from packhorse.model.site import Site
@@ -63,6 +63,7 @@ class SubmitOptions(Struct, frozen=True, kw_only=True):
     name: str = ""
     arguments: tuple[str, ...] = ()
     along: tuple[Path, ...] = ()  # files and folders that the job needs
+    head: HeadOptions = HeadOptions()  # overrules the script's head
 
 
 class SubmittedJob(JsonOutput, frozen=True, kw_only=True, tag="packhorse-submit/1"):
@@ -81,7 +82,8 @@ def submit(
 ) -> tuple[RunDirectory, ScriptJob]:
     """Submit a script and return its run; where it cannot run, raise UsageError or RunError before any upload."""
     site = with_jobs(site_name, here)
-    script = checked(path, site, here, reporter)
+    overruling = scheduler(site.scheduler).head_option_argv(options.head)
+    script = checked(path, site, here, reporter, options.head)
     queue = Queue(site, transport_for(site))
     name = options.name or path.stem
     with queue.transport.open():
@@ -92,6 +94,8 @@ def submit(
         elif options.along:
             reporter.say("--with has no effect: the job works in this folder")
         run = RunDirectory.create(next_run(here / "runs", plain_name(name)), name, folders=())
+        token = token_of(run.about().id, 1)
+        argv = queue.dialect.submit_script_argv(script.name, list(options.arguments), token, options.name)
         job = ScriptJob(
             site=site,
             user=queue.user,
@@ -100,14 +104,15 @@ def submit(
             folder=remote_folder(area, run, plain_name(name)) if area else str(script.root),
             far=bool(area),
             files=tuple(inputs.files),
-            token=token_of(run.about().id, 1),
+            token=token,
+            argv=(argv[0], *overruling, *argv[1:]),
         )
         try:
             if isinstance(queue.transport, SshTransport):
                 _upload(queue.transport, script, inputs, job.folder, reporter)
             _make_logs(queue.transport, script, job.folder)
             write_file(run.path / PurePosixPath(script.name).name, script.text)
-            return run, _submitted(run, job, script.text, queue, reporter, options.name)
+            return run, _submitted(run, job, script.text, queue, reporter)
         finally:
             if read_script_job(run) is None:  # no job of it can start
                 shutil.rmtree(run.path)
@@ -122,7 +127,9 @@ def _area(transport: SshTransport, queue: Queue, reporter: Reporter) -> str:
     return space.path
 
 
-def checked(path: Path, site: Site, here: Path, reporter: Reporter) -> Script:
+def checked(
+    path: Path, site: Site, here: Path, reporter: Reporter, overruled: HeadOptions | None = None
+) -> Script:
     """Read a script and check it; raise UsageError or RunError with the fault and how to correct it."""
     text = _read(path)
     full = path.resolve()
@@ -138,9 +145,22 @@ def checked(path: Path, site: Site, here: Path, reporter: Reporter) -> Script:
         reporter.warn(f"{path}: {sentence}")
     for finding in submission_findings(text, path, site, here):
         reporter.warn(f"{path}:{finding.line}: {finding.message} (packhorse lint --explain {finding.rule})")
-    for note in _placed(head.request, site, path):
+    for note in _placed(_overruled(head.request, overruled or HeadOptions()), site, path):
         reporter.warn(note)
     return Script(path=full, text=text, root=root, head=head)
+
+
+def _overruled(request: Request, options: HeadOptions) -> Request:
+    """Return the request of a script's head with what the command line asks for in its place."""
+    if options.memory is not None:
+        request = replace(request, memory=options.memory, core_memory=None)
+    return replace(
+        request,
+        partition=options.partition or request.partition,
+        account=options.account or request.account,
+        qos=options.qos or request.qos,
+        seconds=request.seconds if options.seconds is None else options.seconds,
+    )
 
 
 def _placed(request: Request, site: Site, path: Path) -> tuple[str, ...]:
@@ -215,14 +235,11 @@ def _make_logs(how: object, script: Script, folder: str) -> None:
             Path(place).mkdir(parents=True, exist_ok=True)
 
 
-def _submitted(
-    run: RunDirectory, job: ScriptJob, script: str, queue: Queue, reporter: Reporter, title: str
-) -> ScriptJob:
+def _submitted(run: RunDirectory, job: ScriptJob, script: str, queue: Queue, reporter: Reporter) -> ScriptJob:
     """Write the intent, submit, and write the fact."""
-    argv = queue.dialect.submit_script_argv(job.script, list(job.arguments), job.token, title)
-    job = replace(job, argv=tuple(argv), intended=time.time())
+    job = replace(job, intended=time.time())
     save_script_job(run, job)
-    number = submit_job(queue, argv, job.token, reporter, job.folder)
+    number = submit_job(queue, list(job.argv), job.token, reporter, job.folder)
     if isinstance(number, SubmissionRefused):
         (run.path / JOB_FILE).unlink()
         if number.transient:

@@ -114,11 +114,10 @@ def _summary_lines(outcome: Outcome) -> list[str]:
         return []
     # Statistics load polars, which a run without a summary does not need for its closing lines.
     from packhorse.app.inspect.summary import summarise_run
-    from packhorse.results.table_files import frame_lines
 
     run = Path(outcome.run)
     try:
-        return frame_lines(summarise_run(run, str(run), (), (), (), ()))
+        return summarise_run(run, str(run), (), (), (), ()).lines()
     except UsageError as error:
         return [f"note: no summary: {error.message}; {error.hint}"]
 

@@ -8,7 +8,6 @@ import click
 
 from packhorse.app.inspect.summary import SummaryTable, summarise_run
 from packhorse.cli.output import json_option, print_json, run_argument, say, where_option
-from packhorse.results.table_files import frame_lines
 
 
 @click.command(name="summary")
@@ -28,10 +27,11 @@ def summary_command(
     where: tuple[str, ...],
     as_json: bool,
 ) -> None:
-    """Summarise the table: mean, sd, quantiles, each with its Monte Carlo standard error."""
-    frame = summarise_run(Path.cwd(), run, by, of, quantiles, where)
+    """Summarise the table by parameters and over all: mean, sd, quantiles, each with its Monte Carlo standard error."""
+    found = summarise_run(Path.cwd(), run, by, of, quantiles, where)
     if as_json:
-        print_json(SummaryTable(rows=tuple(frame.to_dicts())))
+        over_all = () if found.over_all is None else tuple(found.over_all.to_dicts())
+        print_json(SummaryTable(rows=tuple(found.points.to_dicts()), over_all=over_all))
         return
-    for row in frame_lines(frame):
+    for row in found.lines():
         say(row)

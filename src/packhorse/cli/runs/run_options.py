@@ -33,7 +33,10 @@ def run_options(command: Command) -> Command:
                 "-j", "--jobs", type=click.IntRange(min=1), help="Tasks at a time (default: all cores)."
             ),
             click.option(
-                "--cores", type=click.IntRange(min=1), help="Cores of a task, in place of the study's."
+                "--cores",
+                "--cpus",
+                type=click.IntRange(min=1),
+                help="Cores of a task, in place of the study's.",
             ),
             click.option("--memory", metavar="SIZE", help="Memory of a task, such as '4 GB'."),
             click.option("--time", metavar="TIME", help="Time of a task, such as '2 h'."),

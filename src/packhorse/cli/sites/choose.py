@@ -15,7 +15,9 @@ from packhorse.model.errors import UsageError
 
 @click.command(name="choose")
 @click.argument("study", required=False, type=click.Path(path_type=Path))
-@click.option("--cores", type=click.IntRange(min=1), help="Cores of a job, on each node (default: 1).")
+@click.option(
+    "--cores", "--cpus", type=click.IntRange(min=1), help="Cores of a job, on each node (default: 1)."
+)
 @click.option("--memory", metavar="SIZE", help="Memory of a job, on each node, such as '16 GB'.")
 @click.option("--time", metavar="TIME", help="Time limit of a job, such as '2 h'.")
 @click.option("--gpus", type=click.IntRange(min=0), help="GPUs of a job, on each node.")

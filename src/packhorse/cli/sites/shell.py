@@ -16,7 +16,7 @@ from packhorse.project.sites import site_here
 @click.command(name="shell")
 @click.argument("site", required=False)
 @click.option("--job", is_flag=True, help="Inside a job; implied by the following options.")
-@click.option("--cores", type=click.IntRange(min=1), help="Cores of the job (default: 1).")
+@click.option("--cores", "--cpus", type=click.IntRange(min=1), help="Cores of the job (default: 1).")
 @click.option("--memory", metavar="SIZE", help="Memory of the job, such as '8 GB'.")
 @click.option("--gpus", type=click.IntRange(min=0), default=0, help="GPUs of the job.")
 @click.option("--time", metavar="TIME", help="Time limit of the job, such as '2 h' (default: 1 h).")

@@ -9,8 +9,8 @@ from typing import Any
 
 import click
 
-from packhorse.app.sites.show import show
-from packhorse.cli.output import aligned, json_option, number, print_json, say
+from packhorse.app.sites.show import FreeSpace, show
+from packhorse.cli.output import aligned, json_option, note, number, print_json, say
 from packhorse.model.site import Site
 from packhorse.model.site_parts import NodeKind, Part, Partition, Sourced, Storage
 from packhorse.text.amounts import counted, size, span
@@ -45,13 +45,20 @@ QUESTIONS = {
 @click.option("-v", "--verbose", is_flag=True, help="All that is known, with limits, rules and sources.")
 @json_option
 def show_command(name: str, verbose: bool, as_json: bool) -> None:
-    """Show a site: its partitions, limits, storage and access."""
-    site = show(name, Path.cwd())
+    """Show a site: its partitions, limits, storage and access.
+
+    Where a connection is open (packhorse connect), also how much you may still write to its storage.
+    """
+    site, silent = show(name, Path.cwd())
     if as_json:
         print_json(site)
         return
     for row in site_lines(site) if verbose else summary_lines(site):
         say(row)
+    for row in labelled("free now", "; ".join(map(_free, site.free))):
+        say(row)
+    if silent:
+        note(silent)
     if verbose:
         say(f"  file: {site.path}" + (" (shipped)" if site.origin == "shipped" else ""))
     else:
@@ -94,6 +101,16 @@ def _brief_area(area: Storage) -> str:
     ]
     facts = ", ".join(filter(None, known))
     return f"{area.name} ({facts})" if facts else area.name
+
+
+def _free(space: FreeSpace) -> str:
+    if not space.path:
+        return f"{space.area} does not exist for you"
+    left = "unknown"
+    if space.bytes is not None:
+        left = f"{space.bytes / 1e9:,.0f} GB" if space.bytes >= 1e10 else f"{space.bytes / 1e6:,.0f} MB"
+    files = f" and {counted(space.files, 'file')}" if space.files is not None else ""
+    return f"{space.area} {left}{files}{' of your quota' if space.quota else ''}"
 
 
 def site_lines(site: Site) -> Iterator[str]:

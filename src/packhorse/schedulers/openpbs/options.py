@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from packhorse.model.job import Request
+from packhorse.model.errors import UsageError
+from packhorse.model.job import HeadOptions, Request
+from packhorse.schedulers.pbs import options as shared
 from packhorse.schedulers.pbs import unsupported as pbs
 from packhorse.schedulers.pbs.job_output import name, spool_file, variable_list
 from packhorse.schedulers.pbs.options import WAITS, header_lines, node_memory, throttle, time_and_qos
@@ -71,6 +73,16 @@ def _unsupported(request: Request) -> Iterator[str]:
         yield "OpenPBS has no arrays of one element"
     if any("{job}" in path for path in (request.output, request.error)):
         yield "OpenPBS cannot put a job's number into a file name; without a file name the output is NAME.oNUMBER"
+
+
+def head_options(options: HeadOptions) -> list[str]:
+    """Return the options of qsub that overrule those in a script's head.
+
+    Raises UsageError for memory: it is part of a chunk (-l select), which can only be replaced as a whole.
+    """
+    if options.memory is not None:
+        raise UsageError("qsub cannot overrule the memory of a script", "change mem= in the script's head")
+    return shared.head_options(options)
 
 
 def user_script(script: str, arguments: list[str], token: str, title: str) -> list[str]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from packhorse.jobscript.values import pbs_seconds
 from packhorse.model.job import Request
-from packhorse.schedulers.pbs.user_options import FLAGS, LOSES_JOB, split
-from packhorse.schedulers.quantities import mebibytes, seconds
+from packhorse.schedulers.pbs.user_options import LOSES_JOB, split
+from packhorse.schedulers.quantities import mebibytes
 from packhorse.schedulers.script_headers import ScriptHeader, header_options, notes
 
 _RANGE = re.compile(r"(\d+)(?:-(\d+)(?::(\d+))?)?")
@@ -17,7 +18,7 @@ def read_header(text: str) -> ScriptHeader:
     """Return what the #PBS lines of a script ask for."""
     options: dict[str, str] = {}
     resources: dict[str, str] = {}
-    found = header_options(text, "#PBS", FLAGS)
+    found = header_options(text, "#PBS")
     for option in found:
         if option.name == "-l":
             resources |= _resources(option.value)
@@ -58,7 +59,7 @@ def _request(options: Mapping[str, str], resources: Mapping[str, str]) -> Reques
         memory=mebibytes(chunk.get("mem", "")) or (whole and -(-whole // nodes)),
         core_memory=mebibytes(resources.get("pmem", "")),
         gpus=int(gpus) if gpus.isdigit() else 0,
-        seconds=seconds(resources.get("walltime", "")),
+        seconds=pbs_seconds(resources.get("walltime", "")),
         output=_path(options.get("-o", "")),
         error=_path(options.get("-e", "")),
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from packhorse.model.job import Request
+from packhorse.model.job import HeadOptions, Request
 from packhorse.schedulers.pbs.job_output import name
 from packhorse.schedulers.quantities import clock
 
@@ -38,6 +38,14 @@ def header_lines(
     else:
         options += ["-m n"]  # without it, the server sends an email for each deleted job
     return [f"#PBS {option}" for option in [*options, *request.options] if "\n" not in option]
+
+
+def head_options(options: HeadOptions) -> list[str]:
+    """Return the options of qsub that overrule those in a script's head, apart from memory."""
+    argv = [f"-q{options.partition}"] if options.partition else []
+    argv += [f"-A{options.account}"] if options.account else []
+    time = [] if options.seconds is None else [f"walltime={clock(max(60, options.seconds))}"]
+    return argv + [f"-l{resource}" for resource in [*time, *([f"qos={options.qos}"] if options.qos else [])]]
 
 
 def node_memory(request: Request) -> int | None:

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator
 
 from packhorse.schedulers.script_headers import Option, header_options
 
-FLAGS = "hIVXzf"  # options that take no value
 # qsub(1B), and the resource managers beside it: who is charged, and what is reserved for them.
 CHARGED = ("-A", "-P")
 CHARGED_ATTRIBUTES = ("group_list", "x")  # of -W; x=FLAGS:ADVRES:NAME is a reservation of Moab and Maui
@@ -50,7 +49,7 @@ CONTRADICTS = {
 def read(options: Iterable[str]) -> Iterator[Option]:
     """Yield each option in a user's lines; of the lists of -W and -l each entry, named `-W depend`, `-l walltime`."""
     for line in options:
-        for option in header_options(f"#PBS {line}", "#PBS", FLAGS):
+        for option in header_options(f"#PBS {line}", "#PBS"):
             yield from split(option)
 
 

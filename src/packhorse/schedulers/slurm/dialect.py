@@ -6,7 +6,16 @@ import re
 from typing import Literal
 
 from packhorse.model.command import Answer, Command, Dialogue
-from packhorse.model.job import Details, Ended, Job, Request, SubmissionRefused, SubmissionUnknown, Submitted
+from packhorse.model.job import (
+    Details,
+    Ended,
+    HeadOptions,
+    Job,
+    Request,
+    SubmissionRefused,
+    SubmissionUnknown,
+    Submitted,
+)
 from packhorse.model.queues import QueueState, Start
 from packhorse.model.site_facts import SiteFacts
 from packhorse.schedulers import reply_rules
@@ -185,6 +194,10 @@ class Slurm:
         named = [f"--job-name={name}"] if name else []
         return ["sbatch", "--parsable", f"--comment={token}", *named, script, *arguments]
 
+    def head_option_argv(self, wanted: HeadOptions) -> list[str]:
+        """Return the options of sbatch that overrule those in the script's head."""
+        return options.head_options(wanted)
+
     def read_header(self, text: str) -> ScriptHeader:
         """Return what the #SBATCH lines of a user's script ask for."""
         return header.read_header(text)
@@ -196,10 +209,13 @@ class Slurm:
         if answer.status != 0 and isinstance(newest, NoReply):
             return newest
         known = accounting.endings(answer.stdout, accounting.MORE) if answer.status == 0 else []
-        places = {(ended.job, ended.element) for ended in known}
         seen = [] if isinstance(newest, NoReply) else newest
         alive = {(job.job, job.element) for job in seen if job.state != "GONE"}
         fresh = [accounting.of_queue(job) for job in seen if job.state == "GONE"]
+        # A slurmctld that was killed may give the last number once more, and sacct then knows the job before it alone.
+        started = {(job.job, job.element): job.start for job in seen if job.state == "GONE"}
+        known = [ended for ended in known if ended.end >= started.get((ended.job, ended.element), "")]
+        places = {(ended.job, ended.element) for ended in known}
         return [
             *(ended for ended in known if (ended.job, ended.element) not in alive),
             *(ended for ended in fresh if (ended.job, ended.element) not in places),

@@ -5,22 +5,21 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 
+from packhorse.jobscript.values import slurm_mebibytes, slurm_seconds
 from packhorse.model.job import Request
 from packhorse.schedulers.script_headers import Option, ScriptHeader, header_options, notes
-from packhorse.schedulers.slurm.fields import elements, number, whole_seconds
-from packhorse.schedulers.slurm.user_options import FLAGS, LONG, LOSES_JOB, long_name
+from packhorse.schedulers.slurm.fields import elements, number
+from packhorse.schedulers.slurm.user_options import LOSES_JOB, long_name
 
 ALSO_READ = ("#PBS", "#BSUB")  # sbatch(1), --ignore-pbs
 PATHS = ("--output", "--error", "--chdir")
 _VARIABLE = re.compile(r"\$\{?[A-Za-z_]")
-_SIZE = re.compile(r"(\d+)([KMGT]?)B?", re.IGNORECASE)
-_IN_MIB = {"": 1.0, "K": 1 / 1024, "M": 1.0, "G": 1024.0, "T": 1024.0**2}
 
 
 def read_header(text: str) -> ScriptHeader:
     """Return what the #SBATCH lines of a script ask for; the last of repeated options counts."""
-    found = header_options(text, "#SBATCH", FLAGS)
-    options = {LONG.get(option.name, option.name): option.value for option in found}
+    found = header_options(text, "#SBATCH")
+    options = {option.name: option.value for option in found}
     return ScriptHeader(
         request=_request(options),
         folder=options.get("--chdir", ""),
@@ -45,7 +44,7 @@ def _refusals(options: Iterable[Option]) -> Iterator[str]:
 def _request(options: Mapping[str, str]) -> Request:
     nodes = number(options.get("--nodes", "1").partition("-")[0]) or 1
     # The number of processes per node is known only if the script states it, or has one node.
-    tasks = number(options.get("--ntasks-per-node", ""))
+    tasks = number(options.get("--ntasks-per-node", "") or options.get("--tasks-per-node", ""))
     if tasks is None:
         all_tasks = number(options.get("--ntasks", "")) or nodes
         tasks = -(-all_tasks // nodes) if "--nodes" in options else 1
@@ -87,15 +86,11 @@ def _gpus(options: Mapping[str, str], nodes: int) -> tuple[int, str]:
 
 def duration(text: str) -> int | None:
     """Return the seconds of a --time: 20 (minutes), 20:30, 1:00:00, 1-12, 1-12:30; None: no limit."""
-    days, dash, rest = text.partition("-")
-    if dash and number(days) is not None and number(rest) is not None:
-        return int(days) * 86400 + int(rest) * 3600
-    if number(text) is not None:
-        return int(text) * 60 or None
-    return whole_seconds(text)
+    seconds = slurm_seconds(text)
+    return seconds if seconds is not None and seconds > 0 else None
 
 
 def mebibytes(text: str) -> int | None:
     """Return the MiB of --mem: 4000, 4G; None for other text, and for 0, which means all of a node."""
-    found = _SIZE.fullmatch(text)
-    return round(int(found[1]) * _IN_MIB[found[2].upper()]) or None if found else None
+    size = slurm_mebibytes(text)
+    return None if size is None else round(size) or None

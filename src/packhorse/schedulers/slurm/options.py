@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from packhorse.model.job import Request, Wait
+from packhorse.model.job import HeadOptions, Request, Wait
 from packhorse.schedulers.slurm.fields import written_array, written_time
 
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f|]")
@@ -27,6 +27,18 @@ def submission(script: str, arguments: list[str], request: Request, last: str) -
     """
     options = [f"{name}{value}" for name, value in _set_options(_variable(request, last))]
     return ["sbatch", "--parsable", *options, script, *arguments]
+
+
+def head_options(options: HeadOptions) -> list[str]:
+    """Return the options of sbatch that overrule those in a script's head."""
+    wanted: dict[str, str | None] = {
+        "--partition=": options.partition or None,
+        "--account=": options.account or None,
+        "--qos=": options.qos or None,
+        "--time=": None if options.seconds is None else written_time(max(60, options.seconds)),
+        "--mem=": None if options.memory is None else f"{options.memory}M",
+    }
+    return [f"{name}{value}" for name, value in _set_options(wanted)]
 
 
 def _set_options(options: dict[str, str | None]) -> list[tuple[str, str]]:

@@ -6,29 +6,6 @@ from collections.abc import Iterable, Iterator
 
 from packhorse.schedulers.script_headers import Option, header_options
 
-LONG = {
-    "-A": "--account",
-    "-a": "--array",
-    "-c": "--cpus-per-task",
-    "-D": "--chdir",
-    "-d": "--dependency",
-    "-e": "--error",
-    "-G": "--gpus",
-    "-H": "--hold",
-    "-h": "--help",
-    "-J": "--job-name",
-    "-M": "--clusters",
-    "-N": "--nodes",
-    "-n": "--ntasks",
-    "-o": "--output",
-    "-p": "--partition",
-    "-Q": "--quiet",
-    "-q": "--qos",
-    "-t": "--time",
-    "-V": "--version",
-    "-W": "--wait",
-}
-FLAGS = "HhIOQsvVWk"  # short options that take no value
 # sbatch(1): who is charged, and what is reserved for them.
 CHARGED = ("--account", "--qos", "--reservation", "--wckey", "--gid")
 
@@ -73,17 +50,16 @@ _SHORTEST = 5  # characters of an abbreviation, --arr
 
 
 def long_name(name: str, known: Iterable[str]) -> str:
-    """Return the full name of an option; getopt_long(3) accepts an unambiguous beginning of it."""
-    full = LONG.get(name, name)
-    if full in known or len(full) < _SHORTEST:
-        return full
-    return next((option for option in known if option.startswith(full)), full)
+    """Return the full name of an option; one that sbatch finds ambiguous is taken for the first of `known`."""
+    if name in known or len(name) < _SHORTEST:
+        return name
+    return next((option for option in known if option.startswith(name)), name)
 
 
 def read(options: Iterable[str], known: Iterable[str]) -> Iterator[Option]:
     """Yield each option in a user's lines, with its long name where it is one of `known`."""
     for line in options:
-        for option in header_options(f"#SBATCH {line}", "#SBATCH", FLAGS):
+        for option in header_options(f"#SBATCH {line}", "#SBATCH"):
             yield Option(long_name(option.name, known), option.value, option.line)
 
 

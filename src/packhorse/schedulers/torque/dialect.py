@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from packhorse.model.command import Answer, Command, Dialogue
-from packhorse.model.job import Details, Ended, Job, Request
+from packhorse.model.job import Details, Ended, HeadOptions, Job, Request
 from packhorse.model.queues import QueueState
 from packhorse.schedulers.pbs.dialect import PBS, UNKNOWN_JOB, first_with_token, shell, variables
 from packhorse.schedulers.pbs.queue import Record
@@ -72,6 +72,10 @@ class Torque(PBS):
     def submit_script_argv(self, script: str, arguments: list[str], token: str, name: str = "") -> list[str]:
         """Return the argv that submits a user's script, whose own header says what it asks for."""
         return options.user_script(script, arguments, token, name)
+
+    def head_option_argv(self, wanted: HeadOptions) -> list[str]:
+        """Return the options of qsub that overrule those in the script's head."""
+        return options.head_options(wanted)
 
     def notification_argv(self, script: str) -> list[str]:
         """Return the argv that submits a script under the name {text}, which the email about it contains."""

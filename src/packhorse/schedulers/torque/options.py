@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 import shlex
 
-from packhorse.model.job import Request
+from packhorse.model.job import HeadOptions, Request
+from packhorse.schedulers.pbs import options as pbs
 from packhorse.schedulers.pbs.job_ids import job_id
 from packhorse.schedulers.pbs.job_output import name, spool_file, variable_list
 from packhorse.schedulers.pbs.options import WAITS, header_lines, node_memory, throttle, time_and_qos
@@ -70,6 +71,12 @@ def _files(request: Request) -> list[str]:
             )
             options.append(f"{option} {filled}")
     return options
+
+
+def head_options(options: HeadOptions) -> list[str]:
+    """Return the options of qsub that overrule those in a script's head."""
+    memory = [] if options.memory is None else [f"-lmem={options.memory}mb"]
+    return [*pbs.head_options(options), *memory]
 
 
 def user_script(script: str, arguments: list[str], token: str, title: str) -> list[str]:

@@ -5,29 +5,26 @@ import inspect
 import json
 import mmap
 import os
-import resource
 import shutil
 import signal
 import sys
 import time
-import traceback
 
-from packhorse.task_values import plain
+from packhorse.task_inputs import open_input
 from packhorse.worker import process
-from packhorse.worker.results.judgement import check_rows, parse_json
-from packhorse.worker.results.result import INLINE, LARGEST, TOO_LARGE, attach
 from packhorse.worker.slots import usage
+from packhorse.worker.slots.call import Call, error_text, error_traceback
+from packhorse.worker.slots.call_reporter import CallReporter
 from packhorse.worker.slots.channel import MessageReader, message
-from packhorse.worker.slots.reporter import Reporter, log_text
+from packhorse.worker.slots.reporter import log_text
 from packhorse.worker.slots.seeding import Seeding, numpy_generator
 from packhorse.worker.tasks.artifacts import keep_artifacts
-from packhorse.worker.tasks.cause import shorten_cause
 from packhorse.worker.tasks.checkpoint import prepare_checkpoint
 from packhorse.worker.tasks.current import CURRENT, MEASURED, SIZE
-from packhorse.worker.tasks.environment import index_variables, task_json_variable, write_task_json
-from packhorse.worker.tasks.memory_limit import memory_cause
+from packhorse.worker.tasks.environment import fits_variable, index_variables, name_task_file, write_task_json
 from packhorse.worker.tasks.restore import NotRestored, Restorer
-from packhorse.worker.tasks.task import Task
+from packhorse.worker.tasks.task import Task, task_json
+from packhorse.worker.tasks.task_variable import TaskVariable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,44 +36,11 @@ if TYPE_CHECKING:
     from packhorse.worker.tasks.slot_folders import SlotFolders
     from packhorse.worker.work_file import Work
 
-SHORT = 0.001  # seconds; records of tasks that took less wait for each other
-PATIENCE = 0.01  # seconds that they may wait
+SHORT = 0.001  # seconds; calls that took less are measured and reported together
 WITH_OTHERS = (
     0.02  # seconds; a call that took less has hardly started processes, whose time is slow to ask for
 )
 EXTRAS = ("seed", "seed32", "replicate", "index", "count", "checkpoint", "scratch", "deadline")
-
-
-ENCODER = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, default=plain)
-
-
-def _json(value: "Any") -> bytes:
-    """Return a value as JSON; lone surrogates are escaped, which is still JSON. Raise NoResult for equal names."""
-    text = ENCODER.encode(value)
-    try:
-        data = text.encode("utf-8")
-    except UnicodeEncodeError:
-        data = json.dumps(value, separators=(",", ":"), default=plain).encode("ascii")
-    if not _is_simple(value):
-        check_rows(parse_json(data))
-    return data
-
-
-TEXT = frozenset([str])
-SIMPLE = frozenset([bool, int, float, str, type(None)])
-
-
-def _is_simple(value: "Any") -> bool:
-    """Return whether no two names of a result can be equal, since it is one value, or a dict of texts to values."""
-    if type(value) is dict:
-        return SIMPLE.issuperset(map(type, value.values())) and set(map(type, value)) <= TEXT
-    return type(value) in SIMPLE
-
-
-def _task_result() -> "Any":
-    """Return what the function gave to packhorse.task.result, or None."""
-    task_module: "Any" = sys.modules.get("packhorse.task")
-    return None if task_module is None else task_module.given()
 
 
 def load_function(target: "dict[str, str]") -> "Callable[..., Any]":
@@ -100,6 +64,15 @@ def extra_arguments(
     return extras, "rng" in accepted and "rng" not in names
 
 
+def accepted_inputs(function: "Callable[..., Any]", names: "Collection[str]") -> "tuple[str, ...]":
+    """Return which inputs of the study are arguments of a function; others it gets by packhorse.task.input."""
+    try:
+        accepted = inspect.signature(function).parameters
+    except (TypeError, ValueError):
+        return ()
+    return tuple(name for name in names if name in accepted)
+
+
 class FunctionServer(object):
     """Calls the study's function for the tasks that the worker sends."""
 
@@ -115,7 +88,11 @@ class FunctionServer(object):
         assert work["function"] is not None
         self.channel, self.work, self.space, self.folders = channel, work, space, folders
         self.number = number
-        self.reporter = Reporter(channel, PATIENCE)
+        self.reporter = CallReporter(channel, number, mapped=bool(work.get("inputs")))
+        self.variable = TaskVariable()
+        self.exact = (
+            True  # whether the processor time of a call is measured by itself: the last one was not short
+        )
         self.seeding = Seeding()
         finder: "Any" = self.seeding
         sys.meta_path.insert(0, finder)
@@ -123,17 +100,13 @@ class FunctionServer(object):
         self.restorer = restorer
         restorer.adopt()
         self.extras, self.rng = extra_arguments(self.function, space.names)
+        self.inputs = accepted_inputs(self.function, work.get("inputs", {}))
         # Whether a task leaves nothing but its result, so that the short way is right.
         self.result_only = not (work["artifacts"] or work["checkpoint"])
         with open(folders.current, "r+b") as stream:
             self.current = mmap.mmap(stream.fileno(), SIZE)
         self.start_descriptor = os.open(folders.start, os.O_RDONLY)
         self.others = usage.OthersTime(self._lost_seconds())
-
-    def _add_others(self, call: "Call") -> None:
-        """Add the time of the processes that a call started."""
-        if call.wall > WITH_OTHERS:
-            call.cpu += self.others.elapsed(self._lost_seconds())
 
     def _lost_seconds(self) -> float:
         seconds: float = MEASURED.unpack_from(self.current, CURRENT.size)[2]
@@ -170,29 +143,28 @@ class FunctionServer(object):
         arguments = dict(task.parameters)
         for name in self.extras:
             arguments[name] = task.value(name)
+        for name in self.inputs:
+            arguments[name] = open_input(name)
         if self.rng:
             arguments["rng"] = numpy_generator(task.seed)
         return arguments
 
     def _attempt(self, task: Task, attempt: int, earlier: "list[str]") -> "str | None":
         """Call the function once and report it; return the cause of a failure that is tried again."""
-        call = Call()
-        if not self._prepared(task, call):
+        if not self._prepared(task):
             return None
-        CURRENT.pack_into(self.current, 0, task.index + 1, time.monotonic())
-        call.run(self.function, self.arguments, task)
-        self._add_others(call)
+        call = self._call(task)
         stdout, stderr = _take_output(1, sys.stdout), _take_output(2, sys.stderr)
-        head = self._record_head(task, call)
-        if self.result_only and call.is_short() and attempt == 1 and not stdout and not stderr:
-            body = b"}" if call.json == b"null" else b',"json":' + call.json + b"}"
-            self.reporter.add_success(head.encode("ascii") + body, call.wall, call.cpu)
+        if self.result_only and call.is_small() and attempt == 1 and not stdout and not stderr:
             if call.wall < SHORT:
-                self.reporter.flush_if_due()
+                self.reporter.add_call(task.index, task.seed, call)
             else:
+                body = b"}" if call.json == b"null" else b',"json":' + call.json + b"}"
+                head = self._record_head(task, call).encode("ascii")
+                self.reporter.add_success(head + body, call.wall, call.cpu)
                 self.reporter.flush()  # the next one may take as long again
             return None
-        record: "dict[str, Any]" = json.loads(head + "}")
+        record: "dict[str, Any]" = json.loads(self._record_head(task, call) + "}")
         if attempt > 1:
             record["attempt"] = attempt
         if earlier:
@@ -208,12 +180,31 @@ class FunctionServer(object):
         self.reporter.flush()
         return None
 
+    def _call(self, task: Task) -> Call:
+        """Call the function, and measure it."""
+        if self.exact or not self.reporter.calls:
+            self.reporter.flush()
+            self.reporter.begin()
+        call = Call()
+        CURRENT.pack_into(self.current, 0, task.index + 1, time.monotonic())
+        call.run(self.function, self.arguments, task)
+        self.exact = call.wall >= SHORT
+        if self.exact:
+            call.cpu = call.wall * self.reporter.share()
+        if call.wall > WITH_OTHERS:
+            call.cpu += self.others.elapsed(self._lost_seconds())
+        return call
+
     def _prepare(self, task: Task) -> None:
         # Parameters are passed as arguments; one variable is enough for packhorse.task, and a dozen would cost
         # more than a short function does.
-        os.environ.update(task_json_variable(task))
-        if task.json_file:
+        content = task_json(task)
+        if fits_variable(content):
+            self.variable.set(content)
+        else:
+            name_task_file(task)
             os.environ.pop("PACKHORSE_TASK", None)  # of the task before
+            os.environ["PACKHORSE_TASK_FILE"] = task.json_file
         if self.work["index_variable"]:
             os.environ.update(index_variables(task))
         if task.checkpoint:
@@ -234,11 +225,12 @@ class FunctionServer(object):
         os.close(self.start_descriptor)
         self.start_descriptor = os.open(self.folders.start, os.O_RDONLY)
 
-    def _prepared(self, task: Task, call: "Call") -> bool:
+    def _prepared(self, task: Task) -> bool:
         """Prepare a task; return whether it may begin, after reporting it as failed if it may not."""
         try:
             self._prepare(task)
         except NotRestored as error:
+            call = Call()
             call.error = error
             record: "dict[str, Any]" = json.loads(self._record_head(task, call) + "}")
             call.add_outcome(record)
@@ -246,9 +238,9 @@ class FunctionServer(object):
             return False
         return True
 
-    def _record_head(self, task: Task, call: "Call") -> str:
+    def _record_head(self, task: Task, call: Call) -> str:
         """Return the beginning of a record's JSON text."""
-        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // usage.KIB
+        memory = usage.own_peak(mapped=self.reporter.mapped)
         measured, peak, _ = MEASURED.unpack_from(self.current, CURRENT.size)
         if measured == task.index + 1 and peak > memory:
             memory = peak
@@ -270,52 +262,6 @@ class FunctionServer(object):
             record.update(outcome="FAILED", exit=0, cause="cannot keep the artifacts: %s" % error)
         if task.checkpoint and "outcome" not in record:
             shutil.rmtree(task.checkpoint, ignore_errors=True)
-
-
-class Call(object):
-    """One call of the function: its result as JSON or its error, and its times."""
-
-    __slots__ = ("begin", "cpu", "error", "json", "wall")
-
-    def __init__(self) -> None:
-        self.error: "BaseException | None" = None
-        self.json = b""
-        self.begin = time.time()
-        self.wall = self.cpu = 0.0
-
-    def run(
-        self, function: "Callable[..., Any]", arguments: "Callable[[Task], dict[str, Any]]", task: Task
-    ) -> None:
-        """Call the function; an exception is stored, so that only this task fails."""
-        begun, cpu = time.perf_counter(), time.process_time()
-        try:
-            value = function(**arguments(task))
-            self.json = _json(_task_result() if value is None else value)
-        except BaseException as error:
-            self.error = error
-        self.wall, self.cpu = time.perf_counter() - begun, time.process_time() - cpu
-
-    def is_short(self) -> bool:
-        """Return whether there is a result that fits a journal line."""
-        return self.error is None and len(self.json) <= INLINE
-
-    def add_outcome(self, record: "dict[str, Any]") -> "bytes | None":
-        """Put outcome and result into a record; return the bytes for the pack, or None."""
-        if self.error is not None:
-            cause = _cause(self.error)
-            out_of_memory = memory_cause(cause)
-            record.update(
-                outcome="MEMORY" if out_of_memory else "FAILED", exit=1, cause=out_of_memory or cause
-            )
-        elif len(self.json) > LARGEST:
-            record.update(outcome="FAILED", exit=0, cause=TOO_LARGE)
-        elif self.json != b"null":
-            return attach(record, self.json, "json")
-        return None
-
-    def traceback(self) -> bytes:
-        """Return the traceback of the error, empty if there is none."""
-        return _traceback(self.error) if self.error is not None else b""
 
 
 def _forget_temporary_folder() -> None:
@@ -340,18 +286,6 @@ def _take_output(descriptor: int, stream: "Any") -> bytes:
     data = os.pread(descriptor, size, 0)
     os.ftruncate(descriptor, 0)
     return data
-
-
-def _cause(error: BaseException) -> str:
-    # A syntax error has lines with its place first, which begin with a blank.
-    rows = "".join(traceback.format_exception_only(type(error), error)).splitlines()
-    first = next((at for at, row in enumerate(rows) if row and not row[0].isspace()), 0)
-    return shorten_cause(" ".join(row.strip() for row in rows[first:])) or type(error).__name__
-
-
-def _traceback(error: BaseException) -> bytes:
-    rows = traceback.format_exception(type(error), error, error.__traceback__ and error.__traceback__.tb_next)
-    return "".join(rows).encode("utf-8", "surrogateescape")
 
 
 def main(
@@ -382,9 +316,9 @@ def main(
         server = FunctionServer(channel, work, space, folders, number, restorer)
     except BaseException as error:  # whatever the module raises when imported, the user must see it
         name = "%s:%s" % (work["function"]["module"], work["function"]["name"])
-        text = _traceback(error).decode("utf-8", "replace")[-4000:]
+        text = error_traceback(error).decode("utf-8", "replace")[-4000:]
         channel.sendall(
-            message({"broken": "cannot import %s: %s" % (name, _cause(error)), "traceback": text})
+            message({"broken": "cannot import %s: %s" % (name, error_text(error)), "traceback": text})
         )
         return
     server.serve()

@@ -1,5 +1,6 @@
 """The environment variables of tasks."""
 
+import json
 import os
 import re
 
@@ -69,9 +70,20 @@ def base_environment(
     variables["PACKHORSE_OUTPUT"] = os.path.join(folders.root, "output")
     variables["PACKHORSE_COUNT"] = str(work["total"])
     variables["TMPDIR"] = folders.scratch
+    variables.update(inputs_variable(work, folders))
     if work.get("deadline"):
         variables["PACKHORSE_DEADLINE"] = str(work["deadline"])
     return variables
+
+
+def inputs_variable(work: "Work", folders: "SlotFolders") -> "dict[str, str]":
+    """Return what `packhorse.task.input` reads: the files, their states, and the folder for converted ones."""
+    if not work.get("inputs"):
+        return {}
+    states = work.get("input_states", {})
+    files = {name: {"path": path, "state": states.get(name)} for name, path in work["inputs"].items()}
+    folder = os.path.join(os.path.dirname(folders.root), "inputs")
+    return {"PACKHORSE_INPUTS": json.dumps({"files": files, "folder": folder})}
 
 
 def task_environment(task: "Task", base: "Mapping[str, str]") -> "dict[str, str]":
@@ -97,10 +109,20 @@ def task_environment(task: "Task", base: "Mapping[str, str]") -> "dict[str, str]
 def task_json_variable(task: "Task") -> "dict[str, str]":
     """Return PACKHORSE_TASK; where that is too long for a variable, the path of a file with it, which is not written."""
     content = task_json(task)
-    if len(content) + len("PACKHORSE_TASK=") < LONGEST:  # it is ASCII
+    if fits_variable(content):
         return {"PACKHORSE_TASK": content}
-    task.json_file = os.path.join(task.folders.root, "task.json")
+    name_task_file(task)
     return {"PACKHORSE_TASK_FILE": task.json_file}
+
+
+def fits_variable(content: str) -> bool:
+    """Return whether the value of PACKHORSE_TASK, which is ASCII, is short enough for a variable."""
+    return len(content) + len("PACKHORSE_TASK=") < LONGEST
+
+
+def name_task_file(task: "Task") -> None:
+    """Give a task a file for its JSON, which `write_task_json` writes."""
+    task.json_file = os.path.join(task.folders.root, "task.json")
 
 
 def write_task_json(task: "Task") -> None:

@@ -1,0 +1,1 @@
+"""Job scripts for one scheduler, rewritten for another: Slurm, TORQUE, and OpenPBS (PBS Pro)."""
