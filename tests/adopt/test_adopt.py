@@ -242,3 +242,43 @@ def test_a_path_of_this_project_becomes_relative(packhorse: Run, tmp_path: Path)
     assert (folder / "job.study.sh").read_text() == (folder / "job.sh").read_text().replace(
         "/home/ada/work/sim", "."
     )
+
+
+def test_finished_results_are_taken_in_and_the_others_run(packhorse: Run, tmp_path: Path) -> None:
+    program = (
+        'import os, sys\ni = int(sys.argv[1])\nos.makedirs("out", exist_ok=True)\n'
+        'open(f"out/sim_{i}.csv", "w").write(f"n,value\\n{i % 3},{i / 7!r}\\n")\n'
+    )
+    job = "#!/bin/bash\n#SBATCH --array=1-9\nn=$((SLURM_ARRAY_TASK_ID % 3))\npython sim.py $SLURM_ARRAY_TASK_ID --n $n\n"
+    put(tmp_path, sim_py=program, job_sh=job)
+    for index in (1, 2, 3, 4, 5, 8, 12):
+        subprocess.run(["python3", "sim.py", str(index)], cwd=tmp_path, check=True)
+    out = tmp_path / "out"
+    (out / "sim_2.csv").write_text("")
+    (out / "sim_3.csv").write_text("n,value\n0,0.42")
+    (out / "sim_4.csv").write_text('n,value\n1,"Error in solve(x) : singular"\n')
+    written = packhorse("adopt", "--no-try", "--results", "out/sim_*.csv", "job.sh", cwd=tmp_path)
+    assert written.returncode == 0, written.stderr
+    assert "taken in: 3 of 9 tasks" in written.stdout
+    for sentence in ("sim_2.csv is empty", "sim_3.csv is half written", "sim_4.csv holds the message of an error",
+                     "3 tasks without a file: out/sim_6.csv, out/sim_7.csv, out/sim_9.csv", "1 file of no task, such as out/sim_12.csv"):  # fmt: skip
+        assert sentence in written.stderr
+    done = packhorse("run", cwd=tmp_path)
+    assert "9 of 9 tasks done, 6 of them now" in done.stdout, done.stdout + done.stderr
+    table = rows(tmp_path)
+    assert [float(row["value"]) for row in table] == [i / 7 for i in range(1, 10)]
+    assert [row["ph_start"] == "imported" for row in table] == [i in {1, 5, 8} for i in range(1, 10)]
+    listed = packhorse("provenance", "--json", cwd=tmp_path).stdout
+    assert '"file": "out/sim_8.csv", "sha256": ' in listed
+
+
+def test_results_of_another_design_are_refused(packhorse: Run, tmp_path: Path) -> None:
+    job = "#!/bin/bash\n#SBATCH --array=1-2\nN=(0 10 20)\npython sim.py --n ${N[$SLURM_ARRAY_TASK_ID]} out_$SLURM_ARRAY_TASK_ID.csv\n"
+    put(tmp_path, sim_py="", job_sh=job)
+    (tmp_path / "out_1.csv").write_text("n,value\n10,1.5\n")
+    (tmp_path / "out_2.csv").write_text("n,value\n50,1.5\n")
+    done = packhorse("adopt", "--no-try", "--results", "out_*.csv", "job.sh", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "another design: out_2.csv has n=50" in done.stderr
+    assert not (tmp_path / "study.yaml").exists()
+    assert not (tmp_path / "runs").exists()

@@ -15,11 +15,13 @@ from packhorse.adopt.job import AdoptedJob
 from packhorse.adopt.moved import moved_folders
 from packhorse.adopt.named import NotNamedError
 from packhorse.adopt.study import Draft, script_study
+from packhorse.app.studies.adopt_import import Imported, import_finished, result_template
 from packhorse.app.studies.adopt_job import AdoptOptions, Ask, read_job
 from packhorse.app.studies.adopt_named import from_commands
 from packhorse.app.studies.adopt_trial import Tried, result_keys, tried
 from packhorse.jobscript.lines import Edit, encode
 from packhorse.model.errors import PackhorseError, StudyError, UsageError
+from packhorse.model.space import ParameterSpace
 from packhorse.project.run_name import plain_name
 from packhorse.project.source import Reader, Source, from_study
 from packhorse.rundir.files import write_file
@@ -38,6 +40,7 @@ class Adopted(Struct, frozen=True, kw_only=True):
     sentences: tuple[str, ...]
     trial: Tried | None = None
     failure: str = ""
+    imported: Imported | None = None
 
 
 def adopt(script: Path, options: AdoptOptions, here: Path, ask: Ask) -> Adopted:
@@ -85,12 +88,16 @@ def _finished(draft: Draft, path: Path, options: AdoptOptions, ask: Ask, notes: 
             failure = trial.failure
         except PackhorseError as error:
             failure = error.message
+    if options.results:
+        plain = ParameterSpace.of(_source(keys, path, here).study)
+        options = replace(options, result=options.result or result_template(options.results, plain, here))
     added = result_keys(trial, options.result, ask, notes)
     keys = {**draft.with_result(str(added.get("result", "none"))), **added}
-    source = _source(keys, path, here)
+    source = replace(_source(keys, path, here), path=path.resolve())
+    imported = import_finished(source, options.results) if options.results else None
     write_file(path, source.text)
     return Adopted(
-        source=replace(source, path=path.resolve()),
+        source=source, imported=imported,
         path=path, sentences=tuple(notes), trial=trial, failure=failure,
     )  # fmt: skip
 

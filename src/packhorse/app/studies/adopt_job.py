@@ -31,6 +31,7 @@ class AdoptOptions(Struct, frozen=True, kw_only=True):
     form: str = "auto"  # script: run it as it is; named: refuse where it cannot be taken apart
     was: str = ""  # the folder of the project in the script's paths
     result: str = ""
+    results: str = ""  # a pattern of files that finished tasks have written
     output: Path | None = None
     force: bool = False
     trial: bool = True

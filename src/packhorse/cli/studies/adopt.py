@@ -34,6 +34,12 @@ from packhorse.model.space import ParameterSpace
     "--result", default="", metavar="FILE", help="The file with a task's result, such as out/{task_id}.csv."
 )
 @click.option(
+    "--results",
+    default="",
+    metavar="PATTERN",
+    help="Take in the results that exist, such as 'out/sim_*.csv'; only the other tasks will run.",
+)
+@click.option(
     "--was",
     default="",
     metavar="FOLDER",
@@ -55,6 +61,7 @@ def adopt_command(
     array: str,
     form: str,
     result: str,
+    results: str,
     was: str,
     trial: bool,
     try_seconds: float,
@@ -66,7 +73,7 @@ def adopt_command(
     Type it in the folder where the job is submitted. Put options before SCRIPT; ARGUMENTS after it are passed to it.
     """
     options = AdoptOptions(
-        arguments=arguments, array=array, form=form, was=was, result=result,
+        arguments=arguments, array=array, form=form, was=was, result=result, results=results,
         output=output, force=force, trial=trial, seconds=try_seconds,
     )  # fmt: skip
     adopted = adopt(script, options, Path.cwd(), _ask)
@@ -75,6 +82,10 @@ def adopt_command(
     say(f"wrote {adopted.path.name}: {tasks(space.size)}" + (f" with {names}" if names else ""))
     for sentence in adopted.sentences:
         note(f"note: {sentence}")
+    if adopted.imported:
+        say(f"taken in: {adopted.imported.taken:,} of {tasks(adopted.imported.tasks)}")
+        for sentence in adopted.imported.notes:
+            note(f"note: {sentence}")
     if adopted.failure:
         note(f"the study was tried, and failed here: {adopted.failure}")
         for hint in adopted.trial.hints if adopted.trial else ():
