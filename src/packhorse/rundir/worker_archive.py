@@ -115,10 +115,14 @@ def _modules(folder: Traversable, prefix: str) -> dict[str, str]:
     return files
 
 
-def task_library() -> dict[str, str]:
-    """Return the files that tasks may import (Python) or source (R), by relative path."""
+def task_library(*, pickles: bool = False) -> dict[str, str]:
+    """Return the files that tasks may import (Python) or source (R), by relative path.
+
+    With `pickles` also the cloudpickle that pickles functions here, since another version may not read them.
+    """
     package = resources.files("packhorse")
-    return {
+    library = _modules(resources.files("cloudpickle"), "cloudpickle/") if pickles else {}
+    return library | {
         "packhorse/__init__.py": INIT,
         "packhorse/task.py": _text(package / "task.py"),
         "packhorse/task_inputs.py": _text(package / "task_inputs.py"),
