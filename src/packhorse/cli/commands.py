@@ -26,6 +26,7 @@ COMMANDS = {
     "explain": ("inspect.explain", "Show what a task ran, where, with what, and how to repeat it."),
     "collect": ("inspect.collect", "Merge finished tasks into the table, also while a run works."),
     "summary": ("inspect.summary", "Summarise the table, with Monte Carlo standard errors."),
+    "check": ("studies.check", "Check results: tasks, seeds, outliers, and what the study expects."),
     "efficiency": ("inspect.efficiency", "Show what a run requested and used, and what to request."),
     "retry": ("runs.retry", "Run failed tasks again."),
     "cancel": ("runs.cancel", "Stop a run; finished tasks are kept."),
