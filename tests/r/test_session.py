@@ -82,6 +82,9 @@ def test_lapply_and_mclapply_return_what_those_of_r_return(session: Session) -> 
     same(closures, function(f) if (is.function(f)) f(1))
     same(1:2, function(i) quote(a + b)[[1]])
     same(base::c(4, 0), count)
+    mclapply <- ph_mclapply
+    nested <- mclapply(1:2, function(i) unlist(mclapply(1:2, function(j) i * j)))
+    stopifnot(identical(unlist(nested), base::c(1L, 2L, 2L, 4L)))
     stopifnot(identical(ph_lapply(list(), mean), list()), identical(ph_lapply(NULL, mean), list()))
     both <- outer(7)
     stopifnot(identical(both[[1]], both[[2]]))

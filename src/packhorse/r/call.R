@@ -16,6 +16,10 @@ local({
   }
   given <- read("function.rds", commandArgs(TRUE)[1])
   for (name in given$packages) library(name, character.only = TRUE)
+  # A call within a call works in this process and on the cores of this task.
+  assign("ph_lapply", lapply, envir = globalenv())
+  assign("ph_mclapply", function(..., mc.cores) parallel::mclapply(..., mc.cores = ph_cores()), envir = globalenv())
+  for (name in names(given$aliases)) assign(name, get(given$aliases[[name]]), envir = globalenv())
   for (name in names(given$globals)) assign(name, given$globals[[name]], envir = globalenv())
 
   # The call is spelled as lapply spells it, so that messages do not repeat the values.

@@ -1,8 +1,8 @@
 # Calls of a function as a study: its folder, its tasks, the command `packhorse`, and the values that come back.
 
-settings <- new.env()
+settings <- new.env() # of this session
 
-# Name: what it must be. Those with a flag become options of `packhorse run`.
+# The settings; those with a flag become options of `packhorse run`.
 KNOWN <- list(
   site = NULL, jobs = "--jobs", cpus = "--cores", memory = "--memory", time = "--time", gpus = "--gpus", partition = "--partition",
   account = "--account", qos = "--qos", area = "--area", job_time = "--job-time", max_jobs = "--max-jobs",
@@ -12,6 +12,17 @@ KNOWN <- list(
 
 # Set what all calls use from now on, as in ph_options(site = "hec", time = "10 min"); NULL removes a setting.
 # Without arguments: return the settings. Returns the earlier values invisibly, which ph_options(earlier) sets again.
+#   site, area           where the tasks run (NULL: this machine), and the storage area of the run there
+#   cpus, memory, time, gpus                       of one task, as in a study: memory = "2 GB", time = "10 min"
+#   partition, account, qos, modules, job_time, max_jobs, max_core_hours    of the jobs on a cluster
+#   jobs                 tasks at a time on this machine (NULL: all cores)
+#   chunk                calls in one task, of ph_lapply, ph_mclapply and foreach
+#   seed                 a whole number that fixes the streams of these three, in place of the state of R's generator
+#   export, packages, files    names of variables, packages and files that travel besides those that are found
+#   checks               commands that must succeed before any task starts
+#   folder               the folder of the studies (NULL: packhorse-calls)
+#   detach               TRUE: submit to the site and return; then ph_collect() returns the values
+#   command              the file of the command packhorse (NULL: it is looked for)
 ph_options <- function(...) {
   new <- list(...)
   if (!length(new)) return(as.list(settings, sorted = TRUE))
@@ -65,7 +76,7 @@ make_folder <- function(kind, name, captured, more, seed, types, replicate, file
   packages <- unique(c(attached_packages(), set$packages))
   versions <- vapply(packages, function(one) as.character(utils::packageVersion(one)), "")
   given <- list(
-    kind = kind, FUN = captured$FUN, globals = captured$globals, more = more, types = types, replicate = replicate, packages = packages
+    kind = kind, FUN = captured$FUN, globals = captured$globals, aliases = captured$aliases, more = more, types = types, replicate = replicate, packages = packages
   )
   parts <- list(
     kind, captured$FUN, sorted(captured$globals), captured$frames, more, types, seed, versions,
