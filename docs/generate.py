@@ -65,6 +65,7 @@ VARIABLES = {
     "PACKHORSE_DEADLINE": "the deadline of the worker, in Unix seconds, if it has one",
     "PACKHORSE_TASK": "all of these as JSON, for `packhorse.task` and the R file",
     "PACKHORSE_TASK_FILE": "instead of `PACKHORSE_TASK`, if that is longer than 128 KiB: a file of it",
+    "PACKHORSE_INPUTS": "the shared inputs as JSON, for `packhorse.task.input`, if the study has `inputs`",
     "PACKHORSE_R": 'the R file: `source(Sys.getenv("PACKHORSE_R"))`',
     "PACKHORSE_RUN": "the mark of the run, by which a later run finds processes that a killed one has left",
     "TMPDIR": "the same folder, so that temporary files of programs go there",

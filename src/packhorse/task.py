@@ -175,6 +175,16 @@ def random(stream: "int | None" = None) -> _random.Random:
     return _random.Random(seed if stream is None else f"{seed}/{stream}")
 
 
+def input(name: str, path: str = "") -> "Any":  # noqa: A001 - the word of the study's key
+    """Return a shared input of the study: a read-only NumPy array, or a pyarrow.Table, mapped into memory.
+
+    Outside a run, `path` names the file. Raise RuntimeError where it is missing, has changed, or cannot be read.
+    """
+    from packhorse.task_inputs import open_input  # not needed by a script without inputs
+
+    return open_input(name, path)
+
+
 def result(*rows: "Any", **values: "Any") -> None:
     """Set the task's result: `result(mean=m, sd=s)`, `result({"mean": m})` or a list of rows.
 

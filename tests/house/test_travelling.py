@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-# What each package that travels may import of Packhorse: itself. task.py and task_values.py are sent with the worker.
+# What each package that travels may import of Packhorse: itself. task*.py are sent with the worker.
 PACKAGES = ("worker", "agent")
 TRAVELLING = [
     *((name, path) for name in PACKAGES for path in sorted((ROOT / "src/packhorse" / name).rglob("*.py"))),
     ("worker", ROOT / "src/packhorse/task.py"),
+    ("worker", ROOT / "src/packhorse/task_inputs.py"),
     ("worker", ROOT / "src/packhorse/task_values.py"),
 ]
 
@@ -53,9 +54,10 @@ def test_what_travels_needs_only_the_standard_library(package: str, path: Path) 
     tree = ast.parse(path.read_text())
     everything = imported(ast.walk(tree))
     ours = {name for name in everything if name.partition(".")[0] == "packhorse"}
-    beside = {"packhorse.task_values"} if package == "worker" else set()
+    beside = {"packhorse.task_inputs", "packhorse.task_values"} if package == "worker" else set()
     assert all(f"{name}.".startswith(f"packhorse.{package}.") for name in ours - beside)
-    foreign = {name for name in everything - ours if name.partition(".")[0] not in sys.stdlib_module_names}
-    # A task that asks for numpy's generator gets the one of its own environment, imported when asked for.
-    assert foreign <= ({"numpy"} if package == "worker" else set())
+    tops = {name.partition(".")[0] for name in everything - ours}
+    foreign = tops - sys.stdlib_module_names
+    # A task that asks for numpy's generator, or for an input, gets the libraries of its own environment.
+    assert foreign <= ({"numpy", "pyarrow"} if package == "worker" else set())
     assert not foreign & imported(at_once(tree))

@@ -90,6 +90,13 @@ class Project:
         """Return how many records all journals hold: what was run, counted by starts that ended."""
         return sum(path.read_bytes().count(b'"index":') for path in self.directory.glob("journal/*.ndjson"))
 
+    def indices(self) -> list[int]:
+        """Return the task of each record of all journals."""
+        lines = [
+            line for path in self.directory.glob("journal/*.ndjson") for line in path.read_text().splitlines()
+        ]
+        return [line["index"] for line in map(json.loads, lines) if "index" in line]
+
 
 def bits(table: polars.DataFrame) -> dict[str, Any]:
     """Return a table without its bookkeeping, every value in a form that shows each bit."""

@@ -312,3 +312,92 @@ def test_another_interpreter_runs_the_functions(project: Project) -> None:
         environment={"python": sys.base_prefix + "/bin/python3"},
     ).run()
     assert project.rows("prefix", "n2") == [(sys.base_prefix, 2)]
+
+
+CRASHES = {
+    3_001: "ctypes.string_at(0)",
+    7_777: "os._exit(3)",
+    11_111: "os.kill(os.getpid(), 9)",
+    15_000: "resource.setrlimit(resource.RLIMIT_AS, (1 << 20, -1)); bytearray(1 << 30)",
+    19_999: "sys.exit(4)",
+}
+
+
+def test_a_crash_amid_thousands_of_short_tasks_costs_one_task(project: Project) -> None:
+    branches = "".join(f"    if n == {n}:\n        {code}\n" for n, code in CRASHES.items())
+    study(
+        project,
+        f"import ctypes, os, resource, sys\ndef f(n):\n{branches}    return {{'y': n}}\n",
+        parameters={"n": {"range": [20_000]}},
+    ).run("-j2", code=7)
+    assert project.rows("n", "y") == [(n, n) for n in range(20_000) if n not in CRASHES]
+    outcomes = {int(row["n"]): (row["outcome"], row["signal"], row["exit"]) for row in project.failures()}
+    assert set(outcomes) == set(CRASHES)
+    assert outcomes[3_001] == ("FAILED", "11", None)
+    assert outcomes[7_777] == ("FAILED", None, "3")
+    assert outcomes[11_111] == ("FAILED", "9", None)
+    assert outcomes[15_000][0] == "MEMORY"
+    recorded = project.indices()
+    assert sorted(recorded) == list(range(20_000)), "every task is recorded once"
+
+
+def test_a_slot_that_is_killed_from_outside_costs_no_task(project: Project) -> None:
+    study(
+        project,
+        "import os, pathlib, signal\n"
+        f"SEEN = pathlib.Path({str(project.path)!r}, 'seen')\n"
+        "def f(n):\n"
+        "    if n % 5000 == 4999 and not pathlib.Path(f'{SEEN}{n}').exists():\n"
+        "        pathlib.Path(f'{SEEN}{n}').touch()\n"
+        "        os.kill(os.getpid(), signal.SIGKILL)\n"
+        "    return n\n",
+        parameters={"n": {"range": [20_000]}},
+    ).run("-j2")
+    assert project.rows("result") == list(range(20_000))
+    assert sorted(project.indices()) == list(range(20_000)), "every task is recorded once"
+    project.run("-j2")
+    assert len(project.indices()) == 20_000, "the same command runs nothing again"
+
+
+def test_short_functions_have_times_that_add_up(project: Project) -> None:
+    study(
+        project,
+        "import time\n"
+        "def f(n):\n"
+        "    if n % 2:\n        time.sleep(0.0004)\n"
+        "    if n == 500:\n        time.sleep(0.5)\n"
+        "    return n\n",
+        parameters={"n": {"range": [2_000]}},
+    ).run("-j1")
+    table = project.table()
+    sleeping = table.filter((table["n"] % 2 == 1) | (table["n"] == 500))
+    assert sleeping["ph_wall"].min() >= 0.0004
+    assert sleeping.filter(sleeping["n"] == 500)["ph_cpu"].item() < 0.05, (
+        "a task that waits uses no processor"
+    )
+    assert table["ph_cpu"].sum() < 0.7 * table["ph_wall"].sum()
+    assert (table["ph_cpu"] >= 0).all()
+    assert table["ph_memory"].min() > 1000
+    begins = table.sort("ph_begin")["ph_begin"]
+    assert (begins.diff().drop_nulls() >= 0).all()
+
+
+def test_each_task_and_its_programs_see_its_own_variable(project: Project) -> None:
+    study(
+        project,
+        """
+        import json, os, subprocess
+        def f(n):
+            here = json.loads(os.environ["PACKHORSE_TASK"])["params"]["n"]
+            below = subprocess.run(["printenv", "PACKHORSE_TASK"], capture_output=True, text=True, check=True).stdout
+            if n % 4 == 1:
+                del os.environ["PACKHORSE_TASK"]
+            if n % 4 == 2:
+                os.environ["PACKHORSE_TASK"] = "mine"
+            if n % 4 == 3:
+                os.unsetenv("PACKHORSE_TASK")
+            return {"here": here, "below": json.loads(below)["params"]["n"], "index": json.loads(below)["index"]}
+        """,
+        parameters={"n": {"range": [24]}},
+    ).run("-j2")
+    assert project.rows("here", "below", "index") == [(n, n, n) for n in range(24)]

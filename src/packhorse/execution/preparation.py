@@ -60,7 +60,7 @@ def prepare(source: Source, exclude: Path, environment: TaskEnvironment | None =
     barred = [exclude, *(folder / name for name in study.data), *_own_outputs(root)]
     listing = list_files(root, folder, code=study.code, include=study.include, exclude=barred)
     argv, note = _argv(study, around)
-    data = data_digests(folder, study.data, cache_dir() / "data.json")
+    data = data_digests(folder, study.data, cache_dir() / "data.json", inputs=study.inputs)
     relative = folder.relative_to(root).as_posix()
     provenance = around.provenance(argv, data)
     return Prepared(

@@ -50,6 +50,7 @@ def work_file(
         folder=source.folder.relative_to(source.root).as_posix(),
         start=source.start.relative_to(source.root).as_posix(),
         links=[(name, placed[name]) for name in study.data],
+        inputs={name: placed[path] for name, path in study.inputs.items()},
         python=[prepared.interpreter.python],
         search=list(prepared.search),
         environ=prepared.environ,

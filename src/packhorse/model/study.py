@@ -125,7 +125,8 @@ class Study(Struct, frozen=True, kw_only=True, omit_defaults=True):
     partial: Literal["refuse", "accept"] = "refuse"  # the result file of a task that was ended
     code: tuple[str, ...] = ()
     include: tuple[str, ...] = ()
-    data: tuple[str, ...] = ()
+    data: tuple[str, ...] = ()  # also the files of inputs
+    inputs: dict[str, str] = field(default_factory=dict)  # name -> file that tasks map into memory
     env: dict[str, str | None] = field(default_factory=dict)
     environment: Environment = Environment()
     checks: tuple[str, ...] = ()

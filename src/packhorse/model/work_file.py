@@ -62,6 +62,7 @@ class WorkFile(Struct, frozen=True, kw_only=True):
     folder: str  # the study's folder, relative to the root of the snapshot
     start: str  # the folder in which tasks start, relative to the root of the snapshot
     links: list[tuple[str, str]]  # (name relative to the study's folder, target) of each data file or folder
+    inputs: dict[str, str] = {}  # name -> path of a file that tasks map into memory
     python: list[str]  # argv that starts the interpreter of functions
     search: list[str]  # entries of the Python search path, relative to the root of the snapshot
     environ: dict[str, str]  # environment variables that are set for tasks

@@ -98,7 +98,8 @@ def _digest(files: dict[str, str]) -> bytes:
 def _files() -> dict[str, str]:
     package = resources.files("packhorse")
     files = {"__main__.py": ENTRY, "packhorse/__init__.py": INIT}
-    files["packhorse/task_values.py"] = _text(package / "task_values.py")
+    for name in ("task_inputs.py", "task_values.py"):
+        files["packhorse/" + name] = _text(package / name)
     files.update(_modules(package / "worker", "packhorse/worker/"))
     return files
 
@@ -120,6 +121,7 @@ def task_library() -> dict[str, str]:
     return {
         "packhorse/__init__.py": INIT,
         "packhorse/task.py": _text(package / "task.py"),
+        "packhorse/task_inputs.py": _text(package / "task_inputs.py"),
         "packhorse/task_values.py": _text(package / "task_values.py"),
         "packhorse.R": _text(package / "r" / "packhorse.R"),
     }

@@ -40,6 +40,7 @@ STUDY_KEYS = {
         "code",
         "include",
         "data",
+        "inputs",
         "env",
         "environment",
         "checks",

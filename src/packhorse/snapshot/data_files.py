@@ -8,7 +8,7 @@ import json
 import os
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,29 +19,34 @@ from packhorse.model.errors import SnapshotError
 SETTLED_SECONDS = 2.0
 
 
-def data_digests(folder: Path, data: tuple[str, ...], cache: Path) -> dict[str, dict[str, Any]]:
+def data_digests(
+    folder: Path, data: tuple[str, ...], cache: Path, *, inputs: Mapping[str, str] | None = None
+) -> dict[str, dict[str, Any]]:
     """Return {path: {"sha256", "bytes", "mtime", "files"}} for files and folders relative to `folder`.
 
-    `cache` is a file with digests by path, size, mtime and inode. Raise SnapshotError for a path that does not exist,
-    with the nearest existing name.
+    `cache` is a file with digests by path, size, mtime and inode; `inputs` are the names of those that the study has under
+    inputs. Raise SnapshotError for a path that does not exist, with the nearest existing name.
     """
     if not data:
         return {}
     known = _load(cache)
     before = len(known)
-    digests = {name: _digest(_existing(folder, name), known) for name in data}
+    named = {path: name for name, path in (inputs or {}).items()}
+    digests = {name: _digest(_existing(folder, name, named.get(name, "")), known) for name in data}
     if len(known) != before:
         _save(cache, known)
     return digests
 
 
-def _existing(folder: Path, name: str) -> Path:
+def _existing(folder: Path, name: str, input_name: str) -> Path:
+    """Return the path of data, or of the input `input_name`."""
+    what = f"inputs: {input_name}:" if input_name else "data:"
     path = folder / name
     if path.exists():
         return path
     if path.is_symlink():
         raise SnapshotError(
-            f"data: {name} is a link to {path.readlink()}, which does not exist",
+            f"{what} {name} is a link to {path.readlink()}, which does not exist",
             "mount or download the data first",
         )
     parent = path.parent
@@ -54,8 +59,9 @@ def _existing(folder: Path, name: str) -> Path:
     hint = "paths are relative to the study's folder"
     if near:
         nearest = os.path.relpath(parent / near[0], folder)
-        hint = f"the nearest name is {nearest}; write\n  data: [{nearest}]"
-    raise SnapshotError(f"data: {name} does not exist", hint)
+        written = f"inputs: {{{input_name}: {nearest}}}" if input_name else f"data: [{nearest}]"
+        hint = f"the nearest name is {nearest}; write\n  {written}"
+    raise SnapshotError(f"{what} {name} does not exist", hint)
 
 
 def _digest(path: Path, known: dict[str, str]) -> dict[str, Any]:

@@ -499,6 +499,15 @@ STUDY: Table = {
     "code": _paths("Files whose changes affect the results (default: the whole snapshot).", ["*.py"]),
     "include": _paths("Files that git ignores and the snapshot needs.", ["model.bin"]),
     "data": texts("Data that is linked and not copied.", ["data"]),
+    "inputs": Key(
+        schema.described(
+            "Arrays and tables that tasks share, by name: files (.npy, .arrow, .feather, .parquet, .csv, .tsv) that are"
+            " mapped into memory, read-only, one copy for each node.",
+            {"genome": "data/genome.npy"},
+            type="object",
+            additionalProperties={"type": "string"},
+        )
+    ),
     "env": Key(
         schema.described(
             "Environment variables: a list of names to pass on, or names with their values.",

@@ -23,6 +23,7 @@ from packhorse.study.sections import (
     read_env,
     read_environment,
     read_index_variable,
+    read_inputs,
     read_resources,
     read_result,
     read_summary,
@@ -83,6 +84,8 @@ def build(root: Node, *, path: str, read: Read, site: str | None = None) -> Stud
     values |= _read_where({key: node for key, node in given.items() if key in SITE})
     if site in sites:
         values |= _overridden(given, sites[site])
+    # Inputs are data, too: they are linked, hashed and uploaded as data is.
+    values["data"] = tuple(dict.fromkeys([*values.get("data", ()), *values.get("inputs", {}).values()]))
     study = Study(factors=factors, **values)
     if study.partial == "accept" and study.function:
         hint = "Remove this line: a function that is ended returns nothing. Its checkpoint and artifacts are kept."
@@ -155,6 +158,8 @@ def _read_about_parameters(given: Mapping[str, Node], names: list[str], *, funct
         values["summary"] = read_summary(given["summary"], names)
     if "index_variable" in given:
         values["index_variable"] = read_index_variable(given["index_variable"], names)
+    if "inputs" in given:
+        values["inputs"] = read_inputs(given["inputs"], names)
     if "defaults" in given:
         values["defaults"] = read_defaults(given["defaults"], names)
     return values

@@ -27,6 +27,8 @@ from packhorse.text.keys import read_keys
 from packhorse.text.node import Node, as_text, as_texts, describe, entries, items, mapping, nearest, refuse
 from packhorse.worker.results.suffixes import SUFFIXES, suffix_format
 
+INPUT_SUFFIXES = (".npy", ".arrow", ".feather", ".parquet", ".csv", ".tsv")
+
 
 def read_resources(node: Node) -> Resources:
     """Return the resources of one task."""
@@ -191,6 +193,31 @@ def read_index_variable(node: Node, names: Iterable[str]) -> IndexVariable:
     if variable.parameter and "start" in given:
         refuse(given["start"], "index_variable takes start or parameter, not both.", "Remove one of them.")
     return variable
+
+
+def read_inputs(node: Node, names: Iterable[str]) -> dict[str, str]:
+    """Return the files of shared inputs by name; `names` are those of the parameters."""
+    taken = {*names, *BUILTIN, "rng"}
+    inputs = {}
+    for name, child in mapping(node, "inputs").items():
+        if not (name.isidentifier() and name.isascii()):
+            hint = "Write a name that can be an argument of a function, such as genome."
+            refuse(child.key, f"The name of an input, '{name}', is not a name of Python.", hint)
+        if name in taken:
+            hint = "Give the input another name."
+            refuse(
+                child.key,
+                f"The input '{name}' has the name of a parameter or of a value that tasks get.",
+                hint,
+            )
+        path = as_text(child, f"inputs: {name}")
+        if PurePosixPath(path).suffix.lower() not in INPUT_SUFFIXES:
+            hint = f"Use {', '.join(INPUT_SUFFIXES)}, or name the file under data: and read it in the task."
+            refuse(
+                child, f"The input '{name}', {path}, is of no format that can be mapped into memory.", hint
+            )
+        inputs[name] = path
+    return inputs
 
 
 def read_defaults(node: Node, names: Iterable[str]) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from packhorse.worker.slots.reporter import log_text
 from packhorse.worker.slots.slot import Slot
 from packhorse.worker.slots.unfinished import take_unfinished, write_unfinished
 from packhorse.worker.supply import Supply
-from packhorse.worker.tasks.linked_data import LinkedData
+from packhorse.worker.tasks.linked_data import LinkedData, input_states
 from packhorse.worker.tasks.read_files import ReadFiles
 from packhorse.worker.tasks.slot_folders import make_image, must_share, require_free_space, scratch_parent
 from packhorse.worker.work_file import read_work_file, write_worker_facts
@@ -220,6 +220,7 @@ class Worker(object):
                 "element": self.options.element,
                 "restart": self.options.restart,
             }
+            facts["input_states"] = self.work["input_states"] = input_states(self.work.get("inputs", {}))
             self.work["deadline"], self.work["look"], self.work["share"] = self.deadline.unix, look, share
             write_worker_facts(self.scratch, facts)
             if self.work["links"] and not self.options.element:

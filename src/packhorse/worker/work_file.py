@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         folder: str  # the study's folder, relative to the root of the snapshot
         start: str  # the folder in which tasks start, relative to the root of the snapshot
         links: "list[list[str]]"  # [name relative to the study's folder, target] of each data file or folder
+        inputs: "dict[str, str]"  # name -> path of a file that tasks map into memory
         python: "list[str]"  # argv that starts the interpreter of functions
         search: "list[str]"  # entries of the Python search path, relative to the root of the snapshot
         environ: "dict[str, str]"  # environment variables that are set for tasks
@@ -63,6 +64,9 @@ if TYPE_CHECKING:
         library: str  # folder with packhorse/task.py
         r_library: str  # path of packhorse.R
         deadline: NotRequired["float | None"]  # Unix time at which the worker stops tasks
+        input_states: NotRequired[
+            "dict[str, list[int]]"
+        ]  # size and mtime (ns) of each input when the worker began
         alone: NotRequired[bool]  # whether every task gets a new working copy, in a run that repeats tasks
         share: NotRequired[bool]  # whether large files of the working copies are hard links
 

@@ -21,7 +21,7 @@ from packhorse.rundata.outcomes import latest_outcomes
 from packhorse.rundata.task_log import kept_files, kept_folder, last_attempt, last_frames, printed
 from packhorse.rundata.warm_start import warm_start
 from packhorse.rundir.directory import find_run
-from packhorse.worker.tasks.environment import task_environment
+from packhorse.worker.tasks.environment import inputs_variable, task_environment
 from packhorse.worker.tasks.parameter_files import parameter_file
 from packhorse.worker.tasks.slot_folders import SlotFolders
 from packhorse.worker.tasks.task import Task, fill_command, task_json
@@ -133,7 +133,11 @@ def repeat(run: str, work: dict[str, Any], space: ParameterSpace, index: int) ->
     if folders.start != folders.study:
         rows.append(f"cd {shlex.quote(folders.start)}")
     search = ":".join([*folders.search, full["library"]])
-    changed = {**work["environ"], **task_environment(task, {}), "PYTHONPATH": search}
+    changed = {
+        **work["environ"],
+        **task_environment(task, inputs_variable(full, folders)),
+        "PYTHONPATH": search,
+    }
     rows += [f"export {name}={shlex.quote(value)}" for name, value in changed.items()]
     files = {str(Path(folders.root, name)): parameter_file(task, name) for name in work["files"]}
     if task.json_file:

@@ -1,6 +1,5 @@
 """What a slot of functions sends to its worker: as a launcher, but many calls a millisecond need a shorter way."""
 
-import resource
 import time
 from binascii import crc32
 
@@ -25,9 +24,10 @@ class CallReporter(Reporter):
     had a processor; the memory is the peak of the process so far.
     """
 
-    def __init__(self, channel: "socket.socket", number: int) -> None:
+    def __init__(self, channel: "socket.socket", number: int, *, mapped: bool) -> None:
         super(CallReporter, self).__init__(channel, PATIENCE)
         self.number = number
+        self.mapped = mapped  # whether tasks map inputs, whose pages are not their memory
         self.calls: "list[tuple[int, int, float, float, bytes]]" = []
         self.cpu_begun = self.begun = 0.0
 
@@ -56,7 +56,7 @@ class CallReporter(Reporter):
     def _frame_calls(self) -> bytes:
         """Return the message with the calls that wait."""
         share = self.share()
-        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // usage.KIB
+        memory = usage.own_peak(mapped=self.mapped)
         template = (
             ',"index":%%d,"seed":%%d,"begin":%%.3f,"wall":%%.6f,"cpu":%%.6f,"memory":%d,"slot":%d'
             % (memory, self.number)

@@ -5,12 +5,12 @@ import inspect
 import json
 import mmap
 import os
-import resource
 import shutil
 import signal
 import sys
 import time
 
+from packhorse.task_inputs import open_input
 from packhorse.worker import process
 from packhorse.worker.slots import usage
 from packhorse.worker.slots.call import Call, error_text, error_traceback
@@ -64,6 +64,15 @@ def extra_arguments(
     return extras, "rng" in accepted and "rng" not in names
 
 
+def accepted_inputs(function: "Callable[..., Any]", names: "Collection[str]") -> "tuple[str, ...]":
+    """Return which inputs of the study are arguments of a function; others it gets by packhorse.task.input."""
+    try:
+        accepted = inspect.signature(function).parameters
+    except (TypeError, ValueError):
+        return ()
+    return tuple(name for name in names if name in accepted)
+
+
 class FunctionServer(object):
     """Calls the study's function for the tasks that the worker sends."""
 
@@ -79,7 +88,7 @@ class FunctionServer(object):
         assert work["function"] is not None
         self.channel, self.work, self.space, self.folders = channel, work, space, folders
         self.number = number
-        self.reporter = CallReporter(channel, number)
+        self.reporter = CallReporter(channel, number, mapped=bool(work.get("inputs")))
         self.variable = TaskVariable()
         self.exact = (
             True  # whether the processor time of a call is measured by itself: the last one was not short
@@ -91,6 +100,7 @@ class FunctionServer(object):
         self.restorer = restorer
         restorer.adopt()
         self.extras, self.rng = extra_arguments(self.function, space.names)
+        self.inputs = accepted_inputs(self.function, work.get("inputs", {}))
         # Whether a task leaves nothing but its result, so that the short way is right.
         self.result_only = not (work["artifacts"] or work["checkpoint"])
         with open(folders.current, "r+b") as stream:
@@ -133,6 +143,8 @@ class FunctionServer(object):
         arguments = dict(task.parameters)
         for name in self.extras:
             arguments[name] = task.value(name)
+        for name in self.inputs:
+            arguments[name] = open_input(name)
         if self.rng:
             arguments["rng"] = numpy_generator(task.seed)
         return arguments
@@ -228,7 +240,7 @@ class FunctionServer(object):
 
     def _record_head(self, task: Task, call: Call) -> str:
         """Return the beginning of a record's JSON text."""
-        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // usage.KIB
+        memory = usage.own_peak(mapped=self.reporter.mapped)
         measured, peak, _ = MEASURED.unpack_from(self.current, CURRENT.size)
         if measured == task.index + 1 and peak > memory:
             memory = peak

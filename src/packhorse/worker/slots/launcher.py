@@ -353,7 +353,9 @@ class Launcher(object):
         record["wall"] = round(time.perf_counter() - begun, 6)
         process.end_orphans(self.warm.pids(), running.reaped.add)  # also what is left of the group
         record["cpu"] = round(record.get("cpu", 0.0) + running.reaped.cpu, 6)
-        record["memory"] = max(record.get("memory", 0), running.reaped.peak, running.peak)
+        if not (running.mapped and running.peak):  # the system counts mapped inputs in its peak
+            running.peak = max(record.get("memory", 0), running.reaped.peak, running.peak)
+        record["memory"] = running.peak
         if running.is_warm:
             record["start"] = "warm"
         if os.WIFSIGNALED(status):

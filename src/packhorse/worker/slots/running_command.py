@@ -45,6 +45,7 @@ class RunningCommand(object):
         self.begun = time.monotonic()
         self.limit = work["time_limit"]
         self.memory = work["memory"]
+        self.mapped = bool(work.get("inputs"))
         self.outputs = outputs
         self.ended = False
         self.peak = 0  # KiB
@@ -79,7 +80,7 @@ class RunningCommand(object):
         return min(wait, max(0.01, self.limit - age)) if self.limit else wait
 
     def _measure(self) -> None:
-        memory = usage.memory(usage.below(self._roots()), self.peak)
+        memory = usage.memory(usage.below(self._roots()), self.peak, mapped=self.mapped)
         self.peak = max(self.peak, memory)
         if self.memory and memory > self.memory * 1024:
             self.why = "MEMORY"

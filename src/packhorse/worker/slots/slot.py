@@ -54,6 +54,7 @@ class Slot(object):
         self.why = ""  # TIMEOUT, MEMORY or UNFINISHED when we end it
         self.blamed: "int | None" = None  # the task that we end it for
         self.mark = usage.slot_mark(self.folders)
+        self.kills = process.oom_kills()
         self.reaped = usage.Usage()  # processes that functions have lost to the worker, and that have ended
         self.measured = (0, 0.0)  # the task that `peak` (KiB) is of, by index + 1 and start
         self.peak = 0
@@ -176,9 +177,12 @@ class Slot(object):
         self.measure_at = now + min(MEASURE_SECONDS, (now - begun) / 10)
         lost = usage.lost_processes(self.process.pid, self.mark, orphans())
         lost = [pid for pid in lost if not process.reap(pid, self.reaped.add)]
-        self.peak = max(self.peak, usage.memory(usage.below([self.process.pid] + lost), self.peak))
+        self.peak = max(self.peak, self._memory([self.process.pid] + lost))
         seconds = self.reaped.cpu + usage.cpu_seconds(usage.below(lost))
         MEASURED.pack_into(self.current, CURRENT.size, index, self.peak, seconds)
+
+    def _memory(self, leaders: "list[int]") -> int:
+        return usage.memory(usage.below(leaders), self.peak, mapped=bool(self.work.get("inputs")))
 
     def reap(self) -> "tuple[dict[str, Any] | None, bytes]":
         """Reap the dead process; return (record, output) of the task that it died in, or (None, b"")."""
@@ -195,6 +199,8 @@ class Slot(object):
         if index != self.blamed:
             self.why = ""  # the task that exceeded a limit had just ended, and the kill hit the next one
         self.deaths[index] = self.deaths.get(index, 0) + 1
+        if status == -signal.SIGKILL and not self.why and self._was_memory():
+            self.why = "MEMORY"
         killed = status in (-signal.SIGKILL, -signal.SIGTERM)
         if killed and not self.why and self.deaths[index] < 2:
             return None, b""  # killed from outside: run it once more
@@ -219,6 +225,11 @@ class Slot(object):
         keep_artifacts(self.work, self.folders, record)
         output = self._output()
         return dict(record, **self._memory_outcome(output)), output
+
+    def _was_memory(self) -> bool:
+        """Return whether the system has killed for memory since the last call."""
+        before, self.kills = self.kills, process.oom_kills()
+        return self.kills > before
 
     def _memory_outcome(self, output: bytes) -> "dict[str, str]":
         """Return the outcome of a task whose interpreter died since the system refused it memory; else nothing."""

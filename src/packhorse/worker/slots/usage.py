@@ -76,15 +76,16 @@ def _has(pid: int, mark: bytes) -> bool:
         return False
 
 
-def memory(pids: "list[int]", known: int) -> int:
+def memory(pids: "list[int]", known: int, *, mapped: bool = False) -> int:
     """Return the memory of processes in KiB; pages that they share count once, if the system tells (Linux 4.14).
 
-    That is slow to ask, so it is not asked where the answer cannot be more than `known` KiB.
+    That is slow to ask, so it is not asked where the answer cannot be more than `known` KiB. With `mapped`, pages of files
+    do not count: tasks map their inputs, and the system takes such pages back when it needs memory.
     """
     total = sum(_resident(pid) for pid in pids)
-    if len(pids) < 2 or total <= known:
+    if total <= known or (len(pids) < 2 and not mapped):
         return total
-    return sum(_proportional(pid) for pid in pids)
+    return sum(_proportional(pid, ("Pss_Anon:", "Pss_Shmem:") if mapped else ("Pss:",)) for pid in pids)
 
 
 def _resident(pid: int) -> int:
@@ -95,16 +96,26 @@ def _resident(pid: int) -> int:
         return 0
 
 
-def _proportional(pid: int) -> int:
-    """Return a process's memory in KiB with its share of what it shares (Pss in proc(5)), else its resident memory."""
+def _proportional(pid: int, fields: "tuple[str, ...]") -> int:
+    """Return a process's memory in KiB with its share of what it shares (proc(5)), else its resident memory.
+
+    Pss_Anon and Pss_Shmem are known from Linux 5.4 on.
+    """
     try:
         with open("/proc/%d/smaps_rollup" % pid) as stream:
-            for line in stream:
-                if line.startswith("Pss:"):
-                    return int(line.split()[1])
+            values = [int(line.split()[1]) for line in stream if line.startswith(fields)]
+        if len(values) == len(fields):
+            return sum(values)
     except (OSError, ValueError, IndexError):
         pass
     return _resident(pid)
+
+
+def own_peak(*, mapped: bool) -> int:
+    """Return the peak of this process's memory in KiB; with `mapped` its memory now, without pages of files."""
+    if mapped:
+        return memory([os.getpid()], 0, mapped=True)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // KIB
 
 
 def cpu_seconds(pids: "Iterable[int]") -> float:

@@ -1,5 +1,6 @@
 """The environment variables of tasks."""
 
+import json
 import os
 import re
 
@@ -69,9 +70,20 @@ def base_environment(
     variables["PACKHORSE_OUTPUT"] = os.path.join(folders.root, "output")
     variables["PACKHORSE_COUNT"] = str(work["total"])
     variables["TMPDIR"] = folders.scratch
+    variables.update(inputs_variable(work, folders))
     if work.get("deadline"):
         variables["PACKHORSE_DEADLINE"] = str(work["deadline"])
     return variables
+
+
+def inputs_variable(work: "Work", folders: "SlotFolders") -> "dict[str, str]":
+    """Return what `packhorse.task.input` reads: the files, their states, and the folder for converted ones."""
+    if not work.get("inputs"):
+        return {}
+    states = work.get("input_states", {})
+    files = {name: {"path": path, "state": states.get(name)} for name, path in work["inputs"].items()}
+    folder = os.path.join(os.path.dirname(folders.root), "inputs")
+    return {"PACKHORSE_INPUTS": json.dumps({"files": files, "folder": folder})}
 
 
 def task_environment(task: "Task", base: "Mapping[str, str]") -> "dict[str, str]":

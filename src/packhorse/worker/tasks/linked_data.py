@@ -2,13 +2,26 @@
 
 import os
 
+from packhorse.task_inputs import file_state
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     State = dict[str, tuple[int, int]]  # path -> size, mtime in ns
 
 MOST_FILES = 10000  # of which sizes and times are compared, since a file server may take a while to tell them
+
+
+def input_states(inputs: "Mapping[str, str]") -> "dict[str, list[int]]":
+    """Return size and mtime (ns) of each input that exists, by name, so that tasks can tell that it has changed."""
+    states = {}
+    for name, path in inputs.items():
+        try:
+            states[name] = file_state(path)
+        except OSError:
+            pass  # the task that asks for it says so
+    return states
 
 
 class LinkedData(object):
