@@ -88,11 +88,13 @@ make_folder <- function(kind, name, captured, more, seed, types, replicate, file
   folder <- file.path(base, name)
   mask <- Sys.umask("077")
   on.exit(Sys.umask(mask))
-  if (!dir.exists(base)) {
-    dir.create(base, recursive = TRUE)
+  if (!dir.exists(base) && dir.create(base, recursive = TRUE, showWarnings = FALSE)) {
     writeLines(c("# Studies of functions that R has called; git ignores them.", "*"), file.path(base, ".gitignore"))
   }
   dir.create(file.path(folder, "packhorse-call", "inputs"), recursive = TRUE, showWarnings = FALSE)
+  if (file.access(file.path(folder, "packhorse-call", "inputs"), 2) != 0) {
+    stop("the folder ", folder, " cannot be written; name another one: ph_options(folder = \"PATH\")", call. = FALSE)
+  }
   folder <- normalizePath(folder)
   path <- file.path(folder, "packhorse-call", "function.rds")
   if (!file.exists(path)) replace_rds(given, path)
@@ -191,6 +193,7 @@ run_study <- function(folder, study, keys, set) {
   found
 }
 command_flags <- function(set) {
+  if (!is.null(set$site)) set$jobs <- NULL # tasks at a time on this machine
   flags <- c(if (!is.null(set$site)) c("--site", set$site), if (isTRUE(set$detach)) "--detach", "--json")
   for (name in names(KNOWN)) {
     if (!is.null(KNOWN[[name]])) for (value in set[[name]]) flags <- c(flags, KNOWN[[name]], format(value, scientific = FALSE))

@@ -99,7 +99,8 @@ fingerprint <- function(value) {
   }
   is_list <- is.list(value) && !is.object(value)
   if (is_list && any(vapply(value, function(one) is.function(one) || is.list(one), NA))) {
-    return(c(serialize(names(value), NULL, version = 2)[-(1:14)], unlist(lapply(value, fingerprint))))
+    head <- serialize(list(length(value), attributes(value)), NULL, version = 2)[-(1:14)]
+    return(c(head, unlist(lapply(unname(value), fingerprint))))
   }
   serialize(value, NULL, version = 2)[-(1:14)]  # the first 14 bytes name the version of R
 }
