@@ -15,6 +15,7 @@ from packhorse import task
 from packhorse.cli.commands import COMMANDS, packhorse
 from packhorse.cli.json_schemas import json_schema
 from packhorse.cli.json_types import JSON_TYPES
+from packhorse.diagnose.kinds import KINDS
 from packhorse.lint.check import RULES
 from packhorse.model import errors
 from packhorse.sites.keys import SITE
@@ -107,6 +108,7 @@ def pages() -> dict[str, str]:
         "r.md": "\n".join(r_session_page()) + "\n",
         "json.md": "\n".join(json_page()) + "\n",
         "lint.md": "\n".join(lint_page()) + "\n",
+        "diagnose.md": "\n".join(diagnose_page()) + "\n",
     }
 
 
@@ -115,7 +117,7 @@ def head(title: str, *about: str) -> list[str]:
     return [MADE, f"# {title}", "", *about, ""]
 
 
-# --- The rules of lint ---
+# --- The rules of lint, the kinds of causes ---
 
 
 def lint_page() -> Iterator[str]:
@@ -133,6 +135,26 @@ def lint_page() -> Iterator[str]:
         yield f"| [{rule.id}](#{rule.id.lower()}) | {severity} | {rule.reason} | {fix} |"
     for rule in rules:
         yield from ("", f"## {rule.id}", "", f"**{rule.reason}** ({rule.severity})", "", rule.page)
+
+
+def diagnose_page() -> Iterator[str]:
+    """Yield every kind of cause that diagnose knows."""
+    yield from head(
+        "Causes of failures",
+        "What `packhorse diagnose` finds. [How to use it](../how-to/diagnose.md).",
+    )
+    yield from ("| kind | cause | what to do | sure |", "|---|---|---|---|")
+    for kind in KINDS:
+        cells = [
+            re.sub(
+                r"(?<=\w)\{\w+\}|\{(\w+)\}", lambda found: f" {found[1].upper()}" if found[1] else "", text
+            )
+            .replace("  ", " ")
+            .strip()
+            .replace("|", "\\|")
+            for text in (kind.sentence, kind.remedy.replace("{{{name}:-}}", "{VAR:-}"))
+        ]
+        yield f"| {kind.id} | {cells[0]} | {cells[1]} | {kind.sure} |"
 
 
 # --- The command line ---

@@ -21,6 +21,7 @@ COMMANDS = {
     "ls": ("sites.ls", "List a folder of a site."),
     "runs": ("inspect.runs", "List the runs here."),
     "logs": ("inspect.logs", "Show the output of tasks."),
+    "diagnose": ("jobs.diagnose", "Say why a job failed, and what to change."),
     "explain": ("inspect.explain", "Show what a task ran, where, with what, and how to repeat it."),
     "collect": ("inspect.collect", "Merge finished tasks into the table, also while a run works."),
     "summary": ("inspect.summary", "Summarise the table, with Monte Carlo standard errors."),

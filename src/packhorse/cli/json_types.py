@@ -13,6 +13,7 @@ from packhorse.app.inspect.provenance import Provenance
 from packhorse.app.inspect.runs import Runs
 from packhorse.app.inspect.status import NoRuns, RunStatus, ScriptJobStatus
 from packhorse.app.inspect.summary import SummaryTable
+from packhorse.app.jobs.diagnose import Diagnosis
 from packhorse.app.jobs.jobs import JobList
 from packhorse.app.jobs.lint import LintReport
 from packhorse.app.jobs.queues import SiteQueues
@@ -42,6 +43,7 @@ JSON_TYPES: dict[str, tuple[type[Any], ...]] = {
     "get": (TransferredPath,),
     "runs": (Runs,),
     "logs": (Logs, JobLogs),
+    "diagnose": (Diagnosis,),
     "explain": (Explanation,),
     "collect": (CollectedTable,),
     "summary": (SummaryTable,),
