@@ -133,7 +133,11 @@ def test_what_has_ended_well_is_not_called_again(session: Session) -> None:
 
 
 def test_a_map_is_a_study_that_grows(session: Session) -> None:
-    text = NOTE + "f <- function(n, kind) { note(paste0(n, kind)); c(mean = mean(rnorm(n)), n2 = n * 2) }\n"
+    # The trial before a warm start would call the first task five times.
+    text = (
+        NOTE
+        + "ph_options(warm = FALSE)\nf <- function(n, kind) { note(paste0(n, kind)); c(mean = mean(rnorm(n)), n2 = n * 2) }\n"
+    )
     out, _ = session(
         text
         + "x <- ph_map(f, list(n = c(5L, 6L), kind = c('a', '1')), replicates = 2); write.csv(x, 'a.csv'); str(x$n)"

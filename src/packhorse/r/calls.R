@@ -7,7 +7,7 @@ KNOWN <- list(
   site = NULL, jobs = "--jobs", cpus = "--cores", memory = "--memory", time = "--time", gpus = "--gpus", partition = "--partition",
   account = "--account", qos = "--qos", area = "--area", job_time = "--job-time", max_jobs = "--max-jobs",
   max_core_hours = "--max-core-hours", modules = "--module", seed = NULL, chunk = NULL, export = NULL, packages = NULL, files = NULL,
-  folder = NULL, checks = NULL, detach = NULL, command = NULL
+  folder = NULL, checks = NULL, warm = NULL, detach = NULL, command = NULL
 )
 
 # Set what all calls use from now on, as in ph_options(site = "hec", time = "10 min"); NULL removes a setting.
@@ -20,6 +20,8 @@ KNOWN <- list(
 #   seed                 a whole number that fixes the streams of these three, in place of the state of R's generator
 #   export, packages, files    names of variables, packages and files that travel besides those that are found
 #   checks               commands that must succeed before any task starts
+#   warm                 FALSE: a new process of R for each task; TRUE: forks of one. NULL: ph_map as a study does, the
+#                        others FALSE, since the trial before a warm start calls what is in the first task five times
 #   folder               the folder of the studies (NULL: packhorse-calls)
 #   detach               TRUE: submit to the site and return; then ph_collect() returns the values
 #   command              the file of the command packhorse (NULL: it is looked for)
@@ -139,6 +141,8 @@ write_study <- function(folder, parameters, seed, replicates, set) {
   )
   if (!length(parameters)) study$parameters <- NULL
   if (!is.null(seed)) study$seed <- seed
+  if (folder$kind != "point" && is.null(set$warm)) set$warm <- FALSE
+  if (is.logical(set$warm)) study$warm <- set$warm
   if (length(set$checks)) study$checks <- as.list(set$checks)
   path <- file.path(folder$path, "study.yaml")
   text <- .packhorse$write_json(study)
