@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import statistics
 import sys
 import tempfile
 from collections.abc import Callable
@@ -152,10 +153,14 @@ def example(
 
 
 def show(name: str, times: Times, tasks: int) -> float:
-    """Print a rate and return it."""
+    """Print a rate and the processor time of a task; return the rate."""
     low, high = times.spread
     rate = tasks / times.median
-    print(f"{name:20} {rate:8,.1f} tasks/s  [{tasks / high:,.1f}, {tasks / low:,.1f}]  {times.median:.2f} s")
+    each = 1000 * statistics.median(times.processor) / tasks
+    print(
+        f"{name:20} {rate:8,.1f} tasks/s  [{tasks / high:,.1f}, {tasks / low:,.1f}]  {times.median:.2f} s"
+        f"  {each:.2f} ms of processor time a task"
+    )
     return rate
 
 

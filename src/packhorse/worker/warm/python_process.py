@@ -29,6 +29,10 @@ class WarmPython(WarmProcess):
     def __init__(self, command: Command, program: str, folder: str, variables: "Variables") -> None:
         """Start the interpreter; `folder` is where its file is written, `variables` are the tasks'."""
         WarmProcess.__init__(self, command, variables)
+        self.variables = dict(variables)
+        self.watched: "list[str]" = []  # files and folders of the environment
+        self.stamp: "list[str]" = []  # what they were when the interpreter began
+        self.prepared: "tuple[str, str] | None" = None  # path and stamp of the script that it has read
         path = os.path.join(os.path.realpath(folder), SERVER)
         if not os.path.exists(path):
             with open(path, "wb") as stream:
@@ -56,19 +60,44 @@ class WarmPython(WarmProcess):
         if self.command.kind == "script":
             folder = os.path.dirname(os.path.realpath(os.path.join(folder, self.command.name)))
         text = self._ask_to_load([folder] + list(modules), wanted)
-        return text.split("\n") if text else []
+        failed, self.watched, self.stamp = [part.split("\n") if part else [] for part in text.split("\0")]
+        return failed
 
     def start(self, command: Command, variables: "Variables", folder: str, *, learns: bool = False) -> int:
         """Start a task in a folder; return its process id, or raise Cold."""
-        fields = [os.fsencode(command.kind), os.fsencode(command.name), os.fsencode(folder)]
-        fields += [b"%d" % len(command.argv), b"%d" % len(command.interpreter)]
+        if [stamp(name) for name in self.watched] != self.stamp:
+            raise Cold("the environment has changed")
+        self._prepare(command, folder)
+        fields = [os.fsencode(folder), b"%d" % len(command.argv), b"%d" % len(command.interpreter)]
         fields += [os.fsencode(word) for word in command.argv]
-        fields += [name + b"=" + value for name, value in variables.items()]
+        if list(variables) == list(self.variables):
+            known = self.variables
+            fields.append(b"some")
+            fields += [name + b"=" + value for name, value in variables.items() if value != known[name]]
+        else:
+            fields.append(b"all")
+            fields += [name + b"=" + value for name, value in variables.items()]
         self._send((b"l" if learns else b"r") + b"\0".join(fields))
         kind, text = self._receive(FORK_SECONDS)
         if kind != "p":
-            raise Cold(text) if text else Ended(ENDED)
+            raise Cold(text) if kind == "c" else Ended(ENDED)
         return int(text)
+
+    def _prepare(self, command: Command, folder: str) -> None:
+        """Let the interpreter prepare for a command, unless it is prepared for just this one."""
+        path = os.path.join(folder, command.name)
+        state = ""
+        if command.kind == "script":
+            try:
+                state = "%s %d" % (stamp(path), os.stat(path).st_ctime_ns)
+            except OSError as error:
+                raise Cold("%s: %s" % (path, error.strerror)) from None
+        if self.prepared != (path, state):
+            self._send(b"s" + b"\0".join(os.fsencode(word) for word in (command.kind, command.name, folder)))
+            kind, text = self._receive(FORK_SECONDS)
+            if kind != "o":
+                raise Cold(text) if kind == "c" else Ended(ENDED)
+            self.prepared = path, state
 
     def wait(self, pid: int) -> "Ending":
         """Wait for a task; its process is a child of the interpreter, which tells how it ended."""
@@ -87,3 +116,12 @@ class WarmPython(WarmProcess):
                 except ChildProcessError:
                     raise Ended(ENDED + ", and its task with it") from None
                 return number, usage.ru_utime + usage.ru_stime, usage.ru_maxrss, None
+
+
+def stamp(name: str) -> str:
+    """Return what a file or folder is now, as the function of this name in python_server.py."""
+    try:
+        about = os.stat(name)
+    except OSError:
+        return "missing"
+    return "%d %d %d" % (about.st_mtime_ns, about.st_size, about.st_ino)
