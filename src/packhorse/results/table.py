@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import gc
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -142,8 +141,10 @@ def merge_results(
     if latest is not None and latest.own_seeds:
         shown, failures = _without_seeds(table), _without_seeds(failures)
     writers = (shown.write_parquet, shown.write_csv, failures.write_csv)
-    with ThreadPoolExecutor() as pool:  # each waits for the disk, and polars releases the GIL
-        list(pool.map(write_whole, files, writers))
+    for file, write in zip(
+        files, writers, strict=True
+    ):  # together they would take more memory, and hardly less time
+        write_whole(file, write)
     return MergeReport(
         table=table,
         tasks=fold.counts["OK"] - sum(map(len, (gathered.unreadable, gathered.empty, gathered.without))),

@@ -154,7 +154,9 @@ class FunctionServer(object):
         if not self._prepared(task):
             return None
         call = self._call(task)
-        stdout, stderr = _take_output(1, sys.stdout), _take_output(2, sys.stderr)
+        stdout = stderr = b""
+        if _has_printed():
+            stdout, stderr = _take_output(1, sys.stdout), _take_output(2, sys.stderr)
         if self.result_only and call.is_small() and attempt == 1 and not stdout and not stderr:
             if call.wall < SHORT:
                 self.reporter.add_call(task.index, task.seed, call)
@@ -271,6 +273,17 @@ def _forget_temporary_folder() -> None:
         getattr(module.current_process(), "_config", {}).pop("tempdir", None)
 
 
+def _has_printed() -> bool:
+    """Return whether the task has printed, or has closed its outputs."""
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        # Cheaper than fstat, and done for every task.
+        return os.lseek(1, 0, os.SEEK_END) > 0 or os.lseek(2, 0, os.SEEK_END) > 0
+    except (OSError, ValueError, AttributeError):
+        return True
+
+
 def _take_output(descriptor: int, stream: "Any") -> bytes:
     """Return what a task printed, and empty its file."""
     try:
@@ -278,7 +291,7 @@ def _take_output(descriptor: int, stream: "Any") -> bytes:
     except (OSError, ValueError, AttributeError):
         pass
     try:
-        size = os.lseek(descriptor, 0, os.SEEK_END)  # cheaper than fstat, and done for every task
+        size = os.lseek(descriptor, 0, os.SEEK_END)
     except OSError:
         return b""  # the task has closed it, or put a pipe in its place
     if not size:
