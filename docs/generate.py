@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from packhorse import task
 from packhorse.cli.commands import COMMANDS, packhorse
 from packhorse.cli.json_schemas import json_schema
 from packhorse.cli.json_types import JSON_TYPES
+from packhorse.diagnose.kinds import KINDS
 from packhorse.lint.check import RULES
 from packhorse.model import errors
 from packhorse.sites.keys import SITE
@@ -105,6 +107,7 @@ def pages() -> dict[str, str]:
         "environment.md": "\n".join(environment_page()) + "\n",
         "json.md": "\n".join(json_page()) + "\n",
         "lint.md": "\n".join(lint_page()) + "\n",
+        "diagnose.md": "\n".join(diagnose_page()) + "\n",
     }
 
 
@@ -113,7 +116,7 @@ def head(title: str, *about: str) -> list[str]:
     return [MADE, f"# {title}", "", *about, ""]
 
 
-# --- The rules of lint ---
+# --- The rules of lint, the kinds of causes ---
 
 
 def lint_page() -> Iterator[str]:
@@ -131,6 +134,26 @@ def lint_page() -> Iterator[str]:
         yield f"| [{rule.id}](#{rule.id.lower()}) | {severity} | {rule.reason} | {fix} |"
     for rule in rules:
         yield from ("", f"## {rule.id}", "", f"**{rule.reason}** ({rule.severity})", "", rule.page)
+
+
+def diagnose_page() -> Iterator[str]:
+    """Yield every kind of cause that diagnose knows."""
+    yield from head(
+        "Causes of failures",
+        "What `packhorse diagnose` finds. [How to use it](../how-to/diagnose.md).",
+    )
+    yield from ("| kind | cause | what to do | sure |", "|---|---|---|---|")
+    for kind in KINDS:
+        cells = [
+            re.sub(
+                r"(?<=\w)\{\w+\}|\{(\w+)\}", lambda found: f" {found[1].upper()}" if found[1] else "", text
+            )
+            .replace("  ", " ")
+            .strip()
+            .replace("|", "\\|")
+            for text in (kind.sentence, kind.remedy.replace("{{{name}:-}}", "{VAR:-}"))
+        ]
+        yield f"| {kind.id} | {cells[0]} | {cells[1]} | {kind.sure} |"
 
 
 # --- The command line ---
@@ -327,6 +350,9 @@ def json_page() -> Iterator[str]:
 def json_type(name: str, part: dict[str, Any]) -> Iterator[str]:
     """Yield the keys of one type as a table."""
     about = " ".join(part.get("description", "").split("\n\n")[0].split())
+    if "enum" in part:
+        yield from ("", f"### {name}", "", f"{about} One of {json_kind(part)}.")
+        return
     yield from ("", f"### {name}", "", about, "", "| key | type | meaning |", "|---|---|---|")
     for key, member in part["properties"].items():
         absent = "" if key in part.get("required", ()) or "default" in member else "?"

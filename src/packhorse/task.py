@@ -141,6 +141,15 @@ class _Module(types.ModuleType):
     scratch = property(lambda _: _task().scratch())
     checkpoint = property(lambda _: _task().checkpoint())
 
+    def __call__(self, function: "Any" = None, **resources: "Any") -> "Any":
+        """Decorate a function with the resources of one call: `@packhorse.task(cores=4, memory="2 GB")`."""
+
+        def decorate(function: "Any") -> "Any":
+            function.packhorse_resources = resources
+            return function
+
+        return decorate if function is None else decorate(function)
+
 
 sys.modules[__name__].__class__ = _Module
 

@@ -32,7 +32,7 @@ OTHER_NAMES = {"try": "try_task"}
 START_UP = "start-up: a run on this machine needs no code about sites"
 FROM_PYTHON = "start-up: a script that imports packhorse loads only what it calls"
 ALLOWED: dict[str, tuple[int, str]] = {
-    "__init__.py": (2, "start-up: `import packhorse` in a task loads only what the task uses"),
+    "__init__.py": (3, "start-up: `import packhorse` in a task loads only what the task uses"),
     "api/job_script.py": (2, FROM_PYTHON),
     "api/run.py": (9, FROM_PYTHON),
     "api/study.py": (2, FROM_PYTHON),
@@ -57,6 +57,10 @@ ALLOWED: dict[str, tuple[int, str]] = {
     "remote/transport.py": (6, START_UP),
     "task.py": (2, "start-up: only a script with arrays, data frames or inputs needs these modules"),
     "worker/__main__.py": (7, "start-up: each command of the worker loads only its own part"),
+    "worker/calls.py": (
+        1,
+        "optional: only a result that pickle refuses needs cloudpickle, which the run brings along",
+    ),
     "worker/results/judgement.py": (4, "start-up: csv and gzip would add 3 ms to the start of every slot"),
     "worker/results/result.py": (1, "start-up: ast would add 3 ms to the start of every slot"),
     "worker/tasks/restore.py": (1, "start-up: a large file is hardly ever unpacked once more"),
@@ -65,6 +69,7 @@ ALLOWED: dict[str, tuple[int, str]] = {
 # Libraries that take longer to import than the rest of a command, and the modules of ours that import them at the top.
 HEAVY = {
     "h5py",
+    "matplotlib",
     "numpy",
     "openpyxl",
     "pandas",
@@ -75,6 +80,7 @@ HEAVY = {
     "rich",
     "ruamel",
     "scipy",
+    "sympy",
     "tree_sitter",
     "tree_sitter_bash",
     "xarray",

@@ -73,6 +73,12 @@ def test_the_request_fits_with_some_to_spare(tmp_path):
     assert fits == Resources(cpus=1, memory=128, time=180, expected=100.0, gpus=1)
 
 
+def test_short_tasks_do_not_lower_the_cores(tmp_path):
+    records = [attempt(index, wall=9.9, cpu=1.0) for index in range(2)]
+    write_journal(tmp_path, SPACE, records, started=1000.0, slots=1, at=1100.0)
+    assert request(tmp_path, Resources(cpus=4), cpus=4).cpus == 4
+
+
 @pytest.mark.parametrize(("cpu", "cpus"), [(0.0, 1), (10.9, 1), (12.0, 2), (20.5, 2), (38.0, 4)])
 def test_cores_are_what_a_task_keeps_busy(tmp_path, cpu, cpus):
     write_journal(tmp_path, SPACE, [attempt(0, cpu=cpu)])

@@ -245,6 +245,22 @@ def test_templates_keep_their_places_each_in_one_argument() -> None:
     assert fill_command(argv, filling) == SLURM.submit_argv("s", ["3", "39", "0"], written)
 
 
+def test_nodes_that_the_user_excludes_stay_excluded() -> None:
+    for options, expected in [
+        (("--exclude=n1,n[5-6]", "-C fast"), ["--exclude=n1,n[5-6],{exclude}"]),
+        (("-x n1", "--exclusive"), ["--exclude=n1,{exclude}"]),
+        (("--exclude=./bad-nodes.txt",), []),
+        ((), ["--exclude={exclude}"]),
+    ]:
+        argv = SLURM.submit_template(replace(FULL, options=options, exclude=("{exclude}",)))
+        assert [word for word in argv if word.startswith("--exclude")] == expected
+    # Where no node is bad, the option is left out, and the head of the script counts.
+    filling = placeholders("s", 3, FULL.token, elements=40, exclude=[])
+    assert not any(
+        "exclude" in word for word in fill_command(["sbatch", "--exclude=n1,{exclude}", "s"], filling)
+    )
+
+
 def test_the_template_of_what_follows_a_wave_is_no_array() -> None:
     follow = Request(name="x", token="{token}", after="{job}", output="/r/continue-{wave}.out")
     assert SLURM.submit_template(follow, after=True) == [

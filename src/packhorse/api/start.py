@@ -29,7 +29,7 @@ def start(
 
     Raises the error of the command's exit code unless `check` is false, UsageError for options that need a site.
     """
-    _refuse_inside_task()
+    refuse_inside_task()
     reporter = TerminalReporter() if progress else QuietReporter()
     if place.get("site") in (None, "local"):
         site_only = sorted(place.keys() - {"site"}) or ["detach"] * detach
@@ -50,7 +50,8 @@ def start(
     return outcome
 
 
-def _refuse_inside_task() -> None:
+def refuse_inside_task() -> None:
+    """Raise RunError inside a task, which would start the run that it belongs to."""
     if "PACKHORSE_RUN" in os.environ:
         message = "a run was started inside a task, which imported the script that starts the run"
         raise RunError(message, 'write if __name__ == "__main__": above the line that calls .run()')

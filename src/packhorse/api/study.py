@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
+from packhorse.api.calls.resources import resources_of, study_resources
 from packhorse.api.run import Run, latest_run
 from packhorse.api.start import start
 from packhorse.execution.run_model import RunOptions
@@ -15,6 +16,7 @@ from packhorse.model.json_output import builtins
 from packhorse.model.space import ParameterSpace
 from packhorse.project.main_module import importable_name
 from packhorse.project.source import Source, from_keywords
+from packhorse.text.amounts import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,6 +44,8 @@ class Study:
         file = _calling_file()
         place = Path(folder) if folder is not None else file.parent if file else Path.cwd()
         name = importable_name(function) if callable(function) else function
+        if resources_of(function):
+            keys["resources"] = study_resources(resources_of(function), keys.get("resources"))
         self._keywords = {"function": name, **keys}
         self._place, self._file = place, file
         self.site = site
@@ -79,7 +83,8 @@ class Study:
     def __repr__(self) -> str:
         from packhorse.app.studies.plan import product
 
-        return f"Study {self.name}: {self.space.size:,} tasks = {product(self.space)}"
+        follows = product(self.space)
+        return f"Study {self.name}: {counted(self.space.size, 'task')}{f' = {follows}' if follows else ''}"
 
     def _repr_html_(self) -> str:
         from packhorse.api.html import study_html

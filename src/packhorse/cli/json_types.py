@@ -13,6 +13,7 @@ from packhorse.app.inspect.provenance import Provenance
 from packhorse.app.inspect.runs import Runs
 from packhorse.app.inspect.status import NoRuns, RunStatus, ScriptJobStatus
 from packhorse.app.inspect.summary import SummaryTable
+from packhorse.app.jobs.diagnose import Diagnosis
 from packhorse.app.jobs.jobs import JobList
 from packhorse.app.jobs.lint import LintReport
 from packhorse.app.jobs.queues import SiteQueues
@@ -30,6 +31,7 @@ from packhorse.app.sites.probe import ProbeReport
 from packhorse.app.sites.put import TransferredPath, Uploads
 from packhorse.app.sites.show import SiteDescription
 from packhorse.app.sites.sites import SiteList
+from packhorse.app.studies.check import CheckReport
 from packhorse.app.studies.plan import StudyPlan
 
 # By the words of the command. A command that prints one of several objects names them in their `format`.
@@ -42,9 +44,11 @@ JSON_TYPES: dict[str, tuple[type[Any], ...]] = {
     "get": (TransferredPath,),
     "runs": (Runs,),
     "logs": (Logs, JobLogs),
+    "diagnose": (Diagnosis,),
     "explain": (Explanation,),
     "collect": (CollectedTable,),
     "summary": (SummaryTable,),
+    "check": (CheckReport,),
     "efficiency": (EfficiencyReport,),
     "retry": (RunResult, DetachedRun),
     "rerun": (Rerun,),

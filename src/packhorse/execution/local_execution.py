@@ -151,7 +151,7 @@ def run_worker(
         slots=slots,
         lock=lock,
         scratch=copies_parent((run.path / work["snapshot"]).stat().st_size * (slots + 1)),
-        seconds=seconds,
+        options=("--seconds", str(seconds), "--margin", "0") if seconds else (),
     )
     output = OutputTail(reporter) if work["tee"] else None
     watched = WatchedWorker(worker, run, plan, reporter, output)

@@ -29,6 +29,7 @@ from packhorse.rundir.files import write_file
 from packhorse.rundir.worker_archive import keep_archive, task_library
 from packhorse.snapshot.snapshot import pack
 from packhorse.study.parse import default_name
+from packhorse.worker import calls
 
 
 class RunContext(Struct, frozen=True, kw_only=True):
@@ -121,7 +122,9 @@ def write_run_files(context: RunContext, identity: Identity) -> None:
     write_file(run.path / "study.json", msgspec.json.encode(replace(source.study, factors=())))
     run.write_space(context.space)
     keep_archive(run.path / "worker.pyz")
-    for name, text in task_library().items():
+    pickles = source.study.function.startswith(f"{calls.MODULE}:")
+    for name, text in task_library(pickles=pickles).items():
+        (run.path / "library" / name).parent.mkdir(exist_ok=True)
         write_file(run.path / "library" / name, text)
     if not context.snapshot_path(identity).exists():
         pack([*prepared.files, *prepared.marks], context.snapshot_path(identity))

@@ -163,7 +163,7 @@ class SiteExecution:
         sent = Submitter(self.store, self.queue, self.reporter, extra_waves=extra_waves).submit(intent)
         if not sent.job:
             self.reporter.warn("Submission not confirmed; run this command again to check.")
-        self.reporter.say(f"submitted {sent.job or 'a job'}: {proposal.sentence()}")
+        self.reporter.say(f"submitted {f'job {sent.job}' if sent.job else 'a job'}: {proposal.sentence()}")
         return sent
 
     def _intent(self, wave: int, proposal: Proposal) -> Submission:

@@ -15,6 +15,7 @@ class Plan(Struct, frozen=True, kw_only=True):
     OK no longer counts, since the result cannot be read. `same_code` are older snapshots that differ from `code` only
     in files that no finished task has used. `first` is the first wave whose records count: a fresh
     start supersedes all waves before it. `follows` is the wave before, in a plan that the continuation made.
+    `open` is the digest of the space of this wave's journals, where tasks join the wave while it runs; `space` then grows.
     """
 
     format: str = "packhorse-plan"
@@ -35,6 +36,7 @@ class Plan(Struct, frozen=True, kw_only=True):
     refused: int = 0
     first: int = 1
     follows: int = 0
+    open: str = ""
     unchecked: bool = False
     own_seeds: bool = False  # whether the script sets its own seeds, so that the table has none
     created: str = ""

@@ -19,6 +19,7 @@ MEMORY_MARGIN = 1.2  # times the largest peak: peaks differ a little between run
 TIME_MARGIN = 1.5  # times the longest task: nodes differ more than peaks do
 GROWTH = 2  # times the request, where it was too small and the true need is unknown
 SPARE_CORES = 0.1  # cores of a task above a whole number that do not justify one more core
+JUDGED_SECONDS = 10.0  # a shorter task is mostly the start of its program, which keeps one core busy
 MEMORY_STEP = 16  # MiB
 TIME_STEP = 60
 
@@ -70,6 +71,11 @@ class WaveUse(Struct, frozen=True, kw_only=True):
     killed: int | None = (
         None  # MiB of a task in a job that the scheduler killed for its memory; None: no such job
     )
+
+    @property
+    def is_short(self) -> bool:
+        """Whether its tasks were too short to show how many cores they use."""
+        return self.used.ok_wall < JUDGED_SECONDS * self.used.ok
 
     @property
     def cpu_share(self) -> float | None:
@@ -149,11 +155,14 @@ def fitting_request(waves: Sequence[WaveUse], asked: Resources) -> Resources | N
     busy = max(
         (wave.used.ok_cpu / wave.used.ok_wall for wave in waves if wave.used.ok_wall > 0), default=None
     )
+    needed = None if busy is None else max(1, math.ceil(busy - SPARE_CORES))
+    if needed is not None and needed < asked.cpus and all(wave.is_short for wave in waves):
+        needed = None
     ok = sum(wave.used.ok for wave in waves)
     ok_wall = math.fsum(wave.used.ok_wall for wave in waves)
     return replace(
         asked,
-        cpus=asked.cpus if busy is None else max(1, math.ceil(busy - SPARE_CORES)),
+        cpus=asked.cpus if needed is None else needed,
         memory=_memory(waves, asked.memory),
         time=_time(waves),
         expected=float(f"{ok_wall / ok:.2g}") if ok_wall > 0 else asked.expected,

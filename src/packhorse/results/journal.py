@@ -78,6 +78,7 @@ class Record(Struct, kw_only=True, gc=False):
     artifacts: Any = None
     start: str = "cold"
     partial: bool | None = None
+    raised: dict[str, str] | None = None  # of a call: the exception as a pickle in base64, and its traceback
 
 
 class _Stopped(Struct, gc=False):

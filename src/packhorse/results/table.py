@@ -140,10 +140,9 @@ def merge_results(
     shown, failures = table, _failures(space, fold, gathered)
     if latest is not None and latest.own_seeds:
         shown, failures = _without_seeds(table), _without_seeds(failures)
-    writers = (shown.write_parquet, shown.write_csv, failures.write_csv)
-    for file, write in zip(
-        files, writers, strict=True
-    ):  # together they would take more memory, and hardly less time
+    writers: tuple[Callable[[Any], Any], ...] = (shown.write_parquet, shown.write_csv, failures.write_csv)
+    # One after another: together they would take more memory, and hardly less time.
+    for file, write in zip(files, writers, strict=True):
         write_whole(file, write)
     return MergeReport(
         table=table,

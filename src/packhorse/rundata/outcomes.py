@@ -36,7 +36,7 @@ def read_outcomes(
     digest = space.digest
     retries, older = [], set()
     for plan in run.plans():
-        older.add(plan.space)
+        older |= {plan.space, plan.open} - {""}
         if plan.kind == "retry":
             retries.append(Retry(plan.wave, plan.space, planned_ranges(plan), plan.unreadable))
     carry = {}

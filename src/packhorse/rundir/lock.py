@@ -63,6 +63,11 @@ class RunLock:
             message, f"packhorse status {self.path.parent}, or packhorse cancel {self.path.parent}"
         )
 
+    def name_process(self, process: int) -> None:
+        """Write another process into the lock: the one that `packhorse cancel` ends."""
+        os.ftruncate(self.descriptor, 0)
+        os.pwrite(self.descriptor, f"{process}\n".encode(), 0)
+
     def __exit__(self, *_: object) -> None:
         os.close(self.descriptor)
 

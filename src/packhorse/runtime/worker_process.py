@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,10 @@ STOP_SECONDS = 30.0  # for a worker to end its tasks after SIGTERM
 
 
 class WorkerProcess:
-    """A worker process of this machine, attached to us: it stops when this process ends."""
+    """A worker process of this machine, attached to us: it stops when this process ends.
+
+    With the option `--stream`, it runs the tasks that `send` names, and waits for more.
+    """
 
     def __init__(
         self,
@@ -27,12 +30,10 @@ class WorkerProcess:
         slots: int,
         lock: int,
         scratch: Path,
-        seconds: float = 0.0,
+        options: Sequence[str] = (),
     ) -> None:
         argv = [sys.executable, "-S", "-E", str(directory / "worker.pyz"), "work", str(work_file)]
-        argv += ["--slots", str(slots), "--scratch", str(scratch), "--attached"]
-        if seconds:
-            argv += ["--seconds", str(seconds), "--margin", "0"]
+        argv += ["--slots", str(slots), "--scratch", str(scratch), "--attached", *options]
         self.log = (directory / "logs" / "worker.log").open("ab")
         self.process = subprocess.Popen(
             argv,
@@ -57,6 +58,15 @@ class WorkerProcess:
                 yield msgspec.json.decode(row)
             except msgspec.MsgspecError:
                 continue
+
+    def send(self, message: dict[str, Any]) -> None:
+        """Send a line to a worker that reads its tasks from us; nothing where it has died."""
+        assert self.process.stdin is not None
+        try:
+            self.process.stdin.write(msgspec.json.encode(message) + b"\n")
+            self.process.stdin.flush()
+        except OSError:
+            pass  # `alive` tells
 
     def alive(self) -> bool:
         """Return whether the process is running."""

@@ -53,6 +53,7 @@ def _parser() -> argparse.ArgumentParser:
         help="the wave before this one, if this one was queued before it was planned",
     )
     work.add_argument("--attached", action="store_true", help="stop when standard input closes")
+    work.add_argument("--stream", action="store_true", help="read the tasks to run from standard input")
     more = verbs.add_parser("continue", help="submit another wave for the unfinished tasks of a wave")
     more.add_argument("run")
     more.add_argument("wave", type=int)

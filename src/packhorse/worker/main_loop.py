@@ -8,7 +8,7 @@ import signal
 import sys
 import time
 
-from packhorse.worker import process
+from packhorse.worker import calls, process
 from packhorse.worker.amounts import counted
 from packhorse.worker.deadline import Deadline
 from packhorse.worker.disk import Disk, StillFull
@@ -22,7 +22,7 @@ from packhorse.worker.slots.machine_limits import usable_slots
 from packhorse.worker.slots.reporter import log_text
 from packhorse.worker.slots.slot import Slot
 from packhorse.worker.slots.unfinished import take_unfinished, write_unfinished
-from packhorse.worker.supply import Supply
+from packhorse.worker.supply import StreamSupply, Supply
 from packhorse.worker.tasks.linked_data import LinkedData, input_states
 from packhorse.worker.tasks.read_files import ReadFiles
 from packhorse.worker.tasks.slot_folders import make_image, must_share, require_free_space, scratch_parent
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from packhorse.worker.journal import Entry
+    from packhorse.worker.work_file import Work
 
 STOP_SECONDS = 8.0  # for slots to end their tasks, longer than a launcher waits after SIGTERM
 HURRY_SECONDS = 1.5  # the same in a job that got a signal: a scheduler may kill it after 3 s
@@ -61,6 +62,11 @@ FAILING, BROKEN, FULL, ERROR = "failing", "broken", "full", "error"
 WAKE, PARENT = "wake", "parent"  # what a selector watches beside slots: the signal pipe and standard input
 
 
+def _makes_calls(work: "Work") -> bool:
+    function = work["function"] or {}
+    return function.get("module") == calls.MODULE
+
+
 class Worker(object):
     """One worker of one wave."""
 
@@ -78,7 +84,10 @@ class Worker(object):
         self.name = journal_name(self.work["wave"], options.element, options.restart)
         self.deadline = Deadline(options.seconds, options.margin)
         leases = Leases(os.path.join(self.folder, "leases"), self.positions.total, self.name)
-        self.supply = Supply(leases, self.positions, self.deadline, options.elements)
+        # A worker of calls gets its tasks from the process that started it, as they are made.
+        self.stream = StreamSupply() if options.stream else None
+        self.leased = Supply(leases, self.positions, self.deadline, options.elements)
+        self.supply: "Supply | StreamSupply" = self.stream or self.leased
         self.scratch = ""
         self.data: "LinkedData | None" = None
         self.private: "PrivateFolder | None" = None
@@ -89,7 +98,8 @@ class Worker(object):
         self.records: "list[Entry]" = []
         self.done = 0
         self.pace = 1.0
-        self.first: "list[Any]" = []  # (outcome, exit, signal, cause) of the first tasks
+        # (outcome, exit, signal, cause) of the first tasks; those of calls have nothing in common
+        self.first: "list[Any]" = [None] * PROBE_TASKS if _makes_calls(self.work) else []
         self.stopping = ""  # why the loop must end
         self.ending = False
         self.looking = False  # whether the first slot, which watches its first task, has yet to begin
@@ -109,6 +119,8 @@ class Worker(object):
         header = journal_header(self.work, self.options.element, self.options.restart)
         header.update(slots=slots, deadline=self.deadline.unix)
         self.journal = Journal(self.work["directory"], self.name, header)
+        if self.stream:
+            self.report({"journal": self.name})
         if note:
             self.journal.write_event({"note": note})
         end = ERROR  # also if a fault of our own ends it
@@ -131,6 +143,8 @@ class Worker(object):
     def _has_work(self) -> bool:
         """Return whether this wave is ours and has tasks left; a worker without work leaves no file."""
         options = self.options
+        if self.stream:
+            return True
         if options.owner:
             unwanted = self._unwanted()
             if unwanted:
@@ -143,9 +157,9 @@ class Worker(object):
                 return False
             if self._is_avoided():
                 return False
-        self.supply.leases.refresh()
+        self.leased.leases.refresh()
         if options.restart or options.owner:  # not every scheduler tells a job that it was started before
-            self.supply.inherit(os.path.join(self.work["directory"], "journal"))
+            self.leased.inherit(os.path.join(self.work["directory"], "journal"))
         if not self.supply.remaining():
             self.report({"end": DONE, "totals": self.totals})
             return False
@@ -193,7 +207,7 @@ class Worker(object):
         number, note = self.options.slots, ""
         if number is None or self.options.owner:  # on their own machine, users may request what they like
             number, note = usable_slots(number, self.work["cpus"], self.work["memory"])
-        return min(number, self.positions.total), note
+        return number if self.stream else min(number, self.positions.total), note
 
     def _start_slots(self, number: int) -> None:
         """Make the folders of the slots and start them."""
@@ -330,7 +344,7 @@ class Worker(object):
         while not self.stopping:
             if self.disk.since is None:
                 self._feed_all()
-                if not self.supply.remaining() and not any(slot.queue for slot in self.slots):
+                if self._is_done():
                     return
             else:
                 self._wait_for_space()
@@ -338,6 +352,12 @@ class Worker(object):
             self._select_once()
             self._flush()
             self._check_wanted()
+
+    def _is_done(self) -> bool:
+        """Return whether no task is left, and none will come."""
+        if self.supply.remaining() or any(slot.queue for slot in self.slots):
+            return False
+        return self.stream is None or self.stream.ended or self.supply.closed
 
     def _feed_all(self) -> None:
         """Give every slot tasks, as long as they can end before the deadline as far as is known."""
@@ -357,8 +377,11 @@ class Worker(object):
         now = time.monotonic()
         for key, _ in self.selector.select(0.2):
             if key.data == PARENT:
-                if not os.read(key.fd, 1024):
+                data = os.read(key.fd, 1 << 16)
+                if not data:
                     self.stopping = STOPPED
+                elif self.stream:
+                    self.stream.receive(data)
             elif key.data == WAKE:
                 os.read(key.fd, 1024)
             else:
@@ -536,3 +559,5 @@ class Worker(object):
             records, self.records = self.records, []
             if not self.journal.write(records, self.totals):
                 self.disk.begin_wait("the journal could not be written")
+            elif self.stream:
+                self.report({"wrote": self.done})

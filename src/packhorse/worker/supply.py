@@ -1,5 +1,6 @@
 """The tasks that a worker has claimed and not yet given to a slot."""
 
+import json
 import os
 
 from packhorse.worker.leases import LEASE_SECONDS, lease_size
@@ -58,20 +59,61 @@ class Supply(object):
             size_of_lease = lease_size(left, total, self.elements, fitting)
             for a, b in self.leases.claim(size_of_lease if pace is not None else slots):
                 self.todo.extend(self.positions.indices(a, b))
-        taken = []
-        while self.todo and size > 0:
-            a, b = self.todo[0]
-            n = min(size, b - a)
-            taken.append([a, a + n])
-            size -= n
-            if a + n == b:
-                self.todo.pop(0)
-            else:
-                self.todo[0] = [a + n, b]
-        return taken
+        return _first(self.todo, size)
 
     def close(self) -> None:
         """Begin no further task, and return what we claimed to other workers."""
         self.closed = True
         left, self.todo = self.todo, []
         self.leases.give_back(self.positions.positions_of(left))
+
+
+class StreamSupply(object):
+    """Index ranges that the parent process sends, one JSON object a line: `{"run": [[0, 5]]}`, or `{"end": true}`."""
+
+    def __init__(self) -> None:
+        self.todo: "Ranges" = []
+        self.closed = False
+        self.ended = False  # the parent sends no more
+        self.text = b""
+
+    def receive(self, data: bytes) -> None:
+        """Add the ranges of complete lines."""
+        rows = (self.text + data).split(b"\n")
+        self.text = rows.pop()
+        for row in rows:
+            content = json.loads(row.decode("ascii"))
+            self.todo.extend(content.get("run", []))
+            self.ended = self.ended or bool(content.get("end"))
+
+    def remaining(self) -> int:
+        """Return how many tasks wait for a slot."""
+        return 0 if self.closed else count(self.todo)
+
+    def put_back(self, ranges: "Ranges") -> None:
+        """Put tasks first that a slot was given and did not finish."""
+        self.todo[0:0] = ranges
+
+    def take(self, size: int, pace: "float | None", slots: int) -> "Ranges":
+        """Return index ranges of up to `size` tasks."""
+        return [] if self.closed else _first(self.todo, size)
+
+    def close(self) -> None:
+        """Begin no further task."""
+        self.closed = True
+        self.todo = []
+
+
+def _first(todo: "Ranges", size: int) -> "Ranges":
+    """Take index ranges of up to `size` tasks off the front of a list."""
+    taken = []
+    while todo and size > 0:
+        a, b = todo[0]
+        n = min(size, b - a)
+        taken.append([a, a + n])
+        size -= n
+        if a + n == b:
+            todo.pop(0)
+        else:
+            todo[0] = [a + n, b]
+    return taken

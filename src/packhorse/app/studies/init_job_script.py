@@ -13,6 +13,8 @@ from packhorse.schedulers.slurm.header import read_header as read_slurm
 from packhorse.study.discover.cores.use import CoreUse
 from packhorse.study.discover.discovered import Discovered
 from packhorse.study.discover.draft import discover
+from packhorse.study.discover.files.python import TABLES
+from packhorse.study.discover.files.template import known_format
 from packhorse.study.discover.job_script import (
     SUFFIXES,
     JobRequest,
@@ -24,7 +26,7 @@ from packhorse.study.discover.job_script import (
     script_calls,
     submit_folder_change,
 )
-from packhorse.study.discover.script import Parameter
+from packhorse.study.discover.script import ARRAYS, Parameter, WrittenFile
 
 PLACES = (".", "jobs", "job", "scripts", "slurm", "pbs", "submit", "hpc", "cluster", "..")  # of job scripts
 MOST_SCRIPTS, LARGEST = 200, 100_000  # files in one folder, and bytes
@@ -119,9 +121,8 @@ def _with_called(found: Discovered, source: str, script: Path, folder: Path) -> 
     index = found.facts.index
     named = _parameter_at(inner, calls[0], position) if position is not None and index else ""
     index = named or inner.facts.index or index
-    # Of the script's own parameters, the study of its job script has the index alone.
-    other = re.compile(rf"\{{(?!{re.escape(index)}[:}}])[^{{}}]*\}}" if index else r"\{[^{}]*\}")
-    inside = tuple(replace(file, path=other.sub("*", file.path)) for file in inner.facts.files)
+    given = _given(inner, calls[0], index)
+    inside = tuple(_as_called(file, given, index) for file in inner.facts.files)
     facts = replace(
         found.facts,
         files=found.facts.files or inside,
@@ -140,3 +141,37 @@ def _with_called(found: Discovered, source: str, script: Path, folder: Path) -> 
         notes=tuple(notes),
         called=path.name,
     )
+
+
+def _given(found: Discovered, call: ScriptCall, index: str) -> dict[str, str]:
+    """Return what a call gives to the parameters of a script, as templates: {index} for the number of the element."""
+    plain = [p.name for p in found.facts.parameters if not p.flag]
+    flags = {p.flag: p.name for p in found.facts.parameters if p.flag}
+    given: dict[str, str] = {}
+    words = iter(call.arguments)
+    for word in words:
+        flag, equals, value = word.partition("=")
+        if flag in flags:
+            given[flags[flag]] = value if equals else next(words, "")
+        elif plain and not word.startswith("-"):
+            given[plain.pop(0)] = word
+    number = re.compile(rf"\$(?:{'|'.join(ARRAYS)})\b|\$\{{(?:{'|'.join(ARRAYS)})\}}")
+    texts = {name: number.sub("{" + index + "}" if index else "*", word) for name, word in given.items()}
+    return {name: re.sub(r"\$\w+|\$\{[^}]*\}|\$\([^)]*\)|`[^`]*`", "*", text) for name, text in texts.items()}
+
+
+def _as_called(file: WrittenFile, given: dict[str, str], index: str) -> WrittenFile:
+    """Return a file of a script with the name that it has in a call.
+
+    Of the script's own parameters, the study of its job script has the index alone.
+    """
+
+    def fill(match: re.Match[str]) -> str:
+        name = match[1].partition(":")[0]
+        return match[0] if name == index else given.get(name, "*")
+
+    path = re.sub(r"\{([^{}]*)\}", fill, file.path)
+    if path == file.path or not known_format(path):
+        return replace(file, path=path)
+    header = file.header if known_format(path) in TABLES else ()
+    return replace(file, path=path, format="", header=header)

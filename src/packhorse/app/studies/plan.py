@@ -136,9 +136,9 @@ def _with_progress(plan: StudyPlan, run: RunDirectory, source: Source, prepared:
 
 
 def product(space: ParameterSpace) -> str:
-    """Return the size of a space as a product, such as `n (3) x replicates (100)`."""
+    """Return the size of a space as a product, such as `n (3) x replicates (100)`; empty for a single task."""
     parts = [f"{'+'.join(axis.names)} ({axis.count:,})" for axis in space.arithmetic.axes if axis.count != 1]
-    if space.replicates > 1 or not parts:
+    if space.replicates > 1:
         parts.append(f"replicates ({space.replicates:,})")
     return " x ".join(parts)
 

@@ -63,11 +63,12 @@ def try_task(study: str, task: int | None, where: Sequence[str]) -> tuple[int, l
 
 
 def _lines(trial: Trial, index: int, space: ParameterSpace) -> list[str]:
-    named = ", ".join(f"{name}={text[:SHOWN_VALUE]}" for name, text in space.texts(index).items())
+    values = ", ".join(f"{name}={text[:SHOWN_VALUE]}" for name, text in space.texts(index).items())
+    task = f"task {index} ({values})" if values else f"task {index}"
     if trial.status:
         how = f"signal {-trial.status}" if trial.status < 0 else f"exit status {trial.status}"
-        return [f"task {index} ({named}) ended with {how}"]
-    rows = [f"task {index} ({named}) " + (f"has no result: {trial.cause}" if trial.cause else "succeeded")]
+        return [f"{task} ended with {how}"]
+    rows = [f"{task} " + (f"has no result: {trial.cause}" if trial.cause else "succeeded")]
     if trial.result is not None:
         name, content = trial.result
         shown = content[:SHOWN].decode("utf-8", "replace")

@@ -47,6 +47,8 @@ def _lines(found: Efficiency) -> Iterator[str]:
 def _cores(wave: WaveUse) -> str:
     requested = counted(wave.given.cpus, "core") + " per task"
     mean = f"a task used {wave.used.cpu / wave.used.wall:.2g}" if wave.used.wall else "no time was measured"
+    if wave.used.wall and wave.given.cpus > 1 and wave.is_short:
+        mean += ", and was too short to judge that by"
     if wave.cpu_share is None or wave.busy_share is None:
         return f"requested {requested}; {mean}"
     shares = f"computing {wave.cpu_share:.0%} of the time held, with a task {wave.busy_share:.0%}"

@@ -53,7 +53,8 @@ def plan_command(
 def plan_lines(plan: StudyPlan, study: str, where: tuple[str, ...], *, verbose: bool) -> Iterator[str]:
     """Yield what a study would run as lines: the tasks, where, the hours, what to type next, and what to know first."""
     done = f"; {number(plan.finished)} done, {number(plan.failed)} failed, {number(plan.missing)} to run"
-    yield f"{plan.name}: {tasks(plan.tasks)} = {plan.product}{done if plan.finished or plan.failed else ''}"
+    follows = f" = {plan.product}" if plan.product else ""
+    yield f"{plan.name}: {tasks(plan.tasks)}{follows}{done if plan.finished or plan.failed else ''}"
     if where or verbose:
         yield from (f"  task {index}: {argv}" for index, argv in plan.examples)
     if where and not plan.examples:

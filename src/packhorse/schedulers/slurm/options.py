@@ -6,6 +6,7 @@ import re
 
 from packhorse.model.job import HeadOptions, Request, Wait
 from packhorse.schedulers.slurm.fields import written_array, written_time
+from packhorse.schedulers.slurm.user_options import excluded
 
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f|]")
 _PLAIN = re.compile(r"[\w@%+=:,./\[\]-]*", re.ASCII)
@@ -99,9 +100,20 @@ def _variable(request: Request, last: str) -> dict[str, str | None]:
         "--array=": f"0-{last}{_throttle(request)}" if last else None,
         "--comment=": request.token or None,
         "--dependency=": f"afterany:{request.after}" if request.after else None,
-        "--exclude=": ",".join(request.exclude) or None,
+        "--exclude=": _excluded(request),
         **_output(request),
     }
+
+
+def _excluded(request: Request) -> str | None:
+    """Return the nodes to avoid. They replace the user's own in the head of the script, so those are repeated.
+
+    A file of nodes (sbatch(1): a value with a slash) can't be joined with names, and is left to count alone.
+    """
+    own = excluded(request.options)
+    if not request.exclude or any("/" in nodes for nodes in own):
+        return None
+    return ",".join((*own, *request.exclude))
 
 
 def _output(request: Request) -> dict[str, str | None]:

@@ -70,6 +70,12 @@ def charged(options: Iterable[str]) -> tuple[str, ...]:
     )
 
 
+def excluded(options: Iterable[str]) -> tuple[str, ...]:
+    """Return the nodes, or lists of nodes, that a user's own options exclude."""
+    found = (option.value for option in read(options, ("--exclude",)) if option.name == "--exclude")
+    return tuple(filter(None, found))
+
+
 def contradictions(options: Iterable[str]) -> list[str]:
     """Return a sentence for each option that a study cannot have."""
     return [

@@ -100,6 +100,9 @@ class Call(object):
             record.update(
                 outcome="MEMORY" if out_of_memory else "FAILED", exit=1, cause=out_of_memory or cause
             )
+            raised = getattr(self.error, "packhorse_raised", None)  # by worker/calls.py
+            if raised:
+                record["raised"] = raised
         elif len(self.json) > LARGEST:
             record.update(outcome="FAILED", exit=0, cause=TOO_LARGE)
         elif self.json != b"null":

@@ -1,6 +1,5 @@
 """A slot of functions: a persistent interpreter of the study's environment that calls one function per task."""
 
-import importlib
 import inspect
 import json
 import mmap
@@ -12,6 +11,7 @@ import time
 
 from packhorse.task_inputs import open_input
 from packhorse.worker import process
+from packhorse.worker.calls import function_of
 from packhorse.worker.slots import usage
 from packhorse.worker.slots.call import Call, error_text, error_traceback
 from packhorse.worker.slots.call_reporter import CallReporter
@@ -41,15 +41,6 @@ WITH_OTHERS = (
     0.02  # seconds; a call that took less has hardly started processes, whose time is slow to ask for
 )
 EXTRAS = ("seed", "seed32", "replicate", "index", "count", "checkpoint", "scratch", "deadline")
-
-
-def load_function(target: "dict[str, str]") -> "Callable[..., Any]":
-    """Import and return the function that a work file names by `module` and `name`."""
-    value: "Any" = importlib.import_module(target["module"])
-    for part in target["name"].split("."):
-        value = getattr(value, part)
-    function: "Callable[..., Any]" = value
-    return function
 
 
 def extra_arguments(
@@ -85,7 +76,6 @@ class FunctionServer(object):
         number: int,
         restorer: Restorer,
     ) -> None:
-        assert work["function"] is not None
         self.channel, self.work, self.space, self.folders = channel, work, space, folders
         self.number = number
         self.reporter = CallReporter(channel, number, mapped=bool(work.get("inputs")))
@@ -96,7 +86,7 @@ class FunctionServer(object):
         self.seeding = Seeding()
         finder: "Any" = self.seeding
         sys.meta_path.insert(0, finder)
-        self.function = load_function(work["function"])
+        self.function = function_of(work)
         self.restorer = restorer
         restorer.adopt()
         self.extras, self.rng = extra_arguments(self.function, space.names)
@@ -158,13 +148,7 @@ class FunctionServer(object):
         if _has_printed():
             stdout, stderr = _take_output(1, sys.stdout), _take_output(2, sys.stderr)
         if self.result_only and call.is_small() and attempt == 1 and not stdout and not stderr:
-            if call.wall < SHORT:
-                self.reporter.add_call(task.index, task.seed, call)
-            else:
-                body = b"}" if call.json == b"null" else b',"json":' + call.json + b"}"
-                head = self._record_head(task, call).encode("ascii")
-                self.reporter.add_success(head + body, call.wall, call.cpu)
-                self.reporter.flush()  # the next one may take as long again
+            self._report_small(task, call)
             return None
         record: "dict[str, Any]" = json.loads(self._record_head(task, call) + "}")
         if attempt > 1:
@@ -181,6 +165,16 @@ class FunctionServer(object):
         self.reporter.add(record, log, packed)
         self.reporter.flush()
         return None
+
+    def _report_small(self, task: Task, call: Call) -> None:
+        """Report a call that left nothing but its small result."""
+        if call.wall < SHORT:
+            self.reporter.add_call(task.index, task.seed, call)
+            return
+        body = b"}" if call.json == b"null" else b',"json":' + call.json + b"}"
+        head = self._record_head(task, call).encode("ascii")
+        self.reporter.add_success(head + body, call.wall, call.cpu)
+        self.reporter.flush()  # the next one may take as long again
 
     def _call(self, task: Task) -> Call:
         """Call the function, and measure it."""

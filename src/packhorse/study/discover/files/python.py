@@ -225,11 +225,13 @@ def _distinct(names: list[str]) -> list[str]:
 
 
 def _name(node: ast.expr) -> str:
-    """Return the name of a variable, of args.name, of args["name"], or of str(name)."""
+    """Return the name of a variable, of args.name, of args["name"], of str(name), or of sys.argv[2], which is arg2."""
     if isinstance(node, ast.Call) and called(node) in {"str", "int", "float"} and len(node.args) == 1:
         return _name(node.args[0])
     if isinstance(node, ast.Subscript):
         key = constant(node.slice)
+        if isinstance(key, int) and ast.unparse(node.value) in {"sys.argv", "argv"}:
+            return f"arg{key}"
         return key if isinstance(key, str) and key.isidentifier() else ""
     return str(getattr(node, "id", getattr(node, "attr", "")))
 

@@ -87,6 +87,9 @@ def _template(code: str, text: str, names: Names, depth: int = 0) -> str:
     )
     if call and depth < 8:
         return _composed(call[1], call[2], text, names, depth + 1)
+    position = re.fullmatch(r"[A-Za-z.][\w.]*\[\[?(\d+)L?\]\]?", code)  # args[2]
+    if position and f"arg{position[1]}" in names.placeholders:
+        return names.piece(f"arg{position[1]}")
     named = _NAME.fullmatch(code)
     if named is None or depth >= 8:
         return "*"

@@ -97,10 +97,13 @@ def resource_lines(discovered: Discovered) -> list[str]:
     parts = {"cpus": str(max(request.cpus, 0) or "") if request else ""}
     source = f"as in {one_line(request.source)}" if request else ""
     if cores.count > int(parts["cpus"] or 1):
-        parts["cpus"], source = (
-            str(cores.count),
-            f"{name}, line {cores.line}, uses {counted(cores.count, 'core')}",
+        other = (
+            f", though {one_line(request.source)} asks for {parts['cpus']}"
+            if request and parts["cpus"]
+            else ""
         )
+        parts["cpus"] = str(cores.count)
+        source = f"{name}, line {cores.line}, uses {counted(cores.count, 'core')}{other}"
     if parts["cpus"] == "1":
         parts["cpus"] = ""
     if request and request.memory:

@@ -1,0 +1,1 @@
+"""Packhorse behind the interfaces of other libraries."""
