@@ -64,6 +64,7 @@ bench: .venv/with-test .venv/with-bench ## measure against the peers, side by si
 
 bench-cluster: .venv/with-test .venv/with-bench ## measure on a real Slurm and sshd, beside plain arrays, submitit, tar, rsync
 	@PYTHONPATH=bench:tests $(python) bench/cluster/rates.py
+	@PYTHONPATH=bench:tests $(python) bench/cluster/numpy_script.py
 	@PYTHONPATH=bench:tests $(python) bench/cluster/files.py
 
 lock: .venv/with-test ## resolve requirements/*.in anew (LOCK=--upgrade takes newer versions)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import statistics
 import subprocess
 import sys
@@ -11,10 +12,10 @@ from typing import Any
 
 
 class Times:
-    """The seconds of all rounds of one contestant."""
+    """The seconds of all rounds of one contestant, and its processor seconds, which other load changes less."""
 
-    def __init__(self, seconds: list[float]) -> None:
-        self.seconds = seconds
+    def __init__(self, seconds: list[float], processor: list[float] | None = None) -> None:
+        self.seconds, self.processor = seconds, processor or []
 
     @property
     def median(self) -> float:
@@ -31,13 +32,21 @@ class Times:
 def interleave(contestants: Mapping[str, Callable[[], Any]], rounds: int) -> dict[str, Times]:
     """Call every contestant once a round, after one round that does not count; return their times."""
     seconds: dict[str, list[float]] = {name: [] for name in contestants}
+    processor: dict[str, list[float]] = {name: [] for name in contestants}
     for number in range(rounds + 1):
         for name, work in contestants.items():
-            begin = time.perf_counter()
+            begin, used = time.perf_counter(), processor_seconds()
             work()
             if number:
                 seconds[name].append(time.perf_counter() - begin)
-    return {name: Times(times) for name, times in seconds.items()}
+                processor[name].append(processor_seconds() - used)
+    return {name: Times(times, processor[name]) for name, times in seconds.items()}
+
+
+def processor_seconds() -> float:
+    """Return the processor time of all processes below this one that have ended and were waited for."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def command(*argv: object, **options: Any) -> Callable[[], None]:

@@ -1,4 +1,4 @@
-"""Python scripts that import large libraries: packhorse against GNU parallel, xargs and a bare loop of forks, as rates.
+"""Scripts of Python and R that load libraries: packhorse against GNU parallel, xargs and a bare loop of forks, as rates.
 
 Packhorse's time is that of the whole command: study, snapshot, provenance, the trial of warm starts, journal with
 fsync, table. The bare loop runs the script once and forks; it records nothing. Slow contestants run fewer tasks,
@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import os
 import shutil
+import statistics
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 from timing import Times, command, interleave, judge
@@ -65,33 +67,54 @@ while running:
     os.wait()
     running -= 1
 """
-STUDY = "command: {python} script.py --n {{n}}\nparameters: {{n: {{range: [0, {tasks}]}}}}\n"
+SPLINES = """
+library(splines)
+
+n <- as.integer(sub("--n=?", "", tail(commandArgs(trailingOnly = TRUE), 1)))
+set.seed(n)
+cat(sprintf('{"mean": %.6f}\n', mean(bs(rnorm(100), df = 5))))
+"""
+STUDY = "command: {command} --n {{n}}\nparameters: {{n: {{range: [0, {tasks}]}}}}\n"
 
 
 def rates(folder: Path, script: str, tasks: int, fewer: int) -> dict[str, float]:
-    """Return tasks a second of each contestant, after printing them."""
-    python, packhorse = sys.executable, Path(sys.executable).with_name("packhorse")
+    """Return tasks a second of each contestant with a script of Python, after printing them."""
     (folder / "script.py").write_text(script)
     (folder / "forks.py").write_text(FORKS)
-    (folder / "study.yaml").write_text(STUDY.format(python=python, tasks=tasks))
+    forks = command(sys.executable, "forks.py", "script.py", str(tasks), cwd=folder, env=ONE_THREAD)
+    return contest(folder, f"{sys.executable} script.py", tasks, fewer, {"forks": forks})
+
+
+def contest(
+    folder: Path, words: str, tasks: int, fewer: int, others: dict[str, Callable[[], None]]
+) -> dict[str, float]:
+    """Return tasks a second of each contestant, after printing them; `others` run as many tasks as Packhorse."""
+    packhorse = Path(sys.executable).with_name("packhorse")
+    (folder / "study.yaml").write_text(STUDY.format(command=words, tasks=tasks))
     run = command(packhorse, "run", "study.yaml", "--json", "-j2", cwd=folder)
 
     def ours() -> None:
         shutil.rmtree(folder / "runs", ignore_errors=True)
         run()
 
-    each = f"{python} script.py --n"
+    each = f"{words} --n"
     contestants = {
         "parallel -j2": command(
             "sh", "-c", f"seq {fewer} | parallel --will-cite -j2 {each} {{}}", cwd=folder, env=ONE_THREAD
         ),
         "xargs -P2": command("sh", "-c", f"seq {fewer} | xargs -P2 -n1 {each}", cwd=folder, env=ONE_THREAD),
-        "forks": command(python, "forks.py", "script.py", str(tasks), cwd=folder, env=ONE_THREAD),
+        **others,
         "packhorse run": ours,
     }
-    counts = {"parallel -j2": fewer, "xargs -P2": fewer, "forks": tasks, "packhorse run": tasks}
+    counts = {"parallel -j2": fewer, "xargs -P2": fewer}
     times = interleave(contestants, ROUNDS)
-    return {name: show(name, one, counts[name]) for name, one in times.items()}
+    return {name: show(name, one, counts.get(name, tasks)) for name, one in times.items()}
+
+
+def rscript(folder: Path) -> dict[str, float]:
+    """Return tasks a second of each contestant with a script of R, after printing them."""
+    (folder / "script.R").write_text(SPLINES)
+    return contest(folder, "Rscript script.R", 2_000, 40, {})
 
 
 def example(
@@ -130,23 +153,29 @@ def example(
 
 
 def show(name: str, times: Times, tasks: int) -> float:
-    """Print a rate and return it."""
+    """Print a rate and the processor time of a task; return the rate."""
     low, high = times.spread
     rate = tasks / times.median
-    print(f"{name:20} {rate:8,.1f} tasks/s  [{tasks / high:,.1f}, {tasks / low:,.1f}]  {times.median:.2f} s")
+    each = 1000 * statistics.median(times.processor) / tasks
+    print(
+        f"{name:20} {rate:8,.1f} tasks/s  [{tasks / high:,.1f}, {tasks / low:,.1f}]  {times.median:.2f} s"
+        f"  {each:.2f} ms of processor time a task"
+    )
     return rate
 
 
 def main() -> None:
     """Time all and judge the rates."""
     with tempfile.TemporaryDirectory() as place:
-        folders = [Path(place, name) for name in ("numpy", "stack", "crossval", "penguins")]
-        for folder in folders[:2]:
+        folders = [Path(place, name) for name in ("numpy", "stack", "crossval", "penguins", "r")]
+        for folder in (*folders[:2], folders[4]):
             folder.mkdir()
         print("a NumPy script")
         numpy = rates(folders[0], NUMPY, 5_000, 40)
         print("a script with NumPy, pandas and SciPy")
         stack = rates(folders[1], STACK, 1_000, 12)
+        print("an R script that loads one package")
+        r = rscript(folders[4])
         print("examples")
         crossval = example(
             folders[2],
@@ -169,6 +198,7 @@ def main() -> None:
             "NumPy: 85 % of bare forks": numpy["packhorse run"] >= 0.85 * numpy["forks"],
             "NumPy, pandas, SciPy: 50 times GNU parallel": stack["packhorse run"]
             >= 50 * stack["parallel -j2"],
+            "Rscript: 30 times GNU parallel": r["packhorse run"] >= 30 * r["parallel -j2"],
             "crossval: 15 times cold starts": crossval >= 15,
             "penguins: 12 times cold starts": penguins >= 12,
         }

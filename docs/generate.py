@@ -350,6 +350,9 @@ def json_page() -> Iterator[str]:
 def json_type(name: str, part: dict[str, Any]) -> Iterator[str]:
     """Yield the keys of one type as a table."""
     about = " ".join(part.get("description", "").split("\n\n")[0].split())
+    if "enum" in part:
+        yield from ("", f"### {name}", "", f"{about} One of {json_kind(part)}.")
+        return
     yield from ("", f"### {name}", "", about, "", "| key | type | meaning |", "|---|---|---|")
     for key, member in part["properties"].items():
         absent = "" if key in part.get("required", ()) or "default" in member else "?"

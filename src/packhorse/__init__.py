@@ -6,7 +6,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from packhorse import task
+    from packhorse import check, task
     from packhorse.api.executor import Executor
     from packhorse.api.job_script import script
     from packhorse.api.map import map_grid as map
@@ -33,6 +33,7 @@ __all__ = [
     "Run",
     "Study",
     "__version__",
+    "check",
     "errors",
     "map",
     "open",
@@ -52,8 +53,8 @@ def __getattr__(name: str) -> Any:
     if name in PLACES:
         module, _, member = PLACES[name].partition(":")
         return getattr(import_module(f"packhorse.api.{module}"), member)
-    if name in ("errors", "task"):
-        return import_module("packhorse.model.errors" if name == "errors" else "packhorse.task")
+    if name in ("check", "errors", "task"):
+        return import_module("packhorse.model.errors" if name == "errors" else f"packhorse.{name}")
     raise AttributeError(f"module 'packhorse' has no attribute {name!r}")
 
 

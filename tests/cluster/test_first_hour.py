@@ -20,6 +20,22 @@ HERE = Path(__file__).parent / "first_hour"
 SITE = ("--site", "testbed")
 # Each case: files, and the rows of its table as (column, values of the first rows).
 CASES: dict[str, dict[str, str]] = {
+    "tutorial": {
+        "sim.py": """import argparse
+import json
+import random
+import statistics
+
+parser = argparse.ArgumentParser()
+parser.add_argument("--n", type=int, default=10)
+parser.add_argument("--seed", type=int, default=1)
+args = parser.parse_args()
+
+rng = random.Random(args.seed)
+sample = [rng.gauss(5, 2) for _ in range(args.n)]
+print(json.dumps({"estimate": statistics.fmean(sample)}))
+""",
+    },
     "pool": {
         "job.sh": """#!/bin/bash
 #SBATCH --job-name=pool
@@ -106,6 +122,7 @@ write.csv(all[order(all$index), ], "all.csv", row.names = FALSE)
 }
 # What the table must hold: column, and the values of all rows in order.
 TABLES = {
+    "tutorial": {"n": ["10"], "replicate": ["0"]},
     "pool": {"area": ["3.141593"]},
     "array": {"index_value": [str(i) for i in range(1, 13)], "value": [str(i**2) for i in range(1, 13)]},
     "mclapply": {"n": ["200"]},
@@ -116,10 +133,13 @@ REPLACED = (
     (r"^\d+ jobs? (?:waiting|running).*\n", ""),  # how often the queue was looked at depends on the machine
     (r"\S*/home/\w+/tests/[\w-]+", "FOLDER"),
     (r"\S*/bin/(python3?|Rscript)", r"BIN/\1"),
-    (r"\d[\d,.]* (?:core-hours|core-h|core-seconds|min|ms|s|h)\b(?: \d+ (?:min|s)\b)?", "TIME"),
+    (
+        r"(?:less than )?\d[\d,.]* (?:core-hours|core-h|core-seconds|min|ms|s|h)\b(?: \d+ (?:min|s)\b)?",
+        "TIME",
+    ),
     (r"\bjob \d+:", "job N:"),
     (r"(?<=a task used )[\d.]+|\d+%|(?<=, )\d+(?= workers?,)", "N"),
-    (r"workers?, TIME", "workers, TIME"),
+    (r"N workers?, TIME", "N workers, TIME"),
     (r"(?<=used at most )[\d.]+ [MG]B|(?<=counted )[\d.]+ [MG]B|(?<=    memory: )[\d.]+ [MG]B", "SIZE"),
     (r"; the scheduler counted SIZE", ""),  # not where the job was too short to be measured
     (r"\w+-[ndg]\d", "NODE"),

@@ -44,6 +44,7 @@ CHECKED = (
     "worker",
     "jobscript",
     "lint",
+    "check",
 )
 
 # Names of modules, classes, functions, arguments and local variables that are no longer used, and what is.

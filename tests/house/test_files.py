@@ -103,7 +103,7 @@ def test_every_wanted_package_is_pinned() -> None:
 
 
 # Modules that read better whole: a table of keys, two loops with their state, and one that an interpreter runs as a file.
-LONG = {"study/keys.py", "worker/main_loop.py", "worker/slots/launcher.py", "worker/warm/server.py"}
+LONG = {"study/keys.py", "worker/main_loop.py", "worker/slots/launcher.py", "worker/warm/python_server.py"}
 
 
 def test_a_module_fits_on_a_few_screens() -> None:

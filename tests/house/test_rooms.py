@@ -69,6 +69,7 @@ ALLOWED: dict[str, tuple[int, str]] = {
 # Libraries that take longer to import than the rest of a command, and the modules of ours that import them at the top.
 HEAVY = {
     "h5py",
+    "matplotlib",
     "numpy",
     "openpyxl",
     "pandas",
@@ -79,6 +80,7 @@ HEAVY = {
     "rich",
     "ruamel",
     "scipy",
+    "sympy",
     "tree_sitter",
     "tree_sitter_bash",
     "xarray",

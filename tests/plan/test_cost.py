@@ -135,4 +135,5 @@ def test_times_in_words(seconds, said):
 
 
 def test_hours_in_words():
+    assert [hours(number) for number in (0, 9e-5)] == ["0", "less than 0.001"]
     assert [hours(number) for number in (0.0531, 1.25, 27.73, 1674.1)] == ["0.053", "1.2", "27.7", "1,675"]

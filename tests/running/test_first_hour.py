@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import platform
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,7 @@ import pytest
 from packhorse.cli.runs.run import _with_site
 from packhorse.model.errors import UsageError
 from packhorse.project.sites import site_here
-from running.project import Project
+from running.project import PACKHORSE, Project
 
 SIM = "print('{\"x\": 1}')"
 
@@ -66,3 +68,22 @@ def test_a_check_that_is_not_installed_is_not_a_fault_of_the_code(project: Proje
     assert "needs no_such_runner, which is not installed" in said
     assert "-m pip install no_such_runner" in said
     assert "correct the code" not in said
+
+
+def test_output_may_go_to_a_file_that_the_command_may_not_open(project: Project, tmp_path: Path) -> None:
+    """As with `sudo -u ann packhorse run study.yaml > log`, where the log is in a folder of another user."""
+    project.study(command="echo {n}", parameters={"n": [1, 2]})
+    folder = tmp_path / "closed"
+    folder.mkdir()
+    others: list[str] = []
+    if os.geteuid() == 0:  # root may open everything, but not without these
+        others = ["setpriv", "--bounding-set", "-dac_override,-dac_read_search"]
+    with (folder / "log").open("w+") as log:
+        folder.chmod(0)
+        try:
+            argv = [*others, PACKHORSE, "run", "study.yaml"]
+            done = subprocess.run(argv, cwd=project.path, stdout=log, stderr=log, timeout=90, check=False)
+        finally:
+            folder.chmod(0o700)
+        log.seek(0)
+        assert (done.returncode, "2 of 2 tasks done" in log.read()) == (0, True)

@@ -62,7 +62,7 @@ def explained(project: Project, task: int) -> dict[str, object]:
 
 
 def test_warm_tasks_do_what_cold_ones_do(project: Project) -> None:
-    study(project, SIM, time_limit="2 s")
+    study(project, SIM, time_limit="5 s")
     project.run("-j1", code=7)
     table = {row["ph_index"]: row for row in project.table().to_dicts()}
     assert {index: row["ph_start"] for index, row in table.items()} == {
@@ -96,7 +96,7 @@ def test_warm_tasks_do_what_cold_ones_do(project: Project) -> None:
     assert {"json", "random", "subprocess"} <= set(facts["modules"])
     assert "helper" not in facts["modules"], "files of the study are never loaded before a task begins"
     # What was found out holds for later waves: their first task starts warm.
-    study(project, SIM, tasks=45, time_limit="2 s")
+    study(project, SIM, tasks=45, time_limit="5 s")
     project.run("-j1", code=7)
     assert [row["ph_start"] for row in project.table().to_dicts() if row["ph_index"] >= 40] == ["warm"] * 5
     project.command("rerun", "--sample", "1", "--where", "i=3", code=7)  # random numbers differ
@@ -211,3 +211,62 @@ def test_threads_of_openblas_do_not_matter(project: Project) -> None:
     rows = project.rows("y", "ph_start")
     assert {start for _, start in rows} == {"cold", "warm"}
     assert len({y for y, _ in rows}) == 14
+
+
+# As SIM, in R.
+SIM_R = """
+    source("helper.R")
+    library(splines)
+    i <- as.integer(commandArgs(trailingOnly = TRUE)[[1]])
+    found <- file.exists("left.txt")
+    writeLines("of a task", "left.txt")
+    if (i == 30) stop("a reason")
+    if (i == 31) system(paste("kill -11", Sys.getpid()))
+    if (i == 32) Sys.sleep(60)
+    if (i == 33) block <- numeric(40e6) + 1
+    if (i == 34) while (sum(proc.time()[1:2]) < 0.5) for (k in 1:1e5) k
+    if (i == 35) system("sleep 600", wait = FALSE)
+    if (i == 36) system("kill -9 $(cat /proc/$PPID/task/*/children)") # also what waits for the next task
+    if (i == 37) quit(status = 4)
+    cat(sprintf('{"value": %d, "drawn": %.17g, "found": %d, "given": %s}\\n', double(i), runif(1), found,
+        Sys.getenv("PACKHORSE_PARAM_i")))
+"""
+
+
+@pytest.mark.r
+def test_warm_tasks_of_r_do_what_cold_ones_do(tmp_path: Path) -> None:
+    project = Project(tmp_path / "project").write(helper_R="double <- function(i) 2L * i\n")
+    project.file("sim.R", SIM_R)
+    keys = {"command": "Rscript sim.R {i}", "time_limit": "5 s"}
+    project.study(**keys, parameters={"i": {"range": [0, 45]}})
+    project.run("-j1", code=7)
+    table = {row["ph_index"]: row for row in project.table().to_dicts()}
+    cold = {index for index, row in table.items() if row["ph_start"] == "cold"}
+    assert len(cold) <= 2, "the first task, and the one that misses the process that task 36 has killed"
+    assert [row["value"] for row in table.values()] == [2 * index for index in table]
+    assert [row["given"] for row in table.values()] == list(table)
+    assert len({row["drawn"] for row in table.values()}) == len(table)
+    assert not any(row["found"] for row in table.values())
+    assert 300 << 10 < table[33]["ph_memory"] < 700 << 10
+    assert table[20]["ph_memory"] < 150 << 10
+    assert 0.4 <= table[34]["ph_cpu"] < 2
+    assert table[20]["ph_cpu"] < 0.3
+    failed = {
+        int(row["ph_index"]): (row["outcome"], row["exit"], row["signal"]) for row in project.failures()
+    }
+    assert failed == {
+        30: ("FAILED", "1", None),
+        31: ("FAILED", None, "11"),
+        32: ("TIMEOUT", None, "15"),
+        37: ("FAILED", "4", None),
+    }
+    facts = json.loads(project.command("provenance", "--json"))["warm"]
+    assert facts["language"] == "R"
+    assert {"splines", "base::source"} <= set(facts["modules"])
+    assert "in forks of a process that has loaded" in project.command("provenance")
+    project.study(**keys, parameters={"i": {"range": [0, 50]}})
+    project.run("-j1", code=7)
+    assert [row["ph_start"] for row in project.table().to_dicts() if row["ph_index"] >= 45] == ["warm"] * 5
+    said = project.command("rerun", "--cold", "--where", "i=3", code=7)
+    assert "drawn: first" in said, "random numbers differ"
+    assert "value: first" not in said

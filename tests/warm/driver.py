@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from packhorse.worker import process
-from packhorse.worker.warm import interpreter as warm
+from packhorse.worker.warm.command import Cold, understand
 from packhorse.worker.warm.proof import FILE, content_of, verdict
+from packhorse.worker.warm.starts import new_process, package_of
+from packhorse.worker.warm.warm_process import Unfit, WarmProcess
 
 
 def make_slot(case: dict[str, Any], scratch: Path) -> Slot:
@@ -47,7 +49,7 @@ def run_case(case: dict[str, Any], scratch: Path) -> dict[str, Any]:
         else:
             found["unfit"] = slot.warm(modules)
             traces += [slot.forked(), slot.forked()]
-    except warm.Cold as error:
+    except Cold as error:
         why = f"cold: {error}"
     finally:
         slot.close()
@@ -66,7 +68,7 @@ class Slot:
     def __init__(self, argv: list[str], env: dict[bytes, bytes], place: Path, work: Path, home: Path) -> None:
         self.argv, self.env, self.place, self.work, self.home = argv, env, place, work, home
         self.program = shutil.which(argv[0], path=os.fsdecode(env[b"PATH"])) or argv[0]
-        self.server: warm.WarmPython | None = None
+        self.server: WarmProcess | None = None
         self.outputs = []
         for number in (1, 2):
             path = place / str(number)
@@ -113,13 +115,7 @@ class Slot:
 
     def begin(self) -> None:
         self.fresh()
-        self.server = warm.WarmPython(
-            warm.understand(self.argv, self.program), self.interpreter(), str(self.place), self.env
-        )
-
-    def interpreter(self) -> str:
-        word = warm.understand(self.argv, self.program).interpreter[0]
-        return shutil.which(word, path=os.fsdecode(self.env[b"PATH"])) or word
+        self.server = new_process(understand(self.argv, self.program), str(self.place), self.env)
 
     def learn(self) -> tuple[dict[str, bytes], list[str] | None]:
         self.begin()
@@ -132,26 +128,25 @@ class Slot:
     def warm(self, modules: list[str]) -> list[str]:
         """Warm a process, leaving out packages that make it unfit; return these."""
         left_out: list[str] = []
+        command = understand(self.argv, self.program)
         while True:
             self.begin()
             assert self.server is not None
             try:
-                kept = [name for name in modules if name.partition(".")[0] not in left_out]
+                kept = [name for name in modules if package_of(command, name) not in left_out]
                 self.server.warm(kept, str(self.work))
-            except warm.Unfit as error:
+            except Unfit as error:
                 self.close()
-                left_out.append(error.module.partition(".")[0])
+                left_out.append(package_of(command, error.module))
                 if len(left_out) > 5:
-                    raise warm.Cold(str(error)) from None
+                    raise Cold(str(error)) from None
                 continue
             return left_out
 
     def run(self, *, learns: bool) -> tuple[dict[str, bytes], list[str] | None]:
         assert self.server is not None
         before = self.fresh()
-        pid = self.server.start(
-            warm.understand(self.argv, self.program), self.env, str(self.work), learns=learns
-        )
+        pid = self.server.start(understand(self.argv, self.program), self.env, str(self.work), learns=learns)
         status, _, _, modules = self.server.wait(pid)
         return self.trace(status, before), modules
 

@@ -6,6 +6,7 @@ import base64
 import importlib.util
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterable
@@ -53,6 +54,17 @@ def shown(result: dict[str, Any]) -> str:
             )
         )
     return "\n  ".join(rows)
+
+
+def installed_packages() -> set[str]:
+    """Return the packages of R; none where there is no R."""
+    if not shutil.which("Rscript"):
+        return set()
+    rows = subprocess.run(
+        ["Rscript", "--vanilla", "-e", "writeLines(rownames(installed.packages()))"],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    return set(rows.stdout.split())
 
 
 def available(case: Case, version: tuple[int, int]) -> bool:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from packhorse.worker.warm import interpreter as warm
+from packhorse.worker.warm.command import Cold, understand
 from warm.corpus import all_cases
 from warm.harness import available, run, shown
 
@@ -67,7 +67,7 @@ def test_the_corpus_is_large_enough() -> None:
     ],
 )  # fmt: skip
 def test_commands_that_are_understood(argv: list[str], kind: str, name: str, interpreter: list[str]) -> None:
-    command = warm.understand(argv, argv[0])
+    command = understand(argv, argv[0])
     assert (command.kind, command.name, command.interpreter) == (kind, name, interpreter)
 
 
@@ -76,5 +76,5 @@ def test_commands_that_are_understood(argv: list[str], kind: str, name: str, int
     [["python"], ["python", "-"], ["python", "-c", "1"], ["python", "-i", "x.py"], ["python", "-X", "importtime", "x.py"], ["bash", "x"], ["/bin/true"]],
 )  # fmt: skip
 def test_commands_that_start_cold(argv: list[str]) -> None:
-    with pytest.raises(warm.Cold):
-        warm.understand(argv, argv[0])
+    with pytest.raises(Cold):
+        understand(argv, argv[0])

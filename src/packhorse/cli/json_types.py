@@ -31,6 +31,7 @@ from packhorse.app.sites.probe import ProbeReport
 from packhorse.app.sites.put import TransferredPath, Uploads
 from packhorse.app.sites.show import SiteDescription
 from packhorse.app.sites.sites import SiteList
+from packhorse.app.studies.check import CheckReport
 from packhorse.app.studies.plan import StudyPlan
 
 # By the words of the command. A command that prints one of several objects names them in their `format`.
@@ -47,6 +48,7 @@ JSON_TYPES: dict[str, tuple[type[Any], ...]] = {
     "explain": (Explanation,),
     "collect": (CollectedTable,),
     "summary": (SummaryTable,),
+    "check": (CheckReport,),
     "efficiency": (EfficiencyReport,),
     "retry": (RunResult, DetachedRun),
     "rerun": (Rerun,),

@@ -194,8 +194,8 @@ def _own_outputs(root: Path) -> list[Path]:
     for descriptor in (1, 2):
         try:
             path = Path(f"/proc/self/fd/{descriptor}").readlink()
+            if path.is_relative_to(root) and path.is_file():
+                found.append(path)
         except OSError:
-            continue
-        if path.is_file() and path.is_relative_to(root):
-            found.append(path)
+            continue  # no /proc, or a file in a folder of another user, who has redirected our output
     return found

@@ -82,11 +82,37 @@ class IndexVariable(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Summary(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The summary table: columns `of`, grouped `by` parameters, with `quantiles` between 0 and 1."""
+    """The summary table: columns `of`, grouped `by` parameters, with `quantiles` between 0 and 1.
+
+    With `estimate`, the results are those of a simulation study: `truth` is a number or a column, the others name columns.
+    """
 
     by: tuple[str, ...] = ()
     of: tuple[str, ...] = ()
     quantiles: tuple[float, ...] = ()
+    estimate: str = ""
+    truth: float | str | None = None
+    se: str = ""
+    low: str = ""
+    high: str = ""
+    covered: str = ""
+    p_value: str = ""
+    converged: str = ""
+    method: str = ""
+    level: float = 0.95
+    null: float = 0.0
+
+
+class Expectation(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A claim about the results (`that`, see text/claims.py), of the rows that match `where`, in each cell of `by`."""
+
+    that: str
+    where: tuple[str, ...] = ()
+    by: tuple[str, ...] = ()
+    margin: float | None = None
+    rtol: float = 0.0
+    atol: float = 0.0
+    ulp: int = 0
 
 
 class Factor(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -131,6 +157,7 @@ class Study(Struct, frozen=True, kw_only=True, omit_defaults=True):
     environment: Environment = Environment()
     checks: tuple[str, ...] = ()
     summary: Summary | None = None
+    expect: tuple[Expectation, ...] = ()
     time_limit: float | None = None
     retries: int = 0
     checkpoint: bool = False

@@ -14,20 +14,17 @@ The rule avoids warnings where equal output has another explanation:
 
 from __future__ import annotations
 
-import math
-from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
 from packhorse.model.space import ParameterSpace
 from packhorse.text.amounts import counted
+from packhorse.text.coincidence import is_evidence
 
 if TYPE_CHECKING:
     import polars as pl
 
-DIGITS = 6
-DENOMINATOR = 10_000
 EXAMPLES = 5
 MAX_GROUPS = 20_000  # groups of equal outputs to examine; with more, the counts are a lower bound
 
@@ -155,13 +152,3 @@ def _search(frame: pl.DataFrame, floats: list[str], evidence: list[str]) -> Dupl
         examples=tuple(tuple(group["ph_index"]) for group in duplicates[:EXAMPLES]),
         columns=tuple(name for name in evidence if any(is_evidence(group[name]) for group in duplicates)),
     )
-
-
-def is_evidence(value: float | None) -> bool:
-    """Return whether two independent computations are unlikely to agree on this value by chance."""
-    if value is None or not math.isfinite(value) or value == int(value):
-        return False
-    if float(f"{value:.{DIGITS}g}") == value:
-        return False
-    near = Fraction(value).limit_denominator(DENOMINATOR)
-    return near.numerator / near.denominator != value

@@ -19,9 +19,16 @@ class WarmStart(Struct, frozen=True, kw_only=True):
 
     warm: Annotated[bool, Meta(description="Whether tasks start as forks of a warm process.")]
     why: Annotated[str, Meta(description="Why not; empty where they do.")] = ""
-    modules: Annotated[tuple[str, ...], Meta(description="Modules that a warm process imports.")] = ()
+    language: Annotated[str, Meta(description="Python or R.")] = "Python"
+    modules: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="Modules that a warm process imports; for R, packages that it loads, and `PACKAGE::OBJECT`"
+            " for each object that it reads from the files of a package."
+        ),
+    ] = ()
     left_out: Annotated[
-        dict[str, str], Meta(description="Packages that it does not import, with the reasons.")
+        dict[str, str], Meta(description="Packages that it does not load, with the reasons.")
     ] = {}
 
     @property
@@ -29,7 +36,10 @@ class WarmStart(Struct, frozen=True, kw_only=True):
         """How tasks start, without a full stop."""
         if not self.warm:
             return f"tasks start cold: {self.why}"
-        text = f"tasks start warm, in forks of a process that has imported {counted(len(self.modules), 'module')}"
+        loaded = "imported " + counted(len(self.modules), "module")
+        if self.language == "R":
+            loaded = "loaded " + counted(sum("::" not in name for name in self.modules), "package")
+        text = f"tasks start warm, in forks of a process that has {loaded}"
         if self.left_out:
             text += " without " + ", ".join(f"{name}, which {why}" for name, why in self.left_out.items())
         return text

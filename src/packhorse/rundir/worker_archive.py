@@ -49,7 +49,7 @@ def keep_archive(path: Path) -> None:
 
 
 def worker_archive() -> bytes:
-    """Return the bytes of worker.pyz: every module as source, and compiled for the running Python version.
+    """Return the bytes of worker.pyz: every file as source, and modules also compiled for the running Python version.
 
     An interpreter of another version ignores the compiled modules (zipimport compares the magic number); the same
     version saves half of the time that a slot needs to start.
@@ -60,7 +60,7 @@ def worker_archive() -> bytes:
         archive.writestr(zipfile.ZipInfo(DIGEST, EPOCH), _digest(files))
         for name, text in files.items():
             archive.writestr(zipfile.ZipInfo(name, EPOCH), text)
-            if name != "__main__.py":
+            if name.endswith(".py") and name != "__main__.py":
                 archive.writestr(zipfile.ZipInfo(name + "c", EPOCH), _compiled(name, text))
     return stream.getvalue()
 
@@ -105,12 +105,12 @@ def _files() -> dict[str, str]:
 
 
 def _modules(folder: Traversable, prefix: str) -> dict[str, str]:
-    """Return the text of all modules below a folder, by path in the archive."""
+    """Return the text of all modules and R scripts below a folder, by path in the archive."""
     files = {}
     for entry in sorted(folder.iterdir(), key=lambda entry: entry.name):
         if entry.is_dir():
             files.update(_modules(entry, prefix + entry.name + "/"))
-        elif entry.name.endswith(".py"):
+        elif entry.name.endswith((".py", ".R")):
             files[prefix + entry.name] = _text(entry)
     return files
 

@@ -45,6 +45,7 @@ STUDY_KEYS = {
         "environment",
         "checks",
         "summary",
+        "expect",
     ),
     *("time_limit", "retries", "checkpoint", "warm", "index_variable", "sites", "defaults", "cluster"),
 }

@@ -159,6 +159,10 @@ def _read_quantiles(node: Node, what: str) -> tuple[float, ...]:
     return tuple(float(_QUANTILE.value(item, f"each item of {what}")) for item in as_list(node, what))
 
 
+def _read_truth(node: Node, what: str) -> float | str:
+    return as_text(node, what) if isinstance(node.value, str) else float(as_number(node, what))
+
+
 SUMMARY: Table = {
     "by": texts("Parameters to group by (default: all).", "n", ["n", "method"]),
     "of": texts(
@@ -173,6 +177,30 @@ SUMMARY: Table = {
         ),
         _read_quantiles,
     ),
+    "estimate": text("The column of estimates; the summary then has performance measures.", "estimate"),
+    "truth": Key(
+        schema.described("The true value: a number or a column.", 2.0, "truth", type=["number", "string"]),
+        _read_truth,
+    ),
+    "se": text("The column of standard errors.", "se"),
+    "low": text("The column of the lower ends of the intervals (default: from estimate and se).", "low"),
+    "high": text("The column of the upper ends of the intervals.", "high"),
+    "covered": text("The column that says whether the interval covers the truth.", "covered"),
+    "p_value": text("The column of p-values (default: whether the interval contains null).", "p"),
+    "converged": text("The column that says whether the method converged.", "converged"),
+    "method": text("The column that names the method, where a task compares several.", "method"),
+    "level": number("The level of the intervals (default: 0.95).", 0.9, least=0, most=1),
+    "null": number("The value of the null hypothesis (default: 0).", 1.0),
+}
+
+EXPECTATION: Table = {
+    "that": text("A claim about the results.", "coverage = 0.95", "mean(x) = 1 / n", "order(error, h) = 4"),
+    "where": texts("Only rows with these values.", "error=normal", ["n=10,20", "error=normal"]),
+    "by": texts("Columns that define a cell (default: all parameters).", ["n"]),
+    "margin": positive_number("The check passes only if the difference is smaller than this.", 0.01),
+    "rtol": number("Relative tolerance of column(...).", 1e-9, least=0),
+    "atol": number("Absolute tolerance of column(...).", 1e-12, least=0),
+    "ulp": integer("Tolerance of column(...) in units in the last place.", 0, 4),
 }
 
 
@@ -542,7 +570,29 @@ STUDY: Table = {
     ),
     "checks": texts("Commands that must succeed on this code before any task starts.", ["pytest -q"]),
     "summary": section(
-        "A table of means and standard deviations.", SUMMARY, {"by": ["n"], "of": ["estimate"]}
+        "A table of means and standard deviations, or of the performance measures of a simulation study.",
+        SUMMARY,
+        {"by": ["n"], "of": ["estimate"]},
+        {"by": ["n"], "estimate": "estimate", "truth": 2, "se": "se"},
+    ),
+    "expect": Key(
+        schema.described(
+            "What the results must be, for packhorse check: claims, or mappings with a claim and its conditions.",
+            ["coverage = 0.95", "bias = 0"],
+            [{"that": "coverage = 0.95", "where": ["error=normal"], "margin": 0.01}],
+            type="array",
+            items={
+                "anyOf": [
+                    {"type": "string"},
+                    {
+                        "type": "object",
+                        "properties": schema_of(EXPECTATION),
+                        "additionalProperties": False,
+                        "required": ["that"],
+                    },
+                ]
+            },
+        )
     ),
     "time_limit": seconds("The time after which a running task is ended, with a unit.", "10 min"),
     "retries": integer("How often a failed task is started again in the same run.", 0, 2, most=1000),

@@ -22,6 +22,7 @@ from packhorse.study.sections import (
     read_defaults,
     read_env,
     read_environment,
+    read_expectations,
     read_index_variable,
     read_inputs,
     read_resources,
@@ -156,6 +157,8 @@ def _read_about_parameters(given: Mapping[str, Node], names: list[str], *, funct
         values["result"] = Result(kind="return")
     if "summary" in given:
         values["summary"] = read_summary(given["summary"], names)
+    if "expect" in given:
+        values["expect"] = read_expectations(given["expect"])
     if "index_variable" in given:
         values["index_variable"] = read_index_variable(given["index_variable"], names)
     if "inputs" in given:

@@ -8,11 +8,22 @@ from collections.abc import Iterable, Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
+from packhorse.model.errors import UsageError
 from packhorse.model.space import text
-from packhorse.model.study import Cluster, Environment, IndexVariable, Resources, Result, ResultFile, Summary
+from packhorse.model.study import (
+    Cluster,
+    Environment,
+    Expectation,
+    IndexVariable,
+    Resources,
+    Result,
+    ResultFile,
+    Summary,
+)
 from packhorse.study.keys import (
     CLUSTER,
     ENVIRONMENT,
+    EXPECTATION,
     INDEX_VARIABLE,
     RESOURCES,
     SUMMARY,
@@ -23,8 +34,20 @@ from packhorse.study.keys import (
 from packhorse.study.parameters.levels import level_value
 from packhorse.study.result_keys import RESULT, RESULT_WORDS
 from packhorse.study.template import BUILTIN, compile_command, compile_word, is_several, split
+from packhorse.text.claims import parse_claim
 from packhorse.text.keys import read_keys
-from packhorse.text.node import Node, as_text, as_texts, describe, entries, items, mapping, nearest, refuse
+from packhorse.text.node import (
+    Node,
+    as_list,
+    as_text,
+    as_texts,
+    describe,
+    entries,
+    items,
+    mapping,
+    nearest,
+    refuse,
+)
 from packhorse.worker.results.suffixes import SUFFIXES, suffix_format
 
 INPUT_SUFFIXES = (".npy", ".arrow", ".feather", ".parquet", ".csv", ".tsv")
@@ -174,7 +197,34 @@ def read_summary(node: Node, names: Iterable[str]) -> Summary:
         if name not in known:
             message = f"summary groups by '{name}', which is not a parameter."
             refuse(given["by"], message, nearest(name, known))
+    if summary.truth is not None and not summary.estimate:
+        refuse(given["truth"], "summary has a truth and no estimate.", "Write estimate: COLUMN")
+    if bool(summary.low) != bool(summary.high):
+        refuse(
+            node,
+            "summary needs both ends of the interval, low and high.",
+            "Write low: COLUMN and high: COLUMN",
+        )
     return summary
+
+
+def read_expectations(node: Node) -> tuple[Expectation, ...]:
+    """Return what the results must be."""
+    found = []
+    for item in as_list(node, "expect"):
+        if isinstance(item.value, dict):
+            given = entries(item, EXPECTATION, "an item of expect")
+            if "that" not in given:
+                refuse(item, "An item of expect has no claim.", "Write that: coverage = 0.95")
+            expectation, claim = Expectation(**read_keys(given, EXPECTATION)), given["that"]
+        else:
+            expectation, claim = Expectation(that=as_text(item, "each item of expect")), item
+        try:
+            parse_claim(expectation.that)
+        except UsageError as error:
+            refuse(claim, f"{error.message}.", error.hint)
+        found.append(expectation)
+    return tuple(found)
 
 
 def read_index_variable(node: Node, names: Iterable[str]) -> IndexVariable:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
+LEAST_HOURS = 0.001  # that is shown as a number
+
 
 def size(mib: int) -> str:
     """Return an amount in MiB with a unit. It is exact, so that an amount never looks equal to a limit that it exceeds."""
@@ -35,6 +37,8 @@ def span(seconds: float) -> str:
 
 def hours(number: float) -> str:
     """Return a number of hours or core-hours: two digits below 10, one decimal below 100, else rounded up."""
+    if 0 < number < LEAST_HOURS:
+        return f"less than {LEAST_HOURS}"
     if number >= 100:
         return f"{math.ceil(number):,}"
     return f"{number:.1f}" if number >= 10 else f"{number:.2g}"

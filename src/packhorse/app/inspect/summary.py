@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from msgspec import Meta
+from msgspec.structs import asdict
 
+from packhorse import check
 from packhorse.model.errors import RunError
 from packhorse.model.json_output import JsonOutput
 from packhorse.model.study import Summary
@@ -24,12 +26,22 @@ class SummaryTable(JsonOutput, frozen=True, kw_only=True, tag="packhorse-summary
 
     rows: Annotated[
         tuple[dict[str, Any], ...],
-        Meta(description="A row for each point and column: parameters, statistics and their `_mcse`."),
+        Meta(
+            description="A row for each point and column: parameters, statistics and their `_mcse`; or for each point "
+            "and performance measure: `measure`, `value`, `mcse`, `count`, `failed`."
+        ),
     ]
     over_all: Annotated[
         tuple[dict[str, Any], ...],
         Meta(description="Where there are several points: a row for each column, over all of them."),
     ] = ()
+
+
+def columns_of(summary: Summary | None, given: dict[str, Any] | None = None) -> check.Columns:
+    """Return where a table has its estimates, as a study and options say."""
+    known = check.Columns.__struct_fields__
+    values = {name: value for name, value in asdict(summary or Summary()).items() if name in known}
+    return check.Columns(**{**values, **(given or {})})
 
 
 def summarise_run(
@@ -40,10 +52,13 @@ def summarise_run(
     quantiles: Sequence[float],
     conditions: Sequence[str],
 ) -> RunSummary:
-    """Return the summary of a run's table, as requested or as its study defines it."""
+    """Return the summary of a run's table, as requested or as its study defines it.
+
+    Where the study names its estimates, these are the performance measures, unless columns or quantiles are requested.
+    """
     import polars as pl
 
-    from packhorse.results.summary import summarise_points
+    from packhorse.results.summary import RunSummary, summarise_points
 
     run = find_run(where, name)
     table = run.path / "results.parquet"
@@ -61,5 +76,11 @@ def summarise_run(
         frame = frame.filter(pl.Series(keep, dtype=pl.Boolean))
     factors = [axis.names for axis in space.arithmetic.axes if axis.count > 1 and not axis.resample]
     names = list(by or defaults.by or [name for group in factors for name in group])
+    if defaults.estimate and not of and not quantiles:
+        method = [defaults.method] if defaults.method and defaults.method not in names else []
+        whole = not conditions and set(names) >= {name for group in factors for name in group}
+        expected = space.replicates if whole else None
+        measured = check.performance(frame, columns_of(defaults), [*names, *method], expected=expected)
+        return RunSummary(measured, None)
     columns, chosen = tuple(of or defaults.of), tuple(quantiles or defaults.quantiles)
     return summarise_points(frame, names, columns, chosen)

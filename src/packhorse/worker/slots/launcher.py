@@ -35,7 +35,7 @@ from packhorse.worker.tasks.memory_limit import memory_cause
 from packhorse.worker.tasks.parameter_files import write_parameter_files
 from packhorse.worker.tasks.restore import Restorer
 from packhorse.worker.tasks.task import Task, fill_command
-from packhorse.worker.warm.interpreter import Cold
+from packhorse.worker.warm.command import Cold
 from packhorse.worker.warm.starts import WarmStarts
 
 TYPE_CHECKING = False

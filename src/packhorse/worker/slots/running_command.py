@@ -80,7 +80,7 @@ class RunningCommand(object):
         return min(wait, max(0.01, self.limit - age)) if self.limit else wait
 
     def _measure(self) -> None:
-        memory = usage.memory(usage.below(self._roots()), self.peak, mapped=self.mapped)
+        memory = usage.memory(usage.below(self._roots(), self.spare), self.peak, mapped=self.mapped)
         self.peak = max(self.peak, memory)
         if self.memory and memory > self.memory * 1024:
             self.why = "MEMORY"

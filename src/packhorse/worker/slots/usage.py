@@ -11,7 +11,7 @@ from packhorse.worker import process
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
     from packhorse.worker.tasks.slot_folders import SlotFolders
 
@@ -36,13 +36,13 @@ class Usage(object):
         self.peak = max(self.peak, peak // KIB)
 
 
-def below(pids: "Iterable[int]") -> "list[int]":
-    """Return some processes and all below them, each once."""
+def below(pids: "Iterable[int]", spare: "Collection[int]" = ()) -> "list[int]":
+    """Return some processes and all below them, each once, without those in `spare` and what is below them."""
     found: "dict[int, None]" = {}
     queue = list(pids)
     while queue:
         pid = queue.pop()
-        if pid not in found:
+        if pid not in found and pid not in spare:
             found[pid] = None
             queue.extend(process.children(pid))
     return list(found)

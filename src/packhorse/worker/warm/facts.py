@@ -21,8 +21,9 @@ if TYPE_CHECKING:
         warm: bool  # whether tasks start warm
         why: str  # why not, as a clause
         key: "list[Any]"  # kind, interpreter with its options, and script that were tried
-        modules: "list[str]"  # what a warm process imports
-        left_out: "dict[str, str]"  # package -> why no warm process may import it
+        language: str  # Python or R
+        modules: "list[str]"  # what a warm process loads: modules, or packages and PACKAGE::OBJECT of R
+        left_out: "dict[str, str]"  # package -> why no warm process may load it
 
 
 FOLDER = "warm"  # of the run directory

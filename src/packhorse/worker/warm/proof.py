@@ -31,7 +31,9 @@ PIECES = re.compile(rb"[\w.+-]+|[^\w]")
 CLOCK = re.compile(rb"(?<!\d)\d{1,2}:\d\d(:\d\d([.,]\d+)?)?(?!\d)|(?<!\d)20\d{6}[-_T]?\d{6}(?!\d)")
 UNIX = re.compile(rb"(?<![\w.])\d{10}(\.\d+)?(?![\w.])")
 RECENT = 600.0  # seconds
-ADDRESS = re.compile(rb"\bat 0x[0-9a-f]+")  # of an object, in its repr: forks have one layout of memory
+ADDRESS = re.compile(
+    rb"\b(at|bytecode:|environment:|pointer:) 0x[0-9a-f]+"
+)  # of an object, in its repr: forks have one layout of memory
 LONG = 6  # bytes of a piece that two starts hardly have in common by chance
 CHANGED = "is the same in cold starts and another in warm ones"
 STUCK = "differs between cold starts and not between warm ones"
@@ -118,7 +120,7 @@ def _same(one: "Piece", other: "Piece") -> bool:
 def _pieces(data: "Piece") -> "list[Piece] | None":
     if data is None or len(data) > TEXT:
         return None
-    found: "list[Piece]" = list(PIECES.findall(ADDRESS.sub(b"at 0x", _timeless(data))))
+    found: "list[Piece]" = list(PIECES.findall(ADDRESS.sub(rb"\1 0x", _timeless(data))))
     return found
 
 

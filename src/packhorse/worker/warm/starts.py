@@ -12,9 +12,12 @@ import time
 
 from packhorse.worker import process
 from packhorse.worker.amounts import counted
-from packhorse.worker.warm import interpreter
+from packhorse.worker.warm.command import Cold, understand
 from packhorse.worker.warm.facts import facts_file, read_facts, write_facts
 from packhorse.worker.warm.proof import verdict, written_files
+from packhorse.worker.warm.python_process import WarmPython
+from packhorse.worker.warm.r_process import WarmR
+from packhorse.worker.warm.warm_process import ENDED, Ended, Unfit
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,9 +26,10 @@ if TYPE_CHECKING:
 
     from packhorse.worker.tasks.restore import Restorer
     from packhorse.worker.tasks.slot_folders import SlotFolders
+    from packhorse.worker.warm.command import Command
     from packhorse.worker.warm.facts import WarmFacts
-    from packhorse.worker.warm.interpreter import Command, Variables
     from packhorse.worker.warm.proof import Trace
+    from packhorse.worker.warm.warm_process import Variables, WarmProcess
     from packhorse.worker.work_file import Work
 
     Attempt = tuple[
@@ -71,8 +75,8 @@ class WarmStarts(object):
         self.repeats = False  # whether this start only repeats one that counts
         self.first_wall = 0.0  # seconds of the trial's first start
         self.files: "Trace | None" = None  # what the last start of the trial wrote
-        self.server: "interpreter.WarmPython | None" = None
-        self.bare: "interpreter.WarmPython | None" = None
+        self.server: "WarmProcess | None" = None
+        self.bare: "WarmProcess | None" = None
         self.learnt: "list[str] | None" = None
         self.failures = 0
         self.accidents = 0  # trials that were cut off
@@ -132,7 +136,7 @@ class WarmStarts(object):
             if command is not None:
                 self.server = self._process(command, variables)
                 self.server.warm(self.facts["modules"], self.folders.start, self.wanted)
-        except (interpreter.Cold, interpreter.Unfit, OSError) as error:
+        except (Cold, Unfit, OSError) as error:
             self._fail(error)
             self._drop_output()
 
@@ -140,7 +144,7 @@ class WarmStarts(object):
         """Start a task warm and return its process id, or None where it must start cold."""
         try:
             if self.mode == "learn":
-                command = interpreter.understand(argv, program)
+                command = understand(argv, program)
                 self.bare = self._process(command, variables)
                 self.bare.warm((), self.folders.start, self.wanted)
                 return self.bare.start(command, variables, self.folders.start, learns=True)
@@ -148,19 +152,17 @@ class WarmStarts(object):
                 return None
             proven = self._proven(argv, program)
             return None if proven is None else self.server.start(proven, variables, self.folders.start)
-        except (interpreter.Cold, interpreter.Unfit, OSError) as error:
+        except (Cold, Unfit, OSError) as error:
             self._fail(error)
             self._drop_output()
             if self.mode:
-                kind = (
-                    interpreter.Ended if isinstance(error, (interpreter.Ended, OSError)) else interpreter.Cold
-                )
+                kind = Ended if isinstance(error, (Ended, OSError)) else Cold
                 raise kind(str(error)) from error
             return None
 
     def _proven(self, argv: "list[str]", program: str) -> "Command | None":
         """Return a command if it is the one of the proof."""
-        command = interpreter.understand(argv, program)
+        command = understand(argv, program)
         assert self.facts is not None
         return command if _key(command) == self.facts["key"] else None
 
@@ -177,11 +179,9 @@ class WarmStarts(object):
             for descriptor in (1, 2):
                 os.ftruncate(descriptor, 0)
 
-    def _process(self, command: "Command", variables: "Variables") -> "interpreter.WarmPython":
-        name = command.interpreter[0]
-        path = os.fsdecode(variables.get(b"PATH", b"")) or None
+    def _process(self, command: "Command", variables: "Variables") -> "WarmProcess":
         os.makedirs(self.folder, exist_ok=True)
-        return interpreter.WarmPython(command, shutil.which(name, path=path) or name, self.folder, variables)
+        return new_process(command, self.folder, variables)
 
     def wait(self, pid: int) -> "tuple[int, float, int]":
         """Wait for a task that was started warm; return (status, seconds of CPU, peak memory)."""
@@ -189,7 +189,7 @@ class WarmStarts(object):
         assert server is not None
         try:
             status, cpu, peak, modules = server.wait(pid)
-        except interpreter.Cold as error:
+        except Cold as error:
             self._fail(error)
             raise
         if server is self.bare:
@@ -197,7 +197,7 @@ class WarmStarts(object):
             self.bare.close()
             self.bare = None
         elif not server.alive:
-            self._fail(interpreter.Cold(interpreter.ENDED))
+            self._fail(Cold(ENDED))
         return status, cpu, peak
 
     def is_worth(self, wall: float) -> bool:
@@ -236,8 +236,8 @@ class WarmStarts(object):
         `attempt()` runs the task as `self.mode` says and returns (record, log, bytes of the result).
         """
         try:
-            command = interpreter.understand(argv, program)
-        except interpreter.Cold as error:
+            command = understand(argv, program)
+        except Cold as error:
             self.decide({"warm": False, "why": str(error)})
             return attempt()
         starts = Starts(self, attempt)
@@ -252,12 +252,12 @@ class WarmStarts(object):
             self.decide(dict(tried, warm=not why, why=why))  # type: ignore[arg-type]
         except NoTrial:
             self.facts = None
-        except (interpreter.Ended, OSError) as error:
+        except (Ended, OSError) as error:
             # A kill, or a full disk, says nothing about the script, unless it happens again and again.
             self.facts, self.accidents = None, self.accidents + 1
             if self.accidents == MOST_FAILURES:
                 self.decide({"warm": False, "why": str(error)})
-        except (interpreter.Cold, interpreter.Unfit) as error:
+        except (Cold, Unfit) as error:
             self.decide({"warm": False, "why": str(error)})
         finally:
             self.mode, self.repeats = "", False
@@ -274,24 +274,26 @@ class WarmStarts(object):
     def _warm_up(self, command: "Command", variables: "Variables") -> "WarmFacts":
         """Make a warm process with what was learnt, without packages that must not be in it; return the facts."""
         if not self.learnt:
-            raise interpreter.Cold(
-                "the script leaves in a way of its own, so that nothing can be learnt of it"
-            )
+            raise Cold("the script leaves in a way of its own, so that nothing can be learnt of it")
         modules = self.learnt + self.own
         left_out: "dict[str, str]" = {}
         while True:
-            chosen = [name for name in modules if name.partition(".")[0] not in left_out]
+            chosen = [name for name in modules if package_of(command, name) not in left_out]
             try:
                 self.server = self._process(command, variables)
                 self.server.warm(chosen, self.folders.start, self.wanted)
                 break
-            except interpreter.Unfit as error:
+            except Unfit as error:
                 self.close()
                 if len(left_out) == MOST_LEFT_OUT or len(chosen) < len(modules) // 2:
                     first = next(iter(left_out.items())) if left_out else (error.module, error.why)
-                    raise interpreter.Cold("%s %s" % first) from None
-                left_out[error.module.partition(".")[0]] = error.why
-        self.facts = {"warm": True, "why": "", "key": _key(command), "modules": chosen, "left_out": left_out}
+                    raise Cold("%s %s" % first) from None
+                left_out[package_of(command, error.module)] = error.why
+        language = "R" if command.kind == "R" else "Python"
+        self.facts = {
+            "warm": True, "why": "", "key": _key(command), "language": language, "modules": chosen,
+            "left_out": left_out,
+        }  # fmt: skip
         return self.facts
 
 
@@ -316,13 +318,11 @@ class Starts(object):
             self.warm.first_wall = record["wall"]
             if not self.warm.is_worth(record["wall"]):
                 text = "a task takes %.1f s, and %s would not pay back that the trial starts it %d times more"
-                raise interpreter.Cold(
-                    text % (record["wall"], counted(self.warm.work["total"], "task"), MORE_STARTS)
-                )
+                raise Cold(text % (record["wall"], counted(self.warm.work["total"], "task"), MORE_STARTS))
         if record is None or not self.warm.wanted():
             raise NoTrial
         if self.warm.files is None:
-            raise interpreter.Cold("it is not known which files it writes")
+            raise Cold("it is not known which files it writes")
         self.traces[mode].append(trace(found, self.warm.files))
 
 
@@ -337,6 +337,19 @@ def trace(found: "Attempt", files: "Trace") -> "Trace":
     left["output"] = log
     left.update(files)
     return left
+
+
+def new_process(command: "Command", folder: str, variables: "Variables") -> "WarmProcess":
+    """Start a warm process for a command, with its files in a folder; raise Cold or OSError where that fails."""
+    name = command.interpreter[0]
+    path = os.fsdecode(variables.get(b"PATH", b"")) or None
+    kind = WarmR if command.kind == "R" else WarmPython
+    return kind(command, shutil.which(name, path=path) or name, folder, variables)
+
+
+def package_of(command: "Command", module: str) -> str:
+    """Return the package to which a module of Python, or an object PACKAGE::NAME of R, belongs."""
+    return module.partition("::" if command.kind == "R" else ".")[0]
 
 
 def _key(command: "Command") -> "list[Any]":

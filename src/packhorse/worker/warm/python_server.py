@@ -5,12 +5,17 @@ streams, so that a forked child has all of them without being told. Nothing is i
 has not loaded, but modules that are built in; those are hidden from `sys.modules` again. Python 3.6 or newer.
 
 Requests and replies travel over two pipes, each message as four bytes of length and its text.
-Requests: `w` and NUL-separated words (a folder, then modules: import them, then check), `r` or `l` and a task (run it;
-`l`: also report what it has loaded). A task is NUL-separated: kind (`script` or `module`), the path or the module, the
-folder to start in, the number of words of the command line, how many of them belong to the interpreter, the words, and
-NAME=VALUE variables.
-Replies: `o` and the modules that failed (ready), `b`, a module and a sentence (not fit to be forked), `p` and a process
-id (started), `m` and modules (what the task has loaded), `e` and numbers (ended), `c` and a sentence (start it cold).
+Requests: `w` and NUL-separated words (a folder, then modules: import them, then check), `s` and a command (kind `script`
+or `module`, the path or the module, the folder to start in: prepare to run it), `r` or `l` and a task (run it; `l`: also
+report what it has loaded). A task is NUL-separated: the folder to start in, the number of words of the command line, how
+many of them belong to the interpreter, the words, `all` or `some`, and NAME=VALUE variables: all of the task, or those
+that differ from what the process was started with.
+Replies: `o` (ready) and, NUL-separated, the modules that failed, the files and folders to watch, and what these are now;
+`b`, a module and a sentence (not fit to be forked); `p` and a process id (started; the task itself says so), `m` and
+modules (what the task has loaded), `e` and numbers (ended), `c` and a sentence (start it cold).
+
+The time of a task is mostly that of its pages: each page that the child or the server writes to while the other one has it
+costs some two microseconds. So the server does nothing between two forks that the launcher or the child can do.
 
 The name under which this file is stored contains `importlib` and `_bootstrap`: `warnings` passes over such frames
 (warnings.py, _is_internal_frame), so that the stack level of a task's warning never ends in this file.
@@ -28,6 +33,7 @@ import _signal  # noqa: E402
 import _thread  # noqa: E402
 import _warnings  # noqa: E402
 import atexit  # noqa: E402
+import errno  # noqa: E402
 import gc  # noqa: E402
 
 try:
@@ -35,6 +41,28 @@ try:
 except ImportError:  # a Python built without libffi
     ctypes = None
 
+PAGE, HUGE = 1 << 12, 1 << 21  # bytes of a usual and of a huge page
+MADV_COLLAPSE = 25  # linux/mman.h
+MODULE = 30000  # bytes of Python's memory that a module takes
+REHEARSALS = {
+    "argparse": """
+import argparse
+parser = argparse.ArgumentParser()
+parser.add_argument("--n", type=int)
+parser.parse_args(["--n", "1"])
+""",
+    "json": """
+import json
+json.loads(json.dumps({"a": 0.5}))
+""",
+    "numpy.random": """
+import numpy
+numpy.random.default_rng(1).normal(size=8).mean()
+""",
+}
+ROOM = 1 << 16  # bytes of a usual message
+STARTED = b"\0\0\0\x0bp%-10d"
+FILE_NAMES = sys.getfilesystemencoding(), "surrogateescape"
 HIGH = 250  # our pipes have high numbers, so that the first file that a task opens has the number of a fresh start
 HAS_FOLDER = not (
     sys.flags.isolated or getattr(sys.flags, "safe_path", False)
@@ -102,14 +130,18 @@ def is_installed(name, module, places):
     return bool(paths) and all((path + "/").startswith(places) for path in paths)
 
 
-def plain_exit(names):
-    """Tell whether the extension modules among these leave nothing to the exit handlers of the C library."""
+def plain_exit(names, places):
+    """Tell whether the extension modules among these leave nothing to the exit handlers of the C library.
+
+    Their package is that of their file, since the name of a module of Cython may be without it (`_cyutility` of SciPy).
+    """
     for name in names:
         spec = getattr(sys.modules.get(name), "__spec__", None)
         origin = getattr(spec, "origin", None)
         if not isinstance(origin, str) or not origin.endswith(".so") or "/lib-dynload/" in origin:
             continue
-        if name.partition(".")[0].lstrip("_") not in PLAIN_EXIT:
+        package = [origin[len(place) :] for place in places if origin.startswith(place)]
+        if not package or package[-1].partition("/")[0].partition(".")[0].lstrip("_") not in PLAIN_EXIT:
             return False
     return True
 
@@ -174,8 +206,139 @@ def reseeders():
     return found
 
 
+def plain_fork(library):
+    """Return the C library's fork, and what a child must call after it of the functions that os.fork() would call.
+
+    What os.fork() does beside it prepares a process for the loss of its other threads (PyOS_AfterFork_Child in
+    posixmodule.c), of which we have none, and it touches 150 pages. The functions that modules have registered are
+    found where the interpreter keeps them, beside those that we add. Where the server would have to call one that is
+    not known, or the interpreter is too old or too new to be known, it is os.fork() that is returned.
+    """
+    usual = os.fork, []
+    has_lock = getattr(sys, "_is_gil_enabled", bool)() or sys.version_info < (3, 13)
+    known_python = has_lock and (3, 7) <= sys.version_info[:2] <= (3, 14)
+    if library is None or not known_python:
+        return usual
+    marks = [lambda: 0, lambda: 1, lambda: 2]
+    os.register_at_fork(before=marks[0], after_in_child=marks[1], after_in_parent=marks[2])  # novermin
+    hooks = []
+    for mark in marks:
+        found = [one for one in gc.get_referrers(mark) if type(one) is list and one is not marks]
+        if len(found) != 1 or found[0].pop() is not mark:
+            return usual
+        hooks.append(list(found[0]))
+    known = needless_hooks()
+    before, in_child, in_parent = [[one for one in some if one not in known] for some in hooks]
+    if before or in_parent:
+        return usual
+    threading = sys.modules.get("threading")
+    if hasattr(threading, "get_native_id"):  # Python 3.8
+        in_child.append(threading._main_thread._set_native_id)
+    return library.fork, in_child
+
+
+def needless_hooks():
+    """Return functions of the standard library that mend locks of other threads after a fork."""
+    names = {
+        "threading": ["_after_fork"],
+        "logging": [
+            "_acquireLock",
+            "_releaseLock",
+            "_prepareFork",
+            "_afterFork",
+            "_after_at_fork_child_reinit_locks",
+        ],
+        "concurrent.futures.thread": ["acquire", "release", "_at_fork_reinit"],
+    }
+    found = []
+    for module, functions in names.items():
+        place = sys.modules.get(module)
+        place = getattr(place, "_global_shutdown_lock", place)
+        found.extend(getattr(place, name, None) for name in functions)
+    return found
+
+
+def rehearse():
+    """Call what scripts often call of libraries that are loaded, where it leaves nothing that a script can see.
+
+    A first call fills caches, such as those of attributes of types and of regular expressions. A child that does so
+    copies their pages: the first use of `argparse` costs as much as the fork.
+    """
+    for name, text in REHEARSALS.items():
+        if name in sys.modules:
+            before = set(sys.modules)
+            try:
+                exec(text, {})  # noqa: S102 - texts of this file
+            except BaseException:
+                pass  # a version that has another interface
+            for new in set(sys.modules) - before:
+                del sys.modules[new]
+
+
+def reserved(size):
+    """Make the interpreter take so many bytes of memory in one piece; return what keeps it from giving it back.
+
+    Else libraries that are loaded lie between its parts, which are then too small for huge pages.
+    """
+    blocks = [bytes(440) for _ in range(size // 480)]  # 473 bytes each, of blocks of 480
+    return blocks[::500]  # one for 240 KB: at least one in each arena, which has 256 KiB or more (obmalloc.c)
+
+
+def use_huge_pages(library):
+    """Let the memory that is there lie in huge pages, if the system can (Linux 6.1): a fork copies each as one."""
+    if library is None or os.sysconf("SC_PAGE_SIZE") != PAGE:
+        return
+    collapse = library.madvise
+    collapse.argtypes = [ctypes.c_size_t, ctypes.c_size_t, ctypes.c_int]
+    try:
+        with open("/proc/self/maps") as stream:
+            rows = [row.split() for row in stream]
+        with open("/proc/self/pagemap", "rb") as pages:
+            for row in rows:
+                if row[1] != "rw-p" or row[5:] not in ([], ["[heap]"]):
+                    continue
+                first, end = [int(word, 16) for word in row[0].split("-")]
+                for start in range(-(-first // HUGE) * HUGE, end - HUGE + 1, HUGE):
+                    pages.seek(start // PAGE * 8)
+                    present = pages.read(HUGE // PAGE * 8)[7::8]  # the highest bit of each entry (proc(5))
+                    if sum(byte >> 7 for byte in present) > len(present) // 2:
+                        collapse(start, HUGE, MADV_COLLAPSE)
+    except OSError:
+        pass  # no /proc
+
+
+def wait(pid):
+    """Wait for a child; return (status, seconds as user, seconds of the system, peak of memory)."""
+    _, status, usage = os.wait4(pid, 0)
+    sys.modules.pop("resource", None)  # it has loaded that
+    return status, usage.ru_utime, usage.ru_stime, usage.ru_maxrss
+
+
+def plain_wait(library):
+    """Return wait() without the module `resource`, which os.wait4() would load each time, since a task must not see it."""
+    status, used = ctypes.c_int(), (ctypes.c_long * 18)()  # struct rusage in sys/resource.h
+    places = ctypes.byref(status), ctypes.byref(used)
+
+    def plain(pid):
+        while library.wait4(pid, places[0], 0, places[1]) != pid:
+            if ctypes.get_errno() != errno.EINTR:
+                raise OSError(ctypes.get_errno(), "wait4")
+        return status.value, used[0] + used[1] / 1e6, used[2] + used[3] / 1e6, used[4]
+
+    return plain
+
+
+def stamp(name):
+    """Return what a file or folder is now, to find out whether it has changed."""
+    try:
+        about = os.stat(name)
+    except OSError:
+        return "missing"
+    return "%d %d %d" % (about.st_mtime_ns, about.st_size, about.st_ino)
+
+
 def legacy_numpy(state):
-    """Return a function that seeds NumPy's global generator by writing its 624 words, or None.
+    """Return a function that seeds NumPy's global generator by writing its words, or None.
 
     `seed()` costs a fifth of a fork, since it touches many pages, and each must be copied.
     """
@@ -183,14 +346,16 @@ def legacy_numpy(state):
         kind, key, position, has_gauss, _ = state.get_state()
         address = state._bit_generator.ctypes.state_address
         state_words = (sys.modules["ctypes"].c_uint32 * 624).from_address(address)
-        if (kind, position, has_gauss) != ("MT19937", 624, 0) or list(state_words) != list(key):
+        # Nothing has been drawn yet; the first word is the same after each seed.
+        fresh = (kind, has_gauss, key[0]) == ("MT19937", 0, 1 << 31) and position in (623, 624)
+        if not fresh or list(state_words) != list(key):
             return None
-        view = memoryview(state_words).cast("B")
+        view = memoryview(state_words).cast("B")[4:]
     except Exception:
         return None
 
     def seed():
-        view[:] = os.urandom(2496)
+        view[:] = os.urandom(2492)
 
     return seed
 
@@ -204,18 +369,23 @@ class Server(object):
             os.dup2(old, new)
             os.set_inheritable(new, False)
             os.close(old)
-        self.scripts = {}  # path -> (identity, code or None, text)
+        self.buffer = bytearray(ROOM)
+        self.command = self.reserve = None
         self.roots = roots()
         self.watched = [sys.executable, *[name for name in sys.path if name.endswith("-packages")]]
-        self.stamp = self._stamp()
+        self.stamp = [stamp(name) for name in self.watched]
         self.path = list(sys.path)
         self.reseed = []
         self.plain_exit = True
         self.c_flush = self.c_exit = None
+        self.library, self.fork, self.wait = None, os.fork, wait
         if ctypes is not None:
-            library = ctypes.PyDLL(None)  # keeps the lock of the interpreter, so that no other thread goes on
+            library = self.library = ctypes.PyDLL(
+                None, use_errno=True
+            )  # keeps the lock of the interpreter, so that no other thread goes on
             self.c_flush, self.c_exit = library.fflush, library.exit
             self.c_flush.argtypes = [ctypes.c_void_p]
+            self.wait = plain_wait(library)
         for name in set(sys.modules) - MODULES:
             del sys.modules[name]
         self.loaded = set(sys.modules)
@@ -230,42 +400,50 @@ class Server(object):
             data = data[os.write(self.replies, data) :]
 
     def receive(self):
-        """Return the next message; end the process where there is none, since the launcher is gone."""
-        size, data = 4, b""
-        while len(data) < size:
-            read = os.read(self.requests, size - len(data))
+        """Read the next message into the buffer; end the process where there is none, since the launcher is gone."""
+        size, end = 4, 0
+        while end < size:
+            with memoryview(self.buffer)[end:] as place:
+                read = os.readv(self.requests, [place])
             if not read:
                 os._exit(0)
-            data += read
-            if size == 4 == len(data):
-                size += int.from_bytes(data, "big")
-        return data[4:]
+            end += read
+            if end >= 4:
+                size = 4 + int.from_bytes(self.buffer[:4], "big")
+                if size > len(self.buffer):
+                    self.buffer.extend(bytes(size - len(self.buffer)))
+        return self.buffer[4]
+
+    def message(self):
+        """Return the fields of the message in the buffer."""
+        with memoryview(self.buffer) as whole:
+            return bytes(whole[5 : 4 + int.from_bytes(whole[:4], "big")]).split(b"\0")
 
     def serve(self):
         """Do what is asked for ever; in a forked child return its task."""
         while True:
-            request = self.receive()
-            kind, fields = request[:1], request[1:].split(b"\0")
-            if kind == b"w":
-                self.send(self.warm([os.fsdecode(field) for field in fields]))
+            kind = self.receive()
+            if kind == ord("w"):
+                self.send(self.warm([os.fsdecode(field) for field in self.message()]))
                 continue
             try:
-                if self._stamp() != self.stamp:
-                    raise ValueError("the environment has changed")
-                task = Task(self, fields, kind == b"l")
-                pid = os.fork()
+                if kind == ord("s"):
+                    self.command = Command(self, *self.message())
+                    self.send("o")
+                    continue
+                task = Task(self, self.command, learns=kind == ord("l"))
+                pid = self.fork()
+                if pid == 0:
+                    return task
+                if pid < 0:
+                    raise OSError("cannot fork")
             except Exception as error:
                 self.send("c%s: %s" % (type(error).__name__, error))
                 continue
-            if pid == 0:
-                return task
-            self.send("p%d" % pid)
-            _, status, usage = os.wait4(pid, 0)
-            if "resource" not in self.loaded:
-                sys.modules.pop("resource", None)  # wait4 has loaded it
-            if kind == b"l":
+            ended = self.wait(pid)
+            if kind == ord("l"):
                 self._send_modules()
-            self.send("e%d %r %r %d" % (status, usage.ru_utime, usage.ru_stime, usage.ru_maxrss))
+            self.send("e%d %r %r %d" % ended)
 
     def _send_modules(self):
         try:
@@ -275,16 +453,6 @@ class Server(object):
         except OSError:
             return  # the task has left in a way of its own
         self.send("m" + modules)
-
-    def _stamp(self):
-        found = []
-        for name in self.watched:
-            try:
-                about = os.stat(name)
-                found.append((about.st_mtime_ns, about.st_size, about.st_ino))
-            except OSError:
-                found.append(None)
-        return found
 
     # Warming
 
@@ -298,21 +466,12 @@ class Server(object):
         streams = [os.dup(1), os.dup(2)]
         os.dup2(output, 1)
         os.dup2(output, 2)
-        failed, trouble = [], None
         try:
-            before = set(os.listdir("/proc/self/fd"))
-            for name in names:
-                if name in sys.modules:
-                    continue
-                try:
-                    __import__(name)
-                except BaseException:
-                    failed.append(name)
-                trouble = self._trouble(output, before)
-                if trouble:
-                    trouble = "b%s\n%s" % (name, trouble)
-                    break
+            self.reserve = reserved(len(names) * MODULE)
+            failed, trouble = self._import(names, output)
             trouble = trouble or (self._foreign(names) if names else None)
+            if not trouble:
+                rehearse()
         finally:
             os.dup2(streams[0], 1)
             os.dup2(streams[1], 2)
@@ -321,7 +480,23 @@ class Server(object):
         if trouble:
             return trouble
         self._settle()
-        return "o" + "\n".join(failed)
+        return "o" + "\0".join("\n".join(texts) for texts in (failed, self.watched, self.stamp))
+
+    def _import(self, names, output):
+        """Import modules; return those that failed, and the reply if the process must not be forked after one of them."""
+        failed = []
+        before = set(os.listdir("/proc/self/fd"))
+        for name in names:
+            if name in sys.modules:
+                continue
+            try:
+                __import__(name)
+            except BaseException:
+                failed.append(name)
+            trouble = self._trouble(output, before)
+            if trouble:
+                return failed, "b%s\n%s" % (name, trouble)
+        return failed, None
 
     def _trouble(self, output, before):
         """Return why a process in this state must not be forked, or None."""
@@ -363,28 +538,44 @@ class Server(object):
 
     def _settle(self):
         """Prepare what a child would have to do: each page that a child writes to must be copied for it."""
-        self.plain_exit = plain_exit(set(sys.modules) - self.loaded)
+        self.plain_exit = plain_exit(set(sys.modules) - self.loaded, self.roots)
         self.loaded = set(sys.modules)
         self.path = list(sys.path)
-        self.reseed = reseeders()
         gc.collect()
+        self.fork, hooks = plain_fork(self.library)
+        self.reseed = hooks + reseeders()
         if hasattr(gc, "freeze"):  # Python 3.7
             gc.freeze()  # novermin
+        use_huge_pages(self.library)
 
-    # Scripts
 
-    def script(self, path, shown):
-        """Return (code, text) of a script; no code where a child must compile it, since that prints warnings."""
-        about = os.stat(path)
-        identity = (about.st_mtime_ns, about.st_ctime_ns, about.st_size, about.st_ino)
-        known = self.scripts.get(path)
-        if known is None or known[0] != identity:
-            with open(path, "rb") as stream:
-                text = stream.read()
-            if text[:2] == b"PK" or text[2:4] == b"\r\n":
+class Command(object):
+    """A script or a module, and what all children that run it can share, made before the forks."""
+
+    def __init__(self, server, kind, name, folder):
+        os.chdir(folder)  # it may be another folder of the same name
+        self.is_script, self.name = kind == b"script", os.fsdecode(name)
+        self.shown = self.code = self.text = (
+            None  # no code where a child must compile it, since that prints warnings
+        )
+        if self.is_script:
+            self.shown = os.path.join(os.getcwd(), self.name) if sys.version_info >= (3, 9) else self.name
+            with open(self.name, "rb") as stream:
+                self.text = stream.read()
+            if self.text[:2] == b"PK" or self.text[2:4] == b"\r\n":
                 raise ValueError("an archive or byte code, not a script")
-            known = self.scripts[path] = identity, self._compiled(text, shown), text
-        return known[1:]
+            self.code = self._compiled(self.text, self.shown)
+            folder = os.path.dirname(os.path.realpath(self.name))
+        else:
+            self.runpy = sys.modules["runpy"]
+            folder = os.getcwd() if sys.version_info >= (3, 7) else ""
+        sys.path[:] = server.path
+        if HAS_FOLDER:
+            sys.path[0] = folder
+        for place, finder in list(sys.path_importer_cache.items()):
+            if finder is None and not place.startswith(server.roots):
+                del sys.path_importer_cache[place]  # a folder that was not there may be by now
+        self.main = fresh_main(self.shown)
 
     def _compiled(self, text, shown):
         reader, writer = os.pipe()
@@ -407,50 +598,36 @@ class Server(object):
 class Task(object):
     """What a child runs; made before the fork, since the server's writes need no copies of pages."""
 
-    def __init__(self, server, fields, learns):
-        self.server, self.learns = server, learns
-        self.kind, self.name = fields[0].decode(), os.fsdecode(fields[1])
-        os.chdir(fields[2])  # it may be another folder of the same name
-        count, interpreter = int(fields[3]), int(fields[4])
-        argv = [os.fsdecode(word) for word in fields[5 : 5 + count]]
-        self.code = self.text = None
-        if self.kind == "script":
-            self.shown = os.path.join(os.getcwd(), self.name) if sys.version_info >= (3, 9) else self.name
-            self.code, self.text = server.script(self.name, self.shown)
-        set_variables(fields[5 + count :])
-        sys.argv = argv[interpreter:] if self.kind == "script" else ["-m"] + argv[interpreter + 2 :]
+    def __init__(self, server, command, learns):
+        self.server, self.command, self.learns = server, command, learns
+        fields = server.message()
+        os.chdir(fields[0])
+        count, interpreter = int(fields[1]), int(fields[2])
+        argv = [word.decode(*FILE_NAMES) for word in fields[3 : 3 + count]]
+        sys.argv = argv[interpreter:] if command.is_script else ["-m"] + argv[interpreter + 2 :]
         if hasattr(sys, "orig_argv"):
             sys.orig_argv[1:] = argv[1:]  # novermin
-        sys.path[:] = server.path
-        folder = os.path.dirname(os.path.realpath(self.name))
-        if self.kind == "module":
-            folder = os.getcwd() if sys.version_info >= (3, 7) else ""
-        if HAS_FOLDER:
-            sys.path[0] = folder
-        for name, finder in list(sys.path_importer_cache.items()):
-            if finder is None and not name.startswith(server.roots):
-                del sys.path_importer_cache[name]  # a folder that was not there may be by now
-        if self.kind == "module":
-            self.runpy = sys.modules["runpy"]
-        self.main = fresh_main(self.shown if self.kind == "script" else None)
+        set_variables(fields[4 + count :], everything=fields[3 + count] == b"all")
 
     def begin(self):
         """Do in the child what only it can do; return what to call, and with what, in a list."""
         os.setsid()
+        os.write(self.server.replies, STARTED % os.getpid())
         os.close(self.server.requests)
         os.close(self.server.replies)
         for reseed in self.server.reseed:
             reseed()
-        main, self.main = self.main, None
-        sys.modules["__main__"] = main
+        command, self.command = self.command, None
+        self.server.command = None
+        sys.modules["__main__"] = command.main
         if "__mp_main__" in sys.modules:  # multiprocessing's other name for it
-            sys.modules["__mp_main__"] = main
-        if self.kind == "module":
-            return self.runpy._run_module_as_main, [(self.name,)]
-        code = self.code
+            sys.modules["__mp_main__"] = command.main
+        if not command.is_script:
+            return command.runpy._run_module_as_main, [(command.name,)]
+        code = command.code
         if code is None:
-            code = compile(self.text, self.shown, "exec", 0, True)
-        return exec, [(code, main.__dict__)]
+            code = compile(command.text, command.shown, "exec", 0, True)
+        return exec, [(code, command.main.__dict__)]
 
     def end(self, errors):
         """End the process as the interpreter would; return (status, interrupted) where it must do that itself."""
@@ -468,7 +645,7 @@ class Task(object):
         if not usual or asked or not 0 <= status <= 0xFF or self.server.c_flush is None:
             return status, interrupted
         new = self._new_modules()
-        plain = self.server.plain_exit and plain_exit(new)
+        plain = self.server.plain_exit and plain_exit(new, self.server.roots)
         left = flush_files()
         if left is WARNS:
             return status, interrupted
@@ -506,21 +683,20 @@ class Task(object):
             stream.write("\n".join(names))
 
 
-def set_variables(fields):
-    """Replace the environment, in the order given, both Python's and the C library's."""
+def set_variables(fields, everything):
+    """Set variables, both Python's and the C library's; where they are all of the task, in the order given."""
     variables = {}
     for field in fields:
         name, _, value = field.partition(b"=")
         variables[name] = value
     known = os.environ._data
-    if list(known) != list(variables):
+    if everything:
         for name in list(known):
             os.unsetenv(name)
         known.clear()
     for name, value in variables.items():
-        if known.get(name) != value:
-            os.putenv(name, value)
-            known[name] = value
+        os.putenv(name, value)
+        known[name] = value
 
 
 def fresh_main(path):
@@ -631,6 +807,9 @@ def tear_down(names):
         if getattr(sys, name) is not getattr(sys, "__%s__" % name):
             setattr(sys, name, getattr(sys, "__%s__" % name))
     modules = sys.modules
+    modules["io"] = (
+        None  # then a traceback has no source lines, as then (_Py_DisplaySourceLine in traceback.c)
+    )
     modules.pop("__main__", None)
     for name in reversed(names):
         modules.pop(name, None)
