@@ -13,6 +13,7 @@ COMMANDS = {
     "run": ("runs.run", "Run a study, or a script once, and collect the results."),
     "map": ("runs.map", "Run a command over parameters, in one line."),
     "init": ("studies.init", "Write a study file for a script."),
+    "adopt": ("studies.adopt", "Make a study of an existing job script."),
     "plan": ("studies.plan", "Show what a study would run, without running it."),
     "try": ("studies.try_task", "Run one task here in the foreground."),
     "status": ("inspect.status", "Show the state of a run."),
@@ -74,6 +75,8 @@ SYNONYMS = {
     **dict.fromkeys(("watch", "progress", "follow"), "packhorse status RUN"),
     **dict.fromkeys(("test", "debug"), "packhorse try"),
     **dict.fromkeys(("resume", "continue"), "packhorse run"),
+    "convert": "packhorse translate JOB.sh --to slurm, torque or pbspro",
+    "why": "packhorse diagnose JOB, JOB.sh, RUN or LOGFILE",
     "module": "packhorse modules SITE",
 }
 

@@ -120,7 +120,7 @@ class Book:
         names = [f"ph_{name}" for name in BOOKKEEPING]
         if self.values("ph_row") - {None}:
             names.insert(0, "ph_row")
-        if "warm" in self.values("ph_start"):
+        if self.values("ph_start") & {"warm", "imported"}:
             names.append("ph_start")
         found = self.values("ph_code")
         if found - set(codes) and (codes or len(found) > 1):

@@ -60,6 +60,12 @@ class Provenance(JsonOutput, frozen=True, kw_only=True, tag="packhorse-provenanc
         WarmStart | UnsetType,
         Meta(description="Whether tasks of the newest wave start warm, if that is known."),
     ] = UNSET
+    imported: Annotated[
+        Members,
+        Meta(
+            description="Results that were taken in by `packhorse adopt --results`, with digests and dates."
+        ),
+    ] = UNSET
     checks: Annotated[tuple[dict[str, Any], ...], Meta(description="The study's checks that passed.")] = ()
 
 
@@ -70,12 +76,13 @@ def provenance(where: Path, name: str | None) -> Provenance:
     if not file.exists():
         raise run.no_wave_error()
     found = msgspec.json.decode(file.read_bytes(), type=Provenance)
-    checks = run.path / "checks.json"
+    checks, imported = run.path / "checks.json", run.path / "imported.json"
     plans = tuple(run.plans())
     warm = warm_start(run, plans[-1].wave) if plans else None
     return msgspec.structs.replace(
         found,
         waves=msgspec.convert(plans, tuple[WavePlan, ...], from_attributes=True),
         warm=UNSET if warm is None else warm,
+        imported=msgspec.json.decode(imported.read_bytes()) if imported.exists() else UNSET,
         checks=tuple(msgspec.json.decode(checks.read_bytes()).values()) if checks.exists() else (),
     )

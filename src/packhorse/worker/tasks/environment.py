@@ -155,10 +155,12 @@ def index_variables(task: "Task") -> "dict[str, str]":
     variables = {name: text(value)}
     if name == "SLURM_ARRAY_TASK_ID":
         total = task.work["total"]
-        variables.update(
-            SLURM_ARRAY_TASK_COUNT=str(total),
-            SLURM_ARRAY_TASK_MIN=str(start),
-            SLURM_ARRAY_TASK_MAX=str(start + total - 1),
-            SLURM_ARRAY_TASK_STEP="1",
-        )
+        array = {
+            "SLURM_ARRAY_TASK_COUNT": str(total),
+            "SLURM_ARRAY_TASK_MIN": str(start),
+            "SLURM_ARRAY_TASK_MAX": str(start + total - 1),
+            "SLURM_ARRAY_TASK_STEP": "1",
+        }
+        # The study may give them in `env`: with `parameter`, the values need not begin with `start`.
+        variables.update((key, value) for key, value in array.items() if key not in task.work["environ"])
     return variables

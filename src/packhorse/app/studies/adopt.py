@@ -1,0 +1,208 @@
+"""Make a study of an existing job script: the same work for every index, as tasks."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from packhorse.adopt.job import AdoptedJob
+from packhorse.adopt.moved import moved_folders
+from packhorse.adopt.named import NotNamedError
+from packhorse.adopt.study import Draft, script_study
+from packhorse.app.studies.adopt_import import Imported, import_finished, result_template
+from packhorse.app.studies.adopt_job import AdoptOptions, Ask, read_job
+from packhorse.app.studies.adopt_named import from_commands
+from packhorse.app.studies.adopt_trial import Tried, result_keys, tried
+from packhorse.jobscript.lines import Edit, encode
+from packhorse.model.errors import PackhorseError, StudyError, UsageError
+from packhorse.model.space import ParameterSpace
+from packhorse.project.run_name import plain_name
+from packhorse.project.source import Reader, Source, from_study
+from packhorse.rundir.files import write_file
+from packhorse.snapshot.project_files import find_root
+from packhorse.study.parse import parse_study
+from packhorse.study.write import study_text
+
+_BASH = re.compile(r"^[ \t]*source[ \t]|\[\[|<<<|\w=\(|^[ \t]*function[ \t]", re.MULTILINE)
+
+
+class Adopted(Struct, frozen=True, kw_only=True):
+    """The study that was written: its source, sentences on how it was made, and what its trial found."""
+
+    source: Source
+    path: Path
+    sentences: tuple[str, ...]
+    trial: Tried | None = None
+    failure: str = ""
+    imported: Imported | None = None
+
+
+def adopt(script: Path, options: AdoptOptions, here: Path, ask: Ask) -> Adopted:
+    """Write the study of a job script. `here` is the folder in which its job would be submitted.
+
+    Raises UsageError where there cannot be a right study, with the reasons.
+    """
+    here = here.resolve()
+    path = options.output or here / "study.yaml"
+    if path.exists() and not options.force:
+        raise UsageError(f"{path} exists", "--force replaces it; -o another.yaml writes another file")
+    folder, root = path.resolve().parent, find_root(here)
+    if folder != here:
+        raise UsageError(
+            f"the study must be in {here}, where the job is submitted, but -o names a file in {folder}",
+            f"cd {shlex.quote(str(folder))}, and name the script from there",
+        )
+    job = read_job(script, options, here, root, ask)
+    notes: list[str] = []
+    start = _start(job, here, root)
+    edits, changed = _edits(job, here, root, options.was)
+    notes += changed
+    draft = _draft(job, edits, options, start, notes)
+    word = _script_word(script, start, root)
+    if draft is None:
+        if edits:
+            copy = here / f"{script.stem}.study{script.suffix}"
+            _write_copy(copy, job.edited(edits), script, force=options.force)
+            word = os.path.relpath(copy, start)
+        draft = script_study(job, [*_interpreter(job), word, *options.arguments], _name(job, script))
+    if start != here:
+        draft = replace(draft, keys={**draft.keys, "directory": os.path.relpath(start, here)})
+    if draft.table is not None:
+        _write_new(here / draft.table[0], draft.table[1], force=options.force)
+    return _finished(draft, path, options, ask, notes)
+
+
+def _finished(draft: Draft, path: Path, options: AdoptOptions, ask: Ask, notes: list[str]) -> Adopted:
+    """Try the study, add its result, and write it."""
+    here = path.resolve().parent
+    keys, trial, failure = dict(draft.keys), None, ""
+    if options.trial:
+        try:
+            trial = tried(_source(keys, path, here), options.seconds)
+            failure = trial.failure
+        except PackhorseError as error:
+            failure = error.message
+    if options.results:
+        plain = ParameterSpace.of(_source(keys, path, here).study)
+        options = replace(options, result=options.result or result_template(options.results, plain, here))
+    added = result_keys(trial, options.result, ask, notes)
+    keys = {**draft.with_result(str(added.get("result", "none"))), **added}
+    source = replace(_source(keys, path, here), path=path.resolve())
+    imported = import_finished(source, options.results) if options.results else None
+    write_file(path, source.text)
+    return Adopted(
+        source=source, imported=imported,
+        path=path, sentences=tuple(notes), trial=trial, failure=failure,
+    )  # fmt: skip
+
+
+def _source(keys: dict[str, object], path: Path, here: Path) -> Source:
+    text, read = study_text(keys), Reader(here)
+    try:
+        study = parse_study(text, path=str(path), read=read)
+    except StudyError as error:
+        raise UsageError(f"no study can be written: {error.message}", error.hint) from None
+    return from_study(study, text, here, tuple(read.names))
+
+
+def _start(job: AdoptedJob, here: Path, root: Path) -> Path:
+    """Return the folder in which the job starts."""
+    start = Path(os.path.normpath(here / job.start)) if job.start else here
+    if not start.is_dir() or not start.resolve().is_relative_to(root):
+        raise UsageError(
+            f"the job starts in {job.start}, which is not a folder of the project {root}",
+            "remove this option from the script, and type packhorse adopt in the folder where the job starts",
+        )
+    return start
+
+
+def _script_word(script: Path, start: Path, root: Path) -> str:
+    if not script.resolve().is_relative_to(root):
+        raise UsageError(
+            f"{script} is not in the project {root}, of which tasks have a copy",
+            f"cp {shlex.quote(str(script))} {shlex.quote(str(start))}, and adopt the copy",
+        )
+    return os.path.relpath(script.resolve(), start.resolve())
+
+
+def _interpreter(job: AdoptedJob) -> list[str]:
+    """Return the parts before the script's path: those of its first line, else bash."""
+    first = job.script.lines[0].text if job.script.lines else ""
+    if not first.startswith("#!"):
+        return ["bash"]
+    parts = first[2:].split()
+    if not parts:
+        return ["bash"]
+    if parts[0].endswith("/env"):
+        parts = parts[2:] if parts[1:2] == ["-S"] else parts[1:]
+    name = parts[0].rpartition("/")[2]
+    # On most clusters sh is bash, and such a script was written for that.
+    return ["bash" if name == "sh" and _BASH.search(job.script.text) else name, *parts[1:]]
+
+
+def _name(job: AdoptedJob, script: Path) -> str:
+    asked = job.request.name
+    return plain_name(asked if re.fullmatch(r"[\w.+-]+", asked) else script.stem)
+
+
+# --- What changes ---
+
+
+def _edits(job: AdoptedJob, here: Path, root: Path, was: str) -> tuple[tuple[Edit, ...], list[str]]:
+    """Return the changes without which the script cannot run as a task, and a sentence on each."""
+    moved, refused = moved_folders(job, str(here), str(root), was, lambda path: Path(path).is_dir())
+    if refused:
+        raise UsageError(
+            "; ".join(refused),
+            "where that folder was this project: packhorse adopt --was FOLDER"
+            f" {shlex.quote(job.script.path)}; else make the path one of this project",
+        )
+    edits = (*job.edits, *moved)
+    lines = sorted({edit.line for edit in edits})
+    after = job.edited(edits).splitlines()
+    changed = [f"line {number} is changed: {after[number - 1].strip()}" for number in lines]
+    return edits, changed
+
+
+def _draft(
+    job: AdoptedJob, edits: Sequence[Edit], options: AdoptOptions, start: Path, notes: list[str]
+) -> Draft | None:
+    """Return a study with named parameters; None where the script itself is to run."""
+    if options.form == "script" and not job.ranks:
+        return None
+    script = Path(job.script.path)
+    try:
+        draft = from_commands(job, job.edited(edits), start, _name(job, script), read=Reader(start))
+    except NotNamedError as reason:
+        if options.form == "named":
+            raise UsageError(
+                f"{script} cannot be taken apart: {reason}", "without --form named it runs as it is"
+            ) from None
+        if job.ranks:
+            raise UsageError(
+                f"{script} starts {job.ranks} processes by srun, and its line cannot be taken over: {reason}",
+                f"to send it as it is: packhorse submit {shlex.quote(str(script))}",
+            ) from None
+        notes.append(f"{script.name} runs as it is, since {reason}")
+        return None
+    notes[:] = []
+    notes.append("the program is started without the script, with the same arguments for each task")
+    return draft
+
+
+def _write_copy(path: Path, text: str, script: Path, *, force: bool) -> None:
+    if path.exists() and path.read_bytes() != encode(text) and not force:
+        raise UsageError(f"{path} exists, and is not the changed copy of {script}", "--force replaces it")
+    write_file(path, encode(text))
+
+
+def _write_new(path: Path, text: str, *, force: bool) -> None:
+    if path.exists() and path.read_text("utf-8", "replace") != text and not force:
+        raise UsageError(f"{path} exists, and would have the parameters of the tasks", "--force replaces it")
+    write_file(path, text)
