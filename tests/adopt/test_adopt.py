@@ -282,3 +282,20 @@ def test_results_of_another_design_are_refused(packhorse: Run, tmp_path: Path) -
     assert "another design: out_2.csv has n=50" in done.stderr
     assert not (tmp_path / "study.yaml").exists()
     assert not (tmp_path / "runs").exists()
+
+
+def test_more_than_forty_tasks_have_a_table(packhorse: Run, tmp_path: Path) -> None:
+    lines = "".join(f"00{n},a {n},1e{n % 3},NA\n" for n in range(1, 51))
+    job = (
+        '#!/bin/bash\n#SBATCH --array=1-50\nIFS=, read -r a b c d <<< "$(sed -n "${SLURM_ARRAY_TASK_ID}p" list.csv)"\n'
+        """python f.py --a $a --b "$b" --c $c --d "$d" --json '{"x": [1]}' --empty ""\n"""
+    )
+    put(tmp_path, job_sh=job, f_py="import json, sys\nprint(json.dumps({'got': ' '.join(sys.argv[1:])}))\n")
+    (tmp_path / "list.csv").write_text(lines)
+    study = adopted(packhorse, tmp_path)
+    assert "csv: job-tasks.csv" in study
+    assert "IFS" not in study
+    done = packhorse("try", "--task", "4", cwd=tmp_path)
+    assert '--a 005 --b a 5 --c 1e2 --d NA --json {\\"x\\": [1]} --empty ' in done.stdout, (
+        done.stdout + done.stderr
+    )
