@@ -299,3 +299,24 @@ def test_more_than_forty_tasks_have_a_table(packhorse: Run, tmp_path: Path) -> N
     assert '--a 005 --b a 5 --c 1e2 --d NA --json {\\"x\\": [1]} --empty ' in done.stdout, (
         done.stdout + done.stderr
     )
+
+
+def test_the_table_of_a_combining_script_must_be_the_same(packhorse: Run, tmp_path: Path) -> None:
+    program = (
+        'import sys\ni = int(sys.argv[1])\nopen(f"r_{i}.csv", "w").write(f"id,value\\n{i},{i / 7!r}\\n")\n'
+    )
+    combine = (
+        "import glob\nrows = [open(f).read().split()[1] for f in sorted(glob.glob('r_*.csv'))]\n"
+        "open('all.csv', 'w').write('id,value\\n' + '\\n'.join(rows) + '\\n')\n"
+    )
+    put(tmp_path, sim_py=program, good_py=combine, bad_py=combine.replace("rows = [", "rows = ['9,0.5'] + [").replace("[1] for", "[1] for"),
+        job_sh="#!/bin/bash\n#SBATCH --array=1-5\npython sim.py $SLURM_ARRAY_TASK_ID\n")  # fmt: skip
+    tried = packhorse("adopt", "--combine", "good.py", "job.sh", cwd=tmp_path)
+    assert tried.returncode == 0, tried.stderr
+    assert "the table of good.py is the same: 2 rows" in tried.stdout
+    for index in (1, 2, 3):
+        subprocess.run(["python3", "sim.py", str(index)], cwd=tmp_path, check=True)
+    words = ("adopt", "--force", "--no-try", "--results", "r_*.csv", "--combine")
+    refused = packhorse(*words, "bad.py", "job.sh", cwd=tmp_path)
+    assert refused.returncode == 1
+    assert "the table of bad.py is not the same; all.csv: it has 4 rows instead of 3" in refused.stderr
