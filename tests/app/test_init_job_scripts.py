@@ -161,3 +161,17 @@ def test_a_draft_without_its_values_does_not_start(project: Path) -> None:
     with pytest.raises(StudyError, match="'n' has no value yet") as caught:
         from_file(project / "study.yaml")
     assert caught.value.where.endswith("study.yaml:8")
+
+
+@pytest.mark.parametrize(
+    ("used", "line"),
+    [
+        (8, "{cpus: 8, memory: 2000 MB, time: 10 min}  # array_test.py, line 2, uses 8 cores, though jobs/array_test.sh asks for 4"),
+        (2, "{cpus: 4, memory: 2000 MB, time: 10 min}  # as in jobs/array_test.sh, though array_test.py, line 2, uses 2 cores"),
+    ],
+)  # fmt: skip
+def test_cores_of_the_job_script_and_of_the_script_that_differ(project: Path, used: int, line: str) -> None:
+    pool = f"from multiprocessing import Pool\npool = Pool({used})\n"
+    (project / "array_test.py").write_text(pool + ARRAY_TEST)
+    _, text = init(project, "array_test.py")
+    assert f"resources: {line}\n" in text

@@ -64,6 +64,15 @@ def test_jobs_that_were_sent_by_hand(desk: Desk) -> None:
     assert found == {name: name for name in JOBS}
 
 
+def test_a_run_of_a_script(desk: Desk) -> None:
+    desk.put("bad.sh", JOBS["python-package"])
+    argv = ["packhorse", "submit", "bad.sh", "--site", "testbed", "--json"]
+    done = desk.cluster.run(desk.user, argv, cwd=desk.folder)
+    submitted = json.loads(done.stdout)
+    desk.cluster.ended(submitted["job"])
+    assert desk.diagnose(submitted["name"])["causes"][0]["kind"] == "python-package"
+
+
 @pytest.mark.campaign
 def test_a_job_that_reaches_its_limit(desk: Desk) -> None:
     job = desk.sbatch("limit", "#!/bin/bash\n#SBATCH --time=1\necho start\nsleep 600\n").stdout.strip()

@@ -25,6 +25,14 @@ iteration 137 killed 3 particles
 Warning message: package 'lme4' was built under R version 4.3.1
 done: 100 of 100 files open
 Memory usage: 512 MB
+checking for a BLAS library: not found
+fit.py:12: RuntimeWarning: overflow encountered in exp
+  warnings.warn(
+RuntimeWarning: invalid value encountered in divide
+Convergence: 3 of 3; errors: none; status 0
+Error rate: 0.05
+submitted by alice; killed 0, failed 0
+module list: gcc/12 R/4.2
 """
 
 

@@ -12,7 +12,17 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = ROOT / "scripts" / "system-packages"
-R_PACKAGES = ("foreach", "doParallel", "doRNG", "batchtools", "future.apply", "testthat")
+R_PACKAGES = (
+    "foreach",
+    "doParallel",
+    "doRNG",
+    "batchtools",
+    "future.apply",
+    "testthat",
+    "data.table",
+    "dplyr",
+    "ggplot2",
+)
 
 
 @pytest.fixture
@@ -72,7 +82,8 @@ def test_root_installs_what_is_missing(machine, tmp_path: Path) -> None:
     assert update == "update"
     assert install.endswith(
         "r-base-core parallel rsync shellcheck procps time environment-modules slurm-wlm-torque tcsh fish zsh "
-        "r-cran-foreach r-cran-doparallel r-cran-dorng r-cran-batchtools r-cran-future.apply r-cran-testthat munge slurmctld slurmd slurm-client slurmdbd mariadb-server "
+        "r-cran-foreach r-cran-doparallel r-cran-dorng r-cran-batchtools r-cran-future.apply r-cran-testthat r-cran-data.table r-cran-dplyr r-cran-ggplot2 "
+        "munge slurmctld slurmd slurm-client slurmdbd mariadb-server "
         "openssh-server gcc libpam0g-dev libpam-google-authenticator tmux screen slurm-wlm-mysql-plugin"
     )
 

@@ -64,6 +64,7 @@ def lines(prefix: str, *options: str) -> str:
         (["--comment='unfinished"], {}),
         (["--cpus-per-task=4# four", "--out=x --tasks-per-node=2"], {"tasks": 2, "cores": 8, "output": "x"}),
         (["--time", "10:00"], {"seconds": 600}),
+        (["--mem=4G", "hetjob", "--mem=8G -N 3"], {"memory": 4096}),
     ],
 )  # fmt: skip
 def test_a_slurm_head(options: list[str], expected: dict[str, Any]) -> None:

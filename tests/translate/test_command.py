@@ -106,6 +106,7 @@ def body(lines: str, source: str, to: Scheduler, options: str = "") -> tuple[lis
         ("echo ${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID", "", "echo ${PBS_JOBID%%[!0-9]*}_$PBS_ARRAYID"),
         ("srun --mpi=pmix -n 4 ./sim > a_$SLURM_JOB_ID", "-n 4", "mpirun -np 4 ./sim > a_${PBS_JOBID%%.*}"),
         ("time srun python x.py &", "", "time python x.py &"),
+        ("/usr/bin/srun --exclusive -N1 -n1 -c2 ./a.out &", "", "./a.out &"),
         ("j=$(sbatch --parsable -t 5 --dependency=afterok:$k a.sh)", "", "j=$(qsub -l walltime=00:05:00 -W depend=afterok:$k a.sh)"),
         ("scancel $SLURM_JOB_ID; squeue -u $USER", "", "qdel ${PBS_JOBID%%.*}; qstat -u $USER"),
         ("for h in $(scontrol show hostnames $SLURM_JOB_NODELIST); do echo $h; done", "",
@@ -173,6 +174,12 @@ def test_a_python_script_gets_no_shell_lines() -> None:
     assert [note.text for note in done.notes] == [
         'the script is not for a shell; let it do the same as: cd "$PBS_O_WORKDIR" || exit'
     ]
+
+
+def test_a_script_for_csh_keeps_its_folder() -> None:
+    text = "#!/bin/csh\n#PBS -l nodes=1\n#PBS -j oe\ncd $PBS_O_WORKDIR\nsetenv A 2\n"
+    made = translate(JobScript(text), "slurm").text
+    assert made == "#!/bin/csh\n#SBATCH --nodes=1\ncd $SLURM_SUBMIT_DIR\nsetenv A 2\n"
 
 
 def test_the_command(packhorse: Run, tmp_path: Path) -> None:

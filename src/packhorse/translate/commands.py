@@ -52,7 +52,7 @@ def commands(
         if command.line < first:
             continue
         for index, word in enumerate(command.words[: len(command.words) - len(command.program) + 1]):
-            if word.text in _OWN[family] and word.literal is not None:
+            if word.text.rpartition("/")[2] in _OWN[family] and word.literal is not None:
                 more, said = _one(command, index, to, asked, options)
                 edits += more
                 notes += said
@@ -63,7 +63,8 @@ def commands(
 def _one(
     command: Command, index: int, to: Scheduler, asked: Asked, options: Options
 ) -> tuple[list[Edit], list[Note]]:
-    name, word = command.words[index].text, command.words[index]
+    word = command.words[index]
+    name = word.text.rpartition("/")[2]
     if name == "srun":
         return _srun(command, index, asked)
     if name in {"aprun", "pbsdsh"}:
@@ -157,7 +158,7 @@ def _srun_options(words: Sequence[Arg]) -> Iterator[tuple[str, str]]:
 
 def _pbs_launcher(command: Command, index: int) -> tuple[list[Edit], list[Note]]:
     """Return srun for aprun and pbsdsh."""
-    words, name = command.words, command.words[index].text
+    words, name = command.words, command.words[index].text.rpartition("/")[2]
     options, at, notes = ["srun"], index + 1, list[Note]()
     letters = (
         {"n": "--ntasks=", "N": "--ntasks-per-node=", "d": "--cpus-per-task="} if name == "aprun" else {}
@@ -212,7 +213,9 @@ def _submit(command: Command, index: int, to: Scheduler, options: Options) -> tu
     if to == "slurm" and command.where.substitution:
         written = ["--parsable", *written]  # qsub prints the number alone
     elif to != "slurm" and command.where.substitution and not any(one.name == "parsable" for one in given):
-        notes.append(Note(line, "changed", "qsub prints the number alone, and not Submitted batch job"))
+        notes.append(
+            Note(line, "changed", "qsub prints the number alone; remove what takes it from its line")
+        )
     program = "sbatch" if to == "slurm" else "qsub"
     return _span(command, index, index + 1 + at, " ".join([program, *written])), notes
 

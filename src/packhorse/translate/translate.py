@@ -269,7 +269,8 @@ class _Writer:
     def _first_folder(self, body: Body) -> str:
         """Return the cd with which the script begins, before any command to which the folder matters."""
         if not self.script.is_shell:
-            return ""
+            found = re.search(r"^\s*cd\s+(\S+)", "\n".join(body.lines[self.first - 1 :]), re.MULTILINE)
+            return found[1] if found and self.script.interpreter in {"csh", "tcsh"} else ""
         for command in read_shell("\n".join(body.lines)).commands:
             if command.name in {"cd", "pushd"} and not command.where.conditional:
                 return command.text

@@ -42,6 +42,8 @@ def _print(found: Diagnosis) -> None:
         state = f" The job's state: {found.state}." if found.state else ""
         say(f"no known cause in {', '.join(found.read) or 'what was read'}.{state}")
         return
+    if found.state == "done":
+        say("The job ended without an error, as the scheduler says. Its log shows:")
     first, *others = found.causes
     _print_cause(first)
     for cause in others:

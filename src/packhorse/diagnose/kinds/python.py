@@ -118,9 +118,7 @@ KINDS = (
     ),
     Kind(
         id="python-error",
-        patterns=(
-            r"^(?P<what>(?:\w+\.)*[A-Z]\w*(?:Error|Exception|Interrupt|Warning): .+|\w*(?:Error|Exception))$",
-        ),
+        patterns=(r"^(?P<what>(?:\w+\.)*[A-Z]\w*(?:Error|Exception|Interrupt): .+|\w*(?:Error|Exception))$",),
         sentence="The Python program raised an error: {what}",
         remedy="The lines above it show where; run that case alone to repeat it.",
         weight="consequence",

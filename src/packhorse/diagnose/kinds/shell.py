@@ -51,7 +51,7 @@ KINDS = (
         id="command-not-found",
         patterns=(
             r"(?:line \d+: |: )(?P<program>[^:\s]+): command not found",
-            r"(?P<program>\S+): not found$",
+            r": \d+: (?P<program>\S+): not found$",
         ),
         sentence="The program {program} is not found.",
         remedy="Load the module that provides it or activate its environment, check its spelling, or write its path.",

@@ -61,17 +61,12 @@ local({
         if (file.exists(path)) readLines(path, warn = FALSE)
     }
 
-    # `commandArgs` that gives other words.
+    # Let `commandArgs` give other words; its first line asks R for them.
+    first_line <- quote(args <- .Internal(commandArgs()))
+    stopifnot(identical(body(usual)[[2]], first_line))
     replace_arguments <- function(value) {
         changed <- usual
-        replace <- function(code) {
-            if (identical(code, quote(.Internal(commandArgs())))) {
-                return(value)
-            }
-            if (is.call(code)) as.call(lapply(as.list(code), replace)) else code
-        }
-        body(changed) <- replace(body(usual))
-        environment(changed) <- environment(usual)
+        body(changed)[[c(2, 3)]] <- value
         replace_base("commandArgs", changed)
     }
 

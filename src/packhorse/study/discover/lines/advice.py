@@ -89,23 +89,25 @@ def _variable(discovered: Discovered) -> str:
 # --- Resources ---
 
 
+def _cores(discovered: Discovered) -> tuple[int, str]:
+    """Return the larger of what the job script asks for and its script uses, and where it comes from."""
+    request, cores = discovered.request, discovered.cores
+    stated = request.cpus if request else 0
+    asks = f"as in {one_line(request.source)}" if request else ""
+    uses = f"{one_line(discovered.script)}, line {cores.line}, uses {counted(cores.count, 'core')}"
+    if cores.count > max(stated, 1):
+        other = f", though {one_line(request.source)} asks for {stated}" if request and stated else ""
+        return cores.count, uses + other
+    return stated, f"{asks}, though {uses}" if 0 < cores.count < stated else asks
+
+
 def resource_lines(discovered: Discovered) -> list[str]:
     """Return what one task needs: as its job script asks for, else the cores that the script itself fixes."""
     request, cores = discovered.request, discovered.cores
     name = one_line(discovered.script)
     lines = []
-    parts = {"cpus": str(max(request.cpus, 0) or "") if request else ""}
-    source = f"as in {one_line(request.source)}" if request else ""
-    if cores.count > int(parts["cpus"] or 1):
-        other = (
-            f", though {one_line(request.source)} asks for {parts['cpus']}"
-            if request and parts["cpus"]
-            else ""
-        )
-        parts["cpus"] = str(cores.count)
-        source = f"{name}, line {cores.line}, uses {counted(cores.count, 'core')}{other}"
-    if parts["cpus"] == "1":
-        parts["cpus"] = ""
+    cpus, source = _cores(discovered)
+    parts = {"cpus": str(cpus) if cpus > 1 else ""}
     if request and request.memory:
         parts["memory"] = size(request.memory)
     if request and request.seconds:
