@@ -99,7 +99,7 @@ def test_every_variable_that_a_task_sees_is_described(generate: ModuleType) -> N
         "cpus": 1,
     }
     work |= {"checkpoint": True, "total": 1, "deadline": 1, "library": "", "r_library": "", "mark": ""}
-    work |= {"index_variable": None}
+    work |= {"index_variable": None, "inputs": {"x": "x.npy"}}
     place = SlotFolders("", 0, work)
     base = environment.base_environment(work, place, {})
     found = {
