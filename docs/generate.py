@@ -105,6 +105,7 @@ def pages() -> dict[str, str]:
         "site.md": "\n".join(site_page()) + "\n",
         "errors-and-exit-codes.md": "\n".join(errors_page()) + "\n",
         "environment.md": "\n".join(environment_page()) + "\n",
+        "r.md": "\n".join(r_session_page()) + "\n",
         "json.md": "\n".join(json_page()) + "\n",
         "lint.md": "\n".join(lint_page()) + "\n",
         "diagnose.md": "\n".join(diagnose_page()) + "\n",
@@ -466,6 +467,31 @@ def r_head() -> str:
     """Return the comment that the R file begins with, which is its manual."""
     text = (Path(task.__file__).parent / "r" / "packhorse.R").read_text(encoding="utf-8")
     return text.split("\n\n", 1)[0]
+
+
+def r_session_page() -> Iterator[str]:
+    """Yield the page of the functions of an R session: the head of its file, and each function with its comment."""
+    folder = Path(task.__file__).parent / "r"
+    head = (folder / "session.R").read_text(encoding="utf-8").split("\n\n", 1)[0]
+    yield from (MADE, "# In an R session", "")
+    yield "How they are used: [mclapply or foreach on a cluster](../how-to/r-cluster.md)."
+    yield from ("", "```r", head, "```")
+    for name in ("map.R", "calls.R", "foreach.R"):
+        text = (folder / name).read_text(encoding="utf-8")
+        for match in re.finditer(
+            r"((?:^# .*\n)+)^(ph_\w+|registerDoPackhorse) <- function(\([^{]*\)) \{", text, re.M
+        ):
+            arguments = " ".join(match[3].split())
+            yield from (
+                "",
+                f"## {match[2]}",
+                "",
+                "```r",
+                f"{match[2]}{arguments}",
+                "",
+                match[1].rstrip(),
+                "```",
+            )
 
 
 if __name__ == "__main__":

@@ -282,3 +282,41 @@ def test_results_of_another_design_are_refused(packhorse: Run, tmp_path: Path) -
     assert "another design: out_2.csv has n=50" in done.stderr
     assert not (tmp_path / "study.yaml").exists()
     assert not (tmp_path / "runs").exists()
+
+
+def test_more_than_forty_tasks_have_a_table(packhorse: Run, tmp_path: Path) -> None:
+    lines = "".join(f"00{n},a {n},1e{n % 3},NA\n" for n in range(1, 51))
+    job = (
+        '#!/bin/bash\n#SBATCH --array=1-50\nIFS=, read -r a b c d <<< "$(sed -n "${SLURM_ARRAY_TASK_ID}p" list.csv)"\n'
+        """python f.py --a $a --b "$b" --c $c --d "$d" --json '{"x": [1]}' --empty ""\n"""
+    )
+    put(tmp_path, job_sh=job, f_py="import json, sys\nprint(json.dumps({'got': ' '.join(sys.argv[1:])}))\n")
+    (tmp_path / "list.csv").write_text(lines)
+    study = adopted(packhorse, tmp_path)
+    assert "csv: job-tasks.csv" in study
+    assert "IFS" not in study
+    done = packhorse("try", "--task", "4", cwd=tmp_path)
+    assert '--a 005 --b a 5 --c 1e2 --d NA --json {\\"x\\": [1]} --empty ' in done.stdout, (
+        done.stdout + done.stderr
+    )
+
+
+def test_the_table_of_a_combining_script_must_be_the_same(packhorse: Run, tmp_path: Path) -> None:
+    program = (
+        'import sys\ni = int(sys.argv[1])\nopen(f"r_{i}.csv", "w").write(f"id,value\\n{i},{i / 7!r}\\n")\n'
+    )
+    combine = (
+        "import glob\nrows = [open(f).read().split()[1] for f in sorted(glob.glob('r_*.csv'))]\n"
+        "open('all.csv', 'w').write('id,value\\n' + '\\n'.join(rows) + '\\n')\n"
+    )
+    put(tmp_path, sim_py=program, good_py=combine, bad_py=combine.replace("rows = [", "rows = ['9,0.5'] + [").replace("[1] for", "[1] for"),
+        job_sh="#!/bin/bash\n#SBATCH --array=1-5\npython sim.py $SLURM_ARRAY_TASK_ID\n")  # fmt: skip
+    tried = packhorse("adopt", "--combine", "good.py", "job.sh", cwd=tmp_path)
+    assert tried.returncode == 0, tried.stderr
+    assert "the table of good.py is the same: 2 rows" in tried.stdout
+    for index in (1, 2, 3):
+        subprocess.run(["python3", "sim.py", str(index)], cwd=tmp_path, check=True)
+    words = ("adopt", "--force", "--no-try", "--results", "r_*.csv", "--combine")
+    refused = packhorse(*words, "bad.py", "job.sh", cwd=tmp_path)
+    assert refused.returncode == 1
+    assert "the table of bad.py is not the same; all.csv: it has 4 rows instead of 3" in refused.stderr

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from subprocess import CompletedProcess
@@ -143,3 +145,10 @@ def test_mistakes_are_explained(
     done = packhorse("check", *options)
     assert done.returncode == code, done.stderr
     assert message in done.stderr
+
+
+def test_without_scipy_the_extra_is_named(tmp_path: Path) -> None:
+    code = "import sys; sys.modules['scipy'] = None; from packhorse import check; check.benchmark"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert "checks need scipy, which is not installed" in done.stderr
+    assert "pip install 'packhorse[check]'" in done.stderr

@@ -96,6 +96,12 @@ def test_outliers_are_far_away(table: pl.DataFrame) -> None:
     assert "task 7" in far.sentence
 
 
+def test_parameters_may_be_lists(table: pl.DataFrame) -> None:
+    lists = table.with_columns(a=pl.concat_list("a", "a"))
+    assert outliers(lists).passed
+    assert parameters_used(lists)[0].passed
+
+
 def test_a_parameter_that_changes_nothing(table: pl.DataFrame) -> None:
     common = table.with_columns(x=pl.col("x").first().over("a", "replicate"))
     a, b = parameters_used(common, paired=True)

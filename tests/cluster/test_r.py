@@ -57,6 +57,7 @@ def test_another_session_of_r_fetches_what_one_has_submitted(cluster: Cluster) -
     scripts = {
         "submit.R": "print(ph_map(twice, list(k = 1:2), detach = TRUE))",
         "fetch.R": "cat(ph_map(twice, list(k = 1:2))$twice)",
+        "both.R": "cat(ph_collect(ph_map(twice, list(k = 1:4), errors = 'keep', detach = TRUE))$value[[4]]$twice)",
         "fails.R": "ph_map(twice, list(k = 1:3))",
     }
     for name, text in scripts.items():
@@ -69,6 +70,8 @@ def test_another_session_of_r_fetches_what_one_has_submitted(cluster: Cluster) -
     assert fetched.returncode == 0, fetched.stderr
     assert fetched.stdout == "2 4"
     assert waves(folder) == ["1"]
+    both = cluster.run("alice", ["Rscript", "both.R"], cwd=folder)
+    assert (both.returncode, both.stdout) == (0, "8"), both.stderr
     failed = cluster.run("alice", ["Rscript", "fails.R"], cwd=folder)
     assert failed.returncode == 1
     assert "1 of 3 calls failed; the first is f(k = 3L, replicate = 0L): three" in failed.stderr

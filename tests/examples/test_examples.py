@@ -205,9 +205,12 @@ def test_an_array_of_rscript_and_a_script_that_combines(parallel_r):
     assert len(by_hand) == 4
 
 
-def test_a_pool_runs_unchanged(parallel_r):
+def test_a_pool_runs_unchanged_and_with_one_changed_line(parallel_r):
+    one_line_differs(parallel_r, "pool.py", "pool-packhorse.py")
     script(parallel_r, "python", "pool.py")
     by_hand = power(parallel_r)
     script(parallel_r, "packhorse", "run", "pool.py", "--cores", "2", "--json")
     (written,) = (parallel_r / "runs").glob("pool-1/artifacts/0/power.csv")
     assert power(written.parent) == by_hand
+    script(parallel_r, "python", "pool-packhorse.py")
+    assert power(parallel_r) == by_hand

@@ -82,6 +82,10 @@ def test_lapply_and_mclapply_return_what_those_of_r_return(session: Session) -> 
     same(closures, function(f) if (is.function(f)) f(1))
     same(1:2, function(i) quote(a + b)[[1]])
     same(base::c(4, 0), count)
+    same(1:2, function(x, i, list) x + i + list, i = 10, list = 100)
+    mclapply <- ph_mclapply
+    nested <- mclapply(1:2, function(i) unlist(mclapply(1:2, function(j) i * j)))
+    stopifnot(identical(unlist(nested), base::c(1L, 2L, 2L, 4L)))
     stopifnot(identical(ph_lapply(list(), mean), list()), identical(ph_lapply(NULL, mean), list()))
     both <- outer(7)
     stopifnot(identical(both[[1]], both[[2]]))
@@ -129,7 +133,11 @@ def test_what_has_ended_well_is_not_called_again(session: Session) -> None:
 
 
 def test_a_map_is_a_study_that_grows(session: Session) -> None:
-    text = NOTE + "f <- function(n, kind) { note(paste0(n, kind)); c(mean = mean(rnorm(n)), n2 = n * 2) }\n"
+    # The trial before a warm start would call the first task five times.
+    text = (
+        NOTE
+        + "ph_options(warm = FALSE)\nf <- function(n, kind) { note(paste0(n, kind)); c(mean = mean(rnorm(n)), n2 = n * 2) }\n"
+    )
     out, _ = session(
         text
         + "x <- ph_map(f, list(n = c(5L, 6L), kind = c('a', '1')), replicates = 2); write.csv(x, 'a.csv'); str(x$n)"
@@ -201,6 +209,10 @@ def test_an_error_says_which_call_and_how_it_came_to_it(session: Session) -> Non
             "the command packhorse was not found",
         ),
         ("ph_options(export = 'gone'); ph_lapply(1, function(x) x)", "there is no variable `gone` to export"),
+        (
+            "ph_options(folder = '/proc/no'); ph_lapply(1, mean)",
+            "cannot be written; name another one: ph_options(folder",
+        ),
         ("ph_collect(1)", "ph_collect needs what a call with detach = TRUE has returned"),
         ("ph_lapply(1, function(x) x, mc.cores = 2)", "unused argument (mc.cores = 2)"),
         ("ph_options(site = 'nowhere'); ph_lapply(1, mean)", "packhorse ended with exit status"),

@@ -39,6 +39,7 @@ SIM = """
         subprocess.Popen(["sleep", "600"])
     if i == 36:
         os.kill(os.getppid(), 9)  # what an administrator or the system may do to the warm process
+        time.sleep(0.5)  # else the warm process may take our exit status with it
     print(json.dumps({"value": helper.double(i), "drawn": random.random(), "found": found, "folder": os.getcwd(),
                       "given": os.environ["PACKHORSE_PARAM_i"]}))
 """

@@ -208,7 +208,8 @@ def exported_names(job: AdoptedJob) -> list[str]:
     for listed in re.findall(r"\bexport[ \t]+([A-Za-z_][\w \t]*)$", job.script.text, re.MULTILINE):
         names += listed.split()
     for command in job.shell.commands:
-        names += [one.name for one in command.assignments]
+        if command.name not in _BUILTINS and command.name not in _FILTERS:  # such as IFS=, read
+            names += [one.name for one in command.assignments]
     return list(dict.fromkeys(names))
 
 

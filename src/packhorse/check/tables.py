@@ -16,8 +16,19 @@ MISSING = ("", "NA", "null", "None")  # texts of a CSV file for a missing value
 def read_table(table: Any) -> pl.DataFrame:
     """Return a polars frame from a path (CSV or Parquet), a mapping of columns, or a polars, pandas or Arrow table.
 
+    Values that are lists or structures become text, so that cells can be named by them.
     Raises UsageError for a file that is missing or cannot be read, and for another type.
     """
+    frame = _frame(table)
+    nested = [name for name, dtype in frame.schema.items() if dtype.is_nested()]
+    texts = [
+        pl.Series(name, [None if one is None else str(one) for one in frame[name].to_list()])
+        for name in nested
+    ]
+    return frame.with_columns(texts)
+
+
+def _frame(table: Any) -> pl.DataFrame:
     if isinstance(table, pl.DataFrame):
         return table
     if isinstance(table, str | Path):

@@ -75,6 +75,8 @@ SYNONYMS = {
     **dict.fromkeys(("watch", "progress", "follow"), "packhorse status RUN"),
     **dict.fromkeys(("test", "debug"), "packhorse try"),
     **dict.fromkeys(("resume", "continue"), "packhorse run"),
+    "convert": "packhorse translate JOB.sh --to slurm, torque or pbspro",
+    "why": "packhorse diagnose JOB, JOB.sh, RUN or LOGFILE",
     "module": "packhorse modules SITE",
 }
 

@@ -16,12 +16,16 @@ local({
   }
   given <- read("function.rds", commandArgs(TRUE)[1])
   for (name in given$packages) library(name, character.only = TRUE)
+  # A call within a call works in this process and on the cores of this task.
+  assign("ph_lapply", lapply, envir = globalenv())
+  assign("ph_mclapply", function(..., mc.cores) parallel::mclapply(..., mc.cores = ph_cores()), envir = globalenv())
+  for (name in names(given$aliases)) assign(name, get(given$aliases[[name]]), envir = globalenv())
   for (name in names(given$globals)) assign(name, given$globals[[name]], envir = globalenv())
 
   # The call is spelled as lapply spells it, so that messages do not repeat the values.
-  call <- function(FUN, X, i, ...) FUN(X[[i]], ...)
+  call <- function(X, FUN, ...) FUN(X[[1L]], ...)
   call_one <- function(arguments) {
-    if (given$kind == "each") return(do.call(call, c(list(given$FUN, arguments, 1L), given$more), quote = TRUE))
+    if (given$kind == "each") return(do.call(call, c(list(arguments, given$FUN), given$more), quote = TRUE))
     names <- lapply(names(arguments), as.name)
     frame <- list2env(c(arguments, list(FUN = given$FUN)), parent = globalenv())
     eval(as.call(c(list(quote(FUN)), stats::setNames(names, names(arguments)))), frame)

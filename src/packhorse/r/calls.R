@@ -1,17 +1,30 @@
 # Calls of a function as a study: its folder, its tasks, the command `packhorse`, and the values that come back.
 
-settings <- new.env()
+settings <- new.env() # of this session
 
-# Name: what it must be. Those with a flag become options of `packhorse run`.
+# The settings; those with a flag become options of `packhorse run`.
 KNOWN <- list(
   site = NULL, jobs = "--jobs", cpus = "--cores", memory = "--memory", time = "--time", gpus = "--gpus", partition = "--partition",
   account = "--account", qos = "--qos", area = "--area", job_time = "--job-time", max_jobs = "--max-jobs",
   max_core_hours = "--max-core-hours", modules = "--module", seed = NULL, chunk = NULL, export = NULL, packages = NULL, files = NULL,
-  folder = NULL, checks = NULL, detach = NULL, command = NULL
+  folder = NULL, checks = NULL, warm = NULL, detach = NULL, command = NULL
 )
 
 # Set what all calls use from now on, as in ph_options(site = "hec", time = "10 min"); NULL removes a setting.
 # Without arguments: return the settings. Returns the earlier values invisibly, which ph_options(earlier) sets again.
+#   site, area           where the tasks run (NULL: this machine), and the storage area of the run there
+#   cpus, memory, time, gpus                       of one task, as in a study: memory = "2 GB", time = "10 min"
+#   partition, account, qos, modules, job_time, max_jobs, max_core_hours    of the jobs on a cluster
+#   jobs                 tasks at a time on this machine (NULL: all cores)
+#   chunk                calls in one task, of ph_lapply, ph_mclapply and foreach
+#   seed                 a whole number that fixes the streams of these three, in place of the state of R's generator
+#   export, packages, files    names of variables, packages and files that travel besides those that are found
+#   checks               commands that must succeed before any task starts
+#   warm                 FALSE: a new process of R for each task; TRUE: forks of one. NULL: ph_map as a study does, the
+#                        others FALSE, since the trial before a warm start calls what is in the first task five times
+#   folder               the folder of the studies (NULL: packhorse-calls)
+#   detach               TRUE: submit to the site and return; then ph_collect() returns the values
+#   command              the file of the command packhorse (NULL: it is looked for)
 ph_options <- function(...) {
   new <- list(...)
   if (!length(new)) return(as.list(settings, sorted = TRUE))
@@ -65,7 +78,7 @@ make_folder <- function(kind, name, captured, more, seed, types, replicate, file
   packages <- unique(c(attached_packages(), set$packages))
   versions <- vapply(packages, function(one) as.character(utils::packageVersion(one)), "")
   given <- list(
-    kind = kind, FUN = captured$FUN, globals = captured$globals, more = more, types = types, replicate = replicate, packages = packages
+    kind = kind, FUN = captured$FUN, globals = captured$globals, aliases = captured$aliases, more = more, types = types, replicate = replicate, packages = packages
   )
   parts <- list(
     kind, captured$FUN, sorted(captured$globals), captured$frames, more, types, seed, versions,
@@ -77,11 +90,13 @@ make_folder <- function(kind, name, captured, more, seed, types, replicate, file
   folder <- file.path(base, name)
   mask <- Sys.umask("077")
   on.exit(Sys.umask(mask))
-  if (!dir.exists(base)) {
-    dir.create(base, recursive = TRUE)
+  if (!dir.exists(base) && dir.create(base, recursive = TRUE, showWarnings = FALSE)) {
     writeLines(c("# Studies of functions that R has called; git ignores them.", "*"), file.path(base, ".gitignore"))
   }
   dir.create(file.path(folder, "packhorse-call", "inputs"), recursive = TRUE, showWarnings = FALSE)
+  if (file.access(file.path(folder, "packhorse-call", "inputs"), 2) != 0) {
+    stop("the folder ", folder, " cannot be written; name another one: ph_options(folder = \"PATH\")", call. = FALSE)
+  }
   folder <- normalizePath(folder)
   path <- file.path(folder, "packhorse-call", "function.rds")
   if (!file.exists(path)) replace_rds(given, path)
@@ -126,6 +141,8 @@ write_study <- function(folder, parameters, seed, replicates, set) {
   )
   if (!length(parameters)) study$parameters <- NULL
   if (!is.null(seed)) study$seed <- seed
+  if (folder$kind != "point" && is.null(set$warm)) set$warm <- FALSE
+  if (is.logical(set$warm)) study$warm <- set$warm
   if (length(set$checks)) study$checks <- as.list(set$checks)
   path <- file.path(folder$path, "study.yaml")
   text <- .packhorse$write_json(study)
@@ -180,6 +197,7 @@ run_study <- function(folder, study, keys, set) {
   found
 }
 command_flags <- function(set) {
+  if (!is.null(set$site)) set$jobs <- NULL # tasks at a time on this machine
   flags <- c(if (!is.null(set$site)) c("--site", set$site), if (isTRUE(set$detach)) "--detach", "--json")
   for (name in names(KNOWN)) {
     if (!is.null(KNOWN[[name]])) for (value in set[[name]]) flags <- c(flags, KNOWN[[name]], format(value, scientific = FALSE))

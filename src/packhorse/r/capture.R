@@ -30,6 +30,7 @@ capture <- function(f, values = list(), export = character()) {
   frames <- list()
   needed <- list()
   globals <- list()
+  aliases <- character()
   seen <- list()
   place <- function(env) Position(function(one) identical(one, env), frames)
 
@@ -38,6 +39,12 @@ capture <- function(f, values = list(), export = character()) {
     if (is.null(at) || !is_frame(at) && !identical(at, globalenv())) return()
     value <- tryCatch(get(name, envir = at, inherits = FALSE), error = function(e) NULL)
     if (missing(value) || name %in% c("...", ".Random.seed")) return()
+    # Another name of a function of Packhorse, as in mclapply <- ph_mclapply.
+    if (is.function(value) && identical(environment(value), OWN)) {
+      public <- Find(function(one) identical(get(one, OWN), value), PUBLIC)
+      aliases[name] <<- public
+      return()
+    }
     if (is_frame(at)) {
       if (is.na(place(at))) frames <<- c(frames, at)
       i <- place(at)
@@ -80,7 +87,7 @@ capture <- function(f, values = list(), export = character()) {
     parent.env(copies[[i]]) <- copy_of(parent.env(frames[[i]]))
     for (name in needed[[i]]) assign(name, rebind(get(name, envir = frames[[i]], inherits = FALSE)), envir = copies[[i]])
   }
-  list(FUN = rebind(f), globals = lapply(globals, rebind), frames = copies, functions = seen)
+  list(FUN = rebind(f), globals = lapply(globals, rebind), aliases = aliases, frames = copies, functions = seen)
 }
 
 # Bytes that are equal for equal values: of functions their text, since R compiles functions while it works.
@@ -92,7 +99,8 @@ fingerprint <- function(value) {
   }
   is_list <- is.list(value) && !is.object(value)
   if (is_list && any(vapply(value, function(one) is.function(one) || is.list(one), NA))) {
-    return(c(serialize(names(value), NULL, version = 2)[-(1:14)], unlist(lapply(value, fingerprint))))
+    head <- serialize(list(length(value), attributes(value)), NULL, version = 2)[-(1:14)]
+    return(c(head, unlist(lapply(unname(value), fingerprint))))
   }
   serialize(value, NULL, version = 2)[-(1:14)]  # the first 14 bytes name the version of R
 }
@@ -120,8 +128,10 @@ files_named <- function(values) {
   found[!dir.exists(found)]
 }
 
-# Packages of this session that the other process must attach, in the same order.
+# Packages of this session that the other process must attach, in the same order: not those that R attaches itself, nor
+# those that only register another backend.
 attached_packages <- function() {
   names <- sub("^package:", "", grep("^package:", search(), value = TRUE))
-  rev(setdiff(names, c("base", "methods", "datasets", "utils", "grDevices", "graphics", "stats")))
+  own <- c("base", "methods", "datasets", "utils", "grDevices", "graphics", "stats")
+  rev(setdiff(names, c(own, "doParallel", "doMC", "doSNOW")))
 }

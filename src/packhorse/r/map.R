@@ -181,7 +181,8 @@ call_all <- function(FUN, calls, more, seed, name, set, kind = "each", values = 
   copy_files(unique(c(files, used)), folder$path)
   states <- streams(seed, length(calls))
   contents <- unname(tools::md5sum(used))
-  keys <- digests(Map(function(call, state) list(call, state, contents[used %in% files_named(call)]), calls, states))
+  contents_of <- function(call) if (length(used)) contents[used %in% files_named(call)]
+  keys <- digests(Map(function(call, state) list(call, state, contents_of(call)), calls, states))
 
   tasks <- assign_chunks(folder, keys, calls, states, set)
   study <- write_study(folder, list(zip = list(chunk = as.list(tasks$all$chunk), md5 = as.list(tasks$all$md5))), NULL, 1, set)
@@ -252,7 +253,8 @@ lapply_values <- function(records, X) {
 names_of <- function(X) if (is.vector(X) && !is.object(X)) names(X) else names(as.list(X))
 
 # mclapply. A call that failed gives a "try-error" and a warning. mc.cores is the number of processes here, and means nothing
-# on a site. mc.set.seed = FALSE: streams do not follow from this session, so that calls are recognised in any order of work.
+# on a site. mc.set.seed = FALSE: the streams do not follow from the state of R's generator, so that a function that draws
+# no numbers is not called again in a session that has drawn others.
 ph_mclapply <- function(X, FUN, ..., mc.preschedule = TRUE, mc.set.seed = TRUE, mc.silent = FALSE,
                         mc.cores = getOption("mc.cores", 2L), mc.cleanup = TRUE, mc.allow.recursive = TRUE, affinity.list = NULL) {
   FUN <- match.fun(FUN)

@@ -5,7 +5,7 @@
 # ph_map(f, params, site = NULL, replicates = 1)   a study in R: one task a call; returns a data frame
 # ph_lapply(X, FUN, ...), ph_mclapply(X, FUN, ...) in place of lapply and parallel::mclapply
 # registerDoPackhorse(site = NULL)                 in place of registerDoParallel(), for foreach's %dopar%
-# ph_options(site = "hec", time = "10 min")        where and how calls run; see KNOWN in calls.R
+# ph_options(site = "hec", time = "10 min")        where and how calls run
 # ph_collect(handle)                               the values of calls that were started with detach
 #
 # Also the functions for scripts that run as tasks: ph_params, ph_seed, ph_result, ph_checkpoint, ph_save, ph_cores.
@@ -27,11 +27,12 @@ local({
   inner$VERSION <- "1"
   for (file in c("capture.R", "calls.R", "map.R", "foreach.R")) sys.source(file.path(here, file), inner)
 
-  while ("tools:packhorse" %in% search()) detach("tools:packhorse", character.only = TRUE)
-  public <- c(
+  inner$OWN <- inner
+  inner$PUBLIC <- c(
     "ph_map", "ph_lapply", "ph_mclapply", "registerDoPackhorse", "ph_options", "ph_collect", "ph_params", "ph_seed", "ph_result",
     "ph_checkpoint", "ph_save", "ph_cores"
   )
-  attach(mget(public, envir = inner), name = "tools:packhorse", warn.conflicts = FALSE)
+  while ("tools:packhorse" %in% search()) detach("tools:packhorse", character.only = TRUE)
+  attach(mget(inner$PUBLIC, envir = inner), name = "tools:packhorse", warn.conflicts = FALSE)
   registerS3method("print", "ph_handle", inner$print.ph_handle)
 })

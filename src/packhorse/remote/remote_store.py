@@ -27,6 +27,7 @@ from packhorse.ssh.file_transfer import (
     upload_files,
     upload_missing,
 )
+from packhorse.worker.calls import FOLDER, RESULT
 from packhorse.worker.tasks.artifacts import PARTIAL
 
 REMOVE_SECONDS = 600.0  # for a slow file system to remove many files
@@ -157,6 +158,8 @@ class RemoteRunStore(RunStore):
         with self.ssh.open(), exclusive_lock(self.run.path / LOCK, LOCK_SECONDS):
             for kind in GROWING:
                 self._fetch_growing(kind)
+            if (self.run.path / FOLDER).is_dir():  # after the journals, whose records name the results
+                self._fetch_growing(FOLDER)
 
     def _fetch_growing(self, kind: str) -> None:
         session = self.ssh.session
@@ -165,6 +168,8 @@ class RemoteRunStore(RunStore):
         requests = []
         for name, size, *_ in session.call("list", path=f"{self.folder}/{kind}")["files"]:
             path = folder / check_inside(name)
+            if kind == FOLDER and not name.endswith(RESULT):
+                continue  # written here
             downloaded = path.stat().st_size if path.exists() else 0
             if size > downloaded:
                 requests.append((name, downloaded))

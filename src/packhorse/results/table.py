@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -141,9 +140,10 @@ def merge_results(
     shown, failures = table, _failures(space, fold, gathered)
     if latest is not None and latest.own_seeds:
         shown, failures = _without_seeds(table), _without_seeds(failures)
-    writers = (shown.write_parquet, shown.write_csv, failures.write_csv)
-    with ThreadPoolExecutor() as pool:  # each waits for the disk, and polars releases the GIL
-        list(pool.map(write_whole, files, writers))
+    writers: tuple[Callable[[Any], Any], ...] = (shown.write_parquet, shown.write_csv, failures.write_csv)
+    # One after another: together they would take more memory, and hardly less time.
+    for file, write in zip(files, writers, strict=True):
+        write_whole(file, write)
     return MergeReport(
         table=table,
         tasks=fold.counts["OK"] - sum(map(len, (gathered.unreadable, gathered.empty, gathered.without))),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-LEAST_HOURS = 0.001  # shown; nobody is charged for less than seconds
+LEAST_HOURS = 0.001  # that is shown as a number
 
 
 def size(mib: int) -> str:

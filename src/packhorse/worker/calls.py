@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 MODULE, CALL = "packhorse.worker.calls", "call"  # what a study of calls has as its function
 PICKLED = "pickled_"  # before the digest of a pickled function, in the place of its name
 FOLDER = "calls"
+RESULT = ".result"  # after the digest of a pickled result, in the name of its file
 LARGE = 1 << 20  # bytes of a pickled result that gets a file of its own
 RAISED = 1 << 16  # bytes of a pickled exception that its record holds
 SHORT = 1000  # items of a list or dict that is kept as JSON
@@ -255,7 +256,7 @@ def kept_result(folder: str, value: "Any") -> "Any":
     if len(data) <= LARGE:
         return {"pickle": base64.b64encode(data).decode("ascii")}
     digest = digest_of(data)
-    name = "%s.result" % digest
+    name = digest + RESULT
     private = os.path.join(folder, ".%s.%d" % (name, os.getpid()))
     descriptor = os.open(private, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600)
     with io.open(descriptor, "wb") as stream:

@@ -15,6 +15,7 @@ from packhorse.adopt.job import AdoptedJob
 from packhorse.adopt.moved import moved_folders
 from packhorse.adopt.named import NotNamedError
 from packhorse.adopt.study import Draft, script_study
+from packhorse.app.studies.adopt_combine import compare_combined
 from packhorse.app.studies.adopt_import import Imported, import_finished, result_template
 from packhorse.app.studies.adopt_job import AdoptOptions, Ask, read_job
 from packhorse.app.studies.adopt_named import from_commands
@@ -41,6 +42,9 @@ class Adopted(Struct, frozen=True, kw_only=True):
     trial: Tried | None = None
     failure: str = ""
     imported: Imported | None = None
+    combined: tuple[str, bool] | None = (
+        None  # a sentence on the combining script, and whether its table is the same
+    )
 
 
 def adopt(script: Path, options: AdoptOptions, here: Path, ask: Ask) -> Adopted:
@@ -96,8 +100,9 @@ def _finished(draft: Draft, path: Path, options: AdoptOptions, ask: Ask, notes: 
     source = replace(_source(keys, path, here), path=path.resolve())
     imported = import_finished(source, options.results) if options.results else None
     write_file(path, source.text)
+    combined = _combined(source, options, trial, imported) if options.combine else None
     return Adopted(
-        source=source, imported=imported,
+        source=source, imported=imported, combined=combined,
         path=path, sentences=tuple(notes), trial=trial, failure=failure,
     )  # fmt: skip
 
@@ -206,3 +211,24 @@ def _write_new(path: Path, text: str, *, force: bool) -> None:
     if path.exists() and path.read_text("utf-8", "replace") != text and not force:
         raise UsageError(f"{path} exists, and would have the parameters of the tasks", "--force replaces it")
     write_file(path, text)
+
+
+def _combined(
+    source: Source, options: AdoptOptions, trial: Tried | None, imported: Imported | None
+) -> tuple[str, bool]:
+    """Compare the table of the combining script with the results that were taken in, else with those of the trial."""
+    assert options.combine is not None
+    folder = source.folder
+    if imported and imported.files:
+        files = {one.path: (folder / one.path).read_bytes() for one in imported.files}
+        rows = [dict(row) for one in imported.files for row in one.rows]
+    elif trial and source.study.result.file in trial.contents:
+        files = trial.contents[source.study.result.file]
+        rows = [row for task in trial.rows[source.study.result.file] for row in task]
+    else:
+        return f"{options.combine.name} was not compared, since there are no results yet", False
+    pattern = re.sub(r"\{[^{}]*\}", "*", source.study.result.file)
+    others = [str(path.relative_to(folder)) for path in folder.glob(pattern)]
+    return compare_combined(
+        source, options.combine, files, rows, [name for name in others if name not in files]
+    )

@@ -41,6 +41,7 @@ class Imported(Struct, frozen=True, kw_only=True):
     taken: int
     tasks: int
     notes: tuple[str, ...]
+    files: tuple[FinishedFile, ...] = ()
 
 
 def result_template(pattern: str, space: ParameterSpace, folder: Path) -> str:
@@ -97,7 +98,7 @@ def import_finished(source: Source, pattern: str) -> Imported:
         notes.append(
             "which code wrote these files is not known; they count as results of the code that is here now"
         )
-    return Imported(taken=len(taken), tasks=space.size, notes=tuple(notes))
+    return Imported(taken=len(taken), tasks=space.size, notes=tuple(notes), files=tuple(taken))
 
 
 def _path(source: Source, space: ParameterSpace, index: int) -> str:

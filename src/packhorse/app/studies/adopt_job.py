@@ -29,6 +29,7 @@ class AdoptOptions(Struct, frozen=True, kw_only=True):
     arguments: tuple[str, ...] = ()
     array: str = ""
     form: str = "auto"  # script: run it as it is; named: refuse where it cannot be taken apart
+    combine: Path | None = None  # a script that combines the results, whose table must be the same
     was: str = ""  # the folder of the project in the script's paths
     result: str = ""
     results: str = ""  # a pattern of files that finished tasks have written

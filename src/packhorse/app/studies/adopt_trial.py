@@ -40,6 +40,7 @@ class Tried(Struct, frozen=True, kw_only=True):
     unreadable: dict[str, str] = {}  # template -> why
     rows: dict[str, tuple[list[Row], ...]] = {}  # template -> rows of each task
     prints_json: bool = False
+    contents: dict[str, dict[str, bytes]] = {}  # template -> content by path
 
 
 def tried(source: Source, seconds: float) -> Tried:
@@ -111,6 +112,7 @@ def _files(folder: Path) -> list[str]:
 def _judged(listed: list[Output], folders: list[Path]) -> Tried:
     unreadable: dict[str, str] = {}
     rows: dict[str, tuple[list[Row], ...]] = {}
+    contents: dict[str, dict[str, bytes]] = {}
     for one in listed:
         if not one.may_be_result:
             continue
@@ -123,7 +125,11 @@ def _judged(listed: list[Output], folders: list[Path]) -> Tried:
                 break
         else:
             rows[one.template] = tuple(read)
-    return Tried(tasks=(), found=tuple(listed), unreadable=unreadable, rows=rows)
+            places = zip(folders, one.paths, strict=True)
+            contents[one.template] = {
+                path: (folder / path.replace("../", "up/")).read_bytes() for folder, path in places
+            }
+    return Tried(tasks=(), found=tuple(listed), unreadable=unreadable, rows=rows, contents=contents)
 
 
 def rows_of_file(path: Path) -> list[Row]:

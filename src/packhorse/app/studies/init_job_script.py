@@ -148,15 +148,15 @@ def _given(found: Discovered, call: ScriptCall, index: str) -> dict[str, str]:
     plain = [p.name for p in found.facts.parameters if not p.flag]
     flags = {p.flag: p.name for p in found.facts.parameters if p.flag}
     given: dict[str, str] = {}
-    words = iter(call.arguments)
-    for word in words:
-        flag, equals, value = word.partition("=")
+    rest = iter(call.arguments)
+    for argument in rest:
+        flag, equals, value = argument.partition("=")
         if flag in flags:
-            given[flags[flag]] = value if equals else next(words, "")
-        elif plain and not word.startswith("-"):
-            given[plain.pop(0)] = word
+            given[flags[flag]] = value if equals else next(rest, "")
+        elif plain and not argument.startswith("-"):
+            given[plain.pop(0)] = argument
     number = re.compile(rf"\$(?:{'|'.join(ARRAYS)})\b|\$\{{(?:{'|'.join(ARRAYS)})\}}")
-    texts = {name: number.sub("{" + index + "}" if index else "*", word) for name, word in given.items()}
+    texts = {name: number.sub("{" + index + "}" if index else "*", text) for name, text in given.items()}
     return {name: re.sub(r"\$\w+|\$\{[^}]*\}|\$\([^)]*\)|`[^`]*`", "*", text) for name, text in texts.items()}
 
 

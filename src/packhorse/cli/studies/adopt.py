@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from packhorse.app.studies.adopt import adopt
+from packhorse.app.studies.adopt import Adopted, adopt
 from packhorse.app.studies.adopt_job import AdoptOptions
 from packhorse.cli.output import note, say, tasks
 from packhorse.model.space import ParameterSpace
@@ -40,6 +40,12 @@ from packhorse.model.space import ParameterSpace
     help="Take in the results that exist, such as 'out/sim_*.csv'; only the other tasks will run.",
 )
 @click.option(
+    "--combine",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    default=None,
+    help="A script that combines the results into one table, which must be the same as that of Packhorse.",
+)
+@click.option(
     "--was",
     default="",
     metavar="FOLDER",
@@ -62,6 +68,7 @@ def adopt_command(
     form: str,
     result: str,
     results: str,
+    combine: Path | None,
     was: str,
     trial: bool,
     try_seconds: float,
@@ -73,10 +80,23 @@ def adopt_command(
     Type it in the folder where the job is submitted. Put options before SCRIPT; ARGUMENTS after it are passed to it.
     """
     options = AdoptOptions(
-        arguments=arguments, array=array, form=form, was=was, result=result, results=results,
+        arguments=arguments, array=array, form=form, was=was, result=result, results=results, combine=combine,
         output=output, force=force, trial=trial, seconds=try_seconds,
     )  # fmt: skip
     adopted = adopt(script, options, Path.cwd(), _ask)
+    _show(adopted)
+    failed = bool(adopted.failure) or (adopted.combined is not None and not adopted.combined[1])
+    name = adopted.path.name
+    say(
+        f"correct this, then: packhorse try {name}"
+        if failed
+        else f"next: packhorse plan {name}, then packhorse run {name}"
+    )
+    return 1 if failed else 0
+
+
+def _show(adopted: Adopted) -> None:
+    """Show what was written, and what was found out."""
     space = ParameterSpace.of(adopted.source.study)
     names = ", ".join(space.names)
     say(f"wrote {adopted.path.name}: {tasks(space.size)}" + (f" with {names}" if names else ""))
@@ -86,18 +106,16 @@ def adopt_command(
         say(f"taken in: {adopted.imported.taken:,} of {tasks(adopted.imported.tasks)}")
         for sentence in adopted.imported.notes:
             note(f"note: {sentence}")
+    if adopted.combined:
+        (say if adopted.combined[1] else note)(adopted.combined[0])
     if adopted.failure:
         note(f"the study was tried, and failed here: {adopted.failure}")
         for hint in adopted.trial.hints if adopted.trial else ():
             note(f"  {hint}")
-        say(f"correct this, then: packhorse try {adopted.path.name}")
-        return 1
-    if adopted.trial:
-        result_key = adopted.source.study.result
-        found = result_key.file or ("the last line printed" if adopted.trial.prints_json else "none")
+    elif adopted.trial:
+        result = adopted.source.study.result
+        found = result.file or ("the last line printed" if adopted.trial.prints_json else "none")
         say(f"tried {' and '.join(adopted.trial.tasks)}: result {found}")
-    say(f"next: packhorse plan {adopted.path.name}, then packhorse run {adopted.path.name}")
-    return 0
 
 
 def _ask(question: str, choices: Sequence[str]) -> str:

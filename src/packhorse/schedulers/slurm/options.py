@@ -110,10 +110,10 @@ def _excluded(request: Request) -> str | None:
 
     A file of nodes (sbatch(1): a value with a slash) can't be joined with names, and is left to count alone.
     """
-    own = excluded(request.options)
-    if not request.exclude or any("/" in nodes for nodes in own):
+    chosen = excluded(request.options)
+    if not request.exclude or any("/" in nodes for nodes in chosen):
         return None
-    return ",".join((*own, *request.exclude))
+    return ",".join((*chosen, *request.exclude))
 
 
 def _output(request: Request) -> dict[str, str | None]:

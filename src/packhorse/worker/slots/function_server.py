@@ -144,15 +144,11 @@ class FunctionServer(object):
         if not self._prepared(task):
             return None
         call = self._call(task)
-        stdout, stderr = _take_output(1, sys.stdout), _take_output(2, sys.stderr)
+        stdout = stderr = b""
+        if _has_printed():
+            stdout, stderr = _take_output(1, sys.stdout), _take_output(2, sys.stderr)
         if self.result_only and call.is_small() and attempt == 1 and not stdout and not stderr:
-            if call.wall < SHORT:
-                self.reporter.add_call(task.index, task.seed, call)
-            else:
-                body = b"}" if call.json == b"null" else b',"json":' + call.json + b"}"
-                head = self._record_head(task, call).encode("ascii")
-                self.reporter.add_success(head + body, call.wall, call.cpu)
-                self.reporter.flush()  # the next one may take as long again
+            self._report_small(task, call)
             return None
         record: "dict[str, Any]" = json.loads(self._record_head(task, call) + "}")
         if attempt > 1:
@@ -169,6 +165,16 @@ class FunctionServer(object):
         self.reporter.add(record, log, packed)
         self.reporter.flush()
         return None
+
+    def _report_small(self, task: Task, call: Call) -> None:
+        """Report a call that left nothing but its small result."""
+        if call.wall < SHORT:
+            self.reporter.add_call(task.index, task.seed, call)
+            return
+        body = b"}" if call.json == b"null" else b',"json":' + call.json + b"}"
+        head = self._record_head(task, call).encode("ascii")
+        self.reporter.add_success(head + body, call.wall, call.cpu)
+        self.reporter.flush()  # the next one may take as long again
 
     def _call(self, task: Task) -> Call:
         """Call the function, and measure it."""
@@ -261,6 +267,17 @@ def _forget_temporary_folder() -> None:
         getattr(module.current_process(), "_config", {}).pop("tempdir", None)
 
 
+def _has_printed() -> bool:
+    """Return whether the task has printed, or has closed its outputs."""
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        # Cheaper than fstat, and done for every task.
+        return os.lseek(1, 0, os.SEEK_END) > 0 or os.lseek(2, 0, os.SEEK_END) > 0
+    except (OSError, ValueError, AttributeError):
+        return True
+
+
 def _take_output(descriptor: int, stream: "Any") -> bytes:
     """Return what a task printed, and empty its file."""
     try:
@@ -268,7 +285,7 @@ def _take_output(descriptor: int, stream: "Any") -> bytes:
     except (OSError, ValueError, AttributeError):
         pass
     try:
-        size = os.lseek(descriptor, 0, os.SEEK_END)  # cheaper than fstat, and done for every task
+        size = os.lseek(descriptor, 0, os.SEEK_END)
     except OSError:
         return b""  # the task has closed it, or put a pipe in its place
     if not size:

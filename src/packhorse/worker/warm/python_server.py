@@ -216,7 +216,10 @@ def plain_fork(library):
     """
     usual = os.fork, []
     has_lock = getattr(sys, "_is_gil_enabled", bool)() or sys.version_info < (3, 13)
-    known_python = has_lock and (3, 7) <= sys.version_info[:2] <= (3, 14)
+    known_python = has_lock and (3, 8) <= sys.version_info[:2] <= (
+        3,
+        14,
+    )  # 3.7 keeps its process id for signals
     if library is None or not known_python:
         return usual
     marks = [lambda: 0, lambda: 1, lambda: 2]
