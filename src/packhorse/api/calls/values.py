@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import linecache
+import re
 from collections.abc import Callable
 from concurrent.futures import BrokenExecutor
 from pathlib import Path
@@ -10,12 +12,22 @@ from typing import Any
 from weakref import WeakValueDictionary
 from zlib import crc32
 
+import msgspec
 from msgspec import UNSET
+from msgspec.structs import replace
 
 from packhorse.api.calls.importable import function_name, pickled
 from packhorse.results.journal import Record
 from packhorse.rundir.calls import Call
-from packhorse.worker.calls import FOLDER, PICKLED, digest_of, is_plain, load_checked, read_private
+from packhorse.worker.calls import (
+    FOLDER,
+    PICKLED,
+    check_digest,
+    digest_of,
+    is_plain,
+    load_checked,
+    read_private,
+)
 from packhorse.worker.results.judgement import parse_json
 
 LARGE = 1 << 16  # bytes of an array that is kept beside the pickles
@@ -61,6 +73,14 @@ class Function:
         data = pickled((args, kwargs), self.root, buffers.callback(large))
         digests = tuple(one.digest for one in large)
         return Call(function=self.name, pickle=data, buffers=digests, shared=buffers.shared), large
+
+    def chunk(self, calls: list[tuple[Any, ...]], buffers: Buffers) -> tuple[Call, list[Buffer]]:
+        """Return the call that makes a chunk of calls, each with its arguments by position."""
+        number = len(calls)
+        if all(is_plain(one) for args in calls for one in args):
+            return Call(function=self.name, args=tuple(calls), chunk=number), []
+        call, large = self.call(tuple(calls), {}, buffers)  # pickled, since a tuple is not plain
+        return replace(call, chunk=number), large
 
 
 class Buffer:
@@ -119,9 +139,44 @@ def result_of(record: Record, pack: Path) -> Any:
     """Return the result of a call, or raise its exception. Raises CallLost where it has neither."""
     if record.outcome != "OK":
         raise exception_of(record, pack.parent.parent)
-    value = record.json
-    if value is UNSET:
-        value = parse_json(_packed(record, pack))
+    return _kept_value(_kept(record, pack), pack)
+
+
+def outcomes_of(record: Record, pack: Path) -> list[Any | CallRaised] | None:
+    """Return the outcome of each call of a chunk: its result, or what it raised; None where the chunk was lost.
+
+    Raises CallLost, Refused where the outcomes cannot be read.
+    """
+    if record.outcome == "OK":
+        return [_kept_value(value, pack) for value in _kept(record, pack)]
+    raised = record.raised or {}
+    if "outcomes" in raised:
+        data = raised["outcomes"].encode()
+    elif "file" in raised:
+        path = pack.parent.parent / FOLDER / Path(raised["file"]).name
+        data = read_private(str(path))
+        check_digest(data, raised["sha256"], f"{path}")
+    else:
+        return None
+    run = pack.parent.parent
+    return [
+        _kept_value(value, pack) if done else CallRaised(exception_of(replace(record, raised=value), run))
+        for done, value in msgspec.json.decode(data)
+    ]
+
+
+class CallRaised:
+    """The exception of one call of a chunk."""
+
+    def __init__(self, error: BaseException) -> None:
+        self.error = error
+
+
+def _kept(record: Record, pack: Path) -> Any:
+    return parse_json(_packed(record, pack)) if record.json is UNSET else record.json
+
+
+def _kept_value(value: Any, pack: Path) -> Any:
     if type(value) is not dict:
         return value
     names = set(value)
@@ -148,6 +203,26 @@ def _packed(record: Record, pack: Path) -> bytes:
     return data
 
 
+_FRAME = re.compile(r'  File "(?P<file>.+)", line (?P<line>[0-9]+), in .*')
+
+
+def with_source_lines(text: str) -> str:
+    """Return a traceback with the source lines that its process could not read, such as those of a notebook's cells.
+
+    `linecache` has the cells of this session, under names that IPython makes from their content.
+    """
+    rows = text.splitlines()
+    found: list[str] = []
+    for row, after in zip(rows, [*rows[1:], ""], strict=True):
+        found.append(row)
+        match = _FRAME.fullmatch(row)
+        if match and not after.startswith("    "):
+            source = linecache.getline(match["file"], int(match["line"])).strip()
+            if source:
+                found.append(f"    {source}")
+    return "".join(f"{row}\n" for row in found)
+
+
 def exception_of(record: Record, run: Path) -> BaseException:
     """Return the exception of a call that failed, with its traceback there as its cause."""
     cause = record.cause or record.outcome
@@ -163,5 +238,5 @@ def exception_of(record: Record, run: Path) -> BaseException:
         error = found if isinstance(found, BaseException) else lost
     except Exception as failure:  # noqa: BLE001 - an exception of any library, whose pickle may raise anything
         lost.add_note(f"the exception itself cannot be read here: {failure!r}")
-    error.__cause__ = RemoteTraceback(text)
+    error.__cause__ = RemoteTraceback(with_source_lines(text))
     return error
