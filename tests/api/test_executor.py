@@ -103,7 +103,7 @@ def test_a_call_of_a_chunk_fails_alone(folder: Path) -> None:
         assert [next(results) for _ in range(4)] == [0, -1, -2, -3]
         with pytest.raises(LookupError, match="four") as caught:
             next(results)
-        assert "in fragile\nLookupError: four" in str(caught.value.__cause__)
+        assert 'in fragile\n    raise LookupError("four")\nLookupError: four' in str(caught.value.__cause__)
         lost = executor.map(fragile, [16, 17, 15, 18], chunksize=4)
         assert [next(lost), next(lost)] == [-16, -17]
         points = executor.map(Point, [1, None, lambda: 2], chunksize=2)
@@ -141,7 +141,7 @@ def test_an_exception_has_its_traceback_there(pool: Executor) -> None:
     error = pool.submit(wrong, "here").exception(30)
     assert isinstance(error, LookupError)
     assert error.args == ("here",)
-    assert "in wrong\nLookupError: here" in str(error.__cause__)
+    assert "in wrong\n    raise LookupError(text)\nLookupError: here" in str(error.__cause__)
 
 
 def test_wait_and_as_completed(pool: Executor) -> None:

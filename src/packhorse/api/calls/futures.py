@@ -94,10 +94,10 @@ class Item:
         """Complete the future from the final record; return the calls to make one by one, of a chunk that was lost."""
         future = self.future
         if not isinstance(future, ChunkFuture):
-            settle(future, partial(result_of, record, pack))
+            settle(future, partial(result_of, record, pack, self.function))
             return []
         try:
-            outcomes = outcomes_of(record, pack)
+            outcomes = outcomes_of(record, pack, self.function)
         except Exception as error:  # noqa: BLE001 - of a pickle of any library; the futures raise it
             future.set_exception(error)
             return []
@@ -138,7 +138,7 @@ def earlier_items(calls: list[Call | None]) -> tuple[list[CallFuture], list[Item
         parts = [CallFuture() for _ in range(call.chunk if call is not None and call.chunk else 1)]
         futures += parts
         if call is None or not call.chunk:
-            items.append(Item(parts[0], None, number=number))
+            items.append(Item(parts[0], None, number=number, function=call.function if call else ""))
         elif number not in lost:
             items.append(Item(ChunkFuture(parts), None, number=number, function=call.function))
         else:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import base64
-import linecache
-import re
 from collections.abc import Callable
 from concurrent.futures import BrokenExecutor
 from pathlib import Path
@@ -17,6 +15,7 @@ from msgspec import UNSET
 from msgspec.structs import replace
 
 from packhorse.api.calls.importable import function_name, pickled
+from packhorse.api.calls.source_lines import remember_lines, with_source_lines
 from packhorse.results.journal import Record
 from packhorse.rundir.calls import Call
 from packhorse.worker.calls import (
@@ -62,6 +61,7 @@ class Function:
         if not self.name:
             self.data = pickled(function, root)
             self.name = PICKLED + digest_of(self.data)
+            remember_lines(self.name, function)
 
     def call(
         self, args: tuple[Any, ...], kwargs: dict[str, Any], buffers: Buffers
@@ -135,14 +135,14 @@ class Buffers:
 # From a task
 
 
-def result_of(record: Record, pack: Path) -> Any:
+def result_of(record: Record, pack: Path, function: str = "") -> Any:
     """Return the result of a call, or raise its exception. Raises CallLost where it has neither."""
     if record.outcome != "OK":
-        raise exception_of(record, pack.parent.parent)
+        raise exception_of(record, pack.parent.parent, function)
     return _kept_value(_kept(record, pack), pack)
 
 
-def outcomes_of(record: Record, pack: Path) -> list[Any | CallRaised] | None:
+def outcomes_of(record: Record, pack: Path, function: str = "") -> list[Any | CallRaised] | None:
     """Return the outcome of each call of a chunk: its result, or what it raised; None where the chunk was lost.
 
     Raises CallLost, Refused where the outcomes cannot be read.
@@ -160,7 +160,9 @@ def outcomes_of(record: Record, pack: Path) -> list[Any | CallRaised] | None:
         return None
     run = pack.parent.parent
     return [
-        _kept_value(value, pack) if done else CallRaised(exception_of(replace(record, raised=value), run))
+        _kept_value(value, pack)
+        if done
+        else CallRaised(exception_of(replace(record, raised=value), run, function))
         for done, value in msgspec.json.decode(data)
     ]
 
@@ -203,27 +205,7 @@ def _packed(record: Record, pack: Path) -> bytes:
     return data
 
 
-_FRAME = re.compile(r'  File "(?P<file>.+)", line (?P<line>[0-9]+), in .*')
-
-
-def with_source_lines(text: str) -> str:
-    """Return a traceback with the source lines that its process could not read, such as those of a notebook's cells.
-
-    `linecache` has the cells of this session, under names that IPython makes from their content.
-    """
-    rows = text.splitlines()
-    found: list[str] = []
-    for row, after in zip(rows, [*rows[1:], ""], strict=True):
-        found.append(row)
-        match = _FRAME.fullmatch(row)
-        if match and not after.startswith("    "):
-            source = linecache.getline(match["file"], int(match["line"])).strip()
-            if source:
-                found.append(f"    {source}")
-    return "".join(f"{row}\n" for row in found)
-
-
-def exception_of(record: Record, run: Path) -> BaseException:
+def exception_of(record: Record, run: Path, function: str = "") -> BaseException:
     """Return the exception of a call that failed, with its traceback there as its cause."""
     cause = record.cause or record.outcome
     lost = CallLost(f"call {record.index}: {record.outcome}: {cause}")
@@ -238,5 +220,5 @@ def exception_of(record: Record, run: Path) -> BaseException:
         error = found if isinstance(found, BaseException) else lost
     except Exception as failure:  # noqa: BLE001 - an exception of any library, whose pickle may raise anything
         lost.add_note(f"the exception itself cannot be read here: {failure!r}")
-    error.__cause__ = RemoteTraceback(with_source_lines(text))
+    error.__cause__ = RemoteTraceback(with_source_lines(text, function))
     return error
