@@ -119,6 +119,19 @@ def test_a_call_of_a_chunk_fails_alone(folder: Path) -> None:
         assert [future.result(30).x for future in executor.futures[24:26]] == [1, None]
 
 
+def test_a_retry_of_a_chunk_makes_only_what_failed(folder: Path, tmp_path: Path) -> None:
+    def flaky(n: int) -> int:
+        with (tmp_path / str(n)).open("a") as stream:
+            stream.write("x")
+        if n == 2 and (tmp_path / "2").stat().st_size < 3:
+            raise ValueError(n)
+        return n
+
+    with Executor(1, folder=folder, retries=3) as executor:
+        assert list(executor.map(flaky, range(4), chunksize=4)) == [0, 1, 2, 3]
+    assert [(tmp_path / str(n)).stat().st_size for n in range(4)] == [1, 1, 3, 1]
+
+
 def test_a_chunk_is_one_task_with_a_row_for_each_call(folder: Path) -> None:
     with Executor(2, folder=folder, name="rows") as executor:
         assert list(executor.map(lambda n: {"x": n / 2}, range(100), chunksize=30))[99] == {"x": 49.5}
