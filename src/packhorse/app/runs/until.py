@@ -50,7 +50,7 @@ def run_until(
     Raises UsageError where NumPy is not installed.
     """
     until, began, ran = source.study.until, time.monotonic(), 0
-    if until is None or options.retry is not None:
+    if until is None or options.retry is not None or options.only is not None:
         return execute(source, options)
     _ = check.performance  # if NumPy is missing, that is an error before the first task and not after it
     while True:
