@@ -1,6 +1,7 @@
 """Every rule has three scripts: one that is wrong, one that is right, and a trap that only looks wrong.
 
-A rule's folder below `cases` holds wrong.*, right.* and trap.*, the programs that they run, and `site` if it needs one.
+A rule's folder below `cases` holds wrong.*, right.* and trap.*, the programs that they run, and where it needs a site
+its name in `site`, and the site's file in `packhorse-sites` if Packhorse does not bring it.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ def findings(path: Path, *, select: tuple[str, ...] = (), fix: bool = False) -> 
     file = CASES / path.parent.name / "site"
     site = file.read_text().strip() if file.exists() else ""
     options = LintOptions(site=site, select=select, fix=fix)
-    return lint([path], options, path.parent)[0].findings
+    return lint([path], options, CASES / path.parent.name)[0].findings
 
 
 def script(identity: str, name: str) -> Path:

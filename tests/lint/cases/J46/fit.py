@@ -1,0 +1,4 @@
+import sys
+
+with open("results.csv", "a") as file:
+    file.write(f"{sys.argv[1]},1\n")
