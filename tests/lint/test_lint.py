@@ -172,6 +172,22 @@ def test_a_script_for_any_site_is_clean_there(tmp_path: Path) -> None:
     assert made >= 12
 
 
+def test_plan_run_and_script_show_findings(packhorse: Run, tmp_path: Path) -> None:
+    (tmp_path / "steps.sh").write_text("#!/bin/bash\n#SBATCH --time=2h\nN = 5\ntrue\n")
+    (tmp_path / "sim.py").write_text("import os\nprint(os.cpu_count())\n")
+    (tmp_path / "study.yaml").write_text("command: python sim.py {seed}\n")
+    plan = packhorse("plan", "study.yaml").stdout
+    assert (
+        "note: sim.py:2: os.cpu_count() is the number of cores of the whole node (packhorse lint --explain J14)"
+        in plan
+    )
+    assert "J18" not in (done := packhorse("run", "steps.sh")).stderr  # directives have no effect there
+    assert "steps.sh:3: the shell runs a program N; an assignment has no blanks around =" in done.stderr
+    assert "J14" not in packhorse("run", "study.yaml").stderr  # a hint
+    made = packhorse("script", "RScript fit.R", "--scheduler", "slurm", "--time", "1 h")
+    assert "RScript: the program is called Rscript (packhorse lint --explain J28)" in made.stderr
+
+
 @pytest.mark.alone
 def test_a_thousand_scripts_take_less_than_five_seconds(tmp_path: Path) -> None:
     body = "\n".join(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import shlex
 import stat
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -95,6 +96,38 @@ def submission_findings(text: str, path: Path, site: Site, here: Path) -> list[F
         ignore=("J01", "J03", "J04", "J08", "J57", "J17", "J21", "J23", "J24", "J37", "J39")
     )
     return [one for one in _findings(text, path, site, selection, here) if one.severity != "hint"]
+
+
+MOST_NOTES = 5  # findings of a study's program that plan and run show
+
+
+def program_notes(program: str, folder: Path, *, hints: bool) -> tuple[str, ...]:
+    """Return the findings in a program that Packhorse starts, below a folder, as sentences; hints, too, or only others.
+
+    Directives have no effect there, and are left out. A program that is not there, or that cannot be read as a script,
+    gives none: what runs it says so.
+    """
+    path = folder / program
+    try:
+        text, fault = script_text(path)
+    except OSError:
+        return ()
+    if fault:
+        return ()
+    lines = split_lines(text)
+    shown = [
+        one
+        for one in _findings(text, path, None, Selection(), folder)
+        if (hints or one.severity != "hint") and not lines[one.line - 1].text.lstrip().startswith("#")
+    ]
+    rows = [f"{program}:{one.line}: {finding_note(one)}" for one in shown[:MOST_NOTES]]
+    more = len(shown) - len(rows)
+    return (*rows, f"{program}: {more} more; packhorse lint {shlex.quote(program)}") if more else tuple(rows)
+
+
+def finding_note(finding: Finding) -> str:
+    """Return what is wrong, and how to learn more."""
+    return f"{finding.message} (packhorse lint --explain {finding.rule})"
 
 
 def rule_with_id(identity: str) -> Rule:
