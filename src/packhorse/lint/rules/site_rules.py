@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from packhorse.jobscript.lines import Edit
 from packhorse.lint.job import Job, note
 from packhorse.lint.rule import Note, rule
-from packhorse.text.amounts import size
+from packhorse.text.amounts import counted, size
 
 # srun took the cores of a task from the job before 22.05, and does again since 23.11 (release notes of Slurm).
 _SRUN_FORGETS = ((22, 5), (23, 11))
@@ -39,7 +39,7 @@ def srun_cores(job: Job) -> Iterator[Note]:
             continue
         option = " --cpus-per-task=$SLURM_CPUS_PER_TASK"
         yield Note(
-            message=f"srun starts the program on one of {value} cores",
+            message=f"srun starts the program on one of {counted(int(value), 'core')}",
             line=word.line,
             column=word.start,
             edits=(Edit(word.line, word.end, word.end, option),),
@@ -81,7 +81,7 @@ def small_default(job: Job) -> Iterator[Note]:
 def site_setup(job: Job) -> Iterator[Note]:
     """Run the site's set-up before the first `module`: at Lancaster `source /etc/profile`.
 
-    The shell of a job is no login shell there, so that `module` is not defined: the script runs on with the software of
+    The shell of a job is not a login shell there, so that `module` is not defined: the script runs on with the software of
     the system. The rule needs `--site`, and is silent for login shells (`#!/bin/bash -l`).
 
     The fix adds the site's line above the first `module`. It is safe.

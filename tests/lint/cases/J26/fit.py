@@ -1,3 +1,5 @@
+"""Works on the processor."""
+
 import numpy as np
 import pandas as pd
 

@@ -1,3 +1,5 @@
+"""Writes a file for each task."""
+
 import sys
 
 import pandas as pd

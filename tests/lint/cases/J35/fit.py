@@ -1,3 +1,5 @@
+"""Writes one file for all tasks."""
+
 import os
 import sys
 

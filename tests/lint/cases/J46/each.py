@@ -1,3 +1,5 @@
+"""Reads a database, and writes a file for each task."""
+
 import sqlite3
 import sys
 

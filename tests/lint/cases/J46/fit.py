@@ -1,3 +1,5 @@
+"""Adds a line to the file of all tasks."""
+
 import sys
 
 with open("results.csv", "a") as file:

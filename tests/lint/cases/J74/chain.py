@@ -1,3 +1,5 @@
+"""Continues where it stopped."""
+
 import os
 
 start = int(open("checkpoint.txt").read()) if os.path.exists("checkpoint.txt") else 0
