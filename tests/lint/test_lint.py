@@ -172,6 +172,25 @@ def test_a_script_for_any_site_is_clean_there(tmp_path: Path) -> None:
     assert made >= 12
 
 
+@pytest.mark.r
+def test_the_parser_of_r_knows_strings_and_loops(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "fit.R"
+    raw = 's <- r"(for (i in 1) { x <- c(x, i) } \n # )"\n'
+    path.write_text(f'{raw}\té <- "(" ; for (i in 1:3) x <- c(x, i)\r\nwhile (TRUE) {{\n  y <- c(y, 1)\n}}\n')
+    assert [(one.rule, one.line, one.column) for one in look(path).findings] == [
+        ("R03", 2, 29),
+        ("R03", 4, 3),
+    ]
+    path.write_text("f <- function(x) {\n  x +* 1\n}\n")
+    (fault,) = look(path).findings
+    assert (fault.rule, fault.line, fault.column) == ("R06", 2, 6)
+    assert "unexpected '*'" in fault.message
+    monkeypatch.setenv("PATH", str(tmp_path))  # without R
+    assert look(path).findings == ()
+    path.write_text("while (TRUE) {\n  y <- c(y, 1)\n}\n")
+    assert [(one.rule, one.line, one.column) for one in look(path).findings] == [("R03", 2, 3)]
+
+
 def test_plan_run_and_script_show_findings(packhorse: Run, tmp_path: Path) -> None:
     (tmp_path / "steps.sh").write_text("#!/bin/bash\n#SBATCH --time=2h\nN = 5\ntrue\n")
     (tmp_path / "sim.py").write_text("import os\nprint(os.cpu_count())\n")

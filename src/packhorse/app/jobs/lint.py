@@ -6,7 +6,7 @@ import difflib
 import os
 import shlex
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -20,9 +20,11 @@ from packhorse.lint.rule import RULES, Kind, Rule
 from packhorse.lint.source import PythonSource, RSource
 from packhorse.model.errors import UsageError
 from packhorse.model.json_output import JsonOutput
+from packhorse.model.r_syntax import RSyntax
 from packhorse.model.site import Site
 from packhorse.project.sites import find_site
 from packhorse.rundir.files import write_file
+from packhorse.runtime.r_parser import parse_r
 
 MOST_BYTES = 1 << 20  # of a script; a larger file is data
 SCRIPTS = {".sh", ".bash", ".slurm", ".sbatch", ".sub", ".job", ".pbs", ".qsub", ".torque", ".batch"}
@@ -75,7 +77,9 @@ def lint(paths: Sequence[Path], options: LintOptions, here: Path) -> tuple[LintR
     """Check files, and all scripts and source in folders; with `fix`, correct them. Raises UsageError."""
     selection = Selection(select=_known(options.select), ignore=_known(options.ignore))
     site = find_site(options.site, here) if options.site else None
-    checked = [_check_file(path, site, selection, here) for path in _files(paths)]
+    files = list(_files(paths))
+    syntax = _r_syntax(files)
+    checked = [_check_file(path, site, selection, here, syntax) for path in files]
     changed = [one for one in checked if one.before != one.after]
     if options.fix:
         for one in changed:
@@ -168,7 +172,21 @@ def _below(folder: Path) -> Iterator[Path]:
                 yield Path(root, name)
 
 
-def _check_file(path: Path, site: Site | None, selection: Selection, here: Path) -> Checked:
+def _r_syntax(files: Sequence[Path]) -> dict[str, RSyntax]:
+    """Return what the parser of R says, by the text of each R file; empty where R is not installed."""
+    texts = []
+    for path in files:
+        if SOURCES.get(path.suffix.lower()) == "r":
+            try:
+                texts.append(script_text(path)[0])
+            except OSError:
+                continue  # the check says so
+    return dict(zip(texts, parse_r(texts) or (), strict=False))
+
+
+def _check_file(
+    path: Path, site: Site | None, selection: Selection, here: Path, syntax: Mapping[str, RSyntax]
+) -> Checked:
     try:
         text, fault = script_text(path)
     except OSError as error:
@@ -178,7 +196,7 @@ def _check_file(path: Path, site: Site | None, selection: Selection, here: Path)
         return Checked(path=path, findings=(finding,))
 
     def look(text: str) -> list[Finding]:
-        return _findings(text, path, site, selection, here)
+        return _findings(text, path, site, selection, here, syntax)
 
     before = look(text)
     after = fix_all(text, look)[0] if any(one.fix for one in before) else text
@@ -202,7 +220,14 @@ def script_text(path: Path) -> tuple[str, str]:
     return decode(data), ""
 
 
-def _findings(text: str, path: Path, site: Site | None, selection: Selection, here: Path) -> list[Finding]:
+def _findings(
+    text: str,
+    path: Path,
+    site: Site | None,
+    selection: Selection,
+    here: Path,
+    syntax: Mapping[str, RSyntax] | None = None,
+) -> list[Finding]:
     kind = SOURCES.get(path.suffix.lower())
     found: list[Finding] = []
     if kind is None or "#SBATCH" in text or "#PBS" in text:
@@ -211,7 +236,7 @@ def _findings(text: str, path: Path, site: Site | None, selection: Selection, he
         job.sources = program_sources(job, path)
         found += check("job", job, script.lines, str(path), selection)
     if kind is not None:
-        source = PythonSource(text) if kind == "python" else RSource(text)
+        source = PythonSource(text) if kind == "python" else RSource(text, (syntax or {}).get(text))
         found += check(kind, source, split_lines(text), str(path), selection)
     return found
 
