@@ -178,8 +178,8 @@ def test_the_parser_of_r_knows_strings_and_loops(tmp_path: Path, monkeypatch: py
     raw = 's <- r"(for (i in 1) { x <- c(x, i) } \n # )"\n'
     path.write_text(f'{raw}\té <- "(" ; for (i in 1:3) x <- c(x, i)\r\nwhile (TRUE) {{\n  y <- c(y, 1)\n}}\n')
     assert [(one.rule, one.line, one.column) for one in look(path).findings] == [
-        ("R03", 2, 29),
-        ("R03", 4, 3),
+        ("R03", 3, 28),
+        ("R03", 5, 3),
     ]
     path.write_text("f <- function(x) {\n  x +* 1\n}\n")
     (fault,) = look(path).findings
