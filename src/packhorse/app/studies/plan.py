@@ -11,6 +11,7 @@ from typing import Annotated, Any
 from msgspec import UNSET, Meta, Struct, UnsetType
 from msgspec.structs import replace
 
+from packhorse.app.jobs.lint import program_notes
 from packhorse.environments.task_environment import TaskEnvironment
 from packhorse.execution.next_wave import unfinished
 from packhorse.execution.preparation import Prepared, prepare, project_now
@@ -23,7 +24,7 @@ from packhorse.plan.cost import Cost
 from packhorse.plan.shape import Rung, Shape
 from packhorse.plan.waves import count, local_slots
 from packhorse.preflight.changed_code import code_change, mended, mended_sentence
-from packhorse.preflight.command_files import check_command
+from packhorse.preflight.command_files import check_command, named_script
 from packhorse.project.source import Source
 from packhorse.project.task_filter import TaskFilter
 from packhorse.rundata.outcomes import read_outcomes
@@ -113,6 +114,7 @@ def plan_study(
             *unused,
             *_path_notes(prepared.files),
             *_notes(source, space),
+            *_program_notes(source),
             *pilot_notes(source, space.digest, prepared.identity, here=environment is None),
         ),
         examples=tuple(_examples(work, space, conditions)),
@@ -160,6 +162,12 @@ def _path_notes(files: Any) -> Iterator[str]:
         note = absolute_path_note(printable(file.path), literals(text, Path(file.path).suffix.lower()))
         if note:
             yield note
+
+
+def _program_notes(source: Source) -> tuple[str, ...]:
+    """Return what lint finds in the program of the study."""
+    program = named_script(source.study.command)
+    return program_notes(program, source.start, hints=True) if program else ()
 
 
 def _notes(source: Source, space: ParameterSpace) -> list[str]:
