@@ -190,7 +190,7 @@ def exclusive_memory(job: Job) -> Iterator[Note]:
     others = [one.constraint for one in partition.kinds if one.constraint]
     yield note(
         memory,
-        f"an exclusive job of {partition.name} gets {partition.exclusive_kind} nodes with all their memory",
+        f"an exclusive job of {partition.name} gets nodes of {partition.exclusive_kind}, with all their memory",
         advice=f"--constraint={others[-1]}, or another kind" if others else "",
     )
 
