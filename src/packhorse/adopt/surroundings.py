@@ -39,8 +39,8 @@ def missing_variables(job: AdoptedJob) -> tuple[list[Use], list[Use]]:
         if not _SCHEDULER.match(use.name) and not _ENVIRONMENT.fullmatch(use.name):
             found.setdefault(use.name, use)
     sure = not job.shell.errors and not _reads_settings(job)
-    own = [use for use in found.values() if sure and _OWN.fullmatch(use.name)]
-    return own, [use for use in found.values() if use not in own]
+    authors = [use for use in found.values() if sure and _OWN.fullmatch(use.name)]
+    return authors, [use for use in found.values() if use not in authors]
 
 
 def _reads_settings(job: AdoptedJob) -> bool:

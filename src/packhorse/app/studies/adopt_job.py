@@ -55,10 +55,10 @@ def read_job(script: Path, options: AdoptOptions, here: Path, root: Path, ask: A
             f"{script} reads arguments ($1), and none are given",
             f"write them as after sbatch or qsub: packhorse adopt {shlex.quote(str(script))} ARGUMENT...",
         )
-    own, _ = missing_variables(job)
-    if own:
-        names = ", ".join(f"{use.name} (line {use.line})" for use in own)
-        given = " ".join(f"--variable {use.name}=VALUE" for use in own)
+    missing, _ = missing_variables(job)
+    if missing:
+        names = ", ".join(f"{use.name} (line {use.line})" for use in missing)
+        given = " ".join(f"--variable {use.name}=VALUE" for use in missing)
         raise UsageError(
             f"{script} reads {names}, which nothing in it sets; sbatch --export or qsub -v may have set it",
             f"packhorse adopt {given} {shlex.quote(str(script))}",
