@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from packhorse.check.orders import exponent, order_of_convergence, order_of_values, richardson
     from packhorse.check.paired import compare_methods
     from packhorse.check.parameters import parameters_used
+    from packhorse.check.power_laws import Axis, NoFitError, PowerLaw
     from packhorse.check.ranks import uniform_ranks
     from packhorse.check.references import Tolerance, compare_tables, same_as_reference
     from packhorse.check.simulation import Columns, performance, replicates_needed, wide
@@ -35,7 +36,10 @@ if TYPE_CHECKING:
 
 # What is imported when it is asked for, since NumPy and SciPy are an extra: the module here.
 MODULES = {
+    "Axis": "power_laws",
     "Columns": "simulation",
+    "NoFitError": "power_laws",
+    "PowerLaw": "power_laws",
     "Tolerance": "references",
     "agrees": "benchmarks",
     "benchmark": "benchmarks",
@@ -66,9 +70,12 @@ MODULES = {
     "wide": "simulation",
 }
 __all__ = [
+    "Axis",
     "Columns",
     "Finding",
+    "NoFitError",
     "Picture",
+    "PowerLaw",
     "Tolerance",
     "Verdict",
     "agrees",

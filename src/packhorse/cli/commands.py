@@ -15,6 +15,7 @@ COMMANDS = {
     "init": ("studies.init", "Write a study file for a script."),
     "adopt": ("studies.adopt", "Make a study of an existing job script."),
     "plan": ("studies.plan", "Show what a study would run, without running it."),
+    "pilot": ("runs.pilot", "Run a few tasks, and say what the whole study needs."),
     "try": ("studies.try_task", "Run one task here in the foreground."),
     "status": ("inspect.status", "Show the state of a run."),
     "put": ("sites.put", "Upload files and folders to a site."),

@@ -21,6 +21,7 @@ from packhorse.app.jobs.script import ScriptOutput
 from packhorse.app.jobs.submit import SubmittedJob
 from packhorse.app.jobs.translate import TranslatedScript
 from packhorse.app.runs.du import DiskUsage
+from packhorse.app.runs.pilot import PilotReport
 from packhorse.app.runs.rerun import Rerun
 from packhorse.app.runs.run_output import DetachedRun, RunResult
 from packhorse.app.sites.choose import Choices
@@ -39,6 +40,7 @@ JSON_TYPES: dict[str, tuple[type[Any], ...]] = {
     "run": (RunResult, DetachedRun),
     "map": (RunResult, DetachedRun),
     "plan": (StudyPlan,),
+    "pilot": (PilotReport,),
     "status": (RunStatus, ScriptJobStatus, NoRuns),
     "put": (Uploads,),
     "get": (TransferredPath,),

@@ -6,7 +6,7 @@ import shutil
 import time
 from pathlib import Path
 
-from packhorse.execution.next_wave import find_pending, start_wave, unfinished, write_wave
+from packhorse.execution.next_wave import find_pending, start_wave, unfinished, wanted, write_wave
 from packhorse.execution.report import report_run
 from packhorse.execution.run_context import (
     RunContext,
@@ -90,7 +90,7 @@ class LocalExecution:
             raise login_node_error(source, self.login, "a minute has passed; finished tasks are kept")
         while True:
             before, fold = fold.counts["OK"], self.context.fold()
-            ranges = unfinished(fold)
+            ranges = wanted(self.context, unfinished(fold))
             idle = idle + 1 if fold.counts["OK"] == before else 0
             repeatable = end.how in (EndReason.DONE, EndReason.DIED)
             if not repeatable or not ranges or idle >= IDLE_WAVES:

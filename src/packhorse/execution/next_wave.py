@@ -23,13 +23,21 @@ def unfinished(fold: Fold) -> list[IndexRange]:
     return joined([*fold.missing(), *fold.ranges("UNFINISHED")])
 
 
+def wanted(context: RunContext, ranges: list[IndexRange]) -> list[IndexRange]:
+    """Return those of the tasks that the options allow to run."""
+    only = context.options.only
+    if only is None:
+        return ranges
+    return [(start, stop) for start, stop in without(ranges, without(ranges, only))]
+
+
 def find_pending(context: RunContext, fold: Fold, reporter: Reporter) -> PendingTasks | None:
     """Return the tasks to run; None where there are none.
 
     Raises RunError where results of another code, environment or data would mix with theirs.
     """
     retry, latest, options = context.options.retry, context.latest, context.options
-    ranges = unfinished(fold) if retry is None else list(retry.ranges)
+    ranges = wanted(context, unfinished(fold)) if retry is None else list(retry.ranges)
     if latest is None or options.fresh:
         return _pending(fold, ranges, context.prepared.identity, retry)
     change = code_change(
@@ -38,10 +46,10 @@ def find_pending(context: RunContext, fold: Fold, reporter: Reporter) -> Pending
     failed = 0
     if retry is None and options.failed == "run":
         now = context.prepared.identity
-        wanted = replace(now, code=latest.code) if options.old_code else now
-        again = mended(context.run, latest, fold, change, wanted)
+        then = replace(now, code=latest.code) if options.old_code else now
+        again = wanted(context, mended(context.run, latest, fold, change, then))
         if options.trust_pickle and not context.run.work(latest.wave)["result"].get("trust_pickle"):
-            again = fold.ranges("FAILED")  # pickles may have been refused
+            again = wanted(context, fold.ranges("FAILED"))  # pickles may have been refused
         failed = count(again)
         if again:
             ranges = joined([*ranges, *again])

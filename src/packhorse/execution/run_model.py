@@ -36,6 +36,7 @@ class RunOptions(Struct, frozen=True, kw_only=True):
     warm: bool = True  # as the study says; False: every task starts its interpreter
     here: bool = False  # run on this machine, although it is a login node
     retry: RetrySelection | None = None
+    only: tuple[IndexRange, ...] | None = None  # no other tasks run; None: all that are missing
 
 
 class PendingTasks(Struct, frozen=True, kw_only=True):

@@ -27,6 +27,7 @@ from packhorse.preflight.command_files import check_command
 from packhorse.project.source import Source
 from packhorse.project.task_filter import TaskFilter
 from packhorse.rundata.outcomes import read_outcomes
+from packhorse.rundata.pilot_file import pilot_notes
 from packhorse.rundir.directory import RunDirectory
 from packhorse.runtime.capacity import available_memory, usable_cores
 from packhorse.snapshot.code import printable
@@ -107,7 +108,13 @@ def plan_study(
         product=product(space),
         slots=slots,
         python=prepared.interpreter.description,
-        notes=(*prepared.notes, *unused, *_path_notes(prepared.files), *_notes(source, space)),
+        notes=(
+            *prepared.notes,
+            *unused,
+            *_path_notes(prepared.files),
+            *_notes(source, space),
+            *pilot_notes(source, space.digest, prepared.identity, here=environment is None),
+        ),
         examples=tuple(_examples(work, space, conditions)),
         missing=space.size,
         code=prepared.identity.code,
