@@ -61,7 +61,7 @@ def _find(name: str, path: str) -> "tuple[str, State | None, str]":
     if not text:
         if path:
             # Not by tempfile, which imports random: a project may have a module of that name.
-            temporary = os.environ.get("TMPDIR") or "/tmp"
+            temporary = os.environ.get("TMPDIR") or "/tmp"  # noqa: S108 - its owner is checked before a file is written
             return os.path.abspath(path), None, os.path.join(temporary, f"packhorse-{os.getuid()}")
         raise InputError(
             f"the study has no inputs, or this is not inside a run: write inputs: {{{name}: FILE}} in the study file; "
