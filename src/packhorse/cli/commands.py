@@ -29,6 +29,7 @@ COMMANDS = {
     "summary": ("inspect.summary", "Summarise the table, with Monte Carlo standard errors."),
     "check": ("studies.check", "Check results: tasks, seeds, outliers, and what the study expects."),
     "efficiency": ("inspect.efficiency", "Show what a run requested and used, and what to request."),
+    "cost": ("runs.cost", "Show what runs have used: core-hours, energy, carbon, money."),
     "retry": ("runs.retry", "Run failed tasks again."),
     "cancel": ("runs.cancel", "Stop a run; finished tasks are kept."),
     "rerun": ("runs.rerun", "Run finished tasks again and compare bit for bit."),

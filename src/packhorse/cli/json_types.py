@@ -20,6 +20,7 @@ from packhorse.app.jobs.queues import SiteQueues
 from packhorse.app.jobs.script import ScriptOutput
 from packhorse.app.jobs.submit import SubmittedJob
 from packhorse.app.jobs.translate import TranslatedScript
+from packhorse.app.runs.cost import CostReport
 from packhorse.app.runs.du import DiskUsage
 from packhorse.app.runs.pilot import PilotReport
 from packhorse.app.runs.rerun import Rerun
@@ -52,6 +53,7 @@ JSON_TYPES: dict[str, tuple[type[Any], ...]] = {
     "summary": (SummaryTable,),
     "check": (CheckReport,),
     "efficiency": (EfficiencyReport,),
+    "cost": (CostReport,),
     "retry": (RunResult, DetachedRun),
     "rerun": (Rerun,),
     "provenance": (Provenance,),
