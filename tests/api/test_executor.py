@@ -89,6 +89,60 @@ def test_map_keeps_the_order_and_raises_where_a_call_did(pool: Executor) -> None
         next(results)
 
 
+def fragile(n: int) -> int:
+    if n == 4:
+        raise LookupError("four")
+    if n == 15:
+        os._exit(3)
+    return -n
+
+
+def test_a_call_of_a_chunk_fails_alone(folder: Path) -> None:
+    with Executor(2, folder=folder, name="chunks") as executor:
+        results = executor.map(fragile, range(20), chunksize=6)
+        assert [next(results) for _ in range(4)] == [0, -1, -2, -3]
+        with pytest.raises(LookupError, match="four") as caught:
+            next(results)
+        assert 'in fragile\n    raise LookupError("four")\nLookupError: four' in str(caught.value.__cause__)
+        lost = executor.map(fragile, [16, 17, 15, 18], chunksize=4)
+        assert [next(lost), next(lost)] == [-16, -17]
+        points = executor.map(Point, [1, None, lambda: 2], chunksize=2)
+        assert [point.x for point in list(points)[:2]] == [1, None]
+    assert len((folder / "runs/chunks/calls/000000000000.ndjson").read_text().splitlines()) < 20
+    with Executor.attach("chunks", folder=folder) as executor:
+        futures = executor.futures[:20]
+        errors = {n: future.exception(30) for n, future in enumerate(futures)}
+        assert {n: type(error) for n, error in errors.items() if error} == {4: LookupError, 15: CallLost}
+        assert [future.result() for n, future in enumerate(futures) if not errors[n]] == [
+            -n for n in range(20) if n not in (4, 15)
+        ]
+        assert [future.result(30).x for future in executor.futures[24:26]] == [1, None]
+
+
+def test_a_retry_of_a_chunk_makes_only_what_failed(folder: Path, tmp_path: Path) -> None:
+    def flaky(n: int) -> int:
+        with (tmp_path / str(n)).open("a") as stream:
+            stream.write("x")
+        if n == 2 and (tmp_path / "2").stat().st_size < 3:
+            raise ValueError(n)
+        return n
+
+    with Executor(1, folder=folder, retries=3) as executor:
+        assert list(executor.map(flaky, range(4), chunksize=4)) == [0, 1, 2, 3]
+    assert [(tmp_path / str(n)).stat().st_size for n in range(4)] == [1, 1, 3, 1]
+
+
+def test_a_chunk_is_one_task_with_a_row_for_each_call(folder: Path) -> None:
+    with Executor(2, folder=folder, name="rows") as executor:
+        assert list(executor.map(lambda n: {"x": n / 2}, range(100), chunksize=30))[99] == {"x": 49.5}
+    run = packhorse.open(folder / "runs/rows")
+    assert run.status()["counts"] == {"OK": 4}
+    assert run.results()["x"].to_list() == [n / 2 for n in range(100)]
+    with Executor(2, folder=folder, name="rows2", reuse=True) as executor:
+        assert list(executor.map(abs, [-1, -1, -2], chunksize=2)) == [1, 1, 2]
+    assert packhorse.open(folder / "runs/rows2").status()["counts"] == {"OK": 2}
+
+
 def test_map_ends_at_its_timeout(pool: Executor) -> None:
     results = []
     with pytest.raises(TimeoutError):
@@ -100,7 +154,7 @@ def test_an_exception_has_its_traceback_there(pool: Executor) -> None:
     error = pool.submit(wrong, "here").exception(30)
     assert isinstance(error, LookupError)
     assert error.args == ("here",)
-    assert "in wrong\nLookupError: here" in str(error.__cause__)
+    assert "in wrong\n    raise LookupError(text)\nLookupError: here" in str(error.__cause__)
 
 
 def test_wait_and_as_completed(pool: Executor) -> None:
@@ -467,6 +521,7 @@ def test_resources_of_a_call(folder: Path) -> None:
     with Executor(1, folder=folder) as executor:
         assert executor.submit(cores).result(30) == "2"
         assert executor.with_resources(cores=3).submit(os.getenv, "OMP_NUM_THREADS").result(30) == "3"
+        assert executor.with_resources(cores=1).submit(cores).result(30) == "1"  # the nearer one
 
 
 # map

@@ -21,6 +21,15 @@ futures = [pool.submit(scaled, n) for n in range(30)]
 print(futures[0].result())
 """
 KILL = "os.kill(os.getpid(), 9)"
+BROKEN = """
+import time, packhorse
+def broken(n):
+    time.sleep(0.01)
+    return 1 / n  # at zero
+with packhorse.Executor(1) as pool:
+    print(pool.submit(broken, 0).exception().__cause__)
+found = packhorse.map(broken, {"n": [1.0, 2.0, 4.0]}, progress=True)
+"""
 SECOND = """
 import packhorse
 with packhorse.Executor.attach("cells") as pool:
@@ -48,3 +57,12 @@ def test_a_kernel_that_was_killed_finds_its_calls_again(tmp_path: Path) -> None:
     printed, shown = execute(tmp_path, SECOND)
     assert printed["text"] == "True\n"
     assert "30 of 30 tasks done" in shown["data"]["text/html"]
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_progress_and_tracebacks_in_a_notebook(tmp_path: Path) -> None:
+    outputs = execute(tmp_path, BROKEN)
+    (printed,) = (output["text"] for output in outputs if output.get("name") == "stdout")
+    assert "in broken\n    return 1 / n  # at zero\nZeroDivisionError" in printed
+    (bar,) = (output["data"]["text/html"] for output in outputs if output.output_type == "display_data")
+    assert "3 of 3 tasks" in bar

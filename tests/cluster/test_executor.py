@@ -22,6 +22,9 @@ def slow(n):
     time.sleep(1)
     return n
 
+def dies(n):
+    return os._exit(3) if n == 7 else n
+
 def executor(**more):
     return packhorse.Executor(site="testbed", resources={"time": "2 min"}, **more)
 """
@@ -34,6 +37,8 @@ with executor(name="calls") as pool:
     for call, words in (((os._exit, 3), "ended the interpreter"), ((divmod, 1, 0), "division")):
         print(repr(pool.submit(*call).exception(100)))
     wide = pool.with_resources(cores=2).submit(os.getenv, "OMP_NUM_THREADS")
+    chunks = pool.map(dies, range(12), chunksize=4)
+    assert [next(chunks) for _ in range(7)] == list(range(7))
     print(wide.result(100), (1, {2}) == pool.submit(tuple, [1, {2}]).result(100))
 """
 LEAVING = """
@@ -99,7 +104,8 @@ def test_ten_thousand_calls_are_one_array(cluster: Cluster, folder: Path) -> Non
     assert last == "2 True"
     submissions = (folder / "submissions").read_text().splitlines()
     arrays = [line for line in submissions if "continue" not in line]
-    assert len(arrays) == 6, submissions  # of map, five calls at once, two that fail, two others
+    # Of map, five calls at once, two that fail, two others, and chunks, of which one is made again call by call.
+    assert len(arrays) == 8, submissions
     calls = next((folder / "runs/calls/waves").glob("1/plan.json")).read_text()
     assert '"tasks":10000' in calls
 

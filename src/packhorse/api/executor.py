@@ -16,7 +16,8 @@ from weakref import WeakSet, finalize
 import msgspec
 
 from packhorse.api.calls.callers_folder import callers_folder
-from packhorse.api.calls.lane import CallFuture, Item, LocalLane
+from packhorse.api.calls.futures import CallFuture, ChunkFuture, Item, earlier_items
+from packhorse.api.calls.lane import LocalLane
 from packhorse.api.calls.resources import resources_of, study_resources
 from packhorse.api.calls.settings import CallSettings, Names, lane_runs, read_settings
 from packhorse.api.calls.site_lane import SiteLane
@@ -24,7 +25,7 @@ from packhorse.api.calls.values import Buffers, Function
 from packhorse.api.start import refuse_inside_task
 from packhorse.execution.calls.stream import CallStream
 from packhorse.model.errors import UsageError
-from packhorse.rundir.calls import count_calls
+from packhorse.rundir.calls import read_calls
 from packhorse.rundir.directory import RunDirectory
 
 StrPath = str | os.PathLike[str]
@@ -103,14 +104,13 @@ class Executor(concurrent.futures.Executor):
             if executor is None:
                 executor = cls(name=name, folder=place, **saved["executor"])
             executor._names.take()
-            futures = [CallFuture() for _ in range(count_calls(run.path))]
+            futures, items = earlier_items(read_calls(run.path))
             executor.futures += futures
-            executor._adopt(run, saved["resources"], futures)
+            executor._adopt(run, saved["resources"], items)
         assert executor is not None
         return executor
 
-    def _adopt(self, run: RunDirectory, resources: dict[str, Any], futures: list[CallFuture]) -> None:
-        items = [Item(future, None, number=number) for number, future in enumerate(futures)]
+    def _adopt(self, run: RunDirectory, resources: dict[str, Any], items: list[Item]) -> None:
         with self._lock:
             lane = self._lane(resources, run.path.name)
         lane.adopt(run, items)
@@ -119,7 +119,7 @@ class Executor(concurrent.futures.Executor):
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> CallFuture:
         """Make a call `fn(*args, **kwargs)`; return its future."""
-        return self._submit(self.resources, fn, [(args, kwargs)])[0]
+        return self._submit({}, fn, [(args, kwargs)])[0]
 
     def map(
         self,
@@ -131,12 +131,17 @@ class Executor(concurrent.futures.Executor):
     ) -> Iterator[Any]:
         """Return the results of `fn` over the iterables, in order; on a site all calls are one array.
 
-        `chunksize` has no effect: workers take as many calls at a time as are worth it.
+        With `chunksize`, so many calls are one task, with one record, log and seed: faster for calls of microseconds. A
+        call that raises fails alone; where a whole chunk is lost (a crash, a limit), its calls are made again one by one.
+        With `reuse` each call stays a task, so that it is found again.
         """
-        return self._map(self.resources, fn, iterables, timeout, chunksize)
+        return self._map({}, fn, iterables, timeout, chunksize)
 
     def with_resources(self, **resources: Any) -> Executor:
-        """Return this executor for calls with other resources: `cores`, `memory`, `time`, `gpus`."""
+        """Return this executor for calls with other resources: `cores`, `memory`, `time`, `gpus`.
+
+        They come before those of `@packhorse.task`, which come before those of the executor.
+        """
         return _WithResources(self, resources)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: FBT001, FBT002
@@ -161,17 +166,24 @@ class Executor(concurrent.futures.Executor):
 
     def _submit(
         self,
-        resources: Mapping[str, Any],
+        nearer: Mapping[str, Any],
         fn: Callable[..., Any],
         calls: Iterable[tuple[tuple[Any, ...], dict[str, Any]]],
+        chunksize: int = 1,
     ) -> list[CallFuture]:
-        wanted = study_resources(resources, resources_of(fn))
+        """Take calls; `nearer` are the resources of `with_resources`, which come before those of the function."""
+        wanted = study_resources(self.resources, resources_of(fn), nearer)
         function: Function | Exception
         try:
             function = Function(fn, self._root)
         except Exception as error:  # noqa: BLE001 - what the pickle of any object raises belongs to its future
             function = error
-        items = [_item(function, args, kwargs, self.buffers) for args, kwargs in calls]
+        if chunksize > 1 and not self.settings.reuse and isinstance(function, Function):
+            every = [args for args, _ in calls]
+            chunks = [every[at : at + chunksize] for at in range(0, len(every), chunksize)]
+            items = [item for chunk in chunks for item in _chunk(function, chunk, self.buffers)]
+        else:
+            items = [_item(function, args, kwargs, self.buffers) for args, kwargs in calls]
         with self._lock:
             if self._closed:
                 raise RuntimeError("cannot schedule new futures after shutdown")
@@ -179,7 +191,10 @@ class Executor(concurrent.futures.Executor):
                 raise RuntimeError("cannot schedule new futures after interpreter shutdown")
             lane = self._lane(wanted)
             lane.add([item for item in items if item.call is not None])
-        return [item.future for item in items]
+        futures: list[CallFuture] = []
+        for item in items:
+            futures += item.future.parts if isinstance(item.future, ChunkFuture) else [item.future]
+        return futures
 
     def _map(
         self,
@@ -192,7 +207,10 @@ class Executor(concurrent.futures.Executor):
         if chunksize < 1:
             raise ValueError("chunksize must be >= 1.")
         give_up = None if timeout is None else time.monotonic() + timeout
-        futures = self._submit(resources, fn, ((args, {}) for args in zip(*iterables, strict=False)))
+        calls: Iterator[tuple[tuple[Any, ...], dict[str, Any]]] = (
+            (args, {}) for args in zip(*iterables, strict=False)
+        )
+        futures = self._submit(resources, fn, calls, chunksize)
         return _results(futures, give_up)
 
     # Lanes: run directories of calls with the same resources
@@ -223,18 +241,19 @@ class _WithResources(Executor):
     """An executor for calls with other resources than those of the executor that it belongs to."""
 
     def __init__(self, whole: Executor, resources: Mapping[str, Any]) -> None:  # it opens nothing of its own
-        self.whole, self.resources = whole, {**whole.resources, **resources}
+        self.whole, self.resources = whole, study_resources(resources)
 
     def _submit(
         self,
-        resources: Mapping[str, Any],
+        nearer: Mapping[str, Any],
         fn: Callable[..., Any],
         calls: Iterable[tuple[tuple[Any, ...], dict[str, Any]]],
+        chunksize: int = 1,
     ) -> list[CallFuture]:
-        return self.whole._submit(resources, fn, calls)  # noqa: SLF001 - its own class
+        return self.whole._submit(study_resources(self.resources, nearer), fn, calls, chunksize)  # noqa: SLF001 - its own class
 
     def with_resources(self, **resources: Any) -> Executor:
-        return _WithResources(self.whole, {**self.resources, **resources})
+        return _WithResources(self.whole, study_resources(self.resources, resources))
 
     def close(self, *, wait: bool, cancel: bool, stop: bool) -> None:
         """Close the executor that this one belongs to."""
@@ -257,6 +276,19 @@ def _item(
     item = Item(future, call, function.data)
     item.buffers = large
     return item
+
+
+def _chunk(function: Function, calls: list[tuple[Any, ...]], buffers: Buffers) -> list[Item]:
+    """Return calls as one task; each by itself where they cannot be pickled together."""
+    if len(calls) == 1:
+        return [_item(function, calls[0], {}, buffers)]
+    try:
+        call, large = function.chunk(calls, buffers)
+    except Exception:  # noqa: BLE001 - what the pickle of any object raises belongs to its future
+        return [_item(function, args, {}, buffers) for args in calls]
+    item = Item(ChunkFuture([CallFuture() for _ in calls]), call, function.data)
+    item.buffers = large
+    return [item]
 
 
 def _results(futures: list[CallFuture], give_up: float | None) -> Iterator[Any]:

@@ -12,6 +12,7 @@ from typing import Any
 from packhorse.api.calls.callers_folder import callers_folder
 from packhorse.api.calls.importable import pickled
 from packhorse.api.calls.resources import resources_of, study_resources
+from packhorse.api.calls.source_lines import remember_lines
 from packhorse.api.calls.values import CallLost, result_of
 from packhorse.api.run import Run
 from packhorse.api.study import Study
@@ -58,6 +59,8 @@ def map_grid(
     place = Path(folder) if folder is not None else callers_folder()
     pickle = partial(pickled, root=find_root(place.resolve()))
     data = pickle(function)
+    digest = PICKLED + digest_of(data)
+    remember_lines(digest, function)
     called = getattr(function, "__name__", "map")
     name = name or (plain_name(called) if called.isidentifier() else "map")
     values: dict[str, bytes] = {}
@@ -66,7 +69,7 @@ def map_grid(
     keys["resources"] = study_resources(resources_of(function), keys.get("resources"))
     study = Study(
         name=name,
-        function=f"{MODULE}:{PICKLED}{digest_of(data)}",
+        function=f"{MODULE}:{digest}",
         parameters=parameters,
         folder=place,
         site=site,
@@ -78,8 +81,8 @@ def map_grid(
     try:
         done = study.run(**{"progress": False, **options})
     except TasksFailed:
-        return Results(results_of(run), Run(run.path))  # raises what the first task raised
-    return Results(results_of(RunDirectory(done.path)), done)
+        return Results(results_of(run, digest), Run(run.path))  # raises what the first task raised
+    return Results(results_of(RunDirectory(done.path), digest), done)
 
 
 def _parameters(grid: Grid, values: dict[str, bytes], pickle: Callable[[Any], bytes]) -> dict[str, Any]:
@@ -108,7 +111,7 @@ def _parameters(grid: Grid, values: dict[str, bytes], pickle: Callable[[Any], by
     return {"zip": {name: [level(point[name]) for point in points] for name in points[0]}}
 
 
-def results_of(run: RunDirectory) -> list[Any]:
+def results_of(run: RunDirectory, function: str = "") -> list[Any]:
     """Return the results of all tasks of a run of `map`, in order; raise what the first one without a result raised."""
     outcomes = latest_outcomes(run, merged=False)
     results = []
@@ -118,5 +121,5 @@ def results_of(run: RunDirectory) -> list[Any]:
             raise CallLost(f"task {index} of {run.path.name} has no result yet")
         journal, record = found
         has_none = record.outcome == "OK" and not isinstance(record.json, dict) and record.pack is None
-        results.append(None if has_none else result_of(record, journal.pack))
+        results.append(None if has_none else result_of(record, journal.pack, function))
     return results

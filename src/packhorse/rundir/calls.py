@@ -19,7 +19,11 @@ SHARED = 1 << 12  # bytes of pickled arguments from which equal ones are written
 
 
 class Call(Struct, frozen=True, kw_only=True):
-    """One call: the name of its function (`module:name`, or that of a pickle), and its arguments, plain or pickled."""
+    """One call: the name of its function (`module:name`, or that of a pickle), and its arguments, plain or pickled.
+
+    A chunk is several calls of one function, which are one task: `chunk` is their number, and `args` has one tuple of
+    arguments for each. A call with `of` is one of a chunk by itself: the number of the chunk, and its position there.
+    """
 
     function: str
     args: tuple[Any, ...] = ()
@@ -27,6 +31,8 @@ class Call(Struct, frozen=True, kw_only=True):
     pickle: bytes = b""
     buffers: tuple[str, ...] = ()  # digests of large arrays, which the pickle leaves out
     shared: bool = False  # whether a node maps them once, and calls cannot write them
+    chunk: int = 0
+    of: tuple[int, int] | None = None
 
     def key(self, *identity: str) -> str:
         """Return a digest of the call, and of what else decides its result."""
@@ -53,6 +59,10 @@ class CallLog:
     def add(self, call: Call) -> int:
         """Add a call; return its number. `flush` writes it."""
         entry: dict[str, Any] = {"function": call.function}
+        if call.chunk:
+            entry["chunk"] = call.chunk
+        if call.of:
+            entry["of"] = call.of
         if call.pickle:
             entry["pickle"] = self._extent(call.pickle)
             if call.buffers:
@@ -160,6 +170,8 @@ def _call(line: bytes, path: Path) -> Call | None:
             pickle=data,
             buffers=tuple(entry.get("buffers", ())),
             shared=entry.get("shared", False),
+            chunk=entry.get("chunk", 0),
+            of=tuple(entry["of"]) if "of" in entry else None,
         )
     except (OSError, ValueError, KeyError, TypeError, msgspec.MsgspecError):
         return None

@@ -146,6 +146,12 @@ class CallFile(object):
         self.end += start
 
 
+class ChunkFailed(Exception):
+    """Calls of a chunk raised exceptions; `packhorse_raised` holds the outcome of every call."""
+
+    packhorse_raised: "dict[str, str]" = {}
+
+
 class Caller(object):
     """Calls the function of one call with its arguments: the function of every task of a run of calls."""
 
@@ -156,11 +162,32 @@ class Caller(object):
         self.files: "list[CallFile]" = []
         self.checked: "set[str]" = set()
         self.mapped: "dict[str, mmap.mmap]" = {}  # by digest
+        self.last: "tuple[int, dict[int, Any]]" = (
+            -1,
+            {},
+        )  # the chunk of calls before, and results by position
 
     def __call__(self, call: int) -> "Any":
-        """Make one call; return its result in a form that the record of the task can hold."""
+        """Make one call, or a chunk of them; return what the record of the task can hold."""
         entry, file = self._entry(call)
+        position = None
+        if "of" in entry:
+            call, position = entry["of"]
+            entry, file = self._entry(call)
         function = self._function(entry["function"])
+        args, kwargs = self._arguments(call, entry, file)
+        if position is not None:
+            args = args[position]
+        elif "chunk" in entry:
+            return self._chunk(call, function, args)
+        try:
+            return kept_result(self.folder, function(*args, **kwargs))
+        except BaseException as error:
+            note_raised(error)
+            raise
+
+    def _arguments(self, call: int, entry: "dict[str, Any]", file: CallFile) -> "tuple[Any, dict[str, Any]]":
+        """Return the arguments of a call by position and by name; of a chunk, a list of those by position."""
         args, kwargs = entry.get("args", ()), entry.get("kwargs", {})
         if "pickle" in entry:
             offset, length, digest = entry["pickle"]
@@ -170,11 +197,35 @@ class Caller(object):
             ]
             what = "an argument of call %d" % call
             args, kwargs = load_checked(read_private(path, offset, length), digest, what, buffers)
-        try:
-            return kept_result(self.folder, function(*args, **kwargs))
-        except BaseException as error:
-            note_raised(error)
-            raise
+        return args, kwargs
+
+    def _chunk(self, call: int, function: "Callable[..., Any]", chunk: "list[Any]") -> "list[Any]":
+        """Make the calls of a chunk; return their results. Raise ChunkFailed, which has them too, if a call raises."""
+        earlier = self.last[1] if self.last[0] == call else {}  # of the attempt before
+        results: "dict[int, Any]" = {}
+        raised: "dict[int, dict[str, str]]" = {}
+        first = ""
+        for position, args in enumerate(chunk):
+            try:
+                results[position] = (
+                    earlier[position] if position in earlier else kept_result(self.folder, function(*args))
+                )
+            except MemoryError:  # each call is made again by itself, with more memory where the study says so
+                raise
+            except BaseException as error:
+                note_raised(error)
+                raised[position] = getattr(error, "packhorse_raised", {})
+                first = first or "%s: %s" % (type(error).__name__, error)
+        self.last = (call, results)
+        if not raised:
+            return [results[position] for position in range(len(chunk))]
+        failed = ChunkFailed("%d of %d calls failed, the first with %s" % (len(raised), len(chunk), first))
+        outcomes = [
+            [position in results, results.get(position, raised.get(position))]
+            for position in range(len(chunk))
+        ]
+        failed.packhorse_raised = kept_outcomes(self.folder, outcomes)
+        raise failed
 
     def _buffer(self, digest: str, *, shared: bool) -> "Any":
         """Return the bytes of a large array: mapped once and not writable if `shared`, else a copy of the call's own."""
@@ -255,6 +306,16 @@ def kept_result(folder: str, value: "Any") -> "Any":
     data = dumps(value)
     if len(data) <= LARGE:
         return {"pickle": base64.b64encode(data).decode("ascii")}
+    return _kept_file(folder, data)
+
+
+def kept_outcomes(folder: str, outcomes: "list[Any]") -> "dict[str, str]":
+    """Return where a record finds the outcomes of a chunk, each `[true, result]` or `[false, exception]`, as JSON."""
+    text = json.dumps(outcomes, separators=(",", ":"))
+    return {"outcomes": text} if len(text) <= RAISED else _kept_file(folder, text.encode("ascii"))
+
+
+def _kept_file(folder: str, data: bytes) -> "dict[str, str]":
     digest = digest_of(data)
     name = digest + RESULT
     private = os.path.join(folder, ".%s.%d" % (name, os.getpid()))

@@ -9,18 +9,14 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
-from concurrent.futures import Future
 from contextlib import suppress
-from functools import partial
-from pathlib import Path
-from typing import Any
 
-from packhorse.api.calls.values import Buffer, CallLost, result_of
+from packhorse.api.calls.futures import CallFuture, Item, settle
+from packhorse.api.calls.values import CallLost
 from packhorse.execution.calls.stream import CallStream
 from packhorse.results.fold import Fold, to_ranges
 from packhorse.rundata.progress import EndReason
 from packhorse.rundir.calls import (
-    Call,
     CallLog,
     cancelled_calls,
     count_calls,
@@ -34,35 +30,6 @@ from packhorse.rundir.directory import RunDirectory
 AHEAD_SECONDS = 0.5  # of work that the worker has ahead; the rest can still be cancelled
 IDLE_SECONDS = 0.5  # between two looks at a worker that has reported nothing
 IDLE_WAVES = 2  # workers that died without a new record, after which repeating will not help
-
-
-class CallFuture(Future[Any]):
-    """The future of one call: `run` is its run directory and `number` the index of its task, once they are known."""
-
-    run: Path | None = None
-    number: int | None = None
-
-
-class Item:
-    """A future, its call, and what the call needs beside it; without a call, a call of an earlier session."""
-
-    __slots__ = ("buffers", "call", "data", "future", "number")
-
-    def __init__(
-        self, future: CallFuture, call: Call | None, data: bytes = b"", number: int | None = None
-    ) -> None:
-        self.future, self.call, self.data, self.number = future, call, data, number
-        self.buffers: list[Buffer] = []
-
-
-def settle(future: Future[Any], value: Callable[[], Any]) -> None:
-    """Complete a future with what `value` returns or raises."""
-    try:
-        result = value()
-    except BaseException as error:  # noqa: BLE001 - the future raises it
-        future.set_exception(error)
-        return
-    future.set_result(result)
 
 
 class KnownCalls:
@@ -85,7 +52,7 @@ class KnownCalls:
             return False
         future = item.future
         if future.set_running_or_notify_cancel():
-            future.run, future.number = known.run, known.number
+            future.locate(known.run, known.number)
             known.add_done_callback(lambda known: settle(future, known.result))
         return True
 
@@ -208,22 +175,27 @@ class LocalLane:
         earlier = read_calls(stream.run.path)
         cancelled = cancelled_calls(stream.run.path)
         for number in range(calls):
-            item = adopted.get(number)
-            future = item.future if item else CallFuture()
-            future.run, future.number = stream.run.path, number
-            found = fold.record(number)
             call = earlier[number] if number < len(earlier) else None
+            by_itself = call is not None and not call.chunk and call.of is None
+            item = adopted.get(number)
+            if item is None and not by_itself:
+                continue
+            item = item or Item(CallFuture(), call, number=number)
+            future = item.future
+            future.locate(stream.run.path, number)
+            found = fold.record(number)
             if number in cancelled:
                 future.cancel()
                 future.set_running_or_notify_cancel()
             elif found is not None and found[1].outcome != "UNFINISHED":
                 journal, record = found
                 future.set_running_or_notify_cancel()
-                settle(future, partial(result_of, record, journal.pack))
-                if call is not None and journal.header is not None and record.outcome == "OK":
+                self.inbox.extend(item.complete(record, journal.pack))
+                if by_itself and journal.header is not None and record.outcome == "OK":
+                    assert call is not None
                     self.known.add(call.key(journal.header.code, journal.header.environment), future)
-            elif item is not None:
-                self.waiting.append(Item(future, call, number=number))
+            elif number in adopted:
+                self.waiting.append(item)
 
     def _drain(self, stream: CallStream) -> None:
         """Write the calls that came."""
@@ -233,14 +205,14 @@ class LocalLane:
             assert item.call is not None
             if self.cancelling:
                 item.future.cancel()
-            if self.reuse and self.known.takes(item, *stream.identity):
+            if self.reuse and not item.call.of and self.known.takes(item, *stream.identity):
                 continue
             if item.data and item.call.function not in self.functions:
                 self.functions.add(keep_function(stream.run.path, item.data))
             keep_buffers(stream.run.path, [(one.digest, one.data) for one in item.buffers])
             item.buffers = []
             item.number = self.log.add(item.call)
-            item.future.run, item.future.number = stream.run.path, item.number
+            item.future.locate(stream.run.path, item.number)
             item.call, item.data = None, b""
             self.waiting.append(item)
         self.log.flush()
@@ -298,7 +270,7 @@ class LocalLane:
             item = self.given.pop(record.index, None)
             if item is not None:
                 self.done += 1
-                settle(item.future, partial(result_of, record, pack))
+                self.inbox.extend(item.complete(record, pack))
         elapsed = time.monotonic() - self.began
         self.rate = self.done / elapsed if elapsed > 0 else 0.0
 

@@ -8,8 +8,8 @@ from typing import Any
 
 def study_resources(*given: Mapping[str, Any] | None) -> dict[str, Any]:
     """Return resources as a study names them, where `cores` are `cpus`; of equal names the last one counts."""
-    merged = {name: value for one in given for name, value in (one or {}).items()}
-    return {"cpus" if name == "cores" else name: value for name, value in merged.items()}
+    pairs = [pair for one in given for pair in (one or {}).items()]
+    return {"cpus" if name == "cores" else name: value for name, value in pairs}
 
 
 def resources_of(function: object) -> Mapping[str, Any]:

@@ -7,13 +7,13 @@ import time
 from collections import deque
 from collections.abc import Iterable
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-from packhorse.api.calls.lane import Item, KnownCalls, settle
+from packhorse.api.calls.futures import Item
+from packhorse.api.calls.lane import KnownCalls
 from packhorse.api.calls.settings import CallSettings, Names
-from packhorse.api.calls.values import CallLost, result_of
+from packhorse.api.calls.values import CallLost
 from packhorse.app.runs.run import run_on_site
 from packhorse.execution.calls.stream import JournalReader
 from packhorse.execution.preparation import prepare
@@ -120,7 +120,8 @@ class SiteLane:
         for item in items:
             if self.cancelling:
                 item.future.cancel()
-            if self.settings.reuse and self.known.takes(item, self._code()):
+            assert item.call is not None
+            if self.settings.reuse and not item.call.of and self.known.takes(item, self._code()):
                 continue
             if item.future.set_running_or_notify_cancel():
                 begun.append(item)
@@ -154,6 +155,7 @@ class Part:
         self.settings, self.resources, self.name = settings, resources, name
         self.left = {item.number: item for item in items if item.number is not None}
         self.new = [item for item in items if item.number is None]
+        self.lost: list[Item] = []  # calls of lost chunks, which the next wave makes one by one
         self.records: dict[int, tuple[Record, Path]] = {}  # not final, by call
         self.reader = JournalReader(settings.folder / "runs" / name / "journal")
         self.error: BaseException | None = None
@@ -171,8 +173,14 @@ class Part:
         try:
             self._write()
             self._settle_known()
-            if self.left:
+            while self.left or self.lost:
+                if self.lost:
+                    self.new, self.lost = self.lost, []
+                    items += self.new
+                    self._write()
                 self._follow()
+                if self.error is not None:
+                    break
         except BaseException as error:  # noqa: BLE001 - whatever it is, every future must end
             self.error = error
         self.complete = self.error is None and not self.left
@@ -198,7 +206,7 @@ class Part:
             keep_buffers(self.run.path, [(one.digest, one.data) for one in item.buffers])
             item.buffers = []
             item.number = log.add(item.call)
-            item.future.run, item.future.number = self.run.path, item.number
+            item.future.locate(self.run.path, item.number)
             self.left[item.number] = item
         log.close()
 
@@ -214,7 +222,7 @@ class Part:
                 self._fetch()
             calls = read_calls(self.run.path)
             for number, item in self.left.items():
-                item.future.run, item.future.number = self.run.path, number
+                item.future.locate(self.run.path, number)
                 item.future.set_running_or_notify_cancel()
                 item.call = calls[number] if number < len(calls) else None
             self._read()
@@ -255,15 +263,15 @@ class Part:
         if record.outcome not in FINAL:
             self.records[record.index] = (record, pack)
             return
-        future = self.left.pop(record.index).future
-        settle(future, lambda: result_of(record, pack))
+        self.lost += self.left.pop(record.index).complete(record, pack)
 
     def _end(self, following: Following) -> None:
         """End the futures that have no final record, when the run has ended."""
         for number, (record, pack) in self.records.items():
             item = self.left.pop(number, None)
             if item is not None:
-                settle(item.future, partial(result_of, record, pack))
+                self.lost += item.complete(record, pack)
+        self.records.clear()
         if not self.left:
             return
         self.error = following.error

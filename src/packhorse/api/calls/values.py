@@ -10,12 +10,23 @@ from typing import Any
 from weakref import WeakValueDictionary
 from zlib import crc32
 
+import msgspec
 from msgspec import UNSET
+from msgspec.structs import replace
 
 from packhorse.api.calls.importable import function_name, pickled
+from packhorse.api.calls.source_lines import remember_lines, with_source_lines
 from packhorse.results.journal import Record
 from packhorse.rundir.calls import Call
-from packhorse.worker.calls import FOLDER, PICKLED, digest_of, is_plain, load_checked, read_private
+from packhorse.worker.calls import (
+    FOLDER,
+    PICKLED,
+    check_digest,
+    digest_of,
+    is_plain,
+    load_checked,
+    read_private,
+)
 from packhorse.worker.results.judgement import parse_json
 
 LARGE = 1 << 16  # bytes of an array that is kept beside the pickles
@@ -50,6 +61,7 @@ class Function:
         if not self.name:
             self.data = pickled(function, root)
             self.name = PICKLED + digest_of(self.data)
+            remember_lines(self.name, function)
 
     def call(
         self, args: tuple[Any, ...], kwargs: dict[str, Any], buffers: Buffers
@@ -61,6 +73,14 @@ class Function:
         data = pickled((args, kwargs), self.root, buffers.callback(large))
         digests = tuple(one.digest for one in large)
         return Call(function=self.name, pickle=data, buffers=digests, shared=buffers.shared), large
+
+    def chunk(self, calls: list[tuple[Any, ...]], buffers: Buffers) -> tuple[Call, list[Buffer]]:
+        """Return the call that makes a chunk of calls, each with its arguments by position."""
+        number = len(calls)
+        if all(is_plain(one) for args in calls for one in args):
+            return Call(function=self.name, args=tuple(calls), chunk=number), []
+        call, large = self.call(tuple(calls), {}, buffers)  # pickled, since a tuple is not plain
+        return replace(call, chunk=number), large
 
 
 class Buffer:
@@ -115,13 +135,50 @@ class Buffers:
 # From a task
 
 
-def result_of(record: Record, pack: Path) -> Any:
+def result_of(record: Record, pack: Path, function: str = "") -> Any:
     """Return the result of a call, or raise its exception. Raises CallLost where it has neither."""
     if record.outcome != "OK":
-        raise exception_of(record, pack.parent.parent)
-    value = record.json
-    if value is UNSET:
-        value = parse_json(_packed(record, pack))
+        raise exception_of(record, pack.parent.parent, function)
+    return _kept_value(_kept(record, pack), pack)
+
+
+def outcomes_of(record: Record, pack: Path, function: str = "") -> list[Any | CallRaised] | None:
+    """Return the outcome of each call of a chunk: its result, or what it raised; None where the chunk was lost.
+
+    Raises CallLost, Refused where the outcomes cannot be read.
+    """
+    if record.outcome == "OK":
+        return [_kept_value(value, pack) for value in _kept(record, pack)]
+    raised = record.raised or {}
+    if "outcomes" in raised:
+        data = raised["outcomes"].encode()
+    elif "file" in raised:
+        path = pack.parent.parent / FOLDER / Path(raised["file"]).name
+        data = read_private(str(path))
+        check_digest(data, raised["sha256"], f"{path}")
+    else:
+        return None
+    run = pack.parent.parent
+    return [
+        _kept_value(value, pack)
+        if done
+        else CallRaised(exception_of(replace(record, raised=value), run, function))
+        for done, value in msgspec.json.decode(data)
+    ]
+
+
+class CallRaised:
+    """The exception of one call of a chunk."""
+
+    def __init__(self, error: BaseException) -> None:
+        self.error = error
+
+
+def _kept(record: Record, pack: Path) -> Any:
+    return parse_json(_packed(record, pack)) if record.json is UNSET else record.json
+
+
+def _kept_value(value: Any, pack: Path) -> Any:
     if type(value) is not dict:
         return value
     names = set(value)
@@ -148,7 +205,7 @@ def _packed(record: Record, pack: Path) -> bytes:
     return data
 
 
-def exception_of(record: Record, run: Path) -> BaseException:
+def exception_of(record: Record, run: Path, function: str = "") -> BaseException:
     """Return the exception of a call that failed, with its traceback there as its cause."""
     cause = record.cause or record.outcome
     lost = CallLost(f"call {record.index}: {record.outcome}: {cause}")
@@ -163,5 +220,5 @@ def exception_of(record: Record, run: Path) -> BaseException:
         error = found if isinstance(found, BaseException) else lost
     except Exception as failure:  # noqa: BLE001 - an exception of any library, whose pickle may raise anything
         lost.add_note(f"the exception itself cannot be read here: {failure!r}")
-    error.__cause__ = RemoteTraceback(text)
+    error.__cause__ = RemoteTraceback(with_source_lines(text, function))
     return error
