@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from packhorse.app.runs.cost import CostReport, RunCost, cost
+from packhorse.app.usage.cost import CostReport, RunCost, cost
 from packhorse.cli.output import NO_RUN, json_option, print_json, run_argument, say
 from packhorse.model.site_parts import Energy
 from packhorse.text.amounts import counted, hours
