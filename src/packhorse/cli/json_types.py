@@ -31,6 +31,7 @@ from packhorse.app.sites.probe import ProbeReport
 from packhorse.app.sites.put import TransferredPath, Uploads
 from packhorse.app.sites.show import SiteDescription
 from packhorse.app.sites.sites import SiteList
+from packhorse.app.studies.adopt import AdoptReport
 from packhorse.app.studies.check import CheckReport
 from packhorse.app.studies.plan import StudyPlan
 from packhorse.app.usage.cost import CostReport
@@ -59,6 +60,7 @@ JSON_TYPES: dict[str, tuple[type[Any], ...]] = {
     "provenance": (Provenance,),
     "connect": (ConnectionStatus, ClosedConnection),
     "lint": (LintReport,),
+    "adopt": (AdoptReport,),
     "translate": (TranslatedScript,),
     "submit": (SubmittedJob,),
     "queues": (SiteQueues,),
