@@ -209,6 +209,9 @@ def study_page() -> Iterator[str]:
             yield from ("", f"A site may override: {', '.join(f'`{one}`' for one in keys.SITE)}.")
         else:
             yield from members(said)
+        if key == "replicates":
+            yield from ("", "`until` takes these, all of which are needed:")
+            yield from members({"properties": schema_of(keys.UNTIL)})
 
 
 def site_page() -> Iterator[str]:
@@ -307,7 +310,8 @@ def parameters() -> Iterator[str]:
 
 # Types that hold the keys of a site's file.
 SITE_TYPES = {
-    "Partition", "NodeKind", "Mail", "Modules", "Storage", "Archive", "LoginLimits", "Access", "Retired", "Sourced",
+    "Partition", "NodeKind", "Mail", "Modules", "Storage", "Archive", "LoginLimits", "Energy", "Access", "Retired",
+    "Sourced",
 }  # fmt: skip
 
 

@@ -9,7 +9,6 @@ tasks' environment.
 import fcntl
 import json
 import os
-import tempfile
 import time
 
 TYPE_CHECKING = False
@@ -61,11 +60,9 @@ def _find(name: str, path: str) -> "tuple[str, State | None, str]":
     text = os.environ.get(VARIABLE, "")
     if not text:
         if path:
-            return (
-                os.path.abspath(path),
-                None,
-                os.path.join(tempfile.gettempdir(), f"packhorse-{os.getuid()}"),
-            )
+            # Not by tempfile, which imports random: a project may have a module of that name.
+            temporary = os.environ.get("TMPDIR") or "/tmp"  # noqa: S108 - its owner is checked before a file is written
+            return os.path.abspath(path), None, os.path.join(temporary, f"packhorse-{os.getuid()}")
         raise InputError(
             f"the study has no inputs, or this is not inside a run: write inputs: {{{name}: FILE}} in the study file; "
             f"outside a run, use input({name!r}, FILE)"

@@ -76,7 +76,11 @@ def test_the_summary_of_the_study_ends_its_run(tmp_path: Path, packhorse: Comman
     study(tmp_path, text, sim__py=SIM)
     rows = [line.split("|") for line in packhorse("run").stdout.splitlines() if line.startswith("|")]
     place = [word.strip() for word in rows[0]].index("mean")
-    assert [(row[1].strip(), float(row[place])) for row in rows[2:]] == [("7", 1.0), ("14", 2.0)]
+    assert [(row[1].strip(), float(row[place])) for row in rows[2:]] == [
+        ("7", 1.0),
+        ("14", 2.0),
+        ("all", 1.5),
+    ]
 
 
 def test_a_summary_that_cannot_be_made_does_not_fail_the_run(tmp_path: Path, packhorse: Command) -> None:

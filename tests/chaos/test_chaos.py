@@ -252,12 +252,12 @@ def check_partial_files(project: Project) -> None:
         assert set(more.splitlines()) == ({"more"} if index in long_tasks else set()), index
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", range(len(KINDS)))
 def test_kills_cost_time_and_nothing_else(tmp_path: Path, undisturbed: dict[str, Any], seed: int) -> None:
     survive(tmp_path, seed, undisturbed)
 
 
 @pytest.mark.campaign
-@pytest.mark.parametrize("seed", range(8, 88))
+@pytest.mark.parametrize("seed", range(len(KINDS), 88))
 def test_a_long_campaign_of_kills(tmp_path: Path, undisturbed: dict[str, Any], seed: int) -> None:
     survive(tmp_path, seed, undisturbed)

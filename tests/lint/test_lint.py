@@ -172,6 +172,41 @@ def test_a_script_for_any_site_is_clean_there(tmp_path: Path) -> None:
     assert made >= 12
 
 
+@pytest.mark.r
+def test_the_parser_of_r_knows_strings_and_loops(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "fit.R"
+    raw = 's <- r"(for (i in 1) { x <- c(x, i) } \n # )"\n'
+    path.write_text(f'{raw}\té <- "(" ; for (i in 1:3) x <- c(x, i)\r\nwhile (TRUE) {{\n  y <- c(y, 1)\n}}\n')
+    assert [(one.rule, one.line, one.column) for one in look(path).findings] == [
+        ("R03", 3, 28),
+        ("R03", 5, 3),
+    ]
+    path.write_text("f <- function(x) {\n  x +* 1\n}\n")
+    (fault,) = look(path).findings
+    assert (fault.rule, fault.line, fault.column) == ("R06", 2, 6)
+    assert "unexpected '*'" in fault.message
+    monkeypatch.setenv("PATH", str(tmp_path))  # without R
+    assert look(path).findings == ()
+    path.write_text("while (TRUE) {\n  y <- c(y, 1)\n}\n")
+    assert [(one.rule, one.line, one.column) for one in look(path).findings] == [("R03", 2, 3)]
+
+
+def test_plan_run_and_script_show_findings(packhorse: Run, tmp_path: Path) -> None:
+    (tmp_path / "steps.sh").write_text("#!/bin/bash\n#SBATCH --time=2h\nN = 5\ntrue\n")
+    (tmp_path / "sim.py").write_text("import os\nprint(os.cpu_count())\n")
+    (tmp_path / "study.yaml").write_text("command: python sim.py {seed}\n")
+    plan = packhorse("plan", "study.yaml").stdout
+    assert (
+        "note: sim.py:2: os.cpu_count() is the number of cores of the whole node (packhorse lint --explain J14)"
+        in plan
+    )
+    assert "J18" not in (done := packhorse("run", "steps.sh")).stderr  # directives have no effect there
+    assert "steps.sh:3: the shell runs a program N; an assignment has no blanks around =" in done.stderr
+    assert "J14" not in packhorse("run", "study.yaml").stderr  # a hint
+    made = packhorse("script", "RScript fit.R", "--scheduler", "slurm", "--time", "1 h")
+    assert "RScript: the program is called Rscript (packhorse lint --explain J28)" in made.stderr
+
+
 @pytest.mark.alone
 def test_a_thousand_scripts_take_less_than_five_seconds(tmp_path: Path) -> None:
     body = "\n".join(

@@ -40,6 +40,8 @@ def test_the_reader_takes_every_key_with_its_examples(key, example):
         del given["command"]
     if key == "command":
         given["result"] = "none"
+    if key == "replicates" and isinstance(example, dict):
+        given["summary"] = {"estimate": "e"}
     if key in ("command", "function"):
         base = given | {key: "another:program"}
     elif (key, example) == ("environment", "none"):
@@ -49,14 +51,35 @@ def test_the_reader_takes_every_key_with_its_examples(key, example):
     assert made(**given | {key: example}) != made(**base), "a key that changes nothing is not read"
 
 
+# Keys that another key needs.
+REQUIRED = {
+    ("summary", "truth"): {"estimate": "e"},
+    ("summary", "low"): {"high": "high"},
+    ("summary", "high"): {"low": "low"},
+}
+
+
 @pytest.mark.parametrize(
     ("table", "key", "example"), [(t, k, e) for t, s in TABLES.items() for k, e in examples(s)]
 )
 def test_inner_keys_are_taken(table, key, example):
-    required = {"name": "A"} if table == "index_variable" else {}
+    required = REQUIRED.get((table, key), {"name": "A"} if table == "index_variable" else {})
     study = made(command="run", parameters={"n": [1, 2], "method": 1}, **{table: required | {key: example}})
     bare = made(command="run", parameters={"n": [1, 2], "method": 1})
     assert getattr(study, table) != getattr(bare, table), "a key that changes nothing is not read"
+
+
+@pytest.mark.parametrize(
+    ("key", "example"), [*examples(keys.UNTIL), ("first", keys.REPLICATES["first"].schema["examples"][0])]
+)
+def test_keys_of_until_are_taken(key, example):
+    def until(**changed):
+        first = changed.pop("first", 2)
+        rule = {"mcse": 0.1, "of": "bias", "at_most": 5000, **changed}
+        given = {"replicates": {"first": first, "until": rule}, "summary": {"estimate": "e"}}
+        return made(command="run", parameters={"n": [1, 2]}, **given)
+
+    assert until(**{key: example}) != until(), "a key that changes nothing is not read"
 
 
 @pytest.mark.parametrize(("key", "example"), examples(keys.GENERATORS))
@@ -88,6 +111,8 @@ def test_the_schema_has_every_key_and_a_description_for_each():
         keys.ENVIRONMENT,
         keys.SUMMARY,
         keys.INDEX_VARIABLE,
+        keys.REPLICATES,
+        keys.UNTIL,
     ]
     for table in [*tables, keys.RANDOM, keys.GENERATORS, keys.CHUNKS, keys.PARAMETERS]:
         assert all(key.schema["description"] and key.schema["examples"] for key in table.values())
@@ -107,6 +132,16 @@ def interval_with(kind, value):
     return {"parameters": {"x": {kind: [1, 2, value]}}}
 
 
+def until_with(name, value):
+    rule = {"mcse": 0.1, "of": "bias", "at_most": 9, name: value}
+    return {"replicates": {"until": rule}, "summary": {"estimate": "e"}}
+
+
+def first_with(name, value):
+    rule = {"mcse": 0.1, "of": "bias", "at_most": keys.REPLICATES["first"].schema["maximum"]}
+    return {"replicates": {"until": rule, name: value}, "summary": {"estimate": "e"}}
+
+
 # For each table with integers: how a study has the value of a key.
 INTEGERS = [
     (keys.STUDY, lambda name, value: {name: value}),
@@ -117,6 +152,8 @@ INTEGERS = [
     (keys.PARAMETERS, lambda name, value: {"parameters": {name: value}}),
     (keys.RANDOM, random_with),
     (keys.CHUNKS, chunks_with),
+    (keys.UNTIL, until_with),
+    (keys.REPLICATES, first_with),
 ]
 
 
@@ -124,9 +161,10 @@ def bounds():
     """Yield (place of a value, its key, a bound, the step beyond it) for every integer of a study."""
     for table, given in INTEGERS:
         for name, key in table.items():
-            if key.schema.get("type") == "integer":
-                yield given, name, key.schema["minimum"], -1
-                yield given, name, key.schema["maximum"], 1
+            for form in (key.schema, *key.schema.get("anyOf", [])):
+                if form.get("type") == "integer":
+                    yield given, name, form["minimum"], -1
+                    yield given, name, form["maximum"], 1
             if "prefixItems" in key.schema:
                 count = key.schema["prefixItems"][2]
                 yield interval_with, name, count["minimum"], -1
@@ -178,4 +216,4 @@ def test_a_bound_itself_is_accepted():
 
 def test_the_schema_knows_what_the_study_is_made_of():
     fields = set(parse("command: run").__struct_fields__)
-    assert set(keys.STUDY) - {"parameters"} == fields - {"factors"}
+    assert set(keys.STUDY) - {"parameters"} == fields - {"factors", "until"}

@@ -85,6 +85,8 @@ def prepare_run(
 ) -> RunContext:
     """Read the project, the target's environment and the newest plan; report what the user must know."""
     latest = run.latest()
+    if not options.fresh:
+        source = replace(source, study=grown_study(source.study, run, latest))
     prepared = prepare(source, run.path, target.environment(source))
     # Later waves may run the code of finished tasks, whatever the project has now.
     notes = check_command(source, prepared.files) if latest is None else ()
@@ -106,6 +108,13 @@ def prepare_run(
             source.study, source.start.relative_to(source.root).as_posix(), prepared.files
         ),
     )
+
+
+def grown_study(study: Study, run: RunDirectory, latest: Plan | None) -> Study:
+    """Return a study whose replicates grow, with those that its run has grown to."""
+    if study.until is None or latest is None:
+        return study
+    return replace(study, replicates=max(study.replicates, run.space(latest.space).replicates))
 
 
 def inherited_space(space: ParameterSpace, run: RunDirectory, latest: Plan | None) -> ParameterSpace:

@@ -64,6 +64,11 @@ class Job:
         """The array's indices, where they can be read."""
         return array_indices(self.array.value) if self.array and self.array.value else None
 
+    @property
+    def many_tasks(self) -> bool:
+        """Whether several tasks of an array run at a time; false for chains, such as 1-10%1."""
+        return self.indices is not None and self.indices.count > 1 and self.indices.at_a_time != 1
+
     @functools.cached_property
     def version(self) -> tuple[int, int] | None:
         """Year and month of the site's Slurm."""

@@ -8,6 +8,8 @@ import re
 import warnings
 from collections.abc import Iterator
 
+from packhorse.model.r_syntax import RSpan, RSyntax
+
 
 class PythonSource:
     """A Python file. Without a tree (a syntax error, an older Python) all rules are silent."""
@@ -62,19 +64,50 @@ class PythonSource:
 
 
 class RSource:
-    """An R file, with its comments and strings blanked, so that columns stay as they are."""
+    """An R file, with its comments and strings blanked, so that columns stay as they are.
 
-    def __init__(self, text: str) -> None:
+    With R's own syntax it is exact; without, raw strings and loops without braces are not known.
+    """
+
+    def __init__(self, text: str, syntax: RSyntax | None = None) -> None:
         self.text = text
+        self.syntax = syntax
+        self._exact = syntax if syntax is not None and not syntax.fault else None
 
     @functools.cached_property
     def code(self) -> str:
         """The text without comments and strings."""
 
-        def blank(found: re.Match[str]) -> str:
-            return re.sub(r"[^\n]", " ", found[0])
+        def blank(found: str) -> str:
+            return re.sub(r"[^\n]", " ", found)
 
-        return re.sub(r"\"(?:\\.|[^\"\\])*\"|'(?:\\.|[^'\\])*'|#[^\n]*", blank, self.text)
+        if self._exact is None:
+            quoted = r"\"(?:\\.|[^\"\\])*\"|'(?:\\.|[^'\\])*'|#[^\n]*"
+            return re.sub(quoted, lambda found: blank(found[0]), self.text)
+        parts, done = [], 0
+        for start, end in sorted(self._offsets(span) for span in self._exact.quoted):
+            parts += [self.text[done:start], blank(self.text[start:end])]
+            done = end
+        return "".join([*parts, self.text[done:]])
+
+    @functools.cached_property
+    def _starts(self) -> list[int]:
+        """Where lines begin."""
+        return [0, *(found.end() for found in re.finditer("\n", self.text))]
+
+    def _offsets(self, span: RSpan) -> tuple[int, int]:
+        """Return where a piece begins and ends."""
+        return self._offset(span.line, span.column), self._offset(span.last_line, span.last_column) + 1
+
+    def _offset(self, line: int, column: int) -> int:
+        """Return the offset of the character that ends at a column, where a tab reaches the next multiple of 8."""
+        at, reached = self._starts[min(line, len(self._starts)) - 1], 0
+        while at < len(self.text):
+            reached = (reached + 8) & ~7 if self.text[at] == "\t" else reached + 1
+            if reached >= column:
+                break
+            at += 1
+        return at
 
     def place(self, at: int) -> tuple[int, int]:
         """Return the line and column of an offset."""
@@ -83,7 +116,9 @@ class RSource:
 
     @functools.cached_property
     def loops(self) -> list[tuple[int, int]]:
-        """Where the bodies in braces of for and while loops are."""
+        """Where the bodies of for and while loops are; without R's syntax, those in braces."""
+        if self._exact is not None:
+            return [(start - 1, end) for start, end in map(self._offsets, self._exact.loops)]
         found = []
         for match in re.finditer(r"\b(?:for|while)\s*\(", self.code):
             end = self._closing(match.end() - 1, "(", ")")

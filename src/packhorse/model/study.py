@@ -103,6 +103,17 @@ class Summary(Struct, frozen=True, kw_only=True, omit_defaults=True):
     null: float = 0.0
 
 
+class Until(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """When replicates suffice: the Monte Carlo standard error of the measure `of` is at most `mcse` in every cell.
+
+    `at_most` is the largest number of replicates at each point.
+    """
+
+    mcse: float
+    of: str
+    at_most: int
+
+
 class Expectation(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A claim about the results (`that`, see text/claims.py), of the rows that match `where`, in each cell of `by`."""
 
@@ -141,7 +152,8 @@ class Study(Struct, frozen=True, kw_only=True, omit_defaults=True):
     shell: str = ""
     function: str = ""
     factors: tuple[Factor, ...] = ()
-    replicates: int = 1
+    replicates: int = 1  # with `until`, those of the first wave
+    until: Until | None = None
     seed: int = 0
     seeding: Literal["independent", "common"] = "independent"
     resources: Resources = Resources()
@@ -158,6 +170,7 @@ class Study(Struct, frozen=True, kw_only=True, omit_defaults=True):
     checks: tuple[str, ...] = ()
     summary: Summary | None = None
     expect: tuple[Expectation, ...] = ()
+    combine: str = ""  # a script whose table must be that of the run, from the study's folder
     time_limit: float | None = None
     retries: int = 0
     checkpoint: bool = False

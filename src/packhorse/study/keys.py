@@ -11,6 +11,7 @@ from typing import Any
 
 from packhorse.study.result_keys import RESULT
 from packhorse.text import schema
+from packhorse.text.claims import MEASURES
 from packhorse.text.keys import (
     Key,
     choice,
@@ -30,6 +31,7 @@ from packhorse.text.keys import (
     word_list,
 )
 from packhorse.text.node import (
+    MOST_INTEGER,
     Node,
     as_list,
     as_number,
@@ -201,6 +203,23 @@ EXPECTATION: Table = {
     "rtol": number("Relative tolerance of column(...).", 1e-9, least=0),
     "atol": number("Absolute tolerance of column(...).", 1e-12, least=0),
     "ulp": integer("Tolerance of column(...) in units in the last place.", 0, 4),
+}
+
+
+UNTIL: Table = {
+    "mcse": positive_number("The wished Monte Carlo standard error.", 0.005),
+    "of": choice("The performance measure; the study's summary names its columns.", MEASURES, "coverage"),
+    "at_most": integer("The largest number of replicates at each point.", 2, 20_000),
+}
+FIRST = 100  # replicates of the first wave
+
+REPLICATES: Table = {
+    "until": section(
+        "Add replicates until the Monte Carlo standard error of a measure is small enough in every cell.",
+        UNTIL,
+        {"mcse": 0.005, "of": "coverage", "at_most": 20_000},
+    ),
+    "first": integer(f"Replicates of the first wave (default: {FIRST}).", 2, 1000),
 }
 
 
@@ -477,7 +496,22 @@ STUDY: Table = {
             "examples": [{"n": [10, 100], "x": {"linspace": [0, 1, 5]}}],
         }
     ),
-    "replicates": integer("Repetitions at each point.", 1, 100),
+    "replicates": Key(
+        schema.described(
+            "Repetitions at each point: a number, or a Monte Carlo standard error that they must reach.",
+            100,
+            {"until": {"mcse": 0.005, "of": "coverage", "at_most": 20_000}},
+            anyOf=[
+                {"type": "integer", "minimum": 1, "maximum": MOST_INTEGER},
+                {
+                    "type": "object",
+                    "properties": schema_of(REPLICATES),
+                    "additionalProperties": False,
+                    "required": ["until"],
+                },
+            ],
+        )
+    ),
     "seed": integer("The seed of all random numbers of the study (default: 0).", 0, 7, most=2**63 - 1),
     "seeding": choice(
         "independent: every task has its own seed; common: all points of a replicate share one.",
@@ -593,6 +627,13 @@ STUDY: Table = {
                 ]
             },
         )
+    ),
+    "combine": Key(
+        schema.text(
+            "A script that combines the result files into one table; packhorse check compares it with the run's.",
+            "combine.R",
+        ),
+        _read_directory,
     ),
     "time_limit": seconds("The time after which a running task is ended, with a unit.", "10 min"),
     "retries": integer("How often a failed task is started again in the same run.", 0, 2, most=1000),

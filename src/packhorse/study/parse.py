@@ -25,6 +25,7 @@ from packhorse.study.sections import (
     read_expectations,
     read_index_variable,
     read_inputs,
+    read_replicates,
     read_resources,
     read_result,
     read_summary,
@@ -43,7 +44,6 @@ _FORMAT_SAMPLE = 1000  # values of a parameter on which its format is tried
 _INDEPENDENT = (
     "name",
     "seed",
-    "replicates",
     "seeding",
     "directory",
     "artifacts",
@@ -51,6 +51,7 @@ _INDEPENDENT = (
     "code",
     "include",
     "checks",
+    "combine",
     "checkpoint",
     "warm",
 )
@@ -91,6 +92,9 @@ def build(root: Node, *, path: str, read: Read, site: str | None = None) -> Stud
     if study.partial == "accept" and study.function:
         hint = "Remove this line: a function that is ended returns nothing. Its checkpoint and artifacts are kept."
         refuse(given["partial"], "partial: accept is for commands, which write a result file.", hint)
+    if study.until and not (study.summary and study.summary.estimate):
+        hint = "Write where the results are, such as summary: {estimate: COLUMN, truth: 2, se: COLUMN}"
+        refuse(given["replicates"], f"until measures {study.until.of}, and summary names no estimate.", hint)
     _check_size(study, root)
     return _check_command(study, given)
 
@@ -99,6 +103,8 @@ def _read_what(given: Mapping[str, Node], path: str) -> dict[str, Any]:
     """Read the keys that depend on no other key, and the program."""
     independent = {key: node for key, node in given.items() if key in _INDEPENDENT}
     values = {"name": default_name(path), "seed": 0} | read_keys(independent, STUDY)
+    if "replicates" in given:
+        values["replicates"], values["until"] = read_replicates(given["replicates"])
     if "sites" in given:
         values["sites"] = plain(given["sites"])
     return values | _read_program(given)
@@ -207,7 +213,7 @@ def _overridden(given: Mapping[str, Node], over: Mapping[str, Node]) -> dict[str
 
 
 def _check_size(study: Study, root: Node) -> None:
-    tasks = prod(map(size, study.factors)) * study.replicates
+    tasks = prod(map(size, study.factors)) * (study.until.at_most if study.until else study.replicates)
     if tasks > MOST_TASKS:
         hint = "Shorten the lists, or sample them with random."
         refuse(root, f"The study has {counted(tasks, 'task')}; the maximum is {MOST_TASKS:,}.", hint)

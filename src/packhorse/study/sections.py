@@ -19,14 +19,18 @@ from packhorse.model.study import (
     Result,
     ResultFile,
     Summary,
+    Until,
 )
 from packhorse.study.keys import (
     CLUSTER,
     ENVIRONMENT,
     EXPECTATION,
+    FIRST,
     INDEX_VARIABLE,
+    REPLICATES,
     RESOURCES,
     SUMMARY,
+    UNTIL,
     check_variable,
     project_path,
     read_variable,
@@ -37,7 +41,9 @@ from packhorse.study.template import BUILTIN, compile_command, compile_word, is_
 from packhorse.text.claims import parse_claim
 from packhorse.text.keys import read_keys
 from packhorse.text.node import (
+    MOST_INTEGER,
     Node,
+    as_integer,
     as_list,
     as_text,
     as_texts,
@@ -51,6 +57,8 @@ from packhorse.text.node import (
 from packhorse.worker.results.suffixes import SUFFIXES, suffix_format
 
 INPUT_SUFFIXES = (".npy", ".arrow", ".feather", ".parquet", ".csv", ".tsv")
+
+UNTIL_EXAMPLE = "{mcse: 0.005, of: coverage, at_most: 20000}"
 
 
 def read_resources(node: Node) -> Resources:
@@ -206,6 +214,25 @@ def read_summary(node: Node, names: Iterable[str]) -> Summary:
             "Write low: COLUMN and high: COLUMN",
         )
     return summary
+
+
+def read_replicates(node: Node) -> tuple[int, Until | None]:
+    """Return the replicates of the first wave, and when they suffice; None for a fixed number."""
+    if not isinstance(node.value, dict):
+        return as_integer(node, "replicates", 1, MOST_INTEGER), None
+    given = entries(node, REPLICATES, "replicates")
+    if "until" not in given:
+        refuse(node, "replicates has no until.", f"Write until: {UNTIL_EXAMPLE}, or a number of replicates.")
+    rule = entries(given["until"], UNTIL, "until")
+    missing = [name for name in UNTIL if name not in rule]
+    if missing:
+        refuse(given["until"], f"until has no {missing[0]}.", f"Write until: {UNTIL_EXAMPLE}")
+    until = Until(**read_keys(rule, UNTIL))
+    first = int(read_keys(given, REPLICATES).get("first", min(FIRST, until.at_most)))
+    if first > until.at_most:
+        hint = f"Decrease first, or increase at_most ({until.at_most:,})."
+        refuse(given["first"], f"The first wave has {first:,} replicates, more than at_most.", hint)
+    return first, until
 
 
 def read_expectations(node: Node) -> tuple[Expectation, ...]:

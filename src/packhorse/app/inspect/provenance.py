@@ -9,6 +9,7 @@ import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from packhorse.model.json_output import JsonOutput
+from packhorse.rundata.replicates_until import FILE as UNTIL
 from packhorse.rundata.warm_start import WarmStart, warm_start
 from packhorse.rundir.directory import find_run
 
@@ -66,6 +67,12 @@ class Provenance(JsonOutput, frozen=True, kw_only=True, tag="packhorse-provenanc
             description="Results that were taken in by `packhorse adopt --results`, with digests and dates."
         ),
     ] = UNSET
+    until: Annotated[
+        Members,
+        Meta(
+            description="Of a study with `replicates: {until: ...}`: the rule, what it saw, and why it stopped."
+        ),
+    ] = UNSET
     checks: Annotated[tuple[dict[str, Any], ...], Meta(description="The study's checks that passed.")] = ()
 
 
@@ -77,6 +84,7 @@ def provenance(where: Path, name: str | None) -> Provenance:
         raise run.no_wave_error()
     found = msgspec.json.decode(file.read_bytes(), type=Provenance)
     checks, imported = run.path / "checks.json", run.path / "imported.json"
+    until = run.path / UNTIL
     plans = tuple(run.plans())
     warm = warm_start(run, plans[-1].wave) if plans else None
     return msgspec.structs.replace(
@@ -84,5 +92,6 @@ def provenance(where: Path, name: str | None) -> Provenance:
         waves=msgspec.convert(plans, tuple[WavePlan, ...], from_attributes=True),
         warm=UNSET if warm is None else warm,
         imported=msgspec.json.decode(imported.read_bytes()) if imported.exists() else UNSET,
+        until=msgspec.json.decode(until.read_bytes()) if until.exists() else UNSET,
         checks=tuple(msgspec.json.decode(checks.read_bytes()).values()) if checks.exists() else (),
     )

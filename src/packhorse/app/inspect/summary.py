@@ -12,12 +12,15 @@ from msgspec.structs import asdict
 from packhorse import check
 from packhorse.model.errors import RunError
 from packhorse.model.json_output import JsonOutput
+from packhorse.model.space import ParameterSpace
 from packhorse.model.study import Summary
 from packhorse.project.task_filter import TaskFilter
 from packhorse.rundata.outcomes import frozen_study
 from packhorse.rundir.directory import find_run
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from packhorse.results.summary import RunSummary
 
 
@@ -74,13 +77,33 @@ def summarise_run(
         only = TaskFilter(space, conditions)
         keep = [index in only for index in frame["ph_index"]]
         frame = frame.filter(pl.Series(keep, dtype=pl.Boolean))
-    factors = [axis.names for axis in space.arithmetic.axes if axis.count > 1 and not axis.resample]
-    names = list(by or defaults.by or [name for group in factors for name in group])
+    names = list(by or defaults.by or varied(space))
     if defaults.estimate and not of and not quantiles:
-        method = [defaults.method] if defaults.method and defaults.method not in names else []
-        whole = not conditions and set(names) >= {name for group in factors for name in group}
-        expected = space.replicates if whole else None
-        measured = check.performance(frame, columns_of(defaults), [*names, *method], expected=expected)
-        return RunSummary(measured, None)
+        return RunSummary(measured_cells(frame, defaults, space, names, some=bool(conditions)), None)
     columns, chosen = tuple(of or defaults.of), tuple(quantiles or defaults.quantiles)
     return summarise_points(frame, names, columns, chosen)
+
+
+def varied(space: ParameterSpace) -> list[str]:
+    """Return the parameters with several levels, without the indices of resampling."""
+    axes = space.arithmetic.axes
+    return [name for axis in axes if axis.count > 1 and not axis.resample for name in axis.names]
+
+
+def measured_cells(
+    frame: pl.DataFrame,
+    summary: Summary,
+    space: ParameterSpace,
+    by: Sequence[str] = (),
+    *,
+    some: bool = False,
+) -> pl.DataFrame:
+    """Return the performance measures of a run's table in each cell of `by` (default: as the study groups) and method.
+
+    Replicates without a row have failed, unless a cell has several points, or the frame has only `some` of the tasks.
+    """
+    names = list(by or summary.by or varied(space))
+    method = [summary.method] if summary.method and summary.method not in names else []
+    whole = not some and set(names) >= set(varied(space))
+    expected = space.replicates if whole else None
+    return check.performance(frame, columns_of(summary), [*names, *method], expected=expected)

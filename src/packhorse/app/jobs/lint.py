@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import difflib
 import os
+import shlex
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -19,9 +20,11 @@ from packhorse.lint.rule import RULES, Kind, Rule
 from packhorse.lint.source import PythonSource, RSource
 from packhorse.model.errors import UsageError
 from packhorse.model.json_output import JsonOutput
+from packhorse.model.r_syntax import RSyntax
 from packhorse.model.site import Site
 from packhorse.project.sites import find_site
 from packhorse.rundir.files import write_file
+from packhorse.runtime.r_parser import parse_r
 
 MOST_BYTES = 1 << 20  # of a script; a larger file is data
 SCRIPTS = {".sh", ".bash", ".slurm", ".sbatch", ".sub", ".job", ".pbs", ".qsub", ".torque", ".batch"}
@@ -74,7 +77,9 @@ def lint(paths: Sequence[Path], options: LintOptions, here: Path) -> tuple[LintR
     """Check files, and all scripts and source in folders; with `fix`, correct them. Raises UsageError."""
     selection = Selection(select=_known(options.select), ignore=_known(options.ignore))
     site = find_site(options.site, here) if options.site else None
-    checked = [_check_file(path, site, selection, here) for path in _files(paths)]
+    files = list(_files(paths))
+    syntax = _r_syntax(files)
+    checked = [_check_file(path, site, selection, here, syntax) for path in files]
     changed = [one for one in checked if one.before != one.after]
     if options.fix:
         for one in changed:
@@ -95,6 +100,38 @@ def submission_findings(text: str, path: Path, site: Site, here: Path) -> list[F
         ignore=("J01", "J03", "J04", "J08", "J57", "J17", "J21", "J23", "J24", "J37", "J39")
     )
     return [one for one in _findings(text, path, site, selection, here) if one.severity != "hint"]
+
+
+MOST_NOTES = 5  # findings of a study's program that plan and run show
+
+
+def program_notes(program: str, folder: Path, *, hints: bool) -> tuple[str, ...]:
+    """Return the findings in a program that Packhorse starts, below a folder, as sentences; hints, too, or only others.
+
+    Directives have no effect there, and are left out. A program that is not there, or that cannot be read as a script,
+    gives none: what runs it says so.
+    """
+    path = folder / program
+    try:
+        text, fault = script_text(path)
+    except OSError:
+        return ()
+    if fault:
+        return ()
+    lines = split_lines(text)
+    shown = [
+        one
+        for one in _findings(text, path, None, Selection(), folder)
+        if (hints or one.severity != "hint") and not lines[one.line - 1].text.lstrip().startswith("#")
+    ]
+    rows = [f"{program}:{one.line}: {finding_note(one)}" for one in shown[:MOST_NOTES]]
+    more = len(shown) - len(rows)
+    return (*rows, f"{program}: {more} more; packhorse lint {shlex.quote(program)}") if more else tuple(rows)
+
+
+def finding_note(finding: Finding) -> str:
+    """Return what is wrong, and how to learn more."""
+    return f"{finding.message} (packhorse lint --explain {finding.rule})"
 
 
 def rule_with_id(identity: str) -> Rule:
@@ -135,7 +172,21 @@ def _below(folder: Path) -> Iterator[Path]:
                 yield Path(root, name)
 
 
-def _check_file(path: Path, site: Site | None, selection: Selection, here: Path) -> Checked:
+def _r_syntax(files: Sequence[Path]) -> dict[str, RSyntax]:
+    """Return what the parser of R says, by the text of each R file; empty where R is not installed."""
+    texts = []
+    for path in files:
+        if SOURCES.get(path.suffix.lower()) == "r":
+            try:
+                texts.append(script_text(path)[0])
+            except OSError:
+                continue  # the check says so
+    return dict(zip(texts, parse_r(texts) or (), strict=False))
+
+
+def _check_file(
+    path: Path, site: Site | None, selection: Selection, here: Path, syntax: Mapping[str, RSyntax]
+) -> Checked:
     try:
         text, fault = script_text(path)
     except OSError as error:
@@ -145,7 +196,7 @@ def _check_file(path: Path, site: Site | None, selection: Selection, here: Path)
         return Checked(path=path, findings=(finding,))
 
     def look(text: str) -> list[Finding]:
-        return _findings(text, path, site, selection, here)
+        return _findings(text, path, site, selection, here, syntax)
 
     before = look(text)
     after = fix_all(text, look)[0] if any(one.fix for one in before) else text
@@ -169,7 +220,14 @@ def script_text(path: Path) -> tuple[str, str]:
     return decode(data), ""
 
 
-def _findings(text: str, path: Path, site: Site | None, selection: Selection, here: Path) -> list[Finding]:
+def _findings(
+    text: str,
+    path: Path,
+    site: Site | None,
+    selection: Selection,
+    here: Path,
+    syntax: Mapping[str, RSyntax] | None = None,
+) -> list[Finding]:
     kind = SOURCES.get(path.suffix.lower())
     found: list[Finding] = []
     if kind is None or "#SBATCH" in text or "#PBS" in text:
@@ -178,7 +236,7 @@ def _findings(text: str, path: Path, site: Site | None, selection: Selection, he
         job.sources = program_sources(job, path)
         found += check("job", job, script.lines, str(path), selection)
     if kind is not None:
-        source = PythonSource(text) if kind == "python" else RSource(text)
+        source = PythonSource(text) if kind == "python" else RSource(text, (syntax or {}).get(text))
         found += check(kind, source, split_lines(text), str(path), selection)
     return found
 

@@ -12,6 +12,7 @@ from msgspec import Meta, Struct
 from msgspec.structs import replace
 
 from packhorse.app.jobs import job_form
+from packhorse.app.jobs.lint import finding_note, submission_findings
 from packhorse.model.errors import UsageError
 from packhorse.model.form import Form
 from packhorse.model.job import Request
@@ -97,7 +98,12 @@ def make_script(form: Form, folder: Path) -> Script:
     complaint = syntax_error(text)
     if complaint:
         raise UsageError("bash cannot parse the command", complaint)
-    notes = (*choice.notes, *_notes(form, request, narrowed, partition, folder, dialect))
+    findings = submission_findings(text, folder / (form.file or "job.sh"), site, folder)
+    notes = (
+        *choice.notes,
+        *_notes(form, request, narrowed, partition, folder, dialect),
+        *(f"line {one.line}: {finding_note(one)}" for one in findings),
+    )
     return Script(text=text, site=site, request=request, notes=tuple(dict.fromkeys(notes)))
 
 

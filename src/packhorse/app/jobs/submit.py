@@ -11,7 +11,7 @@ from typing import Annotated
 from msgspec import Meta, Struct
 from msgspec.structs import replace
 
-from packhorse.app.jobs.lint import submission_findings
+from packhorse.app.jobs.lint import finding_note, submission_findings
 from packhorse.cluster.queue import Queue
 from packhorse.cluster.script_job import with_output_files
 from packhorse.cluster.submit_job import submit_job
@@ -144,7 +144,7 @@ def checked(
     for sentence in missing_scripts(text, root):
         reporter.warn(f"{path}: {sentence}")
     for finding in submission_findings(text, path, site, here):
-        reporter.warn(f"{path}:{finding.line}: {finding.message} (packhorse lint --explain {finding.rule})")
+        reporter.warn(f"{path}:{finding.line}: {finding_note(finding)}")
     for note in _placed(_overruled(head.request, overruled or HeadOptions()), site, path):
         reporter.warn(note)
     return Script(path=full, text=text, root=root, head=head)

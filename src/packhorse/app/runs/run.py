@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
+from packhorse.app.runs.until import run_until
 from packhorse.execution.local_execution import run_here
 from packhorse.execution.run_model import Detached, Outcome, RunOptions
 from packhorse.project.reporter import Reporter
@@ -44,13 +45,27 @@ def with_request(
 
 def run_study(source: Source, options: RunOptions, reporter: Reporter) -> Outcome:
     """Run what is missing of a study on this machine, and merge its table."""
-    return run_here(source, options, reporter)
+
+    def execute(source: Source, options: RunOptions) -> Outcome:
+        return run_here(source, options, reporter)
+
+    return run_until(source, options, reporter, execute)
 
 
 def run_on_site(
     source: Source, options: RunOptions, place: Place, reporter: Reporter, *, detach: bool
 ) -> Outcome | Detached:
     """Run what is missing of a study on a site; with `detach` return when it is submitted."""
+
+    def execute(source: Source, options: RunOptions) -> Outcome | Detached:
+        return _run_wave_on_site(source, options, place, reporter, detach=detach)
+
+    return run_until(source, options, reporter, execute)
+
+
+def _run_wave_on_site(
+    source: Source, options: RunOptions, place: Place, reporter: Reporter, *, detach: bool
+) -> Outcome | Detached:
     from packhorse.cluster.monitor import StillRunning
     from packhorse.execution.site_execution import submit_run
 

@@ -11,10 +11,11 @@ from typing import Annotated, Any
 from msgspec import UNSET, Meta, Struct, UnsetType
 from msgspec.structs import replace
 
+from packhorse.app.jobs.lint import program_notes
 from packhorse.environments.task_environment import TaskEnvironment
 from packhorse.execution.next_wave import unfinished
 from packhorse.execution.preparation import Prepared, prepare, project_now
-from packhorse.execution.run_context import inherited_space
+from packhorse.execution.run_context import grown_study, inherited_space
 from packhorse.execution.work_file import work_file
 from packhorse.model.json_output import JsonOutput
 from packhorse.model.plan import Plan
@@ -23,7 +24,7 @@ from packhorse.plan.cost import Cost
 from packhorse.plan.shape import Rung, Shape
 from packhorse.plan.waves import count, local_slots
 from packhorse.preflight.changed_code import code_change, mended, mended_sentence
-from packhorse.preflight.command_files import check_command
+from packhorse.preflight.command_files import check_command, named_script
 from packhorse.project.source import Source
 from packhorse.project.task_filter import TaskFilter
 from packhorse.rundata.outcomes import read_outcomes
@@ -87,9 +88,9 @@ def plan_study(
     environment: TaskEnvironment | None = None,
 ) -> StudyPlan:
     """Return what a study would run, here or with the task environment of a site; write nothing."""
-    study = source.study
-    space = ParameterSpace.of(study)
-    run = RunDirectory(directory or source.folder / "runs" / study.name)
+    run = RunDirectory(directory or source.folder / "runs" / source.study.name)
+    study = grown_study(source.study, run, run.latest()) if run.exists else source.study
+    source, space = replace(source, study=study), ParameterSpace.of(study)
     prepared = prepare(source, run.path, environment)
     unused = check_command(source, prepared.files)
     wave = Plan(wave=0, space=space.digest, total=space.size, tasks=space.size, code=prepared.identity.code)
@@ -113,6 +114,7 @@ def plan_study(
             *unused,
             *_path_notes(prepared.files),
             *_notes(source, space),
+            *_program_notes(source),
             *pilot_notes(source, space.digest, prepared.identity, here=environment is None),
         ),
         examples=tuple(_examples(work, space, conditions)),
@@ -162,6 +164,12 @@ def _path_notes(files: Any) -> Iterator[str]:
             yield note
 
 
+def _program_notes(source: Source) -> tuple[str, ...]:
+    """Return what lint finds in the program of the study."""
+    program = named_script(source.study.command)
+    return program_notes(program, source.start, hints=True) if program else ()
+
+
 def _notes(source: Source, space: ParameterSpace) -> list[str]:
     study, rows = source.study, []
     template = " ".join([*study.command, study.shell])
@@ -174,6 +182,11 @@ def _notes(source: Source, space: ParameterSpace) -> list[str]:
     if space.replicates > 1 and not study.function and "{seed" not in template and "{params" not in template:
         rows.append(
             "the command has no {seed}: replicates differ only if the script reads PACKHORSE_SEED or packhorse.task"
+        )
+    if study.until is not None:
+        rule = study.until
+        rows.append(
+            f"replicates are added, up to {rule.at_most:,}, until the MCSE of {rule.of} is at most {rule.mcse:g}"
         )
     index = study.index_variable
     if index is not None and not index.parameter:

@@ -15,12 +15,14 @@ from packhorse.cli.site_options import given_site_options, site_key
 from packhorse.execution.run_context import source_of
 from packhorse.execution.run_model import RunOptions
 from packhorse.model.errors import UsageError
+from packhorse.preflight.command_files import named_script
 from packhorse.project.sites import known_sites
 from packhorse.project.source import Source, from_file
 from packhorse.project.terminal_reporter import note
 from packhorse.rundir.directory import RunDirectory
 
 STUDIES = (".yaml", ".yml")
+SHELL = (".sh", ".bash")
 
 
 class RunCommand(click.Command):
@@ -87,7 +89,20 @@ def run_command(
         source, chosen = run_script(target, arguments, directory, Path.cwd())
     source = with_request(source, **request)
     commit_first(source, commit)
+    if not as_json:
+        _note_program(source, place)
     run_and_report(source, chosen, place, as_json=as_json, detach=detach)
+
+
+def _note_program(source: Source, place: dict[str, Any]) -> None:
+    """Print what is wrong in the program: a shell script, which runs on after most mistakes, or one that travels."""
+    program = named_script(source.study.command)
+    if program.endswith(SHELL) or (program and place.get("site") not in {None, "local"}):
+        # Start-up: a Python or R program on this machine shows its mistakes at once.
+        from packhorse.app.jobs.lint import program_notes
+
+        for sentence in program_notes(program, source.start, hints=False):
+            note(sentence)
 
 
 def _with_site(arguments: tuple[str, ...]) -> tuple[tuple[str, ...], dict[str, str]]:

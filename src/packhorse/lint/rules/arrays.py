@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from packhorse.jobscript.lines import Edit
 from packhorse.jobscript.shell import Assignment, Use
-from packhorse.jobscript.values import Indices
+from packhorse.jobscript.values import Indices, slurm_seconds
 from packhorse.lint.job import INDEX_VARIABLES, READS_ENVIRONMENT, Job, named, note
 from packhorse.lint.rule import Note, rule
 from packhorse.text.amounts import counted
@@ -359,3 +359,18 @@ def array_mail(job: Job) -> Iterator[Note]:
         if (option.value or "").upper() not in {"NONE", "N"}:
             yield note(option, f"{job.site.name} refuses arrays with mail")
             return
+
+
+@rule("J38", "hint", "The tasks of a large array are short.")
+def short_tasks(job: Job) -> Iterator[Note]:
+    """Let each task do several pieces of work, so that it takes ten minutes or more.
+
+    Start and end of a task cost the scheduler and the node some seconds, and schedulers look for jobs to start only every
+    15 s to minutes. The rule speaks of arrays of 100 tasks and more whose `--time` is at most one minute.
+    """
+    indices, time = job.indices, job.script.option("time")
+    if indices is None or time is None or indices.count < 100 or job.script.dialect != "slurm":
+        return
+    seconds = slurm_seconds(time.value or "")
+    if seconds is not None and 0 < seconds <= 60:
+        yield note(time, f"{counted(indices.count, 'task')} of at most a minute: let each do more")

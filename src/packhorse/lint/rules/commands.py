@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 from packhorse.jobscript.lines import Edit
 from packhorse.jobscript.shell import Arg, Command
-from packhorse.lint.job import Job, interpreter_of
+from packhorse.jobscript.values import slurm_seconds
+from packhorse.lint.job import Job, interpreter_of, note, source_of
 from packhorse.lint.rule import Note, rule
 from packhorse.text.amounts import counted
 
@@ -54,7 +55,10 @@ _NO_SUCH = {
     ("conda", "use"): "conda activate",
     ("mamba", "load"): "mamba activate",
     ("pyenv", "load"): "pyenv shell",
+    ("pyenv", "use"): "pyenv shell",
     ("pipx", "activate"): "",
+    ("conda", "start"): "conda activate",
+    ("poetry", "source"): "poetry run",
     ("poetry", "activate"): "poetry run",
     ("pip", "activate"): "",
     ("uv", "activate"): "uv run",
@@ -233,3 +237,65 @@ def before_module(job: Job) -> Iterator[Note]:
                 line=used.line,
                 column=used.start,
             )
+
+
+_LOADS_CONDA = re.compile(r"(?i)(miniforge|miniconda|mambaforge|micromamba|conda)\d?(/|$)")
+_USES_PACKAGES = re.compile(
+    r"(?m)^\s*(?:import|from)\s+(torch|tensorflow|jax|sklearn|xgboost|lightgbm|statsmodels|numba|dask|polars|cvxpy)\b"
+)
+
+
+@rule("J73", "warning", "A module of conda is loaded, and no environment is activated.")
+def no_environment(job: Job) -> Iterator[Note]:
+    """Activate your environment after the module that provides conda: `source activate NAME`, or `conda run -n NAME`.
+
+    The module alone gives the base environment, which lacks the packages that you installed: `ModuleNotFoundError`.
+
+    Example: `module load miniforge`, then `python fit.py`, whose source imports torch.
+
+    The rule speaks only of small distributions (miniforge, miniconda, conda), and of programs whose source imports a
+    package that these lack. It is silent where the script activates, sources or evaluates anything, or sets PATH.
+    """
+    if not job.script.dialect or job.shell.errors or job.script.is_template:
+        return
+    names = {one.name for one in job.shell.commands}
+    if names & {"source", ".", "eval", "conda", "mamba", "micromamba", "activate", "poetry", "uv", "spack"}:
+        return
+    if any(one.name in {"PATH", "PYTHONPATH", "VIRTUAL_ENV"} for one in job.shell.assignments):
+        return
+    loads = [one for one in job.shell.commands if one.name in {"module", "ml"}]
+    loaded = [word.text for one in loads for word in one.words[1:] if word.text not in {"load", "add"}]
+    if not loaded or not all(_LOADS_CONDA.match(one) for one in loaded if one != "purge"):
+        return  # another module may provide the packages
+    for command in job.programs:
+        found = _USES_PACKAGES.search(job.sources.get(source_of(command), ""))
+        if found and command.program[0].text in {"python", "python3"} and command.line > loads[0].line:
+            yield Note(
+                message=f"{loaded[-1]} alone does not have {found[1]}: no environment is activated",
+                line=command.line,
+                column=command.start,
+                advice="source activate NAME above",
+            )
+            return
+
+
+@rule("J74", "hint", "A job of days cannot continue where it stopped.")
+def no_checkpoint(job: Job) -> Iterator[Note]:
+    """Save the state of long programs from time to time, and read it when they start.
+
+    A node that fails, and a time that is too short, lose days of work. `#SBATCH --signal=B:USR1@300` tells the job five
+    minutes before its end.
+
+    The rule speaks of jobs of two days and more, where it has read every program, and found no word of checkpoints,
+    restarts, signals, or saving.
+    """
+    time = job.script.option("time")
+    seconds = slurm_seconds(time.value or "") if time is not None and job.script.dialect == "slurm" else None
+    if time is None or seconds is None or seconds < 2 * 86400 or not job.every_source_is_known:
+        return
+    if job.script.option("signal") or job.mentions(
+        r"(?i)check_?point|ckpt|resum|restart|restor|signal|pickle|save|dump|load_state|warm_start|continue_from"
+    ):
+        return
+    days = seconds // 86400
+    yield note(time, f"{counted(days, 'day')}, and no program saves a state from which it could continue")

@@ -83,3 +83,31 @@ def unchecked_mclapply(source: RSource) -> Iterator[Note]:
     for match in re.finditer(r"\bmclapply\s*\(", source.code):
         yield _at(source, match, "a failed process gives a try-error or NULL in the list")
         return
+
+
+# Words of R 4.1 to 4.3, which an older R on this machine cannot read: pipes, short functions, raw strings.
+_RECENT = re.compile(r"\|>|\\\(|\b[rR][\"']-*[(\[{]")
+
+
+@rule("R06", "error", "R cannot read the file.", kind="r")
+def unreadable(source: RSource) -> Iterator[Note]:
+    """Close every bracket and quote, and write an operator or a comma between two names.
+
+    R reads a whole file before it runs the first line, so that the job ends at once.
+
+    Example: `x <- c(1, 2` without its bracket.
+
+    The rule asks the parser of R, and is silent where R is not installed. Where this R is older than 4.3, it is silent
+    about files with pipes (`|>`), short functions and raw strings.
+    """
+    syntax = source.syntax
+    if syntax is None or not syntax.fault:
+        return
+    if syntax.version < (4, 3) and _RECENT.search(source.text):
+        return
+    lines = source.text.count("\n") + 1
+    yield Note(
+        message=f"R {syntax.version[0]}.{syntax.version[1]}: {syntax.fault}",
+        line=max(1, min(syntax.fault_line, lines)),
+        column=max(0, syntax.fault_column - 1),
+    )

@@ -1,0 +1,3 @@
+"""Needs no memory."""
+
+print(sum(range(10)))

@@ -1,0 +1,5 @@
+"""Loads a large package."""
+
+import torch
+
+print(torch.ones(3).sum())

@@ -1,0 +1,3 @@
+#!/bin/bash
+#SBATCH -p gpu --gpus=A100:2 --mem=4G
+python train.py

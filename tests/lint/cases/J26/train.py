@@ -1,0 +1,5 @@
+"""Works on a GPU."""
+
+import torch
+
+print(torch.ones(3).sum())

@@ -1,0 +1,4 @@
+#!/bin/bash -l
+#SBATCH --partition=serial --mem=2G
+module add R
+Rscript fit.R

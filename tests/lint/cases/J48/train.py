@@ -1,0 +1,5 @@
+"""Reports to a tracker."""
+
+import wandb
+
+wandb.init(project="fit")

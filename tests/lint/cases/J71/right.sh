@@ -1,0 +1,3 @@
+#!/bin/bash
+#SBATCH --output=fit_%j.out
+./simulate

@@ -1,0 +1,4 @@
+#!/bin/bash
+#SBATCH --output=fit.out
+#SBATCH --open-mode=append
+./simulate

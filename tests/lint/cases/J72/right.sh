@@ -1,0 +1,3 @@
+#!/bin/bash
+#SBATCH --partition=serial --ntasks=1
+./simulate

@@ -1,0 +1,3 @@
+#!/bin/bash
+#SBATCH --partition=parallel --ntasks=1
+./simulate

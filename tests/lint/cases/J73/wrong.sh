@@ -1,0 +1,4 @@
+#!/bin/bash
+#SBATCH --time=1:00:00
+module load miniforge/20240923
+python train.py

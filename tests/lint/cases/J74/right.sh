@@ -1,0 +1,3 @@
+#!/bin/bash
+#SBATCH --time=5-00:00:00
+python chain.py
