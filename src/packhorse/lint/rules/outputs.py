@@ -212,7 +212,7 @@ def results_on_node(job: Job) -> Iterator[Note]:
                 return
 
 
-@rule("J49", "warning", "A requeued job begins its log again.")
+@rule("J49", "hint", "A requeued job begins its log again.")
 def requeued_log(job: Job) -> Iterator[Note]:
     """Let a job with `--requeue` add to its log: `#SBATCH --open-mode=append`.
 
