@@ -6,6 +6,7 @@ from packhorse.model.site import Site
 from packhorse.model.site_parts import (
     Access,
     Archive,
+    Energy,
     LoginLimits,
     Mail,
     Modules,
@@ -99,6 +100,7 @@ quota_commands: [antquota, lfs quota -h -u $USER /quick]
 archive: {title: Amber, quota: 50 TB, modules: hpss, min_file: 1 MB, max_file: 68 GB, closed: Sundays, about: slow}
 scratch: /scratch/$USER
 login_limits: {cpu_time: 20 min, memory: 8 GB, processes: 100, about: even in tmux}
+energy: {core: 7.5, memory: 0.4, pue: 1.2, carbon: 231, price: 0.02, currency: ANT, about: from leaves}
 build_on: job
 idle: 60 min
 sessions: 4
@@ -239,6 +241,7 @@ ANT = Site(
     ),
     scratch="/scratch/$USER",
     login_limits=LoginLimits(cpu_time=1200, memory=8192, processes=100, about="even in tmux"),
+    energy=Energy(core=7.5, memory=0.4, pue=1.2, carbon=231, price=0.02, currency="ANT", about="from leaves"),
     build_on="job",
     idle=3600,
     sessions=4,

@@ -138,6 +138,18 @@ class LoginLimits(Part, frozen=True, kw_only=True, omit_defaults=True):
     about: str = ""
 
 
+class Energy(Part, frozen=True, kw_only=True, omit_defaults=True):
+    """Power, carbon and price of a site; None: not stated."""
+
+    core: float | None = None  # W of a core at work
+    memory: float | None = None  # W of a GB
+    pue: float | None = None  # energy of the data centre over that of its computers
+    carbon: float | None = None  # g of CO2 equivalents per kWh
+    price: float | None = None  # of a core-hour
+    currency: str = ""
+    about: str = ""
+
+
 class Access(Part, frozen=True, kw_only=True, omit_defaults=True):
     """Who may use a site, and how to get an account."""
 
