@@ -83,7 +83,7 @@ def _testthat(output: str) -> Iterator[CheckedTest]:
     for name, lines in TESTTHAT.findall(output.replace("\r", "\n")):
         places = LOCATION.findall(lines)
         words = {word for _, word in places}
-        outcome = next((said for word, said in LOCATION_OUTCOMES.items() if word in words), "passed")
+        outcome = next((LOCATION_OUTCOMES[word] for word in LOCATION_OUTCOMES if word in words), "passed")
         yield CheckedTest(name=f"{places[0][0]}: {name}" if places else name, outcome=outcome)
 
 
