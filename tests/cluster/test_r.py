@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import re
 from pathlib import Path
 
@@ -75,3 +76,30 @@ def test_another_session_of_r_fetches_what_one_has_submitted(cluster: Cluster) -
     failed = cluster.run("alice", ["Rscript", "fails.R"], cwd=folder)
     assert failed.returncode == 1
     assert "1 of 3 calls failed; the first is f(k = 3L, replicate = 0L): three" in failed.stderr
+
+
+WARM = """
+name: twice
+command: Rscript twice.R {n}
+parameters: {n: {range: [40]}}
+resources: {time: 2 min, memory: 300 MB}
+warm: true
+"""
+
+
+@pytest.mark.r
+def test_tasks_of_rscript_start_warm_on_slurm(cluster: Cluster) -> None:
+    folder = cluster.workspace("alice")
+    (folder / "study.yaml").write_text(WARM)
+    (folder / "twice.R").write_text(
+        "n <- as.integer(commandArgs(TRUE)[[1]])\ncat(sprintf('{\"twice\": %d}\\n', 2L * n))\n"
+    )
+    cluster.give("alice", folder, *folder.iterdir())
+    done = cluster.run("alice", ["packhorse", "run", "study.yaml", "--site", "testbed"], cwd=folder)
+    assert done.returncode == 0, (done.stdout, done.stderr)
+    rows = list(csv.DictReader((folder / "runs/twice/results.csv").read_text().splitlines()))
+    assert [int(row["twice"]) for row in rows] == [2 * n for n in range(40)]
+    starts = [row["ph_start"] for row in rows]
+    assert starts.count("warm") >= 20, starts
+    said = cluster.run("alice", ["packhorse", "provenance"], cwd=folder)
+    assert "tasks start warm, in forks of a process that has loaded" in said.stdout

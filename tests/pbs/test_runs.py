@@ -70,6 +70,29 @@ def test_a_study_runs_to_its_table(site: Site) -> None:
     assert all('"end"' in path.read_text() for path in logs), "each element prints where Packhorse looks"
 
 
+SCRIPTS = {
+    "python work.py": "import json, sys\nprint(json.dumps({'twice': 2 * int(sys.argv[1])}))\n",
+    "Rscript work.R": "n <- as.integer(commandArgs(TRUE)[[1]])\ncat(sprintf('{\"twice\": %d}\\n', 2L * n))\n",
+}
+
+
+@pytest.mark.parametrize("command", ["python work.py", pytest.param("Rscript work.R", marks=pytest.mark.r)])
+def test_tasks_start_warm_in_an_element(site: Site, command: str) -> None:
+    site.project.file(command.split()[1], SCRIPTS[command])
+    site.project.study(
+        command=f"{command} {{n}}",
+        parameters={"n": {"range": [40]}},
+        resources={"time": "1 min", "memory": "200 MB"},
+        cluster={"max_jobs": 2},
+        warm=True,  # an error where tasks cannot start warm
+    )
+    run(site)
+    check(site, 40)
+    found = site.project.rows("ph_start")
+    assert found.count("warm") >= 20, (found, site.story())
+    assert "tasks start warm, in forks of a process that has" in site.project.command("provenance")
+
+
 def test_a_single_job_is_enough_for_a_small_study(site: Site) -> None:
     study(site, tasks=1)
     run(site)

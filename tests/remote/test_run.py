@@ -118,6 +118,24 @@ def test_a_study_goes_there_runs_and_comes_home(laptop: Laptop, kind: str) -> No
     assert laptop.gate.logins() == [laptop.gate.users[kind]]
 
 
+@pytest.mark.r
+def test_a_study_in_r_starts_warm_there(connected: Laptop) -> None:
+    study = """
+    command: Rscript twice.R {n}
+    parameters: {n: {range: [40]}}
+    warm: true
+    """
+    script = "n <- as.integer(commandArgs(TRUE)[[1]])\ncat(sprintf('{\"twice\": %d}\\n', 2L * n))\n"
+    place = project(connected.home / "study", study, **{"twice.R": script})
+    done = connected.run("run", "study.yaml", "--site", "key", cwd=place)
+    assert done.returncode == 0, done
+    with (place / "runs/study/results.csv").open() as stream:
+        rows = list(csv.DictReader(stream))
+    assert [int(row["twice"]) for row in rows] == [2 * n for n in range(40)]
+    starts = [row["ph_start"] for row in rows]
+    assert starts.count("warm") >= 20, starts
+
+
 def test_the_laptop_may_go_after_submitting(connected: Laptop) -> None:
     place = project(connected.home / "study")
     went = connected.run("run", "study.yaml", "--site", "key", "--detach", cwd=place)

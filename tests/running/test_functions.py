@@ -401,3 +401,21 @@ def test_each_task_and_its_programs_see_its_own_variable(project: Project) -> No
         parameters={"n": {"range": [24]}},
     ).run("-j2")
     assert project.rows("here", "below", "index") == [(n, n, n) for n in range(24)]
+
+
+def test_tasks_behind_a_long_one_go_to_idle_slots(project: Project) -> None:
+    """Slots get many short tasks at a time; where some are long unexpectedly, not all of these wait for each other."""
+    project.write(
+        sim_py="""
+        import os, time
+
+        def f(n):
+            time.sleep(1 if 900 <= n < 906 else 0)
+            return {"twice": 2 * n, "process": os.getpid()}
+        """
+    )
+    project.study(function="sim:f", parameters={"n": {"range": [1000]}}).run("-j2")
+    rows = project.rows("n", "twice", "process")
+    assert [(n, twice) for n, twice, _ in rows] == [(n, 2 * n) for n in range(1000)]
+    long = [process for n, _, process in rows if 900 <= n < 906]
+    assert all(long.count(process) >= 2 for process in {process for _, _, process in rows}), long

@@ -8,9 +8,7 @@ import time
 import pytest
 
 from packhorse.worker.warm.proof import verdict
-
-CHANGED = "is the same in cold starts and another in warm ones"
-STUCK = "differs between cold starts and not between warm ones"
+from packhorse.worker.warm.reasons import CHANGED, STUCK
 
 
 def prove(cold: list[bytes], warm: list[bytes]) -> str:

@@ -26,10 +26,13 @@ def starts(tmp_path: Path, *, adopts: bool = True, **keys: Any) -> WarmStarts:
         ({}, ""),
         ({"total": 11}, "the study has fewer than 12 tasks"),
         ({"total": 11, "warm": True}, ""),
-        ({"warm": False}, "the study or --no-warm says so"),
+        ({"warm": False}, "`warm: false` or --no-warm"),
         ({"adopts": False}, "warm starts need Linux"),
-        ({"checkpoint": True}, "its tasks continue from checkpoints, so that no start repeats another"),
-        ({"index_variable": {"name": "OMP_NUM_THREADS"}}, "OMP_NUM_THREADS differs from task to task"),
+        ({"checkpoint": True}, "tasks continue from checkpoints, so two starts of a task do not do the same"),
+        (
+            {"index_variable": {"name": "OMP_NUM_THREADS"}},
+            "OMP_NUM_THREADS differs from task to task, and interpreters read it when they start",
+        ),
         ({"index_variable": {"name": "SLURM_ARRAY_TASK_ID"}}, ""),
     ],
 )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from packhorse.worker.warm import reasons
 from packhorse.worker.warm.command import Cold, understand
 from warm.corpus import all_cases
 from warm.harness import available, run, shown
@@ -72,9 +74,33 @@ def test_commands_that_are_understood(argv: list[str], kind: str, name: str, int
 
 
 @pytest.mark.parametrize(
-    "argv",
-    [["python"], ["python", "-"], ["python", "-c", "1"], ["python", "-i", "x.py"], ["python", "-X", "importtime", "x.py"], ["bash", "x"], ["/bin/true"]],
+    ("argv", "why"),
+    [
+        (["python"], "the interpreter reads its program from standard input; scripts in files start warm"),
+        (["python", "-"], "the interpreter reads its program from standard input; scripts in files start warm"),
+        (["python", "-c", "1"], "the option -c holds the program; scripts in files start warm"),
+        (["Rscript", "-e", "1"], "the option -e holds the program; scripts in files start warm"),
+        (["python", "-i", "x.py"], "the interpreter has the option -i, which warm starts do not support"),
+        (["python", "-X", "importtime", "x.py"], "the interpreter has the option -Ximporttime, which warm starts do not support"),
+        (["/usr/bin/bash", "x"], "the command starts bash; Python and R scripts start warm"),
+        (["./sim.sh", "x"], "the command starts sim.sh, a script of bash; Python and R scripts start warm"),
+        (["./sim.jl", "x"], "the command starts sim.jl, a script of julia; Python and R scripts start warm"),
+    ],
 )  # fmt: skip
-def test_commands_that_start_cold(argv: list[str]) -> None:
-    with pytest.raises(Cold):
+def test_commands_that_start_cold(
+    argv: list[str], why: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("sim.sh").write_text("#!/bin/bash\n")
+    Path("sim.jl").write_text("#!/usr/bin/env julia\n")
+    with pytest.raises(Cold) as found:
         understand(argv, argv[0])
+    assert str(found.value) == why
+
+
+def test_every_reason_is_in_the_documentation() -> None:
+    words = {name: text for name, text in vars(reasons).items() if name.isupper()}
+    page = (Path(__file__).parents[2] / "docs/explanation/warm-start.md").read_text()
+    missing = [text for text in words.values() if re.sub("%(s|d|[.]1f)", "...", text) not in page]
+    assert len(words) > 20
+    assert not missing

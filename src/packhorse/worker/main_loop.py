@@ -15,7 +15,7 @@ from packhorse.worker.disk import Disk, StillFull
 from packhorse.worker.journal import Journal, journal_header, journal_name
 from packhorse.worker.leases import Leases, Positions, wave_owner
 from packhorse.worker.private_folder import PrivateFolder, remove_abandoned
-from packhorse.worker.ranges import PROBE_TASKS
+from packhorse.worker.ranges import PROBE_TASKS, count
 from packhorse.worker.slots.channel import SUCCESSES
 from packhorse.worker.slots.live_output import LiveOutput
 from packhorse.worker.slots.machine_limits import usable_slots
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from packhorse.worker.journal import Entry
+    from packhorse.worker.ranges import Ranges
     from packhorse.worker.work_file import Work
 
 STOP_SECONDS = 8.0  # for slots to end their tasks, longer than a launcher waits after SIGTERM
@@ -96,7 +97,7 @@ class Worker(object):
         self.live = LiveOutput(self.work["directory"], FOLLOW_SECONDS[bool(options.owner)])
         self.totals: "dict[str, Any]" = {"wall": 0.0, "cpu": 0.0, "longest": 0.0}
         self.records: "list[Entry]" = []
-        self.done = 0
+        self.done, self.taken_back = 0, 0  # tasks that have ended; that a busy slot had and no slot has now
         self.pace = 1.0
         # (outcome, exit, signal, cause) of the first tasks; those of calls have nothing in common
         self.first: "list[Any]" = [None] * PROBE_TASKS if _makes_calls(self.work) else []
@@ -365,6 +366,23 @@ class Worker(object):
             self.supply.close()
         for slot in self.slots:
             self._feed(slot)
+        if not self.supply.closed and not self.supply.remaining():
+            self._relieve()
+
+    def _relieve(self) -> None:
+        """Where slots are idle and no task is left, take back what waits behind a long task of another slot."""
+        if all(slot.queue or not slot.ready for slot in self.slots):
+            return
+        for slot in self.slots:
+            try:
+                self._put_back(slot.take_back(time.monotonic()))
+            except OSError:
+                self._handle_death(slot)
+
+    def _put_back(self, ranges: "Ranges") -> None:
+        """Let slots have tasks that were behind a long one; they may be as long, so each is given by itself."""
+        self.supply.put_back(ranges)
+        self.taken_back += count(ranges)
 
     def _needed(self) -> float:
         """Return the seconds that must be left for another task to begin."""
@@ -409,18 +427,19 @@ class Worker(object):
         return self.pace if self.done else 1.0
 
     def _feed(self, slot: Slot) -> None:
-        if slot.process is None or not slot.ready or not self._may_begin(slot):
+        if slot.process is None or not slot.ready or slot.asked_back or not self._may_begin(slot):
             return
         mean, load = self._mean(), slot.load()
-        if load and (mean > PREFETCH_BELOW or load * mean > BATCH_SECONDS):
+        if load and (self.taken_back or mean > PREFETCH_BELOW or load * mean > BATCH_SECONDS):
             return
-        if not self.done and len(self.first) < PROBE_TASKS:
+        if self.taken_back or (not self.done and len(self.first) < PROBE_TASKS):
             size = 1
         else:
             left = self.supply.remaining()
             size = max(1, min(int(BATCH_SECONDS / max(mean, 1e-6)), left // (2 * len(self.slots)) or 1))
         ranges = self.supply.take(size, mean if self.done else None, len(self.slots))
         if ranges:
+            self.taken_back = max(0, self.taken_back - count(ranges))
             if not load:
                 slot.asked = time.monotonic()
             try:
@@ -453,6 +472,7 @@ class Worker(object):
                 self._receive_record(slot, header, body)
             elif "ready" in header:
                 slot.ready = True
+                self._put_back(slot.take_dropped())
             elif "broken" in header:
                 self.report(header)
                 self.journal.write_event({"note": header["broken"]})

@@ -1,9 +1,11 @@
 """A slot of functions: a persistent interpreter of the study's environment that calls one function per task."""
 
 import inspect
+import itertools
 import json
 import mmap
 import os
+import select
 import shutil
 import signal
 import sys
@@ -20,7 +22,7 @@ from packhorse.worker.slots.reporter import log_text
 from packhorse.worker.slots.seeding import Seeding, numpy_generator
 from packhorse.worker.tasks.artifacts import keep_artifacts
 from packhorse.worker.tasks.checkpoint import prepare_checkpoint
-from packhorse.worker.tasks.current import CURRENT, MEASURED, SIZE
+from packhorse.worker.tasks.current import CURRENT, HAND_BACK, MEASURED, SIZE
 from packhorse.worker.tasks.environment import fits_variable, index_variables, name_task_file, write_task_json
 from packhorse.worker.tasks.restore import NotRestored, Restorer
 from packhorse.worker.tasks.task import Task, task_json
@@ -111,10 +113,23 @@ class FunctionServer(object):
             messages = reader.receive(self.channel)
             if messages is None:
                 return
-            for header, _ in messages:
-                for start, stop in header["run"]:
-                    for index in range(start, stop):
-                        self._run_task(index)
+            ranges = [pair for header, _ in messages for pair in header["run"]]
+            for index in itertools.chain.from_iterable(range(start, stop) for start, stop in ranges):
+                if self.current[HAND_BACK]:
+                    break
+                self._run_task(index)
+            if self.current[HAND_BACK] and not self._hand_back(reader):
+                return
+
+    def _hand_back(self, reader: MessageReader) -> bool:
+        """Drop all tasks that the worker has sent until now, and say that we are ready; return whether it is there."""
+        while select.select([self.channel], [], [], 0)[0]:
+            if reader.receive(self.channel) is None:
+                return False
+        self.reporter.flush()
+        self.current[HAND_BACK] = 0
+        self.reporter.send({"ready": True})
+        return True
 
     def _run_task(self, index: int) -> None:
         task = Task(self.work, self.space, self.folders, index)

@@ -14,7 +14,7 @@ from packhorse.worker.slots.channel import MessageReader, message
 from packhorse.worker.slots.gpus import gpu_variables
 from packhorse.worker.slots.running_command import limit_cause
 from packhorse.worker.tasks.artifacts import keep_artifacts
-from packhorse.worker.tasks.current import CURRENT, MEASURED, SIZE
+from packhorse.worker.tasks.current import CURRENT, HAND_BACK, MEASURED, SIZE
 from packhorse.worker.tasks.environment import base_environment
 from packhorse.worker.tasks.memory_limit import memory_cause
 from packhorse.worker.tasks.slot_folders import SlotFolders
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from packhorse.worker.work_file import Work
 
 CHECK_SECONDS = 0.2  # between two checks of a function's limits
+LONG_SECONDS = 0.3  # of a function, after which idle slots may take the tasks behind it
+SEEN_SECONDS = 0.1  # after which a slot surely sees what its worker has written to memory
 MEASURE_SECONDS = 2.0  # between two measurements of its memory, at most
 
 
@@ -45,6 +47,8 @@ class Slot(object):
         self.folders = SlotFolders(scratch, number, work)
         self.folders.make(image, share=bool(work.get("share")))
         self.queue: "Ranges" = []  # index ranges given and not yet answered, in order
+        # The running task, and when its worker asked for those behind it; until the slot has handed them back.
+        self.asked_back: "tuple[tuple[int, float], float] | None" = None
         self.deaths: "dict[int, int]" = {}  # index -> how often the slot died in it
         self.process: "subprocess.Popen[bytes] | None" = None
         self.again = False  # whether a process of this slot has died
@@ -73,6 +77,8 @@ class Slot(object):
             argv.append("again")
             self._output()  # of a task that runs again
         CURRENT.pack_into(self.current, 0, 0, 0.0)
+        self.current[HAND_BACK] = 0
+        self.asked_back = None
         self.why = ""
         self.ready = False
         self.process = subprocess.Popen(
@@ -101,6 +107,39 @@ class Slot(object):
     def load(self) -> int:
         """Return how many tasks were given and not answered."""
         return sum(b - a for a, b in self.queue)
+
+    def take_back(self, now: float) -> "Ranges":
+        """Return tasks that wait behind a long one, and that the slot will not begin; call it until it returns some.
+
+        The slot looks for our request before each task. If it is in the same task some time later, it has not looked
+        before, so what is behind is ours; else it says that it is ready when it has dropped the rest (`take_dropped`).
+        """
+        if not self.work["function"] or self.process is None or self.load() < 2:
+            return []
+        running = CURRENT.unpack_from(self.current, 0)
+        if not running[0] or running != CURRENT.unpack_from(self.current, 0):
+            return []  # between two tasks, or read while it was being written
+        if self.asked_back is None:
+            if now - running[1] > LONG_SECONDS:
+                self.asked_back = running, now
+                self.current[HAND_BACK] = 1
+                self.send_ranges([])  # so that it looks even if it has just run out of tasks
+            return []
+        if running != self.asked_back[0] or now - self.asked_back[1] < SEEN_SECONDS:
+            return []
+        for number, (a, b) in enumerate(self.queue):
+            if a < running[0] <= b:
+                behind = [[running[0], b]] if running[0] < b else []
+                behind += self.queue[number + 1 :]
+                self.queue[number:] = [[a, running[0]]]
+                return behind
+        return []
+
+    def take_dropped(self) -> "Ranges":
+        """Return the tasks that a slot has dropped that says that it is ready."""
+        dropped, self.queue = self.queue, []
+        self.asked_back = None
+        return dropped
 
     def mark_done(self, index: int) -> None:
         """Remove one task from the queue."""

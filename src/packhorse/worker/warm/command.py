@@ -3,6 +3,8 @@
 import os
 import re
 
+from packhorse.worker.warm import reasons
+
 PYTHON = re.compile(r"^python[0-9.]*$")
 RSCRIPT = "Rscript"
 # Options of an interpreter that a forked child has by inheritance; with any other one a task starts cold.
@@ -41,7 +43,10 @@ def understand(argv: "list[str]", program: str) -> Command:
         return _r(line)
     if line and PYTHON.match(os.path.basename(line[0])):
         return _python(line)
-    raise Cold("%s is not a script of Python or R" % argv[0])
+    name = os.path.basename(argv[0])
+    if line:
+        name += ", a script of %s" % os.path.basename(line[0])
+    raise Cold(reasons.OTHER_PROGRAM % name)
 
 
 def _is_known(name: str) -> bool:
@@ -59,10 +64,10 @@ def _python(argv: "list[str]") -> Command:
             word += argv[position + 1]
             position += 1
         if not PYTHON_FLAGS.match(word):
-            raise Cold("the interpreter's option %s" % word)
+            raise Cold((reasons.PROGRAM_IN_OPTION if word == "-c" else reasons.OPTION) % word)
         position += 1
     if position == len(argv) or argv[position] == "-":
-        raise Cold("the interpreter reads its standard input")
+        raise Cold(reasons.PROGRAM_FROM_INPUT)
     return Command("script", argv[:position], argv[position], argv)
 
 
@@ -70,11 +75,12 @@ def _r(argv: "list[str]") -> Command:
     """Understand words of Rscript, whose first word without two dashes is the script (Rscript.c, main)."""
     position = 1
     while position < len(argv) and (argv[position].startswith("--") or argv[position] == "-e"):
-        if not R_FLAGS.match(argv[position]):
-            raise Cold("the interpreter's option %s" % argv[position])
+        word = argv[position]
+        if not R_FLAGS.match(word):
+            raise Cold((reasons.PROGRAM_IN_OPTION if word == "-e" else reasons.OPTION) % word)
         position += 1
     if position == len(argv) or argv[position] == "-":
-        raise Cold("the interpreter reads its standard input")
+        raise Cold(reasons.PROGRAM_FROM_INPUT)
     return Command("R", argv[:position], argv[position], argv)
 
 

@@ -12,6 +12,7 @@ import time
 
 from packhorse.worker.tasks.changes import REPLACED
 from packhorse.worker.tasks.slot_folders import OWN, SCRATCH
+from packhorse.worker.warm.reasons import CHANGED, STUCK
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,8 +36,6 @@ ADDRESS = re.compile(
     rb"\b(at|bytecode:|environment:|pointer:) 0x[0-9a-f]+"
 )  # of an object, in its repr: forks have one layout of memory
 LONG = 6  # bytes of a piece that two starts hardly have in common by chance
-CHANGED = "is the same in cold starts and another in warm ones"
-STUCK = "differs between cold starts and not between warm ones"
 MOST_SHOWN = 40  # bytes of a difference that a message shows
 TEXT = 1 << 20  # longer texts are compared whole
 FILE = "file "

@@ -1,10 +1,12 @@
 """A warm Python, seen from the launcher: it forks the tasks, waits for them, and tells how they ended."""
 
 import os
+import struct
 
 from packhorse.worker import process
+from packhorse.worker.warm import reasons
 from packhorse.worker.warm.command import Cold, Command
-from packhorse.worker.warm.warm_process import ENDED, FORK_SECONDS, Ended, WarmProcess, server_source
+from packhorse.worker.warm.warm_process import FORK_SECONDS, Ended, WarmProcess, server_source
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -12,6 +14,8 @@ if TYPE_CHECKING:
 
     from packhorse.worker.warm.warm_process import Ending, Variables
 
+# What wait4(2) has written, as `plain_wait` of python_server.py keeps it: struct rusage (sys/resource.h), and the status.
+ENDING = struct.Struct("5l%dxi" % (13 * struct.calcsize("l")))
 SERVER = "packhorse_importlib_bootstrap.py"  # see the docstring of python_server.py
 
 
@@ -33,15 +37,15 @@ class WarmPython(WarmProcess):
         self.watched: "list[str]" = []  # files and folders of the environment
         self.stamp: "list[str]" = []  # what they were when the interpreter began
         self.prepared: "tuple[str, str] | None" = None  # path and stamp of the script that it has read
-        path = os.path.join(os.path.realpath(folder), SERVER)
-        if not os.path.exists(path):
-            with open(path, "wb") as stream:
+        self.path = os.path.join(os.path.realpath(folder), SERVER)
+        if not os.path.exists(self.path):
+            with open(self.path, "wb") as stream:
                 stream.write(server_source("python_server.py"))
         ours = os.pipe()
         theirs = os.pipe()
         for descriptor in (ours[0], theirs[1]):
             os.set_inheritable(descriptor, True)
-        argv = command.interpreter + [path, str(ours[0]), str(theirs[1]), command.kind]
+        argv = command.interpreter + [self.path, str(ours[0]), str(theirs[1]), command.kind]
         try:
             self.pid = process.spawn(program, argv, variables)
         except OSError:
@@ -66,7 +70,7 @@ class WarmPython(WarmProcess):
     def start(self, command: Command, variables: "Variables", folder: str, *, learns: bool = False) -> int:
         """Start a task in a folder; return its process id, or raise Cold."""
         if [stamp(name) for name in self.watched] != self.stamp:
-            raise Cold("the environment has changed")
+            raise Cold(reasons.PACKAGES_CHANGED)
         self._prepare(command, folder)
         fields = [os.fsencode(folder), b"%d" % len(command.argv), b"%d" % len(command.interpreter)]
         fields += [os.fsencode(word) for word in command.argv]
@@ -80,7 +84,7 @@ class WarmPython(WarmProcess):
         self._send((b"l" if learns else b"r") + b"\0".join(fields))
         kind, text = self._receive(FORK_SECONDS)
         if kind != "p":
-            raise Cold(text) if kind == "c" else Ended(ENDED)
+            raise Cold(text) if kind == "c" else Ended(reasons.ENDED)
         return int(text)
 
     def _prepare(self, command: Command, folder: str) -> None:
@@ -96,7 +100,7 @@ class WarmPython(WarmProcess):
             self._send(b"s" + b"\0".join(os.fsencode(word) for word in (command.kind, command.name, folder)))
             kind, text = self._receive(FORK_SECONDS)
             if kind != "o":
-                raise Cold(text) if kind == "c" else Ended(ENDED)
+                raise Cold(text) if kind == "c" else Ended(reasons.ENDED)
             self.prepared = path, state
 
     def wait(self, pid: int) -> "Ending":
@@ -109,13 +113,26 @@ class WarmPython(WarmProcess):
             elif kind == "e":
                 status, user, system, peak = text.split()
                 return int(status), float(user) + float(system), int(peak), modules
-            else:  # it has died; its child becomes ours, but not before the whole of it has ended
-                self._end()
-                try:
-                    _, number, usage = os.wait4(pid, 0)
-                except ChildProcessError:
-                    raise Ended(ENDED + ", and its task with it") from None
-                return number, usage.ru_utime + usage.ru_stime, usage.ru_maxrss, None
+            else:
+                return self._ending_without_reply(pid)
+
+    def _ending_without_reply(self, pid: int) -> "Ending":
+        """Return how a task ended whose interpreter has died; its child becomes ours, unless it had ended before."""
+        self._end()  # the child does not become ours before the whole of its parent has ended
+        try:
+            _, status, used = os.wait4(pid, 0)
+            return status, used.ru_utime + used.ru_stime, used.ru_maxrss, None
+        except ChildProcessError:
+            pass  # the interpreter has waited for it, and left in its file what wait4(2) has written
+        user = user_part = system = system_part = peak = status = 0
+        try:
+            with open(self.path + ".ending", "rb") as stream:
+                user, user_part, system, system_part, peak, status = ENDING.unpack(stream.read())
+        except (OSError, struct.error):
+            pass  # as of an interpreter without ctypes
+        if not peak:
+            raise Ended(reasons.ENDED_WITH_TASK)
+        return status, user + system + (user_part + system_part) / 1e6, peak, None
 
 
 def stamp(name: str) -> str:

@@ -14,6 +14,8 @@ Replies: `o` (ready) and, NUL-separated, the modules that failed, the files and 
 `b`, a module and a sentence (not fit to be forked); `p` and a process id (started; the task itself says so), `m` and
 modules (what the task has loaded), `e` and numbers (ended), `c` and a sentence (start it cold).
 
+How a task ended is in a file as well (`plain_wait`), where the launcher reads it if this process is killed before `e`.
+
 The time of a task is mostly that of its pages: each page that the child or the server writes to while the other one has it
 costs some two microseconds. So the server does nothing between two forks that the launcher or the child can do.
 
@@ -42,7 +44,8 @@ except ImportError:  # a Python built without libffi
     ctypes = None
 
 PAGE, HUGE = 1 << 12, 1 << 21  # bytes of a usual and of a huge page
-MADV_COLLAPSE = 25  # linux/mman.h
+MADV_DONTFORK, MADV_COLLAPSE = 10, 25  # linux/mman.h
+PROT_READ_WRITE, MAP_SHARED = 3, 1  # sys/mman.h
 MODULE = 30000  # bytes of Python's memory that a module takes
 REHEARSALS = {
     "argparse": """
@@ -317,12 +320,40 @@ def wait(pid):
     return status, usage.ru_utime, usage.ru_stime, usage.ru_maxrss
 
 
-def plain_wait(library):
-    """Return wait() without the module `resource`, which os.wait4() would load each time, since a task must not see it."""
-    status, used = ctypes.c_int(), (ctypes.c_long * 18)()  # struct rusage in sys/resource.h
+def shared_memory(library, path, size):
+    """Return the address of so many bytes of a new file, or None. Forked children do not have them."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
+    os.ftruncate(descriptor, size)
+    library.mmap.restype = ctypes.c_void_p
+    library.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t] + [ctypes.c_int] * 3 + [ctypes.c_long]
+    address = library.mmap(None, size, PROT_READ_WRITE, MAP_SHARED, descriptor, 0)
+    os.close(descriptor)
+    if address == ctypes.c_void_p(-1).value:
+        return None
+    library.madvise.argtypes = [ctypes.c_size_t, ctypes.c_size_t, ctypes.c_int]
+    library.madvise(address, PAGE, MADV_DONTFORK)
+    return address
+
+
+def plain_wait(library, path):
+    """Return wait() without the module `resource`, which os.wait4() would load each time, since a task must not see it.
+
+    The system takes an ended child away and writes how it ended in one call, which no signal interrupts, not even
+    SIGKILL. It writes to a file: the launcher reads it there if this process is killed before it sends its reply.
+    """
+    rusage, integer = ctypes.c_long * 18, ctypes.c_int  # struct rusage in sys/resource.h
+    size = ctypes.sizeof(rusage) + ctypes.sizeof(integer)
+    address = shared_memory(library, path, size)
+    if address is None:
+        return wait
+    used = rusage.from_address(address)
+    status = integer.from_address(address + ctypes.sizeof(rusage))
     places = ctypes.byref(status), ctypes.byref(used)
 
     def plain(pid):
+        used[4] = (
+            0  # not known; and the page is there, since the system could not fetch it for a process being killed
+        )
         while library.wait4(pid, places[0], 0, places[1]) != pid:
             if ctypes.get_errno() != errno.EINTR:
                 raise OSError(ctypes.get_errno(), "wait4")
@@ -363,6 +394,10 @@ def legacy_numpy(state):
     return seed
 
 
+class Unsuitable(Exception):
+    """A command that cannot be run by forks."""
+
+
 class Server(object):
     """Imports modules, checks itself, and forks."""
 
@@ -388,7 +423,7 @@ class Server(object):
             )  # keeps the lock of the interpreter, so that no other thread goes on
             self.c_flush, self.c_exit = library.fflush, library.exit
             self.c_flush.argtypes = [ctypes.c_void_p]
-            self.wait = plain_wait(library)
+            self.wait = plain_wait(library, __file__ + ".ending")
         for name in set(sys.modules) - MODULES:
             del sys.modules[name]
         self.loaded = set(sys.modules)
@@ -440,6 +475,9 @@ class Server(object):
                     return task
                 if pid < 0:
                     raise OSError("cannot fork")
+            except Unsuitable as error:
+                self.send("c%s" % error)
+                continue
             except Exception as error:
                 self.send("c%s: %s" % (type(error).__name__, error))
                 continue
@@ -566,7 +604,7 @@ class Command(object):
             with open(self.name, "rb") as stream:
                 self.text = stream.read()
             if self.text[:2] == b"PK" or self.text[2:4] == b"\r\n":
-                raise ValueError("an archive or byte code, not a script")
+                raise Unsuitable("the script is an archive or byte code; scripts of text start warm")
             self.code = self._compiled(self.text, self.shown)
             folder = os.path.dirname(os.path.realpath(self.name))
         else:

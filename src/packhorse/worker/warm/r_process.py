@@ -10,9 +10,9 @@ import re
 import stat
 
 from packhorse.worker import process
+from packhorse.worker.warm import reasons
 from packhorse.worker.warm.command import Cold, Command
 from packhorse.worker.warm.warm_process import (
-    ENDED,
     FORK_SECONDS,
     IMPORT_SECONDS,
     Ended,
@@ -42,7 +42,7 @@ class WarmR(WarmProcess):
         self.watched = _profiles(variables)
         for path in self.watched:
             if ASKS_FOR_TASK.search(_content(path)):
-                raise Cold("%s may do something else for each task" % path)
+                raise Cold(reasons.PROFILE % path)
         folder = os.path.realpath(folder)
         self.learnt = os.path.join(folder, "packages")
         paths = [os.path.join(folder, name) for name in ("warm.R", "requests", "replies")]
@@ -74,7 +74,7 @@ class WarmR(WarmProcess):
         """Wait until R has opened its end of the pipes; return the folders of its packages."""
         kind, text = self._receive(IMPORT_SECONDS, self._lives)
         if kind != "s":
-            raise Ended("R ends or waits when it starts")
+            raise Ended(reasons.R_DID_NOT_START)
         os.set_blocking(self.replies, True)
         return text.split("\n")
 
@@ -93,7 +93,7 @@ class WarmR(WarmProcess):
                 continue  # a pipe or a socket
             if (found.st_dev, found.st_ino) == (about.st_dev, about.st_ino):
                 return name
-        raise Cold("R has closed its script")
+        raise Cold(reasons.R_CLOSED_SCRIPT)
 
     def _stamp(self) -> "list[tuple[int, int] | None]":
         found: "list[tuple[int, int] | None]" = []
@@ -120,7 +120,7 @@ class WarmR(WarmProcess):
     def start(self, command: Command, variables: "Variables", folder: str, *, learns: bool = False) -> int:
         """Start a task in a folder; return its process id, or raise Cold."""
         if self._stamp() != self.stamp:
-            raise Cold("the environment has changed")
+            raise Cold(reasons.PACKAGES_CHANGED)
         self._write_script(os.path.join(folder, command.name))
         arguments = command.argv[len(command.interpreter) + 1 :]
         fields = [os.fsencode(word) for word in (folder, self.learnt if learns else "")]
@@ -133,7 +133,7 @@ class WarmR(WarmProcess):
         self._send(b"r" + b"\0".join(fields))
         kind, text = self._receive(FORK_SECONDS)
         if kind != "p":
-            raise Cold(text) if text else Ended(ENDED)
+            raise Cold(text) if text else Ended(reasons.ENDED)
         task, self.pid = self.pid, int(text)
         return task
 
@@ -141,7 +141,7 @@ class WarmR(WarmProcess):
         """Put a script where R reads on."""
         try:
             if not stat.S_ISREG(os.stat(path).st_mode):
-                raise Cold("%s is not a file" % path)
+                raise Cold(reasons.NOT_A_FILE % path)
             with open(path, "rb") as stream:
                 text = stream.read()
         except OSError as error:
@@ -150,7 +150,7 @@ class WarmR(WarmProcess):
             with open("/proc/%d/fdinfo/%s" % (self.pid, self.descriptor)) as stream:
                 position = int(stream.readline().split()[1])  # `pos:` in proc(5)
         except (OSError, ValueError, IndexError):
-            raise Ended(ENDED) from None
+            raise Ended(reasons.ENDED) from None
         os.ftruncate(self.script, 0)  # what is before the position takes no space
         os.pwrite(self.script, text, position)
 

@@ -12,12 +12,13 @@ import time
 
 from packhorse.worker import process
 from packhorse.worker.amounts import counted
+from packhorse.worker.warm import reasons
 from packhorse.worker.warm.command import Cold, understand
 from packhorse.worker.warm.facts import facts_file, read_facts, write_facts
 from packhorse.worker.warm.proof import verdict, written_files
 from packhorse.worker.warm.python_process import WarmPython
 from packhorse.worker.warm.r_process import WarmR
-from packhorse.worker.warm.warm_process import ENDED, Ended, Unfit
+from packhorse.worker.warm.warm_process import Ended, Unfit
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -87,16 +88,16 @@ class WarmStarts(object):
 
     def _why_never(self, setting: "Any", *, adopts: bool) -> str:
         if setting is False:
-            return "the study or --no-warm says so"
+            return reasons.SWITCHED_OFF
         if not adopts:  # which only Linux lets us do
-            return "warm starts need Linux"
+            return reasons.NOT_LINUX
         if self.work["total"] < FEWEST and setting is not True:
-            return "the study has fewer than %s" % counted(FEWEST, "task")
+            return reasons.FEW_TASKS % counted(FEWEST, "task")
         if self.work["checkpoint"]:
-            return "its tasks continue from checkpoints, so that no start repeats another"
-        variable = (self.work["index_variable"] or {}).get("name", "")
+            return reasons.CHECKPOINTS
+        variable: str = (self.work["index_variable"] or {}).get("name", "")
         if STARTUP.match(variable):
-            return "%s differs from task to task" % variable
+            return reasons.VARIABLE_DIFFERS % variable
         return ""
 
     def is_open(self) -> bool:
@@ -171,7 +172,7 @@ class WarmStarts(object):
         process.end_orphans()  # it may have forked before it died
         self.failures += 1
         if self.failures >= MOST_FAILURES:
-            self.why = "the warm process failed: %s" % error
+            self.why = reasons.FAILED % (self.failures, error)
 
     def _drop_output(self) -> None:
         """Remove what a warm process that failed has printed: its outputs are those of the task, which has yet to start."""
@@ -192,12 +193,12 @@ class WarmStarts(object):
         except Cold as error:
             self._fail(error)
             raise
-        if server is self.bare:
+        if not server.alive:
+            self._fail(Cold(reasons.ENDED))
+        elif server is self.bare:
             self.learnt = modules
             self.bare.close()
             self.bare = None
-        elif not server.alive:
-            self._fail(Cold(ENDED))
         return status, cpu, peak
 
     def is_worth(self, wall: float) -> bool:
@@ -274,7 +275,7 @@ class WarmStarts(object):
     def _warm_up(self, command: "Command", variables: "Variables") -> "WarmFacts":
         """Make a warm process with what was learnt, without packages that must not be in it; return the facts."""
         if not self.learnt:
-            raise Cold("the script leaves in a way of its own, so that nothing can be learnt of it")
+            raise Cold(reasons.NOTHING_LEARNT)
         modules = self.learnt + self.own
         left_out: "dict[str, str]" = {}
         while True:
@@ -306,10 +307,13 @@ class Starts(object):
         self.traces: "dict[str, list[Trace]]" = {"cold": [], "learn": [], "warm": []}
 
     def run(self, mode: str) -> None:
-        """Run the task once more. Raise NoTrial if it was stopped, Cold if it cannot be tried."""
+        """Run the task once more. Raise NoTrial if it was stopped, Cold if it cannot be tried, Ended if a process died."""
         self.warm.mode, self.warm.repeats, self.warm.files = mode, self.first is not None, None
+        failures = self.warm.failures
         found = self.attempt()
         self.warm.mode = ""
+        if self.warm.failures > failures:
+            raise Ended(reasons.ENDED)  # with or after its task
         record = found[0]
         if self.first is None:
             self.first = found
@@ -317,12 +321,11 @@ class Starts(object):
                 raise NoTrial  # what a task loads before it fails says little about the others
             self.warm.first_wall = record["wall"]
             if not self.warm.is_worth(record["wall"]):
-                text = "a task takes %.1f s, and %s would not pay back that the trial starts it %d times more"
-                raise Cold(text % (record["wall"], counted(self.warm.work["total"], "task"), MORE_STARTS))
+                raise Cold(reasons.LONG_TASKS % (record["wall"], counted(self.warm.work["total"], "task")))
         if record is None or not self.warm.wanted():
             raise NoTrial
         if self.warm.files is None:
-            raise Cold("it is not known which files it writes")
+            raise Cold(reasons.FILES_UNKNOWN)
         self.traces[mode].append(trace(found, self.warm.files))
 
 

@@ -6,6 +6,7 @@ import select
 import time
 
 from packhorse.worker import process
+from packhorse.worker.warm import reasons
 from packhorse.worker.warm.command import Cold, Command
 
 TYPE_CHECKING = False
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
 IMPORT_SECONDS = 300.0  # that warming may take: a shared file system can be slow
 FORK_SECONDS = 30.0
-ENDED = "the warm process has ended"
 
 
 class Ended(Cold):
@@ -45,7 +45,7 @@ class WarmProcess(object):
         self.pid = self.requests = self.replies = -1
         for name in self.unfit:
             if os.fsencode(name) in variables:
-                raise Cold("the variable %s" % name)
+                raise Cold(reasons.VARIABLE % name)
 
     def warm(
         self, modules: "Sequence[str]", folder: str, wanted: "Callable[[], bool]" = lambda: True
@@ -89,7 +89,7 @@ class WarmProcess(object):
         if kind == "c":
             raise Cold(text)
         if kind != "o":
-            raise Ended(ENDED)
+            raise Ended(reasons.ENDED)
         return text
 
     # Messages: four bytes of length, most significant first, and a text
@@ -100,7 +100,7 @@ class WarmProcess(object):
             while data:
                 data = data[os.write(self.requests, data) :]
         except OSError:
-            raise Ended(ENDED) from None
+            raise Ended(reasons.ENDED) from None
 
     def _receive(
         self, seconds: "float | None", wanted: "Callable[[], bool]" = lambda: True
