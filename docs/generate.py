@@ -310,7 +310,8 @@ def parameters() -> Iterator[str]:
 
 # Types that hold the keys of a site's file.
 SITE_TYPES = {
-    "Partition", "NodeKind", "Mail", "Modules", "Storage", "Archive", "LoginLimits", "Access", "Retired", "Sourced",
+    "Partition", "NodeKind", "Mail", "Modules", "Storage", "Archive", "LoginLimits", "Energy", "Access", "Retired",
+    "Sourced",
 }  # fmt: skip
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import json
+import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -314,9 +316,54 @@ def test_the_table_of_a_combining_script_must_be_the_same(packhorse: Run, tmp_pa
     tried = packhorse("adopt", "--combine", "good.py", "job.sh", cwd=tmp_path)
     assert tried.returncode == 0, tried.stderr
     assert "the table of good.py is the same: 2 rows" in tried.stdout
+    assert "combine: good.py" in (tmp_path / "study.yaml").read_text()
+    assert packhorse("run", cwd=tmp_path).returncode == 0
+    checked = packhorse("check", "study.yaml", cwd=tmp_path)
+    assert "pass  combining script: the table of good.py is the same: 5 rows" in checked.stdout, (
+        checked.stdout
+    )
+    (tmp_path / "study.yaml").write_text((tmp_path / "study.yaml").read_text().replace("good.py", "bad.py"))
+    failed = packhorse("check", "study.yaml", cwd=tmp_path)
+    assert failed.returncode == 1
+    assert "combining script: the table of bad.py is not the same; all.csv: it has 6 rows" in failed.stdout
+    shutil.rmtree(tmp_path / "runs")
     for index in (1, 2, 3):
         subprocess.run(["python3", "sim.py", str(index)], cwd=tmp_path, check=True)
     words = ("adopt", "--force", "--no-try", "--results", "r_*.csv", "--combine")
     refused = packhorse(*words, "bad.py", "job.sh", cwd=tmp_path)
     assert refused.returncode == 1
     assert "the table of bad.py is not the same; all.csv: it has 4 rows instead of 3" in refused.stderr
+
+
+def test_variables_of_the_submit_line(packhorse: Run, tmp_path: Path) -> None:
+    """Qsub -v lr=0.1: without the value the argument would vanish, so it must be given."""
+    put(
+        tmp_path,
+        f_py='import sys\nopen(f"r_{sys.argv[2]}.csv", "w").write(f"rate\\n{sys.argv[1]}\\n")\n',
+        job_sh="#!/bin/sh\n#PBS -t 1-3\nSRC=/opt/x\npython f.py ${lr} $PBS_ARRAYID > /dev/null\necho $SRC $MODULE_HOME\n",
+    )
+    refused = packhorse("adopt", "job.sh", cwd=tmp_path)
+    assert refused.returncode == 2
+    assert "reads lr (line 4), which nothing in it sets" in refused.stderr
+    assert "packhorse adopt --variable lr=VALUE job.sh" in refused.stderr
+    done = packhorse(
+        "adopt", "--json", "--variable", "lr=0.1", "--result", "r_{task_id}.csv", "job.sh", cwd=tmp_path
+    )
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert (told["format"], told["tasks"], told["form"]) == ("packhorse-adopt/1", 3, "script")
+    assert any("starts this script in the home directory" in note for note in told["notes"])
+    assert any("MODULE_HOME is not set in the script" in note for note in told["notes"])
+    assert packhorse("run", cwd=tmp_path).returncode == 0
+    assert [row["rate"] for row in rows(tmp_path)] == ["0.1"] * 3
+
+
+def test_paths_into_the_project_and_bash_in_a_script_of_sh(packhorse: Run, tmp_path: Path) -> None:
+    put(
+        tmp_path,
+        f_py="import sys\nprint('{\"i\": %s}' % sys.argv[1])\n",
+        job_sh=f"#!/bin/sh\n#SBATCH -a 1-2\nIN={tmp_path}/data\npython f.py $SLURM_ARRAY_TASK_ID >& log.txt\n",
+    )
+    done = packhorse("adopt", "--no-try", "job.sh", cwd=tmp_path)
+    assert f"line 3: {tmp_path}/data names the project itself" in done.stderr
+    assert "command: bash job.sh" in (tmp_path / "study.yaml").read_text()

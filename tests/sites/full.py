@@ -6,6 +6,7 @@ from packhorse.model.site import Site
 from packhorse.model.site_parts import (
     Access,
     Archive,
+    Energy,
     LoginLimits,
     Mail,
     Modules,
@@ -53,6 +54,8 @@ partitions:
     by_request: true
     open_to: The queen's friends
     whole_nodes: true
+    machine: aarch64
+    exclusive_kind: small
     by_gpu: true
     was: [labour, toil]
     source: https://ant.example.org/work
@@ -97,6 +100,7 @@ quota_commands: [antquota, lfs quota -h -u $USER /quick]
 archive: {title: Amber, quota: 50 TB, modules: hpss, min_file: 1 MB, max_file: 68 GB, closed: Sundays, about: slow}
 scratch: /scratch/$USER
 login_limits: {cpu_time: 20 min, memory: 8 GB, processes: 100, about: even in tmux}
+energy: {core: 7.5, memory: 0.4, pue: 1.2, carbon: 231, price: 0.02, currency: ANT, about: from leaves}
 build_on: job
 idle: 60 min
 sessions: 4
@@ -158,6 +162,8 @@ WORK = Partition(
     by_request=True,
     open_to="The queen's friends",
     whole_nodes=True,
+    machine="aarch64",
+    exclusive_kind="small",
     by_gpu=True,
     was=("labour", "toil"),
     source="https://ant.example.org/work",
@@ -235,6 +241,7 @@ ANT = Site(
     ),
     scratch="/scratch/$USER",
     login_limits=LoginLimits(cpu_time=1200, memory=8192, processes=100, about="even in tmux"),
+    energy=Energy(core=7.5, memory=0.4, pue=1.2, carbon=231, price=0.02, currency="ANT", about="from leaves"),
     build_on="job",
     idle=3600,
     sessions=4,

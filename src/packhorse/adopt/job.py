@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import re
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from packhorse.jobscript.lines import Edit, apply_edits
 from packhorse.jobscript.read_shell import read_shell
@@ -53,13 +53,20 @@ MOST_INDICES = 100_000
 class AdoptedJob:
     """A job script to make a study of; `arguments` are those after it on the submit line.
 
-    `in_sources` says whether a source file of its project, other than the script, has a name.
+    `in_sources` says whether a source file of its project, other than the script, has a name; `given` are variables of
+    the submit line.
     """
 
     def __init__(
-        self, script: JobScript, arguments: Sequence[str], array: str, in_sources: Callable[[str], bool]
+        self,
+        script: JobScript,
+        arguments: Sequence[str],
+        array: str,
+        in_sources: Callable[[str], bool],
+        given: Mapping[str, str] | None = None,
     ) -> None:
         self.script, self.arguments, self.array = script, tuple(arguments), array
+        self.given = dict(given or {})
         self.in_sources = in_sources
 
     def mentions(self, name: str) -> bool:
@@ -172,6 +179,7 @@ class AdoptedJob:
             "SLURM_MEM_PER_NODE": str(asked.memory or ""),
             "SLURM_MEM_PER_CPU": str(asked.core_memory or ""),
             **self._array_constants(),
+            **self.given,
         }
         return {name: value for name, value in known.items() if value}
 

@@ -108,7 +108,7 @@ def why_not_recorded(job: AdoptedJob) -> str:
 
 
 def _variables(job: AdoptedJob) -> str:
-    named = _read_names(job) | _loop_names(job)
+    named = set_names(job)
     given = {*job.constants, *ALL_INDEX_NAMES}
     for use in job.shell.uses:
         name = use.name
@@ -129,19 +129,16 @@ def _variables(job: AdoptedJob) -> str:
     return ""
 
 
-def _read_names(job: AdoptedJob) -> set[str]:
-    """Return the variables that read, mapfile and getopts set."""
+def set_names(job: AdoptedJob) -> set[str]:
+    """Return the variables that loops, read, mapfile, getopts and let set."""
     found: set[str] = set()
     for command in job.shell.commands:
         if command.name in {"read", "mapfile", "readarray", "getopts", "declare", "local"}:
             found |= {word.text for word in command.words[1:] if re.fullmatch(r"[A-Za-z_]\w*", word.text)}
             found |= {"REPLY", "MAPFILE"}
     made = re.compile(r"\b(?:let|declare|typeset|local)[ \t]+(?:-\w+[ \t]+)*[\"']?([A-Za-z_]\w*)[-+*/]?=")
-    return found | set(made.findall(job.script.text))
-
-
-def _loop_names(job: AdoptedJob) -> set[str]:
-    return set(re.findall(r"\bfor[ \t]+(?:\(\([ \t]*)?([A-Za-z_]\w*)", job.script.text))
+    loops = re.findall(r"\b(?:for|select)[ \t]+(?:\(\([ \t]*)?([A-Za-z_]\w*)", job.script.text)
+    return found | set(made.findall(job.script.text)) | set(loops)
 
 
 def is_submit_folder(word: Arg) -> bool:

@@ -163,6 +163,7 @@ def _common(
         keys["parameters"] = parameters
     if index:
         keys["index_variable"] = index
+    environ = {**environ, **job.given}
     if environ:
         keys["env"] = {
             name: value if isinstance(resolve(value), str) else Written(value)

@@ -21,7 +21,6 @@ from packhorse.app.jobs.script import ScriptOutput
 from packhorse.app.jobs.submit import SubmittedJob
 from packhorse.app.jobs.translate import TranslatedScript
 from packhorse.app.runs.du import DiskUsage
-from packhorse.app.runs.pilot import PilotReport
 from packhorse.app.runs.rerun import Rerun
 from packhorse.app.runs.run_output import DetachedRun, RunResult
 from packhorse.app.sites.choose import Choices
@@ -32,8 +31,11 @@ from packhorse.app.sites.probe import ProbeReport
 from packhorse.app.sites.put import TransferredPath, Uploads
 from packhorse.app.sites.show import SiteDescription
 from packhorse.app.sites.sites import SiteList
+from packhorse.app.studies.adopt import AdoptReport
 from packhorse.app.studies.check import CheckReport
 from packhorse.app.studies.plan import StudyPlan
+from packhorse.app.usage.cost import CostReport
+from packhorse.app.usage.pilot import PilotReport
 
 # By the words of the command. A command that prints one of several objects names them in their `format`.
 JSON_TYPES: dict[str, tuple[type[Any], ...]] = {
@@ -52,11 +54,13 @@ JSON_TYPES: dict[str, tuple[type[Any], ...]] = {
     "summary": (SummaryTable,),
     "check": (CheckReport,),
     "efficiency": (EfficiencyReport,),
+    "cost": (CostReport,),
     "retry": (RunResult, DetachedRun),
     "rerun": (Rerun,),
     "provenance": (Provenance,),
     "connect": (ConnectionStatus, ClosedConnection),
     "lint": (LintReport,),
+    "adopt": (AdoptReport,),
     "translate": (TranslatedScript,),
     "submit": (SubmittedJob,),
     "queues": (SiteQueues,),

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from packhorse.model.site_parts import (
     Access,
     Archive,
+    Energy,
     LoginLimits,
     Mail,
     Modules,
@@ -58,6 +59,7 @@ class Site(Struct, frozen=True, kw_only=True, omit_defaults=True):
     archive: Archive = Archive()
     scratch: str = ""  # a folder local to the node, as written in a job's shell: $TMPDIR
     login_limits: LoginLimits = LoginLimits()
+    energy: Energy = Energy()
     build_on: Literal["login", "job"] = "login"  # where environments are built
     idle: int | None = None  # seconds after which the site closes an idle login
     sessions: int = 6  # ssh sessions at a time, over all processes

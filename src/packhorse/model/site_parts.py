@@ -62,6 +62,8 @@ class Partition(Part, frozen=True, kw_only=True, omit_defaults=True):
     by_request: bool = False  # open only to users that the site has admitted
     open_to: str = ""  # which users the site admits
     whole_nodes: bool = False  # a job gets whole nodes, and is charged for them
+    machine: str = ""  # as uname -m prints it on a node: x86_64, aarch64
+    exclusive_kind: str = ""  # given, with all its memory, to an exclusive job that requests no kind
     by_gpu: bool = False  # cores and memory follow the number of GPUs requested
     was: tuple[str, ...] = ()  # former names, which are refused now
 
@@ -133,6 +135,18 @@ class LoginLimits(Part, frozen=True, kw_only=True, omit_defaults=True):
     cpu_time: int | None = None
     memory: int | None = None
     processes: int | None = None
+    about: str = ""
+
+
+class Energy(Part, frozen=True, kw_only=True, omit_defaults=True):
+    """Power, carbon and price of a site; None: not stated."""
+
+    core: float | None = None  # W of a core at work
+    memory: float | None = None  # W of a GB
+    pue: float | None = None  # energy of the data centre over that of its computers
+    carbon: float | None = None  # g of CO2 equivalents per kWh
+    price: float | None = None  # of a core-hour
+    currency: str = ""
     about: str = ""
 
 

@@ -170,6 +170,7 @@ class Study(Struct, frozen=True, kw_only=True, omit_defaults=True):
     checks: tuple[str, ...] = ()
     summary: Summary | None = None
     expect: tuple[Expectation, ...] = ()
+    combine: str = ""  # a script whose table must be that of the run, from the study's folder
     time_limit: float | None = None
     retries: int = 0
     checkpoint: bool = False

@@ -108,6 +108,11 @@ SITE: dict[str, Key] = {
     "login_limits": part(
         "Limits for processes on a login node.", PARTS["login_limits"], {"cpu_time": "20 min"}
     ),
+    "energy": part(
+        "Power, carbon and price, for packhorse cost.",
+        PARTS["energy"],
+        {"core": 7.5, "pue": 1.2, "carbon": 231},
+    ),
     "build_on": choice(
         "Where environments are built: on the login node or in a job (default: login).",
         ("login", "job"),

@@ -14,7 +14,9 @@ from packhorse.text.keys import (
     integer,
     matching,
     memory,
+    number,
     part,
+    positive_number,
     text,
     texts,
     whole_seconds,
@@ -86,6 +88,11 @@ PARTITION: dict[str, Key] = {
     "by_request": flag("Open only to users that the site has admitted.", example=True),
     "open_to": text("Which users the site admits, and how to apply.", "members of grand-challenge projects"),
     "whole_nodes": flag("A job gets whole nodes, and is charged for them.", example=True),
+    "machine": word("The machine type of its nodes, as uname -m prints it.", "aarch64"),
+    "exclusive_kind": word(
+        "The kind that an exclusive job gets that requests none; with all its memory, whatever it requests.",
+        "small",
+    ),
     "by_gpu": flag("Cores and memory follow the number of GPUs that a job requests.", example=True),
     "was": word_list("Former names, which are refused now.", "hopper"),
     **SOURCE,
@@ -164,6 +171,19 @@ LOGIN_LIMITS: dict[str, Key] = {
     **SOURCE,
 }
 
+ENERGY: dict[str, Key] = {
+    "core": positive_number("Power of a core at work, in W.", 7.5),
+    "memory": positive_number("Power of a GB of memory, in W.", 0.37),
+    "pue": number(
+        "Energy of the data centre over that of its computers (power usage effectiveness).", 1.2, least=1
+    ),
+    "carbon": number("Grams of CO2 equivalents that a kWh emits.", 231, least=0),
+    "price": number("Price of a core-hour.", 0.02, least=0),
+    "currency": word("The currency of the price.", "EUR"),
+    "about": text("Other useful facts.", "hydropower"),
+    **SOURCE,
+}
+
 ACCESS: dict[str, Key] = {
     "who": text("Who may use it.", "staff and students"),
     "steps": texts("What to do to get an account, in order.", ["Ask your supervisor.", "Fill in the form."]),
@@ -191,6 +211,7 @@ PARTS = {
     "modules": Part(MODULES, made.Modules, "modules"),
     "mail": Part(MAIL, made.Mail, "mail"),
     "login_limits": Part(LOGIN_LIMITS, made.LoginLimits, "login_limits"),
+    "energy": Part(ENERGY, made.Energy, "energy"),
     "access": Part(ACCESS, made.Access, "access"),
     "retired": Part(RETIRED, made.Retired, "retired"),
     "sources": Part(SOURCE, made.Sourced, "fact", named=True),

@@ -46,6 +46,7 @@ STUDY_KEYS = {
         "checks",
         "summary",
         "expect",
+        "combine",
     ),
     *("time_limit", "retries", "checkpoint", "warm", "index_variable", "sites", "defaults", "cluster"),
 }

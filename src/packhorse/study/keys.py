@@ -628,6 +628,13 @@ STUDY: Table = {
             },
         )
     ),
+    "combine": Key(
+        schema.text(
+            "A script that combines the result files into one table; packhorse check compares it with the run's.",
+            "combine.R",
+        ),
+        _read_directory,
+    ),
     "time_limit": seconds("The time after which a running task is ended, with a unit.", "10 min"),
     "retries": integer("How often a failed task is started again in the same run.", 0, 2, most=1000),
     "checkpoint": flag("Tasks write checkpoints and resume from them."),

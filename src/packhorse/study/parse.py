@@ -51,6 +51,7 @@ _INDEPENDENT = (
     "code",
     "include",
     "checks",
+    "combine",
     "checkpoint",
     "warm",
 )

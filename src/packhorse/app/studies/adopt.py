@@ -7,21 +7,24 @@ import re
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Annotated, Literal
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 from msgspec.structs import replace
 
 from packhorse.adopt.job import AdoptedJob
 from packhorse.adopt.moved import moved_folders
 from packhorse.adopt.named import NotNamedError
 from packhorse.adopt.study import Draft, script_study
-from packhorse.app.studies.adopt_combine import compare_combined
+from packhorse.adopt.surroundings import surroundings_notes
 from packhorse.app.studies.adopt_import import Imported, import_finished, result_template
 from packhorse.app.studies.adopt_job import AdoptOptions, Ask, read_job
 from packhorse.app.studies.adopt_named import from_commands
 from packhorse.app.studies.adopt_trial import Tried, result_keys, tried
+from packhorse.app.studies.combining_script import compare_combined, existing_results
 from packhorse.jobscript.lines import Edit, encode
 from packhorse.model.errors import PackhorseError, StudyError, UsageError
+from packhorse.model.json_output import JsonOutput
 from packhorse.model.space import ParameterSpace
 from packhorse.project.run_name import plain_name
 from packhorse.project.source import Reader, Source, from_study
@@ -30,7 +33,37 @@ from packhorse.snapshot.project_files import find_root
 from packhorse.study.parse import parse_study
 from packhorse.study.write import study_text
 
-_BASH = re.compile(r"^[ \t]*source[ \t]|\[\[|<<<|\w=\(|^[ \t]*function[ \t]", re.MULTILINE)
+# What bash reads and a plain sh does not: https://mywiki.wooledge.org/Bashism
+_BASH = re.compile(
+    r"^[ \t]*(?:source|declare|let|shopt|mapfile|readarray|function|typeset|pushd|popd)[ \t]|\[\[|<<<|\w\+?=\("
+    r"|>&[ \t]*[./\w$\"]*[./A-Za-z$\"]|&>|\|&|[<>]\(|\{\w+\.\.\w+|^[ \t]*(?:for[ \t]*)?\(\(|\$'|\$\[|\$\{!"
+    r"|\$\{\w+(?:\[|:\d|:[ \t]-|/|\^|,)|\bread[ \t]+-[aden]|\[[ \t][^]\n]*[ \t]==[ \t]|\bpipefail\b|\$RANDOM\b"
+    r"|\becho[ \t]+-e",
+    re.MULTILINE,
+)
+
+
+Form = Literal["named", "script"]
+
+
+class AdoptReport(JsonOutput, frozen=True, kw_only=True, tag="packhorse-adopt/1"):
+    """The study that was written for a job script."""
+
+    study: Annotated[str, Meta(description="Path of the study file.")]
+    tasks: Annotated[int, Meta(description="Tasks of the study.")]
+    parameters: Annotated[tuple[str, ...], Meta(description="Names of its parameters.")]
+    form: Annotated[
+        Form, Meta(description="named: a task starts the program itself; script: it runs the script.")
+    ]
+    result: Annotated[str, Meta(description="The file with a task's result; empty: none.")]
+    notes: Annotated[tuple[str, ...], Meta(description="What is changed, and what differs from the job.")]
+    tried: Annotated[tuple[str, ...], Meta(description="The tasks that were tried, by their parameters.")]
+    failure: Annotated[str, Meta(description="Why a tried task failed; empty: none did.")]
+    taken_in: Annotated[int, Meta(description="Tasks whose finished results were taken in.")] = 0
+    combined: Annotated[str, Meta(description="How the table of --combine compares; empty: not asked.")] = ""
+    same_table: Annotated[
+        bool | None, Meta(description="Whether that table is the same; null: not asked.")
+    ] = None
 
 
 class Adopted(Struct, frozen=True, kw_only=True):
@@ -39,12 +72,37 @@ class Adopted(Struct, frozen=True, kw_only=True):
     source: Source
     path: Path
     sentences: tuple[str, ...]
+    form: Form = "named"
     trial: Tried | None = None
     failure: str = ""
     imported: Imported | None = None
     combined: tuple[str, bool] | None = (
         None  # a sentence on the combining script, and whether its table is the same
     )
+
+    @property
+    def failed(self) -> bool:
+        """Whether a tried task failed, or the table of the combining script is not the same."""
+        return bool(self.failure) or (self.combined is not None and not self.combined[1])
+
+    @property
+    def report(self) -> AdoptReport:
+        """The object that `--json` prints."""
+        space = ParameterSpace.of(self.source.study)
+        sentence, same = self.combined or ("", None)
+        return AdoptReport(
+            study=str(self.path),
+            tasks=space.size,
+            parameters=tuple(space.names),
+            form=self.form,
+            result=self.source.study.result.file,
+            notes=(*self.sentences, *(self.imported.notes if self.imported else ())),
+            tried=self.trial.tasks if self.trial else (),
+            failure=self.failure,
+            taken_in=self.imported.taken if self.imported else 0,
+            combined=sentence,
+            same_table=same,
+        )
 
 
 def adopt(script: Path, options: AdoptOptions, here: Path, ask: Ask) -> Adopted:
@@ -68,7 +126,9 @@ def adopt(script: Path, options: AdoptOptions, here: Path, ask: Ask) -> Adopted:
     edits, changed = _edits(job, here, root, options.was)
     notes += changed
     draft = _draft(job, edits, options, start, notes)
+    notes += surroundings_notes(job, str(root), options.was, str(Path.home()))
     word = _script_word(script, start, root)
+    form: Form = "script" if draft is None else "named"
     if draft is None:
         if edits:
             copy = here / f"{script.stem}.study{script.suffix}"
@@ -79,7 +139,7 @@ def adopt(script: Path, options: AdoptOptions, here: Path, ask: Ask) -> Adopted:
         draft = replace(draft, keys={**draft.keys, "directory": os.path.relpath(start, here)})
     if draft.table is not None:
         _write_new(here / draft.table[0], draft.table[1], force=options.force)
-    return _finished(draft, path, options, ask, notes)
+    return replace(_finished(draft, path, options, ask, notes), form=form)
 
 
 def _finished(draft: Draft, path: Path, options: AdoptOptions, ask: Ask, notes: list[str]) -> Adopted:
@@ -97,6 +157,8 @@ def _finished(draft: Draft, path: Path, options: AdoptOptions, ask: Ask, notes: 
         options = replace(options, result=options.result or result_template(options.results, plain, here))
     added = result_keys(trial, options.result, ask, notes)
     keys = {**draft.with_result(str(added.get("result", "none"))), **added}
+    if options.combine:
+        keys["combine"] = _combining_script(options.combine, here)
     source = replace(_source(keys, path, here), path=path.resolve())
     imported = import_finished(source, options.results) if options.results else None
     write_file(path, source.text)
@@ -213,6 +275,15 @@ def _write_new(path: Path, text: str, *, force: bool) -> None:
     write_file(path, text)
 
 
+def _combining_script(script: Path, here: Path) -> str:
+    """Return the path of the combining script from the study's folder."""
+    if not script.resolve().is_relative_to(find_root(here)):
+        raise UsageError(
+            f"{script} is not in the project {find_root(here)}", "name a script of the project with --combine"
+        )
+    return os.path.relpath(script.resolve(), here)
+
+
 def _combined(
     source: Source, options: AdoptOptions, trial: Tried | None, imported: Imported | None
 ) -> tuple[str, bool]:
@@ -227,8 +298,4 @@ def _combined(
         rows = [row for task in trial.rows[source.study.result.file] for row in task]
     else:
         return f"{options.combine.name} was not compared, since there are no results yet", False
-    pattern = re.sub(r"\{[^{}]*\}", "*", source.study.result.file)
-    others = [str(path.relative_to(folder)) for path in folder.glob(pattern)]
-    return compare_combined(
-        source, options.combine, files, rows, [name for name in others if name not in files]
-    )
+    return compare_combined(source, options.combine, files, rows, existing_results(source))

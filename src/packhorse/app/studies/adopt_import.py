@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from packhorse.adopt.finished import FinishedFile, differs, error_text, repeated, suspicious, template_of
 from packhorse.app.studies.adopt_trial import rows_of_file
+from packhorse.app.studies.combining_script import result_path
 from packhorse.execution.next_wave import start_wave, write_wave
 from packhorse.execution.run_context import RunContext, open_run, prepare_run, write_run_files
 from packhorse.execution.run_model import PendingTasks, RunOptions
@@ -24,7 +25,6 @@ from packhorse.results.fold import to_ranges
 from packhorse.results.formats.rows import UnreadableError
 from packhorse.rundir.files import write_file
 from packhorse.rundir.lock import RunLock
-from packhorse.study.template import compile_word, show
 from packhorse.text.amounts import counted
 from packhorse.worker.journal import Journal, journal_header, journal_name
 from packhorse.worker.results.complete import is_complete
@@ -65,7 +65,7 @@ def import_finished(source: Source, pattern: str) -> Imported:
             f"runs/{source.study.name} exists, so that results cannot be taken in",
             f"packhorse rm {source.study.name}, or give the study another name",
         )
-    paths = {index: _path(source, space, index) for index in range(space.size)}
+    paths = {index: result_path(source.study, space, index) for index in range(space.size)}
     files, notes = [], []
     missing = [index for index, path in paths.items() if not (source.folder / path).exists()]
     for index, path in paths.items():
@@ -99,17 +99,6 @@ def import_finished(source: Source, pattern: str) -> Imported:
             "which code wrote these files is not known; they count as results of the code that is here now"
         )
     return Imported(taken=len(taken), tasks=space.size, notes=tuple(notes), files=tuple(taken))
-
-
-def _path(source: Source, space: ParameterSpace, index: int) -> str:
-    """Return the path of a task's result, relative to the study's folder."""
-    values, texts = space[index], space.texts(index)
-    parts = compile_word(source.study.result.file, space.names)
-    shown = (
-        part if isinstance(part, str) else show(part, values[part["name"]]) if part.get("spec") else texts[part["name"]]
-        for part in parts
-    )  # fmt: skip
-    return str(Path("".join(shown)))
 
 
 def _read(folder: Path, path: str, index: int) -> FinishedFile:

@@ -11,6 +11,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from packhorse.adopt.job import AdoptedJob
+from packhorse.adopt.surroundings import missing_variables
 from packhorse.jobscript.lines import decode
 from packhorse.jobscript.script import JobScript
 from packhorse.model.errors import UsageError
@@ -28,6 +29,7 @@ class AdoptOptions(Struct, frozen=True, kw_only=True):
 
     arguments: tuple[str, ...] = ()
     array: str = ""
+    variables: dict[str, str] = {}  # of the submit line: sbatch --export, qsub -v
     form: str = "auto"  # script: run it as it is; named: refuse where it cannot be taken apart
     combine: Path | None = None  # a script that combines the results, whose table must be the same
     was: str = ""  # the folder of the project in the script's paths
@@ -41,7 +43,9 @@ class AdoptOptions(Struct, frozen=True, kw_only=True):
 
 def read_job(script: Path, options: AdoptOptions, here: Path, root: Path, ask: Ask) -> AdoptedJob:
     """Read a job script; ask for its array where only the submit line had it. Raises UsageError."""
-    job = AdoptedJob(_read(script), options.arguments, options.array, _Sources(root, here, script))
+    job = AdoptedJob(
+        _read(script), options.arguments, options.array, _Sources(root, here, script), options.variables
+    )
     if reasons := list(job.refusals()):
         raise UsageError(
             "; ".join(reasons), f"to send it as it is: packhorse submit {shlex.quote(str(script))}"
@@ -50,6 +54,14 @@ def read_job(script: Path, options: AdoptOptions, here: Path, root: Path, ask: A
         raise UsageError(
             f"{script} reads arguments ($1), and none are given",
             f"write them as after sbatch or qsub: packhorse adopt {shlex.quote(str(script))} ARGUMENT...",
+        )
+    missing, _ = missing_variables(job)
+    if missing:
+        names = ", ".join(f"{use.name} (line {use.line})" for use in missing)
+        given = " ".join(f"--variable {use.name}=VALUE" for use in missing)
+        raise UsageError(
+            f"{script} reads {names}, which nothing in it sets; sbatch --export or qsub -v may have set it",
+            f"packhorse adopt {given} {shlex.quote(str(script))}",
         )
     reads_index = any(re.search(rf"\b{name}\b", job.script.text) for name in job.index_names)
     if job.indices is None and reads_index and not job.ranks:

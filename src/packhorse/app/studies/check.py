@@ -12,6 +12,7 @@ from msgspec import Meta, Struct
 from packhorse import check
 from packhorse.app.inspect.summary import columns_of
 from packhorse.app.runs.rerun import rerun
+from packhorse.app.studies.combining_script import check_combined
 from packhorse.check.finding import Finding, Verdict, worst
 from packhorse.model.errors import RunError, UsageError
 from packhorse.model.json_output import JsonOutput
@@ -95,6 +96,8 @@ def check_results(where: Path, name: str | None, options: CheckOptions, reporter
     findings = list(_table_findings(frame, target, options))
     for expectation in (*(target.study.expect if target.study else ()), *options.expect):
         findings.append(_expectation(frame, expectation, target, options))
+    if target.run and target.study and target.study.combine and not options.where:
+        findings.append(check_combined(target.run, target.study.combine, whole))
     if options.golden:
         findings.append(_golden(whole, options.golden, target))
     if options.again:

@@ -122,7 +122,7 @@ def site_lines(site: Site) -> Iterator[str]:
         "Jobs": (*_limits(site), *_demands(site), *_programs(site)),
         "Storage": (*_storage(site), *_archive(site)),
         "Access": (*_login(site), *_access(site)),
-        "Facts": _ends(site),
+        "Facts": (*_energy(site), *_ends(site)),
     }
     for heading, lines in parts.items():
         rows = list(lines)
@@ -190,6 +190,8 @@ def _remarks(partition: Partition) -> Iterator[str]:
         yield f"by request ({partition.open_to})" if partition.open_to else "by request"
     if partition.whole_nodes:
         yield "whole nodes"
+    if partition.machine:
+        yield partition.machine
     if partition.by_gpu:
         yield "cores and memory are allocated by GPU"
     yield from _at_most(partition)
@@ -341,6 +343,19 @@ def _login(site: Site) -> Iterator[str]:
     yield from _remarks_on("login nodes", limits, limits.about)
 
 
+def _energy(site: Site) -> Iterator[str]:
+    energy = site.energy
+    for label, value, unit in (
+        ("power of a core", energy.core, "W"),
+        ("power of a GB of memory", energy.memory, "W"),
+        ("power usage effectiveness", energy.pue, ""),
+        ("CO2 equivalents of a kWh", energy.carbon, "g"),
+        ("price of a core-hour", energy.price, energy.currency),
+    ):
+        yield from labelled(label, "" if value is None else f"{value:g} {unit}".rstrip())
+    yield from _remarks_on("energy", energy, energy.about)
+
+
 def _access(site: Site) -> Iterator[str]:
     access = site.access
     yield from labelled("who may use it", access.who)
@@ -374,7 +389,8 @@ def _ends(site: Site) -> Iterator[str]:
 def _origins(site: Site) -> dict[str, list[str]]:
     """Return the parts of a site that have a source of their own, by source and date."""
     parts: dict[str, Part] = {
-        name: getattr(site, name) for name in ("access", "modules", "mail", "archive", "login_limits")
+        name: getattr(site, name)
+        for name in ("access", "energy", "modules", "mail", "archive", "login_limits")
     }
     several: tuple[Partition | Storage | Sourced, ...] = (*site.partitions, *site.storage, *site.sources)
     parts |= {one.name: one for one in several}

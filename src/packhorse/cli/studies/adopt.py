@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,7 +11,8 @@ import click
 
 from packhorse.app.studies.adopt import Adopted, adopt
 from packhorse.app.studies.adopt_job import AdoptOptions
-from packhorse.cli.output import note, say, tasks
+from packhorse.cli.output import json_option, note, print_json, say, tasks
+from packhorse.model.errors import UsageError
 from packhorse.model.space import ParameterSpace
 
 
@@ -22,6 +24,13 @@ from packhorse.model.space import ParameterSpace
     default="",
     metavar="INDICES",
     help="The array's indices, if they were on the submit line: 1-200.",
+)
+@click.option(
+    "--variable",
+    "variables",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="A variable of the submit line (sbatch --export, qsub -v); may be repeated.",
 )
 @click.option(
     "--form",
@@ -61,10 +70,12 @@ from packhorse.model.space import ParameterSpace
     help="The study file (default: study.yaml).",
 )
 @click.option("--force", is_flag=True, help="Replace existing files.")
+@json_option
 def adopt_command(
     script: Path,
     arguments: tuple[str, ...],
     array: str,
+    variables: tuple[str, ...],
     form: str,
     result: str,
     results: str,
@@ -74,25 +85,36 @@ def adopt_command(
     try_seconds: float,
     output: Path | None,
     force: bool,
+    as_json: bool,
 ) -> int:
     """Write a study that does the work of a job script, such as an array of sbatch or qsub.
 
     Type it in the folder where the job is submitted. Put options before SCRIPT; ARGUMENTS after it are passed to it.
     """
     options = AdoptOptions(
-        arguments=arguments, array=array, form=form, was=was, result=result, results=results, combine=combine,
+        arguments=arguments, array=array, variables=_variables(variables), form=form, was=was, result=result,
+        results=results, combine=combine,
         output=output, force=force, trial=trial, seconds=try_seconds,
     )  # fmt: skip
     adopted = adopt(script, options, Path.cwd(), _ask)
+    if as_json:
+        print_json(adopted.report)
+        return 1 if adopted.failed else 0
     _show(adopted)
-    failed = bool(adopted.failure) or (adopted.combined is not None and not adopted.combined[1])
     name = adopted.path.name
     say(
         f"correct this, then: packhorse try {name}"
-        if failed
+        if adopted.failed
         else f"next: packhorse plan {name}, then packhorse run {name}"
     )
-    return 1 if failed else 0
+    return 1 if adopted.failed else 0
+
+
+def _variables(given: Sequence[str]) -> dict[str, str]:
+    for one in given:
+        if not re.match(r"[A-Za-z_]\w*=", one):
+            raise UsageError(f"--variable {one!r} is not NAME=VALUE", "--variable index=3")
+    return {name: value for name, _, value in (one.partition("=") for one in given)}
 
 
 def _show(adopted: Adopted) -> None:

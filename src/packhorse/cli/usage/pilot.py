@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 import click
 
-from packhorse.app.runs.pilot import Growth, PilotReport, request_lines, run_pilot, write_proposal
+from packhorse.app.usage.pilot import Growth, PilotReport, request_lines, run_pilot, write_proposal
 from packhorse.cli.output import Lines, Quiet, aligned, json_option, print_json, say, tasks
 from packhorse.model.study import Resources
 from packhorse.project.source import from_file

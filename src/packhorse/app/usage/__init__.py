@@ -1,0 +1,1 @@
+"""What runs use: a pilot before them, their cost after them."""
