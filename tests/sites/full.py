@@ -54,6 +54,8 @@ partitions:
     by_request: true
     open_to: The queen's friends
     whole_nodes: true
+    machine: aarch64
+    exclusive_kind: small
     by_gpu: true
     was: [labour, toil]
     source: https://ant.example.org/work
@@ -160,6 +162,8 @@ WORK = Partition(
     by_request=True,
     open_to="The queen's friends",
     whole_nodes=True,
+    machine="aarch64",
+    exclusive_kind="small",
     by_gpu=True,
     was=("labour", "toil"),
     source="https://ant.example.org/work",

@@ -62,6 +62,8 @@ class Partition(Part, frozen=True, kw_only=True, omit_defaults=True):
     by_request: bool = False  # open only to users that the site has admitted
     open_to: str = ""  # which users the site admits
     whole_nodes: bool = False  # a job gets whole nodes, and is charged for them
+    machine: str = ""  # as uname -m prints it on a node: x86_64, aarch64
+    exclusive_kind: str = ""  # given, with all its memory, to an exclusive job that requests no kind
     by_gpu: bool = False  # cores and memory follow the number of GPUs requested
     was: tuple[str, ...] = ()  # former names, which are refused now
 

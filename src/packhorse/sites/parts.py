@@ -88,6 +88,11 @@ PARTITION: dict[str, Key] = {
     "by_request": flag("Open only to users that the site has admitted.", example=True),
     "open_to": text("Which users the site admits, and how to apply.", "members of grand-challenge projects"),
     "whole_nodes": flag("A job gets whole nodes, and is charged for them.", example=True),
+    "machine": word("The machine type of its nodes, as uname -m prints it.", "aarch64"),
+    "exclusive_kind": word(
+        "The kind that an exclusive job gets that requests none; with all its memory, whatever it requests.",
+        "small",
+    ),
     "by_gpu": flag("Cores and memory follow the number of GPUs that a job requests.", example=True),
     "was": word_list("Former names, which are refused now.", "hopper"),
     **SOURCE,

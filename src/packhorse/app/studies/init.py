@@ -14,13 +14,20 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from packhorse.app.studies.init_job_script import with_job_script
-from packhorse.model.errors import StudyError, UsageError
+from packhorse.model.command import Command
+from packhorse.model.errors import PackhorseError, StudyError, UsageError
+from packhorse.model.space import ParameterSpace
+from packhorse.model.study import Environment, Study
+from packhorse.project.source import from_file
+from packhorse.runtime.dialogue import run_command
+from packhorse.runtime.interpreter import resolve
 from packhorse.snapshot.project_files import find_root
 from packhorse.study.discover.discovered import Discovered
 from packhorse.study.discover.documents.draft import document_lines
 from packhorse.study.discover.documents.reader import SUFFIXES as DOCUMENTS
 from packhorse.study.discover.documents.reader import read_document
 from packhorse.study.discover.draft import discover, study_lines
+from packhorse.study.discover.first_test import find_function, first_test
 from packhorse.study.discover.places import (
     absolute_path_note,
     literals,
@@ -250,3 +257,78 @@ def _flat(values: dict[str, Any], before: str) -> list[tuple[str, Any]]:
         elif name != "defaults" and "hydra" not in before:
             found.append((before + name, value))
     return found
+
+
+# --- A first unit test ---
+
+TEST_SECONDS = 600.0  # for a test that calls the function 200 times
+TEST_RUNS: dict[str, tuple[str, ...]] = {
+    "pytest": ("-m", "pytest", "-q", "-rs"),
+    "unittest": ("-m", "unittest", "-v"),
+    "testthat": ("-e", "testthat::test_file(commandArgs(TRUE)[1], stop_on_failure = TRUE)"),
+}
+
+
+class WrittenTest(Struct, frozen=True, kw_only=True):
+    """A test file that was written and has run: its path, what it printed, whether it passed, and notes."""
+
+    path: Path
+    printed: str
+    passed: bool
+    notes: tuple[str, ...]
+
+
+def write_first_test(target: str, *, force: bool) -> WrittenTest:
+    """Write a first test of a function, FILE:FUNCTION, and run it.
+
+    Arguments and the true value come from study.yaml beside the file, if there is one that has them. Raises
+    UsageError where there is no such function, and where the test exists.
+    """
+    file, _, name = target.rpartition(":")
+    path = Path(file)
+    if not name or path.suffix.lower() not in (".py", ".r"):
+        message = f"{target} does not name a function of a Python or R file"
+        raise UsageError(message, "packhorse init --test sim.py:estimate")
+    try:
+        source = path.read_bytes().decode("utf-8", "replace")
+    except OSError as error:
+        raise UsageError(f"{file} cannot be read: {error.strerror}", f"ls {path.parent}") from None
+    function = find_function(source, path.name, name)
+    try:
+        study: Study | None = from_file(path.parent / "study.yaml").study
+    except PackhorseError:
+        study = None  # a study that is not there, or that its author has not finished
+    framework, program = _framework(path, study)
+    draft = first_test(function, framework, ParameterSpace.of(study)[0] if study else {}, _known(study))
+    written = path.parent / draft.file
+    if written.exists() and not force:
+        raise UsageError(f"{written} exists", f"packhorse init --test {shlex.quote(target)} --force")
+    written.write_text(draft.text, encoding="utf-8")
+    argv = (*TEST_RUNS[framework], draft.file)
+    folder = str(path.parent.resolve())
+    done = run_command(Command(argv=(program, *argv), folder=folder, timeout=TEST_SECONDS))
+    notes = [f"{name} is 10 for now: write a value for which the result is known" for name in draft.guessed]
+    if not draft.has_known:
+        notes.append("the case with a known result is skipped until its value is written in the file")
+    check = shlex.join(["Rscript" if framework == "testthat" else "python", *argv])
+    notes.append(f"to run it before each study: checks: [{json.dumps(check)}]")
+    printed = (done.stdout + done.stderr).strip()
+    return WrittenTest(path=written, printed=printed, passed=done.status == 0, notes=tuple(notes))
+
+
+def _framework(path: Path, study: Study | None) -> tuple[str, str]:
+    """Return the framework of a test, and the program that runs it: pytest where the tasks' Python has it."""
+    if path.suffix.lower() == ".r":
+        return "testthat", "Rscript"
+    environment = study.environment if study else Environment()
+    python = resolve(environment, path.parent.resolve(), env=os.environ).python
+    found = run_command(Command(argv=(python, "-m", "pytest", "--version")))
+    return ("pytest" if found.status == 0 else "unittest"), python
+
+
+def _known(study: Study | None) -> dict[str, float]:
+    """Return the true value of the estimate, where the study has one number for all cells."""
+    summary = study.summary if study else None
+    if summary is None or not isinstance(summary.truth, float):
+        return {}
+    return {summary.estimate: summary.truth}

@@ -190,6 +190,8 @@ def _remarks(partition: Partition) -> Iterator[str]:
         yield f"by request ({partition.open_to})" if partition.open_to else "by request"
     if partition.whole_nodes:
         yield "whole nodes"
+    if partition.machine:
+        yield partition.machine
     if partition.by_gpu:
         yield "cores and memory are allocated by GPU"
     yield from _at_most(partition)

@@ -169,3 +169,58 @@ def serial_in_parallel(job: Job) -> Iterator[Note]:
             f"{partition.name} is for parallel jobs, and this one has one core",
             advice=f"--partition={serial.name}",
         )
+
+
+@rule("J22", "warning", "The requested memory has no effect in an exclusive job of the site.")
+def exclusive_memory(job: Job) -> Iterator[Note]:
+    """Request the kind of nodes whose memory the job needs: `#SBATCH --constraint=node_type=64core256G`.
+
+    Some sites place an exclusive job that names no kind on their smallest nodes, with all their memory, whatever
+    `--mem` says: a job that needs more is killed there.
+
+    The rule needs `--site`, and is silent for partitions without `exclusive_kind` in the site's file.
+    """
+    script = job.script
+    if job.site is None or script.option("exclusive") is None or script.option("constraint"):
+        return
+    partition = job.site.partition(script.value("partition"))
+    memory = script.option("mem") or script.option("mem-per-cpu")
+    if partition is None or not partition.exclusive_kind or memory is None:
+        return
+    others = [one.constraint for one in partition.kinds if one.constraint]
+    yield note(
+        memory,
+        f"an exclusive job of {partition.name} gets nodes of {partition.exclusive_kind}, with all their memory",
+        advice=f"--constraint={others[-1]}, or another kind" if others else "",
+    )
+
+
+_MACHINES = re.compile(r"(?<![a-zA-Z0-9])(x86_64|aarch64|ppc64le)(?![a-zA-Z0-9])")
+
+
+@rule("J27", "warning", "The script uses programs for another type of machine.")
+def other_machine(job: Job) -> Iterator[Note]:
+    """Use programs and environments that were made for the nodes of the partition.
+
+    A program for another processor does not start: `cannot execute binary file: Exec format error`. An environment with
+    compiled packages works only on the machine type on which it was made; make one for each.
+
+    Example: `source ~/envs/ppc64le/bin/activate` in a partition of aarch64 nodes.
+
+    The rule needs `--site`, and sees machine types in the words of commands and in variables. It is silent where the
+    script asks for the type (`uname`, `arch`), and in branches.
+    """
+    partition = job.site.partition(job.script.value("partition")) if job.site is not None else None
+    if partition is None or not partition.machine or job.mentions(r"\buname\b|\barch\b"):
+        return
+    here = [one for one in job.shell.commands if not one.where.conditional and not one.where.function]
+    tokens = [word for one in here if one.name not in {"echo", "printf"} for word in one.words]
+    tokens += [one.value for one in job.shell.assignments if not one.where.conditional]
+    for word in tokens:
+        types = set(_MACHINES.findall(word.raw))
+        if types and partition.machine not in types:
+            yield Note(
+                message=f"{word.text} is for {', '.join(sorted(types))}; {partition.name} is {partition.machine}",
+                line=word.line,
+                column=word.start,
+            )
