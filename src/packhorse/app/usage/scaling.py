@@ -17,6 +17,7 @@ from packhorse.plan.pilot_tasks import largest_task
 from packhorse.project.reporter import Reporter
 from packhorse.project.source import Source
 from packhorse.runtime.capacity import usable_cores
+from packhorse.text.amounts import counted
 
 ROUNDS = 3  # times with each number of cores
 EFFICIENCY = 0.7  # of cores that are worth asking for
@@ -80,11 +81,13 @@ def scaling(source: Source, reporter: Reporter) -> ScalingReport:
 def _time(source: Source, task: int, cores: int, reporter: Reporter) -> float:
     """Run one task with a number of cores, and return its seconds."""
     study = source.study
-    there = source.folder / "runs" / f"{study.name}-{cores}-cores"
+    folder = source.folder / "runs" / f"{study.name}-{cores}-cores"
     given = replace(source, study=replace(study, resources=replace(study.resources, cpus=cores)))
-    options = RunOptions(run=there, jobs=1, fresh=True, only=((task, task + 1),))
+    options = RunOptions(run=folder, jobs=1, fresh=True, only=((task, task + 1),))
     outcome = run_study(given, options, reporter)
     found = outcome.report.fold.record(task)
     if found is None or found[1].outcome != "OK" or not found[1].wall:
-        raise RunError(f"task {task} did not end OK with {cores} cores", f"packhorse logs {there.name}")
+        raise RunError(
+            f"task {task} did not end OK with {counted(cores, 'core')}", f"packhorse logs {folder.name}"
+        )
     return found[1].wall
