@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from packhorse.model.errors import CheckError
 from packhorse.model.plan import Identity
+from packhorse.preflight.check_tests import CheckedTest, failed_names, reported, sentence, tests_of
 from packhorse.project.cache_dir import copies_parent
 from packhorse.project.reporter import Reporter
 from packhorse.rundir.directory import RunDirectory, now
@@ -50,8 +52,11 @@ def run_checks(
         sandbox = create_sandbox(work, run.path, Path(scratch))
         for command in left:
             reporter.say(f"check: {command}")
-            seconds = _check(command, sandbox)
-            passed[_digest(command, identity)] = {"command": command, "passed": now(), "seconds": seconds}
+            done, tests = _check(command, sandbox, Path(scratch) / "junit.xml")
+            entry = {"command": command, "passed": now(), "seconds": done.seconds}
+            if tests:
+                entry["tests"] = msgspec.to_builtins(tests)
+            passed[_digest(command, identity)] = entry
             write_file(file, msgspec.json.encode(passed))
     return False
 
@@ -61,16 +66,25 @@ def _digest(command: str, identity: Identity) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def _check(command: str, sandbox: Sandbox) -> float:
+def _check(command: str, sandbox: Sandbox, junit: Path) -> tuple[CommandResult, list[CheckedTest]]:
+    """Run a check and return its tests, if it reports them. `junit` is where pytest writes. Raises CheckError."""
     argv = shlex.split(command)
     python: list[str] = sandbox.work["python"]
     if PYTHON.fullmatch(argv[0]):  # the tasks' own, which need not be the first on the PATH
         argv[:1] = python
-    done = run_in_sandbox(argv, sandbox, CHECK_SECONDS)
+    junit.unlink(missing_ok=True)
+    argv, variables = reported(argv, junit)
+    before = sandbox.environment.get("PYTEST_ADDOPTS", "")
+    variables = {name: f"{before} {value}".strip() for name, value in variables.items()}
+    around = replace(sandbox, environment={**sandbox.environment, **variables})
+    done = run_in_sandbox(argv, around, CHECK_SECONDS)
+    tests = tests_of(done.output, junit)
     if done.status == 0:
-        return done.seconds
+        return done, tests
     last = "\n  ".join(done.output.strip().splitlines()[-12:])
-    message = f"the check `{command}` {done.how}:\n  {last}"
+    failed = failed_names(tests)
+    which = f" ({sentence(tests)}; {failed})" if failed else ""
+    message = f"the check `{command}` {done.how}{which}:\n  {last}"
     skip = "or run with --unchecked (the provenance records it)"
     missing = _missing_runner(argv, done)
     if missing:

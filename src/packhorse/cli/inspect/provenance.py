@@ -10,6 +10,7 @@ import msgspec
 
 from packhorse.app.inspect.provenance import Provenance, provenance
 from packhorse.cli.output import json_option, print_json, run_argument, say, tasks
+from packhorse.preflight.check_tests import CheckedTest, sentence
 from packhorse.record.software import Software
 from packhorse.rundata.replicates_until import UntilRecord, end_sentence
 from packhorse.text.amounts import counted
@@ -43,7 +44,9 @@ def provenance_lines(found: Provenance) -> Iterator[str]:
     if found.until and found.until["end"]:
         yield f"  replicates: {end_sentence(msgspec.convert(found.until, UntilRecord))}"
     for check in found.checks:
-        yield f"  check passed {check['passed']}: {check['command']}"
+        tests = msgspec.convert(check.get("tests", []), list[CheckedTest])
+        counts = f" ({sentence(tests)})" if tests else ""
+        yield f"  check passed {check['passed']}: {check['command']}{counts}"
     for wave in found.waves:
         unchecked = ", checks skipped" if wave.unchecked else ""
         yield (
