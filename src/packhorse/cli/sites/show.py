@@ -185,13 +185,11 @@ def _remarks(partition: Partition) -> Iterator[str]:
     meant = [purpose for purpose in partition.purpose if purpose not in ("test", "gpu")]
     if meant:
         yield f"meant for jobs: {', '.join(meant)}"
-    yield from filter(None, [partition.gpu])
+    yield from filter(None, [partition.gpu, partition.machine])
     if partition.by_request:
         yield f"by request ({partition.open_to})" if partition.open_to else "by request"
     if partition.whole_nodes:
         yield "whole nodes"
-    if partition.machine:
-        yield partition.machine
     if partition.by_gpu:
         yield "cores and memory are allocated by GPU"
     yield from _at_most(partition)
