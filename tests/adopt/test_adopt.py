@@ -346,6 +346,17 @@ def test_variables_of_the_submit_line(packhorse: Run, tmp_path: Path) -> None:
     assert refused.returncode == 2
     assert "reads lr (line 4), which nothing in it sets" in refused.stderr
     assert "packhorse adopt --variable lr=VALUE job.sh" in refused.stderr
+    for made in (
+        "((lr = 1))",
+        "printf -v lr %s 1",
+        "read -r lr < f.py",
+        "let lr=1",
+        ": ${lr:=1}",
+        "for lr in 1; do :; done",
+    ):
+        put(tmp_path, other_sh=f"#!/bin/bash\n#PBS -t 1-3\n{made}\npython f.py ${{lr}} $PBS_ARRAYID\n")
+        accepted = packhorse("adopt", "--no-try", "-o", "other.yaml", "--force", "other.sh", cwd=tmp_path)
+        assert accepted.returncode == 0, made + accepted.stderr
     done = packhorse(
         "adopt", "--json", "--variable", "lr=0.1", "--result", "r_{task_id}.csv", "job.sh", cwd=tmp_path
     )

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from packhorse.app.jobs.lint import LintOptions, LintReport, lint
 from packhorse.app.jobs.script import make_script
+from packhorse.lint.rule import RULES
 from packhorse.model.errors import PackhorseError, UsageError
 from packhorse.model.form import Form
 
@@ -67,6 +68,30 @@ def test_no_bytes_give_a_traceback(tmp_path: Path, data: bytes) -> None:
         for finding in look(path).findings:
             assert finding.line >= 1
             assert finding.message
+
+
+def test_odd_commands_and_programs_give_no_traceback(tmp_path: Path) -> None:
+    lines = [
+        'conda create "x -p y"',
+        "conda create -p",
+        "tar",
+        "tar x",
+        "unzip",
+        "cd",
+        '"" a',
+        "module",
+        "source",
+        "srun",
+    ]
+    path = tmp_path / "job.sh"
+    path.write_text(
+        "\n".join(["#!/bin/bash", "#SBATCH -p serial -c 2 -a 1-5", *lines, "python odd.py -o", ""])
+    )
+    (tmp_path / "odd.py").write_text('open("b", "")\nopen("a", mode="")\nx.to_csv("c", mode="")\nopen()\n')
+    for site in ("hec", "bede", "quartz", "testbed"):
+        assert {one.rule for one in look(path, site=site).findings} <= set(RULES)
+    (tmp_path / "latin.R").write_bytes(b'x <- "\xe9"\n')
+    assert look(tmp_path / "latin.R").findings == ()
 
 
 def test_the_command(packhorse: Run, tmp_path: Path) -> None:

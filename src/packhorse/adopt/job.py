@@ -43,6 +43,7 @@ _PREPARES = {
     "sleep",
     "wait",
 }
+_NO_FILES = {"/dev/null", "&1", "&2", "1", "2"}  # as targets of a redirection
 _FUNCTION = re.compile(
     r"^[ \t]*(?:function[ \t]+[\w-]+[ \t]*(?:\(\))?|[\w-]+[ \t]*\(\))\s*\{.*?^[ \t]*\}",
     re.MULTILINE | re.DOTALL,
@@ -273,7 +274,13 @@ class AdoptedJob:
                 yield f"{name} reads {variable}, which only a job of its scheduler has"
 
     def _programs(self) -> list[str]:
-        return [one.name for one in self.shell.commands if one.name not in _PREPARES]
+        """Return the commands that do work: programs, and whatever writes a file."""
+        return [
+            one.name
+            for one in self.shell.commands
+            if one.name not in _PREPARES
+            or any(mark.startswith(">") and target not in _NO_FILES for mark, target in one.redirects)
+        ]
 
     def _refused_orders(self) -> Iterator[str]:
         """Yield the reasons for which its tasks have an order."""

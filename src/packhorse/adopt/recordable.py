@@ -71,6 +71,7 @@ _DEPENDS = re.compile(
     r"|\|\|(?![ \t]*(?:exit|true|echo|:|\{|return|printf|\[|mkdir[ \t]+-p|break|continue))",
     re.MULTILINE,
 )
+_ARITHMETIC = re.compile(r"\(\((.*?)\)\)")
 # Their values are others on another machine, or at another time.
 _CHANGING = {
     "RANDOM",
@@ -130,7 +131,7 @@ def _variables(job: AdoptedJob) -> str:
 
 
 def set_names(job: AdoptedJob) -> set[str]:
-    """Return the variables that loops, read, mapfile, getopts and let set."""
+    """Return the variables that loops, arithmetic, read, mapfile, getopts, printf -v and let set."""
     found: set[str] = set()
     for command in job.shell.commands:
         if command.name in {"read", "mapfile", "readarray", "getopts", "declare", "local"}:
@@ -138,6 +139,9 @@ def set_names(job: AdoptedJob) -> set[str]:
             found |= {"REPLY", "MAPFILE"}
     made = re.compile(r"\b(?:let|declare|typeset|local)[ \t]+(?:-\w+[ \t]+)*[\"']?([A-Za-z_]\w*)[-+*/]?=")
     loops = re.findall(r"\b(?:for|select)[ \t]+(?:\(\([ \t]*)?([A-Za-z_]\w*)", job.script.text)
+    found |= set(re.findall(r"\bprintf[ \t]+-v[ \t]+([A-Za-z_]\w*)", job.script.text))
+    for inside in _ARITHMETIC.findall(job.script.text):
+        found |= set(re.findall(r"([A-Za-z_]\w*)[ \t]*=(?!=)", inside))
     return found | set(made.findall(job.script.text)) | set(loops)
 
 

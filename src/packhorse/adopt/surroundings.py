@@ -24,13 +24,14 @@ _SCHEDULER = re.compile(
 )
 # A file that a script reads into its shell may set any variable; those of environments set none of the author's.
 _HARMLESS = re.compile(r"activate$|bashrc$|bash_profile$|profile(?:\.d/|$)|/init/|conda\.sh$|setvars\.sh$")
+_COUNTED = re.compile(r"([A-Za-z_]\w*)[ \t]*(?:[-+*]=|\+\+|--)")  # a counter that begins at 0
 _ABSOLUTE = re.compile(r"(?<![\w.$}/:~*-])(?:/|\$\{?HOME\}?/|~/)[^\s\"'`;|&<>(){}$]+")
 
 
 def missing_variables(job: AdoptedJob) -> tuple[list[Use], list[Use]]:
     """Return the first uses of variables that nothing sets: those of the author's own, and those that a site may set."""
     known = {*set_names(job), *job.constants, *job.own_variables, *ALL_INDEX_NAMES, *_USUAL}
-    known |= {one.name for one in job.shell.assignments}
+    known |= {one.name for one in job.shell.assignments} | set(_COUNTED.findall(job.script.text))
     guarded = {use.name for use in job.shell.uses if use.guarded}
     found: dict[str, Use] = {}
     for use in job.shell.uses:

@@ -1,11 +1,11 @@
-"""Results of a check test by test: what pytest and unittest report."""
+"""Results of a check test by test: what pytest, unittest and testthat report."""
 
 from __future__ import annotations
 
 import re
 import shlex
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePath
 from xml.etree import ElementTree
 
@@ -17,6 +17,14 @@ from packhorse.text.amounts import counted
 UNITTEST = re.compile(
     r"^\w+ \(([\w.]+)\)(?:\n[^\n]*?)? \.\.\. (ok|FAIL|ERROR|skipped|expected failure|unexpected success)\b",
     re.MULTILINE,
+)
+# What testthat's reporter "Location" prints of a test: its name, and a line for each expectation.
+TESTTHAT = re.compile(r"Start test: (.*?)\n(.*?)^End test: \1$", re.MULTILINE | re.DOTALL)
+LOCATION = re.compile(r"'([^'\n]*?)(?::\d+)*' \[(success|failure|error|skip|warning)\]$", re.MULTILINE)
+LOCATION_OUTCOMES = {"error": "error", "failure": "failed", "skip": "skipped"}
+REPORTERS = (
+    'options(testthat.default_reporter = c("Progress", "Location"),'
+    ' testthat.default_compact_reporter = c("CompactProgress", "Location"))'
 )
 OUTCOMES = {
     "ok": "passed",
@@ -46,14 +54,18 @@ def reported(argv: Sequence[str], junit: Path) -> tuple[list[str], dict[str, str
         return [*argv[:after], "-v", *argv[after:]], {}
     if any(PurePath(word).name in ("pytest", "py.test") for word in argv):
         return [*argv], {"PYTEST_ADDOPTS": shlex.quote(f"--junitxml={junit}")}
+    if PurePath(argv[0]).name == "Rscript" and "-e" in argv and "testthat::" in " ".join(argv):
+        first = argv.index("-e")
+        return [*argv[:first], "-e", REPORTERS, *argv[first:]], {}
     return [*argv], {}
 
 
 def tests_of(output: str, junit: Path) -> list[CheckedTest]:
-    """Return the tests of a check that has run, from pytest's file or what unittest printed; empty if there are none."""
+    """Return the tests of a check that has run, from pytest's file or the output; empty if there are none."""
     if not junit.exists():
         pairs = UNITTEST.findall(output)
-        return [CheckedTest(name=name, outcome=OUTCOMES[word]) for name, word in pairs]
+        found = [CheckedTest(name=name, outcome=OUTCOMES[word]) for name, word in pairs]
+        return found or list(_testthat(output))
     try:
         root = ElementTree.parse(junit).getroot()  # noqa: S314 - the user's own tests have just written it
     except ElementTree.ParseError:
@@ -65,6 +77,14 @@ def tests_of(output: str, junit: Path) -> list[CheckedTest]:
         name = ".".join(filter(None, (case.get("classname"), case.get("name"))))
         found.append(CheckedTest(name=name, outcome=outcome, seconds=float(case.get("time") or 0)))
     return found
+
+
+def _testthat(output: str) -> Iterator[CheckedTest]:
+    for name, lines in TESTTHAT.findall(output.replace("\r", "\n")):
+        places = LOCATION.findall(lines)
+        words = {word for _, word in places}
+        outcome = next((LOCATION_OUTCOMES[word] for word in LOCATION_OUTCOMES if word in words), "passed")
+        yield CheckedTest(name=f"{places[0][0]}: {name}" if places else name, outcome=outcome)
 
 
 def sentence(tests: Sequence[CheckedTest]) -> str:

@@ -6,8 +6,9 @@ for (number in seq_along(paths)) {
   row <- function(kind, ...) cat(number, kind, ..., sep = "\t", fill = FALSE)
   parsed <- tryCatch(parse(path, keep.source = TRUE, encoding = "UTF-8"), error = conditionMessage)
   if (is.character(parsed)) {
-    message <- sub("\n.*", "", substring(parsed, nchar(path) + 2))
-    row("fault", message, "\n")
+    place <- paste0(path, ":")
+    if (startsWith(parsed, place)) row("fault", sub("\n.*", "", substring(parsed, nchar(place) + 1)), "\n")
+    else row("unknown", "\n")
     next
   }
   tokens <- utils::getParseData(parsed)

@@ -181,7 +181,7 @@ def _r_syntax(files: Sequence[Path]) -> dict[str, RSyntax]:
                 texts.append(script_text(path)[0])
             except OSError:
                 continue  # the check says so
-    return dict(zip(texts, parse_r(texts) or (), strict=False))
+    return {text: one for text, one in zip(texts, parse_r(texts), strict=True) if one is not None}
 
 
 def _check_file(

@@ -185,13 +185,11 @@ def _remarks(partition: Partition) -> Iterator[str]:
     meant = [purpose for purpose in partition.purpose if purpose not in ("test", "gpu")]
     if meant:
         yield f"meant for jobs: {', '.join(meant)}"
-    yield from filter(None, [partition.gpu])
+    yield from filter(None, [partition.gpu, partition.machine])
     if partition.by_request:
         yield f"by request ({partition.open_to})" if partition.open_to else "by request"
     if partition.whole_nodes:
         yield "whole nodes"
-    if partition.machine:
-        yield partition.machine
     if partition.by_gpu:
         yield "cores and memory are allocated by GPU"
     yield from _at_most(partition)
@@ -345,14 +343,12 @@ def _login(site: Site) -> Iterator[str]:
 
 def _energy(site: Site) -> Iterator[str]:
     energy = site.energy
-    for label, value, unit in (
-        ("power of a core", energy.core, "W"),
-        ("power of a GB of memory", energy.memory, "W"),
-        ("power usage effectiveness", energy.pue, ""),
-        ("CO2 equivalents of a kWh", energy.carbon, "g"),
-        ("price of a core-hour", energy.price, energy.currency),
-    ):
-        yield from labelled(label, "" if value is None else f"{value:g} {unit}".rstrip())
+    power = {"a core": energy.core, "a GB of memory": energy.memory}
+    yield from (f"power of {what}: {watts:g} W" for what, watts in power.items() if watts is not None)
+    others = {"power usage effectiveness": energy.pue, "g of CO2 equivalents per kWh": energy.carbon}
+    yield from (f"{name}: {value:g}" for name, value in others.items() if value is not None)
+    if energy.price is not None:
+        yield f"price of a core-hour: {energy.price:g} {energy.currency}".rstrip()
     yield from _remarks_on("energy", energy, energy.about)
 
 

@@ -139,10 +139,10 @@ def _python_write(call: ast.Call, source: PythonSource) -> Iterator[tuple[str, s
     name = source.name(call.func)
     if isinstance(call.func, ast.Name) and call.func.id == "open":
         mode = second or keywords.get("mode", "r")
-        if first and mode[0] in "wa":
+        if first and mode.startswith(("w", "a")):
             yield first, mode[0]
     elif isinstance(call.func, ast.Attribute) and call.func.attr in _METHODS and first:
-        yield first, keywords.get("mode", "w")[0]
+        yield first, "a" if keywords.get("mode", "w").startswith("a") else "w"
     elif name in _FIRST and first:
         yield first, "w"
     elif name in _SECOND and second:
@@ -212,7 +212,7 @@ def results_on_node(job: Job) -> Iterator[Note]:
                 return
 
 
-@rule("J49", "warning", "A requeued job begins its log again.")
+@rule("J49", "hint", "A requeued job begins its log again.")
 def requeued_log(job: Job) -> Iterator[Note]:
     """Let a job with `--requeue` add to its log: `#SBATCH --open-mode=append`.
 

@@ -10,7 +10,8 @@ from packhorse.lint.job import Job, note
 from packhorse.lint.rule import Note, rule
 from packhorse.text.amounts import counted, size
 
-# srun took the cores of a task from the job before 22.05, and does again since 23.11 (release notes of Slurm).
+# srun took the cores of a task from the job before 22.05 (man srun of 22.05, --cpus-per-task), and does again since 23.11
+# (issue 41 of the Slurm executor of Snakemake).
 _SRUN_FORGETS = ((22, 5), (23, 11))
 _LITTLE = 1024  # MiB
 

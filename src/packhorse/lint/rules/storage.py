@@ -137,8 +137,8 @@ def _makes_environment(tokens: list[str]) -> Iterator[str]:
     text = " ".join(tokens)
     if re.match(r"python[\d.]* -m venv |virtualenv |uv venv ", text):
         yield tokens[-1]
-    elif re.match(r"(conda|mamba|micromamba) create\b.* (-p|--prefix) ", text):
-        yield tokens[tokens.index("-p" if "-p" in tokens else "--prefix") + 1]
+    elif tokens[0] in {"conda", "mamba", "micromamba"} and tokens[1:2] == ["create"]:
+        yield from (tokens[at + 1] for at, word in enumerate(tokens[:-1]) if word in {"-p", "--prefix"})
 
 
 def _keeps_times(command: Command, tokens: list[str]) -> tuple[Edit, ...]:
