@@ -91,3 +91,18 @@ def test_corners_and_centre_come_first(tmp_path: Path) -> None:
     assert len(set(many)) == 40
     found = {(space[index]["n"], space[index]["x"]) for index in many}
     assert {(n, x) for n in (1, 100) for x in (1, 10**9)} <= found
+
+
+def test_scaling_with_cores(tmp_path: Path, packhorse: Run) -> None:
+    script = (
+        "import os, time; time.sleep(0.1 + 0.5 / int(os.environ['OMP_NUM_THREADS'])); print('{\"x\": 1}')"
+    )
+    (tmp_path / "sim.py").write_text(script)
+    (tmp_path / "study.yaml").write_text("name: threads\ncommand: python sim.py\n")
+    done = packhorse("pilot", "--scaling", "--json")
+    report = json.loads(done.stdout)
+    assert report["format"] == "packhorse-scaling/1", done.stderr
+    alone, two = (min(one["seconds"]) for one in report["times"][:2])
+    assert alone >= 0.6
+    assert alone > two >= 0.35
+    assert report["undecided"] or report["low"] <= 0.4

@@ -81,7 +81,7 @@ def test_another_session_of_r_fetches_what_one_has_submitted(cluster: Cluster) -
 WARM = """
 name: twice
 command: Rscript twice.R {n}
-parameters: {n: {range: [40]}}
+parameters: {n: {range: [70]}}
 resources: {time: 2 min, memory: 300 MB}
 warm: true
 """
@@ -98,8 +98,8 @@ def test_tasks_of_rscript_start_warm_on_slurm(cluster: Cluster) -> None:
     done = cluster.run("alice", ["packhorse", "run", "study.yaml", "--site", "testbed"], cwd=folder)
     assert done.returncode == 0, (done.stdout, done.stderr)
     rows = list(csv.DictReader((folder / "runs/twice/results.csv").read_text().splitlines()))
-    assert [int(row["twice"]) for row in rows] == [2 * n for n in range(40)]
+    assert [int(row["twice"]) for row in rows] == [2 * n for n in range(70)]
     starts = [row["ph_start"] for row in rows]
-    assert starts.count("warm") >= 20, starts
+    assert starts.count("warm") >= 5, starts
     said = cluster.run("alice", ["packhorse", "provenance"], cwd=folder)
     assert "tasks start warm, in forks of a process that has loaded" in said.stdout

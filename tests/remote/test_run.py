@@ -122,7 +122,7 @@ def test_a_study_goes_there_runs_and_comes_home(laptop: Laptop, kind: str) -> No
 def test_a_study_in_r_starts_warm_there(connected: Laptop) -> None:
     study = """
     command: Rscript twice.R {n}
-    parameters: {n: {range: [40]}}
+    parameters: {n: {range: [70]}}
     warm: true
     """
     script = "n <- as.integer(commandArgs(TRUE)[[1]])\ncat(sprintf('{\"twice\": %d}\\n', 2L * n))\n"
@@ -131,9 +131,9 @@ def test_a_study_in_r_starts_warm_there(connected: Laptop) -> None:
     assert done.returncode == 0, done
     with (place / "runs/study/results.csv").open() as stream:
         rows = list(csv.DictReader(stream))
-    assert [int(row["twice"]) for row in rows] == [2 * n for n in range(40)]
+    assert [int(row["twice"]) for row in rows] == [2 * n for n in range(70)]
     starts = [row["ph_start"] for row in rows]
-    assert starts.count("warm") >= 20, starts
+    assert starts.count("warm") >= 5, starts
 
 
 def test_the_laptop_may_go_after_submitting(connected: Laptop) -> None:

@@ -20,6 +20,7 @@ from packhorse.check.finding import Finding, Verdict, worst
 from packhorse.model.errors import UsageError
 
 if TYPE_CHECKING:
+    from packhorse.check.amdahl import Amdahl, serial_fraction
     from packhorse.check.benchmarks import agrees, benchmark, means
     from packhorse.check.expectations import expect, matching
     from packhorse.check.manufactured_solutions import manufactured
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
 # What is imported when it is asked for, since NumPy and SciPy are an extra: the module here.
 MODULES = {
+    "Amdahl": "amdahl",
     "Axis": "power_laws",
     "Columns": "simulation",
     "NoFitError": "power_laws",
@@ -64,12 +66,14 @@ MODULES = {
     "same_as_reference": "references",
     "seed_used": "table_checks",
     "seeds_differ": "table_checks",
+    "serial_fraction": "amdahl",
     "strong_order": "stochastic",
     "uniform_ranks": "ranks",
     "weak_order": "stochastic",
     "wide": "simulation",
 }
 __all__ = [
+    "Amdahl",
     "Axis",
     "Columns",
     "Finding",
@@ -101,6 +105,7 @@ __all__ = [
     "same_as_reference",
     "seed_used",
     "seeds_differ",
+    "serial_fraction",
     "strong_order",
     "uniform_ranks",
     "weak_order",

@@ -36,13 +36,14 @@ from packhorse.app.studies.check import CheckReport
 from packhorse.app.studies.plan import StudyPlan
 from packhorse.app.usage.cost import CostReport
 from packhorse.app.usage.pilot import PilotReport
+from packhorse.app.usage.scaling import ScalingReport
 
 # By the words of the command. A command that prints one of several objects names them in their `format`.
 JSON_TYPES: dict[str, tuple[type[Any], ...]] = {
     "run": (RunResult, DetachedRun),
     "map": (RunResult, DetachedRun),
     "plan": (StudyPlan,),
-    "pilot": (PilotReport,),
+    "pilot": (PilotReport, ScalingReport),
     "status": (RunStatus, ScriptJobStatus, NoRuns),
     "put": (Uploads,),
     "get": (TransferredPath,),

@@ -94,6 +94,11 @@ def pilot_tasks(space: ParameterSpace, number: int) -> list[int]:
     return sorted(chosen)
 
 
+def largest_task(space: ParameterSpace) -> int:
+    """Return the index of the task with the largest level of every parameter."""
+    return _index(space, tuple(axis.ends[-1] for axis in pilot_axes(space)), 0)
+
+
 def _corners(axes: Sequence[PilotAxis]) -> Iterator[Levels]:
     """Yield the corners of the axes with a power, each with the middle level of the others."""
     return product(*(axis.ends if axis.kind == "power" else (axis.middle,) for axis in axes))

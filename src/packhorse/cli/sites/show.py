@@ -343,14 +343,12 @@ def _login(site: Site) -> Iterator[str]:
 
 def _energy(site: Site) -> Iterator[str]:
     energy = site.energy
-    for label, value, unit in (
-        ("power of a core", energy.core, "W"),
-        ("power of a GB of memory", energy.memory, "W"),
-        ("power usage effectiveness", energy.pue, ""),
-        ("CO2 equivalents of a kWh", energy.carbon, "g"),
-        ("price of a core-hour", energy.price, energy.currency),
-    ):
-        yield from labelled(label, "" if value is None else f"{value:g} {unit}".rstrip())
+    power = {"a core": energy.core, "a GB of memory": energy.memory}
+    yield from (f"power of {what}: {watts:g} W" for what, watts in power.items() if watts is not None)
+    others = {"power usage effectiveness": energy.pue, "g of CO2 equivalents per kWh": energy.carbon}
+    yield from (f"{name}: {value:g}" for name, value in others.items() if value is not None)
+    if energy.price is not None:
+        yield f"price of a core-hour: {energy.price:g} {energy.currency}".rstrip()
     yield from _remarks_on("energy", energy, energy.about)
 
 

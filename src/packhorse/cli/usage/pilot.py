@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 import shlex
 from collections.abc import Callable, Iterator
+from statistics import median
 
 import click
 
 from packhorse.app.usage.pilot import Growth, PilotReport, request_lines, run_pilot, write_proposal
+from packhorse.app.usage.scaling import ScalingReport, scaling
 from packhorse.cli.output import Lines, Quiet, aligned, json_option, print_json, say, tasks
 from packhorse.model.study import Resources
 from packhorse.project.source import from_file
@@ -24,13 +26,24 @@ BUSY = 0.8  # cores; a task that keeps fewer busy waits for something
 )
 @click.option("--jobs", type=click.IntRange(min=1), help="Tasks at a time (default: as many as fit).")
 @click.option("--write", is_flag=True, help="Write the proposal into the study, and show what changed.")
+@click.option(
+    "--scaling", "cores", is_flag=True, help="Instead: one task with 1, 2, 4, ... cores, three times each."
+)
 @json_option
-def pilot_command(study: str, number: int, jobs: int | None, write: bool, as_json: bool) -> None:
+def pilot_command(study: str, number: int, jobs: int | None, write: bool, cores: bool, as_json: bool) -> None:
     """Run a few tasks here, and say what the whole study needs: time, memory, core-hours.
 
     The tasks lie in the corners and the centre of the parameter space. After Ctrl-C, those that have finished count.
     """
     source = from_file(study)
+    if cores:
+        found = scaling(source, Quiet() if as_json else Lines())
+        if as_json:
+            print_json(found)
+            return
+        for row in _scaling(found):
+            say(row)
+        return
     report = run_pilot(source, number, jobs, Quiet() if as_json else Lines())
     if write:
         report = write_proposal(source, report)
@@ -39,6 +52,21 @@ def pilot_command(study: str, number: int, jobs: int | None, write: bool, as_jso
         return
     for row in _lines(report, study, written=write):
         say(row)
+
+
+def _scaling(report: ScalingReport) -> Iterator[str]:
+    yield f"{report.name}: task {report.task}, {counted(len(report.times[0].seconds), 'time')} with each number of cores"
+    alone = median(report.times[0].seconds)
+    for one in report.times:
+        faster = alone / median(one.seconds)
+        share = f"{faster:.2f} times as fast, efficiency {faster / one.cores:.0%}"
+        yield f"  {counted(one.cores, 'core')}: {span(median(one.seconds))}, {share}"
+    if report.undecided:
+        yield f"serial fraction: could not tell: {report.undecided}"
+        return
+    yield f"serial fraction {report.serial:.2f} ({report.low:.2f} to {report.high:.2f}), by Amdahl's law"
+    worth = "any number of cores" if report.worth is None else f"up to {counted(report.worth, 'core')}"
+    yield f"efficiency is at least {report.efficiency:.0%} with {worth}"
 
 
 def _lines(report: PilotReport, study: str, *, written: bool) -> Iterator[str]:
