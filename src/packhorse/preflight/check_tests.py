@@ -82,8 +82,8 @@ def tests_of(output: str, junit: Path) -> list[CheckedTest]:
 def _testthat(output: str) -> Iterator[CheckedTest]:
     for name, lines in TESTTHAT.findall(output.replace("\r", "\n")):
         places = LOCATION.findall(lines)
-        words = {word for _, word in places}
-        outcome = next((LOCATION_OUTCOMES[word] for word in LOCATION_OUTCOMES if word in words), "passed")
+        results = {result for _, result in places}
+        outcome = next((LOCATION_OUTCOMES[one] for one in LOCATION_OUTCOMES if one in results), "passed")
         yield CheckedTest(name=f"{places[0][0]}: {name}" if places else name, outcome=outcome)
 
 

@@ -384,10 +384,8 @@ def _ends(site: Site) -> Iterator[str]:
 
 def _origins(site: Site) -> dict[str, list[str]]:
     """Return the parts of a site that have a source of their own, by source and date."""
-    parts: dict[str, Part] = {
-        name: getattr(site, name)
-        for name in ("access", "energy", "modules", "mail", "archive", "login_limits")
-    }
+    names = ("access", "energy", "modules", "mail", "archive", "login_limits")
+    parts: dict[str, Part] = {name: getattr(site, name) for name in names}
     several: tuple[Partition | Storage | Sourced, ...] = (*site.partitions, *site.storage, *site.sources)
     parts |= {one.name: one for one in several}
     found: dict[str, list[str]] = {}
