@@ -117,7 +117,10 @@ def test_output_is_found_when_the_scheduler_has_forgotten_the_script(hand: Hand,
     cluster.until("all have ended", lambda: {state(hand, "grid-1"), state(hand, "one-1")} == {"done"})
     cluster.until("so has the other", (hand.folder / f"mine-{by_hand}.txt").exists)
     cluster.until(
-        "it is accounted", lambda: cluster.ask("sacct", "-nXP", f"-j{by_hand}", "-oState") == "COMPLETED\n"
+        "it is accounted",
+        lambda: (
+            cluster.ask("sacct", "-nXP", f"-j{by_hand}", "-oState,WorkDir") == f"COMPLETED|{hand.folder}\n"
+        ),
     )
     cluster.kill("slurmctld")  # what it knows of a job's script, it forgets minutes after the job's end
     assert hand.run("packhorse", "logs", "grid-1", "--task", "4") == "element 4\n"

@@ -24,6 +24,7 @@ from packhorse.worker.tasks.artifacts import keep_artifacts
 from packhorse.worker.tasks.checkpoint import prepare_checkpoint
 from packhorse.worker.tasks.current import CURRENT, HAND_BACK, MEASURED, SIZE
 from packhorse.worker.tasks.environment import fits_variable, index_variables, name_task_file, write_task_json
+from packhorse.worker.tasks.memory_limit import ProcessLimits
 from packhorse.worker.tasks.restore import NotRestored, Restorer
 from packhorse.worker.tasks.task import Task, task_json
 from packhorse.worker.tasks.task_variable import TaskVariable
@@ -99,6 +100,7 @@ class FunctionServer(object):
             self.current = mmap.mmap(stream.fileno(), SIZE)
         self.start_descriptor = os.open(folders.start, os.O_RDONLY)
         self.others = usage.OthersTime(self._lost_seconds())
+        self.limits = ProcessLimits()
 
     def _lost_seconds(self) -> float:
         seconds: float = MEASURED.unpack_from(self.current, CURRENT.size)[2]
@@ -170,7 +172,8 @@ class FunctionServer(object):
             record["attempt"] = attempt
         if earlier:
             record["earlier"] = earlier
-        packed = call.add_outcome(record)
+        packed = call.add_outcome(record)  # which tells a limit on memory that the task has lowered
+        self.limits.restore()
         if record.get("outcome") == "FAILED":
             stderr += call.traceback()
             if attempt <= self.work["retries"]:

@@ -27,6 +27,22 @@ def process_limit() -> "int | None":
     return min(finite) >> 20 if finite else None
 
 
+class ProcessLimits(object):
+    """The limits of a process that serves one task after another, any of which may lower them."""
+
+    def __init__(self) -> None:
+        self.before = {name: resource.getrlimit(name) for name in LIMITS}
+
+    def restore(self) -> None:
+        """Undo what a task has lowered, as far as the system permits it."""
+        for name, limit in self.before.items():
+            try:
+                if resource.getrlimit(name) != limit:
+                    resource.setrlimit(name, limit)
+            except (OSError, ValueError):  # a hard limit stays lowered
+                continue
+
+
 def memory_cause(cause: str, output: "Printed" = b"") -> str:
     """Return the cause of a failed task that ran into the limit of a process, or an empty text.
 
