@@ -237,12 +237,12 @@ def test_a_path_of_this_project_becomes_relative(packhorse: Run, tmp_path: Path)
     put(
         folder,
         a_py="",
-        job_sh="#!/bin/bash\n#SBATCH --array=1-3\ncd /home/ada/work/sim\nconda activate x\npython a.py $SLURM_ARRAY_TASK_ID\n",
+        job_sh="#!/bin/bash\n#SBATCH --array=1-3\ncd /home/ada/projects/sim\nconda activate x\npython a.py $SLURM_ARRAY_TASK_ID\n",
     )
     study = adopted(packhorse, folder, "--no-try")
     assert "command: bash job.study.sh\n" in study
     assert (folder / "job.study.sh").read_text() == (folder / "job.sh").read_text().replace(
-        "/home/ada/work/sim", "."
+        "/home/ada/projects/sim", "."
     )
 
 

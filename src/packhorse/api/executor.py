@@ -234,7 +234,7 @@ class Executor(concurrent.futures.Executor):
 
         name = name or names.take()
 
-        # Nothing here refers to the executor, so that one which nobody uses any more can end.
+        # Nothing here refers to the executor, so that an unused one can end.
         def stream() -> CallStream:
             return settings.stream(resources, name)
 

@@ -38,7 +38,7 @@ class PackhorseBackend(AutoBatchingMixin, ParallelBackendBase):  # type: ignore[
         self.parallel: Any = None
 
     def effective_n_jobs(self, n_jobs: int | None) -> int:
-        """Return how many calls run at a time here, or how many joblib shall believe that a site runs."""
+        """Return how many calls run at a time here, or how many joblib is told that a site runs."""
         if n_jobs == 0:
             raise ValueError("n_jobs == 0 in Parallel has no meaning")
         if n_jobs is None:
@@ -91,7 +91,7 @@ class PackhorseBackend(AutoBatchingMixin, ParallelBackendBase):  # type: ignore[
             self.executor.buffers.remembered = None
 
     def abort_everything(self, ensure_ready: bool = True) -> None:  # noqa: ARG002, FBT001, FBT002 - joblib's signature
-        """End running calls here, since one has failed; jobs on a site go on, and nobody waits for them."""
+        """End running calls here, since one has failed; jobs on a site continue and are not waited for."""
         self._close(stop=True)
 
     def _close(self, *, stop: bool) -> None:

@@ -26,7 +26,7 @@ KINDS = (
             r"could not read (?:Username|Password) for",
             r"terminal prompts disabled",
         ),
-        sentence="A login that needs a password or a second factor was tried from the job, where nobody can type it.",
+        sentence="The job tried a login that needs a password or a second factor, and has no terminal for it.",
         remedy="Transfer the files before the job; packhorse connect SITE logs in once for later commands.",
     ),
     Kind(
