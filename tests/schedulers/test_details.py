@@ -125,6 +125,14 @@ def test_files_that_a_command_line_names(line: str, output: str, error: str) -> 
     assert found.error == (error if error.startswith("/") or not error else f"/w/{error}")
 
 
+def test_a_file_in_a_folder_that_is_not_known_is_not_known() -> None:
+    row = {"JobID": "7", "JobIDRaw": "7", "State": "COMPLETED", "User": "alice", "NodeList": "n1"}
+    row |= {"SubmitLine": "sbatch -e /tmp/err job.sh", "WorkDir": "", "JobName": "x"}
+    text = MARK.join(row[field] for field in PLACES)
+    (found,) = details(Answer(status=1), Answer(status=0, stdout=text))
+    assert (found.output, found.error, found.script) == ("", "/tmp/err", "")
+
+
 LINES = sorted({line for case in KNOWN for line in case.answer.stdout.splitlines()})
 
 

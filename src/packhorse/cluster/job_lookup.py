@@ -163,6 +163,11 @@ def job_outputs(queue: Queue, reference: JobReference) -> list[OutputFile]:
             f"{site} has no record of job {reference.word}", f"packhorse jobs {site} --all lists your jobs"
         )
     files = [file for row in details for file in _output_files(row)]
+    if not files and all(row.guessed and not row.folder and not row.waits for row in details):
+        raise RunError(
+            f"the accounting of {site} does not have the folder of job {reference.word}, so its output is not known",
+            "look in the folder in which it was submitted",
+        )
     if not files:
         raise RunError(
             f"job {reference.word} of {site} has not started, so it has no output",

@@ -160,15 +160,22 @@ def _marks(job: str, element: str | None, user: str, name: str) -> dict[str, str
 
 
 def _filled(pattern: str, marks: Mapping[str, str], folder: str) -> str:
+    """Return the path of a file; empty where it is relative to a folder that is not known."""
     filled = _PATTERN.sub(lambda mark: marks[mark[2]].rjust(int(mark[1] or 0), "0"), pattern)
-    return filled if filled.startswith("/") else f"{folder.rstrip('/')}/{filled}"
+    return _in_folder(filled, folder)
+
+
+def _in_folder(path: str, folder: str) -> str:
+    if path.startswith("/"):
+        return path
+    return f"{folder.rstrip('/')}/{path}" if folder else ""
 
 
 def _script_in(line: str, folder: str) -> str:
     """Return the path of the script in a command line: its first word that looks like a file; empty where none does."""
     for word in line.split()[1:]:
         if not word.startswith("-") and SCRIPT.search(word):
-            return word if word.startswith("/") else f"{folder.rstrip('/')}/{word}"
+            return _in_folder(word, folder)
     return ""
 
 
