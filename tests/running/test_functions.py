@@ -304,6 +304,22 @@ def test_a_function_that_prints_a_megabyte_or_closes_its_output(project: Project
     assert project.rows("result")[4] is True, "a directory that one task changed is not the next one's"
 
 
+def test_a_limit_that_a_task_sets_is_not_the_next_ones(project: Project) -> None:
+    study(
+        project,
+        """
+        import resource, time
+        def f(n):
+            found = resource.getrlimit(resource.RLIMIT_AS)[0]
+            resource.setrlimit(resource.RLIMIT_AS, (1 << 33, -1))
+            time.sleep(0.002)
+            return {"unlimited": found == resource.RLIM_INFINITY}
+        """,
+        parameters={"n": [0, 1, 2]},
+    ).run("-j1")
+    assert project.rows("unlimited") == [True, True, True]
+
+
 def test_another_interpreter_runs_the_functions(project: Project) -> None:
     study(
         project,
