@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from msgspec import Struct
 
 from packhorse.check.measures import (
     PROPORTIONS,
@@ -21,30 +20,15 @@ from packhorse.check.measures import (
 )
 from packhorse.check.tables import cell_name, cells, column, factors_of, read_table
 from packhorse.model.errors import UsageError
+from packhorse.model.study import EstimateColumns
 
 TIMES = 1000  # resamples of the bootstrap
 
 
-class Columns(Struct, frozen=True, kw_only=True):
-    """Where a table has what a simulation study needs.
-
-    `truth` is a number or a column. An interval is `low` to `high`, or the estimate plus and minus the normal
-    quantile of `level` times `se`; `covered` overrides it. A hypothesis test rejects where `p_value` < 1 - level, or
-    where the interval does not contain `null`. A replicate has converged where `converged` is true (if it is named)
-    and the estimate is finite.
-    """
+class Columns(EstimateColumns, frozen=True, kw_only=True):
+    """Where a table has the estimates, which must be named, and what belongs to them; see `EstimateColumns`."""
 
     estimate: str
-    truth: float | str | None = None
-    se: str = ""
-    low: str = ""
-    high: str = ""
-    covered: str = ""
-    p_value: str = ""
-    converged: str = ""
-    method: str = ""
-    level: float = 0.95
-    null: float = 0.0
 
 
 def performance(

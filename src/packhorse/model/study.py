@@ -81,15 +81,15 @@ class IndexVariable(Struct, frozen=True, kw_only=True, omit_defaults=True):
     parameter: str = ""
 
 
-class Summary(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The summary table: columns `of`, grouped `by` parameters, with `quantiles` between 0 and 1.
+class EstimateColumns(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Where a table has what a simulation study needs.
 
-    With `estimate`, the results are those of a simulation study: `truth` is a number or a column, the others name columns.
+    `truth` is a number or a column. An interval is `low` to `high`, or the estimate plus and minus the normal
+    quantile of `level` times `se`; `covered` overrides it. A hypothesis test rejects where `p_value` < 1 - level, or
+    where the interval does not contain `null`. A replicate has converged where `converged` is true (if it is named)
+    and the estimate is finite.
     """
 
-    by: tuple[str, ...] = ()
-    of: tuple[str, ...] = ()
-    quantiles: tuple[float, ...] = ()
     estimate: str = ""
     truth: float | str | None = None
     se: str = ""
@@ -101,6 +101,17 @@ class Summary(Struct, frozen=True, kw_only=True, omit_defaults=True):
     method: str = ""
     level: float = 0.95
     null: float = 0.0
+
+
+class Summary(EstimateColumns, frozen=True, kw_only=True, omit_defaults=True):
+    """The summary table: columns `of`, grouped `by` parameters, with `quantiles` between 0 and 1.
+
+    With `estimate`, the results are those of a simulation study.
+    """
+
+    by: tuple[str, ...] = ()
+    of: tuple[str, ...] = ()
+    quantiles: tuple[float, ...] = ()
 
 
 class Until(Struct, frozen=True, kw_only=True, omit_defaults=True):
