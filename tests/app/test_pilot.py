@@ -66,6 +66,15 @@ def test_a_pilot_proposes_and_writes(folder: Path, packhorse: Run) -> None:
     assert "is stale: code changed; packhorse pilot study.yaml" in packhorse("plan").stdout
 
 
+def test_a_pilot_is_not_the_run_that_a_command_means(folder: Path, packhorse: Run) -> None:
+    packhorse("map", "true {i}", "i=1", "--name", "other")
+    assert packhorse("pilot", "--tasks", "2").returncode == 0
+    assert packhorse("status").stdout.startswith("other: done")
+    assert packhorse("status", "waits-pilot").stdout.startswith("waits: ")
+    packhorse("rm", "other", "--yes")
+    assert packhorse("status").stdout.startswith("waits: ")  # where there is no other
+
+
 def test_failed_tasks_are_said(folder: Path, packhorse: Run) -> None:
     (folder / "study.yaml").write_text(STUDY.replace("[a, b]", "[a, broken]"))
     done = packhorse("pilot", "--tasks", "10")

@@ -53,6 +53,14 @@ def test_where_there_is_no_login_node_a_site_must_be_named(tmp_path: Path) -> No
     assert site_here(tmp_path, "--site NAME") == "ant"
 
 
+def test_the_plan_of_a_finished_study_says_so(project: Project) -> None:
+    project.write(sim_py=SIM).study(command="python sim.py {i}", parameters={"i": [0, 1]}).run()
+    said = project.command("plan", "study.yaml")
+    assert "2 done, 0 failed, 0 to run" in said
+    assert "next: packhorse summary s; no task is left to run" in said
+    assert "estimated" not in said
+
+
 def test_cancel_without_a_run_names_what_it_would_stop(project: Project) -> None:
     project.write(sim_py=SIM).study(command="python sim.py {i}", parameters={"i": [0]}).run()
     said = project.command("cancel", code=2)

@@ -43,7 +43,8 @@ def run_here(source: Source, options: RunOptions, reporter: Reporter) -> Outcome
     nothing: the outcome tells of them.
     """
     began = time.monotonic()
-    run = open_run(options.run or source.folder / "runs" / source.study.name, source)
+    directory = options.run or source.folder / "runs" / source.study.name
+    run = open_run(directory, source, trial=options.only is not None)
     with RunLock(run.path) as lock:
         leave_site_of(run, reporter)
         ended = end_survivors(run.mark())

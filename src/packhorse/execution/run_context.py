@@ -65,14 +65,14 @@ class RunContext(Struct, frozen=True, kw_only=True):
         return self.run.path / f"code-{identity.code}.tar"
 
 
-def open_run(directory: Path, source: Source) -> RunDirectory:
-    """Open a study's run directory, or make it."""
+def open_run(directory: Path, source: Source, *, trial: bool = False) -> RunDirectory:
+    """Open a study's run directory, or make it; `trial` says that it is for a few tasks only."""
     run = RunDirectory(directory.absolute())
     if run.is_foreign:
         message = f"{run.path} exists, is not empty and is not a run"
         raise RunError(message, "choose another directory with --run")
     if not run.exists:
-        RunDirectory.create(run.path, source.study.name, str(source.path or ""))
+        RunDirectory.create(run.path, source.study.name, str(source.path or ""), trial=trial)
     about = run.about()
     if about.name != source.study.name:
         message = f"{run.path} is a run of the study {about.name!r}, not of {source.study.name!r}"

@@ -31,6 +31,7 @@ class About(Struct, frozen=True, kw_only=True):
     name: str
     created: str
     study: str = ""
+    trial: bool = False  # of a few tasks, as those of `packhorse pilot`
 
 
 def now() -> str:
@@ -46,7 +47,13 @@ class RunDirectory:
 
     @classmethod
     def create(
-        cls, path: Path, name: str, study: str = "", folders: tuple[str, ...] = FOLDERS
+        cls,
+        path: Path,
+        name: str,
+        study: str = "",
+        folders: tuple[str, ...] = FOLDERS,
+        *,
+        trial: bool = False,
     ) -> RunDirectory:
         """Create a run directory, mode 700; of several concurrent calls, the first one defines its identity."""
         path.mkdir(parents=True, exist_ok=True)
@@ -56,7 +63,7 @@ class RunDirectory:
             write_file(path.parent / ".gitignore", "*\n", 0o644)
         for folder in folders:
             (path / folder).mkdir(parents=True, exist_ok=True)
-        about = About(id=secrets.token_hex(8), name=name, created=now(), study=study)
+        about = About(id=secrets.token_hex(8), name=name, created=now(), study=study, trial=trial)
         write_once(path / "run.json", msgspec.json.encode(about))
         return cls(path)
 
@@ -226,7 +233,10 @@ def close_leases(folder: Path, positions: int) -> None:
 
 
 def find_run(where: Path, name: str | None) -> RunDirectory:
-    """Return a run by its path or its name under runs/; None means the newest. Raise UsageError where there is none."""
+    """Return a run by its path or its name under runs/; raise UsageError where there is none.
+
+    None means the newest; a trial is taken only where there is no other run.
+    """
     if name is not None:
         for candidate in (Path(name), where / "runs" / name, where / name):
             if RunDirectory(candidate).exists:
@@ -238,7 +248,7 @@ def find_run(where: Path, name: str | None) -> RunDirectory:
     if not runs:
         message = f"no run in {where / 'runs'}"
         raise UsageError(message, "packhorse run study.yaml, or name the run's directory")
-    return runs[0]
+    return next((run for run in runs if not run.about().trial), runs[0])
 
 
 def list_runs(where: Path) -> list[RunDirectory]:

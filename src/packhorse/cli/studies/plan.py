@@ -68,7 +68,7 @@ def plan_lines(plan: StudyPlan, study: str, where: tuple[str, ...], *, verbose: 
 
 def _here(plan: StudyPlan) -> Iterator[str]:
     yield f"here: {counted(plan.slots, 'task')} at a time, with {plan.python}"
-    if plan.expected is not None:
+    if plan.expected is not None and plan.missing:
         yield f"about {duration(plan.expected)} on {counted(plan.slots, 'core')}, estimated from finished tasks"
 
 
@@ -77,6 +77,8 @@ def _next(plan: StudyPlan, study: str) -> str:
     named = shlex.quote(study)
     if not plan.missing and plan.failed:
         return f"packhorse retry {shlex.quote(plan.name)}"
+    if not plan.missing:
+        return f"packhorse summary {shlex.quote(plan.name)}; no task is left to run"
     if plan.site:
         connect = "" if plan.site.connected else f"packhorse connect {plan.site.name}, then "
         return f"{connect}packhorse run {named} --site {plan.site.name}"
