@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import shlex
 
 import click
 
@@ -89,7 +90,7 @@ class Commands(LazyGroup):
     def hint(self, word: str) -> str:
         """Return the nearest command, or the command that runs a file."""
         if word.endswith((".yaml", ".yml", ".py", ".R")):
-            return f"To run it: packhorse run {word}"
+            return f"To run it: packhorse run {shlex.quote(word)}"
         if word in SYNONYMS:
             return f"Type: {SYNONYMS[word]}"
         near = difflib.get_close_matches(word, self.table, n=1)

@@ -31,7 +31,7 @@ def leave_site(run: RunDirectory, store: RunStore | None = None, *, keep: bool =
         if state.alive or state.state == "unknown":
             raise RunError(
                 f"this run is on the site {site}: {job_state_line(state)}",
-                f"packhorse run --site {site} follows it; packhorse cancel {run.path} cancels it",
+                f"packhorse run --site {site} follows it; packhorse cancel {run.argument} cancels it",
             )
         if keep:
             return ""

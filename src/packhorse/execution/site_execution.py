@@ -115,7 +115,7 @@ class SiteExecution:
         if self.context.options.fresh or self.context.options.retry is not None:
             raise RunError(
                 f"jobs of this run are queued or running at {self.place.site.name}",
-                f"packhorse cancel {self.run.path}, or wait until they have ended",
+                f"packhorse cancel {self.run.argument}, or wait until they have ended",
             )
         self.reporter.say(f"this run is under way: {job_state_line(state)}")
         self.reporter.say("Later changes apply to the next run.")

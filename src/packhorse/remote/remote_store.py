@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -116,7 +117,7 @@ class RemoteRunStore(RunStore):
         if not reply["there"]:
             raise RunError(
                 f"{self.folder} does not exist on {self.ssh.site.name}: purged or removed",
-                f"results downloaded so far: packhorse collect {self.run.path}",
+                f"results downloaded so far: packhorse collect {self.run.argument}",
             )
         names = set(reply["names"])
         for name in ("stopped.json", "cancelled"):
@@ -195,7 +196,7 @@ class RemoteRunStore(RunStore):
             if most is not None and size > most:
                 return (
                     f"{size / 1e6:,.0f} MB of artifacts are still on {self.ssh.site.name};"
-                    f" to download them: packhorse get {self.run.path.name}"
+                    f" to download them: packhorse get {shlex.quote(self.run.path.name)}"
                 )
             download_missing(self.ssh.session, listing, folder)
             _remove_outdated(folder, {row[0] for row in listing["files"]})

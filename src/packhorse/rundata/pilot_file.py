@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ def pilot_notes(source: Source, space: str, identity: Identity, *, here: bool) -
     `space` is the digest of the parameter space, `identity` that of code, environment and data, as they are now. The
     environment of a site (not `here`) always differs from that of the pilot.
     """
+    named = shlex.quote(source.path.name if source.path else "study.yaml")
     try:
         saved: dict[str, Any] = msgspec.json.decode((pilot_folder(source) / FILE).read_bytes())
         before = msgspec.convert(saved["identity"], Identity)
@@ -36,7 +38,7 @@ def pilot_notes(source: Source, space: str, identity: Identity, *, here: bool) -
     except FileNotFoundError:
         return
     except (OSError, msgspec.MsgspecError, KeyError, ValueError, TypeError):
-        yield f"the pilot cannot be read; packhorse pilot {source.path or 'study.yaml'} makes another"
+        yield f"the pilot cannot be read; packhorse pilot {named} makes another"
         return
     changed = [
         name
@@ -49,7 +51,6 @@ def pilot_notes(source: Source, space: str, identity: Identity, *, here: bool) -
         if old != new and (here or name != "environment")
     ]
     if changed:
-        named = source.path.name if source.path else "study.yaml"
         yield f"the pilot of {day} is stale: {' and '.join(changed)} changed; packhorse pilot {named} makes another"
     else:
         yield f"the pilot of {day}: {counted(tasks, 'task')} take {needs}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import secrets
+import shlex
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -68,6 +69,11 @@ class RunDirectory:
         return cls(path)
 
     @property
+    def argument(self) -> str:
+        """The path as an argument of a command that a user types."""
+        return shlex.quote(str(self.path))
+
+    @property
     def exists(self) -> bool:
         """Whether this is a run directory."""
         return (self.path / "run.json").is_file()
@@ -101,8 +107,8 @@ class RunDirectory:
     def no_wave_error(self) -> RunError:
         """Return the error for a run without waves: not yet planned, or a script job instead of a study."""
         if (self.path / "job.json").exists():
-            name = self.path.name
-            message = f"{name} is a script job, not a study; it has no tasks"
+            name = shlex.quote(self.path.name)
+            message = f"{self.path.name} is a script job, not a study; it has no tasks"
             return RunError(message, f"packhorse status {name}, packhorse logs {name}")
         return RunError(f"{self.path} has no wave yet", "packhorse run study.yaml")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shlex
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -59,9 +60,8 @@ class RunLock:
         message = f"another `packhorse run` is using {self.path.parent}"
         if holder is not None:
             message += f" (process {holder})"
-        raise RunError(
-            message, f"packhorse status {self.path.parent}, or packhorse cancel {self.path.parent}"
-        )
+        run = shlex.quote(str(self.path.parent))
+        raise RunError(message, f"packhorse status {run}, or packhorse cancel {run}")
 
     def name_process(self, process: int) -> None:
         """Write another process into the lock: the one that `packhorse cancel` ends."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shlex
 import shutil
 import sys
 import tempfile
@@ -82,5 +83,5 @@ def _run_check(where: Path, run: RunDirectory) -> Check:
         found = status(where, str(run.path))
         return _check(f"run {name}", f"{found.state}, {found.done} of {counted(found.tasks, 'task')} done")
     except (PackhorseError, OSError, ValueError) as error:
-        cure = f"packhorse rm {name} --yes, or repair it"
+        cure = f"packhorse rm {shlex.quote(name)} --yes, or repair it"
         return _check(f"run {name}", str(error), well=False, cure=cure)

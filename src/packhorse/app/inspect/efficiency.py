@@ -90,7 +90,8 @@ def efficiency(where: Path, name: str | None) -> Efficiency:
     )
     if not any(wave.used.attempts for wave in waves):
         raise RunError(
-            f"no task of {run.path} has ended yet, so its needs are not known", f"packhorse status {run.path}"
+            f"no task of {run.path} has ended yet, so its needs are not known",
+            f"packhorse status {run.argument}",
         )
     asked = frozen_study(run).resources
     return Efficiency(run=str(run.path), waves=waves, asked=asked, next=fitting_request(waves, asked))

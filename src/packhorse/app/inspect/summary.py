@@ -66,7 +66,7 @@ def summarise_run(
     run = find_run(where, name)
     table = run.path / "results.parquet"
     if not table.exists():
-        raise RunError(f"{run.path} has no table yet", f"packhorse collect {run.path}")
+        raise RunError(f"{run.path} has no table yet", f"packhorse collect {run.argument}")
     frame = pl.read_parquet(table)
     study = frozen_study(run)
     defaults = study.summary or Summary()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,9 @@ def map_source(
         study.setdefault("name", plain_name(_script_of(template)))
         return from_mapping(study, here)
     if save.exists():
-        raise UsageError(f"{save} exists", f"choose another file with --save, or: packhorse run {save}")
+        raise UsageError(
+            f"{save} exists", f"choose another file with --save, or: packhorse run {shlex.quote(str(save))}"
+        )
     save.write_text(study_text(study), encoding="utf-8")
     return from_file(save)
 

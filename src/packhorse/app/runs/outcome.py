@@ -154,7 +154,7 @@ def _raise_for_end(outcome: Outcome, end: WaveEnd) -> None:
         case EndReason.FAILING:
             raise TasksFailed(
                 f"stopped: the first 20 tasks, spread over the parameter space, all failed: {end.cause or 'no message'}",
-                f"packhorse logs {outcome.run} --failed; correct the code, then run the same command again",
+                f"packhorse logs {shlex.quote(outcome.run)} --failed; correct the code, then run the same command again",
             )
         case EndReason.BROKEN:
             raise TasksFailed(f"{end.cause}\n{end.traceback}".rstrip(), "correct the code and run again")

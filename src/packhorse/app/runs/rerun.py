@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import shlex
 import shutil
 import tempfile
 from collections.abc import Sequence
@@ -58,7 +59,9 @@ def rerun(  # noqa: PLR0913 - the options of the command
     ranges = TaskFilter(outcomes.space, conditions).within(outcomes.fold.ranges("OK"))
     finished = [index for first, end in ranges for index in range(first, end)]
     if not finished:
-        raise RunError("no finished task to run again", f"packhorse run {run.about().study or 'study.yaml'}")
+        raise RunError(
+            "no finished task to run again", f"packhorse run {shlex.quote(run.about().study or 'study.yaml')}"
+        )
     picked = random.SystemRandom().sample(finished, min(sample, len(finished)))
     if picked == sorted(picked):
         picked.reverse()  # another order than the first time

@@ -53,11 +53,11 @@ def retry_source(
     if lost:
         gone = selected.within(unfinished(outcomes.fold))
         if not gone:
-            raise RunError("no lost task to run again", f"packhorse status {run.path}")
+            raise RunError("no lost task to run again", f"packhorse status {run.argument}")
         return source, RunOptions(run=run.path, retry=RetrySelection(ranges=tuple(gone)), **options), place
     failed = selected.within(outcomes.fold.ranges("FAILED", "TIMEOUT", "MEMORY", "UNFINISHED"))
     if not failed:
-        raise RunError("no failed task to run again", f"packhorse status {run.path}")
+        raise RunError("no failed task to run again", f"packhorse status {run.argument}")
     unreadable = selected.within(to_ranges(sorted(merged.unreadable)))
     retry = RetrySelection(ranges=tuple(failed), unreadable=tuple(unreadable))
     return source, RunOptions(run=run.path, retry=retry, **options), place

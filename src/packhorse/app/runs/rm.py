@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 from pathlib import Path
 
@@ -22,7 +23,7 @@ def remove(where: Path, name: str, *, sure: bool, here: bool = False) -> str:
     """
     run = find_run(where, name)
     if lock_holder(run.path) is not None:
-        raise RunError(f"{run.path} is running", f"packhorse cancel {run.path}")
+        raise RunError(f"{run.path} is running", f"packhorse cancel {run.argument}")
     store = open_store(run)
     if here and store.remote_folder:
         return _remove(run, name, f"; {store.path} on {store.transport.site.name} stays", sure=sure)
@@ -51,7 +52,7 @@ def _remove(run: RunDirectory, name: str, elsewhere: str, *, sure: bool) -> str:
     about = size_of(run)
     if not sure:
         message = f"{run.path} has {_amount(about.files, about.bytes)}{elsewhere}; nothing was removed"
-        raise RunError(message, f"packhorse rm {name} --yes")
+        raise RunError(message, f"packhorse rm {shlex.quote(name)} --yes")
     run.about()  # never remove what is not a run
     shutil.rmtree(run.path)
     return f"removed {run.path}: {_amount(about.files, about.bytes)}{elsewhere}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -123,12 +124,12 @@ def find_target(where: Path, name: str | None) -> Target:
         newest = source.study
         run = RunDirectory(source.folder / "runs" / newest.name)
         if not run.exists:
-            raise RunError(f"the study {newest.name} has no run yet", f"packhorse run {name}")
+            raise RunError(f"the study {newest.name} has no run yet", f"packhorse run {shlex.quote(name)}")
     else:
         run = find_run(where, name)
     table = run.path / "results.parquet"
     if not table.exists():
-        raise RunError(f"{run.path} has no table yet", f"packhorse collect {run.path}")
+        raise RunError(f"{run.path} has no table yet", f"packhorse collect {run.argument}")
     plan = run.latest()
     if plan is None:
         raise run.no_wave_error()

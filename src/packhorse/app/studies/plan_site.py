@@ -55,7 +55,7 @@ def _site_plan(source: Source, place: Place, store: RunStore, tasks: int) -> Sit
     run = store.run
     fold = latest_outcomes(run).fold if run.exists and run.latest() else None
     if tasks == 0:
-        raise RunError("no task is left to run", f"packhorse status {run.path}")
+        raise RunError("no task is left to run", f"packhorse status {run.argument}")
     proposal = propose(source.study, place, tasks, fold)
     dialect = scheduler(place.site.scheduler)
     request = proposal.request(place, source.study)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import shlex
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -107,7 +108,7 @@ def run_pilot(source: Source, number: int, jobs: int | None, reporter: Reporter)
     outcome = run_study(source, options, reporter)
     fold = outcome.report.fold
     if not fold.counts["OK"]:
-        raise RunError("no task of the pilot ended OK", f"packhorse logs {folder.name}")
+        raise RunError("no task of the pilot ended OK", f"packhorse logs {shlex.quote(folder.name)}")
     report = _report(source, run, space, fold, identity)
     write_file(folder / FILE, msgspec.json.encode(report))
     return report

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Annotated
 
 from msgspec import Meta, Struct
@@ -88,6 +89,7 @@ def _time(source: Source, task: int, cores: int, reporter: Reporter) -> float:
     found = outcome.report.fold.record(task)
     if found is None or found[1].outcome != "OK" or not found[1].wall:
         raise RunError(
-            f"task {task} did not end OK with {counted(cores, 'core')}", f"packhorse logs {folder.name}"
+            f"task {task} did not end OK with {counted(cores, 'core')}",
+            f"packhorse logs {shlex.quote(folder.name)}",
         )
     return found[1].wall

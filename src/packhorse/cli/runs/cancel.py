@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 
@@ -16,7 +17,9 @@ from packhorse.rundir.directory import find_run
 def _confirmed(run: str) -> str:
     """Return the run to cancel where none was named: ask on a terminal, and refuse elsewhere."""
     if not sys.stdin.isatty():
-        raise UsageError(f"name the run to cancel; the newest one here is {run}", f"packhorse cancel {run}")
+        raise UsageError(
+            f"name the run to cancel; the newest one here is {run}", f"packhorse cancel {shlex.quote(run)}"
+        )
     if not click.confirm(f"cancel {run}, the newest run here?"):
         raise click.Abort
     return run

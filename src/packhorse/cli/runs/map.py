@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +52,9 @@ def map_command(
     keys["shell"] = keys["shell"] or None
     source = map_source(template, assignments, save, keys, Path.cwd())
     if save:
-        (note if as_json else say)(f"study written to {save}; to run it: packhorse run {save}")
+        (note if as_json else say)(
+            f"study written to {save}; to run it: packhorse run {shlex.quote(str(save))}"
+        )
     source = with_request(source, **request)
     commit_first(source, commit)
     options = RunOptions(run=directory, jobs=jobs, fresh=fresh, keep=keep)

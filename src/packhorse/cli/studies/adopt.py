@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -101,7 +102,7 @@ def adopt_command(
         print_json(adopted.report)
         return 1 if adopted.failed else 0
     _show(adopted)
-    name = adopted.path.name
+    name = shlex.quote(adopted.path.name)
     say(
         f"correct this, then: packhorse try {name}"
         if adopted.failed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import click
@@ -44,7 +45,7 @@ def init_command(
     say(f"wrote {written.path}: {written.found}")
     for sentence in written.notes:
         note(f"note: {sentence}")
-    path = written.path
+    path = shlex.quote(str(written.path))
     say(f"edit it, then: packhorse try {path}, packhorse plan {path}, packhorse run {path}")
 
 
